@@ -1,0 +1,66 @@
+// Text as the field writes it: case-blind compare, numbers, durations, sizes; the one door to fmt.
+#pragma once
+
+#include <fmt/core.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace penstock {
+
+template <class... Arguments>
+std::string format(fmt::format_string<Arguments...> pattern, Arguments&&... arguments) {
+  return fmt::format(pattern, std::forward<Arguments>(arguments)...);
+}
+
+template <class... Arguments>
+void append_format(std::string& to, fmt::format_string<Arguments...> pattern, Arguments&&... arguments) {
+  fmt::format_to(std::back_inserter(to), pattern, std::forward<Arguments>(arguments)...);
+}
+
+// Writes into `space`, never past its end; returns what was written (cut if it did not fit).
+template <class... Arguments>
+std::string_view format_into(std::span<char> space, fmt::format_string<Arguments...> pattern, Arguments&&... arguments) {
+  auto written = fmt::format_to_n(space.data(), space.size(), pattern, std::forward<Arguments>(arguments)...);
+  return {space.data(), written.size < space.size() ? written.size : space.size()};
+}
+
+// ASCII only: what HTTP and the .cfg compare without case is ASCII.
+inline char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+inline char to_upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c; }
+bool equal_nocase(std::string_view a, std::string_view b);
+bool starts_with_nocase(std::string_view text, std::string_view prefix);
+bool ends_with_nocase(std::string_view text, std::string_view suffix);
+// Position of `part` in `text` or npos.
+std::size_t find_nocase(std::string_view text, std::string_view part);
+std::string lower(std::string_view text);
+// Without spaces and tabs at either end.
+std::string_view trim(std::string_view text);
+// Cuts `text` at its first `separator`: returns what stands before, leaves what stands behind.
+std::string_view cut(std::string_view& text, char separator);
+
+// The whole text must be the number.
+std::optional<std::int64_t> parse_integer(std::string_view text);
+std::optional<std::uint64_t> parse_unsigned(std::string_view text);
+
+// Configuration manual, "Time format": digits and us, ms, s, m, h, d; a bare number is in `unit`s.
+// Result in microseconds.
+enum class TimeUnit : std::uint64_t { Microsecond = 1, Millisecond = 1000, Second = 1000000 };
+std::optional<std::uint64_t> parse_duration_us(std::string_view text, TimeUnit unit = TimeUnit::Millisecond);
+// The same in milliseconds, rounded up, so that no time given becomes none.
+std::optional<std::uint64_t> parse_duration_ms(std::string_view text, TimeUnit unit = TimeUnit::Millisecond);
+// Digits and k, m, g (powers of 1024, either case).
+std::optional<std::uint64_t> parse_size(std::string_view text);
+// The shortest exact text for a time: "10s", "1500ms", "2h", "0".
+std::string duration_text(std::uint64_t ms);
+
+// The candidate nearest to `word` by edit distance, or empty when none is near enough to be meant.
+std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
+
+}  // namespace penstock

@@ -1,0 +1,49 @@
+// Every complaint of one reading, in order, each with its place, the line itself, a caret and, where
+// there is one, the nearest known word.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "penstock/config/model.h"
+
+namespace penstock::config {
+
+enum class Severity { Notice, Warning, Alert };
+
+struct Complaint {
+  Severity severity = Severity::Alert;
+  Place place;
+  std::string file;   // "" when the complaint is about no file.
+  std::string line;   // The text of the line, without its end; "" when unknown.
+  std::string text;   // What is wrong, and what was expected or what to write instead.
+};
+
+class Diagnostics {
+ public:
+  // The names and lines of the files being read; a complaint copies what it needs from them at once.
+  void set_source(const Config* config) { source_ = config; }
+
+  // An error: the configuration cannot be used.
+  void add(Place place, std::string text) { add(Severity::Alert, place, std::move(text)); }
+  void warn(Place place, std::string text) { add(Severity::Warning, place, std::move(text)); }
+  void add(Severity severity, Place place, std::string text);
+
+  bool failed() const { return alerts_ != 0; }
+  std::size_t alerts() const { return alerts_; }
+  std::size_t warnings() const { return warnings_; }
+  const std::vector<Complaint>& complaints() const { return complaints_; }
+
+  // One complaint as printed: "[ALERT] (PID) : config : parsing [file:line:column] : text", then the
+  // line and a caret below it. Several lines, no final line end.
+  static std::string text_of(const Complaint& complaint, int pid);
+
+ private:
+  const Config* source_ = nullptr;
+  std::vector<Complaint> complaints_;
+  std::size_t alerts_ = 0;
+  std::size_t warnings_ = 0;
+};
+
+}  // namespace penstock::config

@@ -1,0 +1,379 @@
+// Config: what a .cfg says, as plain values. Comparable, printable, nothing opened. Member
+// initialisers are the documented defaults; names are those of HAProxy's configuration manual.
+// Times are in milliseconds, 0 meaning "no limit" unless said otherwise; sizes in bytes.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "penstock/base/log.h"
+
+namespace penstock::config {
+
+// Where something stands: an index into Config::files, line and column from 1. line 0: nowhere.
+struct Place {
+  std::uint32_t file = 0;
+  std::uint32_t line = 0;
+  std::uint32_t column = 0;
+};
+
+// One word of a line after quotes, escapes and variables were resolved.
+struct Word {
+  std::string text;
+  Place place;
+};
+
+enum class Mode { Tcp, Http };
+
+// "addr:port" as written, taken apart but not resolved (manual sections 4.2 "bind", 5.2 "server").
+struct Address {
+  enum class Kind { Any, Ip4, Ip6, Name, Unix, Abstract, Fd };
+  Kind kind = Kind::Any;
+  std::string host;             // Number form, name, path; empty for Any.
+  std::uint16_t port_low = 0;   // 0: none given.
+  std::uint16_t port_high = 0;  // Equal to port_low but for a range.
+  int port_offset = 0;          // "server s *:+1000": added to the port the client came to.
+  bool port_is_offset = false;
+  int fd = -1;
+  bool operator==(const Address&) const = default;
+};
+
+// `log <target> [len n] [format f] [sample ..] <facility> [<level> [<minlevel>]]`
+struct LogTarget {
+  enum class Kind { Udp, Unix, Fd, Stdout, Stderr };
+  enum class Format { Rfc3164, Rfc5424, Local, Priority, Short, Timed, Iso, Raw };
+  Kind kind = Kind::Udp;
+  Address address;  // Udp (port 514 if none), Unix.
+  int fd = -1;
+  std::uint32_t length = 1024;
+  Format format = Format::Rfc3164;
+  int facility = 0;
+  Level level = Level::Debug;    // What is less severe is not sent.
+  Level min_level = Level::Emerg;  // What is more severe is lowered to it.
+  Place place;
+};
+
+enum class TlsVersion { Unset, Tls10, Tls11, Tls12, Tls13 };
+
+// TLS settings common to bind and server lines, with ssl-default-*-options as their base.
+struct Tls {
+  bool enabled = false;  // The word `ssl`.
+  TlsVersion min_version = TlsVersion::Unset;
+  TlsVersion max_version = TlsVersion::Unset;
+  std::string ciphers;       // TLS 1.2 and below, OpenSSL syntax.
+  std::string ciphersuites;  // Kept for dump; has no effect (BoringSSL has no setter).
+  std::string curves;
+  bool tickets = true;
+  std::vector<std::string> alpn;
+  enum class Verify { Unset, None, Optional, Required };
+  Verify verify = Verify::Unset;  // bind: none; server: required (unless `ssl-server-verify none`).
+  std::string ca_file;            // Path with ca-base applied, or "@system-ca".
+  std::string crl_file;
+  Place place;  // Of `ssl`, else of the line.
+};
+
+// One `crt` word of a bind line: a file, or a folder whose files are all loaded.
+struct CertificateSource {
+  std::string path;  // With crt-base applied.
+  Place place;
+};
+
+struct Bind {
+  Place place;
+  std::vector<Address> addresses;  // The comma separated list of the line.
+  std::string name;
+  Tls tls;
+  std::vector<CertificateSource> certificates;
+  bool strict_sni = false;
+  bool prefer_client_ciphers = false;
+  bool accept_proxy = false;
+  std::uint32_t maxconn = 0;  // 0: none of its own.
+  std::uint32_t backlog = 0;  // 0: the proxy's, else maxconn.
+  std::uint32_t id = 0;
+  bool v6_only = false;
+  bool v4v6 = false;
+  bool transparent = false;
+  bool defer_accept = false;
+  bool tfo = false;
+  std::string interface;
+  std::optional<std::uint32_t> unix_mode, unix_uid, unix_gid;
+};
+
+// The `check` family of a server line.
+struct Check {
+  bool enabled = false;
+  std::uint64_t inter_ms = 2000;
+  std::uint64_t fastinter_ms = 0;  // 0: inter.
+  std::uint64_t downinter_ms = 0;  // 0: inter.
+  std::uint32_t rise = 2;
+  std::uint32_t fall = 3;
+  std::optional<Address> address;  // `addr`
+  std::uint16_t port = 0;          // `port`; 0: the server's.
+  bool ssl = false;                // `check-ssl`; also implied by `ssl` unless addr or port is given.
+  bool no_ssl = false;             // `no-check-ssl`
+  std::string sni;                 // `check-sni`
+  std::vector<std::string> alpn;   // `check-alpn`
+  bool send_proxy = false;
+};
+
+struct Server {
+  Place place;
+  std::string name;
+  Address address;
+  Tls tls;
+  std::optional<Word> sni;   // A sample expression, e.g. req.hdr(Host), str(mail.contoso.com).
+  std::string verify_host;
+  std::string certificate;   // `crt`: what we show to the server.
+  Check check;
+  std::uint32_t weight = 1;  // 0..256
+  std::uint32_t maxconn = 0;    // 0: no limit.
+  std::uint32_t minconn = 0;
+  std::uint32_t maxqueue = 0;   // 0: no limit.
+  std::uint32_t id = 0;         // 0: its place in the backend, from 1.
+  bool backup = false;
+  bool disabled = false;
+  std::uint64_t slowstart_ms = 0;
+  bool shutdown_sessions_when_down = false;         // `on-marked-down shutdown-sessions`
+  bool shutdown_backup_sessions_when_up = false;    // `on-marked-up shutdown-backup-sessions`
+  std::int32_t pool_max_conn = -1;                  // -1: no limit; 0: no idle connections kept.
+  std::uint32_t pool_low_conn = 0;
+  std::uint64_t pool_purge_delay_ms = 5000;
+  std::uint32_t max_reuse = 0;                      // 0: no limit.
+  std::string cookie;
+  bool send_proxy = false;
+  bool send_proxy_v2 = false;
+  std::string track;                                // "backend/server"
+  std::string source;                               // `source <addr>` as written.
+  enum class InitAddr { Last, Libc, None };
+  std::vector<InitAddr> init_addr = {InitAddr::Last, InitAddr::Libc};
+};
+
+// A line of a rule set, in order of the file. `words` is what stands behind the rule set's name,
+// condition included: rules compiles it.
+struct Rule {
+  enum class Set {
+    TcpConnection,   // tcp-request connection
+    TcpContent,      // tcp-request content
+    TcpSession,      // tcp-request session
+    TcpResponse,     // tcp-response content
+    HttpRequest,     // http-request; also `redirect` and `block` lines, in their manual's order
+    HttpResponse,    // http-response
+    HttpAfterResponse,
+    UseBackend,      // words: backend name or %[format], condition
+    UseServer,       // words: server name, condition
+    MonitorFail,     // words: condition
+    ForcePersist,
+    IgnorePersist,
+  };
+  Set set = Set::HttpRequest;
+  Place place;
+  std::vector<Word> words;
+};
+
+// `acl <name> <criterion> [flags] [operator] <value>...`; several of one name are alternatives.
+struct Acl {
+  Word name;
+  std::vector<Word> words;  // Behind the name.
+};
+
+struct Capture {
+  enum class Side { Request, Response };
+  Side side = Side::Request;
+  std::string header;
+  std::uint32_t length = 0;
+  Place place;
+};
+
+// One step of a health check conversation (`http-check`, `tcp-check`).
+struct CheckStep {
+  enum class Kind { Connect, Send, Expect, Comment };
+  Kind kind = Kind::Send;
+  Place place;
+  std::string comment;
+  // Connect
+  std::uint16_t port = 0;
+  std::optional<Address> address;
+  bool ssl = false;
+  bool use_default = false;
+  bool send_proxy = false;
+  bool linger = false;
+  std::string sni;
+  std::vector<std::string> alpn;
+  // Send: http
+  std::string method, uri, version, body;
+  std::vector<std::pair<std::string, std::string>> headers;
+  // Send: tcp (raw bytes)
+  std::string data;
+  // Expect
+  enum class Match { Status, RStatus, String, RString, Binary, Header };
+  Match match = Match::Status;
+  bool negated = false;
+  std::string pattern;          // "200", "200-299,401", a text, a regex, raw bytes
+  std::string header_name;
+  std::uint64_t min_recv = 0;
+};
+
+struct Health {
+  enum class Kind { Tcp, Http, TcpScript, Smtp, SslHello };
+  Kind kind = Kind::Tcp;
+  // `option httpchk`: kept apart from the steps, which may override it.
+  std::string method = "OPTIONS";
+  std::string uri = "/";
+  std::string version = "HTTP/1.0";
+  std::string host;               // From the fourth argument's header lines.
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  std::vector<CheckStep> steps;
+  std::string smtp_hello = "HELO localhost";
+  bool disable_on_404 = false;
+  bool send_state = false;
+  Place place;
+};
+
+enum class HttpMode { KeepAlive, ServerClose, Close };
+enum class Reuse { Never, Safe, Aggressive, Always };
+
+struct Balance {
+  enum class Kind { Unset, RoundRobin, StaticRoundRobin, LeastConn, First, Source, Uri, UrlParam, Header, Random, Hash };
+  Kind kind = Kind::Unset;  // Unset: roundrobin.
+  std::vector<Word> arguments;
+  bool consistent = false;        // `hash-type consistent`
+  std::uint32_t random_draws = 2;
+  Place place;
+};
+
+struct ForwardFor {
+  bool enabled = false;
+  bool if_none = false;
+  std::string header = "X-Forwarded-For";
+  std::vector<std::string> except;  // Networks.
+};
+
+// `errorfile <code> <file>`, `http-error status <code> ...`, per status.
+struct ErrorReply {
+  std::uint32_t status = 0;
+  Place place;
+  std::vector<Word> words;   // http-error: words behind `status <code>`.
+  std::string file;          // errorfile: raw HTTP answer; empty for http-error.
+};
+
+struct Timeouts {
+  std::uint64_t connect = 0, client = 0, server = 0;
+  std::uint64_t check = 0, tunnel = 0, client_fin = 0, server_fin = 0, tarpit = 0;
+  std::optional<std::uint64_t> queue;            // Unset: connect.
+  std::optional<std::uint64_t> http_request;     // Unset: client.
+  std::optional<std::uint64_t> http_keep_alive;  // Unset: http_request, else client.
+};
+
+// A frontend, a backend, or both (`listen`). Starts as a copy of its `defaults`.
+struct Proxy {
+  std::string name;
+  Place place;
+  bool is_frontend = false;
+  bool is_backend = false;
+  bool disabled = false;
+  Mode mode = Mode::Tcp;
+  std::uint32_t id = 0;
+  std::string description;
+  Timeouts timeout;
+  std::uint32_t maxconn = 0;   // 0: the process's.
+  std::uint32_t backlog = 0;
+  std::uint32_t fullconn = 0;
+
+  std::vector<Bind> binds;
+  std::vector<Acl> acls;
+  std::vector<Rule> rules;       // All sets, in order of the file.
+  std::optional<Word> default_backend;
+  std::vector<Capture> captures;
+
+  std::vector<Server> servers;
+  Balance balance;
+  Health health;
+  Reuse reuse = Reuse::Safe;
+  std::uint32_t retries = 3;
+  std::vector<Word> retry_on;
+  bool redispatch = false;
+  std::int32_t redispatch_interval = 0;   // `option redispatch <n>`; 0 means the last retry only.
+  bool prefer_last_server = false;
+  bool all_backups = false;
+  bool persist = false;
+  bool log_health_checks = false;
+  bool abort_on_close = false;
+
+  HttpMode http_mode = HttpMode::KeepAlive;
+  bool http_no_delay = false;
+  bool http_buffer_request = false;
+  ForwardFor forward_for;
+  std::optional<std::string> monitor_uri;
+  std::vector<ErrorReply> errors;
+  std::optional<Word> unique_id_format;
+  std::string unique_id_header;
+
+  std::vector<LogTarget> logs;          // `log global` is resolved to global's targets by finish.
+  bool log_global = false;
+  std::optional<Word> log_format;       // As written; else by the option below.
+  enum class LogStyle { None, Default, Tcp, Http, Https, Clf };
+  LogStyle log_style = LogStyle::Default;
+  std::string log_tag;
+  bool dont_log_null = false;
+  bool dont_log_normal = false;
+  bool log_asap = false;
+  bool log_separate_errors = false;
+  bool tcp_ka_client = false, tcp_ka_server = false;
+  bool independent_streams = false;
+  bool splice_auto = false, splice_request = false, splice_response = false;
+};
+
+struct Global {
+  std::uint32_t maxconn = 0;             // 0: computed from the descriptor limit.
+  std::uint32_t nbthread = 0;            // 0: one for each processor.
+  std::uint64_t hard_stop_after_ms = 0;  // 0: no limit.
+  std::uint64_t grace_ms = 0;
+  bool daemon = false;
+  bool quiet = false;
+  std::string pid_file, chroot, user, group, ca_base, crt_base, node, description;
+  std::optional<std::uint32_t> uid, gid;
+  std::uint32_t ulimit_n = 0;
+  std::vector<LogTarget> logs;
+  std::string log_tag = "penstock";
+  std::string log_send_hostname;          // Empty: none given.
+  bool log_send_hostname_on = false;
+  Tls bind_defaults;     // ssl-default-bind-*
+  Tls server_defaults;   // ssl-default-server-*
+  bool server_verify_none = false;
+  std::uint32_t spread_checks = 0;        // Percent.
+  std::uint64_t max_spread_checks_ms = 0;
+  std::uint64_t buffer_size = 16384;      // tune.bufsize
+  std::uint64_t max_head = 131072;        // tune.http.maxhead
+  std::uint32_t max_headers = 101;        // tune.http.maxhdr
+  std::uint32_t log_uri_length = 1024;    // tune.http.logurilen
+  std::uint64_t gulp_budget = 16 * 1024 * 1024;  // tune.gulp-budget, per worker
+  std::uint32_t ssl_session_cache = 20000;       // tune.ssl.cachesize
+  std::uint64_t ssl_lifetime_s = 300;            // tune.ssl.lifetime
+  std::uint32_t max_accept = 0;                  // tune.maxaccept; 0: built in.
+  std::uint32_t pool_low_fd_ratio = 20, pool_high_fd_ratio = 25;
+  std::uint64_t sndbuf_client = 0, rcvbuf_client = 0, sndbuf_server = 0, rcvbuf_server = 0;
+  std::map<std::string, std::string> set_env;
+  // `.notice`, `.warning` and the like were already said while reading.
+};
+
+struct Config {
+  std::vector<std::string> files;        // Place::file points here.
+  // Lines of each file as read, for carets in complaints made later.
+  std::vector<std::vector<std::string>> lines;
+  Global global;
+  std::vector<Proxy> proxies;            // In order of the file.
+
+  const Proxy* find(const std::string& name) const {
+    for (const Proxy& proxy : proxies) {
+      if (proxy.name == name) return &proxy;
+    }
+    return nullptr;
+  }
+};
+
+}  // namespace penstock::config

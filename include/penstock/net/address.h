@@ -1,0 +1,54 @@
+// A socket address: IPv4, IPv6 or unix, as a value.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "penstock/base/result.h"
+
+namespace penstock {
+
+class SocketAddress {
+ public:
+  SocketAddress() { std::memset(&storage_, 0, sizeof(storage_)); }
+  SocketAddress(const sockaddr* address, socklen_t length);
+
+  // Number forms only, no lookup. "" and "*" are 0.0.0.0; an IPv6 address without brackets.
+  static bool from_ip(std::string_view ip, std::uint16_t port, SocketAddress& out);
+  static SocketAddress unix_path(std::string_view path);       // At most 107 bytes.
+  static SocketAddress abstract(std::string_view name);
+  // Asks the system's resolver, which may take its time: only while gathering.
+  static Result<SocketAddress> resolve(const std::string& name, std::uint16_t port);
+  static SocketAddress local_of(int fd);
+  static SocketAddress peer_of(int fd);
+
+  bool empty() const { return length_ == 0; }
+  bool is_ip4() const { return family() == AF_INET; }
+  bool is_ip6() const { return family() == AF_INET6; }
+  bool is_unix() const { return length_ != 0 && family() == AF_UNIX; }
+  int family() const { return storage_.ss_family; }
+  std::uint16_t port() const;
+  void set_port(std::uint16_t port);
+  // 4 or 16 bytes in network order, none for unix.
+  std::string_view ip_bytes() const;
+  std::string ip_text() const;   // "10.0.0.1", "2001:db8::1", "unix".
+  std::string text() const;      // "10.0.0.1:443", "[2001:db8::1]:443", the path.
+  // Writes what ip_text() says; `space` of 64 bytes is always enough.
+  std::string_view write_ip(char* space) const;
+
+  const sockaddr* raw() const { return reinterpret_cast<const sockaddr*>(&storage_); }
+  socklen_t length() const { return length_; }
+  bool operator==(const SocketAddress& other) const {
+    return length_ == other.length_ && std::memcmp(&storage_, &other.storage_, length_) == 0;
+  }
+
+ private:
+  sockaddr_storage storage_;
+  socklen_t length_ = 0;
+};
+
+}  // namespace penstock

@@ -1,0 +1,91 @@
+// One TLS conversation without I/O: ciphertext to plaintext and back.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "penstock/net/outbox.h"
+#include "penstock/net/tls_context.h"
+
+namespace penstock {
+
+// A session to resume towards a server, as the library keeps it. Movable between connections of one
+// worker; a TLS 1.3 session is used once.
+class TlsTicket {
+ public:
+  struct State;
+  TlsTicket();
+  explicit TlsTicket(std::unique_ptr<State> state);
+  TlsTicket(TlsTicket&&) noexcept;
+  TlsTicket& operator=(TlsTicket&&) noexcept;
+  ~TlsTicket();
+  explicit operator bool() const { return state_ != nullptr; }
+  State* state() const { return state_.get(); }
+
+ private:
+  std::unique_ptr<State> state_;
+};
+
+// What logs and samples may ask about an established conversation.
+struct TlsFacts {
+  std::string_view version;   // "TLSv1.3"
+  std::string_view cipher;    // OpenSSL's name: "TLS_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256".
+  std::string_view alpn;      // Empty: none.
+  std::string_view sni;       // What the client named; empty: nothing.
+  bool resumed = false;
+  bool has_peer_certificate = false;
+  int cipher_bits = 0;
+};
+
+class TlsSession {
+ public:
+  enum class Step {
+    Done,     // The handshake is complete (handshake), or bytes were moved (read).
+    Wait,     // More ciphertext must come first.
+    Closed,   // read: the peer said close_notify.
+    Failed,   // See error().
+  };
+  struct Implementation;
+
+  // Ciphertext to be sent is appended to `out`, which must outlive the session.
+  static std::unique_ptr<TlsSession> for_client(const TlsContext& context, Outbox& out);
+  // `name` is the SNI to send (empty: none); `verify_name` what the certificate must be for (empty:
+  // `name`, and if that is empty too, the chain alone is checked). `ticket` may be empty.
+  static std::unique_ptr<TlsSession> for_server(const TlsContext& context, Outbox& out, std::string_view name,
+                                                std::string_view verify_name, TlsTicket ticket);
+  ~TlsSession();
+  TlsSession(const TlsSession&) = delete;
+  TlsSession& operator=(const TlsSession&) = delete;
+
+  // Lends received ciphertext. It must stay in place until handshake() or read() says Wait, or the
+  // session ends: by then all of it was taken.
+  void receive(std::span<const char> ciphertext);
+  Step handshake();
+  bool established() const;
+  // Plaintext into `space` (at least 1 byte); `count` says how much on Done.
+  Step read(std::span<char> space, std::size_t& count);
+  // Seals `plaintext` (any length) in records as large as may be; the ciphertext is in `out` at once.
+  // Only after the handshake; false: see error().
+  bool write(std::string_view plaintext);
+  // Says close_notify, once.
+  void close();
+
+  TlsFacts facts() const;
+  // The newest session the server gave us, to resume by another connection; empty if there is none.
+  TlsTicket take_ticket();
+  // After Failed: "certificate verify failed: self signed certificate", ... For logs.
+  std::string error() const;
+  // True if it was the peer's certificate that failed.
+  bool certificate_refused() const;
+
+  Implementation& implementation() { return *implementation_; }
+
+ private:
+  explicit TlsSession(std::unique_ptr<Implementation> implementation);
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace penstock
