@@ -34,6 +34,7 @@ void Outbox::append(Slice slice) {
   if (count_ == capacity_) grow();
   open_ = false;
   bytes_ += slice.size();
+  if (slice.size() > largest_) largest_ = slice.size();
   new (items_ + ((first_ + count_) & (capacity_ - 1))) Slice(std::move(slice));
   ++count_;
 }
@@ -72,6 +73,7 @@ void Outbox::remove(std::size_t count) {
   }
   if (count_ == 0) {
     open_ = false;
+    largest_ = 0;
     tail_.reset();
   }
 }

@@ -124,6 +124,9 @@ class Filling {
   char* space() { return block_->data() + used_; }
   std::size_t room() const { return block_ == nullptr ? 0 : block_->capacity() - used_; }
   std::size_t used() const { return used_; }
+  // Nobody else looks at the block: what was filled can be filled anew.
+  bool sole() const { return block_ != nullptr && !block_->shared(); }
+  void rewind() { used_ = 0; }
   // The bytes [space(), space() + count) are now written; the slice shows them.
   Slice filled(std::size_t count) {
     require(count <= room());

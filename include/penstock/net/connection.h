@@ -1,0 +1,173 @@
+// Bytes in and out of one socket, with a TLS session inside if asked for.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "penstock/base/block.h"
+#include "penstock/net/address.h"
+#include "penstock/net/living.h"
+#include "penstock/net/outbox.h"
+#include "penstock/net/tls_session.h"
+
+struct uv_stream_s;
+
+namespace penstock {
+
+// How a connection ended that did not end well.
+struct Loss {
+  enum class Kind : std::uint8_t {
+    Connect,    // Not connected: refused, unreachable, no descriptor.
+    Handshake,  // TLS could not be agreed on.
+    Broken,     // Was up; reset or failed. What had arrived was delivered before.
+  };
+  Kind kind = Kind::Broken;
+  int status = 0;           // The system's negative errno; 0 if TLS alone is to blame.
+  std::string_view text;    // For logs; good for the call.
+};
+
+// What a connection tells whoever uses it. All calls come from the loop, none from inside a call made
+// to the connection. The user may drop the connection in any of them.
+class ConnectionEvents {
+ public:
+  virtual void on_ready() = 0;                 // Connected, TLS agreed on: may be used.
+  virtual void on_bytes(Slice bytes) = 0;      // What arrived, deciphered.
+  // The peer will send no more. Not clean: TLS ended without its close_notify.
+  virtual void on_read_end(bool clean) = 0;
+  virtual void on_sent() = 0;                  // Unsent bytes fell below half the limit, after congested().
+  virtual void on_lost(const Loss& loss) = 0;  // Nothing follows.
+  virtual void on_time_out() = 0;              // The deadline the user set.
+
+ protected:
+  ~ConnectionEvents() = default;
+};
+
+struct SocketOptions {
+  bool keep_alive = false;
+  int send_buffer = 0;     // 0: the system's.
+  int receive_buffer = 0;
+  SocketAddress source;    // To connect from; empty: the system's choice.
+};
+
+// What TLS towards a server needs.
+struct TlsTarget {
+  const TlsContext* context = nullptr;  // Null: plain.
+  std::string_view name;                // SNI.
+  std::string_view verify_name;
+};
+
+class Connection final : public Living, private Later {
+ public:
+  // Takes over `fd`, connected. TLS, if a context is given, is the side of the server. Without TLS
+  // the connection is ready at once and on_ready() is not called.
+  static Owned<Connection> adopt(Loop& loop, int fd, bool is_unix, const TlsContext* context, ConnectionEvents& events);
+  // The same for what `listener`, a libuv stream, has to accept; null if there is nothing.
+  static Owned<Connection> accept(Loop& loop, uv_stream_s* listener, bool is_unix, const TlsContext* context,
+                                  ConnectionEvents& events);
+  // Connects; the user sets a deadline for it. on_ready() or on_lost() follows, in a later turn.
+  static Owned<Connection> connect(Loop& loop, const SocketAddress& address, const SocketOptions& options,
+                                   const TlsTarget& tls, TlsTicket ticket, ConnectionEvents& events);
+
+  void set_events(ConnectionEvents& events) { events_ = &events; }
+  using Living::clear_deadline;
+  using Living::has_deadline;
+  using Living::set_deadline;
+
+  bool ready() const { return state_ == State::Ready; }
+  // Takes bytes to be sent; they go out in one call at the end of the callback on the stack.
+  void send(Slice bytes);
+  void send(std::string_view text);
+  // Where a writer may put bytes directly; say wrote() after it.
+  Outbox& outbox() { return tls_ ? plain_ : out_; }
+  void wrote();
+  // More is unsent than should be: send no more until on_sent().
+  bool congested();
+  std::size_t unsent() const { return out_.bytes() + plain_.bytes(); }
+  // After all that was sent, tells the peer that no more comes.
+  void finish_sending();
+  bool finished_sending() const { return finish_asked_; }
+  void set_reading(bool on);
+  bool reading() const { return reading_; }
+  // Its close will be a reset: what is unsent is thrown away.
+  void reset_on_close();
+
+  bool is_tls() const { return tls_ != nullptr; }
+  // Facts of an established TLS; only if is_tls().
+  TlsFacts tls_facts() const { return tls_->facts(); }
+  TlsTicket take_ticket() { return tls_ ? tls_->take_ticket() : TlsTicket(); }
+  const SocketAddress& peer();
+  const SocketAddress& local();
+  int descriptor() const;
+
+ private:
+  friend struct ConnectionCallbacks;
+  enum class State : std::uint8_t { Connecting, Handshake, Ready, Lost };
+  struct Request;
+  struct TlsStart;
+  union Socket;
+
+  Connection(Loop& loop, ConnectionEvents& events);
+  ~Connection() override;
+  void on_deadline() override { events_->on_time_out(); }
+  void on_close() override;
+  void run_later() override;
+
+  Socket& socket() { return *reinterpret_cast<Socket*>(socket_space_); }
+  const Socket& socket() const { return *reinterpret_cast<const Socket*>(socket_space_); }
+  int open_socket(int family);
+  int start_connect(const SocketAddress& address, const SocketOptions& options);
+  void start_tls(std::unique_ptr<TlsSession> session);
+  void connected(int status);
+  void poll_as_wished();
+  void offer_space(char** base, std::size_t* size);
+  void arrived(std::ptrdiff_t count);
+  void plain_arrived(std::size_t count);
+  void cipher_arrived(std::size_t count);
+  bool shake();
+  void decipher();
+  void deliver(Slice bytes);
+  void deliver_held();
+  void ended(bool clean);
+  void flush();
+  void seal();
+  void hand_to_libuv();
+  void written(int status);
+  void write_failed(int status);
+  void fail(Loss::Kind kind, int status);
+  void shut_down_if_due();
+  Filling& landing();
+  void adapt_gulp(std::size_t count, std::size_t offered);
+  void end_gulp();
+
+  static constexpr std::size_t kSocketSpace = 264;
+  alignas(8) char socket_space_[kSocketSpace];
+  ConnectionEvents* events_;
+  std::unique_ptr<TlsSession> tls_;
+  std::unique_ptr<Request> request_;    // While a connect or a write is with libuv.
+  std::unique_ptr<Outbox> held_;        // Deciphered while reading was off.
+  std::unique_ptr<TlsStart> tls_start_; // What TLS will need once connected.
+  std::unique_ptr<SocketAddress> peer_, local_;
+  Outbox out_;                          // For the wire.
+  Outbox plain_;                        // For TLS to seal.
+  std::size_t offered_ = 0;
+  std::size_t handed_ = 0;              // Bytes of out_ that are with libuv.
+  std::size_t unsent_limit_ = 0;        // When congested.
+  std::uint32_t gulp_ = 0;              // Bytes read at once in bulk; 0: talk.
+  State state_ = State::Connecting;
+  bool is_pipe_ = false;
+  bool has_socket_ = false;
+  bool reading_ = true;        // What the user wants.
+  bool polling_ = false;       // What libuv was told.
+  bool congested_ = false;     // The user waits for on_sent().
+  bool write_broken_ = false;  // Nothing more can be written; reading goes on to its end.
+  bool finish_asked_ = false;
+  bool finish_done_ = false;
+  bool read_ended_ = false;
+  bool end_clean_ = false;
+  bool end_told_ = false;
+};
+
+}  // namespace penstock

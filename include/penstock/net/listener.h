@@ -1,0 +1,46 @@
+// Accepts on one worker's share of a bind line.
+#pragma once
+
+#include <cstdint>
+
+#include "penstock/net/connection.h"
+#include "penstock/net/living.h"
+
+namespace penstock {
+
+class Listener;
+
+class ListenerOwner {
+ public:
+  // A connection waits. Taking it is accept(); leaving it pauses the listener until resume().
+  virtual void on_connection(Listener& listener) = 0;
+
+ protected:
+  ~ListenerOwner() = default;
+};
+
+class Listener final : public Living {
+ public:
+  // Takes over `fd`, listening.
+  static Owned<Listener> open(Loop& loop, int fd, bool is_unix, int backlog, ListenerOwner& owner);
+
+  void set_owner(ListenerOwner& owner) { owner_ = &owner; }
+  // The connection that waits; null if it is gone already.
+  Owned<Connection> accept(const TlsContext* context, ConnectionEvents& events);
+  bool waiting() const { return waiting_; }
+  // Asks the owner again for what was left waiting.
+  void resume();
+
+ private:
+  friend struct ListenerCallbacks;
+  Listener(Loop& loop, ListenerOwner& owner);
+  void on_deadline() override {}
+
+  static constexpr std::size_t kSocketSpace = 264;
+  alignas(8) char socket_space_[kSocketSpace];
+  ListenerOwner* owner_;
+  bool is_unix_ = false;
+  bool waiting_ = false;
+};
+
+}  // namespace penstock

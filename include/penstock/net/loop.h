@@ -1,0 +1,108 @@
+// One event loop of one thread: its clock, its deadlines, work from other threads, and proof at the
+// end that nothing is left.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "penstock/base/block.h"
+#include "penstock/base/list.h"
+
+struct uv_loop_s;
+struct uv_timer_s;
+struct uv_async_s;
+struct uv_check_s;
+
+namespace penstock {
+
+class Living;
+
+// Work to be done when the callback that asked for it has returned: what a turn wrote goes out in
+// one call, what was paused goes on. Each is run once for each time it was asked for.
+struct LaterTag;
+class Later : public ListNode<LaterTag> {
+ public:
+  virtual void run_later() = 0;
+
+ protected:
+  ~Later() = default;
+};
+
+class Loop {
+ public:
+  Loop();
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // Milliseconds of a clock that never steps back; moves once a turn.
+  std::uint64_t now() const;
+  // Unix time in microseconds.
+  static std::int64_t wall_us();
+  // Serves until stop() or until nothing is left to wait for.
+  void run();
+  void stop();
+  // Runs until everything that was let go has ended; then the loop can die.
+  void run_dry();
+  // From any thread: `task` runs on this loop, soon, in order.
+  void post(std::function<void()> task);
+
+  // Runs `work` at the end of the callback now on the stack.
+  void later(Later& work) {
+    if (!work.linked()) later_.push_back(work);
+  }
+  // Every libuv callback ends with this.
+  void settle() {
+    while (!later_.empty()) later_.pop_front().run_later();
+  }
+
+  // Where reads of this loop land; see Connection.
+  Filling& read_block() { return read_block_; }
+  Filling& gulp_block() { return gulp_block_; }
+  // For ciphertext, which no one keeps: at least kGulpSize bytes.
+  char* scratch();
+
+  // Bytes lent to directions in bulk, and how many this worker may lend at once.
+  std::size_t gulps_lent = 0;
+  std::size_t gulp_budget = 16 * 1024 * 1024;
+
+  uv_loop_s* raw() const { return loop_.get(); }
+
+ private:
+  friend class Living;
+  friend struct LoopCallbacks;
+
+  // Timer wheel: five levels of 64 slots; one slot of a level spans all slots of the level below.
+  // An entry in a slot is not due before the slot's time, and is looked at again when it comes.
+  static constexpr int kLevels = 5;
+  static constexpr int kSlots = 64;
+  void schedule(Living& living, std::uint64_t due_ms);
+  void expire();
+  void arm();
+  std::uint64_t next_expiry() const;
+  void bury(Living& living);
+  void free_buried();
+  void run_posted();
+
+  std::unique_ptr<uv_loop_s> loop_;
+  std::unique_ptr<uv_timer_s> timer_;
+  std::unique_ptr<uv_async_s> async_;
+  std::unique_ptr<uv_check_s> check_;
+  std::array<std::array<List<Living>, kSlots>, kLevels> wheel_;
+  std::array<std::uint64_t, kLevels> occupied_{};
+  std::uint64_t wheel_now_ = 0;
+  std::uint64_t armed_for_ = UINT64_MAX;
+  List<Later, LaterTag> later_;
+  List<Living> buried_;
+  Filling read_block_;
+  Filling gulp_block_;
+  std::unique_ptr<char[]> scratch_;
+  std::mutex posted_lock_;
+  std::vector<std::function<void()>> posted_;
+};
+
+}  // namespace penstock

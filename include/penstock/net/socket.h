@@ -1,0 +1,56 @@
+// Listening sockets and datagram sockets: made, bound, handed over. Plain descriptors, owned.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "penstock/base/result.h"
+#include "penstock/net/address.h"
+
+namespace penstock {
+
+// Owns one descriptor.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Descriptor();
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+  explicit operator bool() const { return fd_ >= 0; }
+  // Another descriptor of the same thing, closed on exec.
+  Result<Descriptor> duplicate() const;
+
+ private:
+  int fd_ = -1;
+};
+
+struct ListenOptions {
+  int backlog = 1024;
+  bool v6_only = false;
+  bool transparent = false;
+  bool defer_accept = false;
+  std::string interface;
+  // Unix sockets: permission bits and owner, if given.
+  int mode = -1;
+  int uid = -1;
+  int gid = -1;
+};
+
+// Bound and listening, non-blocking. IP sockets share their port (SO_REUSEPORT): one for each worker.
+Result<Descriptor> listen_on(const SocketAddress& address, const ListenOptions& options);
+// A socket for datagrams to `address`, non-blocking, connected.
+Result<Descriptor> datagrams_to(const SocketAddress& address);
+// Sends without waiting; false if it did not fit or could not be sent.
+bool send_datagram(int fd, std::string_view bytes);
+
+// How many descriptors this process may have; raises the soft limit to the hard one, or to `wanted`.
+std::uint64_t raise_descriptor_limit(std::uint64_t wanted);
+
+}  // namespace penstock

@@ -1,0 +1,150 @@
+#include "penstock/net/address.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cstddef>
+
+#include "penstock/base/text.h"
+
+namespace penstock {
+namespace {
+
+const sockaddr_in* ip4(const sockaddr_storage& s) { return reinterpret_cast<const sockaddr_in*>(&s); }
+const sockaddr_in6* ip6(const sockaddr_storage& s) { return reinterpret_cast<const sockaddr_in6*>(&s); }
+const sockaddr_un* un(const sockaddr_storage& s) { return reinterpret_cast<const sockaddr_un*>(&s); }
+
+}  // namespace
+
+SocketAddress::SocketAddress(const sockaddr* address, socklen_t length) : SocketAddress() {
+  length_ = length < sizeof(storage_) ? length : static_cast<socklen_t>(sizeof(storage_));
+  std::memcpy(&storage_, address, length_);
+}
+
+bool SocketAddress::from_ip(std::string_view ip, std::uint16_t port, SocketAddress& out) {
+  const std::string text(ip.empty() || ip == "*" ? std::string_view("0.0.0.0") : ip);
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  v4.sin_port = htons(port);
+  if (inet_pton(AF_INET, text.c_str(), &v4.sin_addr) == 1) {
+    out = SocketAddress(reinterpret_cast<sockaddr*>(&v4), sizeof(v4));
+    return true;
+  }
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(port);
+  if (inet_pton(AF_INET6, text.c_str(), &v6.sin6_addr) != 1) return false;
+  out = SocketAddress(reinterpret_cast<sockaddr*>(&v6), sizeof(v6));
+  return true;
+}
+
+SocketAddress SocketAddress::unix_path(std::string_view path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::size_t size = std::min(path.size(), sizeof(address.sun_path) - 1);
+  std::memcpy(address.sun_path, path.data(), size);
+  return SocketAddress(reinterpret_cast<sockaddr*>(&address),
+                       static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size + 1));
+}
+
+SocketAddress SocketAddress::abstract(std::string_view name) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::size_t size = std::min(name.size(), sizeof(address.sun_path) - 1);
+  std::memcpy(address.sun_path + 1, name.data(), size);
+  return SocketAddress(reinterpret_cast<sockaddr*>(&address),
+                       static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + size));
+}
+
+Result<SocketAddress> SocketAddress::resolve(const std::string& name, std::uint16_t port) {
+  SocketAddress address;
+  if (from_ip(name, port, address)) return address;
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_ADDRCONFIG;
+  addrinfo* found = nullptr;
+  const int status = getaddrinfo(name.c_str(), nullptr, &hints, &found);
+  if (status != 0) return Error{format("cannot resolve '{}': {}", name, gai_strerror(status))};
+  // IPv4 first, as HAProxy prefers it when both are known.
+  const addrinfo* chosen = found;
+  for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
+    if (at->ai_family == AF_INET) {
+      chosen = at;
+      break;
+    }
+  }
+  address = SocketAddress(chosen->ai_addr, chosen->ai_addrlen);
+  address.set_port(port);
+  freeaddrinfo(found);
+  return address;
+}
+
+SocketAddress SocketAddress::local_of(int fd) {
+  SocketAddress address;
+  socklen_t length = sizeof(address.storage_);
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage_), &length) == 0) address.length_ = length;
+  return address;
+}
+
+SocketAddress SocketAddress::peer_of(int fd) {
+  SocketAddress address;
+  socklen_t length = sizeof(address.storage_);
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&address.storage_), &length) == 0) address.length_ = length;
+  return address;
+}
+
+std::uint16_t SocketAddress::port() const {
+  if (is_ip4()) return ntohs(ip4(storage_)->sin_port);
+  if (is_ip6()) return ntohs(ip6(storage_)->sin6_port);
+  return 0;
+}
+
+void SocketAddress::set_port(std::uint16_t port) {
+  if (is_ip4()) reinterpret_cast<sockaddr_in*>(&storage_)->sin_port = htons(port);
+  if (is_ip6()) reinterpret_cast<sockaddr_in6*>(&storage_)->sin6_port = htons(port);
+}
+
+std::string_view SocketAddress::ip_bytes() const {
+  if (is_ip4()) return {reinterpret_cast<const char*>(&ip4(storage_)->sin_addr), 4};
+  if (is_ip6()) return {reinterpret_cast<const char*>(&ip6(storage_)->sin6_addr), 16};
+  return {};
+}
+
+std::string_view SocketAddress::write_ip(char* space) const {
+  if (!is_ip4() && !is_ip6()) return "unix";
+  if (is_ip4()) {
+    const auto* bytes = reinterpret_cast<const unsigned char*>(ip_bytes().data());
+    char* at = space;
+    for (int i = 0; i < 4; ++i) {
+      if (i != 0) *at++ = '.';
+      const unsigned value = bytes[i];
+      if (value >= 100) *at++ = static_cast<char>('0' + value / 100);
+      if (value >= 10) *at++ = static_cast<char>('0' + value / 10 % 10);
+      *at++ = static_cast<char>('0' + value % 10);
+    }
+    return {space, static_cast<std::size_t>(at - space)};
+  }
+  inet_ntop(family(), ip_bytes().data(), space, 64);
+  return space;
+}
+
+std::string SocketAddress::ip_text() const {
+  char space[64];
+  return std::string(write_ip(space));
+}
+
+std::string SocketAddress::text() const {
+  if (is_ip4()) return format("{}:{}", ip_text(), port());
+  if (is_ip6()) return format("[{}]:{}", ip_text(), port());
+  if (!is_unix()) return "";
+  const std::size_t size = length_ - offsetof(sockaddr_un, sun_path);
+  if (size == 0) return "unix";
+  const char* path = un(storage_)->sun_path;
+  if (path[0] != '\0') return std::string(path);
+  return "abns@" + std::string(path + 1, size - 1);
+}
+
+}  // namespace penstock

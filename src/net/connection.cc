@@ -1,0 +1,531 @@
+#include "penstock/net/connection.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include "holder.h"
+#include "penstock/base/require.h"
+
+namespace penstock {
+namespace {
+
+constexpr std::size_t kFirstGulp = 64 * 1024;
+constexpr std::size_t kRecordSize = 16 * 1024;
+constexpr unsigned kTrySlices = 16;
+// Above four buffers uv_write allocates.
+constexpr unsigned kHandSlices = 4;
+
+}  // namespace
+
+union Connection::Socket {
+  uv_handle_t handle;
+  uv_stream_t stream;
+  uv_tcp_t tcp;
+  uv_pipe_t pipe;
+};
+
+struct Connection::Request {
+  union {
+    uv_connect_t connect;
+    uv_write_t write;
+  };
+};
+
+struct Connection::TlsStart {
+  const TlsContext* context;
+  std::string name;
+  std::string verify_name;
+  TlsTicket ticket;
+};
+
+struct ConnectionCallbacks {
+  static void on_uv_alloc(uv_handle_t* handle, std::size_t, uv_buf_t* buffer) {
+    Connection& self = holder_of<Connection>(handle);
+    char* base = nullptr;
+    std::size_t size = 0;
+    self.offer_space(&base, &size);
+    *buffer = uv_buf_init(base, static_cast<unsigned>(size));
+  }
+  static void on_uv_read(uv_stream_t* stream, ssize_t count, const uv_buf_t*) {
+    Connection& self = holder_of<Connection>(stream);
+    Loop& loop = self.loop();
+    self.arrived(count);
+    loop.settle();
+  }
+  static void on_uv_connected(uv_connect_t* request, int status) {
+    Connection& self = holder_of<Connection>(request->handle);
+    if (self.closed()) return;
+    Loop& loop = self.loop();
+    self.connected(status);
+    loop.settle();
+  }
+  static void on_uv_written(uv_write_t* request, int status) {
+    Connection& self = holder_of<Connection>(request->handle);
+    if (self.closed()) return;
+    Loop& loop = self.loop();
+    self.written(status);
+    loop.settle();
+  }
+};
+
+Connection::Connection(Loop& loop, ConnectionEvents& events) : Living(loop), events_(&events) {
+  static_assert(sizeof(Socket) <= kSocketSpace);
+}
+
+Connection::~Connection() = default;
+
+void Connection::on_close() {
+  Later::unlink();
+  end_gulp();
+}
+
+// Makes the handle; for TCP of a known family the socket too.
+int Connection::open_socket(int family) {
+  is_pipe_ = family == AF_UNIX;
+  const int status = is_pipe_ ? uv_pipe_init(loop().raw(), &socket().pipe, 0)
+                              : uv_tcp_init_ex(loop().raw(), &socket().tcp, static_cast<unsigned>(family));
+  if (status != 0) return status;
+  hold(&socket().handle);
+  has_socket_ = true;
+  return 0;
+}
+
+Owned<Connection> Connection::adopt(Loop& loop, int fd, bool is_unix, const TlsContext* context,
+                                    ConnectionEvents& events) {
+  Owned<Connection> self(new Connection(loop, events));
+  require(self->open_socket(is_unix ? AF_UNIX : AF_UNSPEC) == 0);
+  const int status = is_unix ? uv_pipe_open(&self->socket().pipe, fd) : uv_tcp_open(&self->socket().tcp, fd);
+  require(status == 0);
+  self->state_ = State::Ready;
+  if (context != nullptr) self->start_tls(TlsSession::for_client(*context, self->out_));
+  loop.later(*self);
+  return self;
+}
+
+Owned<Connection> Connection::accept(Loop& loop, uv_stream_s* listener, bool is_unix, const TlsContext* context,
+                                     ConnectionEvents& events) {
+  Owned<Connection> self(new Connection(loop, events));
+  require(self->open_socket(is_unix ? AF_UNIX : AF_UNSPEC) == 0);
+  if (uv_accept(listener, &self->socket().stream) != 0) return nullptr;
+  self->state_ = State::Ready;
+  if (context != nullptr) self->start_tls(TlsSession::for_client(*context, self->out_));
+  loop.later(*self);
+  return self;
+}
+
+Owned<Connection> Connection::connect(Loop& loop, const SocketAddress& address, const SocketOptions& options,
+                                      const TlsTarget& tls, TlsTicket ticket, ConnectionEvents& events) {
+  Owned<Connection> self(new Connection(loop, events));
+  if (tls.context != nullptr) {
+    self->tls_start_.reset(
+        new TlsStart{tls.context, std::string(tls.name), std::string(tls.verify_name), std::move(ticket)});
+  }
+  const int status = self->start_connect(address, options);
+  if (status != 0) {
+    // Told in a later turn, as all that concerns connecting.
+    self->handed_ = static_cast<std::size_t>(-status);
+    loop.later(*self);
+  }
+  return self;
+}
+
+int Connection::start_connect(const SocketAddress& address, const SocketOptions& options) {
+  int status = open_socket(address.family());
+  if (status != 0) return status;
+  if (is_pipe_) {
+    // A unix socket connects at once or not at all; libuv's own way knows no abstract names.
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    if (::connect(fd, address.raw(), address.length()) != 0) {
+      const int reason = -errno;
+      ::close(fd);
+      return reason;
+    }
+    status = uv_pipe_open(&socket().pipe, fd);
+    if (status != 0) ::close(fd);
+    if (status == 0) loop().later(*this);
+    return status;
+  }
+  const int fd = descriptor();
+  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  if (options.keep_alive) setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+  if (options.send_buffer != 0) setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &options.send_buffer, sizeof(int));
+  if (options.receive_buffer != 0) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &options.receive_buffer, sizeof(int));
+  if (!options.source.empty()) {
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+    if (::bind(fd, options.source.raw(), options.source.length()) != 0) return -errno;
+  }
+  request_ = std::make_unique<Request>();
+  return uv_tcp_connect(&request_->connect, &socket().tcp, address.raw(), ConnectionCallbacks::on_uv_connected);
+}
+
+void Connection::start_tls(std::unique_ptr<TlsSession> session) {
+  tls_ = std::move(session);
+  state_ = State::Handshake;
+}
+
+void Connection::connected(int status) {
+  request_.reset();
+  if (status != 0) return fail(Loss::Kind::Connect, status);
+  if (tls_start_) {
+    start_tls(TlsSession::for_server(*tls_start_->context, out_, tls_start_->name, tls_start_->verify_name,
+                                     std::move(tls_start_->ticket)));
+    tls_start_.reset();
+    loop().later(*this);
+    shake();
+    return;
+  }
+  state_ = State::Ready;
+  loop().later(*this);
+  events_->on_ready();
+}
+
+int Connection::descriptor() const {
+  uv_os_fd_t fd = -1;
+  if (has_socket_) uv_fileno(&socket().handle, &fd);
+  return fd;
+}
+
+const SocketAddress& Connection::peer() {
+  if (!peer_) peer_ = std::make_unique<SocketAddress>(SocketAddress::peer_of(descriptor()));
+  return *peer_;
+}
+
+const SocketAddress& Connection::local() {
+  if (!local_) local_ = std::make_unique<SocketAddress>(SocketAddress::local_of(descriptor()));
+  return *local_;
+}
+
+// The end of the callback in which something was written, or reading turned on or off.
+void Connection::run_later() {
+  if (state_ == State::Lost || closed()) return;
+  if (state_ == State::Connecting) {
+    if (handed_ != 0) return fail(Loss::Kind::Connect, -static_cast<int>(std::exchange(handed_, 0)));
+    if (is_pipe_) connected(0);
+    return;
+  }
+  if (held_ && reading_) {
+    deliver_held();
+    if (closed() || state_ == State::Lost) return;
+  }
+  if (read_ended_ && !end_told_ && reading_ && !held_) {
+    end_told_ = true;
+    events_->on_read_end(end_clean_);
+    if (closed() || state_ == State::Lost) return;
+  }
+  poll_as_wished();
+  flush();
+}
+
+void Connection::set_reading(bool on) {
+  if (reading_ == on) return;
+  reading_ = on;
+  loop().later(*this);
+}
+
+void Connection::poll_as_wished() {
+  const bool wanted = (reading_ || state_ == State::Handshake) && !read_ended_ && !held_;
+  if (wanted == polling_) return;
+  polling_ = wanted;
+  if (wanted) {
+    uv_read_start(&socket().stream, ConnectionCallbacks::on_uv_alloc, ConnectionCallbacks::on_uv_read);
+  } else {
+    uv_read_stop(&socket().stream);
+  }
+}
+
+// Where plaintext lands. Talk of all connections shares one block for as long as it has room; bulk
+// has large ones.
+Filling& Connection::landing() {
+  if (gulp_ != 0) {
+    Filling& filling = loop().gulp_block();
+    if (filling.sole()) filling.rewind();
+    if (filling.room() < gulp_) filling.start(gulp_);
+    return filling;
+  }
+  Filling& filling = loop().read_block();
+  if (filling.sole()) filling.rewind();
+  if (filling.room() < kRecordSize / 2) filling.start(kBlockSize);
+  return filling;
+}
+
+void Connection::offer_space(char** base, std::size_t* size) {
+  if (tls_) {
+    *base = loop().scratch();
+    offered_ = gulp_ == 0 ? kRecordSize + 1024 : kGulpSize;
+  } else {
+    Filling& filling = landing();
+    *base = filling.space();
+    offered_ = gulp_ == 0 ? filling.room() : gulp_;
+  }
+  *size = offered_;
+}
+
+void Connection::arrived(std::ptrdiff_t count) {
+  if (count == 0) return;
+  if (count == UV_EOF) {
+    polling_ = false;
+    uv_read_stop(&socket().stream);
+    if (state_ == State::Handshake) return fail(Loss::Kind::Handshake, 0);
+    return ended(!tls_);
+  }
+  if (count < 0) {
+    polling_ = false;
+    uv_read_stop(&socket().stream);
+    return fail(state_ == State::Handshake ? Loss::Kind::Handshake : Loss::Kind::Broken, static_cast<int>(count));
+  }
+  if (tls_) return cipher_arrived(static_cast<std::size_t>(count));
+  plain_arrived(static_cast<std::size_t>(count));
+}
+
+void Connection::plain_arrived(std::size_t count) {
+  Slice bytes = (gulp_ != 0 ? loop().gulp_block() : loop().read_block()).filled(count);
+  adapt_gulp(count, offered_);
+  events_->on_bytes(std::move(bytes));
+}
+
+// A direction that keeps filling its block is read with more space at once, as far as the worker's
+// budget goes; it falls back when it goes quiet.
+void Connection::adapt_gulp(std::size_t count, std::size_t offered) {
+  if (count == offered && count >= kRecordSize / 2) {
+    const std::size_t wanted = gulp_ == 0 ? kFirstGulp : kGulpSize;
+    if (wanted == gulp_ || loop().gulps_lent + 2 * (wanted - gulp_) > loop().gulp_budget) return;
+    loop().gulps_lent += 2 * (wanted - gulp_);
+    gulp_ = static_cast<std::uint32_t>(wanted);
+  } else if (gulp_ != 0 && count < kRecordSize) {
+    end_gulp();
+  }
+}
+
+void Connection::end_gulp() {
+  loop().gulps_lent -= 2 * gulp_;
+  gulp_ = 0;
+}
+
+void Connection::cipher_arrived(std::size_t count) {
+  tls_->receive({loop().scratch(), count});
+  loop().later(*this);
+  if (state_ == State::Handshake && !shake()) return;
+  adapt_gulp(count, offered_);
+  decipher();
+}
+
+// True once the handshake is complete and the connection still there.
+bool Connection::shake() {
+  switch (tls_->handshake()) {
+    case TlsSession::Step::Wait:
+      return false;
+    case TlsSession::Step::Done:
+      state_ = State::Ready;
+      events_->on_ready();
+      return !closed() && state_ == State::Ready;
+    case TlsSession::Step::Closed:
+    case TlsSession::Step::Failed:
+      break;
+  }
+  flush();  // The alert that tells the peer why.
+  if (state_ != State::Lost) fail(Loss::Kind::Handshake, 0);
+  return false;
+}
+
+// Opens all records that came; as many as fit one block reach the user in one call.
+void Connection::decipher() {
+  while (!closed() && state_ == State::Ready) {
+    Filling& filling = landing();
+    const std::size_t room = gulp_ != 0 ? gulp_ : filling.room();
+    std::size_t used = 0;
+    TlsSession::Step step = TlsSession::Step::Done;
+    while (step == TlsSession::Step::Done && (used == 0 || room - used >= kRecordSize)) {
+      std::size_t count = 0;
+      step = tls_->read({filling.space() + used, room - used}, count);
+      if (step == TlsSession::Step::Done) used += count;
+    }
+    if (used != 0) deliver(filling.filled(used));
+    if (closed() || state_ != State::Ready) return;
+    if (step == TlsSession::Step::Wait) return;
+    if (step == TlsSession::Step::Closed) return ended(true);
+    if (step == TlsSession::Step::Failed) return fail(Loss::Kind::Broken, 0);
+  }
+}
+
+void Connection::deliver(Slice bytes) {
+  if (reading_ && !held_) return events_->on_bytes(std::move(bytes));
+  if (!held_) held_ = std::make_unique<Outbox>();
+  held_->append(std::move(bytes));
+}
+
+void Connection::deliver_held() {
+  while (held_ && reading_) {
+    Slice bytes = held_->peek(0);
+    held_->remove(bytes.size());
+    if (held_->empty()) held_.reset();
+    events_->on_bytes(std::move(bytes));
+    if (closed() || state_ == State::Lost) return;
+  }
+}
+
+void Connection::ended(bool clean) {
+  if (read_ended_) return;
+  read_ended_ = true;
+  end_clean_ = clean;
+  if (!reading_ || held_) return loop().later(*this);
+  end_told_ = true;
+  events_->on_read_end(clean);
+}
+
+void Connection::send(Slice bytes) {
+  if (state_ == State::Lost || write_broken_) return;
+  outbox().append(std::move(bytes));
+  wrote();
+}
+
+void Connection::send(std::string_view text) {
+  if (state_ == State::Lost || write_broken_) return;
+  outbox().append(text);
+  wrote();
+}
+
+void Connection::wrote() {
+  if (state_ != State::Lost && !write_broken_) return loop().later(*this);
+  // What libuv still holds must stay; the rest goes nowhere.
+  if (handed_ == 0) outbox().clear();
+}
+
+bool Connection::congested() {
+  unsent_limit_ = 2 * std::max(kBlockSize, outbox().largest());
+  if (unsent() <= unsent_limit_) return false;
+  congested_ = true;
+  return true;
+}
+
+void Connection::finish_sending() {
+  if (std::exchange(finish_asked_, true)) return;
+  loop().later(*this);
+}
+
+void Connection::reset_on_close() {
+  const linger now{1, 0};
+  setsockopt(descriptor(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
+void Connection::seal() {
+  // Small pieces share a record; a piece that fills records is sealed where it lies.
+  char gathered[kRecordSize];
+  while (!plain_.empty()) {
+    const Slice& first = plain_.peek(0);
+    if (first.size() >= kRecordSize || plain_.slices() == 1) {
+      const std::size_t size = first.size();
+      tls_->write(first.view());
+      plain_.remove(size);
+      continue;
+    }
+    std::size_t used = 0;
+    while (!plain_.empty() && used < kRecordSize) {
+      const Slice& slice = plain_.peek(0);
+      const std::size_t count = std::min(slice.size(), kRecordSize - used);
+      std::memcpy(gathered + used, slice.data(), count);
+      used += count;
+      plain_.remove(count);
+    }
+    tls_->write({gathered, used});
+  }
+}
+
+void Connection::flush() {
+  if (state_ == State::Lost) return;
+  if (tls_ && state_ == State::Ready && !write_broken_) {
+    if (!plain_.empty()) seal();
+    if (finish_asked_ && !finish_done_) tls_->close();
+  }
+  while (!out_.empty() && handed_ == 0 && !write_broken_) {
+    uv_buf_t buffers[kTrySlices];
+    unsigned count = 0;
+    std::size_t bytes = 0;
+    for (; count < kTrySlices && count < out_.slices(); ++count) {
+      const Slice& slice = out_.peek(count);
+      buffers[count] = uv_buf_init(const_cast<char*>(slice.data()), static_cast<unsigned>(slice.size()));
+      bytes += slice.size();
+    }
+    const int sent = uv_try_write(&socket().stream, buffers, count);
+    if (sent < 0 && sent != UV_EAGAIN) return write_failed(sent);
+    if (sent > 0) out_.remove(static_cast<std::size_t>(sent));
+    if (sent < 0 || static_cast<std::size_t>(sent) < bytes) hand_to_libuv();
+  }
+  shut_down_if_due();
+  if (congested_ && unsent() <= unsent_limit_ / 2) {
+    congested_ = false;
+    events_->on_sent();
+  }
+}
+
+// What the kernel would not take waits with libuv. Small pieces are copied together first, so that
+// a slow reader does not keep a block for each of them.
+void Connection::hand_to_libuv() {
+  constexpr std::size_t kSmall = 512;
+  if (out_.slices() > 8 && out_.bytes() / out_.slices() < kSmall) {
+    std::string all;
+    all.reserve(out_.bytes());
+    for (std::size_t i = 0; i < out_.slices(); ++i) all += out_.peek(i).view();
+    out_.clear();
+    out_.append(std::string_view(all));
+  }
+  if (!request_) request_ = std::make_unique<Request>();
+  uv_buf_t buffers[kHandSlices];
+  unsigned count = 0;
+  for (; count < kHandSlices && count < out_.slices(); ++count) {
+    const Slice& slice = out_.peek(count);
+    buffers[count] = uv_buf_init(const_cast<char*>(slice.data()), static_cast<unsigned>(slice.size()));
+    handed_ += slice.size();
+  }
+  const int status =
+      uv_write(&request_->write, &socket().stream, buffers, count, ConnectionCallbacks::on_uv_written);
+  require(status == 0);
+}
+
+void Connection::written(int status) {
+  const std::size_t handed = std::exchange(handed_, 0);
+  if (status != 0) return write_failed(status);
+  out_.remove(handed);
+  if (out_.empty()) request_.reset();
+  loop().later(*this);
+}
+
+// Not the end yet: what the peer said before is still to be read, and its end or its reset follow.
+void Connection::write_failed(int) {
+  write_broken_ = true;
+  out_.clear();
+  plain_.clear();
+  if (read_ended_) return fail(Loss::Kind::Broken, UV_EPIPE);
+  if (congested_) {
+    congested_ = false;
+    events_->on_sent();
+  }
+}
+
+void Connection::shut_down_if_due() {
+  if (!finish_asked_ || finish_done_ || write_broken_) return;
+  if (!out_.empty() || !plain_.empty() || handed_ != 0 || state_ != State::Ready) return;
+  finish_done_ = true;
+  ::shutdown(descriptor(), SHUT_WR);
+}
+
+void Connection::fail(Loss::Kind kind, int status) {
+  if (state_ == State::Lost) return;
+  state_ = State::Lost;
+  if (polling_) uv_read_stop(&socket().stream);
+  polling_ = false;
+  std::string text = tls_ && status == 0 ? tls_->error() : std::string();
+  if (text.empty()) text = status != 0 ? uv_strerror(status) : "connection closed during the TLS handshake";
+  events_->on_lost(Loss{kind, status, text});
+}
+
+}  // namespace penstock

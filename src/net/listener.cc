@@ -1,0 +1,55 @@
+#include "penstock/net/listener.h"
+
+#include <uv.h>
+
+#include <utility>
+
+#include "holder.h"
+#include "penstock/base/require.h"
+
+namespace penstock {
+
+struct ListenerCallbacks {
+  static void on_uv_connection(uv_stream_t* stream, int status) {
+    Listener& self = holder_of<Listener>(stream);
+    if (status != 0) return;  // The client is gone again, or the system was short of something.
+    Loop& loop = self.loop();
+    self.waiting_ = true;
+    self.owner_->on_connection(self);
+    loop.settle();
+  }
+  static uv_stream_t* stream_of(Listener& self) { return reinterpret_cast<uv_stream_t*>(self.socket_space_); }
+};
+
+Listener::Listener(Loop& loop, ListenerOwner& owner) : Living(loop), owner_(&owner) {
+  static_assert(sizeof(uv_pipe_t) <= kSocketSpace && sizeof(uv_tcp_t) <= kSocketSpace);
+}
+
+Owned<Listener> Listener::open(Loop& loop, int fd, bool is_unix, int backlog, ListenerOwner& owner) {
+  Owned<Listener> self(new Listener(loop, owner));
+  self->is_unix_ = is_unix;
+  auto* stream = ListenerCallbacks::stream_of(*self);
+  if (is_unix) {
+    require(uv_pipe_init(loop.raw(), reinterpret_cast<uv_pipe_t*>(stream), 0) == 0);
+  } else {
+    require(uv_tcp_init(loop.raw(), reinterpret_cast<uv_tcp_t*>(stream)) == 0);
+  }
+  self->hold(reinterpret_cast<uv_handle_t*>(stream));
+  const int opened = is_unix ? uv_pipe_open(reinterpret_cast<uv_pipe_t*>(stream), fd)
+                             : uv_tcp_open(reinterpret_cast<uv_tcp_t*>(stream), fd);
+  require(opened == 0);
+  require(uv_listen(stream, backlog, ListenerCallbacks::on_uv_connection) == 0);
+  return self;
+}
+
+Owned<Connection> Listener::accept(const TlsContext* context, ConnectionEvents& events) {
+  require(waiting_);
+  waiting_ = false;
+  return Connection::accept(loop(), ListenerCallbacks::stream_of(*this), is_unix_, context, events);
+}
+
+void Listener::resume() {
+  if (waiting_) owner_->on_connection(*this);
+}
+
+}  // namespace penstock

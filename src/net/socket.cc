@@ -1,0 +1,124 @@
+#include "penstock/net/socket.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "penstock/base/text.h"
+
+namespace penstock {
+namespace {
+
+Error system_error(std::string_view what, const SocketAddress& address) {
+  const int reason = errno;
+  std::string text = format("{} {}: {}", what, address.text(), std::strerror(reason));
+  if (reason == EADDRINUSE) text += " (does another program listen there?)";
+  if (reason == EACCES) text += " (ports below 1024 need root or CAP_NET_BIND_SERVICE)";
+  if (reason == EADDRNOTAVAIL) text += " (no interface of this machine has this address)";
+  return Error{text};
+}
+
+void switch_on(int fd, int level, int option) {
+  const int on = 1;
+  setsockopt(fd, level, option, &on, sizeof(on));
+}
+
+// A socket file left by a process that is gone would refuse the bind; one that answers is in use.
+void remove_dead_socket(const SocketAddress& address) {
+  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (probe < 0) return;
+  if (::connect(probe, address.raw(), address.length()) != 0 && errno == ECONNREFUSED) ::unlink(address.text().c_str());
+  ::close(probe);
+}
+
+}  // namespace
+
+Descriptor::~Descriptor() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Result<Descriptor> Descriptor::duplicate() const {
+  const int fd = fcntl(fd_, F_DUPFD_CLOEXEC, 3);
+  if (fd < 0) return Error{format("cannot duplicate descriptor {}: {}", fd_, std::strerror(errno))};
+  return Descriptor(fd);
+}
+
+Result<Descriptor> listen_on(const SocketAddress& address, const ListenOptions& options) {
+  Descriptor fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return system_error("cannot make a socket for", address);
+  if (address.is_unix()) {
+    remove_dead_socket(address);
+  } else {
+    switch_on(fd.get(), SOL_SOCKET, SO_REUSEADDR);
+    switch_on(fd.get(), SOL_SOCKET, SO_REUSEPORT);
+    // Accepted connections inherit it.
+    switch_on(fd.get(), IPPROTO_TCP, TCP_NODELAY);
+    if (address.is_ip6()) {
+      const int only = options.v6_only ? 1 : 0;
+      setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));
+    }
+    if (options.transparent) {
+      switch_on(fd.get(), address.is_ip6() ? IPPROTO_IPV6 : IPPROTO_IP, address.is_ip6() ? IPV6_TRANSPARENT : IP_TRANSPARENT);
+    }
+    if (options.defer_accept) {
+      const int seconds = 60;
+      setsockopt(fd.get(), IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
+    }
+    if (!options.interface.empty() &&
+        setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, options.interface.c_str(),
+                   static_cast<socklen_t>(options.interface.size() + 1)) != 0) {
+      return system_error(format("cannot bind to interface {} at", options.interface), address);
+    }
+  }
+  if (::bind(fd.get(), address.raw(), address.length()) != 0) return system_error("cannot bind", address);
+  if (address.is_unix() && address.text().front() == '/') {
+    if (options.mode >= 0) ::chmod(address.text().c_str(), static_cast<mode_t>(options.mode));
+    if ((options.uid >= 0 || options.gid >= 0) &&
+        ::chown(address.text().c_str(), static_cast<uid_t>(options.uid), static_cast<gid_t>(options.gid)) != 0) {
+      return system_error("cannot change the owner of", address);
+    }
+  }
+  if (::listen(fd.get(), options.backlog) != 0) return system_error("cannot listen on", address);
+  return fd;
+}
+
+Result<Descriptor> datagrams_to(const SocketAddress& address) {
+  Descriptor fd(::socket(address.family(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return system_error("cannot make a socket for", address);
+  // A large line should not be refused for want of room.
+  const int room = 1 << 20;
+  setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+  if (::connect(fd.get(), address.raw(), address.length()) != 0) return system_error("cannot send datagrams to", address);
+  return fd;
+}
+
+bool send_datagram(int fd, std::string_view bytes) {
+  ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  // A connected UDP socket reports the refusal of the datagram before; this one was not sent yet.
+  if (sent < 0 && errno == ECONNREFUSED) sent = ::send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  return sent >= 0;
+}
+
+std::uint64_t raise_descriptor_limit(std::uint64_t wanted) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  if (wanted > limit.rlim_cur) {
+    rlimit raised = limit;
+    raised.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+    if (wanted > limit.rlim_max) {
+      rlimit beyond{wanted, wanted};
+      if (setrlimit(RLIMIT_NOFILE, &beyond) == 0) return wanted;
+    }
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0) return raised.rlim_cur;
+  }
+  return limit.rlim_cur;
+}
+
+}  // namespace penstock
