@@ -1,0 +1,116 @@
+// The servers of one backend on one worker: their policy, their idle connections, and the waiting
+// line of requests for which no server has room (maxconn).
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "penstock/balance/policy.h"
+#include "penstock/balance/pool.h"
+#include "penstock/balance/server.h"
+#include "penstock/base/list.h"
+#include "penstock/net/living.h"
+
+namespace penstock {
+
+class Backend;
+struct ServerSlot;
+
+struct LineTag;
+struct ServedTag;
+
+// Who stands in the waiting line of a backend.
+class Waiting : public ListNode<LineTag> {
+ public:
+  // A server may have room now: choose again. Called from the loop.
+  virtual void on_turn() = 0;
+
+ protected:
+  ~Waiting() = default;
+};
+
+// Who is being served by a server, and must hear when that server's sessions are to be shut down.
+class Served : public ListNode<ServedTag> {
+ public:
+  virtual void on_server_down() = 0;
+
+ protected:
+  ~Served() = default;
+};
+
+// One server on one worker.
+struct ServerSlot {
+  ServerSlot(Loop& loop, const ServerSpec& spec, std::uint32_t index) : spec(spec), index(index), pool(loop, spec) {}
+  const ServerSpec& spec;
+  const std::uint32_t index;
+  Pool pool;
+  List<Served, ServedTag> served;
+};
+
+// Wakes the lines of one backend on all workers.
+class LineWaker {
+ public:
+  virtual void wake_lines(BackendState& state) = 0;
+
+ protected:
+  ~LineWaker() = default;
+};
+
+class Backend final {
+ public:
+  Backend(Loop& loop, const BackendSpec& spec, LineWaker& waker, std::uint64_t seed);
+  Backend(const Backend&) = delete;
+  Backend& operator=(const Backend&) = delete;
+
+  const BackendSpec& spec() const { return spec_; }
+
+  struct Choice {
+    enum class Kind { Chosen, Full, None };
+    Kind kind = Kind::None;       // None: no server is up.
+    ServerSlot* slot = nullptr;   // Chosen: one request more is counted on it until release().
+  };
+  // `hash` is the key of policies that hash. `last` is preferred if it is usable
+  // (option prefer-last-server, authentication); `avoid` is not taken while another can be had.
+  Choice choose(std::uint32_t hash, const ServerSlot* last, const ServerSlot* avoid);
+  // One request on `slot` is over; who waits may come.
+  void release(ServerSlot& slot);
+  // A server that is up takes requests, whether it has room or not.
+  bool has_server();
+  std::size_t usable_count();
+
+  void stand_in_line(Waiting& waiting);
+  void leave_line(Waiting& waiting);
+  std::size_t line_length() const { return line_length_; }
+  // Lets those in line choose again, in order, until one has to go on waiting.
+  void serve_line();
+  // `on-marked-down shutdown-sessions`
+  void shut_down(const Server& server);
+
+  std::vector<std::unique_ptr<ServerSlot>>& slots() { return slots_; }
+  // Closes idle connections; their servers may be gone after a reload.
+  void drop_idle();
+
+ private:
+  void look_again();
+  const Candidate* candidate_by_policy(std::uint32_t hash);
+  bool acquire(ServerSlot& slot);
+
+  Loop& loop_;
+  const BackendSpec& spec_;
+  LineWaker& waker_;
+  std::vector<std::unique_ptr<ServerSlot>> slots_;
+  std::vector<Candidate> candidates_;
+  std::vector<std::uint32_t> schedule_;
+  std::uint32_t seen_version_ = 0;
+  std::uint64_t random_;
+  List<Waiting, LineTag> line_;
+  std::size_t line_length_ = 0;
+  bool serving_line_ = false;
+};
+
+}  // namespace penstock

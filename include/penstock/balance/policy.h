@@ -1,0 +1,38 @@
+// The choice of a server: pure functions over the servers that may be chosen now.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "penstock/balance/server.h"
+
+namespace penstock {
+
+// Servers in the order of the file, each with the weight in force.
+struct Candidate {
+  const ServerSpec* spec = nullptr;
+  std::uint32_t index = 0;   // In BackendSpec::servers.
+  std::uint32_t weight = 0;
+};
+
+// The servers that take traffic: active ones, else the first backup (or all, `option allbackups`).
+// Weights include slow start; weight 0 takes no new traffic.
+std::vector<Candidate> usable_servers(const BackendSpec& spec);
+
+// One round of smooth weighted round robin as positions in `candidates`: each appears in proportion to
+// its weight, spread as evenly as can be. At most kScheduleLimit entries.
+constexpr std::size_t kScheduleLimit = 16384;
+std::vector<std::uint32_t> weighted_schedule(std::span<const Candidate> candidates);
+
+// The candidate with the fewest requests for its weight; among equals the one `turn` points to.
+const Candidate* least_loaded(std::span<const Candidate> candidates, std::uint32_t turn);
+// `hash` modulo the sum of weights: the same key reaches the same server while the set stays.
+const Candidate* by_hash(std::span<const Candidate> candidates, std::uint32_t hash);
+// The least loaded of `draws` drawn by weight; `random` is advanced.
+const Candidate* by_chance(std::span<const Candidate> candidates, std::uint32_t draws, std::uint64_t& random);
+
+// HAProxy's default for `hash-type map-based`: SDBM over the bytes.
+std::uint32_t sdbm_hash(std::string_view bytes);
+
+}  // namespace penstock

@@ -1,0 +1,59 @@
+// Idle connections to one server on one worker, and sessions to resume. Connections are lent by
+// moving them out; what is not given home closes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "penstock/balance/server.h"
+#include "penstock/http/h1_back.h"
+#include "penstock/net/living.h"
+
+namespace penstock {
+
+class Pool final : private H1BackOwner {
+ public:
+  Pool(Loop& loop, const ServerSpec& spec);
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  // Lends an idle connection for requests of `tls_name`, or none. `used_only`: one that has served more
+  // than one request (http-reuse aggressive). It may prove dead on first use, since a server may close
+  // at any time.
+  Owned<H1Back> lend(std::string_view tls_name, bool used_only);
+  // Takes a reusable connection back, or closes it: what exceeds the recent peak in use, or
+  // pool-max-conn, is not kept.
+  void give_home(Owned<H1Back> back);
+  // A connection of this server is in use, or no longer.
+  void count_in_use() {
+    if (++in_use_ > peak_now_) peak_now_ = in_use_;
+  }
+  void count_out_of_use() { --in_use_; }
+  std::size_t idle() const { return idle_.size(); }
+  void clear();
+
+  // The newest session of this server for `tls_name`.
+  TlsTicket take_ticket(std::string_view tls_name);
+  void keep_ticket(std::string_view tls_name, TlsTicket ticket);
+
+ private:
+  void on_back_ready(H1Back&) override {}
+  void on_back_lost(H1Back& back, const Failure& failure, std::string_view why) override;
+  void move_window();
+  std::size_t allowed_idle() const;
+
+  Loop& loop_;
+  const ServerSpec& spec_;
+  std::vector<Owned<H1Back>> idle_;   // The most recently used last.
+  std::vector<std::pair<std::string, TlsTicket>> tickets_;
+  std::size_t in_use_ = 0;
+  std::size_t peak_now_ = 0;      // Of this window of pool-purge-delay.
+  std::size_t peak_before_ = 0;   // Of the window before.
+  std::uint64_t window_end_ms_ = 0;
+};
+
+}  // namespace penstock

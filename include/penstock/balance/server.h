@@ -1,0 +1,164 @@
+// Origin servers and their backends as the whole process sees them: what a snapshot says about them
+// (specs, immutable) and what changes while they serve (states, shared by all workers, atomics only).
+// States outlive a reload: the registry finds them again by backend, server name and address.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "penstock/net/address.h"
+#include "penstock/net/connection.h"
+#include "penstock/net/tls_context.h"
+
+namespace penstock {
+
+enum class ServerStatus : std::uint8_t { Up, Down, Maintenance, Drain };
+
+class BackendState;
+
+// One server of one backend. Health belongs to this pair, never to an address alone.
+class Server {
+ public:
+  Server(std::string backend, std::string name) : backend_name(std::move(backend)), name(std::move(name)) {}
+
+  const std::string backend_name;
+  const std::string name;
+
+  std::atomic<ServerStatus> status{ServerStatus::Up};
+  // Weight in force now, slow start included, in 256ths of the weight written: 256 is all of it.
+  std::atomic<std::uint32_t> ramp{256};
+  // Requests being served, of all workers.
+  std::atomic<std::uint32_t> in_use{0};
+  std::atomic<std::uint64_t> total{0};
+  // Loop-independent clock (ms, monotonic) of the last change of status.
+  std::atomic<std::uint64_t> changed_at_ms{0};
+
+  bool takes_traffic() const { return status.load(std::memory_order_relaxed) == ServerStatus::Up; }
+
+  // What the checking worker remembers; nobody else touches it. A reload finds it as it was.
+  struct CheckMemory {
+    bool begun = false;          // A check has run since the process knows the server.
+    int health = 0;              // 0 .. rise + fall - 1; UP from rise on.
+    std::uint64_t next_ms = 0;   // When the next check is due, monotonic clock.
+    std::uint64_t up_since_ms = 0;
+    std::string last_text;       // Last result in words.
+  };
+  CheckMemory check;
+};
+
+// What workers share about one backend.
+class BackendState {
+ public:
+  explicit BackendState(std::string name) : name(std::move(name)) {}
+
+  const std::string name;
+  // One sequence of turns for the whole process.
+  std::atomic<std::uint32_t> turn{0};
+  // Moves whenever a server's status or weight does: workers then look again.
+  std::atomic<std::uint32_t> version{1};
+  // Requests standing in line, of all workers.
+  std::atomic<std::uint32_t> waiting{0};
+  std::atomic<std::uint32_t> in_use{0};
+  std::atomic<std::uint64_t> total{0};
+};
+
+// How a server is checked; compiled from `check`, `option httpchk`, `http-check` and friends.
+struct CheckHeader {
+  std::string name, value;
+};
+struct CheckStepSpec {
+  enum class Kind : std::uint8_t { Connect, Send, Expect };
+  enum class Match : std::uint8_t { Status, StatusRegex, String, StringRegex, Binary, Header };
+  Kind kind = Kind::Send;
+  std::string comment;
+  std::string send;             // Send: bytes as they go out (an HTTP request, or raw).
+  Match match = Match::Status;
+  bool negated = false;
+  std::string pattern;
+  std::string header_name;
+  std::uint64_t min_recv = 0;
+  // Connect
+  std::uint16_t port = 0;
+  bool tls = false;
+  std::string sni;
+};
+struct CheckSpec {
+  bool enabled = false;
+  bool http = false;             // Answers are HTTP messages; else raw bytes.
+  std::uint64_t inter_ms = 2000, fastinter_ms = 2000, downinter_ms = 2000;
+  std::uint64_t connect_ms = 0;  // timeout connect (of the check: the shorter of it and inter).
+  std::uint64_t answer_ms = 0;   // timeout check; 0: inter bounds the whole check.
+  int rise = 2, fall = 3;
+  SocketAddress address;
+  std::shared_ptr<const TlsContext> tls;
+  std::string sni;
+  std::string verify_name;
+  std::vector<CheckStepSpec> steps;  // Empty: connecting is all.
+  bool disable_on_404 = false;
+  bool log_all = false;              // option log-health-checks
+};
+
+// One server line, resolved. Immutable.
+struct ServerSpec {
+  std::string name;
+  SocketAddress address;
+  bool port_from_client = false;   // "*:+0": the port the client came to, plus port_offset.
+  int port_offset = 0;
+  SocketOptions socket;
+  std::shared_ptr<const TlsContext> tls;
+  int sni_sample = -1;             // Index of the compiled expression in the backend's rules; -1: none.
+  std::string fixed_sni;
+  std::string verify_name;
+  std::uint32_t weight = 1;
+  std::uint32_t maxconn = 0;
+  std::uint32_t maxqueue = 0;
+  std::uint32_t id = 0;
+  bool backup = false;
+  std::uint64_t slowstart_ms = 0;
+  bool shutdown_when_down = false;
+  std::int32_t pool_max = -1;
+  std::uint32_t pool_low = 0;
+  std::uint64_t pool_purge_ms = 5000;
+  std::uint32_t max_reuse = 0;
+  CheckSpec check;
+  std::shared_ptr<Server> state;
+  // Everything that makes two servers different: connections of equal identities are interchangeable.
+  std::string identity;
+};
+
+enum class BalanceKind : std::uint8_t { RoundRobin, LeastConn, First, Source, Random, Hash };
+enum class ReuseMode : std::uint8_t { Never, Safe, Aggressive, Always };
+
+// What the choice of a server needs to know of a backend section. Immutable.
+struct BackendSpec {
+  std::string name;
+  BalanceKind balance = BalanceKind::RoundRobin;
+  std::uint32_t random_draws = 2;
+  ReuseMode reuse = ReuseMode::Safe;
+  bool all_backups = false;
+  bool prefer_last_server = false;
+  std::vector<ServerSpec> servers;
+  std::shared_ptr<BackendState> state;
+};
+
+// Finds states again after a reload. Used by the master's thread only.
+class ServerRegistry {
+ public:
+  std::shared_ptr<BackendState> backend(const std::string& name);
+  // A server with another address is another server.
+  std::shared_ptr<Server> server(const std::string& backend, const std::string& name, const std::string& address);
+  // Forgets what no snapshot uses any more.
+  void sweep();
+
+ private:
+  std::map<std::string, std::shared_ptr<BackendState>> backends_;
+  std::map<std::string, std::shared_ptr<Server>> servers_;
+};
+
+}  // namespace penstock

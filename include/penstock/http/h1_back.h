@@ -1,0 +1,108 @@
+// An HTTP/1 connection facing a server: answers to one request after the other, idle in between.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "penstock/http/h1_parser.h"
+#include "penstock/http/h1_writer.h"
+#include "penstock/http/stream.h"
+#include "penstock/net/connection.h"
+
+namespace penstock {
+
+class H1Back;
+
+// What whoever holds a connection that serves no request hears of it.
+class H1BackOwner {
+ public:
+  virtual void on_back_ready(H1Back& back) = 0;  // Connected; begin() may be called.
+  // Not connected, or ended while idle: to be dropped. `failure` says which.
+  virtual void on_back_lost(H1Back& back, const Failure& failure, std::string_view why) = 0;
+
+ protected:
+  ~H1BackOwner() = default;
+};
+
+struct H1BackOptions {
+  H1Limits limits;
+  std::uint64_t connect_ms = 0;  // timeout connect: until TLS is agreed on.
+};
+
+class H1Back final : public Living, public Stream, private ConnectionEvents, private Later {
+ public:
+  static Owned<H1Back> connect(Loop& loop, const SocketAddress& address, const SocketOptions& socket,
+                               const TlsTarget& tls, TlsTicket ticket, const H1BackOptions& options,
+                               H1BackOwner& owner);
+
+  void set_owner(H1BackOwner& owner) { owner_ = &owner; }
+  bool ready() const { return ready_; }
+  // Serves one request: send_head() follows. `arena` holds the answer's head until the next begin().
+  void begin(StreamEvents& events, Arena& arena, bool to_head, bool to_connect);
+
+  // timeout server (tunnel once it is one): the server's silence while something is owed by it.
+  void set_server_ms(std::uint64_t ms);
+  void set_server_fin_ms(std::uint64_t ms) { server_fin_ms_ = ms; }
+  // Request and answer are both complete and another request may follow.
+  bool reusable() const;
+  // Requests were served on it before the one now being served.
+  bool was_used() const { return served_ > 1; }
+  std::uint32_t served() const { return served_; }
+  // A byte of the answer has come.
+  bool answer_begun() const { return parser_.begun(); }
+  Connection& connection() { return *connection_; }
+  // Bytes of the answer that came, head and framing included.
+  std::uint64_t bytes_read() const { return bytes_read_; }
+  std::uint64_t idle_since() const { return idle_since_; }
+  // The name TLS was asked for, if any: a connection serves requests of that name only.
+  const std::string& tls_name() const { return tls_name_; }
+  void rest() { idle_since_ = loop().now(); }
+
+  void send_head(const Head& head) override;
+  bool send_body(Slice bytes) override;
+  void send_end(const Trailers& trailers) override;
+  void set_reading(bool on) override;
+  void abandon(const Failure& failure) override;
+
+ private:
+  H1Back(Loop& loop, const H1BackOptions& options, H1BackOwner& owner);
+  void on_deadline() override {}
+  void on_close() override { Later::unlink(); }
+  void on_ready() override;
+  void on_bytes(Slice bytes) override;
+  void on_read_end(bool clean) override;
+  void on_sent() override;
+  void on_lost(const Loss& loss) override;
+  void on_time_out() override;
+  void run_later() override;
+
+  void process();
+  bool take_step();
+  void tell_failure(const Failure& failure);
+  void touch();
+
+  const H1BackOptions& options_;
+  H1BackOwner* owner_;
+  Owned<Connection> connection_;
+  StreamEvents* events_ = nullptr;
+  H1Parser parser_;
+  H1Writer writer_;
+  Slice input_;
+  std::string tls_name_;
+  std::uint64_t server_ms_ = 0;
+  std::uint64_t server_fin_ms_ = 0;
+  std::uint64_t bytes_read_ = 0;
+  std::uint64_t idle_since_ = 0;
+  std::uint32_t served_ = 0;
+  bool ready_ = false;
+  bool reading_ = true;
+  bool head_seen_ = false;      // The final head of the answer.
+  bool request_done_ = true;
+  bool answer_done_ = true;
+  bool tunnel_ = false;
+  bool keep_ = true;            // The server will serve another.
+  bool read_ended_ = false;
+  bool processing_ = false;
+};
+
+}  // namespace penstock

@@ -1,0 +1,135 @@
+// An HTTP/1 connection facing a client: requests one after the other, each an exchange of its own.
+#pragma once
+
+#include <cstdint>
+
+#include "penstock/http/h1_parser.h"
+#include "penstock/http/h1_writer.h"
+#include "penstock/http/stream.h"
+#include "penstock/net/connection.h"
+
+namespace penstock {
+
+class H1Front;
+
+// Times in ms, 0 for none.
+struct H1FrontOptions {
+  H1Limits limits;
+  std::uint64_t head_ms = 0;        // timeout http-request: from the first byte to the last of a head.
+  std::uint64_t keep_alive_ms = 0;  // timeout http-keep-alive: silence between requests.
+  std::uint64_t client_ms = 0;      // timeout client
+  std::uint64_t client_fin_ms = 0;  // timeout client-fin
+};
+
+class H1FrontOwner {
+ public:
+  // A request begins, or something that should have been one. What is returned hears of it: on_head()
+  // follows, or on_failure() alone.
+  virtual StreamEvents& on_request(H1Front& front) = 0;
+  // Between two requests: which times and limits hold for the next one, or null if there shall be none.
+  virtual const H1FrontOptions* next_options() = 0;
+  // The connection is over and no exchange is served; the owner drops the front. Not silent: it was
+  // not a kept-alive client that went its way, but one that connected and said nothing.
+  virtual void on_front_end(H1Front& front, const Failure& why) = 0;
+
+ protected:
+  ~H1FrontOwner() = default;
+};
+
+class H1Front final : public Living, public Stream, private ConnectionEvents, private Later {
+ public:
+  // `options` stay in place until next_options() names others.
+  static Owned<H1Front> make(Loop& loop, const H1FrontOptions& options, H1FrontOwner& owner);
+  // To be called once, before anything happens. The events to give to whoever makes the connection
+  // are events().
+  void start(Owned<Connection> connection);
+  ConnectionEvents& events() { return *this; }
+  Connection& connection() { return *connection_; }
+
+  // The arena of the request being served, cleared before each next one.
+  Arena& arena() { return arena_; }
+  // The request's head may go: nobody looks at it any more.
+  void release_head() { parser_.release_head(); }
+  // Bytes of a head that could not be read, for the log.
+  std::string_view raw_head() const { return parser_.raw_head(); }
+
+  void send_head(const Head& head) override;
+  bool send_body(Slice bytes) override;
+  void send_end(const Trailers& trailers) override;
+  void set_reading(bool on) override;
+  void abandon(const Failure& failure) override;
+
+  // The answer now being given is this connection's last.
+  void close_after_answer() { last_ = true; }
+  // As above; if no request is being served, the connection ends at once.
+  void leave();
+  // From now on silence of the client is judged by this, in ms (timeout client; tunnel once it is one).
+  void set_client_ms(std::uint64_t ms);
+  // Requests begun on this connection.
+  std::uint32_t requests() const { return requests_; }
+  bool waiting() const { return state_ == State::Idle; }
+  // The client will send no more, but may still read.
+  bool half_closed() const { return read_ended_; }
+  // Bytes of the answer handed over so far, head and framing included.
+  std::uint64_t bytes_written() const { return bytes_written_; }
+  bool answer_begun() const { return answer_begun_; }
+  // Loop time when the connection, or the wait for this request, began, and when its first byte came.
+  std::uint64_t waiting_since() const { return waiting_since_; }
+  std::uint64_t begun_at() const { return begun_at_; }
+
+ private:
+  enum class State : std::uint8_t { Idle, Head, Serving, Draining, Lingering, Over };
+  H1Front(Loop& loop, const H1FrontOptions& options, H1FrontOwner& owner);
+  void on_deadline() override {}
+  void on_close() override { Later::unlink(); }
+  void on_ready() override;
+  void on_bytes(Slice bytes) override;
+  void on_read_end(bool clean) override;
+  void on_sent() override;
+  void on_lost(const Loss& loss) override;
+  void on_time_out() override;
+  void run_later() override;
+
+  void wait_for_request(bool first);
+  void process();
+  bool take_step();
+  void begin_serving();
+  void refuse(const Failure& failure);
+  void request_ended();
+  void answer_ended();
+  void next_request();
+  void linger();
+  void end(const Failure& why);
+  bool may_keep_alive() const;
+  void touch();
+
+  const H1FrontOptions* options_;
+  H1FrontOwner& owner_;
+  Owned<Connection> connection_;
+  StreamEvents* events_ = nullptr;
+  Arena arena_;
+  H1Parser parser_;
+  H1Writer writer_;
+  Slice input_;
+  std::uint64_t client_ms_ = 0;
+  std::uint64_t bytes_written_ = 0;
+  std::uint64_t waiting_since_ = 0;
+  std::uint64_t begun_at_ = 0;
+  std::uint64_t drained_ = 0;
+  std::uint32_t requests_ = 0;
+  State state_ = State::Idle;
+  bool reading_ = true;          // What the exchange wants.
+  bool last_ = false;
+  bool answer_begun_ = false;    // Its final head was sent.
+  bool answer_done_ = false;
+  bool request_done_ = false;
+  bool end_withheld_ = false;    // An upgrade may follow: the request's end is told later.
+  bool tunnel_ = false;
+  bool until_close_ = false;     // The answer's end is the connection's.
+  bool to_head_ = false;
+  bool to_http10_ = false;
+  bool read_ended_ = false;
+  bool processing_ = false;
+};
+
+}  // namespace penstock

@@ -1,0 +1,225 @@
+#include "penstock/http/h1_back.h"
+
+#include <utility>
+
+#include "penstock/base/require.h"
+
+namespace penstock {
+
+H1Back::H1Back(Loop& loop, const H1BackOptions& options, H1BackOwner& owner)
+    : Living(loop), options_(options), owner_(&owner), parser_(options.limits) {}
+
+Owned<H1Back> H1Back::connect(Loop& loop, const SocketAddress& address, const SocketOptions& socket,
+                              const TlsTarget& tls, TlsTicket ticket, const H1BackOptions& options,
+                              H1BackOwner& owner) {
+  Owned<H1Back> self(new H1Back(loop, options, owner));
+  self->tls_name_ = tls.name;
+  self->connection_ = Connection::connect(loop, address, socket, tls, std::move(ticket), *self);
+  self->connection_->set_deadline(options.connect_ms);
+  return self;
+}
+
+void H1Back::on_ready() {
+  ready_ = true;
+  connection_->clear_deadline();
+  owner_->on_back_ready(*this);
+}
+
+void H1Back::begin(StreamEvents& events, Arena& arena, bool to_head, bool to_connect) {
+  require(ready_ && events_ == nullptr);
+  events_ = &events;
+  parser_.start_response(arena, to_head, to_connect);
+  ++served_;
+  bytes_read_ = 0;
+  reading_ = true;
+  head_seen_ = request_done_ = answer_done_ = tunnel_ = false;
+  connection_->set_reading(true);
+}
+
+bool H1Back::reusable() const {
+  return ready_ && request_done_ && answer_done_ && keep_ && !tunnel_ && !read_ended_ && input_.empty();
+}
+
+void H1Back::send_head(const Head& head) {
+  writer_.request_head(connection_->outbox(), head, head.upgrade ? ConnectionToken::Upgrade
+                                                    : head.keep_alive ? ConnectionToken::None
+                                                                      : ConnectionToken::Close);
+  if (!head.keep_alive) keep_ = false;
+  // The end of a request that may become a tunnel is told late; the server owes its answer at once.
+  if (head.body.kind == BodyLength::Kind::None && (head.upgrade || head.method == "CONNECT")) request_done_ = true;
+  connection_->wrote();
+  touch();
+}
+
+bool H1Back::send_body(Slice bytes) {
+  writer_.body(connection_->outbox(), std::move(bytes));
+  connection_->wrote();
+  touch();
+  return !connection_->congested();
+}
+
+void H1Back::send_end(const Trailers& trailers) {
+  if (tunnel_) {
+    connection_->finish_sending();
+    if (server_fin_ms_ != 0) set_server_ms(server_fin_ms_);
+    return;
+  }
+  writer_.end(connection_->outbox(), trailers);
+  connection_->wrote();
+  request_done_ = true;
+  touch();
+}
+
+void H1Back::set_reading(bool on) {
+  if (reading_ == on) return;
+  reading_ = on;
+  if (on && !input_.empty()) return loop().later(*this);
+  connection_->set_reading(on);
+  if (on) touch();
+}
+
+void H1Back::abandon(const Failure&) {
+  events_ = nullptr;
+  keep_ = false;
+}
+
+void H1Back::set_server_ms(std::uint64_t ms) {
+  server_ms_ = ms;
+  touch();
+}
+
+void H1Back::touch() {
+  if (events_ != nullptr) connection_->set_deadline(server_ms_);
+}
+
+void H1Back::on_bytes(Slice bytes) {
+  if (events_ == nullptr) {
+    // A server that speaks unasked is not to be trusted with the next request.
+    keep_ = false;
+    owner_->on_back_lost(*this, Failure{Cause::ServerClosed, Phase::None}, "spoke while idle");
+    return;
+  }
+  bytes_read_ += bytes.size();
+  touch();
+  if (!input_.empty()) {
+    std::string all(input_.view());
+    all += bytes.view();
+    input_ = Slice::copy(all);
+  } else {
+    input_ = std::move(bytes);
+  }
+  process();
+}
+
+void H1Back::process() {
+  if (processing_) return;
+  processing_ = true;
+  while (!closed() && events_ != nullptr && !input_.empty() && take_step()) {
+  }
+  processing_ = false;
+  if (closed() || events_ == nullptr) return;
+  connection_->set_reading(reading_ && input_.empty());
+}
+
+bool H1Back::take_step() {
+  if (!reading_ && head_seen_) return false;
+  switch (parser_.next(input_)) {
+    case H1Parser::Step::More:
+      return false;
+    case H1Parser::Step::Head: {
+      Head& head = parser_.head();
+      if (head.status >= 200 || head.status == 101) {
+        head_seen_ = true;
+        tunnel_ = head.body.kind == BodyLength::Kind::Tunnel;
+        if (!head.keep_alive) keep_ = false;
+      }
+      events_->on_head(head);
+      return true;
+    }
+    case H1Parser::Step::Body:
+      events_->on_body(parser_.take_body());
+      return true;
+    case H1Parser::Step::End: {
+      answer_done_ = true;
+      connection_->clear_deadline();
+      std::exchange(events_, nullptr)->on_end(parser_.trailers());
+      return false;
+    }
+    case H1Parser::Step::Error:
+      tell_failure(Failure{Cause::Denied, head_seen_ ? Phase::Data : Phase::Headers, false, 502, 0, parser_.error().what});
+      return false;
+  }
+  return false;
+}
+
+// What was held back while the exchange could take no more.
+void H1Back::run_later() {
+  if (closed() || events_ == nullptr) return;
+  process();
+  if (closed() || events_ == nullptr || !read_ended_ || !input_.empty()) return;
+  on_read_end(true);
+}
+
+void H1Back::tell_failure(const Failure& failure) {
+  keep_ = false;
+  connection_->clear_deadline();
+  if (events_ != nullptr) return std::exchange(events_, nullptr)->on_failure(failure);
+}
+
+void H1Back::on_sent() {
+  touch();
+  if (events_ != nullptr) events_->on_writable();
+}
+
+void H1Back::on_read_end(bool clean) {
+  read_ended_ = true;
+  keep_ = false;
+  if (events_ == nullptr) return owner_->on_back_lost(*this, Failure{Cause::ServerClosed, Phase::None}, "closed while idle");
+  if (!input_.empty()) return;
+  switch (parser_.end_of_input()) {
+    case H1Parser::Step::End:
+      // Without its close_notify nobody can say that TLS was not cut.
+      if (!clean && !tunnel_) break;
+      answer_done_ = true;
+      connection_->clear_deadline();
+      std::exchange(events_, nullptr)->on_end(parser_.trailers());
+      return;
+    default:
+      break;
+  }
+  const bool nothing_came = !parser_.begun() && !head_seen_;
+  tell_failure(Failure{Cause::ServerClosed, head_seen_ ? Phase::Data : Phase::Headers, nothing_came && served_ > 1, 502, 0,
+                       nothing_came ? "server closed without an answer" : "server closed inside its answer"});
+}
+
+void H1Back::on_lost(const Loss& loss) {
+  keep_ = false;
+  read_ended_ = true;
+  if (!ready_) {
+    const bool refused = loss.kind == Loss::Kind::Connect;
+    owner_->on_back_lost(*this,
+                         Failure{Cause::ServerClosed, Phase::Connect, true, 503, loss.status,
+                                 refused ? "connect failed" : "TLS handshake failed"},
+                         loss.text);
+    return;
+  }
+  if (events_ == nullptr) return owner_->on_back_lost(*this, Failure{Cause::ServerClosed, Phase::None}, loss.text);
+  const bool nothing_came = !parser_.begun() && !head_seen_;
+  tell_failure(Failure{Cause::ServerClosed, head_seen_ ? Phase::Data : Phase::Headers, nothing_came && served_ > 1, 502,
+                       loss.status, "server connection broken"});
+}
+
+void H1Back::on_time_out() {
+  if (!ready_) {
+    keep_ = false;
+    owner_->on_back_lost(*this, Failure{Cause::ServerTimeout, Phase::Connect, true, 503, 0, "connect timed out"}, "timeout");
+    return;
+  }
+  if (events_ == nullptr) return;
+  // Only a server that owes something is late: the rest of an answer, or room for what is unsent.
+  const bool owes = request_done_ || head_seen_ || tunnel_ || connection_->unsent() != 0;
+  if (!owes || !reading_) return touch();
+  tell_failure(Failure{Cause::ServerTimeout, head_seen_ ? Phase::Data : Phase::Headers, false, 504, 0, "server too slow"});
+}
+
+}  // namespace penstock

@@ -1,0 +1,385 @@
+#include "penstock/http/h1_front.h"
+
+#include <utility>
+
+#include "penstock/base/require.h"
+
+namespace penstock {
+namespace {
+
+// What is left of a body that nobody wants is read and dropped up to this much, for this long.
+constexpr std::uint64_t kDrainLimit = 256 * 1024;
+constexpr std::uint64_t kDrainMs = 5000;
+// A closing connection waits so long for the client's own end.
+constexpr std::uint64_t kLingerMs = 1000;
+
+}  // namespace
+
+H1Front::H1Front(Loop& loop, const H1FrontOptions& options, H1FrontOwner& owner)
+    : Living(loop), options_(&options), owner_(owner), parser_(options.limits) {}
+
+Owned<H1Front> H1Front::make(Loop& loop, const H1FrontOptions& options, H1FrontOwner& owner) {
+  return Owned<H1Front>(new H1Front(loop, options, owner));
+}
+
+void H1Front::start(Owned<Connection> connection) {
+  connection_ = std::move(connection);
+  wait_for_request(true);
+}
+
+void H1Front::on_ready() {
+  // The time for the handshake was the time for the first request; it goes on.
+}
+
+void H1Front::wait_for_request(bool first) {
+  arena_.clear();
+  parser_.start_request(arena_);
+  state_ = State::Idle;
+  events_ = nullptr;
+  reading_ = true;
+  answer_begun_ = answer_done_ = request_done_ = end_withheld_ = tunnel_ = until_close_ = to_head_ = false;
+  to_http10_ = false;
+  bytes_written_ = 0;
+  client_ms_ = options_->client_ms;
+  waiting_since_ = loop().now();
+  connection_->set_deadline(first ? options_->head_ms : options_->keep_alive_ms);
+  connection_->set_reading(true);
+}
+
+void H1Front::on_bytes(Slice bytes) {
+  if (state_ == State::Lingering) {
+    drained_ += bytes.size();
+    if (drained_ > kDrainLimit) end({});
+    return;
+  }
+  if (input_.empty()) {
+    input_ = std::move(bytes);
+  } else {
+    // Behind what waits for its turn. Reading is paused meanwhile, so this is at most one block.
+    std::string all;
+    all.reserve(input_.size() + bytes.size());
+    all.append(input_.view()).append(bytes.view());
+    input_ = Slice::copy(all);
+  }
+  process();
+}
+
+// Gives what came to the parser, as far as the exchange will have it.
+void H1Front::process() {
+  if (processing_) return;
+  processing_ = true;
+  while (!closed() && !input_.empty() && take_step()) {
+  }
+  processing_ = false;
+  if (closed() || state_ == State::Over || state_ == State::Lingering) return;
+  const bool wanted = reading_ || state_ == State::Draining || (request_done_ && !tunnel_);
+  connection_->set_reading(wanted && input_.empty());
+}
+
+// One step of the parser; false when its input must wait.
+bool H1Front::take_step() {
+  if (state_ == State::Lingering || state_ == State::Over) {
+    input_.clear();
+    return false;
+  }
+  if (state_ == State::Serving && (!reading_ || (request_done_ && !tunnel_))) return false;
+  if (tunnel_) {
+    touch();
+    events_->on_body(std::move(input_));
+    input_.clear();
+    return true;
+  }
+  const bool was_begun = parser_.begun();
+  const H1Parser::Step step = parser_.next(input_);
+  if (!was_begun && parser_.begun() && state_ == State::Idle) {
+    state_ = State::Head;
+    begun_at_ = loop().now();
+    if (requests_ != 0) connection_->set_deadline(options_->head_ms);
+  }
+  switch (step) {
+    case H1Parser::Step::More:
+      return false;
+    case H1Parser::Step::Head:
+      begin_serving();
+      return true;
+    case H1Parser::Step::Body: {
+      Slice body = parser_.take_body();
+      if (state_ == State::Draining) {
+        drained_ += body.size();
+        if (drained_ > kDrainLimit) linger();
+        return state_ == State::Draining;
+      }
+      touch();
+      events_->on_body(std::move(body));
+      return true;
+    }
+    case H1Parser::Step::End:
+      request_ended();
+      return true;
+    case H1Parser::Step::Error:
+      last_ = true;
+      input_.clear();
+      refuse(Failure{Cause::Denied, Phase::Request, false, parser_.error().status, 0, parser_.error().what});
+      return false;
+  }
+  return false;
+}
+
+void H1Front::begin_serving() {
+  state_ = State::Serving;
+  ++requests_;
+  Head& head = parser_.head();
+  to_head_ = head.method == "HEAD";
+  to_http10_ = head.version == HttpVersion::Http10;
+  if (!head.keep_alive) last_ = true;
+  events_ = &owner_.on_request(*this);
+  touch();
+  events_->on_head(head);
+}
+
+// What came cannot be served. Whoever answers for it says so.
+void H1Front::refuse(const Failure& failure) {
+  if (state_ == State::Draining) return linger();
+  last_ = true;
+  request_done_ = true;
+  if (state_ != State::Serving) {
+    state_ = State::Serving;
+    ++requests_;
+    events_ = &owner_.on_request(*this);
+  }
+  if (events_ != nullptr) std::exchange(events_, nullptr)->on_failure(failure);
+}
+
+void H1Front::request_ended() {
+  request_done_ = true;
+  if (state_ == State::Draining) return next_request();
+  const Head& head = parser_.head();
+  if ((head.upgrade || head.method == "CONNECT") && !answer_begun_) {
+    end_withheld_ = true;
+    return;
+  }
+  connection_->clear_deadline();
+  events_->on_end(parser_.trailers());
+}
+
+bool H1Front::may_keep_alive() const { return !last_ && !read_ended_; }
+
+void H1Front::send_head(const Head& head) {
+  if (state_ != State::Serving) return;
+  const bool interim = head.status < 200 && head.status != 101;
+  const std::size_t before = connection_->outbox().bytes();
+  if (interim) {
+    if (!to_http10_) writer_.response_head(connection_->outbox(), head, ConnectionToken::None, true, true);
+  } else {
+    answer_begun_ = true;
+    tunnel_ = head.body.kind == BodyLength::Kind::Tunnel;
+    const bool no_body = to_head_ || head.status == 204 || head.status == 304 || tunnel_;
+    until_close_ = !no_body && (head.body.kind == BodyLength::Kind::UntilClose ||
+                                (to_http10_ && head.body.kind == BodyLength::Kind::Chunked));
+    if (until_close_) last_ = true;
+    ConnectionToken token = ConnectionToken::None;
+    if (head.status == 101) {
+      token = ConnectionToken::Upgrade;
+    } else if (!tunnel_ && !may_keep_alive()) {
+      token = ConnectionToken::Close;
+    } else if (!tunnel_ && to_http10_) {
+      token = ConnectionToken::KeepAlive;
+    }
+    writer_.response_head(connection_->outbox(), head, token, no_body, !to_http10_);
+    if (end_withheld_ || tunnel_) loop().later(*this);
+  }
+  bytes_written_ += connection_->outbox().bytes() - before;
+  connection_->wrote();
+  touch();
+}
+
+bool H1Front::send_body(Slice bytes) {
+  if (state_ != State::Serving) return true;
+  const std::size_t before = connection_->outbox().bytes();
+  writer_.body(connection_->outbox(), std::move(bytes));
+  bytes_written_ += connection_->outbox().bytes() - before;
+  connection_->wrote();
+  touch();
+  return !connection_->congested();
+}
+
+void H1Front::send_end(const Trailers& trailers) {
+  if (state_ != State::Serving) return;
+  const std::size_t before = connection_->outbox().bytes();
+  if (tunnel_) {
+    connection_->finish_sending();
+  } else {
+    writer_.end(connection_->outbox(), trailers);
+  }
+  bytes_written_ += connection_->outbox().bytes() - before;
+  connection_->wrote();
+  if (tunnel_) {
+    if (options_->client_fin_ms != 0) set_client_ms(options_->client_fin_ms);
+    // The client may go on sending; the exchange lets go by abandon() when both directions ended.
+    answer_done_ = true;
+    return;
+  }
+  answer_ended();
+}
+
+void H1Front::answer_ended() {
+  answer_done_ = true;
+  events_ = nullptr;
+  state_ = State::Draining;
+  loop().later(*this);
+}
+
+// The end of the callback in which an answer was completed, or its head decided about an upgrade.
+void H1Front::run_later() {
+  if (closed() || state_ == State::Over) return;
+  if (state_ == State::Serving) {
+    if (end_withheld_ && !tunnel_ && events_ != nullptr) {
+      end_withheld_ = false;
+      connection_->clear_deadline();
+      events_->on_end(parser_.trailers());
+      if (closed()) return;
+    }
+    if (tunnel_ && read_ended_ && input_.empty() && events_ != nullptr) {
+      events_->on_end(Trailers());
+      return;
+    }
+    return process();
+  }
+  if (state_ != State::Draining) return;
+  if (request_done_) return next_request();
+  if (last_) return linger();
+  drained_ = 0;
+  connection_->set_deadline(kDrainMs);
+  process();
+}
+
+void H1Front::next_request() {
+  const H1FrontOptions* options = may_keep_alive() ? owner_.next_options() : nullptr;
+  if (options == nullptr) return linger();
+  options_ = options;
+  wait_for_request(false);
+  if (!input_.empty()) process();
+}
+
+// Says that nothing more comes, and reads on for a moment: a reset would destroy an answer that the
+// client has not read yet.
+void H1Front::linger() {
+  state_ = State::Lingering;
+  events_ = nullptr;
+  input_.clear();
+  drained_ = 0;
+  if (read_ended_ && connection_->unsent() == 0) return end({});
+  connection_->finish_sending();
+  connection_->set_deadline(read_ended_ ? client_ms_ : kLingerMs);
+  connection_->set_reading(true);
+}
+
+void H1Front::set_reading(bool on) {
+  if (reading_ == on) return;
+  reading_ = on;
+  if (state_ != State::Serving) return;
+  if (on && !input_.empty()) return loop().later(*this);
+  connection_->set_reading(on && input_.empty());
+  if (on) touch();
+}
+
+void H1Front::abandon(const Failure&) {
+  events_ = nullptr;
+  if (state_ == State::Over || state_ == State::Lingering) return;
+  // Only a reset tells the client of an answer without length that it is not whole.
+  if (answer_begun_ && until_close_ && !answer_done_) {
+    connection_->reset_on_close();
+    state_ = State::Over;
+    connection_->set_deadline(1);
+    return;
+  }
+  last_ = true;
+  state_ = State::Draining;
+  request_done_ = true;
+  loop().later(*this);
+}
+
+void H1Front::leave() {
+  last_ = true;
+  if (state_ == State::Idle) linger();
+}
+
+void H1Front::set_client_ms(std::uint64_t ms) {
+  client_ms_ = ms;
+  if (state_ == State::Serving) connection_->set_deadline(ms);
+}
+
+// Something moved: the client's time starts anew.
+void H1Front::touch() {
+  if (state_ == State::Serving) connection_->set_deadline(client_ms_);
+}
+
+void H1Front::on_sent() {
+  touch();
+  if (state_ == State::Serving && events_ != nullptr) events_->on_writable();
+}
+
+void H1Front::on_read_end(bool) {
+  read_ended_ = true;
+  switch (state_) {
+    case State::Idle:
+      return end({});
+    case State::Head:
+      return refuse(Failure{Cause::ClientClosed, Phase::Request, false, 400, 0, "client closed inside a request head"});
+    case State::Serving:
+      if (tunnel_) {
+        if (input_.empty() && events_ != nullptr) events_->on_end(Trailers());
+        return;
+      }
+      if (!request_done_) refuse(Failure{Cause::ClientClosed, Phase::Data, false, 400, 0, "client closed inside a request body"});
+      return;
+    case State::Draining:
+      if (!request_done_) linger();
+      return;
+    case State::Lingering:
+      if (connection_->unsent() == 0) end({});
+      return;
+    case State::Over:
+      return;
+  }
+}
+
+void H1Front::on_lost(const Loss& loss) {
+  const Failure failure{Cause::ClientClosed, Phase::Request, false, 400, loss.status,
+                        loss.kind == Loss::Kind::Handshake ? "TLS handshake failed" : "client connection broken"};
+  read_ended_ = true;
+  last_ = true;
+  if (state_ == State::Serving && events_ != nullptr) return std::exchange(events_, nullptr)->on_failure(failure);
+  if (state_ == State::Head) return refuse(failure);
+  if (state_ != State::Serving) end(loss.kind == Loss::Kind::Handshake ? failure : Failure{});
+}
+
+void H1Front::on_time_out() {
+  const Failure late{Cause::ClientTimeout, Phase::Request, false, 408, 0, "client too slow"};
+  switch (state_) {
+    case State::Idle:
+      // A kept-alive client that has nothing to ask is let go without a word.
+      if (requests_ != 0 || !connection_->ready()) return end(requests_ != 0 ? Failure{} : late);
+      return refuse(late);
+    case State::Head:
+      return refuse(late);
+    case State::Serving: {
+      const bool owes_body = !request_done_ && reading_;
+      if (events_ == nullptr || (!tunnel_ && !owes_body && connection_->unsent() == 0)) return touch();
+      last_ = true;
+      return std::exchange(events_, nullptr)->on_failure(late);
+    }
+    case State::Draining:
+      return linger();
+    case State::Lingering:
+    case State::Over:
+      return end({});
+  }
+}
+
+void H1Front::end(const Failure& why) {
+  state_ = State::Over;
+  owner_.on_front_end(*this, why);
+}
+
+}  // namespace penstock
