@@ -30,6 +30,8 @@ struct TlsOptions {
   std::string ciphers;  // TLS 1.2 and below, OpenSSL syntax; empty: the library's.
   std::string curves;   // "X25519:P-256"; empty: the library's.
   std::vector<std::string> alpn;
+  bool prefer_client_ciphers = false;  // Towards clients: their order of ciphers instead of ours.
+  // Without tickets there is no resumption at all: we keep no session on our side.
   bool tickets = true;
   TlsPeerCheck check = TlsPeerCheck::None;
   std::string ca_name, ca_pem;    // ca_name for errors.
@@ -47,6 +49,10 @@ class TicketKeys {
   TicketKeys& operator=(const TicketKeys&) = delete;
   // A new sealing key; those before it still open tickets, the oldest of three goes.
   void rotate();
+  // All keys as bytes, newest first, for a process that takes over; they are secret.
+  std::string save() const;
+  // Takes the keys that save() gave in place of its own; false, and nothing changed, if they are not such.
+  bool restore(std::string_view saved);
   struct State;
   State& state() { return *state_; }
 
@@ -72,8 +78,8 @@ class TlsContext {
   // For a bind line. The first certificate is the default one; a client's name picks the exact match,
   // then the wildcard of its parent, then the default (none if `strict_sni`: the handshake fails).
   // For one name an ECDSA and an RSA certificate may both be given: the client's early hello decides.
-  // `resumption_scope` is mixed into the session id context: sessions made under another (verify, CA
-  // or CRL changed) are not resumed.
+  // Sessions made under another check, CA or CRL are not resumed. `keys` must outlive the context and
+  // every session made with it.
   static Result<std::shared_ptr<const TlsContext>> for_clients(const TlsOptions& options,
                                                                const std::vector<PemFile>& certificates,
                                                                bool strict_sni, TicketKeys& keys);
@@ -82,16 +88,20 @@ class TlsContext {
 
   // Facts of every certificate loaded by for_clients, in order.
   std::span<const CertificateFacts> certificates() const;
+  // What was asked for and left out because this library does not have it, a sentence each: ciphers
+  // that nobody has here (DHE) stand in most lists found in the field.
+  std::span<const std::string> warnings() const;
 
   // Parses without keeping anything: errors name the file and the cause ("no private key in it",
-  // "the key does not belong to the certificate").
+  // "the key does not belong to the certificate"). Facts of all certificates in the file, leaf first.
   static Result<std::vector<CertificateFacts>> inspect(const PemFile& file, bool needs_key);
 
-  Implementation& implementation() const { return *implementation_; }
+  const std::shared_ptr<const Implementation>& implementation() const { return implementation_; }
 
  private:
-  explicit TlsContext(std::unique_ptr<Implementation> implementation);
-  std::unique_ptr<Implementation> implementation_;
+  explicit TlsContext(std::shared_ptr<const Implementation> implementation);
+  // Shared with its sessions: a connection outlives the snapshot that a reload replaced.
+  std::shared_ptr<const Implementation> implementation_;
 };
 
 }  // namespace penstock

@@ -23,6 +23,8 @@ class TlsTicket {
   TlsTicket& operator=(TlsTicket&&) noexcept;
   ~TlsTicket();
   explicit operator bool() const { return state_ != nullptr; }
+  // The same session once more, if it may be used more than once (TLS 1.2); else empty.
+  TlsTicket again() const;
   State* state() const { return state_.get(); }
 
  private:
@@ -53,7 +55,8 @@ class TlsSession {
   // Ciphertext to be sent is appended to `out`, which must outlive the session.
   static std::unique_ptr<TlsSession> for_client(const TlsContext& context, Outbox& out);
   // `name` is the SNI to send (empty: none); `verify_name` what the certificate must be for (empty:
-  // `name`, and if that is empty too, the chain alone is checked). `ticket` may be empty.
+  // `name`, and if that is empty too, the chain alone is checked). An address is never sent as SNI
+  // (RFC 6066 section 3). `ticket` may be empty; one made under another trust or name is not used.
   static std::unique_ptr<TlsSession> for_server(const TlsContext& context, Outbox& out, std::string_view name,
                                                 std::string_view verify_name, TlsTicket ticket);
   ~TlsSession();
@@ -69,7 +72,10 @@ class TlsSession {
   Step read(std::span<char> space, std::size_t& count);
   // Seals `plaintext` (any length) in records as large as may be; the ciphertext is in `out` at once.
   // Only after the handshake; false: see error().
+  // While a server has us renegotiate, plaintext is held and sealed when read() has seen it through.
   bool write(std::string_view plaintext);
+  // Bytes of plaintext so held.
+  std::size_t held() const;
   // Says close_notify, once.
   void close();
 

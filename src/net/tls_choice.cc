@@ -1,0 +1,166 @@
+#include "tls_choice.h"
+
+#include <openssl/bytestring.h>
+#include <openssl/ec.h>
+#include <openssl/ec_key.h>
+#include <openssl/evp.h>
+#include <openssl/nid.h>
+#include <openssl/ssl.h>
+
+#include <algorithm>
+
+#include "penstock/base/text.h"
+
+namespace penstock {
+namespace {
+
+// RFC 8446 section 4.1.2: extensions by number.
+constexpr std::uint16_t kServerName = 0;
+constexpr std::uint16_t kSupportedGroups = 10;
+constexpr std::uint16_t kSignatureAlgorithms = 13;
+constexpr std::uint16_t kSupportedVersions = 43;
+
+// RFC 8446 section 4.2.7: the groups that are curves of certificates too.
+constexpr std::uint16_t kP256 = 23;
+constexpr std::uint16_t kP384 = 24;
+constexpr std::uint16_t kP521 = 25;
+
+bool extension(const SSL_CLIENT_HELLO& hello, std::uint16_t type, CBS& content) {
+  const std::uint8_t* data = nullptr;
+  std::size_t size = 0;
+  if (SSL_early_callback_ctx_extension_get(&hello, type, &data, &size) != 1) return false;
+  CBS_init(&content, data, size);
+  return true;
+}
+
+// True if `numbers`, 16 bits each, has one that `wanted` accepts.
+template <class Wanted>
+bool any_of_u16(CBS numbers, Wanted wanted) {
+  std::uint16_t number = 0;
+  while (CBS_get_u16(&numbers, &number) == 1) {
+    if (wanted(number)) return true;
+  }
+  return false;
+}
+
+bool speaks_tls13(const SSL_CLIENT_HELLO& hello, const OwnAbilities& own) {
+  if (own.max_version < TLS1_3_VERSION) return false;
+  CBS content;
+  CBS versions;
+  if (!extension(hello, kSupportedVersions, content) || CBS_get_u8_length_prefixed(&content, &versions) != 1) return false;
+  return any_of_u16(versions, [](std::uint16_t version) { return version == TLS1_3_VERSION; });
+}
+
+// RFC 8446 section 4.2.3. TLS 1.3 ties an ECDSA scheme to a curve and wants PSS of RSA keys.
+bool scheme_fits(std::uint16_t scheme, const KeyNeeds& needs, bool tls13) {
+  switch (needs.kind) {
+    case KeyKind::Rsa:
+      if (scheme == SSL_SIGN_RSA_PSS_RSAE_SHA256 || scheme == SSL_SIGN_RSA_PSS_RSAE_SHA384 ||
+          scheme == SSL_SIGN_RSA_PSS_RSAE_SHA512) {
+        return true;
+      }
+      return !tls13 && (scheme == SSL_SIGN_RSA_PKCS1_SHA1 || scheme == SSL_SIGN_RSA_PKCS1_SHA256 ||
+                        scheme == SSL_SIGN_RSA_PKCS1_SHA384 || scheme == SSL_SIGN_RSA_PKCS1_SHA512);
+    case KeyKind::Ed25519:
+      return scheme == SSL_SIGN_ED25519;
+    case KeyKind::Ecdsa:
+      if (scheme == SSL_SIGN_ECDSA_SECP256R1_SHA256) return !tls13 || needs.group == kP256;
+      if (scheme == SSL_SIGN_ECDSA_SECP384R1_SHA384) return !tls13 || needs.group == kP384;
+      if (scheme == SSL_SIGN_ECDSA_SECP521R1_SHA512) return !tls13 || needs.group == kP521;
+      return false;
+  }
+  return false;
+}
+
+// Without the extension (RFC 5246 section 7.4.1.4.1) the client is an old one: RSA is what it surely can.
+bool signatures_fit(const SSL_CLIENT_HELLO& hello, const KeyNeeds& needs, bool tls13) {
+  CBS content;
+  CBS schemes;
+  if (!extension(hello, kSignatureAlgorithms, content)) return needs.kind == KeyKind::Rsa;
+  if (CBS_get_u16_length_prefixed(&content, &schemes) != 1) return false;
+  return any_of_u16(schemes, [&](std::uint16_t scheme) { return scheme_fits(scheme, needs, tls13); });
+}
+
+// RFC 8422 section 5.1: up to TLS 1.2 the groups limit the curves of certificates too.
+bool groups_fit(const SSL_CLIENT_HELLO& hello, const KeyNeeds& needs) {
+  if (needs.kind != KeyKind::Ecdsa) return true;
+  CBS content;
+  CBS groups;
+  if (!extension(hello, kSupportedGroups, content)) return true;
+  if (CBS_get_u16_length_prefixed(&content, &groups) != 1) return false;
+  return any_of_u16(groups, [&](std::uint16_t group) { return group == needs.group; });
+}
+
+bool suites_fit(const SSL_CLIENT_HELLO& hello, const KeyNeeds& needs, const OwnAbilities& own) {
+  const std::vector<std::uint16_t>& ours = needs.kind == KeyKind::Rsa ? own.rsa_suites : own.ecdsa_suites;
+  CBS suites;
+  CBS_init(&suites, hello.cipher_suites, hello.cipher_suites_len);
+  return any_of_u16(suites, [&](std::uint16_t suite) { return std::find(ours.begin(), ours.end(), suite) != ours.end(); });
+}
+
+std::uint16_t group_of(const EVP_PKEY& key) {
+  const EC_KEY* ec = EVP_PKEY_get0_EC_KEY(&key);
+  switch (EC_GROUP_get_curve_name(EC_KEY_get0_group(ec))) {
+    case NID_X9_62_prime256v1:
+      return kP256;
+    case NID_secp384r1:
+      return kP384;
+    case NID_secp521r1:
+      return kP521;
+    default:
+      return 0;
+  }
+}
+
+}  // namespace
+
+bool needs_of(const EVP_PKEY& key, KeyNeeds& needs) {
+  switch (EVP_PKEY_id(&key)) {
+    case EVP_PKEY_RSA:
+      needs = {KeyKind::Rsa, 0};
+      return true;
+    case EVP_PKEY_ED25519:
+      needs = {KeyKind::Ed25519, 0};
+      return true;
+    case EVP_PKEY_EC:
+      needs = {KeyKind::Ecdsa, group_of(key)};
+      return needs.group != 0;
+    default:
+      return false;
+  }
+}
+
+bool client_can_use(const SSL_CLIENT_HELLO& hello, const KeyNeeds& needs, const OwnAbilities& own) {
+  const bool tls13 = speaks_tls13(hello, own);
+  if (!signatures_fit(hello, needs, tls13)) return false;
+  return tls13 || (groups_fit(hello, needs) && suites_fit(hello, needs, own));
+}
+
+std::string name_in(const SSL_CLIENT_HELLO& hello) {
+  CBS content;
+  CBS list;
+  CBS name;
+  std::uint8_t type = 0;
+  if (!extension(hello, kServerName, content) || CBS_get_u16_length_prefixed(&content, &list) != 1) return {};
+  // Only type 0, a host name, was ever defined.
+  if (CBS_get_u8(&list, &type) != 1 || type != 0 || CBS_get_u16_length_prefixed(&list, &name) != 1) return {};
+  return lower({reinterpret_cast<const char*>(CBS_data(&name)), CBS_len(&name)});
+}
+
+void NameIndex::add(std::string_view name, std::size_t certificate, KeyKind kind) {
+  const auto [at, is_new] = groups_.try_emplace(lower(name));
+  if (is_new) at->second.fill(kNone);
+  std::size_t& place = at->second[static_cast<std::size_t>(kind)];
+  if (place == kNone) place = certificate;
+}
+
+const NameIndex::Group* NameIndex::find(std::string_view name) const {
+  auto at = groups_.find(name);
+  if (at != groups_.end()) return &at->second;
+  const std::size_t dot = name.find('.');
+  if (dot == std::string_view::npos || dot == 0) return nullptr;
+  at = groups_.find("*" + std::string(name.substr(dot)));
+  return at == groups_.end() ? nullptr : &at->second;
+}
+
+}  // namespace penstock

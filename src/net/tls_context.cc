@@ -1,0 +1,340 @@
+#include "penstock/net/tls_context.h"
+
+#include <openssl/err.h>
+#include <openssl/nid.h>
+#include <openssl/sha.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
+
+#include <utility>
+
+#include "penstock/base/text.h"
+#include "tls_ciphers.h"
+#include "tls_context_parts.h"
+#include "tls_library.h"
+#include "tls_pem.h"
+#include "tls_tickets.h"
+
+namespace penstock {
+namespace {
+
+using Parts = TlsContext::Implementation;
+
+const Parts& parts_of(const SSL* ssl) { return *static_cast<const Parts*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl))); }
+
+// The library's callbacks.
+
+ssl_select_cert_result_t on_client_hello(const SSL_CLIENT_HELLO* hello) {
+  SSL_CTX* chosen = parts_of(hello->ssl).choose(*hello);
+  if (chosen == nullptr) return ssl_select_cert_error;
+  if (chosen != SSL_get_SSL_CTX(hello->ssl)) SSL_set_SSL_CTX(hello->ssl, chosen);
+  return ssl_select_cert_success;
+}
+
+// Our order decides. Without a protocol in common the handshake goes on without one, as with HAProxy.
+int on_alpn(SSL* ssl, const std::uint8_t** out, std::uint8_t* out_size, const std::uint8_t* offered, unsigned offered_size, void*) {
+  const std::string& ours = parts_of(ssl).alpn;
+  std::uint8_t* chosen = nullptr;
+  const int found = SSL_select_next_proto(&chosen, out_size, reinterpret_cast<const std::uint8_t*>(ours.data()),
+                                          static_cast<unsigned>(ours.size()), offered, offered_size);
+  if (found != OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_NOACK;
+  *out = chosen;
+  return SSL_TLSEXT_ERR_OK;
+}
+
+int on_ticket(SSL* ssl, std::uint8_t* name, std::uint8_t* iv, EVP_CIPHER_CTX* cipher, HMAC_CTX* hmac, int encrypt) {
+  const TicketKeys::State& keys = parts_of(ssl).ticket_keys->state();
+  return encrypt != 0 ? keys.seal(name, iv, cipher, hmac) : keys.open(name, iv, cipher, hmac);
+}
+
+// Building.
+
+struct Trust {
+  std::vector<bssl::UniquePtr<X509>> authorities;
+  bssl::UniquePtr<X509_STORE> store;  // Null: nobody is checked.
+};
+
+Result<Trust> read_trust(const TlsOptions& options, std::vector<std::string>& warnings) {
+  Trust trust;
+  if (options.check == TlsPeerCheck::None) return trust;
+  if (options.ca_pem.empty()) {
+    return Error{options.ca_name.empty() ? std::string("certificates cannot be verified without a CA file")
+                                         : format("{}: the file is empty", options.ca_name)};
+  }
+  Result<std::vector<bssl::UniquePtr<X509>>> authorities =
+      read_certificates(options.ca_name, options.ca_pem, options.system_ca ? &warnings : nullptr);
+  if (!authorities) return authorities.error();
+  trust.authorities = std::move(*authorities);
+  trust.store.reset(X509_STORE_new());
+  for (const bssl::UniquePtr<X509>& authority : trust.authorities) X509_STORE_add_cert(trust.store.get(), authority.get());
+  // A root of ours ends the chain even where the peer sends a longer, older way.
+  X509_STORE_set_flags(trust.store.get(), X509_V_FLAG_TRUSTED_FIRST);
+  ERR_clear_error();  // An authority given twice is no harm.
+  if (options.crl_pem.empty()) return trust;
+  Result<std::vector<bssl::UniquePtr<X509_CRL>>> lists = read_revocations(options.crl_name, options.crl_pem);
+  if (!lists) return lists.error();
+  for (const bssl::UniquePtr<X509_CRL>& list : *lists) X509_STORE_add_crl(trust.store.get(), list.get());
+  X509_STORE_set_flags(trust.store.get(), X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+  ERR_clear_error();
+  return trust;
+}
+
+Result<void> set_versions(SSL_CTX* ctx, const TlsOptions& options) {
+  for (const std::uint16_t version : {options.min_version, options.max_version}) {
+    if (version == 0) continue;
+    const bool is_min = version == options.min_version && SSL_CTX_set_min_proto_version(ctx, version) == 1;
+    const bool is_max = version == options.max_version && SSL_CTX_set_max_proto_version(ctx, version) == 1;
+    if (!is_min && !is_max) {
+      ERR_clear_error();
+      return Error{format("{} is not supported by this BoringSSL", version_name(version))};
+    }
+  }
+  const std::uint16_t min = SSL_CTX_get_min_proto_version(ctx);
+  const std::uint16_t max = SSL_CTX_get_max_proto_version(ctx);
+  if (min <= max) return {};
+  return Error{format("no TLS version is left between {} and {}", version_name(min), version_name(max))};
+}
+
+Result<std::string> alpn_wire(const std::vector<std::string>& names) {
+  std::string wire;
+  for (const std::string& name : names) {
+    if (name.empty() || name.size() > 255) return Error{format("ALPN protocol \"{}\" must have 1 to 255 bytes", name)};
+    wire += static_cast<char>(name.size());
+    wire += name;
+  }
+  return wire;
+}
+
+Result<void> set_credentials(SSL_CTX* ctx, const std::string& file, const Credentials& credentials) {
+  bool good = SSL_CTX_use_certificate(ctx, credentials.chain.front().get()) == 1;
+  for (std::size_t i = 1; good && i < credentials.chain.size(); ++i) {
+    good = SSL_CTX_add1_chain_cert(ctx, credentials.chain[i].get()) == 1;
+  }
+  if (good && SSL_CTX_use_PrivateKey(ctx, credentials.key.get()) == 1) return {};
+  return Error{format("{}: {}", file, take_library_error())};
+}
+
+// `shown` is the certificate we show to servers: a session is that identity's too.
+void set_scope(Parts& parts, const TlsOptions& options, std::string_view shown) {
+  SHA256_CTX digest;
+  SHA256_Init(&digest);
+  const auto check = static_cast<std::uint8_t>(options.check);
+  SHA256_Update(&digest, &check, sizeof(check));
+  if (options.check != TlsPeerCheck::None) {
+    mix(digest, options.ca_pem);
+    mix(digest, options.crl_pem);
+  }
+  mix(digest, shown);
+  SHA256_Final(parts.scope.data(), &digest);
+}
+
+// What all contexts of one TlsContext share.
+class Recipe {
+ public:
+  static Result<Recipe> from(const TlsOptions& options, Parts& parts) {
+    Recipe recipe;
+    recipe.options_ = &options;
+    recipe.parts_ = &parts;
+    if (!options.ciphers.empty()) {
+      Result<std::string> ciphers = known_ciphers(options.ciphers, parts.warnings);
+      if (!ciphers) return ciphers.error();
+      recipe.ciphers_ = std::move(*ciphers);
+    }
+    if (!options.curves.empty()) {
+      Result<std::string> curves = known_curves(options.curves);
+      if (!curves) return curves.error();
+      recipe.curves_ = std::move(*curves);
+    }
+    Result<std::string> alpn = alpn_wire(options.alpn);
+    if (!alpn) return alpn.error();
+    parts.alpn = std::move(*alpn);
+    Result<Trust> trust = read_trust(options, parts.warnings);
+    if (!trust) return trust.error();
+    recipe.trust_ = std::move(*trust);
+    parts.check = options.check;
+    parts.bio_method = make_bio_method();
+    return recipe;
+  }
+
+  Result<bssl::UniquePtr<SSL_CTX>> make() const {
+    bssl::UniquePtr<SSL_CTX> ctx(SSL_CTX_new(TLS_method()));
+    SSL_CTX_set_app_data(ctx.get(), parts_);
+    Result<void> versions = set_versions(ctx.get(), *options_);
+    if (!versions) return versions.error();
+    if (!ciphers_.empty()) SSL_CTX_set_strict_cipher_list(ctx.get(), ciphers_.c_str());
+    if (!curves_.empty()) SSL_CTX_set1_curves_list(ctx.get(), curves_.c_str());
+    if (trust_.store != nullptr) {
+      X509_STORE_up_ref(trust_.store.get());
+      SSL_CTX_set_cert_store(ctx.get(), trust_.store.get());
+    }
+    if (!options_->tickets) SSL_CTX_set_options(ctx.get(), SSL_OP_NO_TICKET);
+    ERR_clear_error();
+    return ctx;
+  }
+
+  const Trust& trust() const { return trust_; }
+  const TlsOptions& options() const { return *options_; }
+
+ private:
+  const TlsOptions* options_ = nullptr;
+  Parts* parts_ = nullptr;
+  std::string ciphers_;
+  std::string curves_;
+  Trust trust_;
+};
+
+int verify_mode(TlsPeerCheck check) {
+  switch (check) {
+    case TlsPeerCheck::None:
+      return SSL_VERIFY_NONE;
+    case TlsPeerCheck::Optional:
+      return SSL_VERIFY_PEER;
+    case TlsPeerCheck::Required:
+      return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+  }
+  return SSL_VERIFY_NONE;
+}
+
+void face_clients(SSL_CTX* ctx, const Recipe& recipe, const Parts& parts) {
+  SSL_CTX_set_select_certificate_cb(ctx, on_client_hello);
+  if (!parts.alpn.empty()) SSL_CTX_set_alpn_select_cb(ctx, on_alpn, nullptr);
+  SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_tlsext_ticket_key_cb(ctx, on_ticket);
+  SSL_CTX_set_session_id_context(ctx, parts.scope.data(), parts.scope.size());
+  if (!recipe.options().prefer_client_ciphers) SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_verify(ctx, verify_mode(parts.check), nullptr);
+  // The names we accept certificates of: clients with several choose by them.
+  for (const bssl::UniquePtr<X509>& authority : recipe.trust().authorities) SSL_CTX_add_client_CA(ctx, authority.get());
+}
+
+OwnAbilities abilities_of(SSL_CTX* ctx) {
+  OwnAbilities own;
+  own.max_version = SSL_CTX_get_max_proto_version(ctx);
+  const STACK_OF(SSL_CIPHER)* ciphers = SSL_CTX_get_ciphers(ctx);
+  for (std::size_t i = 0; i < sk_SSL_CIPHER_num(ciphers); ++i) {
+    const SSL_CIPHER* cipher = sk_SSL_CIPHER_value(ciphers, i);
+    const auto number = static_cast<std::uint16_t>(SSL_CIPHER_get_id(cipher));
+    const int key = SSL_CIPHER_get_auth_nid(cipher);
+    if (key == NID_auth_ecdsa) own.ecdsa_suites.push_back(number);
+    if (key == NID_auth_rsa) own.rsa_suites.push_back(number);
+  }
+  return own;
+}
+
+Result<void> add_certificate(Parts& parts, const Recipe& recipe, const PemFile& file) {
+  Result<Credentials> credentials = read_credentials(file, true);
+  if (!credentials) return credentials.error();
+  KeyNeeds needs;
+  if (!needs_of(*credentials->key, needs)) {
+    return Error{format("{}: TLS has no use for its kind of key (RSA, P-256, P-384, P-521 or Ed25519 are needed)", file.name)};
+  }
+  Result<bssl::UniquePtr<SSL_CTX>> ctx = recipe.make();
+  if (!ctx) return ctx.error();
+  Result<void> set = set_credentials(ctx->get(), file.name, *credentials);
+  if (!set) return set.error();
+  face_clients(ctx->get(), recipe, parts);
+  CertificateFacts facts = facts_of(file.name, *credentials->chain.front());
+  for (const std::string& name : facts.names) parts.names.add(name, parts.contexts.size(), needs.kind);
+  parts.contexts.push_back(std::move(*ctx));
+  parts.needs.push_back(needs);
+  parts.facts.push_back(std::move(facts));
+  return {};
+}
+
+// The first certificate, and its sibling of another kind of key where one has the same name.
+void set_fallback(Parts& parts) {
+  parts.fallback.fill(NameIndex::kNone);
+  if (parts.facts.empty()) return;
+  parts.fallback[static_cast<std::size_t>(parts.needs.front().kind)] = 0;
+  if (parts.facts.front().names.empty()) return;
+  const NameIndex::Group* group = parts.names.find(parts.facts.front().names.front());
+  if (group != nullptr) parts.fallback = *group;
+}
+
+}  // namespace
+
+SSL_CTX* TlsContext::Implementation::choose(const SSL_CLIENT_HELLO& hello) const {
+  const NameIndex::Group* group = names.find(name_in(hello));
+  if (group == nullptr && strict_sni) return nullptr;
+  if (group == nullptr) group = &fallback;
+  SSL_CTX* any = nullptr;
+  // ECDSA first: a signature costs a tenth of RSA's. What comes last is what a client that can use
+  // none gets; RSA is the more likely to please it after all.
+  for (const KeyKind kind : {KeyKind::Ecdsa, KeyKind::Ed25519, KeyKind::Rsa}) {
+    const std::size_t certificate = (*group)[static_cast<std::size_t>(kind)];
+    if (certificate == NameIndex::kNone) continue;
+    any = contexts[certificate].get();
+    if (client_can_use(hello, needs[certificate], own)) return any;
+  }
+  return any;
+}
+
+TlsContext::TlsContext(std::shared_ptr<const Implementation> implementation) : implementation_(std::move(implementation)) {}
+TlsContext::~TlsContext() = default;
+
+Result<std::shared_ptr<const TlsContext>> TlsContext::for_clients(const TlsOptions& options,
+                                                                  const std::vector<PemFile>& certificates,
+                                                                  bool strict_sni, TicketKeys& keys) {
+  if (certificates.empty() && !strict_sni) return Error{"no certificate was given"};
+  auto parts = std::make_shared<Implementation>();
+  set_scope(*parts, options, {});
+  parts->strict_sni = strict_sni;
+  parts->ticket_keys = &keys;
+  Result<Recipe> recipe = Recipe::from(options, *parts);
+  if (!recipe) return recipe.error();
+  for (const PemFile& file : certificates) {
+    Result<void> added = add_certificate(*parts, *recipe, file);
+    if (!added) return added.error();
+  }
+  if (parts->contexts.empty()) {
+    Result<bssl::UniquePtr<SSL_CTX>> ctx = recipe->make();
+    if (!ctx) return ctx.error();
+    face_clients(ctx->get(), *recipe, *parts);
+    parts->contexts.push_back(std::move(*ctx));
+  }
+  set_fallback(*parts);
+  parts->own = abilities_of(parts->first());
+  return std::shared_ptr<const TlsContext>(new TlsContext(std::move(parts)));
+}
+
+Result<std::shared_ptr<const TlsContext>> TlsContext::for_servers(const TlsOptions& options, const PemFile& certificate) {
+  auto parts = std::make_shared<Implementation>();
+  set_scope(*parts, options, certificate.text);
+  Result<Recipe> recipe = Recipe::from(options, *parts);
+  if (!recipe) return recipe.error();
+  Result<bssl::UniquePtr<SSL_CTX>> ctx = recipe->make();
+  if (!ctx) return ctx.error();
+  if (!certificate.text.empty()) {
+    Result<Credentials> credentials = read_credentials(certificate, true);
+    if (!credentials) return credentials.error();
+    Result<void> set = set_credentials(ctx->get(), certificate.name, *credentials);
+    if (!set) return set.error();
+  }
+  if (!parts->alpn.empty()) {
+    SSL_CTX_set_alpn_protos(ctx->get(), reinterpret_cast<const std::uint8_t*>(parts->alpn.data()),
+                            static_cast<unsigned>(parts->alpn.size()));
+  }
+  SSL_CTX_set_verify(ctx->get(), parts->check == TlsPeerCheck::None ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_session_cache_mode(ctx->get(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(ctx->get(), keep_new_session);
+  parts->contexts.push_back(std::move(*ctx));
+  return std::shared_ptr<const TlsContext>(new TlsContext(std::move(parts)));
+}
+
+std::span<const CertificateFacts> TlsContext::certificates() const { return implementation_->facts; }
+std::span<const std::string> TlsContext::warnings() const { return implementation_->warnings; }
+
+Result<std::vector<CertificateFacts>> TlsContext::inspect(const PemFile& file, bool needs_key) {
+  Result<Credentials> credentials = read_credentials(file, needs_key);
+  if (!credentials) return credentials.error();
+  KeyNeeds needs;
+  if (needs_key && !needs_of(*credentials->key, needs)) {
+    return Error{format("{}: TLS has no use for its kind of key (RSA, P-256, P-384, P-521 or Ed25519 are needed)", file.name)};
+  }
+  std::vector<CertificateFacts> facts;
+  for (const bssl::UniquePtr<X509>& certificate : credentials->chain) facts.push_back(facts_of(file.name, *certificate));
+  return facts;
+}
+
+}  // namespace penstock

@@ -1,0 +1,263 @@
+#include "tls_pem.h"
+
+#include <openssl/asn1.h>
+#include <openssl/bytestring.h>
+#include <openssl/ec_key.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/mem.h>
+#include <openssl/nid.h>
+#include <openssl/obj.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <optional>
+#include <utility>
+
+#include "penstock/base/text.h"
+#include "tls_library.h"
+
+namespace penstock {
+namespace {
+
+// One block between BEGIN and END, still in DER.
+struct Section {
+  std::string kind;  // "CERTIFICATE", "EC PRIVATE KEY", ...
+  bool encrypted = false;
+  bssl::UniquePtr<std::uint8_t> bytes;
+  std::size_t size = 0;
+};
+
+bool is_certificate(const Section& section) {
+  return section.kind == PEM_STRING_X509 || section.kind == PEM_STRING_X509_OLD || section.kind == PEM_STRING_X509_TRUSTED;
+}
+
+bool is_key(const Section& section) { return section.kind.ends_with("PRIVATE KEY"); }
+
+Error complaint(std::string_view file, std::string_view cause) { return Error{format("{}: {}", file, cause)}; }
+
+// What is in a file that is not PEM: administrators of IIS have .pfx and .cer files at hand.
+std::string_view guess_of(std::string_view text) {
+  if (text.empty()) return "the file is empty";
+  if (text.starts_with("\xff\xfe")) return "this is UTF-16 text; save it as ASCII";
+  // A SEQUENCE with a length of more than 127 bytes.
+  if (text.size() > 1 && text[0] == 0x30 && (text[1] & 0x80) != 0) return "this is not PEM but binary (DER or PFX); convert it to PEM first";
+  return {};
+}
+
+Result<std::vector<Section>> read_sections(std::string_view file, std::string_view text) {
+  std::vector<Section> sections;
+  // Editors on Windows put a byte order mark in front, which would hide the first line.
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  bssl::UniquePtr<BIO> bio = reading_bio(text);
+  for (;;) {
+    char* kind = nullptr;
+    char* header = nullptr;
+    unsigned char* bytes = nullptr;
+    long size = 0;
+    ERR_clear_error();
+    if (PEM_read_bio(bio.get(), &kind, &header, &bytes, &size) != 1) break;
+    Section section;
+    section.kind = kind;
+    section.encrypted = section.kind == "ENCRYPTED PRIVATE KEY" || std::string_view(header).find("ENCRYPTED") != std::string_view::npos;
+    section.bytes.reset(bytes);
+    section.size = static_cast<std::size_t>(size);
+    OPENSSL_free(kind);
+    OPENSSL_free(header);
+    sections.push_back(std::move(section));
+  }
+  const std::uint32_t error = ERR_peek_error();
+  ERR_clear_error();
+  if (ERR_GET_LIB(error) != ERR_LIB_PEM || ERR_GET_REASON(error) != PEM_R_NO_START_LINE) {
+    return complaint(file, format("block {} of it is damaged: {}", sections.size() + 1, library_error_words(error)));
+  }
+  return sections;
+}
+
+Result<bssl::UniquePtr<X509>> parse_certificate(std::string_view file, const Section& section, std::size_t number) {
+  const std::uint8_t* at = section.bytes.get();
+  bssl::UniquePtr<X509> certificate(d2i_X509(nullptr, &at, static_cast<long>(section.size)));
+  if (certificate == nullptr) {
+    return complaint(file, format("certificate {} of it cannot be read: {}", number, take_library_error()));
+  }
+  return certificate;
+}
+
+bssl::UniquePtr<EVP_PKEY> parse_rsa_key(CBS& bytes) {
+  bssl::UniquePtr<RSA> rsa(RSA_parse_private_key(&bytes));
+  bssl::UniquePtr<EVP_PKEY> key(EVP_PKEY_new());
+  if (rsa == nullptr || EVP_PKEY_set1_RSA(key.get(), rsa.get()) != 1) return nullptr;
+  return key;
+}
+
+bssl::UniquePtr<EVP_PKEY> parse_ec_key(CBS& bytes) {
+  bssl::UniquePtr<EC_KEY> ec(EC_KEY_parse_private_key(&bytes, nullptr));
+  bssl::UniquePtr<EVP_PKEY> key(EVP_PKEY_new());
+  if (ec == nullptr || EVP_PKEY_set1_EC_KEY(key.get(), ec.get()) != 1) return nullptr;
+  return key;
+}
+
+Result<bssl::UniquePtr<EVP_PKEY>> parse_key(std::string_view file, const Section& section) {
+  if (section.encrypted) {
+    return complaint(file, "the private key in it is encrypted; nobody can type a password at start, store it in clear");
+  }
+  CBS bytes;
+  CBS_init(&bytes, section.bytes.get(), section.size);
+  bssl::UniquePtr<EVP_PKEY> key;
+  if (section.kind == "RSA PRIVATE KEY") {
+    key = parse_rsa_key(bytes);
+  } else if (section.kind == "EC PRIVATE KEY") {
+    key = parse_ec_key(bytes);
+  } else if (section.kind == "PRIVATE KEY") {
+    key.reset(EVP_parse_private_key(&bytes));
+  } else {
+    return complaint(file, format("a key of kind \"{}\" is not supported", section.kind));
+  }
+  if (key == nullptr) {
+    return complaint(file, format("the private key in it cannot be read: {}", take_library_error()));
+  }
+  return key;
+}
+
+bool belongs(X509& certificate, const EVP_PKEY& key) {
+  const bool fits = X509_check_private_key(&certificate, const_cast<EVP_PKEY*>(&key)) == 1;
+  ERR_clear_error();
+  return fits;
+}
+
+// The key of the leaf among all keys of the file, or what an administrator mixed up.
+Result<bssl::UniquePtr<EVP_PKEY>> choose_key(const PemFile& file, std::vector<bssl::UniquePtr<EVP_PKEY>>& keys,
+                                             const std::vector<bssl::UniquePtr<X509>>& chain) {
+  if (keys.empty()) return complaint(file.name, "no private key in it");
+  for (bssl::UniquePtr<EVP_PKEY>& key : keys) {
+    if (belongs(*chain.front(), *key)) return std::move(key);
+  }
+  for (std::size_t i = 1; i < chain.size(); ++i) {
+    if (!belongs(*chain[i], *keys.front())) continue;
+    return complaint(file.name, format("the key belongs to certificate {} of it; that one must come first", i + 1));
+  }
+  return complaint(file.name, "the key does not belong to the certificate");
+}
+
+Result<std::vector<bssl::UniquePtr<X509>>> certificates_of(std::string_view file, std::string_view text,
+                                                           const std::vector<Section>& sections,
+                                                           std::vector<std::string>* skipped = nullptr) {
+  std::vector<bssl::UniquePtr<X509>> certificates;
+  std::size_t number = 0;
+  for (const Section& section : sections) {
+    if (!is_certificate(section)) continue;
+    Result<bssl::UniquePtr<X509>> certificate = parse_certificate(file, section, ++number);
+    if (certificate) {
+      certificates.push_back(std::move(*certificate));
+    } else if (skipped != nullptr) {
+      skipped->push_back(certificate.error().text);
+    } else {
+      return certificate.error();
+    }
+  }
+  if (!certificates.empty()) return certificates;
+  const std::string_view guess = sections.empty() ? guess_of(text) : std::string_view();
+  return complaint(file, guess.empty() ? "no certificate in it" : guess);
+}
+
+std::string text_of(const ASN1_STRING* string) {
+  unsigned char* bytes = nullptr;
+  const int size = ASN1_STRING_to_UTF8(&bytes, string);
+  if (size < 0) {
+    ERR_clear_error();
+    return {};
+  }
+  bssl::UniquePtr<std::uint8_t> owned(bytes);
+  std::string text(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+  // A name with NUL in it is an attack on those who read C strings.
+  return text.find('\0') == std::string::npos ? text : std::string();
+}
+
+std::vector<std::string> dns_names(X509& certificate) {
+  std::vector<std::string> names;
+  bssl::UniquePtr<GENERAL_NAMES> alternatives(
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(&certificate, NID_subject_alt_name, nullptr, nullptr)));
+  ERR_clear_error();
+  for (std::size_t i = 0; alternatives != nullptr && i < sk_GENERAL_NAME_num(alternatives.get()); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(alternatives.get(), i);
+    if (name->type != GEN_DNS) continue;
+    std::string text = lower(text_of(name->d.dNSName));
+    if (!text.empty()) names.push_back(std::move(text));
+  }
+  return names;
+}
+
+std::string common_name(X509& certificate) {
+  const X509_NAME* subject = X509_get_subject_name(&certificate);
+  const int at = X509_NAME_get_index_by_NID(const_cast<X509_NAME*>(subject), NID_commonName, -1);
+  if (at < 0) return {};
+  const X509_NAME_ENTRY* entry = X509_NAME_get_entry(const_cast<X509_NAME*>(subject), at);
+  return lower(text_of(X509_NAME_ENTRY_get_data(const_cast<X509_NAME_ENTRY*>(entry))));
+}
+
+}  // namespace
+
+Result<Credentials> read_credentials(const PemFile& file, bool needs_key) {
+  Result<std::vector<Section>> sections = read_sections(file.name, file.text);
+  if (!sections) return sections.error();
+  Result<std::vector<bssl::UniquePtr<X509>>> chain = certificates_of(file.name, file.text, *sections);
+  if (!chain) return chain.error();
+  Credentials credentials;
+  credentials.chain = std::move(*chain);
+  if (!needs_key) return credentials;
+  std::vector<bssl::UniquePtr<EVP_PKEY>> keys;
+  for (const Section& section : *sections) {
+    if (!is_key(section)) continue;
+    Result<bssl::UniquePtr<EVP_PKEY>> key = parse_key(file.name, section);
+    if (!key) return key.error();
+    keys.push_back(std::move(*key));
+  }
+  Result<bssl::UniquePtr<EVP_PKEY>> key = choose_key(file, keys, credentials.chain);
+  if (!key) return key.error();
+  credentials.key = std::move(*key);
+  return credentials;
+}
+
+Result<std::vector<bssl::UniquePtr<X509>>> read_certificates(std::string_view name, std::string_view text,
+                                                             std::vector<std::string>* skipped) {
+  Result<std::vector<Section>> sections = read_sections(name, text);
+  if (!sections) return sections.error();
+  return certificates_of(name, text, *sections, skipped);
+}
+
+Result<std::vector<bssl::UniquePtr<X509_CRL>>> read_revocations(std::string_view name, std::string_view text) {
+  Result<std::vector<Section>> sections = read_sections(name, text);
+  if (!sections) return sections.error();
+  std::vector<bssl::UniquePtr<X509_CRL>> lists;
+  for (const Section& section : *sections) {
+    if (section.kind != PEM_STRING_X509_CRL) continue;
+    const std::uint8_t* at = section.bytes.get();
+    bssl::UniquePtr<X509_CRL> list(d2i_X509_CRL(nullptr, &at, static_cast<long>(section.size)));
+    if (list == nullptr) {
+      return complaint(name, format("revocation list {} of it cannot be read: {}", lists.size() + 1, take_library_error()));
+    }
+    lists.push_back(std::move(list));
+  }
+  if (lists.empty()) return complaint(name, "no revocation list in it");
+  return lists;
+}
+
+CertificateFacts facts_of(const std::string& file, X509& certificate) {
+  CertificateFacts facts;
+  facts.file = file;
+  facts.names = dns_names(certificate);
+  if (facts.names.empty()) {
+    std::string name = common_name(certificate);
+    if (!name.empty()) facts.names.push_back(std::move(name));
+  }
+  facts.not_before = unix_time(X509_get0_notBefore(&certificate));
+  facts.not_after = unix_time(X509_get0_notAfter(&certificate));
+  bssl::UniquePtr<EVP_PKEY> key(X509_get_pubkey(&certificate));
+  ERR_clear_error();
+  facts.ecdsa = key != nullptr && EVP_PKEY_id(key.get()) == EVP_PKEY_EC;
+  return facts;
+}
+
+}  // namespace penstock

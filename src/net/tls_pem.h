@@ -1,0 +1,35 @@
+// What PEM files hold: a certificate with its chain and key, the certificates of authorities,
+// revocation lists. Every error names the file and what is wrong in it.
+#pragma once
+
+#include <openssl/base.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "penstock/base/result.h"
+#include "penstock/net/tls_context.h"
+
+namespace penstock {
+
+// A certificate ready to be shown: leaf first, and the key that belongs to the leaf.
+struct Credentials {
+  std::vector<bssl::UniquePtr<X509>> chain;
+  bssl::UniquePtr<EVP_PKEY> key;  // Null only if it was not asked for and not there.
+};
+
+Result<Credentials> read_credentials(const PemFile& file, bool needs_key);
+
+// At least one certificate. What else stands in the file (keys, text) is passed over. One that cannot
+// be read is an error, or, where `skipped` is given, a line there: a system's bundle may well hold
+// one that this library finds odd.
+Result<std::vector<bssl::UniquePtr<X509>>> read_certificates(std::string_view name, std::string_view text,
+                                                             std::vector<std::string>* skipped);
+
+// At least one revocation list.
+Result<std::vector<bssl::UniquePtr<X509_CRL>>> read_revocations(std::string_view name, std::string_view text);
+
+CertificateFacts facts_of(const std::string& file, X509& certificate);
+
+}  // namespace penstock

@@ -1,0 +1,345 @@
+#include "penstock/net/tls_session.h"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/sha.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstring>
+#include <utility>
+
+#include "penstock/base/text.h"
+#include "tls_context_parts.h"
+#include "tls_library.h"
+
+namespace penstock {
+
+using Scope = std::array<std::uint8_t, 32>;
+
+struct TlsTicket::State {
+  bssl::UniquePtr<SSL_SESSION> session;
+  Scope scope{};  // Of trust and names; only the like may resume it.
+};
+
+// What only a conversation with a server needs.
+struct ServerSide {
+  bssl::UniquePtr<SSL_SESSION> session;  // Offered by us first, then the newest the server gave.
+  SSL_SESSION* offered = nullptr;        // To compare with only.
+  Scope scope{};
+  std::string verify_name;
+  std::string held;  // Written while renegotiating.
+};
+
+struct TlsSession::Implementation {
+  Implementation(const TlsContext& tls, Outbox& box) : context(tls.implementation()), out(box) {
+    ssl.reset(SSL_new(context->first()));
+    BIO* bio = BIO_new(context->bio_method.get());
+    BIO_set_data(bio, this);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(ssl.get(), bio, bio);
+    SSL_set_app_data(ssl.get(), this);
+    SSL_set_shed_handshake_config(ssl.get(), 1);
+  }
+
+  Step step_of(int result);
+  Step fail();
+  void describe_failure(std::uint32_t packed);
+  void agreed();
+  void prepare_server(std::string_view name, std::string_view verify_name);
+  void offer(TlsTicket ticket, std::string_view name);
+  bool seal(std::string_view plaintext);
+  bool seal_held();
+
+  std::shared_ptr<const TlsContext::Implementation> context;
+  Outbox& out;
+  std::span<const char> input;  // Received and not yet taken.
+  std::unique_ptr<ServerSide> server;
+  bssl::UniquePtr<SSL> ssl;  // Goes before what it looks at.
+  std::string error;
+  bool established = false;
+  bool failed = false;
+  bool read_ended = false;
+  bool closed = false;
+  bool certificate_refused = false;
+};
+
+namespace {
+
+TlsSession::Implementation& holder_of(BIO* bio) { return *static_cast<TlsSession::Implementation*>(BIO_get_data(bio)); }
+
+int on_bio_read(BIO* bio, char* to, int size) {
+  std::span<const char>& input = holder_of(bio).input;
+  BIO_clear_retry_flags(bio);
+  if (input.empty()) {
+    BIO_set_retry_read(bio);
+    return -1;
+  }
+  const std::size_t count = std::min(input.size(), static_cast<std::size_t>(size));
+  std::memcpy(to, input.data(), count);
+  input = input.subspan(count);
+  return static_cast<int>(count);
+}
+
+int on_bio_write(BIO* bio, const char* bytes, int size) {
+  BIO_clear_retry_flags(bio);
+  holder_of(bio).out.append(std::string_view(bytes, static_cast<std::size_t>(size)));
+  return size;
+}
+
+// The outbox is flushed by its owner, once for all that a turn wrote.
+long on_bio_control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+
+Scope scope_of(const TlsContext::Implementation& context, std::string_view name, std::string_view verify_name) {
+  SHA256_CTX digest;
+  SHA256_Init(&digest);
+  SHA256_Update(&digest, context.scope.data(), context.scope.size());
+  mix(digest, name);
+  mix(digest, verify_name);
+  Scope scope;
+  SHA256_Final(scope.data(), &digest);
+  return scope;
+}
+
+std::string_view text_or_empty(const char* text) { return text == nullptr ? std::string_view() : std::string_view(text); }
+
+}  // namespace
+
+std::unique_ptr<BIO_METHOD, FreeBioMethod> make_bio_method() {
+  std::unique_ptr<BIO_METHOD, FreeBioMethod> method(BIO_meth_new(0, "penstock"));
+  BIO_meth_set_read(method.get(), on_bio_read);
+  BIO_meth_set_write(method.get(), on_bio_write);
+  BIO_meth_set_ctrl(method.get(), on_bio_control);
+  return method;
+}
+
+int keep_new_session(SSL* ssl, SSL_SESSION* session) {
+  static_cast<TlsSession::Implementation*>(SSL_get_app_data(ssl))->server->session.reset(session);
+  return 1;  // The reference is ours now.
+}
+
+TlsTicket::TlsTicket() = default;
+TlsTicket::TlsTicket(std::unique_ptr<State> state) : state_(std::move(state)) {}
+TlsTicket::TlsTicket(TlsTicket&&) noexcept = default;
+TlsTicket& TlsTicket::operator=(TlsTicket&&) noexcept = default;
+TlsTicket::~TlsTicket() = default;
+
+TlsTicket TlsTicket::again() const {
+  if (state_ == nullptr || SSL_SESSION_should_be_single_use(state_->session.get()) == 1) return {};
+  auto copy = std::make_unique<State>();
+  copy->session = bssl::UpRef(state_->session);
+  copy->scope = state_->scope;
+  return TlsTicket(std::move(copy));
+}
+
+TlsSession::Step TlsSession::Implementation::step_of(int result) {
+  switch (SSL_get_error(ssl.get(), result)) {
+    case SSL_ERROR_WANT_READ:
+      return Step::Wait;
+    case SSL_ERROR_ZERO_RETURN:
+      read_ended = true;
+      return Step::Closed;
+    default:
+      return fail();
+  }
+}
+
+TlsSession::Step TlsSession::Implementation::fail() {
+  failed = true;
+  describe_failure(ERR_peek_error());
+  ERR_clear_error();
+  return Step::Failed;
+}
+
+void TlsSession::Implementation::describe_failure(std::uint32_t packed) {
+  if (!error.empty()) return;
+  error = packed == 0 ? std::string("the peer ended it") : library_error_words(packed);
+  if (ERR_GET_LIB(packed) != ERR_LIB_SSL || ERR_GET_REASON(packed) != SSL_R_CERTIFICATE_VERIFY_FAILED) return;
+  certificate_refused = true;
+  const long reason = SSL_get_verify_result(ssl.get());
+  append_format(error, ": {}", X509_verify_cert_error_string(reason));
+  const bool is_name = reason == X509_V_ERR_HOSTNAME_MISMATCH || reason == X509_V_ERR_IP_ADDRESS_MISMATCH;
+  if (is_name && server != nullptr) append_format(error, " (it is not for \"{}\")", server->verify_name);
+}
+
+// The handshake is complete: what was kept for it alone goes.
+void TlsSession::Implementation::agreed() {
+  established = true;
+  if (server == nullptr) return;
+  const bool was_refused = server->session.get() == server->offered && SSL_session_reused(ssl.get()) == 0;
+  if (was_refused) server->session.reset();
+  server->offered = nullptr;
+  // TLS 1.3 knows no renegotiation, and what it would need can be freed.
+  if (SSL_version(ssl.get()) == TLS1_3_VERSION) SSL_set_renegotiate_mode(ssl.get(), ssl_renegotiate_never);
+}
+
+void TlsSession::Implementation::prepare_server(std::string_view name, std::string_view verify_name) {
+  SSL_set_connect_state(ssl.get());
+  // IIS asks for an optional client certificate this way when a directory wants one.
+  SSL_set_renegotiate_mode(ssl.get(), ssl_renegotiate_freely);
+  const std::string sent(name);
+  bool good = true;
+  if (!sent.empty() && !is_ip_text(sent)) good = SSL_set_tlsext_host_name(ssl.get(), sent.c_str()) == 1;
+  server->verify_name = verify_name.empty() ? sent : std::string(verify_name);
+  if (good && context->check != TlsPeerCheck::None && !server->verify_name.empty()) {
+    X509_VERIFY_PARAM* param = SSL_get0_param(ssl.get());
+    const std::string& wanted = server->verify_name;
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    good = is_ip_text(wanted) ? X509_VERIFY_PARAM_set1_ip_asc(param, wanted.c_str()) == 1
+                              : X509_VERIFY_PARAM_set1_host(param, wanted.data(), wanted.size()) == 1;
+  }
+  if (good) return;
+  failed = true;
+  error = format("\"{}\" cannot be a server's name in TLS", verify_name.empty() ? name : verify_name);
+  ERR_clear_error();
+}
+
+void TlsSession::Implementation::offer(TlsTicket ticket, std::string_view name) {
+  server->scope = scope_of(*context, name, server->verify_name);
+  if (!ticket || ticket.state()->scope != server->scope) return;
+  SSL_SESSION* session = ticket.state()->session.get();
+  SSL_set_session(ssl.get(), session);
+  // A session of TLS 1.2 may serve again, and resuming it brings no new one.
+  if (SSL_SESSION_should_be_single_use(session) == 1) return;
+  server->offered = session;
+  server->session = std::move(ticket.state()->session);
+}
+
+bool TlsSession::Implementation::seal(std::string_view plaintext) {
+  while (!plaintext.empty()) {
+    const std::size_t count = std::min(plaintext.size(), std::size_t{INT_MAX});
+    ERR_clear_error();
+    const int written = SSL_write(ssl.get(), plaintext.data(), static_cast<int>(count));
+    if (written <= 0) {
+      describe_failure(ERR_peek_error());
+      ERR_clear_error();
+      return false;
+    }
+    plaintext.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+bool TlsSession::Implementation::seal_held() {
+  if (server == nullptr || server->held.empty() || SSL_in_init(ssl.get()) == 1) return true;
+  const std::string held = std::exchange(server->held, {});
+  return seal(held);
+}
+
+TlsSession::TlsSession(std::unique_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
+TlsSession::~TlsSession() = default;
+
+std::unique_ptr<TlsSession> TlsSession::for_client(const TlsContext& context, Outbox& out) {
+  auto implementation = std::make_unique<Implementation>(context, out);
+  SSL_set_accept_state(implementation->ssl.get());
+  return std::unique_ptr<TlsSession>(new TlsSession(std::move(implementation)));
+}
+
+std::unique_ptr<TlsSession> TlsSession::for_server(const TlsContext& context, Outbox& out, std::string_view name,
+                                                   std::string_view verify_name, TlsTicket ticket) {
+  auto implementation = std::make_unique<Implementation>(context, out);
+  implementation->server = std::make_unique<ServerSide>();
+  implementation->prepare_server(name, verify_name);
+  implementation->offer(std::move(ticket), name);
+  return std::unique_ptr<TlsSession>(new TlsSession(std::move(implementation)));
+}
+
+void TlsSession::receive(std::span<const char> ciphertext) { 
+  require(implementation_->input.empty());
+  implementation_->input = ciphertext;
+}
+
+TlsSession::Step TlsSession::handshake() {
+  Implementation& self = *implementation_;
+  if (self.failed) return Step::Failed;
+  if (self.established) return Step::Done;
+  ERR_clear_error();
+  const int result = SSL_do_handshake(self.ssl.get());
+  if (result == 1) {
+    self.agreed();
+    return Step::Done;
+  }
+  const Step step = self.step_of(result);
+  // A close_notify here ends it as well as an alert would.
+  return step == Step::Closed ? self.fail() : step;
+}
+
+bool TlsSession::established() const { return implementation_->established; }
+
+TlsSession::Step TlsSession::read(std::span<char> space, std::size_t& count) {
+  Implementation& self = *implementation_;
+  count = 0;
+  while (count < space.size()) {
+    if (self.failed) break;
+    if (self.read_ended) break;
+    if (self.input.empty() && SSL_pending(self.ssl.get()) == 0) break;
+    ERR_clear_error();
+    const std::size_t wanted = std::min(space.size() - count, std::size_t{INT_MAX});
+    const int got = SSL_read(self.ssl.get(), space.data() + count, static_cast<int>(wanted));
+    if (got <= 0) {
+      self.step_of(got);
+      break;
+    }
+    count += static_cast<std::size_t>(got);
+  }
+  if (!self.failed && !self.seal_held()) self.failed = true;
+  if (count != 0) return Step::Done;
+  if (self.failed) return Step::Failed;
+  return self.read_ended ? Step::Closed : Step::Wait;
+}
+
+bool TlsSession::write(std::string_view plaintext) {
+  Implementation& self = *implementation_;
+  if (self.closed || !self.established) return false;
+  if (self.server != nullptr && SSL_in_init(self.ssl.get()) == 1) {
+    self.server->held += plaintext;
+    return true;
+  }
+  return self.seal(plaintext);
+}
+
+std::size_t TlsSession::held() const { return implementation_->server == nullptr ? 0 : implementation_->server->held.size(); }
+
+void TlsSession::close() {
+  Implementation& self = *implementation_;
+  if (std::exchange(self.closed, true) || !self.established || self.failed) return;
+  ERR_clear_error();
+  SSL_shutdown(self.ssl.get());
+  ERR_clear_error();
+}
+
+TlsFacts TlsSession::facts() const {
+  const SSL* ssl = implementation_->ssl.get();
+  TlsFacts facts;
+  facts.version = SSL_get_version(ssl);
+  if (const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl); cipher != nullptr) {
+    facts.cipher = SSL_CIPHER_get_name(cipher);
+    facts.cipher_bits = SSL_CIPHER_get_bits(cipher, nullptr);
+  }
+  const std::uint8_t* alpn = nullptr;
+  unsigned alpn_size = 0;
+  SSL_get0_alpn_selected(ssl, &alpn, &alpn_size);
+  facts.alpn = std::string_view(reinterpret_cast<const char*>(alpn), alpn_size);
+  facts.sni = text_or_empty(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
+  facts.resumed = SSL_session_reused(ssl) == 1;
+  facts.has_peer_certificate = SSL_get0_peer_certificates(ssl) != nullptr;
+  return facts;
+}
+
+TlsTicket TlsSession::take_ticket() {
+  Implementation& self = *implementation_;
+  if (self.server == nullptr || self.server->session == nullptr || !self.established || self.failed) return {};
+  if (SSL_SESSION_is_resumable(self.server->session.get()) == 0) return {};
+  auto state = std::make_unique<TlsTicket::State>();
+  state->session = std::move(self.server->session);
+  state->scope = self.server->scope;
+  return TlsTicket(std::move(state));
+}
+
+std::string TlsSession::error() const { return implementation_->error; }
+bool TlsSession::certificate_refused() const { return implementation_->certificate_refused; }
+
+}  // namespace penstock
