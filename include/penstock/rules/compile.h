@@ -1,0 +1,145 @@
+// config::Rule texts to programs, with the text's place in every complaint.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "penstock/config/diagnostics.h"
+#include "penstock/config/model.h"
+#include "penstock/rules/address_set.h"
+#include "penstock/rules/format.h"
+#include "penstock/rules/program.h"
+#include "penstock/rules/sample.h"
+#include "penstock/rules/subject.h"
+
+namespace penstock::rules {
+
+// What compiling needs from outside. Nothing is opened here.
+class Environment {
+ public:
+  // The content of a file that collect_files() named; null if it was not read.
+  virtual const std::string* content(const std::string& path) const = 0;
+  // Numbers that Subject, Numbers and choose_backend() use for proxies and servers; -1: there is none.
+  virtual int frontend_index(const std::string& name) const = 0;
+  virtual int backend_index(const std::string& name) const = 0;
+  virtual int server_index(int backend, const std::string& name) const = 0;
+  // The system's name for %H and `hostname`; must outlive the compiled rules.
+  virtual std::string_view hostname() const = 0;
+
+ protected:
+  ~Environment() = default;
+};
+
+// A file that an ACL, a map, a reply or an errorfile names.
+struct NamedFile {
+  std::string path;
+  config::Place place;
+};
+// All of them, each path once, so that they can be read before anything is compiled.
+std::vector<NamedFile> collect_files(const config::Config& config);
+
+struct UseBackend;
+
+// Error replies of one proxy by status.
+using ErrorReplies = std::map<std::uint16_t, ReplyTemplate>;
+
+class FrontendRules {
+ public:
+  FrontendRules();
+  FrontendRules(FrontendRules&&) noexcept;
+  FrontendRules& operator=(FrontendRules&&) noexcept;
+  ~FrontendRules();
+
+  Program tcp_connection;       // At accept; samples about the connection alone.
+  Program tcp_session;          // After TLS and PROXY protocol.
+  Program tcp_content;          // With subject.buffer; see Verdict::Wait.
+  std::uint64_t inspect_delay_ms = 0;
+  Program http_request;         // Includes `redirect` lines, behind http-request lines.
+  Program http_response;
+  Program http_after_response;
+
+  // Makes the capture slots and remembers the request line; to be called first for each request, before
+  // any rule. Takes what `capture request header` names. In mode tcp it makes the slots only.
+  void begin(Subject& subject, std::size_t uri_limit = 1024) const;
+  // Takes what `capture response header` names; to be called when the response's head came, before rules.
+  void capture_response(Subject& subject) const;
+  // Sets subject.unique_id if there is a unique-id-format. Adds no field.
+  void make_unique_id(Subject& subject) const;
+  // Index of the backend: the first use_backend rule that holds, else default_backend, else the proxy
+  // itself if it is a `listen`, else -1. The only place where the choice is made.
+  int choose_backend(Subject& subject) const;
+  // `monitor fail`: true if one of the conditions holds.
+  bool monitor_fails(Subject& subject) const;
+  // Null: the built-in page.
+  const ReplyTemplate* error(std::uint16_t status) const;
+
+  Format log;                    // Never empty unless there is nothing to log with.
+  bool log_at_accept = false;    // The default style: one line when the connection is accepted.
+  Format unique_id;              // Empty: none.
+  AddressSet forward_for_except;
+  std::vector<config::Capture> captures;
+
+ private:
+  friend class FrontendCompiler;
+  std::unique_ptr<AclTable> acls_;
+  std::vector<UseBackend> use_backend_;
+  std::map<std::string, int, std::less<>> backends_by_name_;
+  int default_backend_ = -1;
+  std::vector<Condition> monitor_fail_;
+  ErrorReplies errors_;
+  std::size_t request_slots_ = 0, response_slots_ = 0;
+};
+
+// `use-server`: the first that holds names the server.
+struct UseServer {
+  int server = -1;
+  Condition condition;
+};
+
+class BackendRules {
+ public:
+  BackendRules();
+  BackendRules(BackendRules&&) noexcept;
+  BackendRules& operator=(BackendRules&&) noexcept;
+  ~BackendRules();
+
+  Program tcp_content;
+  Program tcp_response;
+  std::uint64_t inspect_delay_ms = 0, response_inspect_delay_ms = 0;
+  // A `listen` that a request both entered and was sent to runs its rules once, as a frontend.
+  Program http_request;
+  Program http_response;
+  Program http_after_response;
+  // -1: by balance.
+  int choose_server(Subject& subject) const;
+  const ReplyTemplate* error(std::uint16_t status) const;
+
+  // Of `sni` of each server, by its place in config::Proxy::servers; empty where there is none.
+  std::vector<Sample> server_sni;
+  // Of `balance uri|url_param|hdr|hash`-like arguments none: those are balance's. `balance hash <expr>`:
+  Sample hash_key;
+  AddressSet forward_for_except;
+
+ private:
+  friend class BackendCompiler;
+  std::unique_ptr<AclTable> acls_;
+  std::vector<UseServer> use_server_;
+  ErrorReplies errors_;
+};
+
+// Complaints go to `diagnostics`; the result is to be used only if it did not fail. A `listen` is
+// compiled by both; the second says nothing again.
+FrontendRules compile_frontend(const config::Config& config, const config::Proxy& proxy,
+                               const Environment& environment, config::Diagnostics& diagnostics);
+BackendRules compile_backend(const config::Config& config, const config::Proxy& proxy,
+                             const Environment& environment, config::Diagnostics& diagnostics);
+// One expression for a place that may look at the request (server `sni`, balance). Empty after a complaint.
+Sample compile_sample(const std::string& text, config::Place place, const Environment& environment,
+                      config::Diagnostics& diagnostics);
+
+}  // namespace penstock::rules

@@ -1,0 +1,182 @@
+// What rules may look at and change: one Subject for each exchange (or, before the first request,
+// each connection). A plain struct that the exchange fills as its life goes on; what is not known yet
+// is null, empty or -1, and a sample about it finds nothing.
+//
+// Lifetimes: views written by rules lie in `arena` or in the compiled rules and live as long as both.
+// Views that the exchange puts in must live until the log line was written.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "penstock/base/arena.h"
+#include "penstock/base/log.h"
+#include "penstock/http/head.h"
+#include "penstock/net/address.h"
+#include "penstock/net/tls_session.h"
+#include "penstock/rules/value.h"
+
+namespace penstock::rules {
+
+// A variable (`set-var`). The name is without its scope; names are compared by hash first.
+struct Variable {
+  std::uint64_t hash = 0;
+  std::string_view name;
+  Value value;
+};
+
+// The variables of one scope. `arena` is where values are kept that must outlive the exchange; null
+// means the exchange's own.
+struct VariableSet {
+  Arena* arena = nullptr;
+  ArenaVector<Variable> items;
+};
+
+// What stays the same for all requests of one client connection.
+struct ClientFacts {
+  SocketAddress source;             // The client, as the PROXY protocol says if it is used.
+  SocketAddress destination;        // Where it connected to.
+  const TlsFacts* tls = nullptr;    // Null: clear text.
+  std::string_view bind_name;       // `name` of the bind line; empty: none.
+  std::uint32_t bind_id = 0;
+  bool proxied = false;             // The PROXY protocol was used.
+  std::int64_t accepted_us = 0;     // Wall clock, microseconds since 1970.
+  VariableSet* variables = nullptr; // Scope `sess`; with an arena of the connection. Null: `sess`
+                                    // variables live as long as the exchange.
+};
+
+// Numbers and letters of the log (manual sections 8.2 to 8.5). Times are in milliseconds, -1 when that
+// step was not reached.
+struct LogFacts {
+  std::int64_t request_us = 0;   // %tr: wall clock of the request's first byte.
+  std::int64_t accept_us = 0;    // %t: of the accept, or the moment the connection became free for this request.
+  std::int64_t th = -1, ti = -1, tq = -1, t_request = -1 /* TR */, tw = -1, tc = -1;
+  std::int64_t t_response = -1 /* Tr */, ta = -1, td = -1, tt = -1, tu = -1;
+  std::uint64_t bytes_read = 0;      // %B: server to client.
+  std::uint64_t bytes_uploaded = 0;  // %U
+  int status = -1;                   // %ST
+  char termination[2] = {'-', '-'};  // %ts
+  char cookies[2] = {'-', '-'};      // With the above: %tsc.
+  std::uint32_t actconn = 0, feconn = 0, beconn = 0, srv_conn = 0, srv_queue = 0, backend_queue = 0;
+  std::uint32_t retries = 0;
+  bool redispatched = false;  // A `+` before the retries.
+  bool asap = false;          // `option logasap`: a `+` before what may still grow.
+  std::uint32_t request_counter = 0;   // %rt
+  std::uint32_t log_counter = 0;       // %lc
+  std::int32_t pid = 0;                // %pid
+  const SocketAddress* back_source = nullptr;     // %bi %bp: our address towards the server.
+  const SocketAddress* server_address = nullptr;  // %si %sp
+  std::string_view request_cookie, response_cookie;  // %CC %CS: "name=value" captured.
+};
+
+// Printed dates of one worker, made anew when the second changes. Null in a Subject: printed each time.
+struct DateCache {
+  std::int64_t second = -1;
+  char local[24];       // "06/Feb/2009:12:14:14"
+  char local_zone[6];   // "+0100"
+  std::int64_t gmt_second = -1;
+  char gmt[24];
+};
+
+// Numbers that rooms to the right know: samples like nbsrv ask for them. Indexes are those that
+// Environment gave when the rules were compiled. -1: unknown, and the sample finds nothing, but
+// for be_conn_free, srv_conn_free and connslots, where it means "no limit" as in the manual.
+enum class BackendNumber : std::uint8_t { UsableServers, Connections, Queue, SessionRate, FreeConnections, ConnectionSlots, AverageQueue };
+enum class FrontendNumber : std::uint8_t { Connections, RequestRate, SessionRate };
+enum class ServerNumber : std::uint8_t { IsUp, Connections, FreeConnections, Queue, SessionRate, Weight, InitialWeight, UserWeight };
+
+class Numbers {
+ public:
+  virtual std::int64_t backend(BackendNumber number, int backend) const = 0;
+  virtual std::int64_t frontend(FrontendNumber number, int frontend) const = 0;
+  virtual std::int64_t server(ServerNumber number, int backend, int server) const = 0;
+  virtual bool stopping() const = 0;
+
+ protected:
+  ~Numbers() = default;
+};
+
+// What rules decided that is not on the message itself.
+struct Effects {
+  enum class LogLevel : std::uint8_t { Unchanged, Silent, Set };
+  LogLevel log = LogLevel::Unchanged;  // `set-log-level`
+  Level log_level = Level::Info;       // With LogLevel::Set.
+  std::int64_t timeout_client_ms = -1, timeout_server_ms = -1, timeout_tunnel_ms = -1;  // -1: unchanged.
+  bool no_l7_retry = false;            // `disable-l7-retry`
+};
+
+// Results of named ACLs that still hold. Used by the programs of rules only.
+struct ConditionMemory {
+  const void* owner = nullptr;
+  std::uint64_t known = 0;
+  std::uint64_t truth = 0;
+};
+
+// A target taken apart: "http://host" | "/path" | "?query". Path is empty for "*" and authority form.
+struct TargetParts {
+  std::string_view prefix;  // Scheme and authority of the absolute form, else empty.
+  std::string_view path;    // From the first slash, up to '?'.
+  std::string_view query;   // Behind '?'; null data() if there is no '?'.
+  std::string_view path_and_query;
+};
+TargetParts split_target(std::string_view target);
+
+struct Subject {
+  explicit Subject(Arena& arena) : arena(arena) {}
+  Subject(const Subject&) = delete;
+  Subject& operator=(const Subject&) = delete;
+
+  Arena& arena;
+  const ClientFacts* client = nullptr;
+  // Rules change method, target and fields in place; new texts lie in the arena.
+  Head* request = nullptr;
+  Head* response = nullptr;  // Null until it came, or until ours was made (http-after-response).
+
+  std::string_view frontend;  // Names; the indexes are those of Environment.
+  std::string_view backend;   // Empty until one was chosen; the log then prints the frontend.
+  std::string_view server;    // Empty: <NOSRV>.
+  int frontend_index = -1;
+  int backend_index = -1;
+  int server_index = -1;
+  std::uint32_t frontend_id = 0, backend_id = 0, server_id = 0;
+  bool first_request = true;
+
+  // The request line as it came, for the log and capture.req.*; see remember_request_line().
+  std::string_view received_method;
+  std::string_view received_target;
+  HttpVersion received_version = HttpVersion::Http11;
+
+  // `tcp-request content`: the bytes received so far, and whether more may still come. At the end of
+  // inspect-delay, at a full buffer or at the client's end, `buffer_final` is set and rules run again.
+  std::string_view buffer;
+  bool buffer_final = true;
+
+  VariableSet transaction, request_variables, response_variables;
+  // Slots of `capture request|response header` and the capture actions, in order of declaration;
+  // null data() where nothing was captured. Made by FrontendRules::begin().
+  std::span<std::string_view> request_captures;
+  std::span<std::string_view> response_captures;
+  std::string_view unique_id;  // Made by FrontendRules::make_unique_id().
+
+  LogFacts log;
+  Effects effects;
+  const Numbers* numbers = nullptr;
+  DateCache* dates = nullptr;
+  std::uint64_t* random = nullptr;  // State of the worker's generator; must not be 0. Null: from the clock.
+  std::int64_t now_us = 0;          // Wall clock for `date`; 0: ask the system.
+
+  // Internal to rules.
+  ConditionMemory memory;
+  const char* split_data = nullptr;
+  std::size_t split_size = 0;
+  TargetParts split;
+  void* regex_space = nullptr;
+  unsigned available = ~0u;
+};
+
+// Copies the request line for the log and capture.req.*; to be called when the head came, before any
+// rule runs. A target longer than `uri_limit` (tune.http.logurilen) is cut.
+void remember_request_line(Subject& subject, std::size_t uri_limit);
+
+}  // namespace penstock::rules
