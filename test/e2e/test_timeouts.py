@@ -1,0 +1,216 @@
+"""Every timeout of the manual is in force, answers as it must and is logged as it is."""
+import threading
+import time
+
+from harness import Case, Client, Cut, PATIENCE, WebSocket, penstock_only
+
+PLAIN = """
+frontend fe
+    bind <fe>
+    default_backend be
+backend be
+    server s1 <s1>
+"""
+
+
+class Timeouts(Case):
+
+    def timed(self, timeouts, text=PLAIN, **options):
+        lines = ['    timeout ' + entry for entry in timeouts]
+        return self.rig(text, defaults='\n'.join(lines), **options)
+
+    def test_a_slow_head_is_408(self):
+        rig = self.timed(['http-request 300ms'])
+        client = rig.connect()
+        client.send(b'GET /test/server HTTP/1.1\r\nHost: a\r\n')
+        answer = client.response()
+        self.assertEqual(answer.status, 408)
+        self.assertEqual(client.ending(), 'fin')
+        self.assertEqual(rig.server().counters['requests'], 0)
+        rig.log.wait(r' 408 \d+ - - cR-- ')
+
+    def test_a_head_that_trickles_does_not_extend_the_time(self):
+        rig = self.timed(['http-request 400ms'])
+        client = rig.connect()
+        client.send(b'GET /test/server HTTP/1.1\r\nHost: a\r\n')
+        stop = threading.Event()
+
+        def trickle():
+            try:
+                while not stop.wait(0.05):
+                    client.send(b'X-A: 1\r\n')
+            except OSError:
+                pass
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        started = time.monotonic()
+        try:
+            self.assertIn(b' 408 ', client.rest())
+        finally:
+            stop.set()
+            thread.join()
+        self.assertLess(time.monotonic() - started, PATIENCE / 2)
+
+    def test_the_time_for_a_head_does_not_cover_the_body(self):
+        """RPC_IN_DATA trickles for hours."""
+        rig = self.timed(['http-request 300ms'])
+        client = rig.connect()
+        client.request('RPC_IN_DATA', '/test/echo', [('Content-Length', '8')])
+        for _ in range(8):
+            client.send(b'x')
+            time.sleep(0.1)   # What is measured: 800 ms, well above the limit for a head.
+        self.assertEqual(client.response().json()['body_size'], 8)
+
+    @penstock_only('waits for the server')
+    def test_a_body_that_stops_is_408_when_nothing_was_answered(self):
+        rig = self.timed(['client 300ms'])
+        client = rig.connect()
+        client.request('POST', '/test/echo', [('Content-Length', '1000')])
+        client.send(b'x')
+        data = client.rest()
+        self.assertTrue(data == b'' or data.startswith(b'HTTP/1.1 408 '), data)
+        rig.log.wait(r' (408|-1) \d+ - - cD-- ')
+
+    def test_an_idle_connection_ends_silently_at_http_keep_alive(self):
+        rig = self.timed(['http-keep-alive 200ms', 'http-request 5s'])
+        client = rig.connect()
+        client.get('/test/server')
+        self.assertEqual(client.ending(), 'fin')
+
+    def test_an_idle_connection_stays_for_http_keep_alive(self):
+        rig = self.timed(['http-keep-alive 10s', 'http-request 200ms', 'client 10s'])
+        client = rig.connect()
+        client.get('/test/server')
+        time.sleep(0.5)       # What is measured: longer than a head may take.
+        self.assertEqual(client.get('/test/server').status, 200)
+
+    def test_waiting_in_the_queue_too_long_is_503(self):
+        rig = self.timed(['queue 300ms'], PLAIN.replace('<s1>', '<s1> maxconn 1'))
+        first = rig.connect()
+        first.request('GET', '/test/hang')
+        rig.server().wait_count('hanging', 1)
+        self.assertEqual(rig.get('/test/server').status, 503)
+        rig.log.wait(r' be/(s1|<NOSRV>) \d+/\d+/-1/-1/\d+ 503 \d+ - - sQ-- ')
+
+    def test_a_silent_network_is_503_after_the_retries(self):
+        hole = self.black_hole()
+        rig = self.timed(['connect 150ms'], PLAIN.replace('<s1>', hole.address) + '    retries 1\n')
+        self.assertEqual(rig.get('/test/server').status, 503)
+        rig.log.wait(r' be/s1 \d+/\d+/-1/-1/\d+ 503 \d+ - - sC-- ')
+
+    def test_a_silent_server_is_504(self):
+        rig = self.timed(['server 300ms'])
+        client = rig.connect()
+        self.assertEqual(client.get('/test/hang').status, 504)
+        rig.log.wait(r' be/s1 \d+/\d+/\d+/-1/\d+ 504 \d+ - - sH-- ')
+
+    def test_a_request_to_a_silent_server_is_not_sent_again(self):
+        rig = self.timed(['server 300ms'], """
+frontend fe
+    bind <fe>
+    default_backend be
+backend be
+    option redispatch
+    retries 3
+    server s1 <s1>
+    server s2 <s2>
+""")
+        self.assertEqual(rig.get('/test/hang').status, 504)
+        self.assertEqual(sum(s.counters['requests'] for s in rig.servers.values()), 1)
+
+    def test_a_server_that_stops_in_its_answer_cuts_the_client_off(self):
+        rig = self.timed(['server 300ms'])
+        client = rig.connect()
+        client.request('GET', '/test/cut?of=1000&after=100&how=hang')
+        with self.assertRaises((Cut, ConnectionError)):
+            client.response()
+        rig.log.wait(r' be/s1 \d+/\d+/\d+/\d+/\d+ 200 \d+ - - sD-- ')
+
+    def test_a_server_may_take_its_time_between_bytes(self):
+        rig = self.timed(['server 1s', 'client 1s'])
+        answer = rig.get('/test/drip/12?ms=150')
+        self.assertEqual(len(answer.body), 12)
+
+    def test_a_reader_that_stops_is_cut_off(self):
+        rig = self.timed(['client 500ms'])
+        client = Client(rig.addresses['fe'], rcvbuf=4096)
+        self.addCleanup(client.close)
+        client.request('GET', '/test/size/50000000')
+        rig.log.wait(r' be/s1 \d+/\d+/\d+/\d+/\d+ 200 \d+ - - cD-- ')
+
+    def test_a_tunnel_lives_by_timeout_tunnel(self):
+        rig = self.timed(['client 300ms', 'server 300ms', 'tunnel 10s'])
+        link = WebSocket(rig.connect())
+        time.sleep(0.7)       # What is measured: longer than client and server allow.
+        link.send(b'still here')
+        self.assertEqual(link.receive(), (2, True, b'still here'))
+
+    def test_a_tunnel_idle_for_timeout_tunnel_ends(self):
+        rig = self.timed(['tunnel 300ms'])
+        link = WebSocket(rig.connect())
+        self.assertIn(link.client.ending(), ('fin', 'rst'))
+
+    def test_without_timeout_tunnel_a_tunnel_lives_by_client_and_server(self):
+        rig = self.timed(['client 300ms', 'server 300ms'])
+        link = WebSocket(rig.connect())
+        self.assertIn(link.client.ending(), ('fin', 'rst'))
+
+    def test_a_backend_has_timeouts_of_its_own(self):
+        rig = self.timed(['server 10s'], PLAIN + '    timeout server 300ms\n')
+        self.assertEqual(rig.get('/test/hang').status, 504)
+
+    def test_a_frontend_has_timeouts_of_its_own(self):
+        rig = self.timed(['http-request 10s'], PLAIN.replace(
+            'bind <fe>', 'bind <fe>\n    timeout http-request 300ms'))
+        client = rig.connect()
+        client.send(b'GET /')
+        self.assertEqual(client.response().status, 408)
+
+
+class Tcp(Case):
+    TEXT = """
+listen fe
+    bind <fe>
+    mode tcp
+    option tcplog
+    server s1 %s
+"""
+
+    def echo(self):
+        def talk(sock, _):
+            while True:
+                data = sock.recv(65536)
+                if not data:
+                    return
+                sock.sendall(data)
+        return self.script(talk)
+
+    def test_an_idle_client_is_cut_off(self):
+        rig = self.rig(self.TEXT % self.echo().address, defaults='    timeout client 300ms')
+        client = rig.connect().send(b'a')
+        client.take(1)
+        self.assertIn(client.ending(), ('fin', 'rst'))
+        client.close()
+        rig.log.wait(r' fe/s1 \d+/\d+/\d+ \d+ (cD|sD) ')
+
+    def test_an_idle_server_is_cut_off(self):
+        rig = self.rig(self.TEXT % self.echo().address, defaults='    timeout server 300ms')
+        client = rig.connect().send(b'a')
+        client.take(1)
+        self.assertIn(client.ending(), ('fin', 'rst'))
+        client.close()
+        rig.log.wait(r' fe/s1 \d+/\d+/\d+ \d+ (cD|sD) ')
+
+    def test_client_fin_bounds_a_client_that_has_half_closed(self):
+        """A server that never closes must not keep a half-closed client for long."""
+        def talk(sock, _):
+            while sock.recv(65536):
+                pass
+            stop.wait(PATIENCE * 2)
+        stop = threading.Event()
+        self.addCleanup(stop.set)
+        rig = self.rig(self.TEXT % self.script(talk).address,
+                       defaults='    timeout client-fin 200ms\n    timeout server-fin 200ms')
+        client = rig.connect().send(b'a')
+        client.half_close()
+        self.assertIn(client.ending(), ('fin', 'rst'))

@@ -1,0 +1,373 @@
+"""TLS to clients and to servers."""
+import os
+import re
+import ssl
+import subprocess
+
+from harness import (Case, Client, NBTHREAD, Output, PATIENCE, Rig, Shared, certificate,
+                     certificates, check, pattern_bytes, penstock_only, tls_client)
+
+
+def s_client(address, *arguments, commands=b''):
+    """openssl s_client's report on one handshake."""
+    done = subprocess.run(['openssl', 's_client', '-connect', '%s:%d' % address, *arguments],
+                          input=commands, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=PATIENCE)
+    return done.stdout.decode('utf-8', 'replace')
+
+
+def subject(address, sni=None, *arguments):
+    report = s_client(address, *(['-servername', sni] if sni else ['-noservername']), *arguments)
+    match = re.search(r'subject=CN ?= ?(\S+)', report)
+    return match.group(1) if match else report
+
+
+class Front(Shared):
+    """`bind ... ssl crt FOLDER`: many certificates, chosen by SNI, ECDSA or RSA."""
+    CONFIG = """
+frontend fe
+    bind <fe> ssl crt <certs>/default.pem crt <dir>/more alpn http/1.1
+    http-request return status 200 content-type text/plain lf-string "%[ssl_fc] %[ssl_fc_sni]" if { path /who }
+    default_backend be
+frontend fe12
+    bind <fe12> ssl crt <certs>/mail.pem ssl-max-ver TLSv1.2 ciphers ECDHE-ECDSA-AES256-GCM-SHA384
+    default_backend be
+frontend fe13
+    bind <fe13> ssl crt <certs>/mail.pem ssl-min-ver TLSv1.3 curves P-384
+    default_backend be
+frontend feplain
+    bind <feplain>
+    http-request return status 200 content-type text/plain lf-string "%[ssl_fc]"
+backend be
+    server s1 <s1>
+"""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.r = Rig(cls.CONFIG, start=False)
+        more = os.path.join(cls.r.folder, 'more')
+        os.mkdir(more)
+        for name in ('mail', 'mail-rsa', 'autodiscover', 'wild'):
+            os.symlink(certificate(name), os.path.join(more, name + '.pem'))
+        cls.r.start()
+
+    def subject(self, sni=None, *arguments):
+        return subject(self.r.addresses['fe'], sni, *arguments)
+
+    def test_the_certificate_is_chosen_by_name(self):
+        self.assertEqual(self.subject('mail.contoso.com'), 'mail.contoso.com')
+        self.assertEqual(self.subject('autodiscover.contoso.com'), 'autodiscover.contoso.com')
+
+    def test_names_are_compared_without_case(self):
+        self.assertEqual(self.subject('AutoDiscover.CONTOSO.com'), 'autodiscover.contoso.com')
+
+    def test_a_wildcard_covers_one_label(self):
+        self.assertEqual(self.subject('any.fabrikam.com'), '*.fabrikam.com')
+        self.assertEqual(self.subject('a.b.fabrikam.com'), 'default.contoso.com')
+        self.assertEqual(self.subject('fabrikam.com'), 'default.contoso.com')
+
+    def test_the_first_certificate_is_the_default(self):
+        self.assertEqual(self.subject('unknown.example'), 'default.contoso.com')
+        self.assertEqual(self.subject(), 'default.contoso.com')
+
+    def test_an_rsa_client_gets_the_rsa_certificate_of_the_same_name(self):
+        for arguments, kind in ((['-tls1_2', '-cipher', 'ECDHE-RSA-AES128-GCM-SHA256'], 'rsa'),
+                                (['-tls1_2', '-cipher', 'ECDHE-ECDSA-AES128-GCM-SHA256'], 'ec'),
+                                (['-tls1_3', '-sigalgs', 'rsa_pss_rsae_sha256'], 'rsa'),
+                                (['-tls1_3', '-sigalgs', 'ecdsa_secp256r1_sha256'], 'ec')):
+            report = s_client(self.r.addresses['fe'], '-servername', 'mail.contoso.com', *arguments)
+            wanted = {'rsa': r'Peer signature type: RSA', 'ec': r'Peer signature type: ECDSA'}[kind]
+            self.assertRegex(report, wanted, arguments)
+
+    def test_the_chain_is_sent(self):
+        report = s_client(self.r.addresses['fe'], '-servername', 'mail.contoso.com', '-CAfile',
+                          certificate('ca'), '-verify_return_error')
+        self.assertIn('Verify return code: 0 (ok)', report)
+
+    def test_alpn_offers_http_1_1(self):
+        with Client(self.r.addresses['fe'], sni='mail.contoso.com',
+                    alpn=['h2', 'http/1.1']) as client:
+            self.assertEqual(client.socket.selected_alpn_protocol(), 'http/1.1')
+            self.assertEqual(client.get('/test/server').body, b'EX01')
+
+    def test_a_client_without_alpn_is_served(self):
+        with Client(self.r.addresses['fe'], sni='mail.contoso.com') as client:
+            self.assertIsNone(client.socket.selected_alpn_protocol())
+            self.assertEqual(client.get('/test/server').body, b'EX01')
+
+    def test_versions_are_bounded(self):
+        def version(name, wanted):
+            with Client(self.r.addresses[name], sni='mail.contoso.com', version=wanted) as client:
+                return client.socket.version()
+        self.assertEqual(version('fe12', ssl.TLSVersion.TLSv1_2), 'TLSv1.2')
+        with self.assertRaises((ssl.SSLError, OSError)):
+            version('fe12', ssl.TLSVersion.TLSv1_3)
+        self.assertEqual(version('fe13', ssl.TLSVersion.TLSv1_3), 'TLSv1.3')
+        with self.assertRaises((ssl.SSLError, OSError)):
+            version('fe13', ssl.TLSVersion.TLSv1_2)
+
+    def test_ciphers_and_curves_are_as_configured(self):
+        report = s_client(self.r.addresses['fe12'], '-servername', 'mail.contoso.com')
+        self.assertIn('ECDHE-ECDSA-AES256-GCM-SHA384', report)
+        report = s_client(self.r.addresses['fe13'], '-servername', 'mail.contoso.com')
+        self.assertRegex(report, r'Server Temp Key: (ECDH, (P-384|secp384r1), 384 bits|ECDH, prime)')
+
+    def test_ssl_fc_and_ssl_fc_sni_tell_the_truth(self):
+        with Client(self.r.addresses['fe'], sni='any.fabrikam.com') as client:
+            self.assertEqual(client.get('/who').body, b'1 any.fabrikam.com')
+        self.assertEqual(self.r.get('/', frontend='feplain').body, b'0')
+
+    def test_bytes_survive_both_ways(self):
+        with Client(self.r.addresses['fe'], sni='mail.contoso.com') as client:
+            answer = client.get('/test/size/3000000')
+            self.assertEqual(answer.body, pattern_bytes(3000000))
+            answer = client.post('/test/echo', pattern_bytes(3000000)).json()
+            self.assertEqual(answer['body_size'], 3000000)
+
+    def test_plain_http_to_a_tls_port_is_not_served(self):
+        client = self.connect()
+        client.send(b'GET /test/server HTTP/1.1\r\nHost: a\r\n\r\n')
+        self.assertNotIn(b'EX01', client.rest())
+        self.assertEqual(self.r.server().counters['requests'], 0)
+
+    def test_a_client_may_not_renegotiate(self):
+        report = s_client(self.r.addresses['fe'], '-tls1_2', '-servername', 'mail.contoso.com',
+                          commands=b'R\nGET /test/server HTTP/1.1\r\nHost: a\r\n\r\n')
+        self.assertNotIn('EX01', report)
+        self.assertIn('RENEGOTIATING', report)
+
+    def test_curl_verifies_the_certificate(self):
+        port = self.r.addresses['fe'][1]
+        code, out, error = self.r.curl(
+            '--cacert', certificate('ca'), '--resolve', 'mail.contoso.com:%d:127.0.0.1' % port,
+            'https://mail.contoso.com:%d/test/server' % port)
+        self.assertEqual((code, out, error), (0, b'EX01', ''))
+
+    def test_the_end_of_a_tls_answer_is_announced(self):
+        """close_notify comes before the FIN, so that nobody takes a cut answer for a whole one."""
+        with Client(self.r.addresses['fe'], sni='mail.contoso.com') as client:
+            client.socket.suppress_ragged_eofs = False
+            client.get('/test/server', [('Connection', 'close')])
+            self.assertEqual(client.socket.recv(10), b'')
+
+
+class Resumption(Case):
+    TEXT = """
+frontend fe
+    bind <fe> ssl crt <certs>/mail.pem %s
+    default_backend be
+backend be
+    server s1 <s1>
+"""
+
+    def again(self, rig, session, version=None):
+        """(was the handshake resumed, the newest session) of one more connection."""
+        context = self.context
+        with Client(rig.addresses['fe'], sni='mail.contoso.com', context=context,
+                    reuse=session) as client:
+            self.assertEqual(client.get('/test/server').body, b'EX01')
+            return client.socket.session_reused, client.socket.session
+
+    def test_tickets_are_shared_by_all_workers(self):
+        rig = self.rig(self.TEXT % '', nbthread=max(NBTHREAD, 2))
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            self.context = tls_client(version=version)
+            _, session = self.again(rig, None)
+            for _ in range(12):
+                reused, session = self.again(rig, session)
+                self.assertTrue(reused, version)
+
+    @penstock_only('reloads otherwise')
+    def test_tickets_survive_a_reload(self):
+        rig = self.rig(self.TEXT % '')
+        self.context = tls_client()
+        _, session = self.again(rig, None)
+        rig.reload()
+        rig.output.wait(r'(?i)reload')
+        reused, _ = self.again(rig, session)
+        self.assertTrue(reused)
+
+    def test_no_tls_tickets_gives_none(self):
+        rig = self.rig(self.TEXT % 'no-tls-tickets')
+        report = s_client(rig.addresses['fe'], '-tls1_2', '-servername', 'mail.contoso.com')
+        self.assertNotIn('TLS session ticket:', report)
+
+
+class ClientCertificates(Case):
+
+    def test_a_client_certificate_can_be_required(self):
+        rig = self.rig("""
+frontend fe
+    bind <fe> ssl crt <certs>/mail.pem verify required ca-file <certs>/ca.pem
+    default_backend be
+backend be
+    server s1 <s1>
+""")
+        context = tls_client()
+        with self.assertRaises((ssl.SSLError, OSError, AssertionError)):
+            with Client(rig.addresses['fe'], sni='mail.contoso.com', context=context) as client:
+                client.get('/test/server')
+        context.load_cert_chain(certificate('client'))
+        with Client(rig.addresses['fe'], sni='mail.contoso.com', context=context) as client:
+            self.assertEqual(client.get('/test/server').body, b'EX01')
+
+
+class Back(Case):
+    TEXT = """
+frontend fe
+    bind <fe>
+    default_backend be
+backend be
+    retries 0
+    http-reuse %s
+    server s1 <s1+tls> ssl %s
+"""
+
+    def back(self, words, reuse='safe'):
+        return self.rig(self.TEXT % (reuse, words))
+
+    def test_verify_none_takes_any_certificate(self):
+        self.assertEqual(self.back('verify none').get('/test/server').body, b'EX01')
+
+    def test_verify_required_takes_a_certificate_of_the_ca(self):
+        rig = self.back('verify required ca-file <certs>/ca.pem')
+        self.assertEqual(rig.get('/test/server').body, b'EX01')
+
+    def test_verify_required_refuses_any_other(self):
+        rig = self.back('verify required ca-file <certs>/other-ca.pem')
+        self.assertEqual(rig.get('/test/server').status, 503)
+        rig.log.wait(r' be/s1 \d+/\d+/-1/-1/\d+ 503 \d+ - - SC-- ')
+        self.assertEqual(rig.server().counters['requests'], 0)
+
+    def test_verifyhost_compares_the_name(self):
+        rig = self.back('verify required ca-file <certs>/ca.pem verifyhost ex01.contoso.local')
+        self.assertEqual(rig.get('/test/server').body, b'EX01')
+        rig = self.back('verify required ca-file <certs>/ca.pem verifyhost ex99.contoso.local')
+        self.assertEqual(rig.get('/test/server').status, 503)
+
+    def test_sni_is_taken_from_the_request(self):
+        rig = self.back('verify none sni req.hdr(Host)')
+        for host in ('mail.contoso.com', 'autodiscover.contoso.com', 'mail.contoso.com'):
+            self.assertEqual(rig.get('/test/echo', host=host).json()['sni'], host)
+
+    def test_a_connection_is_not_lent_across_names(self):
+        rig = self.rig(self.TEXT % ('always', 'verify none sni req.hdr(Host)'), nbthread=1)
+        for host in ('a.contoso.com', 'b.contoso.com') * 4:
+            self.assertEqual(rig.get('/test/echo', host=host).json()['sni'], host)
+
+    def test_handshakes_with_servers_are_resumed(self):
+        rig = self.rig(self.TEXT % ('never', 'verify none'), nbthread=1)
+        for _ in range(6):
+            rig.get('/test/size/10')
+        self.assertGreaterEqual(rig.server().counters['tls_resumed'], 4)
+
+    def test_versions_towards_servers_are_bounded(self):
+        rig = self.back('verify none ssl-max-ver TLSv1.2')
+        self.assertEqual(rig.get('/test/echo').json()['tls'], 'TLSv1.2')
+        rig = self.back('verify none ssl-min-ver TLSv1.3')
+        self.assertEqual(rig.get('/test/echo').json()['tls'], 'TLSv1.3')
+
+    def test_a_certificate_is_shown_to_a_server_that_wants_one(self):
+        rig = self.rig(self.TEXT % ('safe', 'verify none crt <certs>/client.pem'), start=False)
+        server = rig.server()
+        for entry in server.listeners:
+            if entry[2]:
+                entry[2].load_verify_locations(certificate('ca'))
+                entry[2].verify_mode = ssl.CERT_REQUIRED
+        rig.start()
+        self.assertEqual(rig.get('/test/server').body, b'EX01')
+
+    def test_bridged_bytes_survive_both_ways(self):
+        rig = self.back('verify none')
+        self.assertEqual(rig.get('/test/size/3000000').body, pattern_bytes(3000000))
+        self.assertEqual(rig.post('/test/echo', b'x' * 3000000).json()['body_size'], 3000000)
+
+
+class ServerRenegotiates(Case):
+    """IIS asks again, for a client certificate that it would like but does not need."""
+
+    @penstock_only('depends on its TLS library')
+    def test_renegotiation_asked_by_a_server_is_allowed(self):
+        process = subprocess.Popen(
+            ['openssl', 's_server', '-accept', '127.0.0.1:0', '-cert', certificate('ex01'),
+             '-tls1_2', '-legacy_renegotiation'], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stdin.close)
+        output = Output(process.stdout)
+        port = int(output.wait(r'ACCEPT 127\.0\.0\.1:(\d+)').group(1))
+        rig = self.rig("""
+frontend fe
+    bind <fe>
+    default_backend be
+backend be
+    server s1 127.0.0.1:%d ssl verify none
+""" % port)
+        client = rig.connect().request('GET', '/hello')
+        output.wait('GET /hello')
+        process.stdin.write(b'r\n')
+        process.stdin.flush()
+        output.wait('SSL_do_handshake')
+        process.stdin.write(b'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nagain\n')
+        process.stdin.flush()
+        self.assertEqual(client.response().body, b'again')
+
+
+class Complaints(Case):
+    ONCE = True
+    TEXT = """
+frontend fe
+    mode http
+    bind 127.0.0.1:1 ssl crt %s
+    timeout client 5s
+    default_backend be
+backend be
+    mode http
+    timeout connect 5s
+    timeout server 5s
+    server s1 127.0.0.1:1
+"""
+
+    def test_a_certificate_without_its_key_is_an_error_that_names_the_file(self):
+        code, text = check(self.TEXT % '<certs>/mail.crt')
+        self.assertEqual(code, 1)
+        self.assertIn('mail.crt', text)
+
+    def test_a_key_of_another_certificate_is_an_error(self):
+        path = os.path.join(certificates(), 'mixed.pem')
+        with open(path, 'wb') as out:
+            for part in (certificate('mail', '.crt'), certificate('autodiscover', '.key')):
+                with open(part, 'rb') as file:
+                    out.write(file.read())
+        code, text = check(self.TEXT % path)
+        self.assertEqual(code, 1)
+        self.assertIn('mixed.pem', text)
+
+    def test_a_certificate_file_that_is_not_there_is_an_error_with_its_cause(self):
+        code, text = check(self.TEXT % '<certs>/absent.pem')
+        self.assertEqual(code, 1)
+        self.assertIn('absent.pem', text)
+
+    @penstock_only('says nothing')
+    def test_a_certificate_near_its_end_is_a_warning(self):
+        code, text = check(self.TEXT % '<certs>/soon.pem')
+        self.assertEqual(code, 0)
+        self.assertRegex(text, r'soon\.pem')
+
+    @penstock_only('takes it')
+    def test_crt_without_ssl_is_named(self):
+        _, text = check((self.TEXT % '<certs>/mail.pem').replace(' ssl crt', ' crt'))
+        self.assertRegex(text, r"crt.*ssl|ssl.*crt")
+
+    def test_a_tls_server_without_a_ca_is_an_error(self):
+        code, _ = check((self.TEXT % '<certs>/mail.pem').replace(
+            'server s1 127.0.0.1:1', 'server s1 127.0.0.1:1 ssl'))
+        self.assertEqual(code, 1)
+
+    @penstock_only('offers it')
+    def test_h2_in_alpn_is_a_warning(self):
+        code, text = check(self.TEXT % '<certs>/mail.pem alpn h2,http/1.1')
+        self.assertEqual(code, 0)
+        self.assertIn('h2', text)
