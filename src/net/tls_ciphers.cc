@@ -64,8 +64,8 @@ Result<std::string> known_ciphers(std::string_view list, std::vector<std::string
   for (const std::string& word : split(list, ":, ;")) {
     const bool has_sign = word.starts_with('!') || word.starts_with('-') || word.starts_with('+');
     if (has_sign) {
-      std::string changed = word.substr(0, 1) + translated(word.substr(1));
-      if (library_takes(scratch.get(), "ALL:" + changed)) kept.push_back(std::move(changed));
+      const std::string selector = translated(word.substr(1));
+      if (library_takes(scratch.get(), selector)) kept.push_back(word.substr(0, 1) + selector);
       continue;
     }
     if (word == "@STRENGTH") {

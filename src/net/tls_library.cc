@@ -26,9 +26,16 @@ std::string library_error_words(std::uint32_t packed) {
   return words;
 }
 
+std::uint32_t take_library_error_code() {
+  std::uint32_t first = ERR_get_error();
+  for (std::uint32_t next = first; next != 0; next = ERR_get_error()) {
+    if (ERR_GET_LIB(first) != ERR_LIB_SSL && ERR_GET_LIB(next) == ERR_LIB_SSL) first = next;
+  }
+  return first;
+}
+
 std::string take_library_error() {
-  const std::uint32_t packed = ERR_peek_error();
-  ERR_clear_error();
+  const std::uint32_t packed = take_library_error_code();
   return packed == 0 ? std::string("unknown cause") : library_error_words(packed);
 }
 

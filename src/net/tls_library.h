@@ -17,9 +17,11 @@
 
 namespace penstock {
 
-// The oldest complaint in the library's queue, in words: "unsupported protocol". Empties the queue.
+// What the library complained of, as its packed code, or 0. Empties the queue. Of several complaints
+// TLS's own comes first: what cryptography said below it ("bad signature") is a detail.
+std::uint32_t take_library_error_code();
+// The same in words: "unsupported protocol".
 std::string take_library_error();
-// The same for one packed code of that queue.
 std::string library_error_words(std::uint32_t packed);
 
 // Unix time; 0 if the library cannot read it.

@@ -149,8 +149,7 @@ TlsSession::Step TlsSession::Implementation::step_of(int result) {
 
 TlsSession::Step TlsSession::Implementation::fail() {
   failed = true;
-  describe_failure(ERR_peek_error());
-  ERR_clear_error();
+  describe_failure(take_library_error_code());
   return Step::Failed;
 }
 
@@ -214,8 +213,7 @@ bool TlsSession::Implementation::seal(std::string_view plaintext) {
     ERR_clear_error();
     const int written = SSL_write(ssl.get(), plaintext.data(), static_cast<int>(count));
     if (written <= 0) {
-      describe_failure(ERR_peek_error());
-      ERR_clear_error();
+      describe_failure(take_library_error_code());
       return false;
     }
     plaintext.remove_prefix(static_cast<std::size_t>(written));
@@ -247,9 +245,11 @@ std::unique_ptr<TlsSession> TlsSession::for_server(const TlsContext& context, Ou
   return std::unique_ptr<TlsSession>(new TlsSession(std::move(implementation)));
 }
 
-void TlsSession::receive(std::span<const char> ciphertext) { 
-  require(implementation_->input.empty());
-  implementation_->input = ciphertext;
+void TlsSession::receive(std::span<const char> ciphertext) {
+  Implementation& self = *implementation_;
+  if (self.failed || self.read_ended) return;  // What follows the end means nothing.
+  require(self.input.empty());
+  self.input = ciphertext;
 }
 
 TlsSession::Step TlsSession::handshake() {

@@ -1,0 +1,214 @@
+// What a TlsContext is built from: files in PEM, words of the configuration, and what it says when
+// they are wrong.
+#include <ctime>
+
+#include "unit/catch.h"
+#include "unit/net/tls_pair.h"
+
+using namespace penstock;
+using namespace penstock::test;
+
+namespace {
+
+std::string complaint_about(const std::string& text, bool needs_key = true) {
+  const Result<std::vector<CertificateFacts>> facts = TlsContext::inspect({"site.pem", text}, needs_key);
+  return facts ? std::string("no complaint") : facts.error().text;
+}
+
+std::string complaint_about(const TlsOptions& options) {
+  TicketKeys keys;
+  const IssuedCertificate issued = self_signed({{"a.example"}});
+  const ContextResult made = TlsContext::for_clients(options, {{"site.pem", issued.both()}}, false, keys);
+  return made ? std::string("no complaint") : made.error().text;
+}
+
+TlsOptions with_ciphers(const std::string& ciphers) {
+  TlsOptions options;
+  options.ciphers = ciphers;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("inspect tells names, validity and kind of key") {
+  CertificateRequest request{{"Mail.Contoso.com", "*.contoso.com"}};
+  request.valid_from = -7200;
+  request.valid_to = 86400;
+  const std::int64_t now = std::time(nullptr);
+  const auto facts = TlsContext::inspect({"site.pem", self_signed(request).both()}, true);
+  REQUIRE(facts);
+  REQUIRE((*facts).size() == 1);
+  const CertificateFacts& leaf = (*facts)[0];
+  CHECK(leaf.file == "site.pem");
+  CHECK(leaf.names == std::vector<std::string>{"mail.contoso.com", "*.contoso.com"});
+  CHECK(leaf.ecdsa);
+  CHECK(leaf.not_before >= now - 7200);
+  CHECK(leaf.not_before <= now - 7200 + 60);
+  CHECK(leaf.not_after >= now + 86400);
+  CHECK(leaf.not_after <= now + 86400 + 60);
+}
+
+TEST_CASE("the common name is the name of a certificate that has no other") {
+  CertificateRequest request;
+  request.common_name = "EX01.contoso.com";
+  request.key = KeyType::Rsa2048;
+  const auto facts = TlsContext::inspect({"site.pem", self_signed(request).both()}, true);
+  REQUIRE(facts);
+  CHECK((*facts)[0].names == std::vector<std::string>{"ex01.contoso.com"});
+  CHECK_FALSE((*facts)[0].ecdsa);
+}
+
+TEST_CASE("inspect shows the whole chain, leaf first") {
+  TestAuthority root("Root");
+  TestAuthority below = root.issue_authority("Below");
+  const IssuedCertificate leaf = below.issue({{"a.example"}});
+  const auto facts = TlsContext::inspect({"site.pem", leaf.key + leaf.certificate + below.certificate()}, true);
+  REQUIRE(facts);
+  REQUIRE((*facts).size() == 2);
+  CHECK((*facts)[0].names == std::vector<std::string>{"a.example"});
+  CHECK((*facts)[1].names == std::vector<std::string>{"below"});
+}
+
+TEST_CASE("key before certificate, parameters, text and a byte order mark do no harm") {
+  const IssuedCertificate ec = self_signed({{"a.example"}});
+  const std::string parameters =
+      "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+      "-----BEGIN DH PARAMETERS-----\nMAYCAQMCAQI=\n-----END DH PARAMETERS-----\n";
+  CHECK(complaint_about(parameters + traditional_key(ec) + "subject=CN = test\n" + ec.certificate) == "no complaint");
+  CHECK(complaint_about("\xef\xbb\xbf" + ec.both()) == "no complaint");
+  CertificateRequest rsa{{"a.example"}};
+  rsa.key = KeyType::Rsa2048;
+  const IssuedCertificate issued = self_signed(rsa);
+  CHECK(complaint_about(issued.certificate + traditional_key(issued)) == "no complaint");
+  std::string dos_lines;
+  for (const char c : issued.both()) dos_lines += c == '\n' ? std::string("\r\n") : std::string(1, c);
+  CHECK(complaint_about(dos_lines) == "no complaint");
+}
+
+TEST_CASE("an error in a certificate file names the file and the cause") {
+  const IssuedCertificate one = self_signed({{"a.example"}});
+  const IssuedCertificate other = self_signed({{"b.example"}});
+  CHECK(complaint_about("") == "site.pem: the file is empty");
+  CHECK(complaint_about("nothing to see") == "site.pem: no certificate in it");
+  CHECK(complaint_about(std::string("\x30\x82\x04\x11\x02\x01\x03", 7)) ==
+        "site.pem: this is not PEM but binary (DER or PFX); convert it to PEM first");
+  CHECK(complaint_about(one.key) == "site.pem: no certificate in it");
+  CHECK(complaint_about(one.certificate) == "site.pem: no private key in it");
+  CHECK(complaint_about(one.certificate, false) == "no complaint");
+  CHECK(complaint_about(one.certificate + other.key) == "site.pem: the key does not belong to the certificate");
+  CHECK(complaint_about(other.certificate + one.certificate + one.key) ==
+        "site.pem: the key belongs to certificate 2 of it; that one must come first");
+  CHECK(complaint_about(one.certificate + encrypted_key(one, "secret")) ==
+        "site.pem: the private key in it is encrypted; nobody can type a password at start, store it in clear");
+}
+
+TEST_CASE("a damaged certificate file is an error, whatever was damaged") {
+  const IssuedCertificate issued = self_signed({{"a.example"}});
+  std::string cut_short = issued.certificate.substr(0, issued.certificate.size() / 2);
+  CHECK(complaint_about(cut_short).starts_with("site.pem: block 1 of it is damaged: "));
+  std::string no_der = issued.certificate;
+  no_der.replace(no_der.find('\n') + 1, 4, "AAAA");
+  CHECK(complaint_about(no_der + issued.key).starts_with("site.pem: certificate 1 of it cannot be read: "));
+  std::string no_key = issued.key;
+  no_key.replace(no_key.find('\n') + 1, 4, "AAAA");
+  CHECK(complaint_about(issued.certificate + no_key).starts_with("site.pem: the private key in it cannot be read: "));
+}
+
+TEST_CASE("a key that belongs to the leaf is found among others") {
+  const IssuedCertificate one = self_signed({{"a.example"}});
+  const IssuedCertificate other = self_signed({{"b.example"}});
+  CHECK(complaint_about(other.key + one.key + one.certificate) == "no complaint");
+}
+
+TEST_CASE("for_clients tells the facts of each certificate in order") {
+  TicketKeys keys;
+  const auto context = front_context({self_signed({{"a.example"}}), self_signed({{"b.example"}})}, keys);
+  REQUIRE(context->certificates().size() == 2);
+  CHECK(context->certificates()[0].names == std::vector<std::string>{"a.example"});
+  CHECK(context->certificates()[1].names == std::vector<std::string>{"b.example"});
+}
+
+TEST_CASE("without a certificate clients can be faced only if names are strict") {
+  TicketKeys keys;
+  const ContextResult made = TlsContext::for_clients({}, {}, false, keys);
+  REQUIRE_FALSE(made);
+  CHECK(made.error().text == "no certificate was given");
+  CHECK(TlsContext::for_clients({}, {}, true, keys));
+}
+
+TEST_CASE("lists of ciphers as found in the field are taken, and what is left out is named") {
+  TicketKeys keys;
+  const IssuedCertificate issued = self_signed({{"a.example"}});
+  const auto context = front_context({issued}, keys, with_ciphers("ECDH+AESGCM:DH+AESGCM:TLS_AES_128_GCM_SHA256:!aNULL:!MD5:!DSS"));
+  REQUIRE(context->warnings().size() == 2);
+  CHECK(context->warnings()[0] == "cipher \"DH+AESGCM\" left out: BoringSSL has no such cipher");
+  CHECK(context->warnings()[1] ==
+        "cipher \"TLS_AES_128_GCM_SHA256\" left out: the suites of TLS 1.3 are all on and cannot be chosen");
+  CHECK(front_context({issued}, keys, with_ciphers("ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256"))->warnings().empty());
+}
+
+TEST_CASE("a list of ciphers of which none is known is an error that names the words") {
+  CHECK(complaint_about(with_ciphers("DHE-RSA-AES128-GCM-SHA256:FOO")) ==
+        "ciphers: BoringSSL has none of \"DHE-RSA-AES128-GCM-SHA256:FOO\"");
+  CHECK(complaint_about(with_ciphers("!aNULL")) == "ciphers: BoringSSL has none of \"!aNULL\"");
+  CHECK(complaint_about(with_ciphers("ECDHE:!ALL")) == "ciphers \"ECDHE:!ALL\" leave none");
+}
+
+TEST_CASE("an unknown curve is an error that names it") {
+  TlsOptions options;
+  options.curves = "X25519:P-257";
+  CHECK(complaint_about(options) == "curve \"P-257\" is unknown to BoringSSL");
+  options.curves = "X25519:prime256v1:secp256r1";
+  CHECK(complaint_about(options) == "no complaint");
+}
+
+TEST_CASE("versions that leave nothing or that nobody speaks are errors") {
+  CHECK(complaint_about(options_between(0x0304, 0x0303)) == "no TLS version is left between TLSv1.3 and TLSv1.2");
+  CHECK(complaint_about(options_between(0x0305, 0)) == "TLS version 0x0305 is not supported by this BoringSSL");
+  CHECK(complaint_about(options_between(0x0303, 0x0303)) == "no complaint");
+}
+
+TEST_CASE("checking peers needs certificates of authorities that can be read") {
+  CHECK(complaint_about(trusting("")) == "ca.pem: the file is empty");
+  CHECK(complaint_about(trusting("garbage")) == "ca.pem: no certificate in it");
+  TlsOptions options = trusting(TestAuthority().certificate());
+  options.crl_name = "revoked.pem";
+  options.crl_pem = "garbage";
+  CHECK(complaint_about(options) == "revoked.pem: no revocation list in it");
+  options.ca_name.clear();
+  options.ca_pem.clear();
+  CHECK(complaint_about(options) == "certificates cannot be verified without a CA file");
+}
+
+TEST_CASE("an odd certificate in the system's bundle is left out and named") {
+  TestAuthority authority;
+  std::string odd = authority.certificate();
+  odd.replace(odd.find('\n') + 1, 4, "AAAA");
+  TlsOptions options = trusting(odd + authority.certificate());
+  CHECK(complaint_about(options).starts_with("ca.pem: certificate 1 of it cannot be read: "));
+  options.system_ca = true;
+  const auto context = back_context(options);
+  REQUIRE(context->warnings().size() == 1);
+  CHECK(context->warnings()[0].starts_with("ca.pem: certificate 1 of it cannot be read: "));
+}
+
+TEST_CASE("a protocol name for ALPN must fit its length byte") {
+  TlsOptions options;
+  options.alpn = {"http/1.1", std::string(256, 'x')};
+  CHECK(complaint_about(options).starts_with("ALPN protocol \"xxx"));
+  options.alpn = {"http/1.1", std::string(255, 'x')};
+  CHECK(complaint_about(options) == "no complaint");
+}
+
+TEST_CASE("saved ticket keys are restored only if they are whole") {
+  TicketKeys keys;
+  keys.rotate();
+  const std::string saved = keys.save();
+  TicketKeys other;
+  CHECK(other.save() != saved);
+  CHECK_FALSE(other.restore(""));
+  CHECK_FALSE(other.restore(std::string_view(saved).substr(1)));
+  CHECK_FALSE(other.restore(saved + saved));
+  CHECK(other.restore(saved));
+  CHECK(other.save() == saved);
+}
