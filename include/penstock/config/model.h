@@ -74,6 +74,8 @@ struct Tls {
   std::string ca_file;            // Path with ca-base applied, or "@system-ca".
   std::string crl_file;
   Place place;  // Of `ssl`, else of the line.
+  // `no-tlsv1x` words, 1 << TlsVersion each; finish turns them into min_version and max_version.
+  unsigned excluded = 0;
 };
 
 // One `crt` word of a bind line: a file, or a folder whose files are all loaded.
@@ -287,6 +289,8 @@ struct Proxy {
   std::vector<Bind> binds;
   std::vector<Acl> acls;
   std::vector<Rule> rules;       // All sets, in order of the file.
+  std::uint64_t tcp_request_inspect_delay_ms = 0;   // `tcp-request inspect-delay`
+  std::uint64_t tcp_response_inspect_delay_ms = 0;  // `tcp-response inspect-delay`
   std::optional<Word> default_backend;
   std::vector<Capture> captures;
 
@@ -344,6 +348,8 @@ struct Global {
   bool log_send_hostname_on = false;
   Tls bind_defaults;     // ssl-default-bind-*
   Tls server_defaults;   // ssl-default-server-*
+  bool bind_prefer_client_ciphers = false;  // Words of ssl-default-bind-options that are no member of Tls.
+  bool bind_strict_sni = false;
   bool server_verify_none = false;
   std::uint32_t spread_checks = 0;        // Percent.
   std::uint64_t max_spread_checks_ms = 0;
@@ -368,6 +374,19 @@ struct Config {
   Global global;
   std::vector<Proxy> proxies;            // In order of the file.
 
+  // A frontend and a backend may share one name: who looks for one side says so.
+  const Proxy* find_frontend(const std::string& name) const {
+    for (const Proxy& proxy : proxies) {
+      if (proxy.is_frontend && proxy.name == name) return &proxy;
+    }
+    return nullptr;
+  }
+  const Proxy* find_backend(const std::string& name) const {
+    for (const Proxy& proxy : proxies) {
+      if (proxy.is_backend && proxy.name == name) return &proxy;
+    }
+    return nullptr;
+  }
   const Proxy* find(const std::string& name) const {
     for (const Proxy& proxy : proxies) {
       if (proxy.name == name) return &proxy;

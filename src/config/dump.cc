@@ -1,0 +1,518 @@
+// Config back to canonical text: sections in order, settings that differ from their defaults, each
+// on a line of its own. What `defaults` preset stands in each proxy. read() makes the same Config of it.
+#include "keywords.h"
+#include "lexer.h"
+#include "penstock/config/read.h"
+
+namespace penstock::config {
+
+namespace {
+
+class Writer {
+ public:
+  explicit Writer(const Config& config) : config_(config) {}
+
+  std::string run() {
+    write_global(config_.global);
+    for (const Proxy& proxy : config_.proxies) write_proxy(proxy);
+    return std::move(text_);
+  }
+
+ private:
+  // Lines.
+
+  template <class... Arguments>
+  void line(fmt::format_string<Arguments...> pattern, Arguments&&... arguments) {
+    text_ += "    ";
+    append_format(text_, pattern, std::forward<Arguments>(arguments)...);
+    text_ += '\n';
+  }
+  void line_of(std::string_view keyword, const std::vector<Word>& words) {
+    text_ += "    ";
+    text_ += keyword;
+    for (const Word& word : words) append_format(text_, " {}", quoted(word.text));
+    text_ += '\n';
+  }
+  void name_line(std::string_view keyword, std::string_view value) {
+    if (!value.empty()) line("{} {}", keyword, quoted(value));
+  }
+  void number_line(std::string_view keyword, std::uint64_t value, std::uint64_t standard) {
+    if (value != standard) line("{} {}", keyword, value);
+  }
+  void time_line(std::string_view keyword, std::uint64_t ms, std::uint64_t standard = 0) {
+    if (ms != standard) line("{} {}", keyword, duration_text(ms));
+  }
+  void flag_line(std::string_view keyword, bool on) {
+    if (on) line("{}", keyword);
+  }
+
+  // Global.
+
+  void write_global(const Global& global) {
+    const std::size_t start = text_.size();
+    for (const auto& [name, value] : global.set_env) line("setenv {} {}", quoted(name), quoted(value));
+    flag_line("daemon", global.daemon);
+    flag_line("quiet", global.quiet);
+    name_line("pidfile", global.pid_file);
+    name_line("chroot", global.chroot);
+    name_line("user", global.user);
+    name_line("group", global.group);
+    if (global.uid) line("uid {}", *global.uid);
+    if (global.gid) line("gid {}", *global.gid);
+    name_line("node", global.node);
+    name_line("description", global.description);
+    write_base("ca-base", global.ca_base);
+    write_base("crt-base", global.crt_base);
+    number_line("maxconn", global.maxconn, 0);
+    number_line("nbthread", global.nbthread, 0);
+    number_line("ulimit-n", global.ulimit_n, 0);
+    time_line("hard-stop-after", global.hard_stop_after_ms);
+    time_line("grace", global.grace_ms);
+    for (const LogTarget& target : global.logs) line("log {}", log_text(target));
+    if (global.log_tag != "penstock") name_line("log-tag", global.log_tag);
+    if (global.log_send_hostname_on) line("log-send-hostname{}", global.log_send_hostname.empty() ? "" : " " + quoted(global.log_send_hostname));
+    write_tls_defaults(global);
+    number_line("spread-checks", global.spread_checks, 0);
+    time_line("max-spread-checks", global.max_spread_checks_ms);
+    write_tuning(global);
+    if (text_.size() != start) text_.insert(start, "global\n");
+  }
+
+  // A path that got its base is absolute if the base is. A relative base would be put before it once
+  // more, so it is left out: it has done its work.
+  void write_base(std::string_view keyword, std::string_view base) {
+    if (base.starts_with('/')) name_line(keyword, base);
+  }
+
+  void write_tls_defaults(const Global& global) {
+    const auto options = [](const Tls& tls) {
+      std::string words;
+      if (tls.min_version != TlsVersion::Unset) append_format(words, " ssl-min-ver {}", version_text(tls.min_version));
+      if (tls.max_version != TlsVersion::Unset) append_format(words, " ssl-max-ver {}", version_text(tls.max_version));
+      if (!tls.tickets) words += " no-tls-tickets";
+      return words;
+    };
+    std::string bind = options(global.bind_defaults);
+    if (global.bind_prefer_client_ciphers) bind += " prefer-client-ciphers";
+    if (global.bind_strict_sni) bind += " strict-sni";
+    if (!bind.empty()) line("ssl-default-bind-options{}", bind);
+    name_line("ssl-default-bind-ciphers", global.bind_defaults.ciphers);
+    name_line("ssl-default-bind-ciphersuites", global.bind_defaults.ciphersuites);
+    name_line("ssl-default-bind-curves", global.bind_defaults.curves);
+    const std::string server = options(global.server_defaults);
+    if (!server.empty()) line("ssl-default-server-options{}", server);
+    name_line("ssl-default-server-ciphers", global.server_defaults.ciphers);
+    name_line("ssl-default-server-ciphersuites", global.server_defaults.ciphersuites);
+    if (global.server_verify_none) line("ssl-server-verify none");
+  }
+
+  void write_tuning(const Global& global) {
+    const Global standard;
+    number_line("tune.bufsize", global.buffer_size, standard.buffer_size);
+    number_line("tune.http.maxhead", global.max_head, standard.max_head);
+    number_line("tune.http.maxhdr", global.max_headers, standard.max_headers);
+    number_line("tune.http.logurilen", global.log_uri_length, standard.log_uri_length);
+    number_line("tune.gulp-budget", global.gulp_budget, standard.gulp_budget);
+    number_line("tune.ssl.cachesize", global.ssl_session_cache, standard.ssl_session_cache);
+    number_line("tune.ssl.lifetime", global.ssl_lifetime_s, standard.ssl_lifetime_s);
+    number_line("tune.maxaccept", global.max_accept, standard.max_accept);
+    number_line("tune.pool-low-fd-ratio", global.pool_low_fd_ratio, standard.pool_low_fd_ratio);
+    number_line("tune.pool-high-fd-ratio", global.pool_high_fd_ratio, standard.pool_high_fd_ratio);
+    number_line("tune.sndbuf.client", global.sndbuf_client, 0);
+    number_line("tune.sndbuf.server", global.sndbuf_server, 0);
+    number_line("tune.rcvbuf.client", global.rcvbuf_client, 0);
+    number_line("tune.rcvbuf.server", global.rcvbuf_server, 0);
+  }
+
+  static std::string log_text(const LogTarget& target) {
+    std::string text;
+    LogTarget standard;
+    switch (target.kind) {
+      case LogTarget::Kind::Udp:
+      case LogTarget::Kind::Unix: text = quoted(address_text(target.address, AddressUse::Log)); break;
+      case LogTarget::Kind::Fd: text = format("fd@{}", target.fd); break;
+      case LogTarget::Kind::Stdout: text = "stdout"; break;
+      case LogTarget::Kind::Stderr: text = "stderr"; break;
+    }
+    if (target.kind != LogTarget::Kind::Udp && target.kind != LogTarget::Kind::Unix) standard.format = LogTarget::Format::Raw;
+    if (target.length != standard.length) append_format(text, " len {}", target.length);
+    if (target.format != standard.format) append_format(text, " format {}", log_formats()[static_cast<std::size_t>(target.format)]);
+    append_format(text, " {}", log_facilities()[static_cast<std::size_t>(target.facility)]);
+    const bool has_min = target.min_level != standard.min_level;
+    if (target.level != standard.level || has_min) append_format(text, " {}", log_levels()[static_cast<std::size_t>(target.level)]);
+    if (has_min) append_format(text, " {}", log_levels()[static_cast<std::size_t>(target.min_level)]);
+    return text;
+  }
+
+  // Proxies.
+
+  void write_proxy(const Proxy& proxy) {
+    const char* type = proxy.is_frontend && proxy.is_backend ? "listen" : proxy.is_frontend ? "frontend" : "backend";
+    append_format(text_, "{}{} {}\n", text_.empty() ? "" : "\n", type, proxy.name);
+    line("mode {}", proxy.mode == Mode::Http ? "http" : "tcp");
+    number_line("id", proxy.id, 0);
+    name_line("description", proxy.description);
+    flag_line("disabled", proxy.disabled);
+    if (proxy.is_frontend) write_front(proxy);
+    write_logs(proxy);
+    write_timeouts(proxy);
+    write_http_options(proxy);
+    for (const ErrorReply& reply : proxy.errors) {
+      if (!reply.file.empty()) line("errorfile {} {}", reply.status, quoted(reply.file));
+      else line_of(format("http-error status {}", reply.status), reply.words);
+    }
+    if (proxy.is_backend) write_back(proxy);
+    if (proxy.tcp_request_inspect_delay_ms != 0) line("tcp-request inspect-delay {}", duration_text(proxy.tcp_request_inspect_delay_ms));
+    if (proxy.tcp_response_inspect_delay_ms != 0 && proxy.is_backend) line("tcp-response inspect-delay {}", duration_text(proxy.tcp_response_inspect_delay_ms));
+    for (const Acl& acl : proxy.acls) line_of(format("acl {}", acl.name.text), acl.words);
+    for (const Rule& rule : proxy.rules) write_rule(rule);
+    if (proxy.is_frontend && proxy.default_backend) name_line("default_backend", proxy.default_backend->text);
+    if (proxy.is_backend) write_servers(proxy);
+  }
+
+  void write_front(const Proxy& proxy) {
+    number_line("maxconn", proxy.maxconn, 0);
+    number_line("backlog", proxy.backlog, 0);
+    for (const Bind& bind : proxy.binds) write_bind(bind);
+    for (const Capture& capture : proxy.captures) {
+      const char* side = capture.side == Capture::Side::Request ? "request" : "response";
+      if (capture.header.empty()) line("declare capture {} len {}", side, capture.length);
+      else line("capture {} header {} len {}", side, quoted(capture.header), capture.length);
+    }
+    if (proxy.monitor_uri) name_line("monitor-uri", *proxy.monitor_uri);
+    if (proxy.unique_id_format) name_line("unique-id-format", proxy.unique_id_format->text);
+    name_line("unique-id-header", proxy.unique_id_header);
+    flag_line("option clitcpka", proxy.tcp_ka_client);
+  }
+
+  void write_logs(const Proxy& proxy) {
+    std::size_t from = 0;
+    if (proxy.log_global) {
+      line("log global");
+      from = config_.global.logs.size();
+    }
+    for (std::size_t i = from; i < proxy.logs.size(); ++i) line("log {}", log_text(proxy.logs[i]));
+    name_line("log-tag", proxy.log_tag);
+    if (!proxy.is_frontend) return;
+    switch (proxy.log_style) {
+      case Proxy::LogStyle::None:
+      case Proxy::LogStyle::Default: break;
+      case Proxy::LogStyle::Tcp: line("option tcplog"); break;
+      case Proxy::LogStyle::Http: line("option httplog"); break;
+      case Proxy::LogStyle::Https: line("option httpslog"); break;
+      case Proxy::LogStyle::Clf: line("option httplog clf"); break;
+    }
+    if (proxy.log_format) name_line("log-format", proxy.log_format->text);
+    flag_line("option dontlognull", proxy.dont_log_null);
+    flag_line("option dontlog-normal", proxy.dont_log_normal);
+    flag_line("option logasap", proxy.log_asap);
+    flag_line("option log-separate-errors", proxy.log_separate_errors);
+  }
+
+  void write_timeouts(const Proxy& proxy) {
+    const Timeouts& timeout = proxy.timeout;
+    if (proxy.is_frontend) {
+      time_line("timeout client", timeout.client);
+      time_line("timeout client-fin", timeout.client_fin);
+    }
+    if (timeout.http_request) line("timeout http-request {}", duration_text(*timeout.http_request));
+    if (timeout.http_keep_alive) line("timeout http-keep-alive {}", duration_text(*timeout.http_keep_alive));
+    time_line("timeout tarpit", timeout.tarpit);
+    if (!proxy.is_backend) return;
+    time_line("timeout connect", timeout.connect);
+    if (timeout.queue) line("timeout queue {}", duration_text(*timeout.queue));
+    time_line("timeout server", timeout.server);
+    time_line("timeout server-fin", timeout.server_fin);
+    time_line("timeout tunnel", timeout.tunnel);
+    time_line("timeout check", timeout.check);
+  }
+
+  void write_http_options(const Proxy& proxy) {
+    switch (proxy.http_mode) {
+      case HttpMode::KeepAlive: break;
+      case HttpMode::ServerClose: line("option http-server-close"); break;
+      case HttpMode::Close: line("option httpclose"); break;
+    }
+    flag_line("option http-no-delay", proxy.http_no_delay);
+    flag_line("option http-buffer-request", proxy.http_buffer_request);
+    flag_line("option independent-streams", proxy.independent_streams);
+    flag_line("option splice-auto", proxy.splice_auto);
+    flag_line("option splice-request", proxy.splice_request);
+    flag_line("option splice-response", proxy.splice_response);
+    if (!proxy.forward_for.enabled) return;
+    std::string words;
+    for (const std::string& network : proxy.forward_for.except) append_format(words, " except {}", quoted(network));
+    if (proxy.forward_for.header != ForwardFor().header) append_format(words, " header {}", quoted(proxy.forward_for.header));
+    if (proxy.forward_for.if_none) words += " if-none";
+    line("option forwardfor{}", words);
+  }
+
+  void write_back(const Proxy& proxy) {
+    number_line("fullconn", proxy.fullconn, 0);
+    write_balance(proxy.balance);
+    static constexpr const char* kReuse[] = {"never", "safe", "aggressive", "always"};
+    if (proxy.reuse != Reuse::Safe) line("http-reuse {}", kReuse[static_cast<std::size_t>(proxy.reuse)]);
+    number_line("retries", proxy.retries, 3);
+    if (!proxy.retry_on.empty()) line_of("retry-on", proxy.retry_on);
+    if (proxy.redispatch) line("option redispatch{}", proxy.redispatch_interval == 0 ? "" : format(" {}", proxy.redispatch_interval));
+    flag_line("option prefer-last-server", proxy.prefer_last_server);
+    flag_line("option allbackups", proxy.all_backups);
+    flag_line("option persist", proxy.persist);
+    flag_line("option log-health-checks", proxy.log_health_checks);
+    flag_line("option abortonclose", proxy.abort_on_close);
+    flag_line("option srvtcpka", proxy.tcp_ka_server);
+    write_health(proxy.health);
+  }
+
+  void write_balance(const Balance& balance) {
+    if (balance.consistent) line("hash-type consistent");
+    switch (balance.kind) {
+      case Balance::Kind::Unset: return;
+      case Balance::Kind::RoundRobin: return line("balance roundrobin");
+      case Balance::Kind::StaticRoundRobin: return line("balance static-rr");
+      case Balance::Kind::LeastConn: return line("balance leastconn");
+      case Balance::Kind::First: return line("balance first");
+      case Balance::Kind::Source: return line("balance source");
+      case Balance::Kind::Uri: return line_of("balance uri", balance.arguments);
+      case Balance::Kind::UrlParam: return line_of("balance url_param", balance.arguments);
+      case Balance::Kind::Hash: return line_of("balance hash", balance.arguments);
+      case Balance::Kind::Random:
+        if (balance.random_draws == 2) return line("balance random");
+        return line("balance random({})", balance.random_draws);
+      case Balance::Kind::Header:
+        return line("balance {}{}", quoted(format("hdr({})", balance.arguments[0].text)), balance.arguments.size() > 1 ? " use_domain_only" : "");
+    }
+  }
+
+  void write_health(const Health& health) {
+    switch (health.kind) {
+      case Health::Kind::Tcp: break;
+      case Health::Kind::Http: write_httpchk(health); break;
+      case Health::Kind::TcpScript: line("option tcp-check"); break;
+      case Health::Kind::Smtp: line("option smtpchk {} {}", health.smtp_hello.substr(0, 4), quoted(std::string_view(health.smtp_hello).substr(5))); break;
+      case Health::Kind::SslHello: line("option ssl-hello-chk"); break;
+    }
+    flag_line("http-check disable-on-404", health.disable_on_404);
+    flag_line("http-check send-state", health.send_state);
+    const bool http = health.kind != Health::Kind::TcpScript;
+    for (const CheckStep& step : health.steps) write_step(http ? "http-check" : "tcp-check", http, step);
+  }
+
+  void write_httpchk(const Health& health) {
+    const Health standard;
+    // Headers come from the old trick of writing them behind the version, and are written back so.
+    std::string version = health.version;
+    if (!health.host.empty()) append_format(version, "\r\nHost: {}", health.host);
+    for (const auto& [name, value] : health.headers) append_format(version, "\r\n{}: {}", name, value);
+    if (!health.body.empty()) append_format(version, "\r\n\r\n{}", health.body);
+    if (version != standard.version) return line("option httpchk {} {} {}", quoted(health.method), quoted(health.uri), quoted(version));
+    if (health.method != standard.method) return line("option httpchk {} {}", quoted(health.method), quoted(health.uri));
+    if (health.uri != standard.uri) return line("option httpchk {}", quoted(health.uri));
+    line("option httpchk");
+  }
+
+  void write_step(std::string_view keyword, bool http, const CheckStep& step) {
+    std::string words;
+    switch (step.kind) {
+      case CheckStep::Kind::Connect: words = connect_words(step); break;
+      case CheckStep::Kind::Send: words = http ? send_words(step) : tcp_send_words(step); break;
+      case CheckStep::Kind::Expect: words = expect_words(step); break;
+      case CheckStep::Kind::Comment: return line("{} comment {}", keyword, quoted(step.comment));
+    }
+    line("{} {}", keyword, words);
+  }
+
+  static std::string comment_words(const CheckStep& step) {
+    return step.comment.empty() ? std::string() : format(" comment {}", quoted(step.comment));
+  }
+  static std::string connect_words(const CheckStep& step) {
+    std::string words = "connect";
+    if (step.use_default) words += " default";
+    if (step.port != 0) append_format(words, " port {}", step.port);
+    if (step.address) append_format(words, " addr {}", quoted(address_text(*step.address, AddressUse::Plain)));
+    if (step.ssl) words += " ssl";
+    if (!step.sni.empty()) append_format(words, " sni {}", quoted(step.sni));
+    if (!step.alpn.empty()) append_format(words, " alpn {}", quoted(joined(step.alpn)));
+    if (step.linger) words += " linger";
+    return words + comment_words(step);
+  }
+  static std::string send_words(const CheckStep& step) {
+    std::string words = "send";
+    if (!step.method.empty()) append_format(words, " meth {}", quoted(step.method));
+    if (!step.uri.empty()) append_format(words, " uri {}", quoted(step.uri));
+    if (!step.version.empty()) append_format(words, " ver {}", quoted(step.version));
+    for (const auto& [name, value] : step.headers) append_format(words, " hdr {} {}", quoted(name), quoted(value));
+    if (!step.body.empty()) append_format(words, " body {}", quoted(step.body));
+    return words + comment_words(step);
+  }
+  static std::string hex(std::string_view bytes) {
+    std::string digits;
+    for (const char c : bytes) append_format(digits, "{:02x}", static_cast<unsigned char>(c));
+    return digits;
+  }
+  static std::string tcp_send_words(const CheckStep& step) {
+    const bool is_text = step.data.find('\0') == std::string::npos;
+    return (is_text ? format("send {}", quoted(step.data)) : format("send-binary {}", hex(step.data))) + comment_words(step);
+  }
+  static std::string expect_words(const CheckStep& step) {
+    std::string words = "expect";
+    if (step.min_recv != 0) append_format(words, " min-recv {}", step.min_recv);
+    words += comment_words(step);
+    if (step.negated) words += " !";
+    switch (step.match) {
+      case CheckStep::Match::Status: return words + " status " + quoted(step.pattern);
+      case CheckStep::Match::RStatus: return words + " rstatus " + quoted(step.pattern);
+      case CheckStep::Match::String: return words + " string " + quoted(step.pattern);
+      case CheckStep::Match::RString: return words + " rstring " + quoted(step.pattern);
+      case CheckStep::Match::Binary: return words + " binary " + hex(step.pattern);
+      case CheckStep::Match::Header: break;
+    }
+    append_format(words, " hdr name {}", quoted(step.header_name));
+    if (!step.pattern.empty()) append_format(words, " value {}", quoted(step.pattern));
+    return words;
+  }
+
+  void write_rule(const Rule& rule) {
+    switch (rule.set) {
+      case Rule::Set::TcpConnection: return line_of("tcp-request connection", rule.words);
+      case Rule::Set::TcpContent: return line_of("tcp-request content", rule.words);
+      case Rule::Set::TcpSession: return line_of("tcp-request session", rule.words);
+      case Rule::Set::TcpResponse: return line_of("tcp-response content", rule.words);
+      case Rule::Set::HttpRequest: return line_of("http-request", rule.words);
+      case Rule::Set::HttpResponse: return line_of("http-response", rule.words);
+      case Rule::Set::HttpAfterResponse: return line_of("http-after-response", rule.words);
+      case Rule::Set::UseBackend: return line_of("use_backend", rule.words);
+      case Rule::Set::UseServer: return line_of("use-server", rule.words);
+      case Rule::Set::MonitorFail: return line_of("monitor fail", rule.words);
+      case Rule::Set::ForcePersist: return line_of("force-persist", rule.words);
+      case Rule::Set::IgnorePersist: return line_of("ignore-persist", rule.words);
+    }
+  }
+
+  // bind and server lines.
+
+  static std::string joined(const std::vector<std::string>& parts) {
+    std::string text;
+    for (const std::string& part : parts) text += (text.empty() ? "" : ",") + part;
+    return text;
+  }
+  static void add_word(std::string& words, std::string_view keyword, std::string_view value) {
+    if (!value.empty()) append_format(words, " {} {}", keyword, quoted(value));
+  }
+  static void add_number(std::string& words, std::string_view keyword, std::uint64_t value, std::uint64_t standard = 0) {
+    if (value != standard) append_format(words, " {} {}", keyword, value);
+  }
+  static void add_flag(std::string& words, std::string_view keyword, bool on) {
+    if (on) append_format(words, " {}", keyword);
+  }
+  static void add_time(std::string& words, std::string_view keyword, std::uint64_t ms, std::uint64_t standard = 0) {
+    if (ms != standard) append_format(words, " {} {}", keyword, duration_text(ms));
+  }
+
+  // What differs from the ssl-default-*-options, which the reader finds in `global`.
+  static void add_tls(std::string& words, const Tls& tls, const Tls& standard, bool is_bind) {
+    add_flag(words, "ssl", tls.enabled);
+    if (tls.min_version != standard.min_version) append_format(words, " ssl-min-ver {}", version_text(tls.min_version));
+    if (tls.max_version != standard.max_version) append_format(words, " ssl-max-ver {}", version_text(tls.max_version));
+    if (tls.tickets != standard.tickets) words += tls.tickets ? " tls-tickets" : " no-tls-tickets";
+    if (tls.ciphers != standard.ciphers) add_word(words, "ciphers", tls.ciphers);
+    if (tls.ciphersuites != standard.ciphersuites) add_word(words, "ciphersuites", tls.ciphersuites);
+    if (is_bind && tls.curves != standard.curves) add_word(words, "curves", tls.curves);
+    add_word(words, "alpn", joined(tls.alpn));
+    switch (tls.verify) {
+      case Tls::Verify::Unset: break;
+      case Tls::Verify::None: words += " verify none"; break;
+      case Tls::Verify::Optional: words += " verify optional"; break;
+      case Tls::Verify::Required: words += " verify required"; break;
+    }
+    add_word(words, "ca-file", tls.ca_file);
+    add_word(words, "crl-file", tls.crl_file);
+  }
+  void write_bind(const Bind& bind) {
+    std::string words;
+    for (const Address& address : bind.addresses) words += (words.empty() ? "" : ",") + address_text(address, AddressUse::Bind);
+    words = quoted(words);
+    add_word(words, "name", bind.name);
+    add_number(words, "id", bind.id);
+    add_tls(words, bind.tls, config_.global.bind_defaults, true);
+    for (const CertificateSource& certificate : bind.certificates) add_word(words, "crt", certificate.path);
+    add_flag(words, "strict-sni", bind.strict_sni);
+    add_flag(words, "prefer-client-ciphers", bind.prefer_client_ciphers);
+    add_number(words, "maxconn", bind.maxconn);
+    add_number(words, "backlog", bind.backlog);
+    add_flag(words, "v6only", bind.v6_only);
+    add_flag(words, "v4v6", bind.v4v6);
+    add_flag(words, "transparent", bind.transparent);
+    add_flag(words, "defer-accept", bind.defer_accept);
+    add_flag(words, "tfo", bind.tfo);
+    add_word(words, "interface", bind.interface);
+    if (bind.unix_mode) append_format(words, " mode {:o}", *bind.unix_mode);
+    if (bind.unix_uid) append_format(words, " uid {}", *bind.unix_uid);
+    if (bind.unix_gid) append_format(words, " gid {}", *bind.unix_gid);
+    line("bind {}", words);
+  }
+
+  void write_servers(const Proxy& proxy) {
+    for (const Server& server : proxy.servers) write_server(server);
+  }
+
+  void write_server(const Server& server) {
+    const Server standard;
+    std::string words = quoted(address_text(server.address, AddressUse::Server));
+    add_number(words, "id", server.id);
+    add_check(words, server.check, standard.check);
+    add_tls(words, server.tls, config_.global.server_defaults, false);
+    if (server.sni) add_word(words, "sni", server.sni->text);
+    add_word(words, "verifyhost", server.verify_host);
+    add_word(words, "crt", server.certificate);
+    add_number(words, "weight", server.weight, standard.weight);
+    add_number(words, "maxconn", server.maxconn);
+    add_number(words, "minconn", server.minconn);
+    add_number(words, "maxqueue", server.maxqueue);
+    add_flag(words, "backup", server.backup);
+    add_flag(words, "disabled", server.disabled);
+    add_time(words, "slowstart", server.slowstart_ms);
+    add_flag(words, "on-marked-down shutdown-sessions", server.shutdown_sessions_when_down);
+    add_flag(words, "on-marked-up shutdown-backup-sessions", server.shutdown_backup_sessions_when_up);
+    if (server.pool_max_conn != standard.pool_max_conn) append_format(words, " pool-max-conn {}", server.pool_max_conn);
+    add_number(words, "pool-low-conn", server.pool_low_conn);
+    add_time(words, "pool-purge-delay", server.pool_purge_delay_ms, standard.pool_purge_delay_ms);
+    add_number(words, "max-reuse", server.max_reuse);
+    add_word(words, "cookie", server.cookie);
+    add_word(words, "track", server.track);
+    add_word(words, "source", server.source);
+    if (server.init_addr != standard.init_addr) add_word(words, "init-addr", init_addr_text(server));
+    line("server {} {}", server.name, words);
+  }
+
+  static std::string init_addr_text(const Server& server) {
+    static constexpr const char* kWays[] = {"last", "libc", "none"};
+    std::vector<std::string> ways;
+    for (const Server::InitAddr way : server.init_addr) ways.push_back(kWays[static_cast<std::size_t>(way)]);
+    return joined(ways);
+  }
+
+  static void add_check(std::string& words, const Check& check, const Check& standard) {
+    add_flag(words, "check", check.enabled);
+    add_time(words, "inter", check.inter_ms, standard.inter_ms);
+    add_time(words, "fastinter", check.fastinter_ms);
+    add_time(words, "downinter", check.downinter_ms);
+    add_number(words, "rise", check.rise, standard.rise);
+    add_number(words, "fall", check.fall, standard.fall);
+    if (check.address) add_word(words, "addr", address_text(*check.address, AddressUse::Plain));
+    add_number(words, "port", check.port);
+    add_flag(words, "check-ssl", check.ssl);
+    add_flag(words, "no-check-ssl", check.no_ssl);
+    add_word(words, "check-sni", check.sni);
+    add_word(words, "check-alpn", joined(check.alpn));
+  }
+
+  const Config& config_;
+  std::string text_;
+};
+
+}  // namespace
+
+std::string dump(const Config& config) { return Writer(config).run(); }
+
+}  // namespace penstock::config

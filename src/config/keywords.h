@@ -1,0 +1,68 @@
+// The keyword tables, one for each area of the grammar, and the pieces of grammar that they share.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "reading.h"
+
+namespace penstock::config {
+
+std::span<const Keyword<Reading>> global_keywords();
+std::span<const Keyword<Draft>> proxy_keywords();
+std::span<const Keyword<Draft>> option_keywords();   // Behind `option`.
+std::span<const Keyword<Draft>> timeout_keywords();  // Behind `timeout`.
+std::span<const Keyword<Draft>> http_check_keywords();
+std::span<const Keyword<Draft>> tcp_check_keywords();
+std::span<const Keyword<Draft>> stats_keywords();
+std::span<const Keyword<Bind>> bind_keywords();
+std::span<const Keyword<Server>> server_keywords();
+
+// Address: what may be left out depends on the line.
+enum class AddressUse { Bind, Server, Log, Plain };
+// The address in `text`, or nothing after filling `error`.
+std::optional<Address> parse_address(std::string_view text, AddressUse use, std::string& error);
+std::optional<Address> take_address(Line& line, AddressUse use);
+// The canonical writing of an address.
+std::string address_text(const Address& address, AddressUse use);
+
+// `bind` behind its keyword, `server` and `default-server` behind theirs.
+void parse_bind(Line& line, Draft& draft);
+void parse_server(Line& line, Draft& draft);
+void parse_default_server(Line& line, Draft& draft);
+void parse_server_template(Line& line, Draft& draft);
+
+// `log` behind its keyword: a target, or nothing after a complaint or a warning.
+std::optional<LogTarget> take_log_target(Line& line);
+std::span<const std::string_view> log_formats();     // In the order of LogTarget::Format.
+std::span<const std::string_view> log_facilities();  // In syslog's order.
+std::span<const std::string_view> log_levels();      // In syslog's order.
+
+// TLS words shared by bind lines, server lines and ssl-default-*-options.
+void take_min_version(Line& line, Tls& tls);
+void take_max_version(Line& line, Tls& tls);
+std::string_view version_text(TlsVersion version);
+void exclude_version(Line& line, Tls& tls, TlsVersion version);
+void force_version(Line& line, Tls& tls, TlsVersion version);
+std::vector<std::string> take_alpn(Line& line);
+void warn_ciphersuites(Line& line);
+// `path` below `base`, unless it is absolute or begins with '@'.
+std::string based(std::string_view base, std::string path);
+
+// Whether the keyword may stand in the draft's section; if not, it was complained about, and the rest
+// of the line is passed over.
+bool stands_rightly(Line& line, Draft& draft, unsigned where);
+// One of the statuses that we answer ourselves.
+std::uint32_t take_status(Line& line);
+bool is_proxy_name(std::string_view name);
+// Begins the section's own health check: what it inherited is dropped.
+void begin_own_check(Draft& draft);
+
+// Where a section's inherited and written proxies become a Config's, names are resolved, and what
+// spans several lines is judged.
+void finish(Reading& reading);
+void judge(Reading& reading);
+
+}  // namespace penstock::config

@@ -1,0 +1,173 @@
+#include "reading.h"
+
+#include "keywords.h"
+
+namespace penstock::config {
+
+bool Line::accept(std::string_view word) {
+  if (!more() || words_[at_].text != word) return false;
+  ++at_;
+  return true;
+}
+
+const Word* Line::take(std::string_view what) {
+  if (failed_) return nullptr;
+  if (at_ < words_.size()) return &words_[at_++];
+  complain(end_place(), subject.empty() ? format("expected {}", what) : format("'{}' expects {}", subject, what));
+  return nullptr;
+}
+
+std::string Line::take_text(std::string_view what) {
+  const Word* word = take(what);
+  return word == nullptr ? std::string() : word->text;
+}
+
+std::vector<Word> Line::take_rest() {
+  std::vector<Word> rest(words_.begin() + static_cast<std::ptrdiff_t>(at_), words_.end());
+  at_ = words_.size();
+  return rest;
+}
+
+void Line::end() {
+  if (failed_ || at_ >= words_.size()) return;
+  complain(words_[at_].place, format("unexpected argument '{}' behind '{}'", words_[at_].text, subject));
+}
+
+std::uint64_t Line::take_number(std::string_view what, std::uint64_t low, std::uint64_t high) {
+  const Word* word = take(what);
+  if (word == nullptr) return low;
+  const auto number = parse_unsigned(word->text);
+  if (number && *number >= low && *number <= high) return *number;
+  complain(word->place, format("'{}' expects {} from {} to {}, not '{}'", subject, what, low, high, word->text));
+  return low;
+}
+
+std::uint64_t Line::take_ms(std::string_view what, TimeUnit unit) {
+  // The manual's own limit: 2^31-1 ms, near 25 days.
+  constexpr std::uint64_t kLongest = 2147483647;
+  const Word* word = take(what);
+  if (word == nullptr) return 0;
+  const auto ms = parse_duration_ms(word->text, unit);
+  if (!ms) {
+    complain(word->place, format("'{}' expects {}, not '{}'; units are us, ms, s, m, h, d", subject, what, word->text));
+    return 0;
+  }
+  if (*ms <= kLongest) return *ms;
+  complain(word->place, format("'{}' is too long a time for '{}': 24d is the most", word->text, subject));
+  return 0;
+}
+
+std::uint64_t Line::take_size(std::string_view what) {
+  const Word* word = take(what);
+  if (word == nullptr) return 0;
+  const auto size = parse_size(word->text);
+  if (size) return *size;
+  complain(word->place, format("'{}' expects {}, not '{}'; units are k, m, g", subject, what, word->text));
+  return 0;
+}
+
+std::optional<std::size_t> Line::take_choice(std::span<const std::string_view> choices) {
+  std::string list;
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    if (i != 0) list += i + 1 == choices.size() ? " or " : ", ";
+    append_format(list, "'{}'", choices[i]);
+  }
+  const Word* word = take(list);
+  if (word == nullptr) return std::nullopt;
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    if (choices[i] == word->text) return i;
+  }
+  const std::string_view near = nearest(word->text, choices);
+  complain(word->place, format("'{}' expects {}, not '{}'{}", subject, list, word->text,
+                               near.empty() ? "" : format("; did you mean '{}'?", near)));
+  return std::nullopt;
+}
+
+void Line::complain(Place place, std::string text) {
+  if (!failed_) reading.diagnostics.add(place, std::move(text));
+  failed_ = true;
+}
+
+Place Line::end_place() const {
+  if (words_.empty()) return place;
+  Place end = words_.back().place;
+  std::string_view text = text_;
+  while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.remove_suffix(1);
+  // A comment behind the words is no place to ask for more.
+  if (text.find('#', end.column) == std::string_view::npos) end.column = static_cast<std::uint32_t>(text.size() + 1);
+  return end;
+}
+
+void complain_obsolete(Line& line) {
+  line.complain(format("'{}' is no longer part of the grammar: {}", line.subject, line.help));
+}
+
+void complain_refused(Line& line) { line.complain(format("'{}' is not offered: {}", line.subject, line.help)); }
+
+void warn_no_effect(Line& line) { line.warn(format("'{}' has no effect: {}", line.subject, line.help)); }
+
+void warn_not_yet(Line& line) {
+  line.warn(format("'{}' is not offered yet: {} The line has no effect.", line.subject, line.help));
+}
+
+void warn_parameter(Line& line, std::string_view verdict, int arguments) {
+  for (int i = 0; i < arguments; ++i) {
+    if (line.take("a value") == nullptr) return;
+  }
+  Draft* draft = line.reading.draft;
+  if (draft != nullptr && !draft->said.insert(line.subject).second) return;
+  line.warn(format("'{}' {}: {}", line.subject, verdict, line.help));
+}
+
+namespace {
+
+template <class T>
+void add_keywords(std::vector<KnownKeyword>& to, std::string_view section, std::string_view prefix,
+                  std::span<const Keyword<T>> table) {
+  for (const Keyword<T>& keyword : table) {
+    to.push_back({section, prefix.empty() ? std::string(keyword.name) : format("{} {}", prefix, keyword.name), keyword.help});
+  }
+}
+
+}  // namespace
+
+std::vector<KnownKeyword> known_keywords() {
+  std::vector<KnownKeyword> all;
+  add_keywords(all, "global", "", global_keywords());
+  add_keywords(all, "proxy", "", proxy_keywords());
+  add_keywords(all, "proxy", "option", option_keywords());
+  add_keywords(all, "proxy", "timeout", timeout_keywords());
+  add_keywords(all, "proxy", "http-check", http_check_keywords());
+  add_keywords(all, "proxy", "tcp-check", tcp_check_keywords());
+  add_keywords(all, "proxy", "stats", stats_keywords());
+  add_keywords(all, "bind", "", bind_keywords());
+  add_keywords(all, "server", "", server_keywords());
+  return all;
+}
+
+namespace {
+
+std::string_view place_name(std::string_view section) {
+  if (section == "global") return "section 'global'";
+  if (section == "bind") return "a 'bind' line";
+  if (section == "server") return "a 'server' line";
+  return "a proxy section";
+}
+
+}  // namespace
+
+void complain_unknown(Line& line, const Word& word, std::string_view what, std::span<const std::string_view> candidates) {
+  std::string text = format("'{}' is not known in {}", word.text, what);
+  for (const KnownKeyword& known : known_keywords()) {
+    const bool last_word = known.name.size() > word.text.size() && known.name.ends_with(word.text) &&
+                           known.name[known.name.size() - word.text.size() - 1] == ' ';
+    if (known.name != word.text && !last_word) continue;
+    append_format(text, "; '{}' is known in {}", known.name, place_name(known.section));
+    return line.complain(word.place, std::move(text));
+  }
+  const std::string_view near = nearest(word.text, candidates);
+  if (!near.empty()) append_format(text, "; did you mean '{}'?", near);
+  line.complain(word.place, std::move(text));
+}
+
+}  // namespace penstock::config
