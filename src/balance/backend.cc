@@ -30,6 +30,12 @@ std::size_t Backend::usable_count() {
   return candidates_.size();
 }
 
+std::uint32_t Backend::in_use() const {
+  std::uint32_t sum = 0;
+  for (const ServerSpec& server : spec_.servers) sum += server.state->in_use.load(std::memory_order_relaxed);
+  return sum;
+}
+
 const Candidate* Backend::candidate_by_policy(std::uint32_t hash) {
   switch (spec_.balance) {
     case BalanceKind::RoundRobin: {

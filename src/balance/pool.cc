@@ -45,6 +45,8 @@ std::size_t Pool::allowed_idle() const {
 void Pool::give_home(Owned<H1Back> back) {
   if (spec_.tls) keep_ticket(back->tls_name(), back->connection().take_ticket());
   if (!back->reusable() || (spec_.max_reuse != 0 && back->served() > spec_.max_reuse)) return;
+  // Descriptors are for those who ask, not for what might be of use (tune.pool-high-fd-ratio).
+  if (loop_.descriptors != nullptr && loop_.descriptors->load(std::memory_order_relaxed) > loop_.descriptor_limit / 4 * 3) return;
   move_window();
   const std::size_t allowed = allowed_idle();
   if (allowed == 0) return;

@@ -299,6 +299,12 @@ void H1Front::abandon(const Failure&) {
   loop().later(*this);
 }
 
+void H1Front::set_options(const H1FrontOptions& options) {
+  require(state_ == State::Idle);
+  options_ = &options;
+  client_ms_ = options.client_ms;
+}
+
 void H1Front::leave() {
   last_ = true;
   if (state_ == State::Idle) linger();
@@ -330,6 +336,10 @@ void H1Front::on_read_end(bool) {
       if (tunnel_) {
         if (input_.empty() && events_ != nullptr) events_->on_end(Trailers());
         return;
+      }
+      if (abort_on_close_ && request_done_ && !answer_begun_ && events_ != nullptr) {
+        return std::exchange(events_, nullptr)->on_failure(
+            Failure{Cause::ClientClosed, Phase::Headers, false, 400, 0, "client closed while waiting"});
       }
       if (!request_done_) refuse(Failure{Cause::ClientClosed, Phase::Data, false, 400, 0, "client closed inside a request body"});
       return;

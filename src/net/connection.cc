@@ -80,7 +80,9 @@ Connection::Connection(Loop& loop, ConnectionEvents& events) : Living(loop), eve
   static_assert(sizeof(Socket) <= kSocketSpace);
 }
 
-Connection::~Connection() = default;
+Connection::~Connection() {
+  if (has_socket_ && loop().descriptors != nullptr) loop().descriptors->fetch_sub(1, std::memory_order_relaxed);
+}
 
 void Connection::on_close() {
   Later::unlink();
@@ -95,6 +97,7 @@ int Connection::open_socket(int family) {
   if (status != 0) return status;
   hold(&socket().handle);
   has_socket_ = true;
+  if (loop().descriptors != nullptr) loop().descriptors->fetch_add(1, std::memory_order_relaxed);
   return 0;
 }
 

@@ -82,6 +82,8 @@ class Backend final {
   // A server that is up takes requests, whether it has room or not.
   bool has_server();
   std::size_t usable_count();
+  // Requests being served by its servers, of all workers.
+  std::uint32_t in_use() const;
 
   void stand_in_line(Waiting& waiting);
   void leave_line(Waiting& waiting);

@@ -59,12 +59,16 @@ class H1Front final : public Living, public Stream, private ConnectionEvents, pr
   void set_reading(bool on) override;
   void abandon(const Failure& failure) override;
 
+  // While waiting(): what holds for the next request.
+  void set_options(const H1FrontOptions& options);
   // The answer now being given is this connection's last.
   void close_after_answer() { last_ = true; }
   // As above; if no request is being served, the connection ends at once.
   void leave();
   // From now on silence of the client is judged by this, in ms (timeout client; tunnel once it is one).
   void set_client_ms(std::uint64_t ms);
+  // A client that stops sending while its request waits has given up (option abortonclose).
+  void set_abort_on_close(bool on) { abort_on_close_ = on; }
   // Requests begun on this connection.
   std::uint32_t requests() const { return requests_; }
   bool waiting() const { return state_ == State::Idle; }
@@ -130,6 +134,7 @@ class H1Front final : public Living, public Stream, private ConnectionEvents, pr
   bool to_http10_ = false;
   bool read_ended_ = false;
   bool processing_ = false;
+  bool abort_on_close_ = false;
 };
 
 }  // namespace penstock

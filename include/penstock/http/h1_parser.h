@@ -11,6 +11,10 @@
 
 namespace penstock {
 
+namespace framing {
+enum class Kind : std::uint8_t;
+}
+
 struct H1Limits {
   std::size_t head = 131072;    // Bytes of start line and fields: tune.http.maxhead.
   std::uint32_t fields = 101;   // tune.http.maxhdr
@@ -44,7 +48,8 @@ class H1Parser {
   // The answer to a request: a HEAD has no body whatever its fields say, a 2xx to CONNECT is a tunnel.
   void start_response(Arena& arena, bool to_head, bool to_connect);
 
-  // One step. Consumes from the front of `input`. After End, start_*() must come first.
+  // One step. Consumes from the front of `input`. After End, start_*() must come first. Only More says
+  // that bytes are missing: a step may be due although `input` is empty (End after the last of a body).
   Step next(Slice& input);
   // The sender closed. End if the message was one that ends so, or was complete; More if nothing of a
   // message had come; else Error (cut short).
@@ -64,6 +69,21 @@ class H1Parser {
 
  private:
   struct Machine;  // llhttp's state; only h1_parser.cc knows it.
+  void start(Arena& arena, framing::Kind kind);
+  void start_head();
+  Step fail(const H1Error& error);
+  Step fail_too_large();
+  bool skip_blank_lines(Slice& input);
+  Step read_head(Slice& input);
+  H1Error read_fields(std::string_view lines, ArenaVector<Field>& fields);
+  bool agree_on_head();
+  Step finish_head();
+  Step start_body();
+  void cut_body(Slice& input);
+  Step read_counted(Slice& input);
+  Step read_chunked(Slice& input);
+  Step read_trailers(Slice& input);
+
   H1Limits limits_;
   Head head_;
   Trailers trailers_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -69,6 +70,11 @@ class Loop {
   // Bytes lent to directions in bulk, and how many this worker may lend at once.
   std::size_t gulps_lent = 0;
   std::size_t gulp_budget = 16 * 1024 * 1024;
+
+  // Descriptors of connections that the whole process has open, and how many it may have; null: not
+  // counted.
+  std::atomic<std::int32_t>* descriptors = nullptr;
+  std::int32_t descriptor_limit = 0;
 
   uv_loop_s* raw() const { return loop_.get(); }
 

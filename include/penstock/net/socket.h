@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "penstock/base/result.h"
@@ -47,8 +48,15 @@ struct ListenOptions {
 Result<Descriptor> listen_on(const SocketAddress& address, const ListenOptions& options);
 // A socket for datagrams to `address`, non-blocking, connected.
 Result<Descriptor> datagrams_to(const SocketAddress& address);
+// The same in two steps, for who must go on when nobody is there. Connecting may be repeated, also
+// while other threads send: after a unix socket was made anew, after the way to a host changed. 0 or
+// the system's errno.
+Result<Descriptor> datagram_socket(const SocketAddress& address);
+int connect_datagrams(int fd, const SocketAddress& address);
 // Sends without waiting; false if it did not fit or could not be sent.
 bool send_datagram(int fd, std::string_view bytes);
+// The same, once: 0 or the system's errno. ECONNREFUSED on a UDP socket speaks of a datagram before.
+int try_send_datagram(int fd, std::string_view bytes);
 
 // How many descriptors this process may have; raises the soft limit to the hard one, or to `wanted`.
 std::uint64_t raise_descriptor_limit(std::uint64_t wanted);

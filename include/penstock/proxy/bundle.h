@@ -1,0 +1,62 @@
+// What a Config needs from outside: contents of certificates, CAs, maps and error pages, addresses of
+// servers, bound sockets. Gathered once, before privileges go; after it nothing opens a file.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "penstock/config/diagnostics.h"
+#include "penstock/config/model.h"
+#include "penstock/net/address.h"
+#include "penstock/net/socket.h"
+#include "penstock/net/tls_context.h"
+
+namespace penstock {
+
+// The listening sockets of one address, one for each worker (one and its duplicates where the
+// address cannot be shared). Closed when the last bundle that names them goes.
+struct BoundAddress {
+  std::string key;           // What makes two bind addresses the same, options included.
+  SocketAddress address;     // With the port the system chose, if it was to choose.
+  bool is_unix = false;
+  int backlog = 1024;
+  std::vector<Descriptor> sockets;
+};
+
+struct GatherOptions {
+  std::size_t workers = 1;
+  // penstock -c: reads files and resolves names, opens no socket.
+  bool check_only = false;
+};
+
+class Bundle {
+ public:
+  // Reads all that `config` names. Sockets bound by `previous` are kept where the address stays.
+  static Bundle gather(const config::Config& config, const Bundle* previous, const GatherOptions& options,
+                       config::Diagnostics& diagnostics);
+
+  // Null if it was not read.
+  const std::string* content(const std::string& path) const;
+  // Certificates of one `crt` word: a file, or each of a folder's.
+  std::vector<PemFile> certificates(const std::string& path) const;
+  // By the address as written, its place in the bind line, and each port of a range.
+  std::shared_ptr<const BoundAddress> bound(const config::Bind& bind, const config::Address& address, int port) const;
+  // Of a server, a check, a log target; empty if it could not be resolved (init-addr none).
+  SocketAddress resolved(const config::Address& address) const;
+  std::size_t bound_count() const { return sockets_.size(); }
+
+ private:
+  friend class Gatherer;
+  std::map<std::string, std::string> files_;
+  std::map<std::string, std::vector<std::string>> certificate_files_;
+  std::map<std::string, std::shared_ptr<BoundAddress>> sockets_;
+  std::map<std::string, SocketAddress> resolved_;
+};
+
+// What the system's certificate store holds, as one PEM text; path "@system-ca" in a Bundle.
+constexpr const char* kSystemCa = "@system-ca";
+
+}  // namespace penstock

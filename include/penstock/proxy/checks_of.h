@@ -1,0 +1,18 @@
+// The health check of a server line: `check` and its parameters, `option httpchk`, `http-check`,
+// `tcp-check` and the timeouts, as the plan that balance carries out (manual sections 4.2, 5.2).
+#pragma once
+
+#include "penstock/balance/server.h"
+#include "penstock/config/diagnostics.h"
+#include "penstock/config/model.h"
+#include "penstock/proxy/bundle.h"
+
+namespace penstock {
+
+// `check-ssl`, or implied by `ssl` unless the check goes to another address or port.
+bool wants_tls_check(const config::Server& server);
+// Everything but the TLS context.
+CheckSpec checks_of(const config::Proxy& proxy, const config::Server& server, const ServerSpec& spec, const Bundle& bundle,
+                    config::Diagnostics& diagnostics);
+
+}  // namespace penstock

@@ -1,0 +1,33 @@
+// What the process counts about frontends: shared by all workers, written when connections come and
+// go, never for each request.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+namespace penstock {
+
+// One frontend; outlives reloads, found again by name.
+struct FrontendState {
+  explicit FrontendState(std::string name) : name(std::move(name)) {}
+  const std::string name;
+  std::atomic<std::uint32_t> connections{0};
+};
+
+// The whole process.
+struct ProcessState {
+  std::atomic<std::uint32_t> connections{0};   // Of clients.
+  std::atomic<std::uint32_t> maxconn{0};
+  std::atomic<std::uint32_t> requests{0};      // Names requests: %rt, unique ids.
+  // Descriptors for connections: how many are open, and how many may be.
+  std::atomic<std::int32_t> descriptors{0};
+  std::int32_t descriptor_limit = 0;
+  // Listeners that left a connection waiting for want of room; whoever makes room wakes them.
+  std::atomic<std::uint32_t> paused{0};
+  int pid = 0;
+  std::int64_t started_us = 0;
+  std::string hostname;
+};
+
+}  // namespace penstock

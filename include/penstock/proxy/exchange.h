@@ -1,0 +1,156 @@
+// One request and its response, step by step. Start reading in exchange.cc.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "penstock/balance/backend.h"
+#include "penstock/base/counted.h"
+#include "penstock/http/h1_back.h"
+#include "penstock/http/h1_front.h"
+#include "penstock/http/stream.h"
+#include "penstock/net/living.h"
+#include "penstock/proxy/generation.h"
+#include "penstock/proxy/snapshot.h"
+#include "penstock/proxy/reply.h"
+#include "penstock/rules/program.h"
+#include "penstock/rules/subject.h"
+
+namespace penstock {
+
+class Client;
+
+class Exchange final : public Living, private Waiting, private Served, private H1BackOwner, private Later {
+ public:
+  static Owned<Exchange> make(Client& client, Ref<Generation> generation, const FrontendSpec& frontend);
+  StreamEvents& front_events() { return from_client_; }
+
+  // Exchanges come and go with every request: their memory is kept by the worker.
+  static void* operator new(std::size_t size);
+  static void operator delete(void* memory);
+
+ private:
+  // What either side says, told apart.
+  class FromClient final : public StreamEvents {
+   public:
+    explicit FromClient(Exchange& exchange) : exchange_(exchange) {}
+    void on_head(Head& head) override { exchange_.on_request_head(head); }
+    void on_body(Slice bytes) override { exchange_.on_request_body(std::move(bytes)); }
+    void on_end(const Trailers& trailers) override { exchange_.on_request_end(trailers); }
+    void on_failure(const Failure& failure) override { exchange_.on_client_failure(failure); }
+    void on_writable() override { exchange_.on_client_writable(); }
+
+   private:
+    Exchange& exchange_;
+  };
+  class FromServer final : public StreamEvents {
+   public:
+    explicit FromServer(Exchange& exchange) : exchange_(exchange) {}
+    void on_head(Head& head) override { exchange_.on_response_head(head); }
+    void on_body(Slice bytes) override { exchange_.on_response_body(std::move(bytes)); }
+    void on_end(const Trailers& trailers) override { exchange_.on_response_end(trailers); }
+    void on_failure(const Failure& failure) override { exchange_.on_server_failure(failure); }
+    void on_writable() override { exchange_.on_server_writable(); }
+
+   private:
+    Exchange& exchange_;
+  };
+  friend class FromClient;
+  friend class FromServer;
+
+  // Where the exchange stands; what may happen next depends on it.
+  enum class Step : std::uint8_t { Request, Tarpit, Queue, Pause, Connect, Headers, Data, Done };
+
+  Exchange(Client& client, Ref<Generation> generation, const FrontendSpec& frontend);
+  ~Exchange() override;
+  void on_close() override;
+  void on_deadline() override;
+  void run_later() override;
+
+  // The steps, in order.
+  void on_request_head(Head& head);
+  void apply_request_rules(Head& head);
+  bool run_rules(const rules::Program& program, bool of_backend);
+  void choose_backend();
+  void prepare_request();
+  void choose_server();
+  void connect();
+  void send_request();
+  void on_response_head(Head& head);
+  void send_response(Head& head);
+  void finish();
+
+  void on_request_body(Slice bytes);
+  void on_request_end(const Trailers& trailers);
+  void on_response_body(Slice bytes);
+  void on_response_end(const Trailers& trailers);
+  void on_client_writable();
+  void on_server_writable();
+
+  void on_client_failure(const Failure& failure);
+  void on_server_failure(const Failure& failure);
+  void on_turn() override;
+  void on_server_down() override;
+  void on_back_ready(H1Back& back) override;
+  void on_back_lost(H1Back& back, const Failure& failure, std::string_view why) override;
+
+  void fail(Failure failure);
+  void retry_connect();
+  bool retry_on_fresh_connection(const Failure& failure);
+  void reply_with_status(std::uint16_t status, Cause cause, Phase phase);
+  void reply(const rules::Reply& reply, Cause cause, Phase phase);
+  void reply_as(const rules::Reply& reply, Cause cause, Phase phase);
+  void cut(Cause cause, Phase phase);
+  void end_with(Cause cause, Phase phase);
+  void connect_failed(const Failure& failure);
+  std::uint32_t hash_key();
+  bool is_listen() const;
+  bool run_response_rules(Head& head);
+  void use_back(Owned<H1Back> back, bool fresh);
+  std::string_view sni_of_server();
+  TlsTarget tls_target();
+  void send_held_body();
+  void leave_server();
+  void part_with_back();
+  bool must_be_private() const;
+  void start_tunnel();
+  void log();
+  void fill_log_facts();
+  Phase phase_now() const;
+
+  Client& client_;
+  H1Front& front_;
+  Ref<Generation> generation_;
+  const FrontendSpec& frontend_;
+  const BackendRuntimeSpec* backend_spec_ = nullptr;
+  Backend* backend_ = nullptr;
+  ServerSlot* slot_ = nullptr;      // Counted on: leave_server() gives it back.
+  ServerSlot* avoid_ = nullptr;     // Failed to connect; another one, if there is any.
+  ServerSlot* again_ = nullptr;     // Failed to connect; to be tried again.
+  Owned<H1Back> back_;
+  FromClient from_client_{*this};
+  FromServer from_server_{*this};
+  rules::Subject subject_;
+  rules::Reply tarpit_reply_;
+  Failure connect_failure_;
+  Slice held_body_;             // Came before there was a server to send it to.
+  std::uint64_t start_ms_ = 0;  // Loop time when the wait for this request ended: its first byte.
+  std::uint64_t queued_ms_ = 0;
+  std::uint64_t chosen_ms_ = 0;
+  std::uint64_t connected_ms_ = 0;
+  std::uint32_t attempts_ = 0;
+  Step step_ = Step::Request;
+  bool request_ended_ = false;
+  bool request_sent_ = false;   // Head, at least.
+  bool response_ended_ = false;
+  bool head_answered_ = false;  // The client got the final head.
+  bool tunnel_ = false;
+  bool fresh_only_ = false;     // The next connection must be a new one.
+  bool fresh_ = false;          // This one is.
+  bool retried_fresh_ = false;
+  bool no_log_ = false;
+  bool request_failed_ = false;
+};
+
+}  // namespace penstock

@@ -1,0 +1,25 @@
+// Heads as a proxy must rewrite them (RFC 9110 section 7.6.1). All that is not named here passes byte
+// for byte: name case, order, duplicates. No Via: IIS then drops NTLM.
+#pragma once
+
+#include "penstock/base/arena.h"
+#include "penstock/http/head.h"
+
+namespace penstock::forwarding {
+
+// Takes out of a request or an answer what was meant for this hop alone: fields that Connection names,
+// Connection itself, Keep-Alive, Proxy-Connection. What a proxy or a server must have is never dropped
+// that way, whatever Connection says: Host, Content-Length, Transfer-Encoding, Authorization, Cookie,
+// X-Forwarded-*. Upgrade stays if `head.upgrade`.
+void drop_hop_fields(Head& head);
+
+// What a recipient of this version of ours must find: a request of an HTTP/1.0 client becomes one of
+// HTTP/1.1 if it names its Host.
+void raise_version(Head& head);
+
+// The request or answer speaks of a credential that belongs to the connection (NTLM, Negotiate,
+// Kerberos through it).
+bool carries_connection_credential(const Head& request);
+bool asks_connection_credential(const Head& response);
+
+}  // namespace penstock::forwarding

@@ -1,0 +1,128 @@
+// Where log lines go: one LogOutput for each distinct `log` line of the configuration (configuration
+// manual, section 4.2 "log"), shared by all workers.
+//
+// A line is never waited for. Datagrams are sent without waiting; an inherited descriptor (stdout,
+// stderr, fd@N) has a bounded ring and a thread of its own. What does not fit or cannot be delivered
+// is counted and said once. Losing the target loses no traffic.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "penstock/base/log.h"
+#include "penstock/base/result.h"
+#include "penstock/config/model.h"
+#include "penstock/net/address.h"
+#include "penstock/net/socket.h"
+
+namespace penstock {
+
+class LogDescriptor;
+
+// Who speaks, as the headers of a line name it.
+struct LogIdentity {
+  std::string tag;       // `log-tag`
+  int pid = 0;
+  std::string hostname;  // `log-send-hostname`; empty: none given.
+};
+
+// At most once in a while, whichever thread asks. Times are Unix time in microseconds; a clock that
+// steps back by more than the interval does not silence it.
+class AtMostEvery {
+ public:
+  explicit AtMostEvery(std::int64_t interval_us) : interval_us_(interval_us) {}
+  // True for one of those who ask when the interval has passed, and at the first time.
+  bool due(std::int64_t now_us);
+
+ private:
+  const std::int64_t interval_us_;
+  std::atomic<std::int64_t> last_us_{INT64_MIN / 2};
+};
+
+// Counts lines that were lost and says so: at the first, then at most once a minute while it goes on.
+class LogLosses {
+ public:
+  explicit LogLosses(std::string target) : target_(std::move(target)) {}
+  // Where to say it; must outlive this. Without one, lines are only counted.
+  void report_to(LogSink& sink) { sink_.store(&sink, std::memory_order_release); }
+  // `reason` is an errno, EAGAIN for what did not fit.
+  void add(std::uint64_t lines, int reason, std::int64_t now_us);
+  std::uint64_t count() const { return count_.load(std::memory_order_relaxed); }
+
+ private:
+  const std::string target_;
+  std::atomic<LogSink*> sink_{nullptr};
+  std::atomic<std::uint64_t> count_{0};
+  AtMostEvery reports_{60 * 1000000};
+};
+
+// The threads that write to inherited descriptors, one for each descriptor, so that lines of several
+// outputs do not mix. The process has one, which outlives its outputs; made after any fork.
+class LogDescriptors {
+ public:
+  LogDescriptors();
+  ~LogDescriptors();
+  LogDescriptors(const LogDescriptors&) = delete;
+  LogDescriptors& operator=(const LogDescriptors&) = delete;
+  // Fails if `fd` is not open. Not thread safe: outputs are opened by the master alone.
+  Result<LogDescriptor*> writer(int fd, const std::string& name);
+
+ private:
+  std::map<int, std::unique_ptr<LogDescriptor>> writers_;
+};
+
+class LogOutput final : public LogSink {
+ public:
+  // A UDP or unix target that cannot be reached now is not an error: it is tried again. `resolved` is
+  // where a target given by name is; empty: asked here. Outputs on one descriptor share its thread if
+  // they are given the same `descriptors`.
+  static Result<std::unique_ptr<LogOutput>> open(const config::LogTarget& target, const LogIdentity& identity,
+                                                 const SocketAddress& resolved = {},
+                                                 LogDescriptors* descriptors = nullptr);
+  // Gives an inherited descriptor a tenth of a second to take what is left. Nobody may write any more.
+  ~LogOutput();
+
+  // Says `message`, without line end, if `level` is severe enough for this target.
+  void write(Level level, std::string_view message) override;
+  // The same for a caller who has read the clock: Unix time in microseconds.
+  void write(Level level, std::string_view message, std::int64_t now_us);
+
+  // Where losses are said; must outlive this output. It may be an output, even this one.
+  void report_to(LogSink& sink) { losses_->report_to(sink); }
+  // Lines lost so far; on an inherited descriptor those of all outputs that share its thread.
+  std::uint64_t dropped() const { return losses_->count(); }
+  // As the configuration names it: "127.0.0.1:514", "/dev/log", "stdout", "fd@3".
+  const std::string& name() const { return name_; }
+
+ private:
+  LogOutput(const config::LogTarget& target, const LogIdentity& identity);
+  Result<void> open_datagrams(const config::LogTarget& target, const SocketAddress& resolved);
+  Result<void> open_descriptor(int fd, LogDescriptors* descriptors);
+  void send(std::string_view line, std::int64_t now_us);
+  int utc_offset(std::int64_t seconds);
+
+  const std::string name_;
+  const config::LogTarget::Format format_;
+  const Level level_, min_level_;
+  const int facility_;
+  const std::size_t limit_;      // Bytes of a line, its end not counted.
+  const std::string speaker_;    // What stands between date and message.
+  // A quarter of an hour and the offset of local time in it: zones change at no other moments. One
+  // word, so that threads need no lock.
+  std::atomic<std::int64_t> offset_{-1};
+
+  SocketAddress address_;
+  Descriptor datagrams_;
+  AtMostEvery reconnects_{1000000};
+  std::unique_ptr<LogDescriptors> own_descriptors_;
+  LogDescriptor* descriptor_ = nullptr;  // Null: datagrams.
+  LogLosses own_losses_;
+  LogLosses* losses_ = &own_losses_;
+};
+
+}  // namespace penstock

@@ -1,0 +1,17 @@
+// Answers we give ourselves: error pages, redirects, returns.
+#pragma once
+
+#include <cstdint>
+
+#include "penstock/base/arena.h"
+#include "penstock/http/head.h"
+#include "penstock/rules/program.h"
+
+namespace penstock::reply {
+
+// The page of a status nobody configured one for: short, complete, not to be cached.
+rules::Reply built_in(std::uint16_t status);
+// The head of an answer, Content-Length included, in the arena.
+Head* head_of(const rules::Reply& reply, Arena& arena);
+
+}  // namespace penstock::reply

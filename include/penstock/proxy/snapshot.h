@@ -1,0 +1,101 @@
+// A Config and its Bundle compiled: immutable, shared by all workers. Building does no I/O.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "penstock/balance/server.h"
+#include "penstock/config/diagnostics.h"
+#include "penstock/config/model.h"
+#include "penstock/http/h1_back.h"
+#include "penstock/http/h1_front.h"
+#include "penstock/net/tls_context.h"
+#include "penstock/proxy/bundle.h"
+#include "penstock/proxy/counters.h"
+#include "penstock/proxy/log_output.h"
+#include "penstock/rules/compile.h"
+
+namespace penstock {
+
+// One address of one bind line.
+struct BindSpec {
+  std::string key;              // Stays over reloads while the address does.
+  std::string name;
+  std::size_t frontend = 0;     // Index in Snapshot::frontends.
+  std::shared_ptr<const BoundAddress> bound;
+  std::shared_ptr<const TlsContext> tls;
+  std::string trust;            // verify, CA, CRL: a client trusted under another leaves.
+  std::uint32_t maxconn = 0;
+};
+
+struct FrontendSpec {
+  std::string name;
+  int index = 0;                     // In Snapshot::frontends.
+  std::uint32_t id = 0;
+  config::Mode mode = config::Mode::Http;
+  std::uint32_t maxconn = 0;         // 0: the process's.
+  rules::FrontendRules rules;
+  H1FrontOptions http;
+  std::uint64_t tunnel_ms = 0, client_ms = 0, client_fin_ms = 0, tarpit_ms = 0;
+  config::HttpMode http_mode = config::HttpMode::KeepAlive;
+  config::ForwardFor forward_for;
+  std::string monitor_uri;
+  std::string unique_id_header;
+  bool dont_log_null = false, dont_log_normal = false, log_separate_errors = false, log_asap = false;
+  std::vector<LogOutput*> logs;
+  std::shared_ptr<FrontendState> state;
+};
+
+struct BackendRuntimeSpec {
+  BackendSpec balance;
+  config::Mode mode = config::Mode::Http;
+  rules::BackendRules rules;
+  rules::Sample hash_sample;         // balance uri, url_param, hdr, hash
+  H1BackOptions http;
+  std::uint64_t connect_ms = 0, server_ms = 0, queue_ms = 0, tunnel_ms = 0, server_fin_ms = 0, tarpit_ms = 0;
+  std::uint32_t retries = 3;
+  bool redispatch = false;
+  std::int32_t redispatch_interval = 0;
+  bool abort_on_close = false;
+  config::HttpMode http_mode = config::HttpMode::KeepAlive;
+  config::ForwardFor forward_for;
+  std::vector<LogOutput*> logs;      // Health of its servers.
+};
+
+class Snapshot {
+ public:
+  struct Sources {
+    ServerRegistry& servers;
+    TicketKeys& tickets;
+    std::map<std::string, std::shared_ptr<FrontendState>>& frontend_states;
+    std::map<std::string, std::shared_ptr<LogOutput>>& log_outputs;
+    ProcessState& process;
+  };
+  // Null after complaints.
+  static std::shared_ptr<const Snapshot> build(config::Config config, Bundle bundle, const Sources& sources,
+                                               config::Diagnostics& diagnostics);
+
+  const config::Config config;
+  const Bundle bundle;
+  std::vector<FrontendSpec> frontends;
+  std::vector<BackendRuntimeSpec> backends;
+  std::vector<BindSpec> binds;
+  std::vector<LogOutput*> logs;       // Global ones: for what concerns no proxy.
+  std::vector<std::shared_ptr<LogOutput>> outputs;
+
+  int backend_index(const std::string& name) const {
+    const auto found = backend_by_name_.find(name);
+    return found == backend_by_name_.end() ? -1 : found->second;
+  }
+
+  Snapshot(config::Config config, Bundle bundle) : config(std::move(config)), bundle(std::move(bundle)) {}
+
+ private:
+  friend class SnapshotBuilder;
+  std::map<std::string, int> backend_by_name_;
+};
+
+}  // namespace penstock

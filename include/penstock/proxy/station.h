@@ -1,0 +1,80 @@
+// What one worker has of the proxy: its present generation, its share of each bind address, its
+// clients. Everything here happens on the worker's loop.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "penstock/base/counted.h"
+#include "penstock/proxy/counters.h"
+#include "penstock/proxy/frontend.h"
+#include "penstock/proxy/generation.h"
+
+namespace penstock {
+
+// What a worker asks of the process.
+class StationOwner : public LineWaker {
+ public:
+  // Room was made where listeners had to pause: those of all workers may go on.
+  virtual void wake_listeners() = 0;
+  // A drained station has no client left.
+  virtual void on_station_empty(unsigned worker) = 0;
+
+ protected:
+  ~StationOwner() = default;
+};
+
+class Station final {
+ public:
+  Station(Loop& loop, unsigned worker, ProcessState& process, StationOwner& owner);
+  ~Station();
+  Station(const Station&) = delete;
+  Station& operator=(const Station&) = delete;
+
+  // The configuration now in force. Listeners whose address stays go on; kept-alive clients take the
+  // new rules at their next request.
+  void adopt(std::shared_ptr<const Snapshot> snapshot);
+  // No new connections; clients leave after the exchange they are in. on_station_empty() follows.
+  void drain();
+  // Every client is cut off, every listener closed.
+  void close();
+
+  Loop& loop() { return loop_; }
+  unsigned worker() const { return worker_; }
+  ProcessState& process() { return process_; }
+  rules::DateCache& dates() { return dates_; }
+  std::uint64_t& random() { return random_; }
+  const Ref<Generation>& generation() const { return generation_; }
+  bool draining() const { return draining_; }
+
+  // Lines of this backend may have room; `state` may belong to an older generation too.
+  void serve_lines(BackendState& state);
+  void shut_down_sessions(const Server& server);
+  void resume_listeners();
+
+  std::size_t clients() const { return clients_; }
+  // Room for one client more of this frontend? Counts it if so.
+  bool admit(FrontendState& frontend, std::uint32_t maxconn);
+  // A client that was admitted has left.
+  void dismiss(FrontendState& frontend);
+
+ private:
+  Loop& loop_;
+  const unsigned worker_;
+  ProcessState& process_;
+  StationOwner& owner_;
+  Ref<Generation> generation_;
+  List<Generation> generations_;   // The present one and those that still have exchanges.
+  std::map<std::string, std::unique_ptr<Frontend>> frontends_;
+  std::vector<std::unique_ptr<Frontend>> closing_;   // Gone from the configuration, with clients left.
+  rules::DateCache dates_;
+  std::uint64_t random_;
+  std::size_t clients_ = 0;
+  bool draining_ = false;
+};
+
+}  // namespace penstock

@@ -1,0 +1,93 @@
+// Mode tcp: a client's connection and a server's, joined. Bytes pass as they come, both ways, and an
+// end of one direction is passed on as just that.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "penstock/balance/backend.h"
+#include "penstock/base/counted.h"
+#include "penstock/net/connection.h"
+#include "penstock/proxy/generation.h"
+#include "penstock/rules/subject.h"
+
+namespace penstock {
+
+class Client;
+
+class Tunnel final : public Living, private Waiting, private Served, private Later {
+ public:
+  static Owned<Tunnel> make(Client& client, Ref<Generation> generation, const FrontendSpec& frontend);
+  // The client's connection, once there is one; its events are client_events().
+  void start(Owned<Connection> front);
+  ConnectionEvents& client_events() { return client_side_; }
+  Connection* front() { return front_.get(); }
+  // To be ended as soon as may be: a connection in mode tcp has no end of its own.
+  void on_server_down() override;
+
+ private:
+  // One side of the tunnel; what it hears it tells the tunnel with its name.
+  class Side final : public ConnectionEvents {
+   public:
+    Side(Tunnel& tunnel, bool of_client) : tunnel_(tunnel), of_client_(of_client) {}
+    void on_ready() override { tunnel_.on_side_ready(of_client_); }
+    void on_bytes(Slice bytes) override { tunnel_.on_side_bytes(of_client_, std::move(bytes)); }
+    void on_read_end(bool) override { tunnel_.on_side_end(of_client_); }
+    void on_sent() override { tunnel_.on_side_sent(of_client_); }
+    void on_lost(const Loss& loss) override { tunnel_.on_side_lost(of_client_, loss); }
+    void on_time_out() override { tunnel_.on_side_time_out(of_client_); }
+
+   private:
+    Tunnel& tunnel_;
+    const bool of_client_;
+  };
+  friend class Side;
+  enum class Step : std::uint8_t { Welcome, Queue, Pause, Connect, Relay, Done };
+
+  Tunnel(Client& client, Ref<Generation> generation, const FrontendSpec& frontend);
+  ~Tunnel() override;
+  void on_close() override;
+  void on_deadline() override;
+  void run_later() override;
+  void on_turn() override { choose_server(); }
+
+  void welcome();
+  void choose_server();
+  void connect();
+  void connect_failed(Cause cause);
+  void joined();
+  void on_side_ready(bool of_client);
+  void on_side_bytes(bool of_client, Slice bytes);
+  void on_side_end(bool of_client);
+  void on_side_sent(bool of_client);
+  void on_side_lost(bool of_client, const Loss& loss);
+  void on_side_time_out(bool of_client);
+  void touch();
+  void end(Cause cause, Phase phase);
+  void leave_server();
+  Phase phase_now() const;
+  Connection& other(bool of_client) { return of_client ? *back_ : *front_; }
+
+  Client& client_;
+  Ref<Generation> generation_;
+  const FrontendSpec& frontend_;
+  const BackendRuntimeSpec* backend_spec_ = nullptr;
+  Backend* backend_ = nullptr;
+  ServerSlot* slot_ = nullptr;
+  ServerSlot* avoid_ = nullptr;
+  ServerSlot* again_ = nullptr;
+  Arena arena_;
+  rules::Subject subject_;
+  Side client_side_{*this, true};
+  Side server_side_{*this, false};
+  Owned<Connection> front_;
+  Owned<Connection> back_;
+  std::uint64_t start_ms_ = 0;
+  std::uint64_t queued_ms_ = 0;
+  std::uint64_t chosen_ms_ = 0;
+  Step step_ = Step::Welcome;
+  bool client_ended_ = false;
+  bool server_ended_ = false;
+};
+
+}  // namespace penstock

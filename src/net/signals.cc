@@ -1,0 +1,46 @@
+#include "penstock/net/signals.h"
+
+#include <pthread.h>
+#include <uv.h>
+
+#include "penstock/base/require.h"
+
+namespace penstock {
+
+struct SignalCallbacks {
+  static void on_uv_signal(uv_signal_t* watch, int number) {
+    auto& signals = *static_cast<Signals*>(watch->data);
+    Loop& loop = *static_cast<Loop*>(watch->loop->data);
+    signals.owner_.on_signal(number);
+    loop.settle();
+  }
+  static void on_uv_closed(uv_handle_t* handle) { delete reinterpret_cast<uv_signal_t*>(handle); }
+};
+
+Signals::Signals(Loop& loop, SignalOwner& owner, std::initializer_list<int> numbers) : owner_(owner) {
+  loop.raw()->data = &loop;
+  for (int number : numbers) {
+    auto* watch = new uv_signal_t;
+    require(uv_signal_init(loop.raw(), watch) == 0);
+    watch->data = this;
+    require(uv_signal_start(watch, SignalCallbacks::on_uv_signal, number) == 0);
+    uv_unref(reinterpret_cast<uv_handle_t*>(watch));
+    watches_.push_back(watch);
+  }
+}
+
+Signals::~Signals() {
+  for (uv_signal_t* watch : watches_) uv_close(reinterpret_cast<uv_handle_t*>(watch), SignalCallbacks::on_uv_closed);
+}
+
+SignalsBlocked::SignalsBlocked() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before_);
+}
+
+SignalsBlocked::~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+void ignore_broken_pipes() { std::signal(SIGPIPE, SIG_IGN); }
+
+}  // namespace penstock

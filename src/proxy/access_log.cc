@@ -1,0 +1,33 @@
+#include "penstock/proxy/access_log.h"
+
+namespace penstock::access_log {
+namespace {
+
+// More than any target takes; longer lines are cut.
+constexpr std::size_t kLineLimit = 8192;
+
+bool went_wrong(const rules::LogFacts& log) {
+  const char cause = log.termination[0];
+  return (cause != '-' && cause != 'L') || log.status >= 500 || log.retries != 0 || log.redispatched;
+}
+
+}  // namespace
+
+void write(const FrontendSpec& frontend, rules::Subject& subject) {
+  const rules::LogFacts& log = subject.log;
+  const rules::Effects& effects = subject.effects;
+  if (effects.log == rules::Effects::LogLevel::Silent) return;
+  const bool nothing_said = subject.request == nullptr && log.bytes_uploaded == 0 && log.status <= 0;
+  if (frontend.dont_log_null && nothing_said) return;
+  const bool wrong = went_wrong(log);
+  if (frontend.dont_log_normal && !wrong) return;
+  Level level = Level::Info;
+  if (frontend.log_separate_errors && wrong) level = Level::Err;
+  if (effects.log == rules::Effects::LogLevel::Set) level = effects.log_level;
+  char space[kLineLimit];
+  const std::string_view line = frontend.rules.log.write(subject, space);
+  if (line.empty()) return;
+  for (LogOutput* output : frontend.logs) output->write(level, line);
+}
+
+}  // namespace penstock::access_log

@@ -1,0 +1,319 @@
+#include "penstock/proxy/bundle.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "penstock/base/text.h"
+#include "penstock/rules/compile.h"
+
+namespace penstock {
+namespace {
+
+constexpr const char* kSystemCaFiles[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+                                          "/etc/ssl/cert.pem"};
+
+Result<std::string> read_file(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return Error{format("cannot read '{}': {}", path, std::strerror(errno))};
+  Descriptor owner(fd);
+  std::string text;
+  char piece[65536];
+  while (true) {
+    const ssize_t count = ::read(fd, piece, sizeof(piece));
+    if (count == 0) return text;
+    if (count < 0) return Error{format("cannot read '{}': {}", path, std::strerror(errno))};
+    text.append(piece, static_cast<std::size_t>(count));
+  }
+}
+
+bool is_folder(const std::string& path) {
+  struct stat info;
+  return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+// Files that stand beside certificates without being one.
+bool is_companion(std::string_view name) {
+  for (std::string_view suffix : {".key", ".ocsp", ".sctl", ".issuer", ".dh"}) {
+    if (name.ends_with(suffix)) return true;
+  }
+  return false;
+}
+
+std::string address_text(const config::Address& address) {
+  using Kind = config::Address::Kind;
+  switch (address.kind) {
+    case Kind::Any: return "*";
+    case Kind::Unix: return "unix@" + address.host;
+    case Kind::Abstract: return "abns@" + address.host;
+    case Kind::Fd: return format("fd@{}", address.fd);
+    default: return address.host;
+  }
+}
+
+std::string bind_key(const config::Bind& bind, const config::Address& address, int port) {
+  std::string key = format("{} {}", address_text(address), port);
+  if (bind.v6_only) key += " v6only";
+  if (bind.transparent) key += " transparent";
+  if (bind.defer_accept) key += " defer-accept";
+  if (!bind.interface.empty()) key += " interface " + bind.interface;
+  return key;
+}
+
+}  // namespace
+
+class Gatherer {
+ public:
+  Gatherer(const config::Config& config, const Bundle* previous, const GatherOptions& options,
+           config::Diagnostics& diagnostics, Bundle& bundle)
+      : config_(config), previous_(previous), options_(options), diagnostics_(diagnostics), bundle_(bundle) {}
+
+  void run() {
+    for (const config::Proxy& proxy : config_.proxies) {
+      if (proxy.disabled) continue;
+      for (const config::Bind& bind : proxy.binds) gather_bind_files(bind);
+      for (const config::Server& server : proxy.servers) gather_server(server);
+      for (const config::LogTarget& target : proxy.logs) resolve_log(target);
+    }
+    for (const config::LogTarget& target : config_.global.logs) resolve_log(target);
+    for (const rules::NamedFile& file : rules::collect_files(config_)) read(file.path, file.place);
+    // Sockets last: nothing is bound for a configuration that cannot be used.
+    if (options_.check_only || diagnostics_.failed()) return;
+    for (const config::Proxy& proxy : config_.proxies) {
+      if (proxy.disabled) continue;
+      for (const config::Bind& bind : proxy.binds) bind_all(proxy, bind);
+    }
+  }
+
+ private:
+  bool read(const std::string& path, config::Place place) {
+    if (path.empty() || bundle_.files_.contains(path)) return true;
+    Result<std::string> text = path == kSystemCa ? system_ca() : read_file(path);
+    if (!text) {
+      diagnostics_.add(place, text.error().text);
+      return false;
+    }
+    bundle_.files_[path] = std::move(*text);
+    return true;
+  }
+
+  Result<std::string> system_ca() {
+    for (const char* path : kSystemCaFiles) {
+      Result<std::string> text = read_file(path);
+      if (text) return text;
+    }
+    return Error{format("no certificate store found for {} (install ca-certificates)", kSystemCa)};
+  }
+
+  void gather_bind_files(const config::Bind& bind) {
+    for (const config::CertificateSource& source : bind.certificates) gather_certificates(source.path, source.place);
+    read(bind.tls.ca_file, bind.tls.place);
+    read(bind.tls.crl_file, bind.tls.place);
+  }
+
+  void gather_certificates(const std::string& path, config::Place place) {
+    if (bundle_.certificate_files_.contains(path)) return;
+    std::vector<std::string> names;
+    if (!is_folder(path)) {
+      if (read_with_key(path, place)) names.push_back(path);
+    } else if (DIR* folder = ::opendir(path.c_str())) {
+      std::vector<std::string> found;
+      while (const dirent* entry = ::readdir(folder)) {
+        const std::string name = entry->d_name;
+        if (!name.starts_with('.') && !is_companion(name)) found.push_back(name);
+      }
+      ::closedir(folder);
+      std::sort(found.begin(), found.end());
+      for (const std::string& name : found) {
+        const std::string file = path + (path.ends_with('/') ? "" : "/") + name;
+        if (!is_folder(file) && read_with_key(file, place)) names.push_back(file);
+      }
+      if (names.empty()) diagnostics_.add(place, format("no certificate in the folder '{}'", path));
+    } else {
+      diagnostics_.add(place, format("cannot read the folder '{}': {}", path, std::strerror(errno)));
+    }
+    bundle_.certificate_files_[path] = std::move(names);
+  }
+
+  // The key may stand in a file of its own beside the certificate: NAME.key.
+  bool read_with_key(const std::string& path, config::Place place) {
+    if (!read(path, place)) return false;
+    std::string& text = bundle_.files_[path];
+    if (text.find("PRIVATE KEY-----") != std::string::npos) return true;
+    Result<std::string> key = read_file(path + ".key");
+    if (!key && path.ends_with(".crt")) key = read_file(path.substr(0, path.size() - 4) + ".key");
+    if (key) text += "\n" + *key;
+    return true;
+  }
+
+  void gather_server(const config::Server& server) {
+    read(server.tls.ca_file, server.tls.place);
+    read(server.tls.crl_file, server.tls.place);
+    if (!server.certificate.empty()) read_with_key(server.certificate, server.place);
+    const bool may_fail = std::find(server.init_addr.begin(), server.init_addr.end(), config::Server::InitAddr::None) !=
+                          server.init_addr.end();
+    resolve(server.address, server.place, may_fail);
+    if (server.check.address) resolve(*server.check.address, server.place, may_fail);
+  }
+
+  void resolve_log(const config::LogTarget& target) {
+    if (target.kind == config::LogTarget::Kind::Udp) resolve(target.address, target.place, false);
+  }
+
+  void resolve(const config::Address& address, config::Place place, bool may_fail) {
+    using Kind = config::Address::Kind;
+    const std::string key = address_text(address);
+    if (bundle_.resolved_.contains(key)) return;
+    SocketAddress found;
+    if (address.kind == Kind::Unix) {
+      found = SocketAddress::unix_path(address.host);
+    } else if (address.kind == Kind::Abstract) {
+      found = SocketAddress::abstract(address.host);
+    } else if (address.kind != Kind::Fd && address.kind != Kind::Any) {
+      Result<SocketAddress> result = SocketAddress::resolve(address.host, 0);
+      if (result) {
+        found = *result;
+      } else if (previous_ != nullptr && previous_->resolved_.contains(key)) {
+        found = previous_->resolved_.at(key);
+        diagnostics_.warn(place, result.error().text + "; the address known before is kept");
+      } else if (may_fail) {
+        diagnostics_.warn(place, result.error().text + "; the server stays down (init-addr none)");
+      } else {
+        diagnostics_.add(place, result.error().text);
+      }
+    }
+    bundle_.resolved_[key] = found;
+  }
+
+  void bind_all(const config::Proxy& proxy, const config::Bind& bind) {
+    for (const config::Address& address : bind.addresses) {
+      for (int port = address.port_low; port <= std::max<int>(address.port_low, address.port_high); ++port) {
+        bind_one(proxy, bind, address, port);
+      }
+    }
+  }
+
+  void bind_one(const config::Proxy& proxy, const config::Bind& bind, const config::Address& address, int port) {
+    const std::string key = bind_key(bind, address, port);
+    if (bundle_.sockets_.contains(key)) return;
+    if (previous_ != nullptr) {
+      const auto before = previous_->sockets_.find(key);
+      if (before != previous_->sockets_.end()) {
+        bundle_.sockets_[key] = before->second;
+        return;
+      }
+    }
+    Result<std::shared_ptr<BoundAddress>> made = make(proxy, bind, address, port);
+    if (!made) return diagnostics_.add(bind.place, made.error().text);
+    (*made)->key = key;
+    bundle_.sockets_[key] = *made;
+  }
+
+  Result<std::shared_ptr<BoundAddress>> make(const config::Proxy& proxy, const config::Bind& bind,
+                                             const config::Address& address, int port) {
+    auto bound = std::make_shared<BoundAddress>();
+    const std::uint32_t backlog = bind.backlog != 0 ? bind.backlog : proxy.backlog != 0 ? proxy.backlog : 4096;
+    bound->backlog = static_cast<int>(backlog);
+    ListenOptions listen;
+    listen.backlog = bound->backlog;
+    listen.v6_only = bind.v6_only;
+    listen.transparent = bind.transparent;
+    listen.defer_accept = bind.defer_accept;
+    listen.interface = bind.interface;
+    if (bind.unix_mode) listen.mode = static_cast<int>(*bind.unix_mode);
+    if (bind.unix_uid) listen.uid = static_cast<int>(*bind.unix_uid);
+    if (bind.unix_gid) listen.gid = static_cast<int>(*bind.unix_gid);
+    using Kind = config::Address::Kind;
+    switch (address.kind) {
+      case Kind::Fd: return inherit(std::move(bound), address.fd);
+      case Kind::Unix: bound->address = SocketAddress::unix_path(address.host); break;
+      case Kind::Abstract: bound->address = SocketAddress::abstract(address.host); break;
+      case Kind::Name: {
+        Result<SocketAddress> found = SocketAddress::resolve(address.host, static_cast<std::uint16_t>(port));
+        if (!found) return found.error();
+        bound->address = *found;
+        break;
+      }
+      default:
+        SocketAddress::from_ip(bind.v4v6 && address.kind == Kind::Any ? "::" : address.host,
+                               static_cast<std::uint16_t>(port), bound->address);
+    }
+    bound->is_unix = bound->address.is_unix();
+    Result<Descriptor> first = listen_on(bound->address, listen);
+    if (!first) return first.error();
+    if (!bound->is_unix) bound->address = SocketAddress::local_of(first->get());
+    bound->sockets.push_back(std::move(*first));
+    while (bound->sockets.size() < options_.workers) {
+      Result<Descriptor> next = bound->is_unix ? bound->sockets[0].duplicate() : listen_on(bound->address, listen);
+      if (!next) return next.error();
+      bound->sockets.push_back(std::move(*next));
+    }
+    return bound;
+  }
+
+  // A descriptor given to us stays open for whoever gave it; each worker has a duplicate.
+  Result<std::shared_ptr<BoundAddress>> inherit(std::shared_ptr<BoundAddress> bound, int fd) {
+    int listening = 0;
+    socklen_t length = sizeof(listening);
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) != 0) {
+      return Error{format("fd@{}: {}", fd, std::strerror(errno))};
+    }
+    if (listening == 0 && ::listen(fd, bound->backlog) != 0) return Error{format("fd@{}: {}", fd, std::strerror(errno))};
+    bound->address = SocketAddress::local_of(fd);
+    bound->is_unix = bound->address.is_unix();
+    for (std::size_t i = 0; i < options_.workers; ++i) {
+      const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+      if (copy < 0) return Error{format("fd@{}: {}", fd, std::strerror(errno))};
+      bound->sockets.emplace_back(copy);
+    }
+    return bound;
+  }
+
+  const config::Config& config_;
+  const Bundle* previous_;
+  const GatherOptions& options_;
+  config::Diagnostics& diagnostics_;
+  Bundle& bundle_;
+};
+
+Bundle Bundle::gather(const config::Config& config, const Bundle* previous, const GatherOptions& options,
+                      config::Diagnostics& diagnostics) {
+  Bundle bundle;
+  Gatherer(config, previous, options, diagnostics, bundle).run();
+  return bundle;
+}
+
+const std::string* Bundle::content(const std::string& path) const {
+  const auto found = files_.find(path);
+  return found == files_.end() ? nullptr : &found->second;
+}
+
+std::vector<PemFile> Bundle::certificates(const std::string& path) const {
+  std::vector<PemFile> out;
+  const auto found = certificate_files_.find(path);
+  if (found == certificate_files_.end()) return out;
+  for (const std::string& name : found->second) out.push_back({name, files_.at(name)});
+  return out;
+}
+
+std::shared_ptr<const BoundAddress> Bundle::bound(const config::Bind& bind, const config::Address& address,
+                                                  int port) const {
+  const auto found = sockets_.find(bind_key(bind, address, port));
+  return found == sockets_.end() ? nullptr : found->second;
+}
+
+SocketAddress Bundle::resolved(const config::Address& address) const {
+  const auto found = resolved_.find(address_text(address));
+  if (found == resolved_.end()) return {};
+  SocketAddress out = found->second;
+  if (!out.empty()) out.set_port(address.port_low);
+  return out;
+}
+
+}  // namespace penstock

@@ -1,0 +1,125 @@
+#include "penstock/proxy/client.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "penstock/proxy/frontend.h"
+#include "penstock/proxy/station.h"
+
+namespace penstock {
+namespace {
+
+// Server connections one client may keep to itself; more than a client of nine pools needs.
+constexpr std::size_t kOwnLimit = 16;
+
+}  // namespace
+
+Client::Client(Frontend& frontend, Loop& loop) : Living(loop), frontend_(frontend) {}
+
+Client::~Client() = default;
+
+Station& Client::station() { return frontend_.station(); }
+
+Owned<Client> Client::welcome(Frontend& frontend, Listener& listener) {
+  Station& station = frontend.station();
+  const BindSpec& bind = frontend.bind();
+  const Ref<Generation>& generation = station.generation();
+  const FrontendSpec& spec = generation->snapshot().frontends[bind.frontend];
+  Owned<Client> self(new Client(frontend, station.loop()));
+  self->counted_in_ = spec.state;
+  self->trust_ = bind.trust;
+  if (spec.mode == config::Mode::Http) {
+    self->front_ = H1Front::make(station.loop(), spec.http, *self);
+    Owned<Connection> connection = listener.accept(bind.tls.get(), self->front_->events());
+    if (!connection) return nullptr;
+    self->front_->start(std::move(connection));
+  } else {
+    self->tunnel_ = Tunnel::make(*self, generation, spec);
+    Owned<Connection> connection = listener.accept(bind.tls.get(), self->tunnel_->client_events());
+    if (!connection) return nullptr;
+    self->tunnel_->start(std::move(connection));
+  }
+  self->facts_.accepted_us = Loop::wall_us();
+  self->facts_.bind_name = bind.name;
+  return self;
+}
+
+const rules::ClientFacts& Client::facts() {
+  if (facts_known_) return facts_;
+  facts_known_ = true;
+  Connection& connection = front_ ? front_->connection() : *tunnel_->front();
+  facts_.source = connection.peer();
+  facts_.destination = connection.local();
+  if (connection.is_tls() && connection.ready()) {
+    tls_facts_ = connection.tls_facts();
+    facts_.tls = &tls_facts_;
+  }
+  return facts_;
+}
+
+void Client::on_close() {
+  ListNode<ClientTag>::unlink();
+  exchange_.reset();
+  tunnel_.reset();
+  own_.clear();
+  front_.reset();
+  station().dismiss(*counted_in_);
+}
+
+StreamEvents& Client::on_request(H1Front&) {
+  const Ref<Generation>& generation = station().generation();
+  const FrontendSpec& spec = generation->snapshot().frontends[frontend_.bind().frontend];
+  exchange_ = Exchange::make(*this, generation, spec);
+  return exchange_->front_events();
+}
+
+const H1FrontOptions* Client::next_options() {
+  if (leaving_ || frontend_.closed() || station().draining() || trust_ != frontend_.bind().trust) return nullptr;
+  return &station().generation()->snapshot().frontends[frontend_.bind().frontend].http;
+}
+
+// Between two requests the connection lives under the newest rules.
+void Client::adopt_options() {
+  if (front_ && front_->waiting()) front_->set_options(*next_options());
+}
+
+void Client::on_front_end(H1Front&, const Failure&) { frontend_.client_over(*this); }
+
+void Client::exchange_done() { exchange_.reset(); }
+
+void Client::tunnel_done() { frontend_.client_over(*this); }
+
+void Client::leave() {
+  leaving_ = true;
+  if (front_) front_->leave();
+}
+
+void Client::cut() { frontend_.client_over(*this); }
+
+Owned<H1Back> Client::lend_own(const Server& server, std::string_view tls_name) {
+  for (std::size_t i = 0; i < own_.size(); ++i) {
+    if (own_[i].server.get() != &server || own_[i].back->tls_name() != tls_name) continue;
+    Owned<H1Back> back = std::move(own_[i].back);
+    own_.erase(own_.begin() + static_cast<std::ptrdiff_t>(i));
+    if (back->reusable()) return back;
+  }
+  return nullptr;
+}
+
+void Client::keep_own(const std::shared_ptr<Server>& server, Owned<H1Back> back) {
+  if (own_.size() >= kOwnLimit) own_.erase(own_.begin());
+  back->set_owner(*this);
+  own_.push_back({server, std::move(back)});
+}
+
+// A connection of its own has ended. If it carried the client's identity, the client must not think
+// that it is still known: its connection ends too, once nothing else is under way.
+void Client::on_back_lost(H1Back& back, const Failure&, std::string_view) {
+  const auto at = std::find_if(own_.begin(), own_.end(), [&](const OwnBack& own) { return own.back.get() == &back; });
+  if (at != own_.end()) own_.erase(at);
+  if (!private_) return;
+  leaving_ = true;
+  front_->leave();
+}
+
+}  // namespace penstock

@@ -1,0 +1,631 @@
+#include "penstock/proxy/exchange.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "penstock/base/require.h"
+#include "penstock/proxy/access_log.h"
+#include "penstock/proxy/client.h"
+#include "penstock/proxy/forwarding.h"
+#include "penstock/proxy/outcome.h"
+#include "penstock/proxy/reply.h"
+#include "penstock/proxy/station.h"
+
+namespace penstock {
+namespace {
+
+// Before a server that refused is tried again (manual, "retries").
+constexpr std::uint64_t kRetryPauseMs = 1000;
+
+// RFC 9110 section 9.2.1, as far as the issue of repeating goes: no mail is sent twice.
+bool is_repeatable(const Head& head) {
+  if (head.body.kind != BodyLength::Kind::None || head.upgrade) return false;
+  return head.method == "GET" || head.method == "HEAD" || head.method == "OPTIONS";
+}
+
+}  // namespace
+
+void* Exchange::operator new(std::size_t size) {
+  static_assert(sizeof(Exchange) <= 4096);
+  return Block::take(size)->data();
+}
+
+void Exchange::operator delete(void* memory) { (static_cast<Block*>(memory) - 1)->drop_use(); }
+
+Owned<Exchange> Exchange::make(Client& client, Ref<Generation> generation, const FrontendSpec& frontend) {
+  return Owned<Exchange>(new Exchange(client, std::move(generation), frontend));
+}
+
+Exchange::Exchange(Client& client, Ref<Generation> generation, const FrontendSpec& frontend)
+    : Living(client.loop()),
+      client_(client),
+      front_(client.front()),
+      generation_(std::move(generation)),
+      frontend_(frontend),
+      subject_(front_.arena()) {
+  Station& station = client.station();
+  subject_.client = &client.facts();
+  subject_.frontend = frontend.name;
+  subject_.frontend_index = frontend.index;
+  subject_.frontend_id = frontend.id;
+  subject_.first_request = client.requests() <= 1;
+  subject_.numbers = &generation_->numbers();
+  subject_.dates = &station.dates();
+  subject_.random = &station.random();
+  subject_.log.request_counter = station.process().requests.fetch_add(1, std::memory_order_relaxed);
+  subject_.log.pid = station.process().pid;
+  subject_.log.accept_us = subject_.client->accepted_us;
+  start_ms_ = front_.begun_at() != 0 ? front_.begun_at() : front_.waiting_since();
+  subject_.log.request_us = Loop::wall_us() - static_cast<std::int64_t>(loop().now() - start_ms_) * 1000;
+}
+
+Exchange::~Exchange() = default;
+
+void Exchange::on_close() {
+  Later::unlink();
+  leave_server();
+  back_.reset();
+}
+
+// ---- The steps, in the order of a request's life.
+
+void Exchange::on_request_head(Head& head) {
+  rules::LogFacts& log = subject_.log;
+  log.t_request = static_cast<std::int64_t>(loop().now() - start_ms_);
+  log.th = 0;
+  log.ti = static_cast<std::int64_t>(start_ms_ - front_.waiting_since());
+  log.tq = log.th + log.ti + log.t_request;
+  log.bytes_uploaded = head.wire_size;
+  subject_.request = &head;
+  frontend_.rules.begin(subject_, generation_->snapshot().config.global.log_uri_length);
+  forwarding::drop_hop_fields(head);
+  if (!frontend_.monitor_uri.empty() && head.target == frontend_.monitor_uri) {
+    no_log_ = true;
+    return reply_with_status(frontend_.rules.monitor_fails(subject_) ? 503 : 200, Cause::Local, Phase::Request);
+  }
+  apply_request_rules(head);
+}
+
+void Exchange::apply_request_rules(Head&) {
+  if (!frontend_.unique_id_header.empty() || !frontend_.rules.unique_id.empty()) frontend_.rules.make_unique_id(subject_);
+  if (!run_rules(frontend_.rules.http_request, false)) return;
+  choose_backend();
+}
+
+// True if the exchange goes on to its next step; else the rules have answered.
+bool Exchange::run_rules(const rules::Program& program, bool of_backend) {
+  if (program.empty()) return true;
+  const rules::Verdict verdict = program.run(subject_);
+  switch (verdict.kind) {
+    case rules::Verdict::Kind::Continue:
+    case rules::Verdict::Kind::Wait:
+    case rules::Verdict::Kind::SwitchToHttp:
+      return true;
+    case rules::Verdict::Kind::Deny:
+      reply(verdict.reply, Cause::Denied, Phase::Request);
+      return false;
+    case rules::Verdict::Kind::Reply:
+      reply(verdict.reply, Cause::Local, Phase::Request);
+      return false;
+    case rules::Verdict::Kind::Error:
+      reply_with_status(500, Cause::Denied, Phase::Request);
+      return false;
+    case rules::Verdict::Kind::Tarpit: {
+      step_ = Step::Tarpit;
+      tarpit_reply_ = verdict.reply;
+      const std::uint64_t wait_ms = of_backend ? backend_spec_->tarpit_ms : frontend_.tarpit_ms;
+      set_deadline(std::max<std::uint64_t>(1, wait_ms));
+      return false;
+    }
+    case rules::Verdict::Kind::SilentDrop:
+    case rules::Verdict::Kind::Reject:
+      cut(Cause::Denied, Phase::Request);
+      return false;
+  }
+  return true;
+}
+
+// Ends without a word to the client.
+void Exchange::cut(Cause cause, Phase phase) {
+  end_with(cause, phase);
+  front_.abandon({});
+  finish();
+}
+
+void Exchange::end_with(Cause cause, Phase phase) {
+  subject_.log.termination[0] = static_cast<char>(cause);
+  subject_.log.termination[1] = static_cast<char>(phase);
+}
+
+bool Exchange::is_listen() const { return subject_.backend == subject_.frontend; }
+
+void Exchange::choose_backend() {
+  const int index = frontend_.rules.choose_backend(subject_);
+  if (index < 0) return reply_with_status(503, Cause::ServerClosed, Phase::Connect);
+  backend_ = &generation_->backend(index);
+  backend_spec_ = &generation_->snapshot().backends[static_cast<std::size_t>(index)];
+  subject_.backend = backend_spec_->balance.name;
+  subject_.backend_index = index;
+  if (!is_listen() && !run_rules(backend_spec_->rules.http_request, true)) return;
+  prepare_request();
+}
+
+// What the server gets beyond what the client said and the rules made of it.
+void Exchange::prepare_request() {
+  Head& head = *subject_.request;
+  Arena& arena = front_.arena();
+  if (forwarding::carries_connection_credential(head)) client_.become_private();
+  const bool by_frontend = frontend_.forward_for.enabled;
+  const config::ForwardFor& option = by_frontend ? frontend_.forward_for : backend_spec_->forward_for;
+  const rules::AddressSet& except = by_frontend ? frontend_.rules.forward_for_except : backend_spec_->rules.forward_for_except;
+  if (option.enabled && !subject_.client->source.is_unix() && !except.contains(subject_.client->source) &&
+      !(option.if_none && head.find(option.header) != nullptr)) {
+    char space[64];
+    head.fields.push_back(arena, {option.header, arena.copy(subject_.client->source.write_ip(space))});
+  }
+  if (!frontend_.unique_id_header.empty()) head.fields.push_back(arena, {frontend_.unique_id_header, subject_.unique_id});
+  forwarding::raise_version(head);
+  const bool keep = backend_spec_->http_mode == config::HttpMode::KeepAlive && frontend_.http_mode == config::HttpMode::KeepAlive;
+  head.keep_alive = keep;
+  if (frontend_.http_mode == config::HttpMode::Close || backend_spec_->http_mode == config::HttpMode::Close) {
+    front_.close_after_answer();
+  }
+  if (subject_.effects.timeout_client_ms > 0) {
+    front_.set_client_ms(static_cast<std::uint64_t>(subject_.effects.timeout_client_ms));
+  }
+  front_.set_abort_on_close(backend_spec_->abort_on_close);
+  queued_ms_ = loop().now();
+  choose_server();
+}
+
+std::uint32_t Exchange::hash_key() {
+  if (backend_spec_->balance.balance == BalanceKind::Source) return sdbm_hash(subject_.client->source.ip_bytes());
+  if (backend_spec_->balance.balance != BalanceKind::Hash) return 0;
+  const auto key = backend_spec_->hash_sample.text(subject_);
+  // Without a key the turn goes round, as the manual has it.
+  return key ? sdbm_hash(*key) : backend_spec_->balance.state->turn.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Exchange::choose_server() {
+  const ServerSlot* last = again_;
+  if (last == nullptr && avoid_ == nullptr) {
+    const int named = backend_spec_->rules.choose_server(subject_);
+    if (named >= 0) last = backend_->slots()[static_cast<std::size_t>(named)].get();
+  }
+  if (last == nullptr && avoid_ == nullptr && client_.last_server() != nullptr &&
+      (client_.must_stay() || backend_spec_->balance.prefer_last_server)) {
+    for (const auto& slot : backend_->slots()) {
+      if (slot->spec.state == client_.last_server()) last = slot.get();
+    }
+  }
+  const Backend::Choice choice = backend_->choose(hash_key(), last, avoid_);
+  switch (choice.kind) {
+    case Backend::Choice::Kind::None:
+      return fail(Failure{Cause::ServerClosed, Phase::Connect, false, 503, 0, "no server is available"});
+    case Backend::Choice::Kind::Full:
+      if (step_ != Step::Queue) {
+        subject_.log.backend_queue = backend_spec_->balance.state->waiting.load();
+        set_deadline(backend_spec_->queue_ms);
+        // Room may have been made between the look and the line.
+        loop().later(*this);
+      }
+      step_ = Step::Queue;
+      backend_->stand_in_line(*this);
+      return;
+    case Backend::Choice::Kind::Chosen:
+      break;
+  }
+  clear_deadline();
+  if (avoid_ != nullptr && avoid_ != choice.slot) subject_.log.redispatched = true;
+  avoid_ = again_ = nullptr;
+  slot_ = choice.slot;
+  slot_->served.push_back(*this);
+  slot_->pool.count_in_use();
+  slot_->spec.state->total.fetch_add(1, std::memory_order_relaxed);
+  subject_.server = slot_->spec.name;
+  subject_.server_index = static_cast<int>(slot_->index);
+  subject_.server_id = slot_->spec.id;
+  chosen_ms_ = loop().now();
+  subject_.log.tw = static_cast<std::int64_t>(chosen_ms_ - queued_ms_);
+  connect();
+}
+
+bool Exchange::must_be_private() const {
+  return client_.is_private() || backend_spec_->balance.reuse == ReuseMode::Never;
+}
+
+// An idle connection where one may be used, else a new one.
+void Exchange::connect() {
+  step_ = Step::Connect;
+  const std::string_view sni = sni_of_server();
+  if (!fresh_only_) {
+    Owned<H1Back> idle = client_.lend_own(*slot_->spec.state, sni);
+    const ReuseMode reuse = backend_spec_->balance.reuse;
+    const bool first = client_.requests() <= 1;
+    if (!idle && !must_be_private() && !(first && reuse == ReuseMode::Safe)) {
+      idle = slot_->pool.lend(sni, first && reuse == ReuseMode::Aggressive);
+    }
+    if (idle) return use_back(std::move(idle), false);
+  }
+  const ServerSpec& spec = slot_->spec;
+  SocketAddress address = spec.address;
+  if (spec.port_from_client) {
+    address.set_port(static_cast<std::uint16_t>(subject_.client->destination.port() + spec.port_offset));
+  }
+  if (address.empty()) return connect_failed(Failure{Cause::ServerClosed, Phase::Connect, true, 503, 0, "no address"});
+  back_ = H1Back::connect(loop(), address, spec.socket, tls_target(), slot_->pool.take_ticket(sni),
+                          backend_spec_->http, *this);
+}
+
+std::string_view Exchange::sni_of_server() {
+  const ServerSpec& spec = slot_->spec;
+  if (!spec.tls) return {};
+  if (spec.sni_sample < 0) return spec.fixed_sni;
+  const auto name = backend_spec_->rules.server_sni[static_cast<std::size_t>(spec.sni_sample)].text(subject_);
+  if (!name) return {};
+  // Of "name:port" the name; a number is no server name (RFC 6066 section 3).
+  std::string_view host = *name;
+  if (host.starts_with('[')) return {};
+  host = host.substr(0, host.find(':'));
+  SocketAddress number;
+  return SocketAddress::from_ip(host, 0, number) ? std::string_view() : host;
+}
+
+TlsTarget Exchange::tls_target() {
+  const ServerSpec& spec = slot_->spec;
+  return TlsTarget{spec.tls.get(), sni_of_server(), spec.verify_name};
+}
+
+void Exchange::on_back_ready(H1Back&) { use_back(std::move(back_), true); }
+
+void Exchange::use_back(Owned<H1Back> back, bool fresh) {
+  back_ = std::move(back);
+  back_->set_owner(*this);
+  fresh_ = fresh;
+  connected_ms_ = loop().now();
+  subject_.log.tc = static_cast<std::int64_t>(connected_ms_ - chosen_ms_);
+  send_request();
+}
+
+void Exchange::send_request() {
+  step_ = Step::Headers;
+  Head& head = *subject_.request;
+  back_->begin(from_server_, front_.arena(), head.method == "HEAD", head.method == "CONNECT");
+  back_->send_head(head);
+  request_sent_ = true;
+  const std::int64_t by_rule = subject_.effects.timeout_server_ms;
+  back_->set_server_ms(by_rule >= 0 ? static_cast<std::uint64_t>(by_rule) : backend_spec_->server_ms);
+  send_held_body();
+}
+
+void Exchange::send_held_body() {
+  bool room = true;
+  if (!held_body_.empty()) room = back_->send_body(std::move(held_body_));
+  held_body_.clear();
+  if (request_ended_) back_->send_end(Trailers());
+  if (room) front_.set_reading(true);
+}
+
+void Exchange::on_response_head(Head& head) {
+  if (head.status < 200 && head.status != 101) {
+    forwarding::drop_hop_fields(head);
+    return front_.send_head(head);
+  }
+  step_ = Step::Data;
+  subject_.log.t_response = static_cast<std::int64_t>(loop().now() - connected_ms_);
+  subject_.log.status = head.status;
+  subject_.response = &head;
+  if (forwarding::asks_connection_credential(head)) client_.become_private();
+  client_.set_last_server(slot_->spec.state, head.status == 401 || head.status == 407);
+  forwarding::drop_hop_fields(head);
+  frontend_.rules.capture_response(subject_);
+  if (!run_response_rules(head)) return;
+  send_response(head);
+}
+
+// Those of the backend first; a `listen` has but one set.
+bool Exchange::run_response_rules(Head&) {
+  for (const rules::Program* program : {&backend_spec_->rules.http_response, &frontend_.rules.http_response}) {
+    if (program->empty() || (is_listen() && program != &frontend_.rules.http_response)) continue;
+    const rules::Verdict verdict = program->run(subject_);
+    switch (verdict.kind) {
+      case rules::Verdict::Kind::Continue:
+      case rules::Verdict::Kind::Wait:
+      case rules::Verdict::Kind::SwitchToHttp:
+      case rules::Verdict::Kind::Tarpit:
+        break;
+      case rules::Verdict::Kind::Deny:
+      case rules::Verdict::Kind::Reply:
+      case rules::Verdict::Kind::Error:
+        back_->abandon({});
+        back_.reset();
+        if (verdict.kind == rules::Verdict::Kind::Error) {
+          reply_with_status(500, Cause::Denied, Phase::Headers);
+        } else {
+          reply(verdict.reply, verdict.kind == rules::Verdict::Kind::Deny ? Cause::Denied : Cause::Local, Phase::Headers);
+        }
+        return false;
+      case rules::Verdict::Kind::Reject:
+      case rules::Verdict::Kind::SilentDrop:
+        fail(Failure{Cause::Denied, Phase::Headers, false, 502, 0, "denied by a rule"});
+        return false;
+    }
+  }
+  return true;
+}
+
+void Exchange::send_response(Head& head) {
+  if (!is_listen()) backend_spec_->rules.http_after_response.run(subject_);
+  frontend_.rules.http_after_response.run(subject_);
+  subject_.log.status = head.status;
+  head_answered_ = true;
+  front_.send_head(head);
+  if (head.body.kind == BodyLength::Kind::Tunnel) start_tunnel();
+  if (frontend_.log_asap) {
+    subject_.log.asap = true;
+    log();
+    no_log_ = true;
+  }
+}
+
+void Exchange::start_tunnel() {
+  tunnel_ = true;
+  const std::int64_t by_rule = subject_.effects.timeout_tunnel_ms;
+  const std::uint64_t tunnel_ms = by_rule >= 0 ? static_cast<std::uint64_t>(by_rule)
+                                  : backend_spec_->tunnel_ms != 0 ? backend_spec_->tunnel_ms
+                                                                  : frontend_.tunnel_ms;
+  back_->set_server_fin_ms(backend_spec_->server_fin_ms);
+  if (tunnel_ms == 0) return;
+  back_->set_server_ms(tunnel_ms);
+  front_.set_client_ms(tunnel_ms);
+}
+
+void Exchange::on_response_body(Slice bytes) {
+  if (!front_.send_body(std::move(bytes)) && back_) back_->set_reading(false);
+}
+
+void Exchange::on_response_end(const Trailers& trailers) {
+  response_ended_ = true;
+  front_.send_end(trailers);
+  if (tunnel_ && !request_ended_) return;
+  if (tunnel_) front_.abandon({});
+  finish();
+}
+
+// The exchange is over: its line is logged, its server connection goes home or ends.
+void Exchange::finish() {
+  if (step_ == Step::Done) return;
+  step_ = Step::Done;
+  log();
+  part_with_back();
+  leave_server();
+  client_.exchange_done();
+}
+
+// ---- What comes in between.
+
+void Exchange::on_request_body(Slice bytes) {
+  subject_.log.bytes_uploaded += bytes.size();
+  if (back_ && request_sent_) {
+    if (!back_->send_body(std::move(bytes))) front_.set_reading(false);
+    return;
+  }
+  if (step_ == Step::Done) return;
+  held_body_ = std::move(bytes);
+  front_.set_reading(false);
+}
+
+void Exchange::on_request_end(const Trailers& trailers) {
+  request_ended_ = true;
+  if (!back_ || !request_sent_) return;
+  back_->send_end(trailers);
+  if (tunnel_ && response_ended_) {
+    front_.abandon({});
+    finish();
+  }
+}
+
+void Exchange::on_client_writable() {
+  if (back_) back_->set_reading(true);
+}
+
+void Exchange::on_server_writable() { front_.set_reading(true); }
+
+Phase Exchange::phase_now() const {
+  switch (step_) {
+    case Step::Request: return Phase::Request;
+    case Step::Tarpit: return Phase::Tarpit;
+    case Step::Queue: return Phase::Queue;
+    case Step::Pause:
+    case Step::Connect: return Phase::Connect;
+    case Step::Headers: return Phase::Headers;
+    case Step::Data: return response_ended_ ? Phase::Last : Phase::Data;
+    case Step::Done: return Phase::None;
+  }
+  return Phase::None;
+}
+
+void Exchange::on_client_failure(const Failure& failure) {
+  if (step_ == Step::Done) return;
+  request_failed_ = true;
+  Failure here = failure;
+  if (step_ != Step::Request) here.phase = phase_now();
+  if (subject_.request == nullptr) frontend_.rules.begin(subject_);
+  fail(here);
+}
+
+void Exchange::on_server_failure(const Failure& failure) {
+  if (step_ == Step::Done) return;
+  if (failure.retry_safe && !head_answered_ && !fresh_) {
+    if (retry_on_fresh_connection(failure)) return;
+    // The request may have been acted upon, and must not be sent twice. A client that was served on
+    // this connection before knows how to treat its sudden end (RFC 9112 section 9.3.1).
+    if (client_.requests() > 1) {
+      subject_.log.status = 502;
+      return cut(Cause::ServerClosed, Phase::Headers);
+    }
+  }
+  fail(failure);
+}
+
+bool Exchange::retry_on_fresh_connection(const Failure&) {
+  if (retried_fresh_ || !request_ended_ || !is_repeatable(*subject_.request)) return false;
+  retried_fresh_ = fresh_only_ = true;
+  request_sent_ = false;
+  back_.reset();
+  connect();
+  return true;
+}
+
+void Exchange::on_turn() { choose_server(); }
+
+void Exchange::run_later() {
+  if (step_ == Step::Queue && backend_ != nullptr) backend_->serve_line();
+}
+
+void Exchange::on_deadline() {
+  switch (step_) {
+    case Step::Queue:
+      backend_->leave_line(*this);
+      return fail(Failure{Cause::ServerTimeout, Phase::Queue, false, 503, 0, "no server had room in time"});
+    case Step::Pause:
+      return choose_server();
+    case Step::Tarpit:
+      return reply(tarpit_reply_, Cause::Denied, Phase::Tarpit);
+    case Step::Request:
+    case Step::Connect:
+    case Step::Headers:
+    case Step::Data:
+    case Step::Done:
+      return;
+  }
+}
+
+void Exchange::on_server_down() {
+  fail(Failure{Cause::Down, phase_now(), false, 503, 0, "server went down"});
+}
+
+void Exchange::on_back_lost(H1Back&, const Failure& failure, std::string_view) {
+  back_.reset();
+  if (step_ == Step::Connect) connect_failed(failure);
+}
+
+void Exchange::connect_failed(const Failure& failure) {
+  connect_failure_ = failure;
+  retry_connect();
+}
+
+// Connecting failed; nothing was sent. The same server again after a pause, or another one.
+void Exchange::retry_connect() {
+  const BackendRuntimeSpec& spec = *backend_spec_;
+  if (subject_.log.retries >= spec.retries) return fail(connect_failure_);
+  ++subject_.log.retries;
+  // `option redispatch <interval>`: every so many tries; negative counts from the last one; the last
+  // one by default.
+  const auto tried = static_cast<std::int32_t>(subject_.log.retries);
+  const auto left = static_cast<std::int32_t>(spec.retries) - tried;
+  const std::int32_t interval = spec.redispatch_interval;
+  const bool due = interval > 0 ? tried % interval == 0 : interval < 0 ? left % -interval == 0 : left == 0;
+  ServerSlot* failed = slot_;
+  leave_server();
+  const bool down = !failed->spec.state->takes_traffic();
+  if (spec.redispatch && (due || down)) {
+    avoid_ = failed;
+    if (backend_->usable_count() > 1 || down) return choose_server();
+  }
+  if (!spec.redispatch && down) return fail(connect_failure_);
+  avoid_ = nullptr;
+  again_ = failed;
+  step_ = Step::Pause;
+  set_deadline(spec.connect_ms == 0 ? kRetryPauseMs : std::min(kRetryPauseMs, spec.connect_ms));
+}
+
+// Every failure of any step ends here: the client is told, or cut off.
+void Exchange::fail(Failure failure) {
+  if (step_ == Step::Done) return;
+  clear_deadline();
+  if (back_) back_->abandon(failure);
+  back_.reset();
+  leave_server();
+  if (!head_answered_ && failure.cause != Cause::ClientClosed) {
+    return reply_with_status(outcome::status_of(failure), failure.cause, failure.phase);
+  }
+  if (!head_answered_) subject_.log.status = outcome::status_of(failure);
+  cut(failure.cause, failure.phase);
+}
+
+void Exchange::reply_with_status(std::uint16_t status, Cause cause, Phase phase) {
+  rules::Reply standard;
+  standard.status = status;
+  standard.standard = true;
+  reply(standard, cause, phase);
+}
+
+// Our own answer: as the rules made it, or configured for its status, or built in.
+void Exchange::reply(const rules::Reply& reply, Cause cause, Phase phase) {
+  if (!reply.standard) return reply_as(reply, cause, phase);
+  const rules::ReplyTemplate* configured = backend_spec_ != nullptr ? backend_spec_->rules.error(reply.status) : nullptr;
+  if (configured == nullptr) configured = frontend_.rules.error(reply.status);
+  reply_as(configured != nullptr ? configured->expand(subject_) : reply::built_in(reply.status), cause, phase);
+}
+
+void Exchange::reply_as(const rules::Reply& reply, Cause cause, Phase phase) {
+  end_with(cause, phase);
+  clear_deadline();
+  subject_.log.status = reply.status;
+  if (request_failed_) front_.close_after_answer();
+  Head* head = reply::head_of(reply, front_.arena());
+  subject_.response = head;
+  if (backend_spec_ != nullptr && !is_listen()) backend_spec_->rules.http_after_response.run(subject_);
+  frontend_.rules.http_after_response.run(subject_);
+  head_answered_ = true;
+  front_.send_head(*head);
+  const bool to_head = subject_.request != nullptr && subject_.request->method == "HEAD";
+  if (!to_head && !reply.body.empty()) front_.send_body(Slice::copy(reply.body));
+  front_.send_end(Trailers());
+  finish();
+}
+
+// Home to the pool, to the client whose own it is, or nowhere.
+void Exchange::part_with_back() {
+  if (!back_) return;
+  Owned<H1Back> back = std::move(back_);
+  if (!response_ended_ || slot_ == nullptr || !back->reusable()) {
+    back->abandon({});
+    return;
+  }
+  if (generation_->retired()) return;
+  if (must_be_private()) return client_.keep_own(slot_->spec.state, std::move(back));
+  slot_->pool.give_home(std::move(back));
+}
+
+void Exchange::leave_server() {
+  if (backend_ != nullptr && Waiting::linked()) backend_->leave_line(*this);
+  if (slot_ == nullptr) return;
+  ServerSlot& slot = *std::exchange(slot_, nullptr);
+  Served::unlink();
+  slot.pool.count_out_of_use();
+  backend_->release(slot);
+}
+
+void Exchange::log() {
+  if (no_log_ || frontend_.logs.empty()) return;
+  rules::LogFacts& log = subject_.log;
+  const std::uint64_t now = loop().now();
+  log.bytes_read = front_.bytes_written();
+  log.ta = static_cast<std::int64_t>(now - start_ms_);
+  log.tt = log.ti < 0 ? log.ta : log.ta + log.ti;
+  log.tu = log.ta;
+  if (log.t_response >= 0) log.td = log.ta - log.t_request - log.tw - log.tc - log.t_response;
+  const ProcessState& process = client_.station().process();
+  log.actconn = process.connections.load(std::memory_order_relaxed);
+  log.feconn = frontend_.state->connections.load(std::memory_order_relaxed);
+  if (backend_ != nullptr) log.beconn = backend_->in_use();
+  if (slot_ != nullptr) {
+    log.srv_conn = slot_->spec.state->in_use.load(std::memory_order_relaxed);
+    log.server_address = &slot_->spec.address;
+  }
+  access_log::write(frontend_, subject_);
+}
+
+}  // namespace penstock

@@ -1,0 +1,86 @@
+#include "penstock/proxy/forwarding.h"
+
+namespace penstock::forwarding {
+namespace {
+
+constexpr std::string_view kNeverDropped[] = {"host", "content-length", "transfer-encoding", "authorization", "cookie",
+                                              "set-cookie", "www-authenticate", "expect"};
+
+bool is_protected(std::string_view name) {
+  if (starts_with_nocase(name, "x-forwarded-")) return true;
+  for (std::string_view kept : kNeverDropped) {
+    if (equal_nocase(name, kept)) return true;
+  }
+  return false;
+}
+
+// Drops what the list in one Connection field names.
+void drop_named(Head& head, std::string_view list) {
+  while (!list.empty()) {
+    const std::string_view name = trim(cut(list, ','));
+    if (name.empty() || equal_nocase(name, "close") || equal_nocase(name, "keep-alive")) continue;
+    if (equal_nocase(name, "upgrade") && head.upgrade) continue;
+    if (is_protected(name)) continue;
+    // Asking for trailers is all that TE may still say beyond this hop.
+    if (equal_nocase(name, "te")) {
+      const Field* te = head.find("te");
+      if (te != nullptr && equal_nocase(te->value, "trailers")) continue;
+    }
+    head.drop(name);
+  }
+}
+
+bool names_connection_scheme(std::string_view value) {
+  return starts_with_nocase(value, "ntlm") || starts_with_nocase(value, "nego");
+}
+
+}  // namespace
+
+void drop_hop_fields(Head& head) {
+  // The values stay where they are while fields go: they are views into the head's bytes.
+  constexpr std::size_t kMost = 8;
+  std::string_view lists[kMost];
+  std::size_t count = 0;
+  for (std::size_t i = head.fields.size(); i-- > 0;) {
+    const std::string_view name = head.fields[i].name;
+    // By length first: most fields are none of these.
+    const bool connection = name.size() == 10 && (equal_nocase(name, "connection") || equal_nocase(name, "keep-alive"));
+    if (!connection && !(name.size() == 16 && equal_nocase(name, "proxy-connection"))) continue;
+    if (count < kMost && equal_nocase(name, "connection")) lists[count++] = head.fields[i].value;
+    head.fields.erase(i);
+  }
+  for (std::size_t i = 0; i < count; ++i) drop_named(head, lists[i]);
+  if (!head.upgrade) head.drop("upgrade");
+}
+
+void raise_version(Head& head) {
+  if (head.version == HttpVersion::Http10 && head.find("host") != nullptr) head.version = HttpVersion::Http11;
+}
+
+bool carries_connection_credential(const Head& request) {
+  for (const Field& field : request.fields) {
+    const bool may = field.name.size() == 13 || field.name.size() == 19;
+    if (may && (equal_nocase(field.name, "authorization") || equal_nocase(field.name, "proxy-authorization")) &&
+        names_connection_scheme(field.value)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool asks_connection_credential(const Head& response) {
+  for (const Field& field : response.fields) {
+    if (equal_nocase(field.name, "persistent-auth")) {
+      if (equal_nocase(field.value, "true")) return true;
+      continue;
+    }
+    if (!equal_nocase(field.name, "www-authenticate") && !equal_nocase(field.name, "proxy-authenticate")) continue;
+    std::string_view rest = field.value;
+    while (!rest.empty()) {
+      if (names_connection_scheme(trim(cut(rest, ',')))) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace penstock::forwarding

@@ -1,0 +1,70 @@
+#include "penstock/proxy/frontend.h"
+
+#include <unistd.h>
+
+#include "penstock/base/require.h"
+#include "penstock/proxy/station.h"
+
+namespace penstock {
+
+Frontend::Frontend(Station& station, const BindSpec& bind) : station_(station), bind_(&bind) {
+  const BoundAddress& bound = *bind.bound;
+  const Descriptor& socket = bound.sockets[station.worker() % bound.sockets.size()];
+  Result<Descriptor> own = socket.duplicate();
+  require(static_cast<bool>(own));
+  listener_ = Listener::open(station.loop(), own->release(), bound.is_unix, bound.backlog, *this);
+}
+
+Frontend::~Frontend() { cut_clients(); }
+
+void Frontend::adopt(const BindSpec& bind) {
+  const bool other_trust = bind.trust != bind_->trust;
+  bind_ = &bind;
+  for (Client& client : clients_) {
+    if (other_trust && client.trust() != bind.trust) {
+      client.leave();
+    } else {
+      client.adopt_options();
+    }
+  }
+}
+
+void Frontend::on_connection(Listener& listener) {
+  const FrontendSpec& spec = station_.generation()->snapshot().frontends[bind_->frontend];
+  if (!station_.admit(*spec.state, spec.maxconn)) {
+    paused_ = true;
+    return;
+  }
+  paused_ = false;
+  Owned<Client> client = Client::welcome(*this, listener);
+  if (client) clients_.push_back(*client.release());
+}
+
+void Frontend::resume() {
+  if (!paused_ || !listener_) return;
+  paused_ = false;
+  listener_->resume();
+}
+
+void Frontend::close() {
+  closed_ = true;
+  // What the system has queued was promised an answer: it is taken before the socket goes.
+  if (listener_ && listener_->waiting()) on_connection(*listener_);
+  listener_.reset();
+  dismiss_clients();
+}
+
+void Frontend::dismiss_clients() {
+  for (Client& client : clients_) client.leave();
+}
+
+void Frontend::cut_clients() {
+  while (!clients_.empty()) client_over(clients_.front());
+}
+
+void Frontend::client_over(Client& client) {
+  client.ListNode<ClientTag>::unlink();
+  Owned<Client> over(&client);
+}
+
+}  // namespace penstock

@@ -1,0 +1,93 @@
+#include "penstock/proxy/generation.h"
+
+#include <algorithm>
+#include <random>
+
+namespace penstock {
+
+Generation::Generation(Loop& loop, std::shared_ptr<const Snapshot> snapshot, LineWaker& waker, unsigned worker)
+    : loop_(loop), snapshot_(std::move(snapshot)), waker_(waker), worker_(worker) {
+  backends_.resize(snapshot_->backends.size());
+}
+
+Generation::~Generation() = default;
+
+Backend& Generation::backend(int index) {
+  auto& made = backends_[static_cast<std::size_t>(index)];
+  if (!made) {
+    std::random_device device;
+    const std::uint64_t seed = (static_cast<std::uint64_t>(device()) << 32) ^ device() ^ worker_;
+    made = std::make_unique<Backend>(loop_, snapshot_->backends[static_cast<std::size_t>(index)].balance, waker_, seed);
+  }
+  return *made;
+}
+
+Backend* Generation::find(const BackendState& state) {
+  for (auto& backend : backends_) {
+    if (backend && backend->spec().state.get() == &state) return backend.get();
+  }
+  return nullptr;
+}
+
+void Generation::shut_down(const Server& server) {
+  for (auto& backend : backends_) {
+    if (backend && backend->spec().name == server.backend_name) backend->shut_down(server);
+  }
+}
+
+void Generation::retire() {
+  retired_ = true;
+  for (auto& backend : backends_) {
+    if (backend) backend->drop_idle();
+  }
+}
+
+std::int64_t Generation::backend(rules::BackendNumber number, int backend) const {
+  const BackendSpec& spec = snapshot_->backends[static_cast<std::size_t>(backend)].balance;
+  std::int64_t in_use = 0, room = 0;
+  bool unlimited = false;
+  const std::vector<Candidate> usable = usable_servers(spec);
+  for (const ServerSpec& server : spec.servers) in_use += server.state->in_use.load(std::memory_order_relaxed);
+  for (const Candidate& candidate : usable) {
+    if (candidate.spec->maxconn == 0) unlimited = true;
+    room += std::max<std::int64_t>(0, static_cast<std::int64_t>(candidate.spec->maxconn) -
+                                          candidate.spec->state->in_use.load(std::memory_order_relaxed));
+  }
+  const std::int64_t waiting = spec.state->waiting.load(std::memory_order_relaxed);
+  switch (number) {
+    case rules::BackendNumber::UsableServers: return static_cast<std::int64_t>(usable.size());
+    case rules::BackendNumber::Connections: return in_use;
+    case rules::BackendNumber::Queue: return waiting;
+    case rules::BackendNumber::FreeConnections:
+    case rules::BackendNumber::ConnectionSlots: return unlimited ? -1 : room;
+    case rules::BackendNumber::AverageQueue:
+      return usable.empty() ? waiting : (waiting + static_cast<std::int64_t>(usable.size()) - 1) / static_cast<std::int64_t>(usable.size());
+    case rules::BackendNumber::SessionRate: return -1;
+  }
+  return -1;
+}
+
+std::int64_t Generation::frontend(rules::FrontendNumber number, int frontend) const {
+  const FrontendSpec& spec = snapshot_->frontends[static_cast<std::size_t>(frontend)];
+  if (number == rules::FrontendNumber::Connections) return spec.state->connections.load(std::memory_order_relaxed);
+  return -1;
+}
+
+std::int64_t Generation::server(rules::ServerNumber number, int backend, int server) const {
+  const ServerSpec& spec = snapshot_->backends[static_cast<std::size_t>(backend)].balance.servers[static_cast<std::size_t>(server)];
+  const std::int64_t in_use = spec.state->in_use.load(std::memory_order_relaxed);
+  switch (number) {
+    case rules::ServerNumber::IsUp: return spec.state->takes_traffic() ? 1 : 0;
+    case rules::ServerNumber::Connections: return in_use;
+    case rules::ServerNumber::FreeConnections:
+      return spec.maxconn == 0 ? -1 : std::max<std::int64_t>(0, static_cast<std::int64_t>(spec.maxconn) - in_use);
+    case rules::ServerNumber::Queue: return 0;
+    case rules::ServerNumber::Weight: return spec.weight * spec.state->ramp.load(std::memory_order_relaxed) / 256;
+    case rules::ServerNumber::InitialWeight:
+    case rules::ServerNumber::UserWeight: return spec.weight;
+    case rules::ServerNumber::SessionRate: return -1;
+  }
+  return -1;
+}
+
+}  // namespace penstock

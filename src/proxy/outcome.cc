@@ -1,0 +1,40 @@
+#include "penstock/proxy/outcome.h"
+
+namespace penstock::outcome {
+
+std::uint16_t status_of(const Failure& failure) {
+  if (failure.phase == Phase::Request && failure.status != 0) return failure.status;
+  switch (failure.phase) {
+    case Phase::Queue:
+    case Phase::Connect:
+      break;
+    case Phase::None:
+    case Phase::Request:
+    case Phase::Tarpit:
+    case Phase::Headers:
+    case Phase::Data:
+    case Phase::Last:
+      switch (failure.cause) {
+        case Cause::ClientClosed:
+          return 400;
+        case Cause::ClientTimeout:
+          return 408;
+        case Cause::ServerTimeout:
+          return 504;
+        case Cause::ServerClosed:
+        case Cause::Denied:
+          return 502;
+        case Cause::Internal:
+        case Cause::Exhausted:
+          return 500;
+        case Cause::None:
+        case Cause::Local:
+        case Cause::Down:
+        case Cause::Killed:
+          return 503;
+      }
+  }
+  return failure.cause == Cause::Internal ? 500 : 503;
+}
+
+}  // namespace penstock::outcome

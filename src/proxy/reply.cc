@@ -1,0 +1,59 @@
+#include "penstock/proxy/reply.h"
+
+#include <new>
+
+#include "penstock/base/text.h"
+
+namespace penstock::reply {
+namespace {
+
+constexpr Field kPageFields[] = {{"Cache-Control", "no-cache"}, {"Content-Type", "text/html"}};
+
+struct Page {
+  std::uint16_t status;
+  std::string_view body;
+};
+
+constexpr Page kPages[] = {
+    {200, "<html><body><h1>200 OK</h1>\nThe service is ready.\n</body></html>\n"},
+    {400, "<html><body><h1>400 Bad Request</h1>\nThis request cannot be read as HTTP.\n</body></html>\n"},
+    {403, "<html><body><h1>403 Forbidden</h1>\nThis is not allowed from here.\n</body></html>\n"},
+    {404, "<html><body><h1>404 Not Found</h1>\nThere is nothing at this address.\n</body></html>\n"},
+    {408, "<html><body><h1>408 Request Timeout</h1>\nThe request did not arrive in time.\n</body></html>\n"},
+    {414, "<html><body><h1>414 URI Too Long</h1>\nThe address of this request is too long.\n</body></html>\n"},
+    {431, "<html><body><h1>431 Request Header Fields Too Large</h1>\nThe head of this request is too large.\n</body></html>\n"},
+    {500, "<html><body><h1>500 Internal Server Error</h1>\nThe proxy could not handle this request.\n</body></html>\n"},
+    {502, "<html><body><h1>502 Bad Gateway</h1>\nThe server's answer was incomplete or cannot be read.\n</body></html>\n"},
+    {503, "<html><body><h1>503 Service Unavailable</h1>\nNo server can take this request now.\n</body></html>\n"},
+    {504, "<html><body><h1>504 Gateway Timeout</h1>\nThe server did not answer in time.\n</body></html>\n"},
+};
+
+}  // namespace
+
+rules::Reply built_in(std::uint16_t status) {
+  rules::Reply reply;
+  reply.status = status;
+  reply.reason = rules::reason_of(status);
+  reply.fields = kPageFields;
+  for (const Page& page : kPages) {
+    if (page.status == status) reply.body = page.body;
+  }
+  if (reply.body.empty()) reply.fields = std::span(kPageFields).first(1);
+  return reply;
+}
+
+Head* head_of(const rules::Reply& reply, Arena& arena) {
+  Head* head = arena.make<Head>();
+  head->status = reply.status;
+  head->reason = reply.reason.empty() ? rules::reason_of(reply.status) : reply.reason;
+  const bool may_have_body = reply.status >= 200 && reply.status != 204 && reply.status != 304;
+  if (may_have_body) {
+    char digits[24];
+    head->fields.push_back(arena, {"Content-Length", arena.copy(format_into(digits, "{}", reply.body.size()))});
+  }
+  for (const Field& field : reply.fields) head->fields.push_back(arena, field);
+  if (may_have_body && !reply.body.empty()) head->body = {BodyLength::Kind::Counted, reply.body.size()};
+  return head;
+}
+
+}  // namespace penstock::reply

@@ -1,0 +1,400 @@
+#include "penstock/proxy/snapshot.h"
+
+#include <algorithm>
+#include <ctime>
+#include <set>
+#include <utility>
+
+#include "penstock/base/text.h"
+#include "penstock/proxy/checks_of.h"
+
+namespace penstock {
+namespace {
+
+constexpr std::int64_t kNearEndSeconds = 14 * 86400;
+
+std::uint16_t wire_version(config::TlsVersion version) {
+  switch (version) {
+    case config::TlsVersion::Unset: return 0;
+    case config::TlsVersion::Tls10: return 0x0301;
+    case config::TlsVersion::Tls11: return 0x0302;
+    case config::TlsVersion::Tls12: return 0x0303;
+    case config::TlsVersion::Tls13: return 0x0304;
+  }
+  return 0;
+}
+
+BalanceKind balance_kind(config::Balance::Kind kind) {
+  using Kind = config::Balance::Kind;
+  switch (kind) {
+    case Kind::Unset:
+    case Kind::RoundRobin:
+    case Kind::StaticRoundRobin: return BalanceKind::RoundRobin;
+    case Kind::LeastConn: return BalanceKind::LeastConn;
+    case Kind::First: return BalanceKind::First;
+    case Kind::Source: return BalanceKind::Source;
+    case Kind::Random: return BalanceKind::Random;
+    case Kind::Uri:
+    case Kind::UrlParam:
+    case Kind::Header:
+    case Kind::Hash: return BalanceKind::Hash;
+  }
+  return BalanceKind::RoundRobin;
+}
+
+ReuseMode reuse_mode(config::Reuse reuse) {
+  switch (reuse) {
+    case config::Reuse::Never: return ReuseMode::Never;
+    case config::Reuse::Safe: return ReuseMode::Safe;
+    case config::Reuse::Aggressive: return ReuseMode::Aggressive;
+    case config::Reuse::Always: return ReuseMode::Always;
+  }
+  return ReuseMode::Safe;
+}
+
+std::string date_text(std::int64_t unix_time) {
+  const std::time_t time = unix_time;
+  std::tm parts{};
+  gmtime_r(&time, &parts);
+  char space[32];
+  std::strftime(space, sizeof(space), "%Y-%m-%d %H:%M UTC", &parts);
+  return space;
+}
+
+}  // namespace
+
+class SnapshotBuilder final : private rules::Environment {
+ public:
+  SnapshotBuilder(Snapshot& snapshot, const Snapshot::Sources& sources, config::Diagnostics& diagnostics)
+      : snapshot_(snapshot), config_(snapshot.config), bundle_(snapshot.bundle), sources_(sources), diagnostics_(diagnostics) {}
+
+  void run() {
+    for (const config::Proxy& proxy : config_.proxies) {
+      if (proxy.disabled) continue;
+      if (proxy.is_frontend) frontend_proxies_.push_back(&proxy);
+      if (!proxy.is_backend) continue;
+      snapshot_.backend_by_name_[proxy.name] = static_cast<int>(backend_proxies_.size());
+      backend_proxies_.push_back(&proxy);
+    }
+    for (std::size_t i = 0; i < frontend_proxies_.size(); ++i) frontend_by_name_[frontend_proxies_[i]->name] = static_cast<int>(i);
+    for (std::size_t b = 0; b < backend_proxies_.size(); ++b) {
+      for (std::size_t i = 0; i < backend_proxies_[b]->servers.size(); ++i) {
+        server_by_name_[{static_cast<int>(b), backend_proxies_[b]->servers[i].name}] = static_cast<int>(i);
+      }
+    }
+    snapshot_.logs = logs_of(config_.global.logs, config_.global.log_tag);
+    for (const config::Proxy* proxy : backend_proxies_) build_backend(*proxy);
+    for (const config::Proxy* proxy : frontend_proxies_) build_frontend(*proxy);
+  }
+
+ private:
+  const std::string* content(const std::string& path) const override { return bundle_.content(path); }
+  int frontend_index(const std::string& name) const override {
+    const auto found = frontend_by_name_.find(name);
+    return found == frontend_by_name_.end() ? -1 : found->second;
+  }
+  int backend_index(const std::string& name) const override { return snapshot_.backend_index(name); }
+  int server_index(int backend, const std::string& name) const override {
+    const auto found = server_by_name_.find({backend, name});
+    return found == server_by_name_.end() ? -1 : found->second;
+  }
+  std::string_view hostname() const override { return sources_.process.hostname; }
+
+  std::vector<LogOutput*> logs_of(const std::vector<config::LogTarget>& targets, const std::string& tag) {
+    std::vector<LogOutput*> out;
+    for (const config::LogTarget& target : targets) {
+      LogOutput* output = log_output(target, tag);
+      if (output != nullptr) out.push_back(output);
+    }
+    return out;
+  }
+
+  // One output for each distinct `log` line, kept over reloads.
+  LogOutput* log_output(const config::LogTarget& target, const std::string& tag) {
+    const SocketAddress address = bundle_.resolved(target.address);
+    const std::string key =
+        format("{} {} {} {} {} {} {} {} {} {}", static_cast<int>(target.kind), address.text(), target.address.host, target.fd,
+               target.length, static_cast<int>(target.format), target.facility, static_cast<int>(target.level),
+               static_cast<int>(target.min_level), tag);
+    for (const auto& output : snapshot_.outputs) {
+      if (output == sources_.log_outputs[key]) return output.get();
+    }
+    std::shared_ptr<LogOutput>& known = sources_.log_outputs[key];
+    if (!known) {
+      const config::Global& global = config_.global;
+      LogIdentity identity;
+      identity.tag = tag;
+      identity.pid = sources_.process.pid;
+      if (global.log_send_hostname_on) {
+        identity.hostname = global.log_send_hostname.empty() ? sources_.process.hostname : global.log_send_hostname;
+      }
+      config::LogTarget resolved = target;
+      if (target.kind == config::LogTarget::Kind::Udp && !address.empty()) {
+        resolved.address.kind = address.is_ip6() ? config::Address::Kind::Ip6 : config::Address::Kind::Ip4;
+        resolved.address.host = address.ip_text();
+      }
+      Result<std::unique_ptr<LogOutput>> opened = LogOutput::open(resolved, identity);
+      if (!opened) {
+        diagnostics_.add(target.place, opened.error().text);
+        sources_.log_outputs.erase(key);
+        return nullptr;
+      }
+      known = std::move(*opened);
+    }
+    snapshot_.outputs.push_back(known);
+    return known.get();
+  }
+
+  TlsOptions tls_options(const config::Tls& tls) {
+    TlsOptions options;
+    options.min_version = wire_version(tls.min_version);
+    options.max_version = wire_version(tls.max_version);
+    options.ciphers = tls.ciphers;
+    options.curves = tls.curves;
+    options.alpn = tls.alpn;
+    options.tickets = tls.tickets;
+    if (tls.verify == config::Tls::Verify::Optional) options.check = TlsPeerCheck::Optional;
+    if (tls.verify == config::Tls::Verify::Required) options.check = TlsPeerCheck::Required;
+    options.ca_name = tls.ca_file;
+    options.crl_name = tls.crl_file;
+    options.system_ca = tls.ca_file == kSystemCa;
+    if (const std::string* text = bundle_.content(tls.ca_file)) options.ca_pem = *text;
+    if (const std::string* text = bundle_.content(tls.crl_file)) options.crl_pem = *text;
+    return options;
+  }
+
+  static std::string key_of(const config::Tls& tls) {
+    std::string key = format("{} {} {} {} {} {} {} {} {}", static_cast<int>(tls.min_version), static_cast<int>(tls.max_version),
+                             tls.ciphers, tls.curves, tls.tickets, static_cast<int>(tls.verify), tls.ca_file, tls.crl_file,
+                             tls.alpn.size());
+    for (const std::string& protocol : tls.alpn) key += " " + protocol;
+    return key;
+  }
+
+  std::shared_ptr<const TlsContext> tls_for_bind(const config::Bind& bind) {
+    std::string key = key_of(bind.tls) + (bind.strict_sni ? " strict" : "");
+    for (const config::CertificateSource& source : bind.certificates) key += "\n" + source.path;
+    auto& known = bind_contexts_[key];
+    if (known) return known;
+    std::vector<PemFile> certificates;
+    for (const config::CertificateSource& source : bind.certificates) {
+      for (PemFile& file : bundle_.certificates(source.path)) {
+        if (judge_certificate(file, source.place)) certificates.push_back(std::move(file));
+      }
+    }
+    if (certificates.empty() || diagnostics_.failed()) return nullptr;
+    auto made = TlsContext::for_clients(tls_options(bind.tls), certificates, bind.strict_sni, sources_.tickets);
+    if (!made) {
+      diagnostics_.add(bind.tls.place, made.error().text);
+      return nullptr;
+    }
+    return known = *made;
+  }
+
+  // A certificate that cannot be used is an error; one that soon cannot, a warning.
+  bool judge_certificate(const PemFile& file, config::Place place) {
+    const auto inspected = TlsContext::inspect(file, true);
+    if (!inspected) {
+      if (judged_.insert(file.name).second) diagnostics_.add(place, inspected.error().text);
+      return false;
+    }
+    if (!judged_.insert(file.name).second) return true;
+    const std::int64_t now = std::time(nullptr);
+    for (const CertificateFacts& facts : *inspected) {
+      const std::string who = facts.names.empty() ? file.name : format("{} ({})", file.name, facts.names.front());
+      if (facts.not_after <= now) {
+        diagnostics_.warn(place, format("the certificate {} ended on {}: clients will refuse it", who, date_text(facts.not_after)));
+      } else if (facts.not_after - now < kNearEndSeconds) {
+        diagnostics_.warn(place, format("the certificate {} ends on {}", who, date_text(facts.not_after)));
+      } else if (facts.not_before > now) {
+        diagnostics_.warn(place, format("the certificate {} is not valid before {}", who, date_text(facts.not_before)));
+      }
+    }
+    return true;
+  }
+
+  std::shared_ptr<const TlsContext> tls_for_server(const config::Server& server, const config::Tls& tls) {
+    auto& known = server_contexts_[key_of(tls) + "\n" + server.certificate];
+    if (known) return known;
+    PemFile certificate;
+    if (const std::string* text = bundle_.content(server.certificate)) certificate = {server.certificate, *text};
+    auto made = TlsContext::for_servers(tls_options(tls), certificate);
+    if (!made) {
+      diagnostics_.add(server.tls.place.line != 0 ? server.tls.place : server.place, made.error().text);
+      return nullptr;
+    }
+    return known = *made;
+  }
+
+  void build_backend(const config::Proxy& proxy) {
+    BackendRuntimeSpec& spec = snapshot_.backends.emplace_back();
+    BackendSpec& balance = spec.balance;
+    balance.name = proxy.name;
+    balance.balance = balance_kind(proxy.balance.kind);
+    balance.random_draws = proxy.balance.random_draws;
+    balance.reuse = reuse_mode(proxy.reuse);
+    balance.all_backups = proxy.all_backups;
+    balance.prefer_last_server = proxy.prefer_last_server;
+    balance.state = sources_.servers.backend(proxy.name);
+    spec.mode = proxy.mode;
+    spec.rules = rules::compile_backend(config_, proxy, *this, diagnostics_);
+    spec.hash_sample = hash_sample(proxy);
+    spec.http.limits = {config_.global.max_head, config_.global.max_headers};
+    spec.http.connect_ms = spec.connect_ms = proxy.timeout.connect;
+    spec.server_ms = proxy.timeout.server;
+    spec.queue_ms = proxy.timeout.queue.value_or(proxy.timeout.connect);
+    spec.tunnel_ms = proxy.timeout.tunnel;
+    spec.server_fin_ms = proxy.timeout.server_fin;
+    spec.tarpit_ms = proxy.timeout.tarpit != 0 ? proxy.timeout.tarpit : proxy.timeout.connect;
+    spec.retries = proxy.retries;
+    spec.redispatch = proxy.redispatch;
+    spec.redispatch_interval = proxy.redispatch_interval;
+    spec.abort_on_close = proxy.abort_on_close;
+    spec.http_mode = proxy.http_mode;
+    spec.forward_for = proxy.forward_for;
+    spec.logs = logs_of(proxy.log_global ? config_.global.logs : proxy.logs, log_tag(proxy));
+    for (std::size_t i = 0; i < proxy.servers.size(); ++i) build_server(proxy, proxy.servers[i], i, spec);
+  }
+
+  const std::string& log_tag(const config::Proxy& proxy) const {
+    return proxy.log_tag.empty() ? config_.global.log_tag : proxy.log_tag;
+  }
+
+  // balance uri, url_param and hdr are hashes of a sample like any other.
+  rules::Sample hash_sample(const config::Proxy& proxy) {
+    using Kind = config::Balance::Kind;
+    const auto& words = proxy.balance.arguments;
+    const std::string first = words.empty() ? "" : words[0].text;
+    std::string text;
+    switch (proxy.balance.kind) {
+      case Kind::Uri: text = first == "whole" ? "url" : "path"; break;
+      case Kind::UrlParam: text = "url_param(" + first + ")"; break;
+      case Kind::Header: text = "req.hdr(" + first + ")"; break;
+      case Kind::Hash: text = first; break;
+      default: return {};
+    }
+    return rules::compile_sample(text, words.empty() ? proxy.balance.place : words[0].place, *this, diagnostics_);
+  }
+
+  void build_server(const config::Proxy& proxy, const config::Server& server, std::size_t index, BackendRuntimeSpec& backend) {
+    ServerSpec spec;
+    spec.name = server.name;
+    spec.address = bundle_.resolved(server.address);
+    spec.port_from_client = server.address.port_is_offset || (server.address.port_low == 0 && !spec.address.is_unix());
+    spec.port_offset = server.address.port_offset;
+    spec.socket.keep_alive = proxy.tcp_ka_server;
+    spec.socket.send_buffer = static_cast<int>(config_.global.sndbuf_server);
+    spec.socket.receive_buffer = static_cast<int>(config_.global.rcvbuf_server);
+    if (!server.source.empty()) set_source(server, spec);
+    if (server.tls.enabled) spec.tls = tls_for_server(server, server.tls);
+    if (server.sni && backend.rules.server_sni.size() > index && backend.rules.server_sni[index]) {
+      spec.sni_sample = static_cast<int>(index);
+    }
+    spec.verify_name = server.verify_host;
+    spec.weight = server.weight;
+    spec.maxconn = server.maxconn;
+    spec.maxqueue = server.maxqueue;
+    spec.id = server.id != 0 ? server.id : static_cast<std::uint32_t>(index + 1);
+    spec.backup = server.backup;
+    spec.slowstart_ms = server.slowstart_ms;
+    spec.shutdown_when_down = server.shutdown_sessions_when_down;
+    spec.pool_max = server.pool_max_conn;
+    spec.pool_low = server.pool_low_conn;
+    spec.pool_purge_ms = server.pool_purge_delay_ms;
+    spec.max_reuse = server.max_reuse;
+    spec.state = sources_.servers.server(proxy.name, server.name, spec.address.text());
+    if (server.disabled) spec.state->status = ServerStatus::Maintenance;
+    if (server.check.enabled) {
+      const config::Tls& tls = server.tls;
+      spec.check = checks_of(proxy, server, spec, bundle_, diagnostics_);
+      if (wants_tls_check(server)) spec.check.tls = spec.tls ? spec.tls : tls_for_server(server, tls);
+    } else if (!server.disabled) {
+      spec.state->status = ServerStatus::Up;
+    }
+    backend.balance.servers.push_back(std::move(spec));
+  }
+
+  void set_source(const config::Server& server, ServerSpec& spec) {
+    if (!SocketAddress::from_ip(server.source, 0, spec.socket.source)) {
+      diagnostics_.add(server.place, format("source: '{}' is no address", server.source));
+    }
+  }
+
+  void build_frontend(const config::Proxy& proxy) {
+    FrontendSpec& spec = snapshot_.frontends.emplace_back();
+    spec.name = proxy.name;
+    spec.index = static_cast<int>(snapshot_.frontends.size()) - 1;
+    spec.id = proxy.id;
+    spec.mode = proxy.mode;
+    spec.maxconn = proxy.maxconn;
+    spec.rules = rules::compile_frontend(config_, proxy, *this, diagnostics_);
+    const config::Timeouts& timeout = proxy.timeout;
+    spec.http.limits = {config_.global.max_head, config_.global.max_headers};
+    spec.http.head_ms = timeout.http_request.value_or(timeout.client);
+    spec.http.keep_alive_ms = timeout.http_keep_alive.value_or(timeout.http_request.value_or(timeout.client));
+    spec.http.client_ms = spec.client_ms = timeout.client;
+    spec.http.client_fin_ms = spec.client_fin_ms = timeout.client_fin;
+    spec.tunnel_ms = timeout.tunnel;
+    spec.tarpit_ms = timeout.tarpit != 0 ? timeout.tarpit : timeout.connect;
+    spec.http_mode = proxy.http_mode;
+    spec.forward_for = proxy.forward_for;
+    spec.monitor_uri = proxy.monitor_uri.value_or("");
+    spec.unique_id_header = proxy.unique_id_header;
+    spec.dont_log_null = proxy.dont_log_null;
+    spec.dont_log_normal = proxy.dont_log_normal;
+    spec.log_separate_errors = proxy.log_separate_errors;
+    spec.log_asap = proxy.log_asap;
+    spec.logs = logs_of(proxy.log_global ? config_.global.logs : proxy.logs, log_tag(proxy));
+    auto& state = sources_.frontend_states[proxy.name];
+    if (!state) state = std::make_shared<FrontendState>(proxy.name);
+    spec.state = state;
+    for (const config::Bind& bind : proxy.binds) build_bind(bind, static_cast<std::size_t>(spec.index));
+  }
+
+  void build_bind(const config::Bind& bind, std::size_t frontend) {
+    std::shared_ptr<const TlsContext> tls;
+    if (bind.tls.enabled) tls = tls_for_bind(bind);
+    for (const config::Address& address : bind.addresses) {
+      for (int port = address.port_low; port <= std::max<int>(address.port_low, address.port_high); ++port) {
+        BindSpec spec;
+        spec.bound = bundle_.bound(bind, address, port);
+        if (!spec.bound) continue;
+        spec.key = spec.bound->key;
+        if (!bound_.insert(spec.key).second) continue;
+        spec.name = bind.name;
+        spec.frontend = frontend;
+        spec.tls = tls;
+        spec.trust = format("{} {} {}", static_cast<int>(bind.tls.verify), hash_of(bind.tls.ca_file), hash_of(bind.tls.crl_file));
+        spec.maxconn = bind.maxconn;
+        snapshot_.binds.push_back(std::move(spec));
+      }
+    }
+  }
+
+  // Files are told apart by what is in them: a CA file written anew is another trust.
+  std::size_t hash_of(const std::string& path) const {
+    const std::string* text = bundle_.content(path);
+    return text == nullptr ? 0 : std::hash<std::string>()(*text);
+  }
+
+  Snapshot& snapshot_;
+  const config::Config& config_;
+  const Bundle& bundle_;
+  const Snapshot::Sources& sources_;
+  config::Diagnostics& diagnostics_;
+  std::vector<const config::Proxy*> frontend_proxies_, backend_proxies_;
+  std::map<std::string, int> frontend_by_name_;
+  std::map<std::pair<int, std::string>, int> server_by_name_;
+  std::map<std::string, std::shared_ptr<const TlsContext>> bind_contexts_, server_contexts_;
+  std::set<std::string> judged_, bound_;
+};
+
+std::shared_ptr<const Snapshot> Snapshot::build(config::Config config, Bundle bundle, const Sources& sources,
+                                                config::Diagnostics& diagnostics) {
+  auto snapshot = std::make_shared<Snapshot>(std::move(config), std::move(bundle));
+  SnapshotBuilder(*snapshot, sources, diagnostics).run();
+  if (diagnostics.failed()) return nullptr;
+  return snapshot;
+}
+
+}  // namespace penstock

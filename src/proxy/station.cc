@@ -1,0 +1,91 @@
+#include "penstock/proxy/station.h"
+
+#include <random>
+#include <utility>
+
+namespace penstock {
+
+Station::Station(Loop& loop, unsigned worker, ProcessState& process, StationOwner& owner)
+    : loop_(loop), worker_(worker), process_(process), owner_(owner) {
+  std::random_device device;
+  random_ = ((static_cast<std::uint64_t>(device()) << 32) ^ device()) | 1;
+}
+
+Station::~Station() { close(); }
+
+void Station::adopt(std::shared_ptr<const Snapshot> snapshot) {
+  Ref<Generation> before = std::exchange(generation_, make_ref<Generation>(loop_, snapshot, owner_, worker_));
+  generations_.push_back(*generation_);
+  std::map<std::string, std::unique_ptr<Frontend>> left = std::move(frontends_);
+  frontends_.clear();
+  std::erase_if(closing_, [](const auto& frontend) { return frontend->empty(); });
+  for (const BindSpec& bind : snapshot->binds) {
+    auto found = left.find(bind.key);
+    if (found != left.end()) {
+      found->second->adopt(bind);
+      frontends_[bind.key] = std::move(found->second);
+      left.erase(found);
+    } else {
+      frontends_[bind.key] = std::make_unique<Frontend>(*this, bind);
+    }
+  }
+  for (auto& [key, frontend] : left) {
+    frontend->close();
+    if (!frontend->empty()) closing_.push_back(std::move(frontend));
+  }
+  if (before) before->retire();
+}
+
+bool Station::admit(FrontendState& frontend, std::uint32_t maxconn) {
+  const std::uint32_t limit = process_.maxconn.load(std::memory_order_relaxed);
+  const std::uint32_t all = process_.connections.fetch_add(1);
+  const std::uint32_t here = frontend.connections.fetch_add(1);
+  // Two for each client: its own and the one to its server.
+  const bool room = process_.descriptors.load(std::memory_order_relaxed) + 2 <= process_.descriptor_limit;
+  if ((limit == 0 || all < limit) && (maxconn == 0 || here < maxconn) && room) {
+    ++clients_;
+    return true;
+  }
+  process_.connections.fetch_sub(1);
+  frontend.connections.fetch_sub(1);
+  // Whoever leaves after this wakes us; whoever left before it made room that a second look finds.
+  if (process_.paused.exchange(1) != 0) return false;
+  return admit(frontend, maxconn);
+}
+
+void Station::dismiss(FrontendState& frontend) {
+  --clients_;
+  process_.connections.fetch_sub(1);
+  frontend.connections.fetch_sub(1);
+  if (process_.paused.load() != 0 && process_.paused.exchange(0) != 0) owner_.wake_listeners();
+  if (draining_ && clients_ == 0) owner_.on_station_empty(worker_);
+}
+
+void Station::resume_listeners() {
+  for (auto& [key, frontend] : frontends_) frontend->resume();
+}
+
+void Station::drain() {
+  if (std::exchange(draining_, true)) return;
+  for (auto& [key, frontend] : frontends_) frontend->close();
+  if (clients_ == 0) owner_.on_station_empty(worker_);
+}
+
+void Station::close() {
+  draining_ = false;
+  frontends_.clear();
+  closing_.clear();
+  generation_ = nullptr;
+}
+
+void Station::serve_lines(BackendState& state) {
+  for (Generation& generation : generations_) {
+    if (Backend* backend = generation.find(state)) backend->serve_line();
+  }
+}
+
+void Station::shut_down_sessions(const Server& server) {
+  for (Generation& generation : generations_) generation.shut_down(server);
+}
+
+}  // namespace penstock

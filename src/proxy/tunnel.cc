@@ -1,0 +1,250 @@
+#include "penstock/proxy/tunnel.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "penstock/proxy/access_log.h"
+#include "penstock/proxy/client.h"
+#include "penstock/proxy/station.h"
+
+namespace penstock {
+namespace {
+
+constexpr std::uint64_t kRetryPauseMs = 1000;
+
+}  // namespace
+
+Owned<Tunnel> Tunnel::make(Client& client, Ref<Generation> generation, const FrontendSpec& frontend) {
+  return Owned<Tunnel>(new Tunnel(client, std::move(generation), frontend));
+}
+
+Tunnel::Tunnel(Client& client, Ref<Generation> generation, const FrontendSpec& frontend)
+    : Living(client.loop()), client_(client), generation_(std::move(generation)), frontend_(frontend), subject_(arena_) {
+  Station& station = client.station();
+  subject_.frontend = frontend.name;
+  subject_.frontend_index = frontend.index;
+  subject_.frontend_id = frontend.id;
+  subject_.numbers = &generation_->numbers();
+  subject_.dates = &station.dates();
+  subject_.random = &station.random();
+  subject_.log.request_counter = station.process().requests.fetch_add(1, std::memory_order_relaxed);
+  subject_.log.pid = station.process().pid;
+}
+
+Tunnel::~Tunnel() = default;
+
+void Tunnel::on_close() {
+  Later::unlink();
+  leave_server();
+  back_.reset();
+  front_.reset();
+}
+
+void Tunnel::start(Owned<Connection> front) {
+  front_ = std::move(front);
+  start_ms_ = loop().now();
+  front_->set_deadline(frontend_.client_ms);
+  // What the client says waits for a server to say it to.
+  if (front_->ready()) front_->set_reading(false);
+  loop().later(*this);
+}
+
+void Tunnel::run_later() {
+  if (step_ == Step::Welcome && front_->ready()) return welcome();
+  if (step_ == Step::Queue) backend_->serve_line();
+}
+
+void Tunnel::on_side_ready(bool of_client) {
+  if (!of_client) return joined();
+  front_->set_reading(false);
+  if (step_ == Step::Welcome) welcome();
+}
+
+void Tunnel::welcome() {
+  subject_.client = &client_.facts();
+  subject_.log.accept_us = subject_.client->accepted_us;
+  subject_.log.request_us = subject_.log.accept_us;
+  frontend_.rules.begin(subject_);
+  for (const rules::Program* program : {&frontend_.rules.tcp_session, &frontend_.rules.tcp_content}) {
+    const rules::Verdict::Kind kind = program->run(subject_).kind;
+    if (kind == rules::Verdict::Kind::Reject || kind == rules::Verdict::Kind::SilentDrop) {
+      return end(Cause::Denied, Phase::Request);
+    }
+  }
+  const int index = frontend_.rules.choose_backend(subject_);
+  if (index < 0) return end(Cause::ServerClosed, Phase::Connect);
+  backend_ = &generation_->backend(index);
+  backend_spec_ = &generation_->snapshot().backends[static_cast<std::size_t>(index)];
+  subject_.backend = backend_spec_->balance.name;
+  subject_.backend_index = index;
+  queued_ms_ = loop().now();
+  choose_server();
+}
+
+void Tunnel::choose_server() {
+  const std::uint32_t hash = sdbm_hash(subject_.client->source.ip_bytes());
+  const Backend::Choice choice = backend_->choose(hash, again_, avoid_);
+  switch (choice.kind) {
+    case Backend::Choice::Kind::None:
+      return end(Cause::ServerClosed, Phase::Connect);
+    case Backend::Choice::Kind::Full:
+      if (step_ != Step::Queue) {
+        subject_.log.backend_queue = backend_spec_->balance.state->waiting.load();
+        set_deadline(backend_spec_->queue_ms);
+        loop().later(*this);
+      }
+      step_ = Step::Queue;
+      return backend_->stand_in_line(*this);
+    case Backend::Choice::Kind::Chosen:
+      break;
+  }
+  clear_deadline();
+  if (avoid_ != nullptr && avoid_ != choice.slot) subject_.log.redispatched = true;
+  avoid_ = again_ = nullptr;
+  slot_ = choice.slot;
+  slot_->served.push_back(*this);
+  slot_->spec.state->total.fetch_add(1, std::memory_order_relaxed);
+  subject_.server = slot_->spec.name;
+  subject_.server_index = static_cast<int>(slot_->index);
+  chosen_ms_ = loop().now();
+  subject_.log.tw = static_cast<std::int64_t>(chosen_ms_ - queued_ms_);
+  connect();
+}
+
+void Tunnel::connect() {
+  step_ = Step::Connect;
+  const ServerSpec& spec = slot_->spec;
+  SocketAddress address = spec.address;
+  if (spec.port_from_client) {
+    address.set_port(static_cast<std::uint16_t>(subject_.client->destination.port() + spec.port_offset));
+  }
+  if (address.empty()) return connect_failed(Cause::ServerClosed);
+  const TlsTarget tls{spec.tls.get(), spec.fixed_sni, spec.verify_name};
+  back_ = Connection::connect(loop(), address, spec.socket, tls, TlsTicket(), server_side_);
+  back_->set_deadline(backend_spec_->connect_ms);
+}
+
+void Tunnel::connect_failed(Cause cause) {
+  back_.reset();
+  const BackendRuntimeSpec& spec = *backend_spec_;
+  if (subject_.log.retries >= spec.retries) return end(cause, Phase::Connect);
+  ++subject_.log.retries;
+  const auto left = static_cast<std::int32_t>(spec.retries) - static_cast<std::int32_t>(subject_.log.retries);
+  ServerSlot* failed = slot_;
+  leave_server();
+  const bool down = !failed->spec.state->takes_traffic();
+  if (spec.redispatch && (left == 0 || down)) {
+    avoid_ = failed;
+    return choose_server();
+  }
+  if (down) return end(cause, Phase::Connect);
+  again_ = failed;
+  step_ = Step::Pause;
+  set_deadline(spec.connect_ms == 0 ? kRetryPauseMs : std::min(kRetryPauseMs, spec.connect_ms));
+}
+
+void Tunnel::joined() {
+  step_ = Step::Relay;
+  subject_.log.tc = static_cast<std::int64_t>(loop().now() - chosen_ms_);
+  front_->set_reading(true);
+  touch();
+}
+
+void Tunnel::touch() {
+  const std::uint64_t tunnel_ms = backend_spec_->tunnel_ms;
+  const std::uint64_t client_fin = client_ended_ || server_ended_ ? frontend_.client_fin_ms : 0;
+  const std::uint64_t server_fin = client_ended_ || server_ended_ ? backend_spec_->server_fin_ms : 0;
+  front_->set_deadline(client_fin != 0 ? client_fin : tunnel_ms != 0 ? tunnel_ms : frontend_.client_ms);
+  back_->set_deadline(server_fin != 0 ? server_fin : tunnel_ms != 0 ? tunnel_ms : backend_spec_->server_ms);
+}
+
+void Tunnel::on_side_bytes(bool of_client, Slice bytes) {
+  (of_client ? subject_.log.bytes_uploaded : subject_.log.bytes_read) += bytes.size();
+  if (step_ != Step::Relay) {
+    // Came with the end of the client's handshake; it waits in the server's connection to be.
+    if (back_) back_->send(std::move(bytes));
+    return;
+  }
+  touch();
+  Connection& to = other(of_client);
+  to.send(std::move(bytes));
+  if (to.congested()) (of_client ? *front_ : *back_).set_reading(false);
+}
+
+void Tunnel::on_side_sent(bool of_client) {
+  if (step_ != Step::Relay) return;
+  touch();
+  other(of_client).set_reading(true);
+}
+
+void Tunnel::on_side_end(bool of_client) {
+  (of_client ? client_ended_ : server_ended_) = true;
+  if (step_ != Step::Relay) {
+    if (of_client && backend_spec_ != nullptr && backend_spec_->abort_on_close) end(Cause::ClientClosed, phase_now());
+    return;
+  }
+  other(of_client).finish_sending();
+  touch();
+  if (client_ended_ && server_ended_) end(Cause::None, Phase::None);
+}
+
+Phase Tunnel::phase_now() const {
+  switch (step_) {
+    case Step::Welcome: return Phase::Request;
+    case Step::Queue: return Phase::Queue;
+    case Step::Pause:
+    case Step::Connect: return Phase::Connect;
+    case Step::Relay:
+    case Step::Done: return Phase::Data;
+  }
+  return Phase::Data;
+}
+
+void Tunnel::on_side_lost(bool of_client, const Loss& loss) {
+  if (!of_client && step_ == Step::Connect && loss.kind != Loss::Kind::Broken) return connect_failed(Cause::ServerClosed);
+  // What the other side had said is still to be delivered to it; a reset is passed on as one.
+  end(of_client ? Cause::ClientClosed : Cause::ServerClosed, phase_now());
+}
+
+void Tunnel::on_side_time_out(bool of_client) {
+  if (!of_client && step_ == Step::Connect) return connect_failed(Cause::ServerTimeout);
+  if (of_client && step_ != Step::Relay && step_ != Step::Welcome) return;
+  end(of_client ? Cause::ClientTimeout : Cause::ServerTimeout, phase_now());
+}
+
+void Tunnel::on_deadline() {
+  if (step_ == Step::Queue) {
+    backend_->leave_line(*this);
+    return end(Cause::ServerTimeout, Phase::Queue);
+  }
+  if (step_ == Step::Pause) choose_server();
+}
+
+void Tunnel::on_server_down() { end(Cause::Down, phase_now()); }
+
+void Tunnel::leave_server() {
+  if (backend_ != nullptr && Waiting::linked()) backend_->leave_line(*this);
+  if (slot_ == nullptr) return;
+  ServerSlot& slot = *std::exchange(slot_, nullptr);
+  Served::unlink();
+  backend_->release(slot);
+}
+
+void Tunnel::end(Cause cause, Phase phase) {
+  if (step_ == Step::Done) return;
+  rules::LogFacts& log = subject_.log;
+  log.termination[0] = static_cast<char>(cause);
+  log.termination[1] = static_cast<char>(phase);
+  log.tt = log.ta = static_cast<std::int64_t>(loop().now() - start_ms_);
+  const ProcessState& process = client_.station().process();
+  log.actconn = process.connections.load(std::memory_order_relaxed);
+  log.feconn = frontend_.state->connections.load(std::memory_order_relaxed);
+  if (backend_ != nullptr) log.beconn = backend_->in_use();
+  if (slot_ != nullptr) log.srv_conn = slot_->spec.state->in_use.load(std::memory_order_relaxed);
+  if (subject_.client == nullptr) subject_.client = &client_.facts();
+  if (!frontend_.logs.empty()) access_log::write(frontend_, subject_);
+  step_ = Step::Done;
+  client_.tunnel_done();
+}
+
+}  // namespace penstock
