@@ -327,7 +327,7 @@ class Log:
                 raise AssertionError('no line like %r in:\n  %s' % (pattern, '\n  '.join(self.lines)))
             self.socket.settimeout(left)
             try:
-                self.lines.append(self.socket.recv(65536).decode('utf-8', 'backslashreplace'))
+                self.lines.append(self.socket.recv(65536).decode('utf-8', 'backslashreplace').rstrip())
             except (TimeoutError, socket.timeout):
                 pass
 
@@ -336,7 +336,7 @@ class Log:
         self.socket.setblocking(False)
         try:
             while True:
-                self.lines.append(self.socket.recv(65536).decode('utf-8', 'backslashreplace'))
+                self.lines.append(self.socket.recv(65536).decode('utf-8', 'backslashreplace').rstrip())
         except BlockingIOError:
             return self.lines
 
@@ -431,6 +431,7 @@ class Client:
         if family != socket.AF_UNIX:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b''
+        self.body = b''     # What take_body() has decoded and not given yet.
         if sni is not None or context is not None:
             context = context or tls_client(alpn, version)
             self.socket = context.wrap_socket(self.socket, server_hostname=sni, session=reuse)
@@ -519,6 +520,17 @@ class Client:
             answer.body = self.take(int(answer.get('content-length')))
         else:
             answer.body = self.rest()
+
+    def take_body(self, count):
+        """`count` bytes of a chunked body, however it is cut into chunks; b'' at its end."""
+        while len(self.body) < count:
+            size = int(self.take_until(b'\r\n')[:-2].partition(b';')[0], 16)
+            self.body += self.take(size)
+            self.take_until(b'\r\n')
+            if size == 0:
+                break
+        data, self.body = self.body[:count], self.body[count:]
+        return data
 
     def get(self, target, *arguments, **options):
         return self.request('GET', target, *arguments, **options).response()

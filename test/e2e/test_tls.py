@@ -73,7 +73,7 @@ backend be
     def test_an_rsa_client_gets_the_rsa_certificate_of_the_same_name(self):
         for arguments, kind in ((['-tls1_2', '-cipher', 'ECDHE-RSA-AES128-GCM-SHA256'], 'rsa'),
                                 (['-tls1_2', '-cipher', 'ECDHE-ECDSA-AES128-GCM-SHA256'], 'ec'),
-                                (['-tls1_3', '-sigalgs', 'rsa_pss_rsae_sha256'], 'rsa'),
+                                (['-tls1_3', '-sigalgs', 'rsa_pss_rsae_sha256:rsa_pkcs1_sha256'], 'rsa'),
                                 (['-tls1_3', '-sigalgs', 'ecdsa_secp256r1_sha256'], 'ec')):
             report = s_client(self.r.addresses['fe'], '-servername', 'mail.contoso.com', *arguments)
             wanted = {'rsa': r'Peer signature type: RSA', 'ec': r'Peer signature type: ECDSA'}[kind]

@@ -1,0 +1,193 @@
+"""The log: targets, formats, termination states, and a reader that is not ours."""
+import re
+import shutil
+import socket
+import subprocess
+
+from harness import Case, Log, PATIENCE
+
+PLAIN = """
+frontend fe
+    bind <fe>
+    default_backend be
+backend be
+    server s1 <s1>
+"""
+HTTPLOG = (r'<134>\w{3} [ \d]\d \d\d:\d\d:\d\d \S+\[\d+\]: 127\.0\.0\.1:\d+ '
+           r'\[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d\.\d{3}\] fe be/s1 \d+/\d+/\d+/\d+/\d+ 200 \d+ - - '
+           r'---- \d+/\d+/\d+/\d+/\d+ \d+/\d+ "GET /test/size/1000\?a HTTP/1\.1"$')
+
+
+class Targets(Case):
+
+    def test_an_http_line_over_udp(self):
+        rig = self.rig(PLAIN)
+        rig.get('/test/size/1000?a')
+        rig.log.wait(HTTPLOG)
+
+    def test_the_process_is_named(self):
+        rig = self.rig(PLAIN)
+        rig.get('/test/server')
+        self.assertEqual(int(rig.log.wait(r'\[(\d+)\]: 127').group(1)), rig.process.pid)
+
+    def test_log_tag_facility_and_level(self):
+        rig = self.rig(PLAIN, bare=True, start=False)
+        rig.write("""
+global
+    log <log> local3 notice
+    log-tag edge
+defaults
+    mode http
+    log global
+    option httplog
+    timeout connect 5s
+    timeout client 5s
+    timeout server 5s
+""" + PLAIN.replace('server s1 <s1>', 'server s1 <s1> check inter 50ms fall 1\n    server s2 <s2>'))
+        rig.start()
+        rig.get('/test/server')
+        rig.server('s1').refuse()
+        rig.log.wait(r'^<153>.* edge\[\d+\]: Server be/s1 is DOWN')   # local3 (19), alert (1).
+        self.assertNotIn('GET /test/server', '\n'.join(rig.log.lines))   # info is not sent.
+
+    def test_a_unix_socket(self):
+        rig = self.rig(PLAIN, bare=True, start=False)
+        log = Log('unix', rig.folder + '/log.sock')
+        self.addCleanup(log.close)
+        rig.write('global\n    log <dir>/log.sock local0\ndefaults\n    mode http\n    log global\n'
+                  '    option httplog\n    timeout connect 5s\n    timeout client 5s\n'
+                  '    timeout server 5s\n' + PLAIN)
+        rig.start()
+        rig.get('/test/size/1000?a')
+        log.wait(HTTPLOG)
+
+    def test_stdout_raw(self):
+        for target in ('stdout', 'stderr'):
+            rig = self.rig('global\n    log %s format raw local0\ndefaults\n    mode http\n    log global\n'
+                           '    option httplog\n    timeout connect 5s\n    timeout client 5s\n'
+                           '    timeout server 5s\n' % target + PLAIN, bare=True)
+            rig.get('/test/size/1000?a')
+            rig.output.wait(r'(?m)^127\.0\.0\.1:\d+ \[.*\] fe be/s1 .* 200 ')
+
+    def test_format_short_and_rfc5424(self):
+        for form, pattern in (('short', r'^<6>127\.0\.0\.1:'),
+                              ('rfc5424', r'^<134>1 \d{4}-\d\d-\d\dT\S+ \S+ \S+ \d+ - - 127\.')):
+            rig = self.rig('global\n    log <log> format %s local0\ndefaults\n    mode http\n'
+                           '    log global\n    option httplog\n    timeout connect 5s\n'
+                           '    timeout client 5s\n    timeout server 5s\n' % form + PLAIN, bare=True)
+            rig.get('/test/server')
+            rig.log.wait(pattern)
+
+    def test_losing_the_target_loses_no_traffic(self):
+        rig = self.rig(PLAIN)
+        rig.get('/test/server')
+        rig.log.socket.close()
+        rig.log.socket = socket.socket()
+        client = rig.connect()
+        for _ in range(300):
+            self.assertEqual(client.get('/test/server').status, 200)
+
+    def test_a_target_that_was_never_there_loses_no_traffic(self):
+        rig = self.rig(PLAIN, bare=True, start=False)
+        rig.write('global\n    log <dir>/absent.sock local0\n    log <dead> local0\ndefaults\n    mode http\n'
+                  '    log global\n    option httplog\n    timeout connect 5s\n    timeout client 5s\n'
+                  '    timeout server 5s\n' + PLAIN)
+        rig.start()
+        self.assertEqual(rig.get('/test/server').status, 200)
+
+
+class Lines(Case):
+
+    def test_dontlognull_keeps_probes_out(self):
+        rig = self.rig(PLAIN, defaults='    option dontlognull')
+        rig.connect().close()
+        rig.get('/test/server')
+        rig.log.wait('GET /test/server')
+        self.assertEqual(len(rig.log.lines), 1)
+
+    def test_without_dontlognull_a_probe_is_logged(self):
+        rig = self.rig(PLAIN)
+        rig.connect().close()
+        rig.log.wait(r' fe fe/<NOSRV> -1/-1/-1/-1/\d+ \S+ 0 - - CR-- .* "<BADREQ>"')
+
+    def test_captures_and_a_format_of_ones_own(self):
+        rig = self.rig(PLAIN.replace('bind <fe>', """bind <fe>
+    capture request header X-One len 5
+    capture request header X-Two len 20
+    capture response header X-FEServer len 10
+    log-format "%ci %ST %B %hr %hs %HM %HP %[capture.req.hdr(1)] %{+Q}r %ts %s""" + '"'))
+        rig.get('/test/size/10', [('X-One', '123456789'), ('X-Two', 'b')])
+        rig.log.wait(r'127\.0\.0\.1 200 \d+ \{12345\|b\} \{EX01\} GET /test/size/10 b '
+                     r'"GET /test/size/10 HTTP/1\.1" -- s1$')
+
+    def test_captures_stand_before_the_request(self):
+        rig = self.rig(PLAIN.replace('bind <fe>', """bind <fe>
+    capture request header Host len 64
+    capture response header X-FEServer len 10"""))
+        rig.get('/test/server')
+        rig.log.wait(r' 0/0 \{mail\.contoso\.com\} \{EX01\} "GET /test/server HTTP/1\.1"$')
+
+    def test_odd_bytes_are_escaped(self):
+        rig = self.rig(PLAIN.replace('bind <fe>', 'bind <fe>\n    capture request header X-Odd len 50'))
+        rig.get('/test/server', [('X-Odd', 'a"b{c}|\xe4')])
+        rig.log.wait(r'\{a#22b#7Bc#7D#7C#E4\}')
+
+    def test_termination_states(self):
+        rig = self.rig(PLAIN.replace('bind <fe>', """bind <fe>
+    http-request deny if { path /deny }
+    http-request redirect location /x if { path /redirect }
+    http-request return status 200 if { path /return }
+    use_backend dead if { path /dead }""") + 'backend dead\n    retries 0\n    server s1 <dead>\n',
+                       defaults='    timeout http-request 2s')
+
+        def ends(letters, path, line=r''):
+            start = len(rig.log.drain())
+            client = rig.connect()
+            client.request('GET', path)
+            client.rest() if path == '/test/cut?of=9&after=1' else client.response()
+            client.close()
+            rig.log.wait(r' %s \d+/\d+/\d+/\d+/\+?\d+ .* "GET %s ' % (letters, re.escape(path)),
+                         start=start)
+        ends('----', '/test/server')
+        ends('PR--', '/deny')
+        ends('LR--', '/redirect')
+        ends('LR--', '/return')
+        ends('SC--', '/dead')
+        ends('SH--', '/test/cut?after=-1')
+        ends('SD--', '/test/cut?of=9&after=1')
+
+    def test_a_client_that_leaves_in_the_answer_is_CD(self):
+        rig = self.rig(PLAIN)
+        client = rig.connect().request('GET', '/test/size/30000000')
+        client.take_until(b'\r\n\r\n')
+        client.reset()
+        rig.log.wait(r' be/s1 .* CD-- ')
+
+    def test_a_tunnel_counts_its_bytes(self):
+        rig = self.rig(PLAIN)
+        client = rig.connect()
+        client.request('GET', '/test/upgrade', [('Connection', 'Upgrade'), ('Upgrade', 'odd')])
+        client.response()
+        client.send(b'x' * 1000)
+        client.take(1000)
+        client.close()
+        match = rig.log.wait(r' be/s1 \d+/\d+/\d+/\d+/\d+ 101 (\d+) - - ')
+        self.assertGreaterEqual(int(match.group(1)), 1000)
+
+    def test_halog_reads_the_log(self):
+        halog = shutil.which('halog', path='/usr/bin:/usr/sbin:/bin:/sbin')
+        if not halog:
+            self.skipTest('halog is not installed')
+        rig = self.rig(PLAIN)
+        for path in ['/test/server'] * 20 + ['/test/status/404', '/test/cut?after=-1']:
+            rig.get(path)
+        rig.log.wait(r' 502 ')
+        lines = ['Nov 22 15:00:00 host ' + re.sub(r'^<\d+>\w{3} [ \d]\d \d\d:\d\d:\d\d ', '', line)
+                 for line in rig.log.lines]
+        for option, pattern in (('-srv', r'be/s1\s|22 '), ('-st', r'(?m)^200 20|^404 1|^502 1'),
+                                ('-pct', r'\d'), ('-tc', r'SH')):
+            done = subprocess.run([halog, option], input='\n'.join(lines) + '\n', text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertNotRegex(done.stderr, r'[1-9]\d* (parsing|lines?) error|Error')
+            self.assertRegex(done.stdout, pattern, option)
