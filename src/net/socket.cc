@@ -90,20 +90,34 @@ Result<Descriptor> listen_on(const SocketAddress& address, const ListenOptions& 
 }
 
 Result<Descriptor> datagrams_to(const SocketAddress& address) {
+  Result<Descriptor> fd = datagram_socket(address);
+  if (!fd) return fd;
+  if (connect_datagrams(fd->get(), address) != 0) return system_error("cannot send datagrams to", address);
+  return fd;
+}
+
+Result<Descriptor> datagram_socket(const SocketAddress& address) {
   Descriptor fd(::socket(address.family(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return system_error("cannot make a socket for", address);
   // A large line should not be refused for want of room.
   const int room = 1 << 20;
   setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
-  if (::connect(fd.get(), address.raw(), address.length()) != 0) return system_error("cannot send datagrams to", address);
   return fd;
 }
 
+int connect_datagrams(int fd, const SocketAddress& address) {
+  return ::connect(fd, address.raw(), address.length()) == 0 ? 0 : errno;
+}
+
 bool send_datagram(int fd, std::string_view bytes) {
-  ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  int reason = try_send_datagram(fd, bytes);
   // A connected UDP socket reports the refusal of the datagram before; this one was not sent yet.
-  if (sent < 0 && errno == ECONNREFUSED) sent = ::send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-  return sent >= 0;
+  if (reason == ECONNREFUSED) reason = try_send_datagram(fd, bytes);
+  return reason == 0;
+}
+
+int try_send_datagram(int fd, std::string_view bytes) {
+  return ::send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ? 0 : errno;
 }
 
 std::uint64_t raise_descriptor_limit(std::uint64_t wanted) {
