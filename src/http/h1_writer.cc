@@ -1,0 +1,213 @@
+#include "penstock/http/h1_writer.h"
+
+#include <charconv>
+#include <cstring>
+#include <utility>
+
+#include "penstock/base/require.h"
+#include "penstock/base/text.h"
+
+namespace penstock {
+namespace {
+
+// A piece up to this size is copied behind what stands before it: cheaper than one more slice to send.
+constexpr std::size_t kCopyLimit = 1024;
+
+// Gathers a head's many small texts, so that the outbox is asked few times.
+class Packer {
+ public:
+  explicit Packer(Outbox& out) : out_(out) {}
+  ~Packer() { flush(); }
+  Packer(const Packer&) = delete;
+  Packer& operator=(const Packer&) = delete;
+
+  void add(std::string_view text) {
+    if (text.size() > sizeof(space_) - used_) {
+      flush();
+      if (text.size() > sizeof(space_)) return out_.append(text);
+    }
+    std::memcpy(space_ + used_, text.data(), text.size());
+    used_ += text.size();
+  }
+  void add_field(std::string_view name, std::string_view value) {
+    add(name);
+    add(": ");
+    add(value);
+    add("\r\n");
+  }
+
+ private:
+  void flush() {
+    if (used_ != 0) out_.append(std::string_view(space_, used_));
+    used_ = 0;
+  }
+  Outbox& out_;
+  std::size_t used_ = 0;
+  char space_[2048];
+};
+
+// The one framing field that a head may carry. What else of that kind stands in it is left out, so
+// that no rule of an administrator can make two readers see two messages.
+enum class Framed : std::uint8_t {
+  Length,     // Content-Length with Head::body's number; added if missing.
+  Chunked,    // Transfer-Encoding: chunked; added if missing.
+  ZeroLength, // A Content-Length of zero may stand.
+  AnyLength,  // No body, but what is said of the one that another answer would have.
+  Any,        // The same, and it may have been chunked.
+  Nothing,
+};
+
+class Number {
+ public:
+  explicit Number(std::uint64_t number) : end_(std::to_chars(digits_, digits_ + sizeof(digits_), number).ptr) {}
+  std::string_view text() const { return {digits_, static_cast<std::size_t>(end_ - digits_)}; }
+
+ private:
+  char digits_[20];
+  char* end_;
+};
+
+bool may_stand(bool is_length, std::string_view value, Framed framed, std::string_view bytes) {
+  switch (framed) {
+    case Framed::Length:
+      return is_length && value == bytes;
+    case Framed::Chunked:
+      return !is_length && equal_nocase(value, "chunked");
+    case Framed::ZeroLength:
+      return is_length && value == "0";
+    case Framed::AnyLength:
+      return is_length;
+    case Framed::Any:
+      return true;
+    case Framed::Nothing:
+      return false;
+  }
+  return false;
+}
+
+void add_fields(Packer& pack, const Head& head, Framed framed) {
+  const Number number(head.body.bytes);
+  bool stands = false;
+  for (const Field& field : head.fields) {
+    const bool is_length = field.name.size() == 14 && equal_nocase(field.name, "content-length");
+    if (is_length || (field.name.size() == 17 && equal_nocase(field.name, "transfer-encoding"))) {
+      if (stands || !may_stand(is_length, field.value, framed, number.text())) continue;
+      stands = true;
+    }
+    pack.add_field(field.name, field.value);
+  }
+  if (stands) return;
+  if (framed == Framed::Length) pack.add_field("Content-Length", number.text());
+  if (framed == Framed::Chunked) pack.add_field("Transfer-Encoding", "chunked");
+}
+
+void add_end(Packer& pack, ConnectionToken connection) {
+  switch (connection) {
+    case ConnectionToken::None:
+      break;
+    case ConnectionToken::Close:
+      pack.add("Connection: close\r\n");
+      break;
+    case ConnectionToken::KeepAlive:
+      pack.add("Connection: keep-alive\r\n");
+      break;
+    case ConnectionToken::Upgrade:
+      pack.add("Connection: Upgrade\r\n");
+      break;
+  }
+  pack.add("\r\n");
+}
+
+Framed framed_of_request(BodyLength::Kind kind) {
+  switch (kind) {
+    case BodyLength::Kind::Counted:
+      return Framed::Length;
+    case BodyLength::Kind::Chunked:
+      return Framed::Chunked;
+    case BodyLength::Kind::None:
+    case BodyLength::Kind::UntilClose:
+    case BodyLength::Kind::Tunnel:
+      break;
+  }
+  return Framed::ZeroLength;
+}
+
+// RFC 9110 section 8.6 and RFC 9112 section 6.1: neither field in 1xx and 204, nor in a 2xx to CONNECT.
+Framed framed_of_response(const Head& head, bool no_body, bool chunks_allowed) {
+  if (head.status / 100 == 1 || head.status == 204) return Framed::ZeroLength;
+  switch (head.body.kind) {
+    case BodyLength::Kind::None:
+      if (no_body) return chunks_allowed ? Framed::Any : Framed::AnyLength;
+      return Framed::Length;  // Without one the client would wait for the end of the connection.
+    case BodyLength::Kind::Counted:
+      return Framed::Length;
+    case BodyLength::Kind::Chunked:
+      return chunks_allowed ? Framed::Chunked : Framed::Nothing;
+    case BodyLength::Kind::UntilClose:
+    case BodyLength::Kind::Tunnel:
+      break;
+  }
+  return Framed::Nothing;
+}
+
+}  // namespace
+
+void H1Writer::request_head(Outbox& out, const Head& head, ConnectionToken connection) {
+  const BodyLength::Kind kind = head.body.kind;
+  const bool http11 = head.version == HttpVersion::Http11;
+  // A request has no other way to end, and HTTP/1.0 knows no chunks.
+  require(kind != BodyLength::Kind::UntilClose && (kind != BodyLength::Kind::Chunked || http11));
+  framing_ = kind == BodyLength::Kind::Chunked ? Framing::Chunked : Framing::Plain;
+  Packer pack(out);
+  pack.add(head.method);
+  pack.add(" ");
+  pack.add(head.target);
+  pack.add(http11 ? " HTTP/1.1\r\n" : " HTTP/1.0\r\n");
+  add_fields(pack, head, framed_of_request(kind));
+  add_end(pack, connection);
+}
+
+void H1Writer::response_head(Outbox& out, const Head& head, ConnectionToken connection, bool no_body,
+                             bool chunks_allowed) {
+  const BodyLength::Kind kind = head.body.kind;
+  framing_ = kind == BodyLength::Kind::Chunked && chunks_allowed ? Framing::Chunked : Framing::Plain;
+  if (no_body && kind != BodyLength::Kind::Tunnel) framing_ = Framing::NoBody;
+  require(head.status >= 100 && head.status <= 999);
+  Packer pack(out);
+  pack.add("HTTP/1.1 ");
+  pack.add(Number(head.status).text());
+  pack.add(" ");
+  pack.add(head.reason);
+  pack.add("\r\n");
+  add_fields(pack, head, framed_of_response(head, no_body, chunks_allowed));
+  add_end(pack, connection);
+}
+
+void H1Writer::body(Outbox& out, Slice bytes) {
+  require(framing_ != Framing::NoBody);
+  if (bytes.empty()) return;  // As a chunk it would be the last.
+  if (framing_ == Framing::Chunked) {
+    char size[18];
+    char* const end = std::to_chars(size, size + 16, bytes.size(), 16).ptr;
+    end[0] = '\r';
+    end[1] = '\n';
+    out.append(std::string_view(size, static_cast<std::size_t>(end + 2 - size)));
+  }
+  if (bytes.size() <= kCopyLimit) {
+    out.append(bytes.view());
+  } else {
+    out.append(std::move(bytes));
+  }
+  if (framing_ == Framing::Chunked) out.append("\r\n");
+}
+
+void H1Writer::end(Outbox& out, const Trailers& trailers) {
+  if (framing_ != Framing::Chunked) return;
+  framing_ = Framing::Plain;  // What may follow is a tunnel's.
+  Packer pack(out);
+  pack.add("0\r\n");
+  for (const Field& field : trailers.fields) pack.add_field(field.name, field.value);
+  pack.add("\r\n");
+}
+
+}  // namespace penstock

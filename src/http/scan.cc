@@ -1,0 +1,205 @@
+#include "scan.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#include <bit>
+#include <cstring>
+
+#include "bytes.h"
+
+namespace penstock {
+namespace {
+
+// Sixteen hexadecimal digits are all that 64 bits hold.
+constexpr std::uint8_t kSizeDigits = 16;
+// Bytes of chunk extension: of one line, and of a whole body, so that nobody makes us read little else.
+constexpr std::uint16_t kLineExtensionLimit = 256;
+constexpr std::uint32_t kBodyExtensionLimit = 16 * 1024;
+
+#if defined(__SSE2__)
+constexpr std::ptrdiff_t kStride = 16;
+
+// A bit for each of the sixteen bytes that is a control byte.
+std::uint32_t control_bits(const char* at) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+  const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+  const __m128i del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
+  return static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_or_si128(low, del)));
+}
+
+std::ptrdiff_t first_of(std::uint32_t bits) { return std::countr_zero(bits); }
+#else
+constexpr std::ptrdiff_t kStride = 8;
+
+constexpr std::uint64_t every_byte(std::uint8_t value) { return 0x0101010101010101u * value; }
+
+// The high bit of each byte that is a control byte; a borrow may set more, but only above the first.
+std::uint64_t control_bits(const char* at) {
+  std::uint64_t bytes;
+  std::memcpy(&bytes, at, sizeof(bytes));
+  if constexpr (std::endian::native == std::endian::big) bytes = __builtin_bswap64(bytes);
+  const std::uint64_t del = bytes ^ every_byte(0x7f);
+  return (((bytes - every_byte(0x20)) & ~bytes) | ((del - every_byte(1)) & ~del)) & every_byte(0x80);
+}
+
+std::ptrdiff_t first_of(std::uint64_t bits) { return std::countr_zero(bits) / 8; }
+#endif
+
+// The first control byte (HTAB is one) in [at, end), or end.
+const char* find_control(const char* at, const char* end) {
+  for (; end - at >= kStride; at += kStride) {
+    const auto found = control_bits(at);
+    if (found != 0) return at + first_of(found);
+  }
+  while (at != end && is_byte(*at, kLineByte) && *at != '\t') ++at;
+  return at;
+}
+
+}  // namespace
+
+std::size_t HeadScan::take(std::string_view bytes) {
+  const char* at = bytes.data();
+  const char* const end = at + bytes.size();
+  while (at != end && state_ != State::End) {
+    if (state_ == State::Line) {
+      at = find_control(at, end);
+      if (at == end) break;
+      // Nearly every control byte ends a line, and its line feed came along.
+      if (*at == '\r' && end - at >= 3 && at[1] == '\n' && is_byte(at[2], kTokenByte)) {
+        if (lines_++ == 0) first_line_ = seen_ + static_cast<std::size_t>(at - bytes.data());
+        at += 3;
+        continue;
+      }
+    }
+    if (state_ == State::Line && *at == '\r' && lines_ == 0) {
+      first_line_ = seen_ + static_cast<std::size_t>(at - bytes.data());
+    }
+    refused_ = step(*at);
+    if (refused_ != nullptr) break;
+    ++at;
+  }
+  const std::size_t taken = static_cast<std::size_t>(at - bytes.data());
+  seen_ += taken;
+  return taken;
+}
+
+// One byte, a control byte if inside a line; returns why it cannot stand here, or null.
+const char* HeadScan::step(char c) {
+  switch (state_) {
+    case State::Line:
+      if (c == '\t') return nullptr;
+      if (c == '\n') return "line feed without carriage return";
+      if (c != '\r') return "control byte in head";
+      state_ = State::LineCr;
+      return nullptr;
+    case State::LineCr:
+      if (c != '\n') return "carriage return without line feed";
+      ++lines_;
+      state_ = State::LineStart;
+      return nullptr;
+    case State::LineStart:
+      if (c == ' ' || c == '\t') return "continued line";
+      if (c == '\n') return "line feed without carriage return";
+      if (!is_byte(c, kLineByte) && c != '\r') return "control byte in head";
+      state_ = c == '\r' ? State::EndCr : State::Line;
+      return nullptr;
+    case State::EndCr:
+      if (c != '\n') return "carriage return without line feed";
+      state_ = State::End;
+      return nullptr;
+    case State::End:
+      break;
+  }
+  return nullptr;
+}
+
+void ChunkScan::start() {
+  *this = ChunkScan();
+}
+
+void ChunkScan::next() {
+  state_ = State::DataCr;
+  digits_ = 0;
+  line_extension_ = 0;
+}
+
+std::size_t ChunkScan::take(std::string_view bytes) {
+  std::size_t taken = 0;
+  size_bytes_ = 0;
+  while (taken < bytes.size() && state_ != State::End) {
+    refused_ = step(bytes[taken]);
+    if (refused_ != nullptr) break;
+    ++taken;
+    if (state_ <= State::Digits) size_bytes_ = taken;
+  }
+  return taken;
+}
+
+// What may follow a size, a name or a value: the next extension or the end of the line.
+const char* ChunkScan::end_part(char c) {
+  if (c != ';' && c != '\r') return "malformed chunk size";
+  state_ = c == ';' ? State::NameStart : State::Lf;
+  return nullptr;
+}
+
+const char* ChunkScan::step(char c) {
+  if (state_ >= State::NameStart && state_ <= State::QuotedEnd) {
+    if (++line_extension_ > kLineExtensionLimit) return "chunk extension too long";
+    if (++body_extension_ > kBodyExtensionLimit) return "too many chunk extensions";
+  }
+  switch (state_) {
+    case State::DataCr:
+      if (c != '\r') return "chunk data does not end where it should";
+      state_ = State::DataLf;
+      return nullptr;
+    case State::DataLf:
+      if (c != '\n') return "chunk data does not end where it should";
+      state_ = State::FirstDigit;
+      return nullptr;
+    case State::FirstDigit:
+    case State::Digits:
+      if (is_byte(c, kHexByte)) {
+        state_ = State::Digits;
+        return ++digits_ > kSizeDigits ? "chunk size too long" : nullptr;
+      }
+      return state_ == State::FirstDigit ? "malformed chunk size" : end_part(c);
+    case State::NameStart:
+    case State::Name:
+      if (is_byte(c, kTokenByte)) {
+        state_ = State::Name;
+        return nullptr;
+      }
+      if (state_ == State::NameStart) return "malformed chunk extension";
+      if (c != '=') return end_part(c);
+      state_ = State::ValueStart;
+      return nullptr;
+    case State::ValueStart:
+    case State::Value:
+      if (is_byte(c, kTokenByte)) {
+        state_ = State::Value;
+        return nullptr;
+      }
+      if (state_ == State::Value) return end_part(c);
+      if (c != '"') return "malformed chunk extension";
+      state_ = State::Quoted;
+      return nullptr;
+    case State::Quoted:
+      // A reader that does not know quoted pairs would see the text end at an escaped quote.
+      if (!is_byte(c, kLineByte) || c == '\\') return "malformed chunk extension";
+      if (c == '"') state_ = State::QuotedEnd;
+      return nullptr;
+    case State::QuotedEnd:
+      return end_part(c);
+    case State::Lf:
+      if (c != '\n') return "carriage return without line feed";
+      state_ = State::End;
+      return nullptr;
+    case State::End:
+      break;
+  }
+  return nullptr;
+}
+
+}  // namespace penstock
