@@ -85,6 +85,11 @@ void Loop::run_dry() {
   uv_ref(reinterpret_cast<uv_handle_t*>(async_.get()));
 }
 
+void Loop::free_blocks() {
+  read_block_.reset();
+  gulp_block_.reset();
+}
+
 void Loop::post(std::function<void()> task) {
   {
     std::lock_guard guard(posted_lock_);

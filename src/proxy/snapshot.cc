@@ -111,6 +111,7 @@ class SnapshotBuilder final : private rules::Environment {
 
   // One output for each distinct `log` line, kept over reloads.
   LogOutput* log_output(const config::LogTarget& target, const std::string& tag) {
+    if (sources_.check_only) return nullptr;
     const SocketAddress address = bundle_.resolved(target.address);
     const std::string key =
         format("{} {} {} {} {} {} {} {} {} {}", static_cast<int>(target.kind), address.text(), target.address.host, target.fd,
@@ -128,12 +129,9 @@ class SnapshotBuilder final : private rules::Environment {
       if (global.log_send_hostname_on) {
         identity.hostname = global.log_send_hostname.empty() ? sources_.process.hostname : global.log_send_hostname;
       }
-      config::LogTarget resolved = target;
-      if (target.kind == config::LogTarget::Kind::Udp && !address.empty()) {
-        resolved.address.kind = address.is_ip6() ? config::Address::Kind::Ip6 : config::Address::Kind::Ip4;
-        resolved.address.host = address.ip_text();
-      }
-      Result<std::unique_ptr<LogOutput>> opened = LogOutput::open(resolved, identity);
+      SocketAddress resolved = address;
+      if (!resolved.empty() && resolved.port() == 0) resolved.set_port(514);
+      Result<std::unique_ptr<LogOutput>> opened = LogOutput::open(target, identity, resolved, sources_.log_descriptors);
       if (!opened) {
         diagnostics_.add(target.place, opened.error().text);
         sources_.log_outputs.erase(key);

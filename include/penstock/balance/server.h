@@ -18,6 +18,13 @@
 
 namespace penstock {
 
+// What a check came to. Names and texts: health_result.h.
+enum class CheckStatus : std::uint8_t {
+  Unknown, SocketError, L4Ok, L4Timeout, L4Connect, L6Ok, L6Timeout, L6Response,
+  L7Ok, L7Conditional, L7Timeout, L7Response, L7Status,
+};
+
+// Drain: the server asked for no new traffic (`http-check disable-on-404`).
 enum class ServerStatus : std::uint8_t { Up, Down, Maintenance, Drain };
 
 class BackendState;
@@ -46,14 +53,17 @@ class Server {
     bool begun = false;          // A check has run since the process knows the server.
     int health = 0;              // 0 .. rise + fall - 1; UP from rise on.
     std::uint64_t next_ms = 0;   // When the next check is due, monotonic clock.
-    std::uint64_t up_since_ms = 0;
+    std::uint64_t up_since_ms = 0;  // Slow start counts from here; 0: it never was DOWN.
     std::string last_text;       // Last result in words.
+    CheckStatus last_status = CheckStatus::Unknown;
+    int last_code = -1;          // -1: none.
+    std::uint64_t last_duration_ms = 0;
   };
   CheckMemory check;
 };
 
 // What workers share about one backend.
-class BackendState {
+class BackendState : public std::enable_shared_from_this<BackendState> {
  public:
   explicit BackendState(std::string name) : name(std::move(name)) {}
 
@@ -66,6 +76,13 @@ class BackendState {
   std::atomic<std::uint32_t> waiting{0};
   std::atomic<std::uint32_t> in_use{0};
   std::atomic<std::uint64_t> total{0};
+};
+
+// A regular expression of a check. Whoever compiles the checks brings it.
+class CheckRegex {
+ public:
+  virtual ~CheckRegex() = default;
+  virtual bool matches(std::string_view text) const = 0;
 };
 
 // How a server is checked; compiled from `check`, `option httpchk`, `http-check` and friends.
@@ -82,16 +99,22 @@ struct CheckStepSpec {
   bool negated = false;
   std::string pattern;
   std::string header_name;
-  std::uint64_t min_recv = 0;
+  std::shared_ptr<const CheckRegex> regex;  // StatusRegex, StringRegex: required.
+  std::uint64_t min_recv = 0;               // Bytes without which nothing is judged; 0: none given.
+  std::uint32_t number = 0;     // Its place in the rule set, from 1, for the log; 0: that among these steps.
   // Connect
-  std::uint16_t port = 0;
-  bool tls = false;
+  SocketAddress address;        // `addr`; empty: the check's.
+  std::uint16_t port = 0;       // 0: the check's.
+  bool use_default = false;     // `default`: TLS and SNI as the check has them, unless given here.
+  bool tls = false;             // `ssl`. Without it and without `default` the connection is plain.
+  std::shared_ptr<const TlsContext> tls_context;  // For `ssl`; null: the check's, which must then have one.
   std::string sni;
 };
 struct CheckSpec {
   bool enabled = false;
   bool http = false;             // Answers are HTTP messages; else raw bytes.
-  std::uint64_t inter_ms = 2000, fastinter_ms = 2000, downinter_ms = 2000;
+  std::uint64_t inter_ms = 2000;
+  std::uint64_t fastinter_ms = 0, downinter_ms = 0;  // 0: inter.
   std::uint64_t connect_ms = 0;  // timeout connect (of the check: the shorter of it and inter).
   std::uint64_t answer_ms = 0;   // timeout check; 0: inter bounds the whole check.
   int rise = 2, fall = 3;
@@ -99,7 +122,9 @@ struct CheckSpec {
   std::shared_ptr<const TlsContext> tls;
   std::string sni;
   std::string verify_name;
-  std::vector<CheckStepSpec> steps;  // Empty: connecting is all.
+  // Empty: connecting is all. If the first is no Connect, a connection to `address` comes before it. If
+  // the last is a Send of an http check, an answer of 2xx or 3xx is expected.
+  std::vector<CheckStepSpec> steps;
   bool disable_on_404 = false;
   bool log_all = false;              // option log-health-checks
 };

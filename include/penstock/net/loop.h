@@ -49,6 +49,8 @@ class Loop {
   void stop();
   // Runs until everything that was let go has ended; then the loop can die.
   void run_dry();
+  // Gives back the blocks kept for reading; the last thing its thread does with it.
+  void free_blocks();
   // From any thread: `task` runs on this loop, soon, in order.
   void post(std::function<void()> task);
 

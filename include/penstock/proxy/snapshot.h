@@ -73,6 +73,9 @@ class Snapshot {
     std::map<std::string, std::shared_ptr<FrontendState>>& frontend_states;
     std::map<std::string, std::shared_ptr<LogOutput>>& log_outputs;
     ProcessState& process;
+    LogDescriptors* log_descriptors = nullptr;
+    // penstock -c: log targets are not opened.
+    bool check_only = false;
   };
   // Null after complaints.
   static std::shared_ptr<const Snapshot> build(config::Config config, Bundle bundle, const Sources& sources,

@@ -1,0 +1,36 @@
+// What the command line asks for (penstock(8)).
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace penstock {
+
+struct Options {
+  std::vector<std::string> files;
+  std::string folder;        // -C
+  std::string pid_file;      // -p
+  std::string condition;     // -cc
+  bool check = false;        // -c
+  bool dump = false;         // -d with -c
+  bool verbose = false;      // -V
+  bool quiet = false;        // -q
+  bool master_worker = false;  // -W, -Ws: decides the exit status after a signal.
+  bool zero_warning = false;   // -dW
+  bool test_condition = false;
+  unsigned long maxconn = 0;   // -n
+};
+
+struct Arguments {
+  enum class Wish { Run, Version, LongVersion, Help, Keywords, Wrong };
+  Wish wish = Wish::Run;
+  Options options;
+  std::vector<std::string> warnings;
+  std::string wrong;  // What cannot be understood.
+};
+
+Arguments parse_arguments(const std::vector<std::string>& words);
+std::string usage_text();
+std::string version_text(bool in_full);
+
+}  // namespace penstock

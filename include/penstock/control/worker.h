@@ -1,0 +1,69 @@
+// One thread: a loop, its station, and the health checks that fell to it.
+#pragma once
+
+#include <memory>
+#include <thread>
+
+#include "penstock/balance/health.h"
+#include "penstock/net/loop.h"
+#include "penstock/proxy/snapshot.h"
+#include "penstock/proxy/station.h"
+
+namespace penstock {
+
+// Checks under way at once in the whole process, each with a descriptor.
+constexpr std::size_t kChecksInFlight = 256;
+
+// What workers ask of the process. Called from their threads.
+class WorkerOwner {
+ public:
+  virtual void wake_lines(std::shared_ptr<BackendState> state) = 0;
+  virtual void wake_listeners() = 0;
+  virtual void on_worker_empty(unsigned worker) = 0;
+  virtual void on_server_changed(const BackendSpec& backend, const ServerSpec& server, bool up) = 0;
+
+ protected:
+  ~WorkerOwner() = default;
+};
+
+class Worker final : private StationOwner, private HealthEvents, private HealthLog {
+ public:
+  Worker(unsigned index, unsigned workers, ProcessState& process, WorkerOwner& owner);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // From the master's thread. What is posted runs in order.
+  void start();
+  // `done` runs on the worker's thread when the snapshot is at work.
+  void adopt(std::shared_ptr<const Snapshot> snapshot, std::function<void()> done);
+  void drain();
+  void serve_lines(std::shared_ptr<BackendState> state);
+  void shut_down_sessions(std::shared_ptr<Server> server);
+  void resume_listeners();
+  // Ends everything; returns when the thread has ended.
+  void stop();
+
+ private:
+  void run();
+  void take(std::shared_ptr<const Snapshot> snapshot);
+  void end();
+  void wake_lines(BackendState& state) override { owner_.wake_lines(state.shared_from_this()); }
+  void wake_listeners() override { owner_.wake_listeners(); }
+  void on_station_empty(unsigned worker) override { owner_.on_worker_empty(worker); }
+  void on_server_changed(const BackendSpec& backend, const ServerSpec& server, bool up) override {
+    owner_.on_server_changed(backend, server, up);
+  }
+  void write(const BackendSpec& backend, Level level, std::string_view line) override;
+
+  const unsigned index_;
+  const unsigned workers_;
+  WorkerOwner& owner_;
+  Loop loop_;
+  std::shared_ptr<const Snapshot> snapshot_;   // What the checks look at.
+  std::unique_ptr<Station> station_;
+  std::unique_ptr<Checks> checks_;
+  std::thread thread_;
+};
+
+}  // namespace penstock

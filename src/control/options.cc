@@ -1,0 +1,158 @@
+#include "penstock/control/options.h"
+
+#include <sys/utsname.h>
+
+#include "penstock/base/text.h"
+
+#ifndef PENSTOCK_VERSION
+#define PENSTOCK_VERSION "0"
+#endif
+
+namespace penstock {
+namespace {
+
+// HAProxy's version whose grammar is covered; programs that drive haproxy look for it.
+constexpr const char* kGrammarVersion = "2.6";
+
+}  // namespace
+
+std::string usage_text() {
+  return R"(usage: penstock [-f FILE|FOLDER]... [options] [-- FILE...]
+  -f FILE|FOLDER  read this configuration; repeatable, a folder means its *.cfg files
+  -c              check the configuration and end: 0 if it can be used, else 1
+  -c -d           the same, and print what was understood
+  -cc CONDITION   evaluate a condition as .if does: 0 true, 1 false, 2 wrong
+  -V              say more;  -q  say less
+  -C FOLDER       change to this folder first
+  -n NUMBER       maxconn of the process
+  -p FILE         write the process id there
+  -db, -d         stay in the foreground (as always)
+  -dW             a warning is an error
+  -dKcfg          list the keywords known
+  -W, -Ws, -S, -L, -m, -D, -dM, -x, -sf, -st: taken as haproxy does, see penstock(8)
+  -v, --version, -vv, -h, --help
+)";
+}
+
+std::string version_text(bool in_full) {
+  std::string text = format("penstock {}\nHAProxy version {} is the grammar it reads\n", PENSTOCK_VERSION, kGrammarVersion);
+  if (!in_full) return text;
+  utsname system{};
+  uname(&system);
+  text += format("Running on: {} {} {}\n", system.sysname, system.release, system.machine);
+  text += "Build options :\n  TARGET  = linux-glibc\n";
+  text += "Feature list : +EPOLL +GETADDRINFO +OPENSSL +PCRE2 +PCRE2_JIT +THREAD -LUA -PROMEX -QUIC -SLZ -ZLIB\n";
+  text += "Running with the TLS library BoringSSL\n";
+  text += "Available services : none\n";
+  return text;
+}
+
+namespace {
+
+class ArgumentReader {
+ public:
+  explicit ArgumentReader(const std::vector<std::string>& words) : words_(words) {}
+
+  Arguments read() {
+    while (at_ < words_.size() && out_.wish != Arguments::Wish::Wrong) take(words_[at_++]);
+    const bool runs = out_.wish == Arguments::Wish::Run && !out_.options.test_condition;
+    if (runs && out_.options.files.empty()) wrong("no configuration file: name one with -f");
+    return out_;
+  }
+
+ private:
+  void take(const std::string& word) {
+    Options& options = out_.options;
+    if (word == "--") {
+      while (at_ < words_.size()) options.files.push_back(words_[at_++]);
+    } else if (word == "-f") {
+      value(word, options.files.emplace_back());
+    } else if (word == "-c") {
+      options.check = true;
+    } else if (word == "-d") {
+      options.dump = true;
+    } else if (word == "-cc") {
+      options.test_condition = true;
+      value(word, options.condition);
+    } else if (word == "-V") {
+      options.verbose = true;
+    } else if (word == "-q") {
+      options.quiet = true;
+    } else if (word == "-C") {
+      value(word, options.folder);
+    } else if (word == "-p") {
+      value(word, options.pid_file);
+    } else if (word == "-n") {
+      number(word, options.maxconn);
+    } else if (word == "-W" || word == "-Ws") {
+      options.master_worker = true;
+    } else if (word == "-dW") {
+      options.zero_warning = true;
+    } else if (word == "-v" || word == "--version") {
+      wish(Arguments::Wish::Version);
+    } else if (word == "-vv") {
+      wish(Arguments::Wish::LongVersion);
+    } else if (word == "-h" || word == "--help") {
+      wish(Arguments::Wish::Help);
+    } else if (word == "-dKcfg") {
+      wish(Arguments::Wish::Keywords);
+    } else {
+      take_without_effect(word);
+    }
+  }
+
+  // What scripts written for haproxy may say.
+  void take_without_effect(const std::string& word) {
+    std::string ignored;
+    if (word == "-db" || word == "-dM" || word.starts_with("-dM") || word == "-dS" || word == "-dV" || word == "-dG" ||
+        word == "-dr" || word == "-dL" || word == "-de" || word == "-dp" || word == "-4") {
+      return;
+    }
+    if (word == "-D") {
+      out_.warnings.push_back("-D: penstock stays in the foreground; let the service manager put it in the background");
+    } else if (word == "-S") {
+      value(word, ignored);
+      out_.warnings.push_back("-S: there is no runtime socket yet, the option has no effect");
+    } else if (word == "-x") {
+      value(word, ignored);
+      out_.warnings.push_back("-x: sockets are not taken over from another process; a reload by SIGHUP keeps them open");
+    } else if (word == "-L" || word == "-m" || word == "-N") {
+      value(word, ignored);
+    } else if (word == "-sf" || word == "-st") {
+      while (at_ < words_.size() && parse_unsigned(words_[at_])) ++at_;
+      out_.warnings.push_back(word + ": other processes are not told to end; reload with SIGHUP instead");
+    } else {
+      wrong(format("unknown option '{}'", word));
+    }
+  }
+
+  void value(const std::string& option, std::string& to) {
+    if (at_ >= words_.size()) return wrong(format("'{}' needs a value", option));
+    to = words_[at_++];
+  }
+  void number(const std::string& option, unsigned long& to) {
+    std::string text;
+    value(option, text);
+    const auto parsed = parse_unsigned(text);
+    if (out_.wish == Arguments::Wish::Wrong) return;
+    if (!parsed) return wrong(format("'{}' needs a number, not '{}'", option, text));
+    to = *parsed;
+  }
+  void wish(Arguments::Wish wish) {
+    if (out_.wish == Arguments::Wish::Run) out_.wish = wish;
+  }
+  void wrong(std::string text) {
+    out_.wish = Arguments::Wish::Wrong;
+    out_.wrong = std::move(text);
+  }
+
+  const std::vector<std::string>& words_;
+  std::size_t at_ = 0;
+  Arguments out_;
+};
+
+}  // namespace
+
+Arguments parse_arguments(const std::vector<std::string>& words) { return ArgumentReader(words).read(); }
+
+}  // namespace penstock
