@@ -88,7 +88,7 @@ bool set_host(Address& address, std::string host, int family, std::string& error
   address.host = host;
   if (is_ip4(host)) address.kind = Address::Kind::Ip4;
   else if (is_ip6(host)) address.kind = Address::Kind::Ip6;
-  else if (is_host_name(host)) address.kind = Address::Kind::Name;
+  else if (is_host_name(host)) address.kind = Address::Kind::Name, address.family = family;
   else {
     error = format("'{}' is neither an address nor a host name", host);
     return false;
@@ -196,6 +196,7 @@ std::string address_text(const Address& address, AddressUse use) {
   }
   std::string text = address.kind == Address::Kind::Any ? "*" : address.host;
   if (address.kind == Address::Kind::Ip6) text = "[" + text + "]";
+  if (address.family != 0) text = format("ipv{}@{}", address.family, text);
   if (address.port_is_offset) return format("{}:{:+d}", text, address.port_offset);
   if (address.port_high != address.port_low) return format("{}:{}-{}", text, address.port_low, address.port_high);
   if (address.port_low != 0 || use == AddressUse::Bind) append_format(text, ":{}", address.port_low);

@@ -141,13 +141,13 @@ class Judge {
     judge_backends(proxy);
     judge_mode(proxy);
     judge_logs(proxy);
-    judge_timeouts(proxy);
+    if (!draft.broken) judge_timeouts(proxy);
     judge_health(proxy);
     for (const Bind& bind : proxy.binds) judge_bind(bind);
-    if (proxy.is_frontend && proxy.binds.empty()) {
+    if (proxy.is_frontend && proxy.binds.empty() && !draft.broken) {
       complaints_.warn(proxy.place, format("{} '{}' has no 'bind' line: no client reaches it", type_of(proxy), proxy.name));
     }
-    judge_purpose(proxy, draft);
+    if (!draft.broken) judge_purpose(proxy, draft);
   }
 
   // Servers.

@@ -45,7 +45,7 @@ void parse_connect(Line& line, Draft& draft) {
     else if (word.text == "sni") step.sni = line.take_text("a host name");
     else if (word.text == "alpn") step.alpn = take_alpn(line);
     else if (word.text == "linger") step.linger = true;
-    else if (word.text == "comment") step.comment = line.take_text("a text");
+    else if (word.text == "comment") step.comment = line.take_any("a text");
     else if (word.text == "send-proxy") line.complain(word.place, "'send-proxy' is not offered yet in checks");
     else if (word.text == "via-socks4") line.complain(word.place, "'via-socks4' is not offered: SOCKS proxies are not spoken to");
     else if (word.text == "proto") {
@@ -61,7 +61,7 @@ void parse_connect(Line& line, Draft& draft) {
 
 void parse_comment(Line& line, Draft& draft) {
   CheckStep step = new_step(line, CheckStep::Kind::Comment);
-  step.comment = line.take_text("a text");
+  step.comment = line.take_any("a text");
   if (!line.failed()) add_step(draft, std::move(step));
 }
 
@@ -74,12 +74,12 @@ void parse_http_send(Line& line, Draft& draft) {
     if (word.text == "meth") step.method = line.take_text("a method");
     else if (word.text == "uri") step.uri = line.take_text("a path");
     else if (word.text == "ver") step.version = line.take_text("a version such as HTTP/1.1");
-    else if (word.text == "body") step.body = line.take_text("a text");
-    else if (word.text == "comment") step.comment = line.take_text("a text");
+    else if (word.text == "body") step.body = line.take_any("a text");
+    else if (word.text == "comment") step.comment = line.take_any("a text");
     else if (word.text == "uri-lf" || word.text == "body-lf") return refuse_format(line, word);
     else if (word.text == "hdr") {
       const std::string name = line.take_text("a name and a value");
-      const std::string value = line.take_text("a value");
+      const std::string value = line.take_any("a value");
       const bool framing = equal_nocase(name, "content-length") || equal_nocase(name, "transfer-encoding");
       if (framing) line.warn(word.place, format("'{}' is written by the check itself: this one is left out", name));
       else step.headers.emplace_back(name, value);
@@ -149,7 +149,7 @@ void take_header_match(Line& line, CheckStep& step) {
 // The part of `expect` that http-check and tcp-check share; true when the word was one of it.
 bool take_expect_word(Line& line, const Word& word, CheckStep& step) {
   if (word.text == "comment") {
-    step.comment = line.take_text("a text");
+    step.comment = line.take_any("a text");
     return true;
   }
   if (word.text == "min-recv") {
@@ -186,7 +186,7 @@ void take_pattern(Line& line, CheckStep& step) {
     }
     case CheckStep::Match::RStatus:
     case CheckStep::Match::String:
-    case CheckStep::Match::RString: step.pattern = line.take_text("a pattern"); return;
+    case CheckStep::Match::RString: step.pattern = line.take_any("a pattern"); return;
   }
 }
 
@@ -232,15 +232,15 @@ void parse_send_state(Line&, Draft& draft) { draft.proxy.health.send_state = tru
 
 void parse_tcp_send(Line& line, Draft& draft) {
   CheckStep step = new_step(line, CheckStep::Kind::Send);
-  step.data = line.take_text("a text");
-  if (line.accept("comment")) step.comment = line.take_text("a text");
+  step.data = line.take_any("a text");
+  if (line.accept("comment")) step.comment = line.take_any("a text");
   hint_at_blanks(line);
   if (!line.failed()) add_step(draft, std::move(step));
 }
 void parse_send_binary(Line& line, Draft& draft) {
   CheckStep step = new_step(line, CheckStep::Kind::Send);
   step.data = take_hex(line);
-  if (line.accept("comment")) step.comment = line.take_text("a text");
+  if (line.accept("comment")) step.comment = line.take_any("a text");
   if (!line.failed()) add_step(draft, std::move(step));
 }
 

@@ -131,6 +131,7 @@ void take_tls_options(Line& line, Tls& tls, bool is_bind) {
       "force-tlsv10", "force-tlsv11", "force-tlsv12", "force-tlsv13", "prefer-client-ciphers", "tls-tickets", "strict-sni"};
   if (!line.reading.drafts.empty()) line.warn(format("'{}' applies to the lines that follow only: put it into a 'global' section above all proxies", line.subject));
   const std::string subject = line.subject;
+  tls.place = line.place;
   while (line.more()) {
     const Word& word = line.pop();
     line.subject = word.text;

@@ -232,7 +232,7 @@ void parse_hash_type(Line& line, Draft& draft) {
 template <Rule::Set Set>
 void parse_rule(Line& line, Draft& draft) {
   if (!line.more()) {
-    line.take("an action");
+    line.take(Set == Rule::Set::UseBackend ? "the name of a backend" : Set == Rule::Set::UseServer ? "the name of a server" : "an action");
     return;
   }
   draft.proxy.rules.push_back({Set, line.place, line.take_rest()});
@@ -299,7 +299,7 @@ void parse_monitor(Line& line, Draft& draft) {
 void parse_monitor_uri(Line& line, Draft& draft) { draft.proxy.monitor_uri = line.take_text("a path"); }
 
 void parse_option(Line& line, Draft& draft) {
-  const Word* word = line.take("a word behind 'option'");
+  const Word* word = line.take("a word such as httplog");
   if (word == nullptr) return;
   const ProxyKeyword* keyword = find_keyword(option_keywords(), word->text);
   if (keyword == nullptr) return complain_unknown(line, *word, "'option'", names_of(option_keywords()));
@@ -358,7 +358,7 @@ void parse_stats_word(Line& line, Draft& draft) {
 }
 
 void parse_timeout(Line& line, Draft& draft) {
-  const Word* word = line.take("a word behind 'timeout'");
+  const Word* word = line.take("a word such as client");
   if (word == nullptr) return;
   const ProxyKeyword* keyword = find_keyword(timeout_keywords(), word->text);
   if (keyword == nullptr) return complain_unknown(line, *word, "'timeout'", names_of(timeout_keywords()));

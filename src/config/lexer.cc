@@ -177,6 +177,8 @@ class Splitter {
       word_ += value;
       return true;
     }
+    // Blanks around the list part nothing: the quote alone makes no word of its own.
+    if (word_.empty() && !value.empty() && is_blank(value[0])) in_word_ = false;
     for (const char c : value) {
       if (!is_blank(c)) {
         begin_word();

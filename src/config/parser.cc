@@ -189,7 +189,7 @@ void Parser::begin_section(Line& line, const Word& keyword) {
     case SectionKind::Listen: begin_proxy(line, section.kind); break;
     case SectionKind::HttpErrors: begin_http_errors(line); break;
     case SectionKind::Skipped: {
-      const std::string text = format("section '{}' {}: {}", section.name, section.is_error ? "is not offered" : "has no effect", section.help);
+      const std::string text = format("section '{}' {}. {}", section.name, section.is_error ? "is not offered" : "has no effect", section.help);
       line.skip_rest();
       if (section.is_error) line.complain(text);
       else line.warn(text);
@@ -238,7 +238,7 @@ Draft inherit(const Draft* from, const Global& global) {
   }
   Draft draft = *from;
   draft.proxy.id = 0;
-  draft.own_steps = draft.stats_said = draft.used_by_name = draft.used_as_last = false;
+  draft.own_steps = draft.broken = draft.used_by_name = draft.used_as_last = false;
   draft.given.clear();
   draft.said.clear();
   return draft;

@@ -19,6 +19,13 @@ const Word* Line::take(std::string_view what) {
 
 std::string Line::take_text(std::string_view what) {
   const Word* word = take(what);
+  if (word == nullptr) return {};
+  if (word->text.empty()) complain(word->place, format("'{}' expects {}, and this is empty: is a variable not set?", subject, what));
+  return word->text;
+}
+
+std::string Line::take_any(std::string_view what) {
+  const Word* word = take(what);
   return word == nullptr ? std::string() : word->text;
 }
 
@@ -86,6 +93,7 @@ std::optional<std::size_t> Line::take_choice(std::span<const std::string_view> c
 void Line::complain(Place place, std::string text) {
   if (!failed_) reading.diagnostics.add(place, std::move(text));
   failed_ = true;
+  if (reading.draft != nullptr) reading.draft->broken = true;
 }
 
 Place Line::end_place() const {
@@ -99,15 +107,15 @@ Place Line::end_place() const {
 }
 
 void complain_obsolete(Line& line) {
-  line.complain(format("'{}' is no longer part of the grammar: {}", line.subject, line.help));
+  line.complain(format("'{}' is no longer part of the grammar. {}", line.subject, line.help));
 }
 
-void complain_refused(Line& line) { line.complain(format("'{}' is not offered: {}", line.subject, line.help)); }
+void complain_refused(Line& line) { line.complain(format("'{}' is not offered. {}", line.subject, line.help)); }
 
-void warn_no_effect(Line& line) { line.warn(format("'{}' has no effect: {}", line.subject, line.help)); }
+void warn_no_effect(Line& line) { line.warn(format("'{}' has no effect. {}", line.subject, line.help)); }
 
 void warn_not_yet(Line& line) {
-  line.warn(format("'{}' is not offered yet: {} The line has no effect.", line.subject, line.help));
+  line.warn(format("'{}' is not offered yet, the line has no effect. {}", line.subject, line.help));
 }
 
 void warn_parameter(Line& line, std::string_view verdict, int arguments) {
@@ -116,7 +124,7 @@ void warn_parameter(Line& line, std::string_view verdict, int arguments) {
   }
   Draft* draft = line.reading.draft;
   if (draft != nullptr && !draft->said.insert(line.subject).second) return;
-  line.warn(format("'{}' {}: {}", line.subject, verdict, line.help));
+  line.warn(format("'{}' {}. {}", line.subject, verdict, line.help));
 }
 
 namespace {
@@ -158,12 +166,15 @@ std::string_view place_name(std::string_view section) {
 
 void complain_unknown(Line& line, const Word& word, std::string_view what, std::span<const std::string_view> candidates) {
   std::string text = format("'{}' is not known in {}", word.text, what);
-  for (const KnownKeyword& known : known_keywords()) {
-    const bool last_word = known.name.size() > word.text.size() && known.name.ends_with(word.text) &&
-                           known.name[known.name.size() - word.text.size() - 1] == ' ';
-    if (known.name != word.text && !last_word) continue;
-    append_format(text, "; '{}' is known in {}", known.name, place_name(known.section));
-    return line.complain(word.place, std::move(text));
+  // The very word first, then one that is written behind another: "option httplog" for httplog.
+  const std::vector<KnownKeyword> all = known_keywords();
+  for (const bool whole : {true, false}) {
+    for (const KnownKeyword& known : all) {
+      const bool fits = whole ? known.name == word.text : known.name.ends_with(" " + word.text);
+      if (!fits) continue;
+      append_format(text, "; '{}' is known in {}", known.name, place_name(known.section));
+      return line.complain(word.place, std::move(text));
+    }
   }
   const std::string_view near = nearest(word.text, candidates);
   if (!near.empty()) append_format(text, "; did you mean '{}'?", near);

@@ -37,7 +37,7 @@ struct Draft {
   std::vector<Rule> redirects;       // `redirect` lines: they act behind all http-request lines.
   std::vector<ErrorFilesUse> error_files;
   bool own_steps = false;            // The section began its own health check; inherited steps are gone.
-  bool stats_said = false;           // The statistics page was complained about.
+  bool broken = false;               // A line was refused: what the section lacks may have stood there.
   bool serves_stats = false;
   std::set<std::string, std::less<>> given;  // Settings of this very section that may be given once.
   std::set<std::string, std::less<>> said;   // Complaints of this section that are made once.
@@ -138,7 +138,9 @@ class Line {
   bool accept(std::string_view word);
   // The next word, or null after a complaint that `what` was expected.
   const Word* take(std::string_view what);
+  // Its text, which must not be empty; take_any() takes an empty one too.
   std::string take_text(std::string_view what);
+  std::string take_any(std::string_view what);
   std::vector<Word> take_rest();
   void skip_rest() { at_ = words_.size(); }
   void step_back() { --at_; }
@@ -216,7 +218,7 @@ void complain_unknown(Line& line, const Word& word, std::string_view what, std::
 // Takes one word from the line, finds its row, and lets that parse.
 template <class T>
 void parse_with(Line& line, std::span<const Keyword<T>> table, T& target, std::string_view prefix) {
-  const Word* word = line.take(format("a word behind '{}'", prefix));
+  const Word* word = line.take("one more word");
   if (word == nullptr) return;
   const Keyword<T>* keyword = find_keyword(table, word->text);
   if (keyword == nullptr) return complain_unknown(line, *word, format("'{}'", prefix), names_of(table));

@@ -39,6 +39,7 @@ struct Address {
   int port_offset = 0;          // "server s *:+1000": added to the port the client came to.
   bool port_is_offset = false;
   int fd = -1;
+  int family = 0;               // Of a Name: 4 or 6 if "ipv4@" or "ipv6@" asked for it, 0 if either will do.
   bool operator==(const Address&) const = default;
 };
 
