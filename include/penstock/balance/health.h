@@ -1,0 +1,98 @@
+// Active checks of servers, divided among the workers: each (backend, server) is checked by one.
+//
+// What a check found is published to Server (status, ramp) and BackendState (version), told to
+// HealthEvents, and written to HealthLog in HAProxy's words. What must outlive a reload is in
+// Server::check: the next Checks for a server goes on with its count and its timer.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "penstock/balance/health_result.h"
+#include "penstock/balance/server.h"
+#include "penstock/base/list.h"
+#include "penstock/base/log.h"
+#include "penstock/net/living.h"
+
+namespace penstock {
+
+class Check;
+class Probe;
+struct BackendTally;
+
+// Both are called on the checking worker's thread, from the loop, and must not destroy the Checks.
+class HealthEvents {
+ public:
+  // The server's status changed. `up` is false when it is DOWN; one that drains is not.
+  virtual void on_server_changed(const BackendSpec& backend, const ServerSpec& server, bool up) = 0;
+
+ protected:
+  ~HealthEvents() = default;
+};
+
+class HealthLog {
+ public:
+  virtual void write(const BackendSpec& backend, Level level, std::string_view line) = 0;
+
+ protected:
+  ~HealthLog() = default;
+};
+
+struct ChecksOptions {
+  // Checks this worker may have under way at once, each with one descriptor; others wait their turn.
+  std::size_t in_flight = 256;
+  // Which of how many workers this is: first checks of all workers come evenly spread.
+  std::uint32_t worker = 0;
+  std::uint32_t workers = 1;
+  std::uint32_t spread_percent = 0;    // `spread-checks`
+  std::uint64_t spread_limit_ms = 0;   // `max-spread-checks`; 0: none.
+};
+
+class Checks final : private Later {
+ public:
+  // A server with check.enabled, and the backend it stands in. Both stay in place while the Checks
+  // live, and no other Checks lives that has the same server: after a reload the old one goes first.
+  struct Target {
+    const BackendSpec* backend = nullptr;
+    const ServerSpec* server = nullptr;
+  };
+  Checks(Loop& loop, const std::vector<Target>& targets, const ChecksOptions& options, HealthEvents& events,
+         HealthLog& log);
+  // Checks under way end in silence.
+  ~Checks();
+  Checks(const Checks&) = delete;
+  Checks& operator=(const Checks&) = delete;
+
+  std::size_t size() const { return checks_.size(); }
+  std::size_t in_flight() const { return probes_.size() - idle_probes_.size(); }
+
+  // For a server that a reload left without check: it takes traffic, whatever was found before. To be
+  // called when no Checks has it any more.
+  static void forget(const BackendSpec& backend, const ServerSpec& server);
+
+ private:
+  friend class Check;
+  struct WaitingTag;
+  void run_later() override { start_waiting(); }
+  void want_probe(Check& check);
+  void give_back(Probe& probe);
+  void start_waiting();
+  // Differs from one call to the next; up to and including `limit`.
+  std::uint64_t chance(std::uint64_t limit);
+
+  Loop& loop_;
+  const ChecksOptions options_;
+  HealthEvents& events_;
+  HealthLog& log_;
+  std::map<const BackendSpec*, std::unique_ptr<BackendTally>> tallies_;
+  std::vector<std::unique_ptr<Probe>> probes_;
+  std::vector<Probe*> idle_probes_;
+  std::vector<Owned<Check>> checks_;
+  List<Check, WaitingTag> waiting_;
+  std::uint64_t random_;
+};
+
+}  // namespace penstock

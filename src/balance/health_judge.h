@@ -1,0 +1,45 @@
+// What an answer must be for a check to pass (configuration manual, "http-check expect", "tcp-check
+// expect"). Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "penstock/balance/server.h"
+#include "penstock/http/head.h"
+
+namespace penstock::check {
+
+// What came so far in answer to the last Send.
+struct Answer {
+  const Head* head = nullptr;   // Of an HTTP answer, once it is complete.
+  std::string_view bytes;       // Its body, or all bytes of a raw conversation.
+  bool complete = false;        // No more will come that could change a judgement.
+};
+
+struct Judgement {
+  enum class Kind : std::uint8_t { Wait, Pass, Fail };
+  Kind kind = Kind::Wait;
+  CheckStatus status = CheckStatus::Unknown;  // Of Fail.
+  std::string info;
+};
+
+// An expectation of an http check; `answer.head` is there.
+Judgement judge_http(const CheckStepSpec& expect, const Answer& answer);
+// Without an expectation: 2xx and 3xx.
+Judgement judge_http_by_default(const Answer& answer);
+// `number`: the step's place, for the log.
+Judgement judge_bytes(const CheckStepSpec& expect, const Answer& answer, std::size_t number);
+
+// "200", "200-299,401"
+bool status_in(std::string_view list, unsigned status);
+// Some value among the comma separated ones of some field of that name; any if `value` is empty.
+bool has_field(const Head& head, std::string_view name, std::string_view value);
+
+// The path of this HTTP request is Exchange's own health page.
+bool asks_exchange(std::string_view request);
+// "GET", "HEAD"
+std::string_view method_of(std::string_view request);
+
+}  // namespace penstock::check

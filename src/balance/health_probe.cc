@@ -1,0 +1,296 @@
+#include "health_probe.h"
+
+#include <string.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "penstock/balance/health_count.h"
+#include "penstock/base/require.h"
+#include "penstock/base/text.h"
+
+namespace penstock {
+namespace {
+
+using check::Answer;
+using check::Judgement;
+
+// Of an answer, this much is looked at.
+constexpr std::size_t kLookedAt = 64 * 1024;
+// What a probe keeps for the next check.
+constexpr std::size_t kKept = 16 * 1024;
+
+constexpr std::string_view kExchangeCloses =
+    "Exchange closes the connection when the component is inactive: see Get-ServerComponentState";
+
+std::string system_text(int status) {
+  char space[128];
+  return ::strerror_r(-status, space, sizeof(space));
+}
+
+// Nobody listens, or nobody is there, is the server's; that we have no descriptor is not.
+bool is_ours(int status) {
+  return status == -EMFILE || status == -ENFILE || status == -ENOBUFS || status == -ENOMEM ||
+         status == -EADDRNOTAVAIL || status == -EADDRINUSE;
+}
+
+}  // namespace
+
+void Probe::start(const ServerSpec& server, TlsTicket ticket, ProbeOwner& owner) {
+  require(server_ == nullptr);
+  server_ = &server;
+  owner_ = &owner;
+  ticket_ = std::move(ticket);
+  began_ms_ = loop_.now();
+  step_ = 0;
+  settled_ = false;
+  result_ = {};
+  connect();
+}
+
+void Probe::stop() {
+  Later::unlink();
+  connection_.reset();
+  ticket_ = {};
+  if (parser_) parser_->release_head();
+  arena_.clear();
+  bytes_.clear();
+  if (bytes_.capacity() > kKept) bytes_.shrink_to_fit();
+  server_ = nullptr;
+}
+
+TlsTicket Probe::take_ticket() { return is_own_ && connected_ ? connection_->take_ticket() : TlsTicket(); }
+
+// The TLS of a Connect step, or of the check itself.
+TlsTarget Probe::tls_target(const Step* connect) const {
+  if (connect == nullptr) return {spec().tls.get(), spec().sni, spec().verify_name};
+  if (!connect->tls && !connect->use_default) return {};
+  const TlsContext* context = connect->tls_context ? connect->tls_context.get() : spec().tls.get();
+  const std::string& name = !connect->sni.empty() || !connect->use_default ? connect->sni : spec().sni;
+  return {context, name, spec().verify_name};
+}
+
+// Without `timeout check`, inter bounds all of the check, whatever number of connections it makes.
+std::uint64_t Probe::connect_limit_ms() const {
+  const CheckLimits limits = check_limits(spec());
+  if (limits.answer_ms != 0) return limits.connect_ms;
+  const std::uint64_t gone_ms = loop_.now() - began_ms_;
+  return gone_ms < limits.connect_ms ? limits.connect_ms - gone_ms : 1;
+}
+
+void Probe::connect() {
+  const Step* connect = step();
+  if (connect != nullptr && connect->kind != Step::Kind::Connect) connect = nullptr;
+  SocketAddress address = connect != nullptr && !connect->address.empty() ? connect->address : spec().address;
+  if (connect != nullptr && connect->port != 0) address.set_port(connect->port);
+  const TlsTarget tls = tls_target(connect);
+  connected_ = sent_ = exchange_ = read_ended_ = head_seen_ = complete_ = settled_ = false;
+  is_own_ = connect == nullptr;
+  is_tls_ = tls.context != nullptr;
+  bytes_.clear();
+  TlsTicket ticket = is_own_ ? std::move(ticket_) : TlsTicket();
+  connection_ = Connection::connect(loop_, address, server_->socket, tls, std::move(ticket), *this);
+  connection_->set_deadline(connect_limit_ms());
+}
+
+void Probe::on_ready() {
+  connected_ = true;
+  const CheckLimits limits = check_limits(spec());
+  if (limits.answer_ms != 0) connection_->set_deadline(limits.answer_ms);
+  if (step() != nullptr && step()->kind == Step::Kind::Connect) ++step_;
+  go_on();
+}
+
+// Takes steps until one has to wait for bytes or a connection, or the check is over.
+void Probe::go_on() {
+  while (const Step* now = step()) {
+    switch (now->kind) {
+      case Step::Kind::Connect:
+        return settle();
+      case Step::Kind::Send:
+        send(*now);
+        break;
+      case Step::Kind::Expect:
+        if (!met(now)) return;
+        break;
+    }
+    ++step_;
+  }
+  const bool answer_due = spec().http && !spec().steps.empty() && spec().steps.back().kind == Step::Kind::Send;
+  if (answer_due && !met(nullptr)) return;
+  pass();
+}
+
+void Probe::send(const Step& send) {
+  sent_ = true;
+  bytes_.clear();
+  head_seen_ = complete_ = false;
+  if (spec().http) {
+    if (!parser_) parser_ = std::make_unique<H1Parser>(H1Limits{});
+    parser_->release_head();
+    arena_.clear();
+    parser_->start_response(arena_, check::method_of(send.send) == "HEAD", false);
+    exchange_ = check::asks_exchange(send.send);
+  }
+  connection_->send(std::string_view(send.send));
+}
+
+// True if the answer is what it should be. False: the bytes that decide have not come, or it is not
+// and the check is over. Null expects what every answer must be.
+bool Probe::met(const Step* expect) {
+  const bool http = spec().http;
+  if (http && !head_seen_) {
+    if (read_ended_) conclude(CheckStatus::L7Response, why_closed(""));
+    return false;
+  }
+  const Answer answer{http ? &parser_->head() : nullptr, bytes_, complete_ || read_ended_};
+  if (http && spec().disable_on_404 && answer.head->status == 404) {
+    conclude(CheckStatus::L7Conditional, "");
+    return false;
+  }
+  Judgement judgement = !http               ? check::judge_bytes(*expect, answer, step_number())
+                        : expect == nullptr ? check::judge_http_by_default(answer)
+                                            : check::judge_http(*expect, answer);
+  if (judgement.kind == Judgement::Kind::Fail) conclude(judgement.status, std::move(judgement.info));
+  return judgement.kind == Judgement::Kind::Pass;
+}
+
+void Probe::on_bytes(Slice bytes) {
+  if (settled_) return;
+  if (!spec().http) {
+    bytes_.append(bytes.view().substr(0, kLookedAt - std::min(kLookedAt, bytes_.size())));
+    complete_ = bytes_.size() >= kLookedAt;
+    return go_on();
+  }
+  if (!sent_) return;
+  read_http(bytes);
+  if (!settled_) go_on();
+}
+
+void Probe::read_http(Slice& input) {
+  while (!complete_) {
+    switch (parser_->next(input)) {
+      case H1Parser::Step::More:
+        return;
+      case H1Parser::Step::Head:
+        head_seen_ = parser_->head().status >= 200 || parser_->head().status == 101;
+        break;
+      case H1Parser::Step::Body: {
+        const Slice piece = parser_->take_body();
+        bytes_.append(piece.view().substr(0, kLookedAt - bytes_.size()));
+        complete_ = bytes_.size() >= kLookedAt;
+        break;
+      }
+      case H1Parser::Step::End:
+        complete_ = true;
+        break;
+      case H1Parser::Step::Error:
+        if (!head_seen_) return conclude(CheckStatus::L7Response, "");
+        complete_ = true;
+        break;
+    }
+  }
+}
+
+void Probe::on_read_end(bool) {
+  if (settled_) return;
+  read_ended_ = true;
+  go_on();
+}
+
+void Probe::on_lost(const Loss& loss) {
+  if (settled_) return;
+  switch (loss.kind) {
+    case Loss::Kind::Connect:
+      return conclude(is_ours(loss.status) ? CheckStatus::SocketError : CheckStatus::L4Connect,
+                  system_text(loss.status) + place_of_trouble(true));
+    case Loss::Kind::Handshake:
+      return conclude(CheckStatus::L6Response, format("SSL handshake failure ({}){}", loss.text, place_of_trouble(true)));
+    case Loss::Kind::Broken:
+      break;
+  }
+  std::string text = loss.status != 0 ? system_text(loss.status) : std::string(loss.text);
+  conclude(CheckStatus::SocketError, why_closed(std::move(text)) + place_of_trouble(false));
+}
+
+void Probe::on_time_out() {
+  if (settled_) return;
+  if (connected_) return conclude(CheckStatus::L7Timeout, place_of_trouble(false));
+  conclude(connection_->is_tls() ? CheckStatus::L6Timeout : CheckStatus::L4Timeout, place_of_trouble(true));
+}
+
+// A component of Exchange that is not active answers its health page by closing, and nothing else.
+std::string Probe::why_closed(std::string text) const {
+  if (!exchange_ || parser_->begun()) return text;
+  if (text.empty()) return std::string(kExchangeCloses);
+  return format("{} ({})", text, kExchangeCloses);
+}
+
+std::size_t Probe::step_number() const {
+  const Step* now = step();
+  return now != nullptr && now->number != 0 ? now->number : step_ + 1;
+}
+
+// Which line of a tcp-check it was. An http check is one question and needs no such thing.
+std::string Probe::place_of_trouble(bool connecting) const {
+  const Step* now = step();
+  if (spec().http || spec().steps.empty()) return {};
+  if (now == nullptr) return " at the end of tcp-check";
+  if (connecting && now->kind != Step::Kind::Connect) return " at initial connection step of tcp-check";
+  std::string text = format(" at step {} of tcp-check", step_number());
+  switch (now->kind) {
+    case Step::Kind::Connect:
+      text += now->port == 0 ? " (connect)" : format(" (connect port {})", now->port);
+      break;
+    case Step::Kind::Send:
+      text += " (send)";
+      break;
+    case Step::Kind::Expect:
+      if (now->match == Step::Match::StringRegex) {
+        text += " (expect regex)";
+      } else {
+        append_format(text, " (expect {} '{}')", now->match == Step::Match::Binary ? "binary" : "string", now->pattern);
+      }
+      break;
+  }
+  if (!now->comment.empty()) append_format(text, " comment: '{}'", now->comment);
+  return text;
+}
+
+void Probe::pass() {
+  const bool spoken = std::any_of(spec().steps.begin(), spec().steps.end(),
+                                  [](const Step& step) { return step.kind != Step::Kind::Connect; });
+  if (!spoken) {
+    // Nothing was said and nothing needs to arrive: the address is free again at once.
+    if (!is_tls_) connection_->reset_on_close();
+    return conclude(is_tls_ ? CheckStatus::L6Ok : CheckStatus::L4Ok, spec().steps.empty() ? "" : "(tcp-check)");
+  }
+  conclude(CheckStatus::L7Ok, spec().http ? "" : "(tcp-check)");
+}
+
+void Probe::conclude(CheckStatus status, std::string info) {
+  result_.status = status;
+  result_.info = std::move(info);
+  result_.duration_ms = loop_.now() - began_ms_;
+  const bool with_code =
+      status == CheckStatus::L7Ok || status == CheckStatus::L7Conditional || status == CheckStatus::L7Status;
+  if (with_code) result_.code = spec().http ? parser_->head().status : 0;
+  settle();
+}
+
+// Last words (QUIT, the end of TLS) leave first: the connection writes at the end of this callback,
+// and stands in that line before us.
+void Probe::settle() {
+  settled_ = true;
+  const bool failed = result_.status != CheckStatus::Unknown && check_verdict(result_.status) == CheckVerdict::Failed;
+  if (!failed && (is_tls_ || connection_->unsent() != 0)) connection_->finish_sending();
+  loop_.later(*this);
+}
+
+void Probe::run_later() {
+  if (result_.status == CheckStatus::Unknown) return connect();
+  owner_->on_probe_done(*this, result_);
+}
+
+}  // namespace penstock

@@ -1,0 +1,226 @@
+#include "penstock/balance/backend.h"
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "farm.h"
+#include "penstock/net/loop.h"
+#include "unit/catch.h"
+
+using namespace penstock;
+using penstock::test::farm;
+using penstock::test::set_status;
+using Kind = Backend::Choice::Kind;
+
+namespace {
+
+struct Wakings final : LineWaker {
+  void wake_lines(BackendState&) override { ++count; }
+  int count = 0;
+};
+
+struct Rig {
+  explicit Rig(BackendSpec farm) : spec(std::move(farm)), backend(loop, spec, waker, 1) {}
+  ServerSlot& slot(std::size_t index) { return *backend.slots()[index]; }
+  std::string chosen(const ServerSlot* last = nullptr, const ServerSlot* avoid = nullptr) {
+    const Backend::Choice choice = backend.choose(0, last, avoid);
+    if (choice.kind == Kind::Chosen) return choice.slot->spec.name;
+    return choice.kind == Kind::Full ? "full" : "none";
+  }
+
+  Loop loop;
+  BackendSpec spec;
+  Wakings waker;
+  Backend backend;
+};
+
+// Takes a place when its turn comes, or goes back in line.
+struct Client final : Waiting {
+  Client(Rig& rig, std::string name, std::vector<std::string>& served) : rig(rig), name(name), served(served) {}
+  ~Client() { rig.backend.leave_line(*this); }
+  void on_turn() override {
+    if (rig.chosen() == "full") return rig.backend.stand_in_line(*this);
+    served.push_back(name);
+  }
+  Rig& rig;
+  std::string name;
+  std::vector<std::string>& served;
+};
+
+struct Session final : Served {
+  void on_server_down() override { ended = true; }
+  bool ended = false;
+};
+
+BackendSpec limited(std::size_t servers, std::uint32_t maxconn) {
+  BackendSpec spec = farm(servers);
+  for (ServerSpec& server : spec.servers) server.maxconn = maxconn;
+  return spec;
+}
+
+}  // namespace
+
+TEST_CASE("servers take turns, and a server that goes DOWN is passed over from the next choice on") {
+  Rig rig(farm(3));
+  CHECK(rig.chosen() == "s1");
+  CHECK(rig.chosen() == "s2");
+  CHECK(rig.chosen() == "s3");
+  set_status(rig.spec, 0, ServerStatus::Down);
+  std::set<std::string> seen;
+  for (int i = 0; i < 10; ++i) seen.insert(rig.chosen());
+  CHECK(seen == std::set<std::string>{"s2", "s3"});
+  set_status(rig.spec, 0, ServerStatus::Up);
+  for (int i = 0; i < 3; ++i) seen.insert(rig.chosen());
+  CHECK(seen.count("s1") == 1);
+}
+
+TEST_CASE("two workers share one sequence of turns") {
+  Rig one(farm(2));
+  Wakings waker;
+  Backend other(one.loop, one.spec, waker, 2);
+  CHECK(one.chosen() == "s1");
+  CHECK(other.choose(0, nullptr, nullptr).slot->spec.name == "s2");
+  CHECK(one.chosen() == "s1");
+}
+
+TEST_CASE("a backend without a server that is UP has nobody to choose") {
+  Rig rig(farm(1));
+  CHECK(rig.backend.has_server());
+  set_status(rig.spec, 0, ServerStatus::Down);
+  CHECK_FALSE(rig.backend.has_server());
+  CHECK(rig.chosen() == "none");
+  CHECK(rig.backend.usable_count() == 0);
+}
+
+TEST_CASE("maxconn is never exceeded, and a full server's turn goes to one that has room") {
+  Rig rig(limited(2, 1));
+  CHECK(rig.chosen() == "s1");
+  CHECK(rig.chosen() == "s2");
+  CHECK(rig.chosen() == "full");
+  CHECK(rig.spec.servers[0].state->in_use == 1);
+  rig.backend.release(rig.slot(0));
+  CHECK(rig.chosen() == "s1");
+  CHECK(rig.chosen() == "full");
+}
+
+TEST_CASE("the first policy fills one server before it takes the next") {
+  BackendSpec spec = limited(2, 2);
+  spec.balance = BalanceKind::First;
+  Rig rig(std::move(spec));
+  CHECK(rig.chosen() == "s1");
+  CHECK(rig.chosen() == "s1");
+  CHECK(rig.chosen() == "s2");
+}
+
+TEST_CASE("a key that hashes to a full server waits for that server") {
+  BackendSpec spec = limited(2, 1);
+  spec.balance = BalanceKind::Source;
+  Rig rig(std::move(spec));
+  CHECK(rig.chosen() == "s1");
+  CHECK(rig.chosen() == "full");
+}
+
+TEST_CASE("the last server is preferred while it is UP and has room") {
+  Rig rig(limited(3, 2));
+  CHECK(rig.chosen(&rig.slot(2)) == "s3");
+  CHECK(rig.chosen(&rig.slot(2)) == "s3");
+  CHECK(rig.chosen(&rig.slot(2)) != "s3");
+  set_status(rig.spec, 1, ServerStatus::Down);
+  CHECK(rig.chosen(&rig.slot(1)) != "s2");
+}
+
+TEST_CASE("a server to avoid is taken only when there is no other") {
+  Rig rig(farm(2));
+  for (int i = 0; i < 4; ++i) CHECK(rig.chosen(nullptr, &rig.slot(0)) == "s2");
+  set_status(rig.spec, 1, ServerStatus::Down);
+  CHECK(rig.chosen(nullptr, &rig.slot(0)) == "s1");
+}
+
+TEST_CASE("who waits in line is served in order as places come free") {
+  Rig rig(limited(1, 1));
+  std::vector<std::string> served;
+  Client first(rig, "first", served), second(rig, "second", served);
+  REQUIRE(rig.chosen() == "s1");
+  rig.backend.stand_in_line(first);
+  rig.backend.stand_in_line(second);
+  CHECK(rig.spec.state->waiting == 2);
+  rig.backend.release(rig.slot(0));
+  CHECK(served == std::vector<std::string>{"first"});
+  CHECK(rig.backend.line_length() == 1);
+  rig.backend.release(rig.slot(0));
+  CHECK(served == std::vector<std::string>{"first", "second"});
+  CHECK(rig.spec.state->waiting == 0);
+}
+
+TEST_CASE("who leaves the line is not served, and the line stays in order behind it") {
+  Rig rig(limited(1, 1));
+  std::vector<std::string> served;
+  Client first(rig, "first", served), second(rig, "second", served), third(rig, "third", served);
+  REQUIRE(rig.chosen() == "s1");
+  for (Client* client : {&first, &second, &third}) rig.backend.stand_in_line(*client);
+  rig.backend.leave_line(second);
+  rig.backend.leave_line(second);
+  rig.backend.release(rig.slot(0));
+  rig.backend.release(rig.slot(0));
+  CHECK(served == std::vector<std::string>{"first", "third"});
+}
+
+TEST_CASE("who finds no room in its turn keeps its place at the head of the line") {
+  Rig rig(limited(1, 1));
+  std::vector<std::string> served;
+  Client first(rig, "first", served), second(rig, "second", served);
+  REQUIRE(rig.chosen() == "s1");
+  rig.backend.stand_in_line(first);
+  rig.backend.stand_in_line(second);
+  rig.backend.serve_line();
+  CHECK(served.empty());
+  CHECK(rig.backend.line_length() == 2);
+  rig.backend.release(rig.slot(0));
+  CHECK(served == std::vector<std::string>{"first"});
+}
+
+TEST_CASE("room made on a worker without a line of its own wakes the lines of the others") {
+  Rig rig(limited(1, 1));
+  Wakings waker;
+  Backend other(rig.loop, rig.spec, waker, 2);
+  std::vector<std::string> served;
+  Client client(rig, "client", served);
+  const Backend::Choice choice = other.choose(0, nullptr, nullptr);
+  REQUIRE(choice.kind == Kind::Chosen);
+  rig.backend.stand_in_line(client);
+  other.release(*choice.slot);
+  CHECK(waker.count == 1);
+  rig.backend.serve_line();
+  CHECK(served == std::vector<std::string>{"client"});
+}
+
+TEST_CASE("sessions of a server that is marked down are told, those of others are not") {
+  Rig rig(farm(2));
+  Session here, there;
+  rig.slot(0).served.push_back(here);
+  rig.slot(1).served.push_back(there);
+  rig.backend.shut_down(*rig.spec.servers[0].state);
+  CHECK(here.ended);
+  CHECK_FALSE(there.ended);
+}
+
+TEST_CASE("the registry finds a server's state again by backend, name and address") {
+  ServerRegistry registry;
+  const auto first = registry.server("owa", "ex01", "10.0.0.15:443");
+  first->status = ServerStatus::Down;
+  CHECK(registry.server("owa", "ex01", "10.0.0.15:443") == first);
+  CHECK(registry.server("owa", "ex01", "10.0.0.16:443") != first);
+  CHECK(registry.server("ews", "ex01", "10.0.0.15:443") != first);
+  CHECK(registry.backend("owa") == registry.backend("owa"));
+}
+
+TEST_CASE("the registry forgets what no snapshot uses") {
+  ServerRegistry registry;
+  auto kept = registry.server("owa", "ex01", "a");
+  std::weak_ptr<Server> gone = registry.server("owa", "ex02", "b");
+  registry.sweep();
+  CHECK(gone.expired());
+  CHECK(registry.server("owa", "ex01", "a") == kept);
+}
