@@ -53,6 +53,7 @@ struct TlsSession::Implementation {
   void offer(TlsTicket ticket, std::string_view name);
   bool seal(std::string_view plaintext);
   bool seal_held();
+  void say_close();
 
   std::shared_ptr<const TlsContext::Implementation> context;
   Outbox& out;
@@ -224,7 +225,15 @@ bool TlsSession::Implementation::seal(std::string_view plaintext) {
 bool TlsSession::Implementation::seal_held() {
   if (server == nullptr || server->held.empty() || SSL_in_init(ssl.get()) == 1) return true;
   const std::string held = std::exchange(server->held, {});
-  return seal(held);
+  if (!seal(held)) return false;
+  if (closed) say_close();
+  return true;
+}
+
+void TlsSession::Implementation::say_close() {
+  ERR_clear_error();
+  SSL_shutdown(ssl.get());
+  ERR_clear_error();
 }
 
 TlsSession::TlsSession(std::unique_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
@@ -306,9 +315,8 @@ std::size_t TlsSession::held() const { return implementation_->server == nullptr
 void TlsSession::close() {
   Implementation& self = *implementation_;
   if (std::exchange(self.closed, true) || !self.established || self.failed) return;
-  ERR_clear_error();
-  SSL_shutdown(self.ssl.get());
-  ERR_clear_error();
+  // What is held must go first.
+  if (held() == 0) self.say_close();
 }
 
 TlsFacts TlsSession::facts() const {
