@@ -66,6 +66,7 @@ std::int64_t Loop::wall_us() {
 }
 
 void Loop::run() {
+  settle();  // What was asked for before: a turn may wait long for its first event.
   uv_run(loop_.get(), UV_RUN_DEFAULT);
   settle();
 }
@@ -75,12 +76,11 @@ void Loop::stop() { uv_stop(loop_.get()); }
 void Loop::run_dry() {
   // Only the async handle keeps a loop alive that has nothing else; it must not, here.
   uv_unref(reinterpret_cast<uv_handle_t*>(async_.get()));
-  settle();
-  while (uv_run(loop_.get(), UV_RUN_DEFAULT) != 0 || !later_.empty()) settle();
-  run_posted();
-  settle();
-  while (uv_run(loop_.get(), UV_RUN_DEFAULT) != 0) {
-  }
+  do {
+    settle();
+    while (uv_run(loop_.get(), UV_RUN_DEFAULT) != 0 || !later_.empty()) settle();
+    // What is posted may let go of more, and post more.
+  } while (run_posted());
   free_buried();
   uv_ref(reinterpret_cast<uv_handle_t*>(async_.get()));
 }
@@ -98,13 +98,14 @@ void Loop::post(std::function<void()> task) {
   uv_async_send(async_.get());
 }
 
-void Loop::run_posted() {
+bool Loop::run_posted() {
   std::vector<std::function<void()>> tasks;
   {
     std::lock_guard guard(posted_lock_);
     tasks.swap(posted_);
   }
   for (auto& task : tasks) task();
+  return !tasks.empty();
 }
 
 char* Loop::scratch() {
@@ -162,7 +163,8 @@ void Loop::arm() {
 }
 
 // Looks at every slot whose time has come, in order of time: entries that are due fire, those that
-// moved later are scheduled anew.
+// moved later are scheduled anew. So are those that share a slot with earlier ones, even if by now they
+// are due too: however late we are, deadlines come in order.
 void Loop::expire() {
   const std::uint64_t target = now();
   while (true) {
@@ -181,7 +183,7 @@ void Loop::expire() {
       Living& living = due.pop_front();
       living.armed_ms_ = Living::kNever;
       if (living.due_ms_ == Living::kNever) continue;  // Cleared meanwhile.
-      if (target < living.due_ms_) {                   // Moved later meanwhile.
+      if (next < living.due_ms_) {                     // Later than its slot, or moved meanwhile.
         schedule(living, living.due_ms_);
         continue;
       }

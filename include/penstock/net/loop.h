@@ -94,7 +94,7 @@ class Loop {
   std::uint64_t next_expiry() const;
   void bury(Living& living);
   void free_buried();
-  void run_posted();
+  bool run_posted();  // False: there was nothing.
 
   std::unique_ptr<uv_loop_s> loop_;
   std::unique_ptr<uv_timer_s> timer_;
