@@ -92,6 +92,7 @@ class FrontendRules {
   int default_backend_ = -1;
   std::vector<Condition> monitor_fail_;
   ErrorReplies errors_;
+  std::vector<std::size_t> capture_slots_;  // Of each of `captures`.
   std::size_t request_slots_ = 0, response_slots_ = 0;
 };
 

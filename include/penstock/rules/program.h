@@ -29,6 +29,8 @@ struct Reply {
   // frontend has (errorfile, http-error), else the built-in page. fields and body are empty.
   bool standard = false;
   bool is_redirect = false;
+  // An empty errorfile: close without an answer.
+  bool silent = false;
 };
 
 struct Verdict {
@@ -103,6 +105,7 @@ class ReplyTemplate {
   };
   std::vector<Header> headers;
   bool standard = false;
+  bool silent = false;
 
   Reply expand(Subject& subject) const;
 };

@@ -1,0 +1,492 @@
+#include "acl.h"
+
+#include <algorithm>
+
+#include "penstock/base/text.h"
+
+namespace penstock::rules {
+
+// Running.
+
+namespace {
+
+Truth negated_if(bool negated, Truth truth) {
+  return negated ? static_cast<Truth>(2 - static_cast<int>(truth)) : truth;
+}
+
+Truth evaluate_test(const Test& test, Subject& subject) {
+  const Expression& expression = *test.expression;
+  if (!offered(expression.needs, subject.available)) return Truth::False;
+  Cursor cursor;
+  cursor.all = true;
+  do {
+    Value value;
+    if (evaluate(expression, subject, cursor, value) && cast(subject, value, test.matcher.input()) &&
+        test.matcher.matches(subject, value)) {
+      return Truth::True;
+    }
+  } while (cursor.more);
+  return cursor.undecided ? Truth::Unknown : Truth::False;
+}
+
+Truth evaluate_tests(std::span<const Test> tests, Subject& subject) {
+  Truth truth = Truth::False;
+  for (const Test& test : tests) {
+    truth = std::max(truth, evaluate_test(test, subject));
+    if (truth == Truth::True) break;
+  }
+  return truth;
+}
+
+Truth evaluate_acl(const AclTable& table, std::size_t index, Subject& subject) {
+  if (index >= 64) return evaluate_tests(table.acls[index].tests, subject);
+  const std::uint64_t bit = std::uint64_t{1} << index;
+  ConditionMemory& memory = subject.memory;
+  if ((memory.known & bit) != 0) return (memory.truth & bit) != 0 ? Truth::True : Truth::False;
+  const Truth truth = evaluate_tests(table.acls[index].tests, subject);
+  if (truth != Truth::Unknown && (table.on_moment & bit) == 0) {
+    memory.known |= bit;
+    memory.truth = truth == Truth::True ? memory.truth | bit : memory.truth & ~bit;
+  }
+  return truth;
+}
+
+}  // namespace
+
+void prepare(Subject& subject, const AclTable* acls, unsigned available) {
+  if (subject.memory.owner == acls && subject.available == available) return;
+  subject.memory = {acls, 0, 0};
+  subject.available = available;
+}
+
+Truth evaluate_condition(const ConditionCode& code, const AclTable* acls, Subject& subject) {
+  Truth any = Truth::False;
+  Truth group = Truth::True;
+  for (const Term& term : code.terms) {
+    if (group != Truth::False) {
+      const Truth truth = term.acl >= 0 ? evaluate_acl(*acls, static_cast<std::size_t>(term.acl), subject)
+                                        : evaluate_tests({&code.tests[static_cast<std::size_t>(term.test)], 1}, subject);
+      group = std::min(group, negated_if(term.negated, truth));
+    }
+    if (!term.ends_group) continue;
+    any = std::max(any, group);
+    if (any == Truth::True) break;
+    group = Truth::True;
+  }
+  return negated_if(code.unless, any);
+}
+
+// Condition.
+
+Condition::Condition() = default;
+Condition::Condition(std::unique_ptr<ConditionCode> code, const AclTable* acls, unsigned available)
+    : code_(std::move(code)), acls_(acls), available_(available) {}
+Condition::Condition(Condition&&) noexcept = default;
+Condition& Condition::operator=(Condition&&) noexcept = default;
+Condition::~Condition() = default;
+
+bool Condition::holds(Subject& subject) const {
+  if (code_ == nullptr) return true;
+  prepare(subject, acls_, available_);
+  return evaluate_condition(*code_, acls_, subject) == Truth::True;
+}
+
+// Compiling.
+
+namespace {
+
+struct MatchName {
+  std::string_view name;
+  Match match;
+};
+constexpr MatchName kMatches[] = {
+    {"found", Match::Found}, {"bool", Match::Bool}, {"int", Match::Int}, {"ip", Match::Ip}, {"bin", Match::Bin},
+    {"len", Match::Len},     {"str", Match::Str},   {"sub", Match::Sub}, {"reg", Match::Reg}, {"beg", Match::Beg},
+    {"end", Match::End},     {"dir", Match::Dir},   {"dom", Match::Dom},
+};
+
+// Manual section 7.4.
+struct Predefined {
+  std::string_view name;
+  std::string_view words;
+};
+constexpr Predefined kPredefined[] = {
+    {"FALSE", "always_false"},
+    {"HTTP", "req.proto_http"},
+    {"HTTP_1.0", "req.ver 1.0"},
+    {"HTTP_1.1", "req.ver 1.1"},
+    {"HTTP_2.0", "req.ver 2.0"},
+    {"HTTP_CONTENT", "req.hdr_val(content-length) gt 0"},
+    {"HTTP_URL_ABS", "url_reg ^[^/:]*://"},
+    {"HTTP_URL_SLASH", "url_beg /"},
+    {"HTTP_URL_STAR", "url *"},
+    {"LOCALHOST", "src 127.0.0.1/8 ::1"},
+    {"METH_CONNECT", "method CONNECT"},
+    {"METH_DELETE", "method DELETE"},
+    {"METH_GET", "method GET HEAD"},
+    {"METH_HEAD", "method HEAD"},
+    {"METH_OPTIONS", "method OPTIONS"},
+    {"METH_POST", "method POST"},
+    {"METH_PUT", "method PUT"},
+    {"METH_TRACE", "method TRACE"},
+    {"REQ_CONTENT", "req.len gt 0"},
+    {"TRUE", "always_true"},
+    {"WAIT_END", "wait_end"},
+};
+
+constexpr std::string_view kComparisons[] = {"eq", "ge", "gt", "le", "lt"};
+
+bool is_comparison(std::string_view word) { return std::find(std::begin(kComparisons), std::end(kComparisons), word) != std::end(kComparisons); }
+
+std::optional<Match> find_match(std::string_view name) {
+  for (const MatchName& row : kMatches) {
+    if (row.name == name) return row.match;
+  }
+  return std::nullopt;
+}
+
+// Table of manual section 7.1: what can be matched which way.
+bool suits(Type type, Match match) {
+  switch (match) {
+    case Match::Found: return true;
+    case Match::Bool: return type != Type::Address && type != Type::Binary;
+    case Match::Int: return type != Type::Address && type != Type::Binary;
+    case Match::Ip: return type == Type::Address || type == Type::Text || type == Type::None;
+    case Match::Bin: return type == Type::Text || type == Type::Binary || type == Type::None;
+    case Match::Len:
+    case Match::Str:
+    case Match::Beg:
+    case Match::End:
+    case Match::Sub:
+    case Match::Dir:
+    case Match::Dom:
+    case Match::Reg: return true;
+  }
+  return false;
+}
+
+std::optional<Match> default_match(Type type) {
+  switch (type) {
+    case Type::Bool: return Match::Bool;
+    case Type::Integer: return Match::Int;
+    case Type::Address: return Match::Ip;
+    case Type::Text: return Match::Str;
+    case Type::None: return Match::Str;
+    case Type::Binary: return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// One ACL line: criterion, flags, operator, values.
+class TestCompiler {
+ public:
+  TestCompiler(Compiling& compiling, std::span<const config::Word> words, config::Place place)
+      : compiling_(compiling), words_(words), place_(place) {}
+
+  bool compile(Test& test) {
+    if (words_.empty()) return complain(place_, "a criterion such as path_beg was expected");
+    std::string_view text = words_[0].text;
+    std::string_view derived;
+    test.expression = parse_expression(compiling_, text, words_[0].place, &derived);
+    if (test.expression == nullptr) return false;
+    if (!text.empty()) return complain(words_[0].place, format("'{}' behind '{}' is not understood", text, test.expression->name));
+    // Behind a converter, its result decides (manual section 7.1).
+    if (!derived.empty() && test.expression->converters.empty()) match_ = find_match(derived);
+    if (!match_) match_ = default_match(test.expression->type);
+    at_ = 1;
+    if (!take_flags(*test.expression)) return false;
+    if (!match_) return complain(words_[0].place, format("'{}' is binary: say by '-m' how it is to be matched", words_[0].text));
+    if (!suits(test.expression->type, *match_)) return complain(words_[0].place, format("'{}' cannot be matched that way", words_[0].text));
+    test.matcher = Matcher(*match_, test.expression->fetch.fetch->name.ends_with("ssl_ver"));
+    if (!add_files(test.matcher, true)) return false;
+    if (!add_values(test.matcher)) return false;
+    test.matcher.finish();
+    return check_count(test);
+  }
+
+ private:
+  struct File {
+    config::Word path;
+    bool ignore_case;
+    bool first_column;
+  };
+
+  bool complain(config::Place place, std::string text) {
+    compiling_.diagnostics.add(place, std::move(text));
+    return false;
+  }
+
+  const config::Word* value_of_flag() {
+    if (at_ + 1 < words_.size()) return &words_[++at_];
+    complain(words_[at_].place, format("'{}' must be followed by its value", words_[at_].text));
+    return nullptr;
+  }
+
+  bool take_flags(const Expression&) {
+    bool as_map = false;
+    for (; at_ < words_.size() && words_[at_].text.starts_with('-'); ++at_) {
+      const std::string& flag = words_[at_].text;
+      if (flag == "--") return ++at_, true;
+      if (flag == "-i") {
+        ignore_case_ = true;
+      } else if (flag == "-n") {
+        // Names are never looked up.
+      } else if (flag == "-M") {
+        as_map = true;
+      } else if (flag == "-u") {
+        if (value_of_flag() == nullptr) return false;
+      } else if (flag == "-f") {
+        const config::Word* path = value_of_flag();
+        if (path == nullptr) return false;
+        files_.push_back({*path, ignore_case_, as_map});
+      } else if (flag == "-m") {
+        const config::Place place = words_[at_].place;
+        const config::Word* name = value_of_flag();
+        if (name == nullptr) return false;
+        if (!files_.empty()) return complain(place, "'-m' must stand before '-f'");
+        match_ = find_match(name->text);
+        if (!match_) return complain(name->place, format("'{}' is no way of matching{}", name->text, match_hint(name->text)));
+      } else if (flag.size() == 2 && flag[1] >= 'a' && flag[1] <= 'z') {
+        return complain(words_[at_].place, format("the flag '{}' is not known; a value that begins so is written behind '--'", flag));
+      } else {
+        // "-1" and the like are values.
+        return true;
+      }
+    }
+    return true;
+  }
+
+  static std::string match_hint(std::string_view word) {
+    std::vector<std::string_view> names;
+    for (const MatchName& row : kMatches) names.push_back(row.name);
+    return hint(word, names);
+  }
+
+  bool add_files(Matcher& matcher, bool) {
+    for (const File& file : files_) {
+      const std::string* content = compiling_.environment.content(file.path.text);
+      if (content == nullptr) return complain(file.path.place, format("the file '{}' could not be read", file.path.text));
+      if (!add_lines(matcher, *content, file)) return false;
+    }
+    return true;
+  }
+
+  bool add_lines(Matcher& matcher, const std::string& content, const File& file) {
+    std::string_view rest = content;
+    for (std::size_t number = 1; !rest.empty(); ++number) {
+      std::string_view line = cut(rest, '\n');
+      if (line.ends_with('\r')) line.remove_suffix(1);
+      if (line.starts_with('#')) continue;
+      while (!line.empty() && (line[0] == ' ' || line[0] == '\t')) line.remove_prefix(1);
+      if (file.first_column) line = line.substr(0, line.find_first_of(" \t"));
+      if (matcher.match() != Match::Str && matcher.match() != Match::Reg) line = trim(line);
+      if (line.empty()) continue;
+      std::string error;
+      if (!matcher.add(line, file.ignore_case, {}, error)) return complain(file.path.place, format("{}:{}: {}", file.path.text, number, error));
+    }
+    return true;
+  }
+
+  bool add_values(Matcher& matcher) {
+    const bool is_integer = matcher.match() == Match::Int || matcher.match() == Match::Len;
+    std::string comparison;
+    for (; at_ < words_.size(); ++at_) {
+      const config::Word& word = words_[at_];
+      if (is_integer && is_comparison(word.text)) {
+        comparison = word.text;
+        if (at_ + 1 == words_.size()) return complain(word.place, format("'{}' must be followed by a number", comparison));
+        continue;
+      }
+      std::string error;
+      if (!matcher.add(word.text, ignore_case_, comparison, error)) return complain(word.place, error);
+    }
+    return true;
+  }
+
+  // An ACL without values never matches: surely not what was meant.
+  bool check_count(const Test& test) {
+    const Match match = test.matcher.match();
+    if (match == Match::Found || match == Match::Bool || !test.matcher.empty() || !files_.empty()) return true;
+    compiling_.diagnostics.warn(words_[0].place, format("'{}' is compared with no value and never matches; '-m found' asks whether there is one", words_[0].text));
+    return true;
+  }
+
+  Compiling& compiling_;
+  std::span<const config::Word> words_;
+  config::Place place_;
+  std::size_t at_ = 0;
+  bool ignore_case_ = false;
+  std::optional<Match> match_;
+  std::vector<File> files_;
+};
+
+bool is_name(std::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == ':';
+  });
+}
+
+void note_dependence(AclTable& table, std::size_t index, const Expression& expression) {
+  if (index >= 64) return;
+  const std::uint64_t bit = std::uint64_t{1} << index;
+  if ((expression.depends & kOnTarget) != 0) table.on_target |= bit;
+  if ((expression.depends & kOnFields) != 0) table.on_fields |= bit;
+  if ((expression.depends & kOnVariables) != 0) table.on_variables |= bit;
+  if ((expression.depends & kOnMoment) != 0) table.on_moment |= bit;
+}
+
+std::size_t add_test(AclTable& table, const std::string& name, config::Place place, Test test) {
+  const auto [at, is_new] = table.by_name.try_emplace(name, table.acls.size());
+  if (is_new) table.acls.push_back(Acl{name, {}, 0, place});
+  const std::size_t index = at->second;
+  if (test.expression != nullptr) {
+    note_dependence(table, index, *test.expression);
+    table.acls[index].tests.push_back(std::move(test));
+  }
+  return index;
+}
+
+// The index of a predefined ACL, compiled when first used; -1: there is none of that name.
+std::int32_t use_predefined(Compiling& compiling, std::string_view name) {
+  for (const Predefined& row : kPredefined) {
+    if (row.name != name) continue;
+    std::vector<config::Word> words;
+    std::string_view rest = row.words;
+    while (!rest.empty()) words.push_back({std::string(cut(rest, ' ')), {}});
+    Test test;
+    TestCompiler(compiling, words, {}).compile(test);
+    return static_cast<std::int32_t>(add_test(*compiling.acls, std::string(name), {}, std::move(test)));
+  }
+  return -1;
+}
+
+class ConditionCompiler {
+ public:
+  ConditionCompiler(Compiling& compiling, std::span<const config::Word> words, unsigned available)
+      : compiling_(compiling), words_(words), available_(available) {}
+
+  std::unique_ptr<ConditionCode> compile() {
+    auto code = std::make_unique<ConditionCode>();
+    code->unless = words_[0].text == "unless";
+    code_ = code.get();
+    bool negated = false;
+    for (at_ = 1; at_ < words_.size(); ++at_) {
+      const config::Word& word = words_[at_];
+      if (word.text == "||" || equal_nocase(word.text, "or")) {
+        if (negated || !end_group(word)) return complain(word.place, format("an ACL was expected before '{}'", word.text));
+        continue;
+      }
+      std::string_view text = word.text;
+      while (text.starts_with('!')) {
+        negated = !negated;
+        text.remove_prefix(1);
+      }
+      if (text.empty()) {
+        open_negation_ = true;
+        continue;
+      }
+      open_negation_ = false;
+      Term term;
+      term.negated = std::exchange(negated, false);
+      if (!(text == "{" ? take_braces(term) : take_name(text, word, term))) return nullptr;
+      code->terms.push_back(term);
+    }
+    const config::Place end = words_.back().place;
+    if (open_negation_) return complain(end, "an ACL was expected behind '!'");
+    if (code->terms.empty()) return complain(end, format("an ACL was expected behind '{}'", words_.back().text));
+    if (code->terms.back().ends_group) return complain(end, format("an ACL was expected behind '{}'", words_.back().text));
+    code->terms.back().ends_group = true;
+    return code;
+  }
+
+ private:
+  std::nullptr_t complain(config::Place place, std::string text) {
+    compiling_.diagnostics.add(place, std::move(text));
+    return nullptr;
+  }
+
+  bool end_group(const config::Word&) {
+    if (code_->terms.empty() || code_->terms.back().ends_group) return false;
+    code_->terms.back().ends_group = true;
+    return true;
+  }
+
+  bool take_braces(Term& term) {
+    const std::size_t open = at_;
+    while (at_ < words_.size() && words_[at_].text != "}") ++at_;
+    if (at_ == words_.size()) {
+      complain(words_[open].place, "'{' is not closed: a '}' between blanks was expected");
+      return false;
+    }
+    Test test;
+    if (!TestCompiler(compiling_, words_.subspan(open + 1, at_ - open - 1), words_[open].place).compile(test)) return false;
+    warn_if_never({&test, 1}, words_[open].place, format("'{}'", words_[open + 1].text));
+    term.test = static_cast<std::int32_t>(code_->tests.size());
+    code_->tests.push_back(std::move(test));
+    return true;
+  }
+
+  bool take_name(std::string_view name, const config::Word& word, Term& term) {
+    const AclTable& table = *compiling_.acls;
+    const auto at = table.by_name.find(name);
+    term.acl = at != table.by_name.end() ? static_cast<std::int32_t>(at->second) : use_predefined(compiling_, name);
+    if (term.acl < 0) {
+      complain(word.place, format("there is no ACL '{}' in this section{}", name, acl_hint(name)));
+      return false;
+    }
+    warn_if_never(table.acls[static_cast<std::size_t>(term.acl)].tests, word.place, format("the ACL '{}'", name));
+    return true;
+  }
+
+  void warn_if_never(std::span<const Test> tests, config::Place place, std::string what) {
+    if (tests.empty()) return;
+    for (const Test& test : tests) {
+      if (offered(test.expression->needs, available_)) return;
+    }
+    const unsigned missing = tests[0].expression->needs & ~available_;
+    compiling_.diagnostics.warn(place, format("{} never matches here: it needs {}", what, needs_text(missing)));
+  }
+
+  std::string acl_hint(std::string_view name) {
+    std::vector<std::string_view> names;
+    for (const Acl& acl : compiling_.acls->acls) names.push_back(acl.name);
+    for (const Predefined& row : kPredefined) names.push_back(row.name);
+    return hint(name, names);
+  }
+
+  Compiling& compiling_;
+  std::span<const config::Word> words_;
+  unsigned available_;
+  ConditionCode* code_ = nullptr;
+  std::size_t at_ = 0;
+  bool open_negation_ = false;
+};
+
+}  // namespace
+
+void compile_acls(Compiling& compiling, const std::vector<config::Acl>& acls) {
+  for (const config::Acl& acl : acls) {
+    const std::string& name = acl.name.text;
+    if (!is_name(name) || equal_nocase(name, "or")) {
+      compiling.diagnostics.add(acl.name.place, format("'{}' is no name for an ACL: letters, digits, '-', '_', '.' and ':' can be used", name));
+      continue;
+    }
+    Test test;
+    // After a complaint the name is known all the same: its uses are no second error.
+    if (!TestCompiler(compiling, acl.words, acl.name.place).compile(test)) test.expression = nullptr;
+    add_test(*compiling.acls, name, acl.name.place, std::move(test));
+  }
+}
+
+std::unique_ptr<ConditionCode> compile_condition(Compiling& compiling, std::span<const config::Word> words, unsigned available) {
+  return ConditionCompiler(compiling, words, available).compile();
+}
+
+void collect_acl_files(std::span<const config::Word> words, std::vector<NamedFile>& files) {
+  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+    if (words[i].text == "--") return;
+    if (words[i].text == "-f") files.push_back({words[i + 1].text, words[i + 1].place});
+  }
+}
+
+}  // namespace penstock::rules

@@ -1,0 +1,75 @@
+// ACLs and conditions, compiled. A condition is a disjunction of conjunctions, flattened to one row of
+// terms; a term is a named ACL or a test that stands in braces.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "expression.h"
+#include "matcher.h"
+#include "penstock/rules/program.h"
+
+namespace penstock::rules {
+
+// What a test or condition says; Unknown while more bytes could change it. The order serves min and max.
+enum class Truth : std::uint8_t { False = 0, Unknown = 1, True = 2 };
+
+// One `acl` line or one pair of braces.
+struct Test {
+  std::unique_ptr<Expression> expression;
+  Matcher matcher{Match::Bool};
+};
+
+struct Acl {
+  std::string name;
+  std::vector<Test> tests;  // Alternatives.
+  unsigned needs = 0;       // Of the test that needs least to be offered; for warnings.
+  config::Place place;
+};
+
+// The ACLs of one proxy. Addresses of its entries stay.
+struct AclTable {
+  std::deque<Acl> acls;
+  std::map<std::string, std::size_t, std::less<>> by_name;
+  // ACLs that can be remembered, as bits, by what makes them forgotten. Those past the 64th are not.
+  std::uint64_t on_target = 0, on_fields = 0, on_variables = 0, on_moment = 0;
+
+  std::uint64_t depending_on(unsigned what) const {
+    return ((what & kOnTarget) != 0 ? on_target : 0) | ((what & kOnFields) != 0 ? on_fields : 0) |
+           ((what & kOnVariables) != 0 ? on_variables : 0);
+  }
+};
+
+struct Term {
+  std::int32_t acl = -1;   // Index into the table, or
+  std::int32_t test = -1;  // into ConditionCode::tests.
+  bool negated = false;
+  bool ends_group = false;
+};
+
+struct ConditionCode {
+  std::vector<Term> terms;
+  std::vector<Test> tests;
+  bool unless = false;
+};
+
+Truth evaluate_condition(const ConditionCode& code, const AclTable* acls, Subject& subject);
+// Tells what a program is about to be run on. What was remembered of other programs is forgotten.
+void prepare(Subject& subject, const AclTable* acls, unsigned available);
+
+// Compiles the `acl` lines of a proxy.
+void compile_acls(Compiling& compiling, const std::vector<config::Acl>& acls);
+// Words behind `if` or `unless`, whose own word is words[0]. Null after a complaint. `available` (Needs)
+// is for warnings about ACLs that can never match here; `what` names the rule.
+std::unique_ptr<ConditionCode> compile_condition(Compiling& compiling, std::span<const config::Word> words, unsigned available);
+
+// Files that an ACL's words name by -f or -M.
+void collect_acl_files(std::span<const config::Word> words, std::vector<NamedFile>& files);
+
+}  // namespace penstock::rules

@@ -1,0 +1,78 @@
+// Actions: what a rule does when its condition holds.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "acl.h"
+#include "expression.h"
+#include "penstock/rules/program.h"
+#include "regex.h"
+
+namespace penstock::rules {
+
+enum class Flow : std::uint8_t {
+  Next,       // Go on with the next rule.
+  Stop,       // The set ends here; the verdict says how.
+  Failed,     // A rewrite could not be made: an error under strict-mode, else as Next.
+  StrictOn,   // `strict-mode on` and off, for the rules behind.
+  StrictOff,
+};
+
+class Action {
+ public:
+  virtual ~Action() = default;
+  virtual Flow run(Subject& subject, Verdict& verdict) const = 0;
+};
+
+struct Step {
+  std::unique_ptr<ConditionCode> condition;  // Null: always.
+  std::unique_ptr<Action> action;
+  config::Place place;
+};
+
+enum class Side : std::uint8_t { Request, Response };
+
+// Of the request or the response, as the rule set says.
+std::unique_ptr<Action> make_set_field(Side side, std::string name, Format value, bool keep_others);
+std::unique_ptr<Action> make_delete_field(Side side, Match match, std::string name, std::unique_ptr<Regex> regex);
+std::unique_ptr<Action> make_replace_field(Side side, std::string name, std::unique_ptr<Regex> regex, Format replacement, bool each_value);
+
+enum class TargetPart : std::uint8_t { Path, PathAndQuery, Query, Uri };
+std::unique_ptr<Action> make_set_target(TargetPart part, Format value);
+std::unique_ptr<Action> make_replace_target(TargetPart part, std::unique_ptr<Regex> regex, Format replacement);
+std::unique_ptr<Action> make_set_method(Format value);
+std::unique_ptr<Action> make_set_status(std::uint16_t status, std::string reason);
+
+std::unique_ptr<Action> make_end(Verdict::Kind kind);
+std::unique_ptr<Action> make_reply(Verdict::Kind kind, ReplyTemplate reply);
+
+struct RedirectPlan {
+  enum class Kind : std::uint8_t { Location, Prefix, Scheme };
+  Kind kind = Kind::Location;
+  Format text;
+  std::uint16_t code = 302;
+  bool drop_query = false, append_slash = false, ignore_empty = false;
+  std::string cookie;  // The whole Set-Cookie value; empty: none.
+};
+std::unique_ptr<Action> make_redirect(RedirectPlan plan);
+
+// By an expression or, if that is null, by a format.
+std::unique_ptr<Action> make_set_variable(VariableName name, std::unique_ptr<Expression> expression, Format format, unsigned conditions);
+std::unique_ptr<Action> make_unset_variable(VariableName name);
+std::unique_ptr<Action> make_capture(Side side, std::unique_ptr<Expression> expression, std::size_t slot, std::size_t length);
+std::unique_ptr<Action> make_set_log_level(Effects::LogLevel kind, Level level);
+enum class Timeout : std::uint8_t { Client, Server, Tunnel };
+std::unique_ptr<Action> make_set_timeout(Timeout timeout, std::int64_t ms, std::unique_ptr<Expression> expression);
+std::unique_ptr<Action> make_no_l7_retry();
+std::unique_ptr<Action> make_strict_mode(bool on);
+
+// RFC 9110 section 5.6.2.
+bool is_token(std::string_view text);
+// Without CR, LF and NUL.
+bool is_field_value(std::string_view text);
+
+}  // namespace penstock::rules

@@ -1,0 +1,416 @@
+#include "penstock/rules/compile.h"
+
+#include <algorithm>
+#include <set>
+
+#include "acl.h"
+#include "action.h"
+#include "penstock/base/text.h"
+#include "rule_compiler.h"
+
+namespace penstock::rules {
+
+using config::Rule;
+using config::Word;
+
+// One use_backend line. The choice is made by FrontendRules::choose_backend() alone.
+struct UseBackend {
+  int backend = -1;
+  Format name;  // Unless backend is known.
+  Condition condition;
+};
+
+namespace {
+
+// Programs of one proxy, rule by rule.
+class SetCompiler {
+ public:
+  SetCompiler(Compiling& compiling, const Slots& slots) : compiling_(compiling), slots_(slots) {}
+
+  Program compile(Rule::Set set) {
+    std::vector<Step> steps;
+    for (const Rule& rule : compiling_.proxy->rules) {
+      if (rule.set != set) continue;
+      if (auto step = compile_rule(compiling_, rule, slots_)) steps.push_back(std::move(*step));
+    }
+    return Program(std::move(steps), compiling_.acls, available_to(set, compiling_.proxy->mode));
+  }
+
+ private:
+  Compiling& compiling_;
+  const Slots& slots_;
+};
+
+// The words behind the first `skip`, as a condition; an empty one holds always. False after a complaint.
+bool compile_condition_of(Compiling& compiling, const Rule& rule, std::size_t skip, Condition& out) {
+  const std::span<const Word> words = std::span<const Word>(rule.words).subspan(std::min(skip, rule.words.size()));
+  const unsigned available = available_to(rule.set, compiling.proxy->mode);
+  if (words.empty()) {
+    out = Condition(nullptr, compiling.acls, available);
+    return true;
+  }
+  if (words[0].text != "if" && words[0].text != "unless") {
+    compiling.diagnostics.add(words[0].place, format("'{}' is not understood here: 'if', 'unless' or the end of the line was expected", words[0].text));
+    return false;
+  }
+  std::unique_ptr<ConditionCode> code = compile_condition(compiling, words, available);
+  if (code == nullptr) return false;
+  out = Condition(std::move(code), compiling.acls, available);
+  return true;
+}
+
+ErrorReplies compile_errors(Compiling& compiling) {
+  ErrorReplies replies;
+  for (const config::ErrorReply& error : compiling.proxy->errors) {
+    const auto status = static_cast<std::uint16_t>(error.status);
+    auto reply = error.file.empty() ? compile_error_reply(compiling, status, error.words) : parse_error_file(compiling, error.file, error.place, status);
+    // `default-errorfiles`: the built-in one.
+    if (reply && !reply->standard) replies.insert_or_assign(status, std::move(*reply));
+  }
+  return replies;
+}
+
+AddressSet compile_networks(Compiling& compiling) {
+  AddressSet set;
+  for (const std::string& network : compiling.proxy->forward_for.except) {
+    if (!set.add(network)) compiling.diagnostics.add(compiling.proxy->place, format("option forwardfor except '{}': this is no IP network", network));
+  }
+  set.finish();
+  return set;
+}
+
+const ReplyTemplate* find_error(const ErrorReplies& errors, std::uint16_t status) {
+  const auto at = errors.find(status);
+  return at == errors.end() ? nullptr : &at->second;
+}
+
+std::span<std::string_view> make_slots(Arena& arena, std::size_t count) {
+  if (count == 0) return {};
+  auto* slots = static_cast<std::string_view*>(arena.allocate(count * sizeof(std::string_view), alignof(std::string_view)));
+  for (std::size_t i = 0; i < count; ++i) new (&slots[i]) std::string_view();
+  return {slots, count};
+}
+
+// The last field of that name, whole but for its length.
+void capture_field(Subject& subject, const Head& head, const config::Capture& capture, std::string_view& slot) {
+  for (std::size_t i = head.fields.size(); i-- > 0;) {
+    const Field& field = head.fields[i];
+    if (!equal_nocase(field.name, capture.header)) continue;
+    const std::string_view value = field.value.substr(0, capture.length);
+    slot = value.empty() ? std::string_view("") : subject.arena.copy(value);
+    return;
+  }
+}
+
+}  // namespace
+
+// FrontendRules.
+
+class FrontendCompiler {
+ public:
+  FrontendCompiler(const config::Config& config, const config::Proxy& proxy, const Environment& environment, config::Diagnostics& diagnostics)
+      : compiling_{&config, &proxy, environment, diagnostics, environment.frontend_index(proxy.name),
+                   proxy.is_backend ? environment.backend_index(proxy.name) : -1, nullptr},
+        proxy_(proxy) {}
+
+  FrontendRules compile() {
+    rules_.acls_ = std::make_unique<AclTable>();
+    compiling_.acls = rules_.acls_.get();
+    compile_acls(compiling_, proxy_.acls);
+    count_slots();
+    SetCompiler sets(compiling_, slots_);
+    rules_.tcp_connection = sets.compile(Rule::Set::TcpConnection);
+    rules_.tcp_session = sets.compile(Rule::Set::TcpSession);
+    rules_.tcp_content = sets.compile(Rule::Set::TcpContent);
+    rules_.inspect_delay_ms = proxy_.tcp_request_inspect_delay_ms;
+    rules_.http_request = sets.compile(Rule::Set::HttpRequest);
+    rules_.http_response = sets.compile(Rule::Set::HttpResponse);
+    rules_.http_after_response = sets.compile(Rule::Set::HttpAfterResponse);
+    compile_choices();
+    compile_formats();
+    rules_.errors_ = compile_errors(compiling_);
+    rules_.forward_for_except = compile_networks(compiling_);
+    return std::move(rules_);
+  }
+
+ private:
+  // Slots are numbered in order of the file, whoever makes them.
+  void count_slots() {
+    slots_.is_frontend = true;
+    rules_.captures = proxy_.captures;
+    std::set<SlotPlace> makers;
+    for (const config::Capture& capture : proxy_.captures) {
+      if (capture.side == config::Capture::Side::Request) makers.insert(slot_place(capture.place));
+      else slots_.by_place[slot_place(capture.place)] = slots_.response++;
+    }
+    for (const Rule& rule : proxy_.rules) {
+      if (makes_slot(rule)) makers.insert(slot_place(rule.place));
+    }
+    for (const SlotPlace& place : makers) slots_.by_place[place] = slots_.request++;
+    for (const config::Capture& capture : proxy_.captures) rules_.capture_slots_.push_back(slots_.by_place[slot_place(capture.place)]);
+    rules_.request_slots_ = slots_.request;
+    rules_.response_slots_ = slots_.response;
+  }
+
+  void compile_choices() {
+    for (const Rule& rule : proxy_.rules) {
+      if (rule.set == Rule::Set::UseBackend) compile_use_backend(rule);
+      if (rule.set != Rule::Set::MonitorFail) continue;
+      Condition condition;
+      if (compile_condition_of(compiling_, rule, 0, condition)) rules_.monitor_fail_.push_back(std::move(condition));
+    }
+    for (const config::Proxy& other : compiling_.config->proxies) {
+      if (other.is_backend) rules_.backends_by_name_.emplace(other.name, compiling_.environment.backend_index(other.name));
+    }
+    rules_.default_backend_ = compiling_.own_backend;
+    if (!proxy_.default_backend) return;
+    rules_.default_backend_ = find_backend(*proxy_.default_backend);
+  }
+
+  int find_backend(const Word& name) {
+    const int index = compiling_.environment.backend_index(name.text);
+    if (index >= 0) return index;
+    std::vector<std::string_view> names;
+    for (const config::Proxy& other : compiling_.config->proxies) {
+      if (other.is_backend) names.push_back(other.name);
+    }
+    compiling_.diagnostics.add(name.place, format("there is no backend '{}'{}", name.text, hint(name.text, names)));
+    return -1;
+  }
+
+  void compile_use_backend(const Rule& rule) {
+    if (rule.words.empty()) return compiling_.diagnostics.add(rule.place, "'use_backend' expects the name of a backend");
+    UseBackend use;
+    const Word& name = rule.words[0];
+    if (name.text.find('%') != std::string::npos) {
+      auto format = compile_format(compiling_, name.text, name.place, FormatUse::Http, available_to(rule.set, proxy_.mode));
+      if (!format) return;
+      use.name = std::move(*format);
+    } else {
+      use.backend = find_backend(name);
+      if (use.backend < 0) return;
+    }
+    if (compile_condition_of(compiling_, rule, 1, use.condition)) rules_.use_backend_.push_back(std::move(use));
+  }
+
+  void compile_formats() {
+    // Of a request that was never parsed too: a format about HTTP prints what there is.
+    std::string_view text;
+    config::Place place = proxy_.place;
+    switch (proxy_.log_style) {
+      case config::Proxy::LogStyle::None: break;
+      case config::Proxy::LogStyle::Default: text = proxy_.mode == config::Mode::Http ? kDefaultLogFormatHttp : kDefaultLogFormatTcp; break;
+      case config::Proxy::LogStyle::Tcp: text = kTcpLogFormat; break;
+      case config::Proxy::LogStyle::Http: text = kHttpLogFormat; break;
+      case config::Proxy::LogStyle::Https: text = kHttpsLogFormat; break;
+      case config::Proxy::LogStyle::Clf: text = kClfLogFormat; break;
+    }
+    rules_.log_at_accept = proxy_.log_style == config::Proxy::LogStyle::Default && !proxy_.log_format;
+    if (proxy_.log_format) {
+      text = proxy_.log_format->text;
+      place = proxy_.log_format->place;
+    }
+    if (auto format = compile_format(compiling_, text, place, FormatUse::Log, kForLog)) rules_.log = std::move(*format);
+    if (!proxy_.unique_id_format) return;
+    const unsigned available = proxy_.mode == config::Mode::Http ? kForRequest : kForSession;
+    auto format = compile_format(compiling_, proxy_.unique_id_format->text, proxy_.unique_id_format->place, FormatUse::UniqueId, available);
+    if (format) rules_.unique_id = std::move(*format);
+  }
+
+  Compiling compiling_;
+  const config::Proxy& proxy_;
+  Slots slots_;
+  FrontendRules rules_;
+};
+
+FrontendRules::FrontendRules() = default;
+FrontendRules::FrontendRules(FrontendRules&&) noexcept = default;
+FrontendRules& FrontendRules::operator=(FrontendRules&&) noexcept = default;
+FrontendRules::~FrontendRules() = default;
+
+void FrontendRules::begin(Subject& subject, std::size_t uri_limit) const {
+  subject.request_captures = make_slots(subject.arena, request_slots_);
+  subject.response_captures = make_slots(subject.arena, response_slots_);
+  if (subject.request == nullptr) return;
+  remember_request_line(subject, uri_limit);
+  for (std::size_t i = 0; i < captures.size(); ++i) {
+    if (captures[i].side != config::Capture::Side::Request) continue;
+    capture_field(subject, *subject.request, captures[i], subject.request_captures[capture_slots_[i]]);
+  }
+}
+
+void FrontendRules::capture_response(Subject& subject) const {
+  if (subject.response == nullptr) return;
+  for (std::size_t i = 0; i < captures.size(); ++i) {
+    if (captures[i].side != config::Capture::Side::Response || capture_slots_[i] >= subject.response_captures.size()) continue;
+    capture_field(subject, *subject.response, captures[i], subject.response_captures[capture_slots_[i]]);
+  }
+}
+
+void FrontendRules::make_unique_id(Subject& subject) const {
+  if (unique_id.empty()) return;
+  prepare(subject, acls_.get(), kForRequest);
+  subject.unique_id = unique_id.expand(subject);
+}
+
+int FrontendRules::choose_backend(Subject& subject) const {
+  for (const UseBackend& use : use_backend_) {
+    if (!use.condition.holds(subject)) continue;
+    if (use.backend >= 0) return use.backend;
+    const auto at = backends_by_name_.find(use.name.expand(subject));
+    // The manual: a name that is no backend's ends the choice, and default_backend applies.
+    return at == backends_by_name_.end() ? default_backend_ : at->second;
+  }
+  return default_backend_;
+}
+
+bool FrontendRules::monitor_fails(Subject& subject) const {
+  return std::any_of(monitor_fail_.begin(), monitor_fail_.end(), [&](const Condition& condition) { return condition.holds(subject); });
+}
+
+const ReplyTemplate* FrontendRules::error(std::uint16_t status) const { return find_error(errors_, status); }
+
+// BackendRules.
+
+class BackendCompiler {
+ public:
+  BackendCompiler(const config::Config& config, const config::Proxy& proxy, const Environment& environment, config::Diagnostics& diagnostics)
+      : compiling_{&config, &proxy, environment, diagnostics, -1, environment.backend_index(proxy.name), nullptr}, proxy_(proxy) {}
+
+  BackendRules compile() {
+    rules_.acls_ = std::make_unique<AclTable>();
+    compiling_.acls = rules_.acls_.get();
+    compile_acls(compiling_, proxy_.acls);
+    count_slots();
+    SetCompiler sets(compiling_, slots_);
+    rules_.tcp_content = sets.compile(Rule::Set::TcpContent);
+    rules_.tcp_response = sets.compile(Rule::Set::TcpResponse);
+    rules_.inspect_delay_ms = proxy_.tcp_request_inspect_delay_ms;
+    rules_.response_inspect_delay_ms = proxy_.tcp_response_inspect_delay_ms;
+    rules_.http_request = sets.compile(Rule::Set::HttpRequest);
+    rules_.http_response = sets.compile(Rule::Set::HttpResponse);
+    rules_.http_after_response = sets.compile(Rule::Set::HttpAfterResponse);
+    for (const Rule& rule : proxy_.rules) {
+      if (rule.set == Rule::Set::UseServer) compile_use_server(rule);
+    }
+    compile_samples();
+    rules_.errors_ = compile_errors(compiling_);
+    rules_.forward_for_except = compile_networks(compiling_);
+    return std::move(rules_);
+  }
+
+ private:
+  // A `listen` has slots of its own, which its rules number as they do when it is entered.
+  void count_slots() {
+    slots_.is_frontend = proxy_.is_frontend;
+    if (!proxy_.is_frontend) return;
+    std::set<SlotPlace> makers;
+    for (const config::Capture& capture : proxy_.captures) {
+      if (capture.side == config::Capture::Side::Request) makers.insert(slot_place(capture.place));
+      else ++slots_.response;
+    }
+    for (const Rule& rule : proxy_.rules) {
+      if (makes_slot(rule)) makers.insert(slot_place(rule.place));
+    }
+    for (const SlotPlace& place : makers) slots_.by_place[place] = slots_.request++;
+  }
+
+  void compile_use_server(const Rule& rule) {
+    if (rule.words.empty()) return compiling_.diagnostics.add(rule.place, "'use-server' expects the name of a server");
+    const Word& name = rule.words[0];
+    UseServer use;
+    if (name.text.find('%') != std::string::npos) {
+      return compiling_.diagnostics.add(name.place, "'use-server' by a format is not offered yet: write the server's name");
+    }
+    use.server = compiling_.environment.server_index(compiling_.own_backend, name.text);
+    if (use.server < 0) return compiling_.diagnostics.add(name.place, format("backend '{}' has no server '{}'", proxy_.name, name.text));
+    if (compile_condition_of(compiling_, rule, 1, use.condition)) rules_.use_server_.push_back(std::move(use));
+  }
+
+  void compile_samples() {
+    const unsigned available = proxy_.mode == config::Mode::Http ? kForRequest : kForTcpContent;
+    for (const config::Server& server : proxy_.servers) {
+      Sample& sample = rules_.server_sni.emplace_back();
+      if (server.sni) sample = Sample(parse_whole_expression(compiling_, server.sni->text, server.sni->place, available));
+    }
+    if (proxy_.balance.kind != config::Balance::Kind::Hash || proxy_.balance.arguments.empty()) return;
+    const Word& key = proxy_.balance.arguments[0];
+    rules_.hash_key = Sample(parse_whole_expression(compiling_, key.text, key.place, available));
+  }
+
+  Compiling compiling_;
+  const config::Proxy& proxy_;
+  Slots slots_;
+  BackendRules rules_;
+};
+
+BackendRules::BackendRules() = default;
+BackendRules::BackendRules(BackendRules&&) noexcept = default;
+BackendRules& BackendRules::operator=(BackendRules&&) noexcept = default;
+BackendRules::~BackendRules() = default;
+
+int BackendRules::choose_server(Subject& subject) const {
+  for (const UseServer& use : use_server_) {
+    if (use.condition.holds(subject)) return use.server;
+  }
+  return -1;
+}
+
+const ReplyTemplate* BackendRules::error(std::uint16_t status) const { return find_error(errors_, status); }
+
+// Faces.
+
+FrontendRules compile_frontend(const config::Config& config, const config::Proxy& proxy, const Environment& environment, config::Diagnostics& diagnostics) {
+  return FrontendCompiler(config, proxy, environment, diagnostics).compile();
+}
+
+BackendRules compile_backend(const config::Config& config, const config::Proxy& proxy, const Environment& environment, config::Diagnostics& diagnostics) {
+  if (!proxy.is_frontend) return BackendCompiler(config, proxy, environment, diagnostics).compile();
+  // What a `listen` shares with its frontend side was complained about there; what only its backend
+  // side has is said here.
+  config::Diagnostics as_frontend, as_backend;
+  FrontendCompiler(config, proxy, environment, as_frontend).compile();
+  BackendRules rules = BackendCompiler(config, proxy, environment, as_backend).compile();
+  for (const config::Complaint& complaint : as_backend.complaints()) {
+    const auto same = [&](const config::Complaint& other) {
+      return other.text == complaint.text && slot_place(other.place) == slot_place(complaint.place);
+    };
+    const std::vector<config::Complaint>& said = as_frontend.complaints();
+    if (std::none_of(said.begin(), said.end(), same)) diagnostics.add(complaint.severity, complaint.place, complaint.text);
+  }
+  return rules;
+}
+
+Sample compile_sample(const std::string& text, config::Place place, const Environment& environment, config::Diagnostics& diagnostics) {
+  Compiling compiling{nullptr, nullptr, environment, diagnostics, -1, -1, nullptr};
+  return Sample(parse_whole_expression(compiling, text, place, kForRequest));
+}
+
+std::vector<NamedFile> collect_files(const config::Config& config) {
+  std::vector<NamedFile> all;
+  for (const config::Proxy& proxy : config.proxies) {
+    for (const config::Acl& acl : proxy.acls) {
+      collect_acl_files(acl.words, all);
+      if (!acl.words.empty()) collect_map_files(acl.words[0], all);
+    }
+    for (const Rule& rule : proxy.rules) collect_rule_files(rule.words, all);
+    for (const config::ErrorReply& error : proxy.errors) {
+      if (!error.file.empty()) all.push_back({error.file, error.place});
+      collect_rule_files(error.words, all);
+    }
+    if (proxy.log_format) collect_map_files(*proxy.log_format, all);
+    if (proxy.unique_id_format) collect_map_files(*proxy.unique_id_format, all);
+    for (const config::Server& server : proxy.servers) {
+      if (server.sni) collect_map_files(*server.sni, all);
+    }
+    for (const Word& argument : proxy.balance.arguments) collect_map_files(argument, all);
+  }
+  std::vector<NamedFile> files;
+  std::set<std::string> seen;
+  for (NamedFile& file : all) {
+    if (seen.insert(file.path).second) files.push_back(std::move(file));
+  }
+  return files;
+}
+
+}  // namespace penstock::rules

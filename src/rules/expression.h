@@ -1,0 +1,187 @@
+// Sample expressions, compiled: rows of the tables of fetches and converters, calls of them with
+// their arguments, and the parser that makes calls from text.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "penstock/config/diagnostics.h"
+#include "penstock/config/model.h"
+#include "penstock/rules/compile.h"
+#include "penstock/rules/subject.h"
+#include "map_table.h"
+#include "regex.h"
+
+namespace penstock::rules {
+
+// What a sample needs to be there, and what a place in the configuration has to offer.
+enum Needs : unsigned {
+  kNeedsNothing = 0,
+  kNeedsClient = 1,        // Addresses of the connection.
+  kNeedsSession = 2,       // TLS facts: after the handshake.
+  kNeedsBuffer = 4,        // Raw bytes, mode tcp only.
+  kNeedsRequest = 8,       // The request's head.
+  kNeedsResponse = 16,
+  kNeedsMessage = 32,      // Request or response, whichever the rule is about.
+  kNeedsKeptRequest = 64,  // What was kept of the request: capture.*, unique-id.
+  kNeedsKeptResponse = 128,
+};
+
+// What the places offer.
+constexpr unsigned kForConnection = kNeedsClient;
+constexpr unsigned kForSession = kForConnection | kNeedsSession;
+constexpr unsigned kForTcpContent = kForSession | kNeedsBuffer;
+constexpr unsigned kForRequest = kForSession | kNeedsRequest | kNeedsKeptRequest;
+constexpr unsigned kForResponse = kForSession | kNeedsResponse | kNeedsKeptRequest | kNeedsKeptResponse;
+constexpr unsigned kForLog = kForSession | kNeedsKeptRequest | kNeedsKeptResponse;
+
+// What an ACL's answer depends on: it can be remembered until that changes.
+enum Depends : unsigned { kOnNothing = 0, kOnTarget = 1, kOnFields = 2, kOnVariables = 4, kOnMoment = 8 };
+
+enum class Scope : std::uint8_t { Session, Transaction, Request, Response };
+
+struct VariableName {
+  Scope scope = Scope::Transaction;
+  std::uint64_t hash = 0;
+  std::string name;
+};
+
+// Conditions of set-var (manual section 7.3.1, "set-var").
+enum SetVarIf : unsigned { kIfExists = 1, kIfNotExists = 2, kIfEmpty = 4, kIfNotEmpty = 8, kIfSet = 16, kIfNotSet = 32, kIfGreater = 64, kIfLess = 128 };
+
+struct Argument {
+  bool given = false;
+  std::string text;
+  std::int64_t integer = 0;     // Numbers; indexes; for "v or number" with `is_variable` false.
+  std::int64_t second = -1;     // Server arguments: the server's index, `integer` being the backend's.
+  bool is_variable = false;
+  VariableName variable;
+  std::unique_ptr<Regex> regex;
+  std::unique_ptr<MapTable> map;
+  Ip ip;
+};
+
+// Where an iteration over several values of one fetch stands; ACLs look at all of them.
+struct Cursor {
+  bool all = false;        // Yield one value after the other, and say `more`.
+  bool more = false;
+  bool undecided = false;  // More bytes could change the answer.
+  std::size_t field = 0;
+  std::size_t offset = 0;
+};
+
+struct Call;
+using FetchFunction = bool (*)(const Call&, Subject&, Cursor&, Value&);
+using ConvertFunction = bool (*)(const Call&, Subject&, Value&);
+
+// Arguments by letters, those behind '|' may be left out: t text, i integer, b backend, f frontend,
+// s server, v variable, n variable or number, u unit of time, m mask. Empty text for none.
+struct Fetch {
+  std::string_view name;
+  Type type;  // None: known when it runs.
+  std::string_view arguments;
+  unsigned needs;
+  unsigned depends;
+  FetchFunction fetch;
+};
+
+struct Converter {
+  std::string_view name;
+  Type in;   // None: takes any.
+  Type out;  // None: as it came in.
+  std::string_view arguments;
+  ConvertFunction convert;
+};
+
+struct Call {
+  const Fetch* fetch = nullptr;
+  const Converter* converter = nullptr;
+  std::vector<Argument> arguments;
+  bool has(std::size_t index) const { return index < arguments.size() && arguments[index].given; }
+  const std::string& text(std::size_t index) const;
+  std::int64_t integer(std::size_t index, std::int64_t otherwise) const { return has(index) ? arguments[index].integer : otherwise; }
+};
+
+struct Expression {
+  Call fetch;
+  std::vector<Call> converters;
+  Type type = Type::None;  // Of the result.
+  unsigned needs = 0;
+  unsigned depends = 0;
+  std::string name;        // Of the fetch as written, for complaints.
+  config::Place place;
+};
+
+std::span<const Fetch> internal_fetches();
+std::span<const Fetch> connection_fetches();
+std::span<const Fetch> http_fetches();
+std::span<const Converter> basic_converters();
+std::span<const Converter> text_converters();
+
+const Fetch* find_fetch(std::string_view name);
+std::vector<std::string_view> fetch_names();
+
+// The fetch alone, then its converters. False: nothing found, see the cursor.
+bool evaluate(const Expression& expression, Subject& subject, Cursor& cursor, Value& out);
+// Changes the type if there is a way (manual section 7.1, "converters"); Type::None takes all.
+bool cast(Subject& subject, Value& value, Type type);
+// Whether there is a way at all.
+bool castable(Type from, Type to);
+// Leading digits with a sign, as lenient as C's strtoll; 0 if there are none.
+std::int64_t leading_integer(std::string_view text);
+std::string_view integer_text(Subject& subject, std::int64_t number);
+std::uint64_t next_random(Subject& subject);
+std::int64_t wall_clock_us(const Subject& subject);
+
+VariableSet& variables_of(Subject& subject, Scope scope);
+const Value* find_variable(Subject& subject, const VariableName& name);
+// `conditions` are SetVarIf bits. The value is copied to where it lives as long as its scope.
+void set_variable(Subject& subject, const VariableName& name, const Value& value, unsigned conditions);
+void unset_variable(Subject& subject, const VariableName& name);
+// Remembered answers of ACLs that depend on `what` hold no longer.
+void forget(Subject& subject, unsigned what);
+
+// What compiling one proxy's texts knows.
+struct Compiling {
+  const config::Config* config = nullptr;
+  const config::Proxy* proxy = nullptr;
+  const Environment& environment;
+  config::Diagnostics& diagnostics;
+  int own_frontend = -1;
+  int own_backend = -1;
+  AclTable* acls = nullptr;
+};
+
+// Takes an expression from the front of `text` and leaves the rest there. Null after a complaint.
+// The fetch may be an ACL's derived name ("path_beg") if `derived` is given, which then says the
+// suffix ("beg").
+std::unique_ptr<Expression> parse_expression(Compiling& compiling, std::string_view& text, config::Place place,
+                                             std::string_view* derived = nullptr);
+// The whole text, for a place that offers `available` (Needs); complains if it does not suffice.
+std::unique_ptr<Expression> parse_whole_expression(Compiling& compiling, std::string_view text, config::Place place,
+                                                   unsigned available);
+bool parse_variable_name(Compiling& compiling, std::string_view text, config::Place place, VariableName& out);
+// "ifexists" ...; 0 after a complaint.
+unsigned parse_set_var_condition(Compiling& compiling, std::string_view word, config::Place place);
+// "name(a,'b,c',"d")": takes the list from the front of `text`, which begins with '('. False if it does not end.
+bool take_arguments(std::string_view& text, std::vector<std::string>& out);
+// True if `needs` is offered by `available`.
+bool offered(unsigned needs, unsigned available);
+std::string_view needs_text(unsigned needs);
+
+// What single converters check and prepare beyond the kind of their arguments; false after a complaint.
+bool finish_converter(Compiling& compiling, Call& call, config::Place place);
+// An even number of hexadecimal digits; false for anything else.
+bool decode_hex(std::string_view text, std::string& out);
+
+// Files of maps that a word with expressions in it names.
+void collect_map_files(const config::Word& word, std::vector<NamedFile>& files);
+
+// " (did you mean 'x'?)" or "".
+std::string hint(std::string_view word, std::span<const std::string_view> known);
+
+}  // namespace penstock::rules
