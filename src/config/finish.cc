@@ -1,4 +1,5 @@
-// From drafts to a Config: what was said elsewhere is put where it counts.
+#include "finish.h"
+
 #include <algorithm>
 
 #include "keywords.h"

@@ -1,5 +1,5 @@
-// What no single line shows: names used and not defined, rules that are never reached, addresses
-// bound twice, settings that do nothing together.
+#include "judge.h"
+
 #include <algorithm>
 #include <map>
 #include <unordered_map>

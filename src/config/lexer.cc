@@ -39,6 +39,9 @@ void Environment::keep_only(const std::vector<std::string>& names) {
 namespace {
 
 bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+bool is_plain(char c) {
+  return static_cast<unsigned char>(c) > ' ' && c != '\\' && c != '"' && c != '\'' && c != '$' && c != '#';
+}
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_name(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
@@ -95,8 +98,11 @@ class Splitter {
   bool put(char c) {
     begin_word();
     if (c == '\0') return fail(at_, "a NUL byte cannot stand here");
-    word_.push_back(c);
-    ++at_;
+    // Plain bytes come in runs: what means something anywhere ends one.
+    std::size_t end = at_ + 1;
+    while (end < text_.size() && is_plain(text_[end])) ++end;
+    word_.append(text_, at_, end - at_);
+    at_ = end;
     return true;
   }
 
@@ -235,10 +241,8 @@ std::optional<LexError> split_words(std::string_view text, const Variables& vari
 }
 
 std::string quoted(std::string_view word) {
-  const auto is_plain = [](char c) {
-    return static_cast<unsigned char>(c) > ' ' && c != '"' && c != '\'' && c != '\\' && c != '#' && c != 0x7f;
-  };
-  if (!word.empty() && std::all_of(word.begin(), word.end(), is_plain)) return std::string(word);
+  const auto stands_bare = [](char c) { return (is_plain(c) || c == '$') && c != 0x7f; };
+  if (!word.empty() && std::all_of(word.begin(), word.end(), stands_bare)) return std::string(word);
   const bool fits_quotes = std::all_of(word.begin(), word.end(), [](char c) {
     return static_cast<unsigned char>(c) >= ' ' && c != '\'' && c != 0x7f;
   });
@@ -249,7 +253,7 @@ std::string quoted(std::string_view word) {
     else if (c == '\r') out += "\\r";
     else if (c == '\t') out += "\\t";
     else if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) append_format(out, "\\x{:02x}", static_cast<unsigned char>(c));
-    else if (c == ' ' || !is_plain(c)) (out += '\\') += c;
+    else if (!stands_bare(c)) (out += '\\') += c;
     else out += c;
   }
   return out;

@@ -10,6 +10,8 @@
 #include <memory>
 
 #include "condition.h"
+#include "finish.h"
+#include "judge.h"
 #include "keywords.h"
 #include "parser.h"
 

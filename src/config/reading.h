@@ -212,26 +212,4 @@ void not_yet_parameter(Line& line, T&) {
   warn_parameter(line, "is not offered yet and has no effect", Arguments);
 }
 
-// An unknown word: says the nearest of `candidates`, and in which other section the word is known.
-void complain_unknown(Line& line, const Word& word, std::string_view what, std::span<const std::string_view> candidates);
-
-// Takes one word from the line, finds its row, and lets that parse.
-template <class T>
-void parse_with(Line& line, std::span<const Keyword<T>> table, T& target, std::string_view prefix) {
-  const Word* word = line.take("one more word");
-  if (word == nullptr) return;
-  const Keyword<T>* keyword = find_keyword(table, word->text);
-  if (keyword == nullptr) return complain_unknown(line, *word, format("'{}'", prefix), names_of(table));
-  line.start(*keyword, *word, prefix);
-  keyword->parse(line, target);
-}
-
-// One line of all tables, for keyword_list() and for finding where else a word is known.
-struct KnownKeyword {
-  std::string_view section;
-  std::string name;
-  std::string_view help;
-};
-std::vector<KnownKeyword> known_keywords();
-
 }  // namespace penstock::config

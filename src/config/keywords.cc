@@ -1,0 +1,59 @@
+#include "keywords.h"
+
+namespace penstock::config {
+
+namespace {
+
+template <class T>
+void add_keywords(std::vector<KnownKeyword>& to, std::string_view section, std::string_view prefix,
+                  std::span<const Keyword<T>> table) {
+  for (const Keyword<T>& keyword : table) {
+    to.push_back({section, prefix.empty() ? std::string(keyword.name) : format("{} {}", prefix, keyword.name), keyword.help});
+  }
+}
+
+}  // namespace
+
+std::vector<KnownKeyword> known_keywords() {
+  std::vector<KnownKeyword> all;
+  add_keywords(all, "global", "", global_keywords());
+  add_keywords(all, "proxy", "", proxy_keywords());
+  add_keywords(all, "proxy", "option", option_keywords());
+  add_keywords(all, "proxy", "timeout", timeout_keywords());
+  add_keywords(all, "proxy", "http-check", http_check_keywords());
+  add_keywords(all, "proxy", "tcp-check", tcp_check_keywords());
+  add_keywords(all, "proxy", "stats", stats_keywords());
+  add_keywords(all, "bind", "", bind_keywords());
+  add_keywords(all, "server", "", server_keywords());
+  return all;
+}
+
+namespace {
+
+std::string_view place_name(std::string_view section) {
+  if (section == "global") return "section 'global'";
+  if (section == "bind") return "a 'bind' line";
+  if (section == "server") return "a 'server' line";
+  return "a proxy section";
+}
+
+}  // namespace
+
+void complain_unknown(Line& line, const Word& word, std::string_view what, std::span<const std::string_view> candidates) {
+  std::string text = format("'{}' is not known in {}", word.text, what);
+  // The very word first, then one that is written behind another: "option httplog" for httplog.
+  const std::vector<KnownKeyword> all = known_keywords();
+  for (const bool whole : {true, false}) {
+    for (const KnownKeyword& known : all) {
+      const bool fits = whole ? known.name == word.text : known.name.ends_with(" " + word.text);
+      if (!fits) continue;
+      append_format(text, "; '{}' is known in {}", known.name, place_name(known.section));
+      return line.complain(word.place, std::move(text));
+    }
+  }
+  const std::string_view near = nearest(word.text, candidates);
+  if (!near.empty()) append_format(text, "; did you mean '{}'?", near);
+  line.complain(word.place, std::move(text));
+}
+
+}  // namespace penstock::config
