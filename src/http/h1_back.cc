@@ -32,6 +32,7 @@ void H1Back::begin(StreamEvents& events, Arena& arena, bool to_head, bool to_con
   ++served_;
   bytes_read_ = 0;
   reading_ = true;
+  due_ = false;
   head_seen_ = request_done_ = answer_done_ = tunnel_ = false;
   connection_->set_reading(true);
 }
@@ -73,7 +74,7 @@ void H1Back::send_end(const Trailers& trailers) {
 void H1Back::set_reading(bool on) {
   if (reading_ == on) return;
   reading_ = on;
-  if (on && !input_.empty()) return loop().later(*this);
+  if (on && (due_ || !input_.empty())) return loop().later(*this);
   connection_->set_reading(on);
   if (on) touch();
 }
@@ -114,7 +115,7 @@ void H1Back::on_bytes(Slice bytes) {
 void H1Back::process() {
   if (processing_) return;
   processing_ = true;
-  while (!closed() && events_ != nullptr && !input_.empty() && take_step()) {
+  while (!closed() && events_ != nullptr && (due_ || !input_.empty()) && take_step()) {
   }
   processing_ = false;
   if (closed() || events_ == nullptr) return;
@@ -123,7 +124,9 @@ void H1Back::process() {
 
 bool H1Back::take_step() {
   if (!reading_ && head_seen_) return false;
-  switch (parser_.next(input_)) {
+  const H1Parser::Step step = parser_.next(input_);
+  due_ = step == H1Parser::Step::Head || step == H1Parser::Step::Body;
+  switch (step) {
     case H1Parser::Step::More:
       return false;
     case H1Parser::Step::Head: {
@@ -156,8 +159,8 @@ bool H1Back::take_step() {
 void H1Back::run_later() {
   if (closed() || events_ == nullptr) return;
   process();
-  if (closed() || events_ == nullptr || !read_ended_ || !input_.empty()) return;
-  on_read_end(true);
+  if (closed() || events_ == nullptr || !read_ended_ || due_ || !input_.empty()) return;
+  on_read_end(end_clean_);
 }
 
 void H1Back::tell_failure(const Failure& failure) {
@@ -175,7 +178,8 @@ void H1Back::on_read_end(bool clean) {
   read_ended_ = true;
   keep_ = false;
   if (events_ == nullptr) return owner_->on_back_lost(*this, Failure{Cause::ServerClosed, Phase::None}, "closed while idle");
-  if (!input_.empty()) return;
+  end_clean_ = clean;
+  if (due_ || !input_.empty()) return;
   switch (parser_.end_of_input()) {
     case H1Parser::Step::End:
       // Without its close_notify nobody can say that TLS was not cut.

@@ -37,6 +37,7 @@ void H1Front::wait_for_request(bool first) {
   state_ = State::Idle;
   events_ = nullptr;
   reading_ = true;
+  due_ = false;
   answer_begun_ = answer_done_ = request_done_ = end_withheld_ = tunnel_ = until_close_ = to_head_ = false;
   to_http10_ = false;
   bytes_written_ = 0;
@@ -68,7 +69,7 @@ void H1Front::on_bytes(Slice bytes) {
 void H1Front::process() {
   if (processing_) return;
   processing_ = true;
-  while (!closed() && !input_.empty() && take_step()) {
+  while (!closed() && (due_ || !input_.empty()) && take_step()) {
   }
   processing_ = false;
   if (closed() || state_ == State::Over || state_ == State::Lingering) return;
@@ -84,6 +85,8 @@ bool H1Front::take_step() {
   }
   if (state_ == State::Serving && (!reading_ || (request_done_ && !tunnel_))) return false;
   if (tunnel_) {
+    due_ = false;
+    if (input_.empty()) return false;
     touch();
     events_->on_body(std::move(input_));
     input_.clear();
@@ -91,6 +94,7 @@ bool H1Front::take_step() {
   }
   const bool was_begun = parser_.begun();
   const H1Parser::Step step = parser_.next(input_);
+  due_ = step == H1Parser::Step::Head || step == H1Parser::Step::Body;
   if (!was_begun && parser_.begun() && state_ == State::Idle) {
     state_ = State::Head;
     begun_at_ = loop().now();
@@ -278,7 +282,7 @@ void H1Front::set_reading(bool on) {
   if (reading_ == on) return;
   reading_ = on;
   if (state_ != State::Serving) return;
-  if (on && !input_.empty()) return loop().later(*this);
+  if (on && (due_ || !input_.empty())) return loop().later(*this);
   connection_->set_reading(on && input_.empty());
   if (on) touch();
 }

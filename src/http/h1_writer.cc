@@ -22,6 +22,7 @@ class Packer {
   Packer& operator=(const Packer&) = delete;
 
   void add(std::string_view text) {
+    if (text.empty()) return;
     if (text.size() > sizeof(space_) - used_) {
       flush();
       if (text.size() > sizeof(space_)) return out_.append(text);

@@ -103,6 +103,8 @@ class H1Back final : public Living, public Stream, private ConnectionEvents, pri
   bool keep_ = true;            // The server will serve another.
   bool read_ended_ = false;
   bool processing_ = false;
+  bool due_ = false;            // The parser has more to say without more input.
+  bool end_clean_ = true;
 };
 
 }  // namespace penstock

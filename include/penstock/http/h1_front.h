@@ -134,6 +134,7 @@ class H1Front final : public Living, public Stream, private ConnectionEvents, pr
   bool to_http10_ = false;
   bool read_ended_ = false;
   bool processing_ = false;
+  bool due_ = false;             // The parser has more to say without more input.
   bool abort_on_close_ = false;
 };
 
