@@ -37,7 +37,7 @@ class Gathered {
       }
       const Slice before = filling_.all();
       filling_.start(capacity);
-      filling_.append(before.view());
+      if (!before.empty()) filling_.append(before.view());
     }
     filling_.append(bytes);
   }
@@ -162,6 +162,7 @@ struct H1Parser::Machine {
   }
   // A piece of `input`'s start joins what came of this head before; it stays one piece.
   void keep(Slice& input, std::size_t size, bool complete, std::size_t limit, Slice& kept) {
+    if (size == 0) return;
     if (complete && gathered.empty()) {
       kept = input.part(0, size);
     } else {
@@ -237,7 +238,8 @@ void H1Parser::start_head() {
 
 void H1Parser::release_head() {
   head_bytes_.clear();
-  machine_->gathered.reset();
+  // Trailers are gathered in the same place, when the head is no longer.
+  if (machine_->state != Machine::State::Trailers) machine_->gathered.reset();
 }
 
 H1Parser::Step H1Parser::fail(const H1Error& error) {

@@ -394,6 +394,20 @@ TEST_CASE("the bytes of a bad head are kept for the log") {
   CHECK(parser.raw_head().empty());
 }
 
+TEST_CASE("a head may be let go while the trailers are read") {
+  Arena arena;
+  H1Parser parser{H1Limits{}};
+  parser.start_request(arena);
+  Slice input = slice_of(chunked("0\r\nX-S"));
+  REQUIRE(parser.next(input) == H1Parser::Step::Head);
+  REQUIRE(parser.next(input) == H1Parser::Step::More);
+  parser.release_head();
+  input = slice_of("um: 1\r\n\r\n");
+  REQUIRE(parser.next(input) == H1Parser::Step::End);
+  REQUIRE(parser.trailers().fields.size() == 1);
+  CHECK(parser.trailers().fields[0].name == "X-Sum");
+}
+
 TEST_CASE("a warm parser takes no memory of its own") {
   Arena arena;
   H1Parser parser{H1Limits{}};

@@ -119,6 +119,7 @@ Cut cut_at(std::size_t first) {
 }
 
 Slice slice_of(std::string_view text) {
+  if (text.empty()) return {};
   Block* block = Block::take(text.size());
   char* const at = block->data() + block->capacity() - text.size();
   std::memcpy(at, text.data(), text.size());
