@@ -78,7 +78,7 @@ void parse_with(Line& line, std::span<const Keyword<T>> table, T& target, std::s
 struct KnownKeyword {
   std::string_view section;
   std::string name;
-  std::string_view help;
+  std::string help;  // Says first if the word is known and not carried out.
 };
 std::vector<KnownKeyword> known_keywords();
 

@@ -131,8 +131,6 @@ void parse_balance(Line& line, Draft& draft) {
   if (!line.failed()) draft.proxy.balance = std::move(balance);
 }
 
-void parse_bind_process(Line& line, Draft& draft) { no_effect(line, draft); }
-
 void parse_capture(Line& line, Draft& draft) {
   constexpr std::string_view kSides[] = {"request", "response", "cookie"};
   const auto side = line.take_choice(kSides);
@@ -411,7 +409,7 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"backlog", parse_backlog, "Length of the kernel's queue of connections not yet accepted.", kFront},
     {"balance", parse_balance, "How servers are chosen: roundrobin, leastconn, source, random, first, uri, url_param, hdr(name).", kBack},
     {"bind", parse_bind, "Where clients are accepted: <address>:<port>[-<port>][,...] [words]; see the bind keywords.", kFrontOnly},
-    {"bind-process", parse_bind_process, "There is one process; all its workers serve every proxy."},
+    {"bind-process", no_effect<Draft>, "There is one process; all its workers serve every proxy."},
     {"block", obsolete<Draft>, kDenySuccessor},
     {"capture", parse_capture, "Log a header: request|response header <name> len <n>.", kFrontOnly},
     {"clitcpka-cnt", no_effect<Draft>, kKernelProbes, kFront},

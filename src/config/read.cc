@@ -130,8 +130,8 @@ std::optional<bool> evaluate_condition(std::string_view text, Place place, Diagn
 
 std::string keyword_list() {
   std::string list;
-  for (const SectionName& section : section_names()) append_format(list, "section {} {}\n", section.name, section.help);
-  for (const KnownKeyword& keyword : known_keywords()) append_format(list, "{} {} {}\n", keyword.section, keyword.name, keyword.help);
+  for (const SectionName& section : section_names()) append_format(list, "section\t{}\t{}\n", section.name, section.help);
+  for (const KnownKeyword& keyword : known_keywords()) append_format(list, "{}\t{}\t{}\n", keyword.section, keyword.name, keyword.help);
   return list;
 }
 

@@ -31,8 +31,8 @@ std::string dump(const Config& config);
 // `-cc`, `.if`: the value of a condition (manual section 2.4), or nothing after a complaint.
 std::optional<bool> evaluate_condition(std::string_view text, Place place, Diagnostics& diagnostics);
 
-// Every keyword of the grammar that is known, "section keyword help", one a line (-dKcfg and the
-// test that compares them with the man page).
+// Every keyword of the grammar that is known, one a line: section, keyword and help, parted by tabs
+// since a keyword may be of two words (-dKcfg and the test that compares them with the man page).
 std::string keyword_list();
 
 }  // namespace penstock::config

@@ -244,10 +244,10 @@ TEST_CASE("find tells a frontend from a backend of the same name") {
 
 TEST_CASE("every keyword has a section, a name and a sentence") {
   const std::string list = keyword_list();
-  CHECK(list.find("global maxconn ") != std::string::npos);
-  CHECK(list.find("proxy option httplog ") != std::string::npos);
-  CHECK(list.find("proxy timeout connect ") != std::string::npos);
-  CHECK(list.find("bind crt ") != std::string::npos);
-  CHECK(list.find("server weight ") != std::string::npos);
-  CHECK(list.find(" \n") == std::string::npos);
+  CHECK(list.find("global\tmaxconn\t") != std::string::npos);
+  CHECK(list.find("proxy\toption httplog\t") != std::string::npos);
+  CHECK(list.find("proxy\ttimeout connect\t") != std::string::npos);
+  CHECK(list.find("bind\tcrt\t") != std::string::npos);
+  CHECK(list.find("server\tweight\t") != std::string::npos);
+  CHECK(list.find("\t\n") == std::string::npos);
 }
