@@ -15,14 +15,20 @@ std::size_t g_allocations = 0;  // Of the whole test program, which has one thre
 
 }  // namespace
 
+// All forms, since a sanitizer has its own of each and wants them to match.
 void* operator new(std::size_t size) {
   ++g_allocations;
   void* const memory = std::malloc(size);
   if (memory == nullptr) std::abort();
   return memory;
 }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return operator new(size); }
+void* operator new[](std::size_t size) { return operator new(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return operator new(size); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 
 using namespace penstock;
 using namespace penstock::test;
