@@ -727,8 +727,17 @@ class Rig:
         return self
 
     def signal(self, number):
+        """Sends a signal, not before the program has said that it wants to hear of it."""
+        wait_until(lambda: self.catches(number), 'the program to catch signal %d' % number)
         self.process.send_signal(number)
         return self
+
+    def catches(self, number):
+        if self.process.poll() is not None:
+            raise AssertionError('the program has ended:\n' + self.output.text[-4000:])
+        with open('/proc/%d/status' % self.process.pid) as file:
+            mask = int(re.search(r'SigCgt:\s+([0-9a-f]+)', file.read()).group(1), 16)
+        return mask >> (number - 1) & 1
 
     def reload(self, text=None, wait=True):
         """SIGHUP; waits for the line that says how it went and returns it."""

@@ -1,7 +1,7 @@
 """Retries happen when nothing was sent yet, or when nothing can be done twice."""
 import threading
 
-from harness import Case, penstock_only, read_head, reset, wait_until
+from harness import Case, Cut, penstock_only, read_head, reset, wait_until
 
 ONE = """
 frontend fe
@@ -161,8 +161,10 @@ class Reused(Case):
         client = rig.connect()
         client.get('/first')
         client.request('GET', '/second')
-        data = client.rest()
-        self.assertTrue(data == b'' or data.startswith(b'HTTP/1.1 502 '), data)
+        try:
+            self.assertEqual(client.response().status, 502)
+        except Cut:
+            pass
         self.assertEqual(talk.seen, [(1, 'GET'), (1, 'GET'), (2, 'GET')])
 
     def test_a_connection_closed_while_idle_is_not_used(self):

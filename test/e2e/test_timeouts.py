@@ -68,8 +68,8 @@ class Timeouts(Case):
         client.request('POST', '/test/echo', [('Content-Length', '1000')])
         client.send(b'x')
         data = client.rest()
-        self.assertTrue(data == b'' or data.startswith(b'HTTP/1.1 408 '), data)
-        rig.log.wait(r' (408|-1) \d+ - - cD-- ')
+        self.assertTrue(data.startswith(b'HTTP/1.1 408 '), data)
+        rig.log.wait(r' 408 \d+ - - cH-- ')
 
     def test_an_idle_connection_ends_silently_at_http_keep_alive(self):
         rig = self.timed(['http-keep-alive 200ms', 'http-request 5s'])
