@@ -78,6 +78,24 @@ bool to_text(Subject& subject, Value& value) {
   return false;
 }
 
+// Numbers are eight bytes in network order.
+bool to_binary(Subject& subject, Value& value) {
+  switch (value.type) {
+    case Type::Bool:
+    case Type::Integer: {
+      char* bytes = static_cast<char*>(subject.arena.allocate(8, 1));
+      for (int i = 0; i < 8; ++i) bytes[i] = static_cast<char>(value.integer >> (56 - 8 * i));
+      value.set_binary({bytes, 8});
+      return true;
+    }
+    case Type::Address: value.set_binary(subject.arena.copy(value.ip.view())); return true;
+    case Type::Text:
+    case Type::Binary: value.type = Type::Binary; return true;
+    case Type::None: return false;
+  }
+  return false;
+}
+
 bool to_integer(Value& value) {
   switch (value.type) {
     case Type::Bool:
@@ -110,11 +128,7 @@ bool cast(Subject& subject, Value& value, Type type) {
   if (value.type == type || type == Type::None) return true;
   switch (type) {
     case Type::Text: return to_text(subject, value);
-    case Type::Binary:
-      if (value.type == Type::Address) value.set_binary(subject.arena.copy(value.ip.view()));
-      else if (!to_text(subject, value)) return false;
-      value.type = Type::Binary;
-      return true;
+    case Type::Binary: return to_binary(subject, value);
     case Type::Integer: return to_integer(value);
     case Type::Bool:
       if (!to_integer(value)) return false;
@@ -252,6 +266,8 @@ std::vector<std::string_view> fetch_names() {
 }
 
 std::string hint(std::string_view word, std::span<const std::string_view> known) {
+  // Of one letter, any other is as near.
+  if (word.size() < 2) return "";
   const std::string_view near = nearest(word, known);
   return near.empty() ? "" : format(" (did you mean '{}'?)", near);
 }

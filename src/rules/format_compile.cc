@@ -157,7 +157,7 @@ class FormatCompiler {
   static std::string name_hint(std::string_view name) {
     std::vector<std::string_view> names;
     for (const VariableRow& row : kVariables) names.push_back(row.name);
-    return name.size() < 2 ? std::string() : hint(name, names);
+    return hint(name, names);
   }
 
   Compiling& compiling_;

@@ -129,9 +129,10 @@ bool MapTable::look_up(Subject& subject, const Value& key, Value& out) const {
   if (match_ == MapMatch::Reg || match_ == MapMatch::Regm) {
     for (const auto& entry : entries_) {
       RegexGroups groups;
-      if (!entry->regex->find(subject, key.text, 0, groups)) continue;
+      const std::string_view text = key.text;  // `out` may be `key`.
+      if (!entry->regex->find(subject, text, 0, groups)) continue;
       out = entry->value;
-      if (match_ == MapMatch::Regm) out.set_text(expand_groups(subject, entry->text, key.text, groups));
+      if (match_ == MapMatch::Regm) out.set_text(expand_groups(subject, entry->text, text, groups));
       return true;
     }
     return false;
