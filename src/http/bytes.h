@@ -8,12 +8,13 @@
 
 namespace penstock {
 
-constexpr std::uint8_t kTokenByte = 1;       // tchar: methods, field names, chunk extensions.
-constexpr std::uint8_t kTargetByte = 2;      // VCHAR but '#': clients do not escape all that they should.
+constexpr std::uint8_t kTokenByte = 1;  // tchar: methods, field names, chunk extensions.
+constexpr std::uint8_t kTargetByte =
+    2;  // VCHAR but '#': clients do not escape all that they should.
 constexpr std::uint8_t kDigitByte = 4;
 constexpr std::uint8_t kHexByte = 8;
-constexpr std::uint8_t kHostByte = 16;       // unreserved and sub-delims, but no comma.
-constexpr std::uint8_t kLineByte = 32;       // What may stand inside a line: no control but HTAB.
+constexpr std::uint8_t kHostByte = 16;  // unreserved and sub-delims, but no comma.
+constexpr std::uint8_t kLineByte = 32;  // What may stand inside a line: no control but HTAB.
 
 constexpr std::array<std::uint8_t, 256> make_byte_classes() {
   std::array<std::uint8_t, 256> classes{};

@@ -51,8 +51,9 @@ H1Error read_version(std::string_view text, HttpVersion& version) {
     version = text == kVersion11 ? HttpVersion::Http11 : HttpVersion::Http10;
     return {};
   }
-  const bool is_version = text.size() == 8 && text.starts_with("HTTP/") && is_byte(text[5], kDigitByte) &&
-                          text[6] == '.' && is_byte(text[7], kDigitByte);
+  const bool is_version = text.size() == 8 && text.starts_with("HTTP/") &&
+                          is_byte(text[5], kDigitByte) && text[6] == '.' &&
+                          is_byte(text[7], kDigitByte);
   if (is_version) return {505, "HTTP version other than 1.0 and 1.1"};
   return {400, "malformed start line"};
 }
@@ -71,16 +72,18 @@ H1Error read_request_line(std::string_view line, Head& head) {
   return {};
 }
 
-// RFC 9112 section 4: version SP three digits, then SP and any reason. Some servers leave out the last
-// blank if they have no reason.
+// RFC 9112 section 4: version SP three digits, then SP and any reason. Some servers leave out the
+// last blank if they have no reason.
 H1Error read_status_line(std::string_view line, Head& head) {
   constexpr std::size_t kStatusAt = kVersion11.size() + 1;
-  if (line.size() < kStatusAt + 3 || line[kStatusAt - 1] != ' ') return {400, "malformed start line"};
+  if (line.size() < kStatusAt + 3 || line[kStatusAt - 1] != ' ')
+    return {400, "malformed start line"};
   const H1Error error = read_version(line.substr(0, kStatusAt - 1), head.version);
   if (error.status != 0) return error;
   const std::string_view digits = line.substr(kStatusAt, 3);
   if (!all_bytes(digits, kDigitByte) || digits[0] == '0') return {400, "malformed status"};
-  head.status = static_cast<std::uint16_t>((digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0'));
+  head.status = static_cast<std::uint16_t>((digits[0] - '0') * 100 + (digits[1] - '0') * 10 +
+                                           (digits[2] - '0'));
   line.remove_prefix(kStatusAt + 3);
   if (line.empty()) return {};
   if (line[0] != ' ') return {400, "malformed start line"};
@@ -94,7 +97,8 @@ std::string_view without_blanks(const char* begin, const char* end) {
   return {begin, static_cast<std::size_t>(end - begin)};
 }
 
-// RFC 9112 section 5: name, colon, value. `line` stands without its end; a colon ends the name at once.
+// RFC 9112 section 5: name, colon, value. `line` stands without its end; a colon ends the name at
+// once.
 bool read_field(std::string_view line, Field& field) {
   std::size_t colon = 0;
   while (colon < line.size() && is_byte(line[colon], kTokenByte)) ++colon;
@@ -128,20 +132,31 @@ bool may_frame(std::string_view name) {
 
 }  // namespace
 
-// llhttp reads start line, chunks and those fields that it knows to bear on framing, and has to agree
-// with us. Other fields it would only walk through, byte by byte, for most of the time a head takes;
-// all that it could find there was found when the end of the head was looked for and the names were read.
+// llhttp reads start line, chunks and those fields that it knows to bear on framing, and has to
+// agree with us. Other fields it would only walk through, byte by byte, for most of the time a head
+// takes; all that it could find there was found when the end of the head was looked for and the
+// names were read.
 struct H1Parser::Machine {
-  enum class State : std::uint8_t { Start, Head, Counted, Chunked, Trailers, UntilClose, Ended, Over, Failed };
+  enum class State : std::uint8_t {
+    Start,
+    Head,
+    Counted,
+    Chunked,
+    Trailers,
+    UntilClose,
+    Ended,
+    Over,
+    Failed
+  };
 
   State state = State::Over;
   framing::Kind kind = framing::Kind::Request;
-  bool blank_cr = false;          // Half of a blank line before a request was seen.
+  bool blank_cr = false;  // Half of a blank line before a request was seen.
   std::uint8_t blank_lines = 0;
-  bool fields_ended = false;      // llhttp saw the blank line behind the fields it reads.
+  bool fields_ended = false;  // llhttp saw the blank line behind the fields it reads.
   bool message_ended = false;
   Arena* arena = nullptr;
-  std::uint64_t left = 0;         // Of a counted body, or of the chunk being read.
+  std::uint64_t left = 0;  // Of a counted body, or of the chunk being read.
   llhttp_t reader;
   HeadScan head_scan = HeadScan::of_head();
   ChunkScan chunk_scan;
@@ -198,11 +213,14 @@ void H1Parser::Machine::start_reader() {
   fields_ended = message_ended = false;
 }
 
-H1Parser::H1Parser(const H1Limits& limits) : limits_(limits), machine_(std::make_unique<Machine>()) {}
+H1Parser::H1Parser(const H1Limits& limits)
+    : limits_(limits), machine_(std::make_unique<Machine>()) {}
 
 H1Parser::~H1Parser() = default;
 
-void H1Parser::start_request(Arena& arena) { start(arena, framing::Kind::Request); }
+void H1Parser::start_request(Arena& arena) {
+  start(arena, framing::Kind::Request);
+}
 
 void H1Parser::start_response(Arena& arena, bool to_head, bool to_connect) {
   start(arena, to_head      ? framing::Kind::ResponseToHead
@@ -281,7 +299,8 @@ H1Parser::Step H1Parser::next(Slice& input) {
 bool H1Parser::skip_blank_lines(Slice& input) {
   Machine& machine = *machine_;
   while (!input.empty() && (machine.blank_cr || input.data()[0] == '\r')) {
-    if (machine.blank_cr && (input.data()[0] != '\n' || ++machine.blank_lines > kBlankLines)) return false;
+    if (machine.blank_cr && (input.data()[0] != '\n' || ++machine.blank_lines > kBlankLines))
+      return false;
     machine.blank_cr = !machine.blank_cr;
     input.remove_prefix(1);
   }
@@ -327,12 +346,13 @@ H1Error H1Parser::read_fields(std::string_view lines, ArenaVector<Field>& fields
   return {};
 }
 
-// llhttp knows a list of methods, and some of them only together with other protocols. All methods but
-// CONNECT are framed alike (RFC 9112 section 6), so it is given one of them in place of each.
+// llhttp knows a list of methods, and some of them only together with other protocols. All methods
+// but CONNECT are framed alike (RFC 9112 section 6), so it is given one of them in place of each.
 bool H1Parser::agree_on_head() {
   Machine& machine = *machine_;
   machine.start_reader();
-  std::string_view start_line = head_bytes_.view().substr(0, machine.head_scan.first_line() + kLineEnd.size());
+  std::string_view start_line =
+      head_bytes_.view().substr(0, machine.head_scan.first_line() + kLineEnd.size());
   if (head_.is_request()) {
     if (!machine.read(head_.method == "CONNECT" ? "CONNECT" : "POST")) return false;
     start_line.remove_prefix(head_.method.size());
@@ -341,7 +361,8 @@ bool H1Parser::agree_on_head() {
   for (const Field& field : head_.fields) {
     if (!may_frame(field.name)) continue;
     const char* const end = field.value.data() + field.value.size();
-    if (!machine.read({field.name.data(), static_cast<std::size_t>(end - field.name.data())}) || !machine.read(kLineEnd)) {
+    if (!machine.read({field.name.data(), static_cast<std::size_t>(end - field.name.data())}) ||
+        !machine.read(kLineEnd)) {
       return false;
     }
   }
@@ -356,7 +377,8 @@ H1Parser::Step H1Parser::finish_head() {
   H1Error malformed = is_request ? read_request_line(line, head_) : read_status_line(line, head_);
   if (malformed.status != 0) return fail(malformed);
   const std::size_t field_bytes = head_bytes_.size() - line.size() - 2 * kLineEnd.size();
-  malformed = read_fields(head_bytes_.view().substr(line.size() + kLineEnd.size(), field_bytes), head_.fields);
+  malformed = read_fields(head_bytes_.view().substr(line.size() + kLineEnd.size(), field_bytes),
+                          head_.fields);
   if (malformed.status != 0) return fail(malformed);
   const framing::Judgement judgement = framing::judge(head_, machine.kind);
   if (judgement.refused != nullptr) return fail({400, judgement.refused});
@@ -383,7 +405,8 @@ H1Parser::Step H1Parser::start_body() {
       break;
     case BodyLength::Kind::Chunked:
       // It must have come to the same end, or it could not go on.
-      if ((machine.reader.flags & F_CHUNKED) == 0) return fail({400, "malformed Transfer-Encoding"});
+      if ((machine.reader.flags & F_CHUNKED) == 0)
+        return fail({400, "malformed Transfer-Encoding"});
       machine.state = State::Chunked;
       machine.left = 0;
       machine.chunk_scan.start();
@@ -425,7 +448,8 @@ H1Parser::Step H1Parser::read_chunked(Slice& input) {
     const std::size_t taken = machine.chunk_scan.take(input.view());
     if (machine.chunk_scan.refused() != nullptr) return fail({400, machine.chunk_scan.refused()});
     // llhttp does not read all extensions that are well-formed; it is given the size alone.
-    if (!machine.read(input.view().substr(0, machine.chunk_scan.size_bytes()))) return fail({400, machine.reason()});
+    if (!machine.read(input.view().substr(0, machine.chunk_scan.size_bytes())))
+      return fail({400, machine.reason()});
     input.remove_prefix(taken);
     if (!machine.chunk_scan.ended()) return Step::More;
     if (!machine.read(kLineEnd)) return fail({400, machine.reason()});
@@ -451,9 +475,11 @@ H1Parser::Step H1Parser::read_trailers(Slice& input) {
   const std::size_t taken = machine.head_scan.take(input.view().substr(0, room));
   machine.keep(input, taken, machine.head_scan.ended(), limits_.head, machine.trailer_bytes);
   if (machine.head_scan.refused() != nullptr) return fail({400, machine.head_scan.refused()});
-  if (!machine.head_scan.ended()) return taken == room ? fail({431, "trailers too large"}) : Step::More;
+  if (!machine.head_scan.ended())
+    return taken == room ? fail({431, "trailers too large"}) : Step::More;
   const std::string_view lines = machine.trailer_bytes.view();
-  const H1Error malformed = read_fields(lines.substr(0, lines.size() - kLineEnd.size()), trailers_.fields);
+  const H1Error malformed =
+      read_fields(lines.substr(0, lines.size() - kLineEnd.size()), trailers_.fields);
   if (malformed.status != 0) return fail(malformed);
   const char* refused = framing::judge_trailers(trailers_);
   if (refused != nullptr) return fail({400, refused});

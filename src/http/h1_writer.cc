@@ -10,7 +10,8 @@
 namespace penstock {
 namespace {
 
-// A piece up to this size is copied behind what stands before it: cheaper than one more slice to send.
+// A piece up to this size is copied behind what stands before it: cheaper than one more slice to
+// send.
 constexpr std::size_t kCopyLimit = 1024;
 
 // Gathers a head's many small texts, so that the outbox is asked few times.
@@ -50,17 +51,18 @@ class Packer {
 // The one framing field that a head may carry. What else of that kind stands in it is left out, so
 // that no rule of an administrator can make two readers see two messages.
 enum class Framed : std::uint8_t {
-  Length,     // Content-Length with Head::body's number; added if missing.
-  Chunked,    // Transfer-Encoding: chunked; added if missing.
-  ZeroLength, // A Content-Length of zero may stand.
-  AnyLength,  // No body, but what is said of the one that another answer would have.
-  Any,        // The same, and it may have been chunked.
+  Length,      // Content-Length with Head::body's number; added if missing.
+  Chunked,     // Transfer-Encoding: chunked; added if missing.
+  ZeroLength,  // A Content-Length of zero may stand.
+  AnyLength,   // No body, but what is said of the one that another answer would have.
+  Any,         // The same, and it may have been chunked.
   Nothing,
 };
 
 class Number {
  public:
-  explicit Number(std::uint64_t number) : end_(std::to_chars(digits_, digits_ + sizeof(digits_), number).ptr) {}
+  explicit Number(std::uint64_t number)
+      : end_(std::to_chars(digits_, digits_ + sizeof(digits_), number).ptr) {}
   std::string_view text() const { return {digits_, static_cast<std::size_t>(end_ - digits_)}; }
 
  private:
@@ -133,7 +135,8 @@ Framed framed_of_request(BodyLength::Kind kind) {
   return Framed::ZeroLength;
 }
 
-// RFC 9110 section 8.6 and RFC 9112 section 6.1: neither field in 1xx and 204, nor in a 2xx to CONNECT.
+// RFC 9110 section 8.6 and RFC 9112 section 6.1: neither field in 1xx and 204, nor in a 2xx to
+// CONNECT.
 Framed framed_of_response(const Head& head, bool no_body, bool chunks_allowed) {
   if (head.status / 100 == 1 || head.status == 204) return Framed::ZeroLength;
   switch (head.body.kind) {
@@ -168,10 +171,11 @@ void H1Writer::request_head(Outbox& out, const Head& head, ConnectionToken conne
   add_end(pack, connection);
 }
 
-void H1Writer::response_head(Outbox& out, const Head& head, ConnectionToken connection, bool no_body,
-                             bool chunks_allowed) {
+void H1Writer::response_head(Outbox& out, const Head& head, ConnectionToken connection,
+                             bool no_body, bool chunks_allowed) {
   const BodyLength::Kind kind = head.body.kind;
-  framing_ = kind == BodyLength::Kind::Chunked && chunks_allowed ? Framing::Chunked : Framing::Plain;
+  framing_ =
+      kind == BodyLength::Kind::Chunked && chunks_allowed ? Framing::Chunked : Framing::Plain;
   if (no_body && kind != BodyLength::Kind::Tunnel) framing_ = Framing::NoBody;
   require(head.status >= 100 && head.status <= 999);
   Packer pack(out);

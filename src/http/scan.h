@@ -1,6 +1,6 @@
-// Where a head and where a chunk's size line end, and that no byte stands in them that another reader
-// might take for such an end. Both take their bytes in any portions; how a message was cut into reads
-// never changes what is found.
+// Where a head and where a chunk's size line end, and that no byte stands in them that another
+// reader might take for such an end. Both take their bytes in any portions; how a message was cut
+// into reads never changes what is found.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,8 @@
 
 namespace penstock {
 
-// Looks for the blank line that ends a head or a trailer section. Refuses line ends other than CR LF,
-// continued lines (obs-fold) and control bytes.
+// Looks for the blank line that ends a head or a trailer section. Refuses line ends other than CR
+// LF, continued lines (obs-fold) and control bytes.
 class HeadScan {
  public:
   // A head begins inside its first line; a trailer section may be the blank line alone.
@@ -40,9 +40,9 @@ class HeadScan {
   std::size_t first_line_ = 0;
 };
 
-// Looks for the end of a chunk's size line, the end of the data before it included: RFC 9112 section
-// 7.1, without the blanks that some readers forgive. Chunk extensions pass if they are well-formed
-// and short; nobody needs them and they end here.
+// Looks for the end of a chunk's size line, the end of the data before it included: RFC 9112
+// section 7.1, without the blanks that some readers forgive. Chunk extensions pass if they are
+// well-formed and short; nobody needs them and they end here.
 class ChunkScan {
  public:
   // Begins anew, for the first chunk of a body.
@@ -59,7 +59,18 @@ class ChunkScan {
  private:
   // In the order in which they follow each other.
   enum class State : std::uint8_t {
-    DataCr, DataLf, FirstDigit, Digits, NameStart, Name, ValueStart, Value, Quoted, QuotedEnd, Lf, End,
+    DataCr,
+    DataLf,
+    FirstDigit,
+    Digits,
+    NameStart,
+    Name,
+    ValueStart,
+    Value,
+    Quoted,
+    QuotedEnd,
+    Lf,
+    End,
   };
   const char* step(char c);
   const char* end_part(char c);

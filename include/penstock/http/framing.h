@@ -1,7 +1,8 @@
-// How long is this body, and may this message be trusted at all (RFC 9112 sections 3.2 and 6.3). What
-// two readers could read two ways is refused here, whatever else in front of us or behind us would
-// make of it: a request that another reader ends elsewhere is how one client's bytes become another's
-// request. Bytes that no line of a head may hold are refused earlier, where its end is looked for.
+// How long is this body, and may this message be trusted at all (RFC 9112 sections 3.2 and 6.3).
+// What two readers could read two ways is refused here, whatever else in front of us or behind us
+// would make of it: a request that another reader ends elsewhere is how one client's bytes become
+// another's request. Bytes that no line of a head may hold are refused earlier, where its end is
+// looked for.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +11,8 @@
 
 namespace penstock::framing {
 
-// What a head belongs to. An answer to HEAD has no body whatever its fields say, a 2xx to CONNECT is
-// a tunnel.
+// What a head belongs to. An answer to HEAD has no body whatever its fields say, a 2xx to CONNECT
+// is a tunnel.
 enum class Kind : std::uint8_t { Request, Response, ResponseToHead, ResponseToConnect };
 
 struct Judgement {
@@ -24,7 +25,8 @@ struct Judgement {
   bool expect_continue = false;
 };
 
-// Looks at start line and fields, not at Head::body and the flags behind it, which it is there to find.
+// Looks at start line and fields, not at Head::body and the flags behind it, which it is there to
+// find.
 Judgement judge(const Head& head, Kind kind);
 
 // Why this trailer section must go no further, or null: RFC 9110 section 6.5.1, fields that frame,
