@@ -278,7 +278,9 @@ void Connection::arrived(std::ptrdiff_t count) {
   if (count == UV_EOF) {
     polling_ = false;
     uv_read_stop(&socket().stream);
-    if (state_ == State::Handshake) return fail(Loss::Kind::Handshake, 0);
+    const int reset = hidden_reset();
+    if (state_ == State::Handshake) return fail(Loss::Kind::Handshake, reset);
+    if (reset != 0) return fail(Loss::Kind::Broken, reset);
     return ended(!tls_);
   }
   if (count < 0) {
@@ -288,6 +290,17 @@ void Connection::arrived(std::ptrdiff_t count) {
   }
   if (tls_) return cipher_arrived(static_cast<std::size_t>(count));
   plain_arrived(static_cast<std::size_t>(count));
+}
+
+// An end of reading may hide a reset: libuv takes a hang-up behind the last bytes for an end, and who
+// meets the reset first, be it a write, takes it from the socket. EPIPE is no such thing: the peer's FIN
+// came before its reset, so what it had to say is whole. 0: it is an end.
+int Connection::hidden_reset() {
+  if (write_status_ != 0 && write_status_ != UV_EPIPE) return write_status_;
+  int error = 0;
+  socklen_t size = sizeof(error);
+  if (getsockopt(descriptor(), SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error == EPIPE) return 0;
+  return -error;
 }
 
 void Connection::plain_arrived(std::size_t count) {
@@ -503,8 +516,9 @@ void Connection::written(int status) {
 }
 
 // Not the end yet: what the peer said before is still to be read, and its end or its reset follow.
-void Connection::write_failed(int) {
+void Connection::write_failed(int status) {
   write_broken_ = true;
+  write_status_ = status;
   out_.clear();
   plain_.clear();
   if (read_ended_) return fail(Loss::Kind::Broken, UV_EPIPE);

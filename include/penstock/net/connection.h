@@ -81,7 +81,7 @@ class Connection final : public Living, private Later {
   void send(Slice bytes);
   void send(std::string_view text);
   // Where a writer may put bytes directly; say wrote() after it.
-  Outbox& outbox() { return tls_ ? plain_ : out_; }
+  Outbox& outbox() { return tls_ || tls_start_ ? plain_ : out_; }
   void wrote();
   // More is unsent than should be: send no more until on_sent().
   bool congested();
@@ -124,6 +124,7 @@ class Connection final : public Living, private Later {
   void poll_as_wished();
   void offer_space(char** base, std::size_t* size);
   void arrived(std::ptrdiff_t count);
+  int hidden_reset();
   void plain_arrived(std::size_t count);
   void cipher_arrived(std::size_t count);
   bool shake();
@@ -155,6 +156,7 @@ class Connection final : public Living, private Later {
   std::size_t offered_ = 0;
   std::size_t handed_ = 0;              // Bytes of out_ that are with libuv.
   std::size_t unsent_limit_ = 0;        // When congested.
+  int write_status_ = 0;                // Why writing is broken.
   std::uint32_t gulp_ = 0;              // Bytes read at once in bulk; 0: talk.
   State state_ = State::Connecting;
   bool is_pipe_ = false;
