@@ -53,6 +53,11 @@ Check::Check(Loop& loop, Checks& checks, const Checks::Target& target, BackendTa
       server_(*target.server),
       tally_(tally),
       count_(spec().rise, spec().fall) {
+  for (const CheckStepSpec& step : spec().steps) {
+    const bool by_regex =
+        step.match == CheckStepSpec::Match::StatusRegex || step.match == CheckStepSpec::Match::StringRegex;
+    require(step.kind != CheckStepSpec::Kind::Expect || !by_regex || step.regex != nullptr);
+  }
   Server::CheckMemory& memory = this->memory();
   const bool was_up = state().status.load(std::memory_order_relaxed) != ServerStatus::Down;
   memory.health = memory.begun ? count_.adopted(memory.health, was_up) : count_.initial();

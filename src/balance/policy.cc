@@ -30,9 +30,15 @@ std::vector<Candidate> usable_servers(const BackendSpec& spec) {
     if (!server.state->takes_traffic() || weight == 0) continue;
     (server.backup ? backup : active).push_back({&server, i, weight});
   }
-  if (!active.empty()) return active;
-  if (!spec.all_backups && backup.size() > 1) backup.resize(1);
-  return backup;
+  if (active.empty()) {
+    if (!spec.all_backups && backup.size() > 1) backup.resize(1);
+    active = std::move(backup);
+  }
+  // The smallest numbers of the same proportion: hashes then spread as the weights written say.
+  std::uint32_t divisor = 0;
+  for (const Candidate& candidate : active) divisor = std::gcd(divisor, candidate.weight);
+  for (Candidate& candidate : active) candidate.weight /= divisor;
+  return active;
 }
 
 std::vector<std::uint32_t> weighted_schedule(std::span<const Candidate> candidates) {

@@ -10,6 +10,17 @@ constexpr std::size_t kTicketNames = 16;
 
 }  // namespace
 
+// Looks once in a window whether what is idle is still of use.
+class Pool::Purger final : public Living {
+ public:
+  Purger(Loop& loop, Pool& pool) : Living(loop), pool_(pool) { start(); }
+  void start() { set_deadline(std::max<std::uint64_t>(pool_.spec_.pool_purge_ms, 1)); }
+
+ private:
+  void on_deadline() override { pool_.purge(); }
+  Pool& pool_;
+};
+
 Pool::Pool(Loop& loop, const ServerSpec& spec) : loop_(loop), spec_(spec) {}
 
 Pool::~Pool() = default;
@@ -36,14 +47,15 @@ void Pool::move_window() {
 }
 
 std::size_t Pool::allowed_idle() const {
+  // The one that comes home is still counted.
+  const std::size_t others = in_use_ == 0 ? 0 : in_use_ - 1;
   const std::size_t peak = std::max(peak_now_, peak_before_);
-  std::size_t allowed = std::max<std::size_t>(peak > in_use_ ? peak - in_use_ : 0, spec_.pool_low);
+  std::size_t allowed = std::max<std::size_t>(peak > others ? peak - others : 0, spec_.pool_low);
   if (spec_.pool_max >= 0) allowed = std::min(allowed, static_cast<std::size_t>(spec_.pool_max));
   return allowed;
 }
 
 void Pool::give_home(Owned<H1Back> back) {
-  if (spec_.tls) keep_ticket(back->tls_name(), back->connection().take_ticket());
   if (!back->reusable() || (spec_.max_reuse != 0 && back->served() > spec_.max_reuse)) return;
   // Descriptors are for those who ask, not for what might be of use (tune.pool-high-fd-ratio).
   if (loop_.descriptors != nullptr && loop_.descriptors->load(std::memory_order_relaxed) > loop_.descriptor_limit / 4 * 3) return;
@@ -54,9 +66,23 @@ void Pool::give_home(Owned<H1Back> back) {
   back->set_owner(*this);
   back->rest();
   idle_.push_back(std::move(back));
+  if (!purger_) purger_ = Owned<Purger>(new Purger(loop_, *this));
 }
 
-void Pool::clear() { idle_.clear(); }
+void Pool::purge() {
+  move_window();
+  ++in_use_;  // As if one more came home: allowed_idle() counts without it.
+  const std::size_t allowed = allowed_idle();
+  --in_use_;
+  while (idle_.size() > allowed) idle_.erase(idle_.begin());
+  if (idle_.empty()) return purger_.reset();
+  purger_->start();
+}
+
+void Pool::clear() {
+  idle_.clear();
+  purger_.reset();
+}
 
 void Pool::on_back_lost(H1Back& back, const Failure&, std::string_view) {
   const auto at = std::find_if(idle_.begin(), idle_.end(), [&](const auto& idle) { return idle.get() == &back; });

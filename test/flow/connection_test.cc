@@ -75,9 +75,9 @@ class End final : public ConnectionEvents {
   Owned<Connection> connection;
   std::function<void()> ready, ended, sent, lost, timed_out;
   std::function<void(Slice)> arrived;
-  std::string story;     // What it was told, but bytes.
+  std::string story;  // What it was told, but bytes.
   std::string received;
-  std::string text;      // Of the loss.
+  std::string text;  // Of the loss.
   int status = 0;
   int times_sent = 0;
 
@@ -141,7 +141,8 @@ struct Contexts {
     penstock::test::TestAuthority authority;
     const auto issued = authority.issue({.names = {"mail.test"}});
     TlsOptions for_clients;
-    auto clients = TlsContext::for_clients(for_clients, {PemFile{"server.pem", issued.both()}}, false, keys);
+    auto clients =
+        TlsContext::for_clients(for_clients, {PemFile{"server.pem", issued.both()}}, false, keys);
     if (!clients) FAIL(clients.error().text);
     server = *clients;
     TlsOptions for_servers;
@@ -638,7 +639,8 @@ TEST_CASE("a unix listener serves by path and by abstract name") {
   char folder[] = "/tmp/penstock-conn-XXXXXX";
   REQUIRE(mkdtemp(folder) != nullptr);
   const std::string path = std::string(folder) + "/socket";
-  const SocketAddress address = abstract ? SocketAddress::abstract(path) : SocketAddress::unix_path(path);
+  const SocketAddress address =
+      abstract ? SocketAddress::abstract(path) : SocketAddress::unix_path(path);
   {
     Rig rig(false);
     auto fd = listen_on(address, {});
@@ -646,7 +648,9 @@ TEST_CASE("a unix listener serves by path and by abstract name") {
     class Owner final : public ListenerOwner {
      public:
       explicit Owner(Rig& rig) : rig_(rig) {}
-      void on_connection(Listener& listener) override { rig_.server.connection = listener.accept(nullptr, rig_.server); }
+      void on_connection(Listener& listener) override {
+        rig_.server.connection = listener.accept(nullptr, rig_.server);
+      }
 
      private:
       Rig& rig_;

@@ -49,7 +49,7 @@ struct Client final : Waiting {
   std::vector<std::string>& served;
 };
 
-struct Session final : Served {
+struct Visitor final : Served {
   void on_server_down() override { ended = true; }
   bool ended = false;
 };
@@ -198,7 +198,7 @@ TEST_CASE("room made on a worker without a line of its own wakes the lines of th
 
 TEST_CASE("sessions of a server that is marked down are told, those of others are not") {
   Rig rig(farm(2));
-  Session here, there;
+  Visitor here, there;
   rig.slot(0).served.push_back(here);
   rig.slot(1).served.push_back(there);
   rig.backend.shut_down(*rig.spec.servers[0].state);
