@@ -34,6 +34,11 @@ const char* level_word(config::Severity severity) {
   return "";
 }
 
+bool has_bind(const config::Config& config) {
+  return std::any_of(config.proxies.begin(), config.proxies.end(),
+                     [](const auto& proxy) { return !proxy.disabled && !proxy.binds.empty(); });
+}
+
 std::string host_name() {
   char name[256] = "";
   gethostname(name, sizeof(name) - 1);
@@ -100,6 +105,10 @@ int Master::check() {
     std::fprintf(stderr, "%zu error(s), %zu warning(s): the configuration cannot be used\n",
                  loaded.diagnostics.alerts(), loaded.diagnostics.warnings());
     return 1;
+  }
+  if (!has_bind(loaded.snapshot->config)) {
+    std::fprintf(stderr, "[ALERT] (%d) : the configuration has no error, but there is nothing to listen on\n", process_.pid);
+    return 2;
   }
   if (options_.dump) std::fputs(config::dump(loaded.snapshot->config).c_str(), stdout);
   if (!options_.quiet && !options_.dump) std::puts("Configuration file is valid");
@@ -268,7 +277,11 @@ void Master::on_server_changed(const BackendSpec& backend, const ServerSpec& ser
     for (auto& worker : workers_) worker->shut_down_sessions(server.state);
   }
   loop_.post([this, backend = backend.name, name = server.name, up] {
-    if (const auto line = watch_.on_change(backend, name, up, loop_.now())) say(Level::Alert, *line);
+    const auto line = watch_.on_change(backend, name, up, loop_.now());
+    if (!line) return;
+    const int index = snapshot_->backend_index(backend);
+    if (index < 0) return say(Level::Alert, *line);
+    for (LogOutput* output : snapshot_->backends[static_cast<std::size_t>(index)].logs) output->write(Level::Alert, *line);
   });
 }
 

@@ -114,6 +114,10 @@ bool H1Front::take_step() {
         return state_ == State::Draining;
       }
       touch();
+      if (answer_done_ && (drained_ += body.size()) > kDrainLimit) {
+        give_up_on_body();
+        return false;
+      }
       events_->on_body(std::move(body));
       return true;
     }
@@ -164,6 +168,15 @@ void H1Front::request_ended() {
   }
   connection_->clear_deadline();
   events_->on_end(parser_.trailers());
+  if (answer_done_ && !closed()) detach();
+}
+
+// The answer is complete, its request is not and will not be.
+void H1Front::give_up_on_body() {
+  last_ = true;
+  if (events_ != nullptr) {
+    std::exchange(events_, nullptr)->on_failure(Failure{Cause::ClientTimeout, Phase::Data, false, 408, 0, "body not sent"});
+  }
 }
 
 bool H1Front::may_keep_alive() const { return !last_ && !read_ended_; }
@@ -228,6 +241,14 @@ void H1Front::send_end(const Trailers& trailers) {
 
 void H1Front::answer_ended() {
   answer_done_ = true;
+  if (request_done_) return detach();
+  // The rest of the body still goes its way, within bounds.
+  drained_ = 0;
+  connection_->set_deadline(kDrainMs);
+}
+
+void H1Front::detach() {
+  if (state_ != State::Serving) return;
   events_ = nullptr;
   state_ = State::Draining;
   loop().later(*this);
@@ -321,7 +342,7 @@ void H1Front::set_client_ms(std::uint64_t ms) {
 
 // Something moved: the client's time starts anew.
 void H1Front::touch() {
-  if (state_ == State::Serving) connection_->set_deadline(client_ms_);
+  if (state_ == State::Serving && !answer_done_) connection_->set_deadline(client_ms_);
 }
 
 void H1Front::on_sent() {
@@ -333,7 +354,8 @@ void H1Front::on_read_end(bool) {
   read_ended_ = true;
   switch (state_) {
     case State::Idle:
-      return end({});
+      if (requests_ != 0) return end({});
+      [[fallthrough]];
     case State::Head:
       return refuse(Failure{Cause::ClientClosed, Phase::Request, false, 400, 0, "client closed inside a request head"});
     case State::Serving:
@@ -364,7 +386,7 @@ void H1Front::on_lost(const Loss& loss) {
   read_ended_ = true;
   last_ = true;
   if (state_ == State::Serving && events_ != nullptr) return std::exchange(events_, nullptr)->on_failure(failure);
-  if (state_ == State::Head) return refuse(failure);
+  if (state_ == State::Head || (state_ == State::Idle && requests_ == 0)) return refuse(failure);
   if (state_ != State::Serving) end(loss.kind == Loss::Kind::Handshake ? failure : Failure{});
 }
 
@@ -373,11 +395,12 @@ void H1Front::on_time_out() {
   switch (state_) {
     case State::Idle:
       // A kept-alive client that has nothing to ask is let go without a word.
-      if (requests_ != 0 || !connection_->ready()) return end(requests_ != 0 ? Failure{} : late);
+      if (requests_ != 0) return end({});
       return refuse(late);
     case State::Head:
       return refuse(late);
     case State::Serving: {
+      if (answer_done_ && !tunnel_) return give_up_on_body();
       const bool owes_body = !request_done_ && reading_;
       if (events_ == nullptr || (!tunnel_ && !owes_body && connection_->unsent() == 0)) return touch();
       last_ = true;

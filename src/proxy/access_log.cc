@@ -17,7 +17,7 @@ void write(const FrontendSpec& frontend, rules::Subject& subject) {
   const rules::LogFacts& log = subject.log;
   const rules::Effects& effects = subject.effects;
   if (effects.log == rules::Effects::LogLevel::Silent) return;
-  const bool nothing_said = subject.request == nullptr && log.bytes_uploaded == 0 && log.status <= 0;
+  const bool nothing_said = subject.request == nullptr && log.bytes_uploaded == 0;
   if (frontend.dont_log_null && nothing_said) return;
   const bool wrong = went_wrong(log);
   if (frontend.dont_log_normal && !wrong) return;

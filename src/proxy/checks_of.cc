@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "penstock/base/text.h"
+#include "penstock/rules/pattern.h"
 
 namespace penstock {
 namespace {
@@ -54,7 +55,16 @@ CheckStepSpec::Match match_of(config::CheckStep::Match match) {
   return CheckStepSpec::Match::Status;
 }
 
-CheckStepSpec expect_step(const config::CheckStep& step) {
+class StepRegex final : public CheckRegex {
+ public:
+  explicit StepRegex(std::unique_ptr<rules::Pattern> pattern) : pattern_(std::move(pattern)) {}
+  bool matches(std::string_view text) const override { return pattern_->matches(text); }
+
+ private:
+  std::unique_ptr<rules::Pattern> pattern_;
+};
+
+CheckStepSpec expect_step(const config::CheckStep& step, config::Diagnostics& diagnostics) {
   CheckStepSpec out;
   out.kind = CheckStepSpec::Kind::Expect;
   out.match = match_of(step.match);
@@ -62,6 +72,15 @@ CheckStepSpec expect_step(const config::CheckStep& step) {
   out.pattern = step.pattern;
   out.header_name = step.header_name;
   out.min_recv = step.min_recv;
+  if (out.match != CheckStepSpec::Match::StatusRegex && out.match != CheckStepSpec::Match::StringRegex) return out;
+  std::string error;
+  auto pattern = rules::Pattern::compile(step.pattern, error);
+  if (!pattern) {
+    diagnostics.add(step.place, format("'{}' is no regular expression: {}", step.pattern, error));
+    out.match = CheckStepSpec::Match::String;
+    return out;
+  }
+  out.regex = std::make_shared<StepRegex>(std::move(pattern));
   return out;
 }
 
@@ -70,12 +89,13 @@ CheckStepSpec connect_step(const config::CheckStep& step) {
   out.kind = CheckStepSpec::Kind::Connect;
   out.port = step.port;
   out.tls = step.ssl;
+  out.use_default = step.use_default;
   out.sni = step.sni;
   return out;
 }
 
 // `http-check send` replaces what `option httpchk` said; without any, that is what is sent.
-std::vector<CheckStepSpec> http_steps(const config::Health& health) {
+std::vector<CheckStepSpec> http_steps(const config::Health& health, config::Diagnostics& diagnostics) {
   std::vector<CheckStepSpec> out;
   std::string comment;
   bool sends = false, expects = false;
@@ -101,7 +121,7 @@ std::vector<CheckStepSpec> http_steps(const config::Health& health) {
         sends = true;
         break;
       case config::CheckStep::Kind::Expect:
-        out.push_back(expect_step(step));
+        out.push_back(expect_step(step, diagnostics));
         expects = true;
         break;
     }
@@ -118,7 +138,7 @@ std::vector<CheckStepSpec> http_steps(const config::Health& health) {
   return out;
 }
 
-std::vector<CheckStepSpec> tcp_steps(const config::Health& health) {
+std::vector<CheckStepSpec> tcp_steps(const config::Health& health, config::Diagnostics& diagnostics) {
   std::vector<CheckStepSpec> out;
   for (const config::CheckStep& step : health.steps) {
     if (step.kind == config::CheckStep::Kind::Comment) continue;
@@ -127,7 +147,7 @@ std::vector<CheckStepSpec> tcp_steps(const config::Health& health) {
       spec.kind = CheckStepSpec::Kind::Send;
       spec.send = step.data;
     } else {
-      spec = step.kind == config::CheckStep::Kind::Expect ? expect_step(step) : connect_step(step);
+      spec = step.kind == config::CheckStep::Kind::Expect ? expect_step(step, diagnostics) : connect_step(step);
     }
     spec.comment = step.comment;
     out.push_back(std::move(spec));
@@ -137,7 +157,10 @@ std::vector<CheckStepSpec> tcp_steps(const config::Health& health) {
 
 }  // namespace
 
-bool wants_tls_check(const config::Server& server) {
+bool wants_tls_check(const config::Server& server, const config::Health& health) {
+  for (const config::CheckStep& step : health.steps) {
+    if (step.kind == config::CheckStep::Kind::Connect && step.ssl) return true;
+  }
   if (server.check.no_ssl) return false;
   if (server.check.ssl) return true;
   return server.tls.enabled && !server.check.address && server.check.port == 0;
@@ -167,10 +190,10 @@ CheckSpec checks_of(const config::Proxy& proxy, const config::Server& server, co
       break;
     case config::Health::Kind::Http:
       out.http = true;
-      out.steps = http_steps(proxy.health);
+      out.steps = http_steps(proxy.health, diagnostics);
       break;
     case config::Health::Kind::TcpScript:
-      out.steps = tcp_steps(proxy.health);
+      out.steps = tcp_steps(proxy.health, diagnostics);
       break;
     case config::Health::Kind::Smtp:
     case config::Health::Kind::SslHello:

@@ -387,7 +387,8 @@ void Exchange::on_response_body(Slice bytes) {
 void Exchange::on_response_end(const Trailers& trailers) {
   response_ended_ = true;
   front_.send_end(trailers);
-  if (tunnel_ && !request_ended_) return;
+  // What the client still sends goes on to the server, as far as the front lets it.
+  if (!request_ended_) return;
   if (tunnel_) front_.abandon({});
   finish();
 }
@@ -399,6 +400,7 @@ void Exchange::finish() {
   log();
   part_with_back();
   leave_server();
+  front_.detach();
   client_.exchange_done();
 }
 
@@ -410,19 +412,17 @@ void Exchange::on_request_body(Slice bytes) {
     if (!back_->send_body(std::move(bytes))) front_.set_reading(false);
     return;
   }
-  if (step_ == Step::Done) return;
+  if (step_ == Step::Done || response_ended_) return;
   held_body_ = std::move(bytes);
   front_.set_reading(false);
 }
 
 void Exchange::on_request_end(const Trailers& trailers) {
   request_ended_ = true;
-  if (!back_ || !request_sent_) return;
-  back_->send_end(trailers);
-  if (tunnel_ && response_ended_) {
-    front_.abandon({});
-    finish();
-  }
+  if (back_ && request_sent_) back_->send_end(trailers);
+  if (!response_ended_) return;
+  if (tunnel_) front_.abandon({});
+  finish();
 }
 
 void Exchange::on_client_writable() {
@@ -447,6 +447,7 @@ Phase Exchange::phase_now() const {
 
 void Exchange::on_client_failure(const Failure& failure) {
   if (step_ == Step::Done) return;
+  if (response_ended_) return finish();
   request_failed_ = true;
   Failure here = failure;
   if (step_ != Step::Request) here.phase = phase_now();
@@ -487,6 +488,7 @@ void Exchange::on_deadline() {
   switch (step_) {
     case Step::Queue:
       backend_->leave_line(*this);
+      subject_.log.tw = static_cast<std::int64_t>(loop().now() - queued_ms_);
       return fail(Failure{Cause::ServerTimeout, Phase::Queue, false, 503, 0, "no server had room in time"});
     case Step::Pause:
       return choose_server();
@@ -547,6 +549,8 @@ void Exchange::fail(Failure failure) {
   if (back_) back_->abandon(failure);
   back_.reset();
   leave_server();
+  // A server that breaks the protocol costs the client its connection too: who knows what it read.
+  if (failure.cause == Cause::Denied) front_.close_after_answer();
   if (!head_answered_ && failure.cause != Cause::ClientClosed) {
     return reply_with_status(outcome::status_of(failure), failure.cause, failure.phase);
   }
@@ -590,6 +594,7 @@ void Exchange::reply_as(const rules::Reply& reply, Cause cause, Phase phase) {
 void Exchange::part_with_back() {
   if (!back_) return;
   Owned<H1Back> back = std::move(back_);
+  if (slot_ != nullptr && slot_->spec.tls) slot_->pool.keep_ticket(back->tls_name(), back->connection().take_ticket());
   if (!response_ended_ || slot_ == nullptr || !back->reusable()) {
     back->abandon({});
     return;

@@ -47,13 +47,20 @@ struct Shape {
 constexpr Shape shape_of(Format format) {
   switch (format) {
     case Format::Rfc3164:
-    case Format::Local: return {Shape::Number::Priority, Shape::Date::Rfc3164};
-    case Format::Rfc5424: return {Shape::Number::Priority, Shape::Date::Iso};
-    case Format::Priority: return {Shape::Number::Priority, Shape::Date::None};
-    case Format::Short: return {Shape::Number::Severity, Shape::Date::None};
-    case Format::Timed: return {Shape::Number::Severity, Shape::Date::Iso};
-    case Format::Iso: return {Shape::Number::None, Shape::Date::Iso};
-    case Format::Raw: break;
+    case Format::Local:
+      return {Shape::Number::Priority, Shape::Date::Rfc3164};
+    case Format::Rfc5424:
+      return {Shape::Number::Priority, Shape::Date::Iso};
+    case Format::Priority:
+      return {Shape::Number::Priority, Shape::Date::None};
+    case Format::Short:
+      return {Shape::Number::Severity, Shape::Date::None};
+    case Format::Timed:
+      return {Shape::Number::Severity, Shape::Date::Iso};
+    case Format::Iso:
+      return {Shape::Number::None, Shape::Date::Iso};
+    case Format::Raw:
+      break;
   }
   return {Shape::Number::None, Shape::Date::None};
 }
@@ -63,30 +70,41 @@ std::string speaker_text(Format format, const LogIdentity& identity) {
   const std::string& host = identity.hostname;
   switch (format) {
     case Format::Rfc3164:
-      return penstock::format(" {} {}[{}]: ", host.empty() ? "localhost" : host, identity.tag, identity.pid);
-    case Format::Local: return penstock::format(" {}[{}]: ", identity.tag, identity.pid);
+      return penstock::format(" {} {}[{}]: ", host.empty() ? "localhost" : host, identity.tag,
+                              identity.pid);
+    case Format::Local:
+      return penstock::format(" {}[{}]: ", identity.tag, identity.pid);
     case Format::Rfc5424:  // No MSGID, no structured data (RFC 5424 section 6).
-      return penstock::format(" {} {} {} - - ", host.empty() ? "-" : host, identity.tag, identity.pid);
+      return penstock::format(" {} {} {} - - ", host.empty() ? "-" : host, identity.tag,
+                              identity.pid);
     case Format::Timed:
-    case Format::Iso: return " ";
+    case Format::Iso:
+      return " ";
     case Format::Priority:
     case Format::Short:
-    case Format::Raw: break;
+    case Format::Raw:
+      break;
   }
   return {};
 }
 
 std::string name_text(const config::LogTarget& target) {
   switch (target.kind) {
-    case Kind::Stdout: return "stdout";
-    case Kind::Stderr: return "stderr";
-    case Kind::Fd: return format("fd@{}", target.fd);
-    case Kind::Unix: return target.address.host;
-    case Kind::Udp: break;
+    case Kind::Stdout:
+      return "stdout";
+    case Kind::Stderr:
+      return "stderr";
+    case Kind::Fd:
+      return format("fd@{}", target.fd);
+    case Kind::Unix:
+      return target.address.host;
+    case Kind::Udp:
+      break;
   }
   const bool ip6 = target.address.host.find(':') != std::string::npos;
   const int port = target.address.port_low != 0 ? target.address.port_low : kSyslogPort;
-  return ip6 ? format("[{}]:{}", target.address.host, port) : format("{}:{}", target.address.host, port);
+  return ip6 ? format("[{}]:{}", target.address.host, port)
+             : format("{}:{}", target.address.host, port);
 }
 
 // A line being written; what does not fit is cut.
@@ -120,18 +138,19 @@ struct Day {
   unsigned year, month, day;  // month and day from 1
 };
 
-// The Gregorian calendar, by years that begin in March: so a leap day is the last of its year, and the
-// lengths of months follow one line (153 days in each five). `days` since 1970, not before.
+// The Gregorian calendar, by years that begin in March: so a leap day is the last of its year, and
+// the lengths of months follow one line (153 days in each five). `days` since 1970, not before.
 Day calendar(std::int64_t days) {
   constexpr unsigned kDaysTo1970 = 719468;  // From 0000-03-01.
   const auto since = static_cast<unsigned>(days) + kDaysTo1970;
-  const unsigned era = since / 146097;      // 400 years each.
+  const unsigned era = since / 146097;  // 400 years each.
   const unsigned of_era = since % 146097;
   const unsigned year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
   const unsigned of_year = of_era - (365 * year + year / 4 - year / 100);
   const unsigned march_month = (5 * of_year + 2) / 153;
   const unsigned month = march_month < 10 ? march_month + 3 : march_month - 9;
-  return {era * 400 + year + (month <= 2 ? 1 : 0), month, of_year - (153 * march_month + 2) / 5 + 1};
+  return {era * 400 + year + (month <= 2 ? 1 : 0), month,
+          of_year - (153 * march_month + 2) / 5 + 1};
 }
 
 char* put_clock(char* at, unsigned second_of_day) {
@@ -197,7 +216,8 @@ class LineRing {
       const std::uint64_t consumed = consumed_.load(std::memory_order_acquire);
       position = reserved_.load(std::memory_order_relaxed);
       if (position + size - consumed > kRingSize) return false;
-    } while (!reserved_.compare_exchange_weak(position, position + size, std::memory_order_relaxed));
+    } while (
+        !reserved_.compare_exchange_weak(position, position + size, std::memory_order_relaxed));
     copy_in(position + kHeaderSize, line);
     header(position).store(static_cast<std::uint32_t>(line.size()), std::memory_order_seq_cst);
     return true;
@@ -219,10 +239,13 @@ class LineRing {
 
  private:
   static constexpr std::size_t kHeaderSize = 4;
-  static std::uint64_t record_size(std::size_t size) { return (kHeaderSize + size + 7) & ~std::uint64_t{7}; }
+  static std::uint64_t record_size(std::size_t size) {
+    return (kHeaderSize + size + 7) & ~std::uint64_t{7};
+  }
   char* begin() { return reinterpret_cast<char*>(bytes_.get()); }
   std::atomic_ref<std::uint32_t> header(std::uint64_t position) {
-    return std::atomic_ref<std::uint32_t>(*reinterpret_cast<std::uint32_t*>(begin() + position % kRingSize));
+    return std::atomic_ref<std::uint32_t>(
+        *reinterpret_cast<std::uint32_t*>(begin() + position % kRingSize));
   }
   // The place of `size` bytes at `position`, which may lie at the end and at the beginning.
   std::pair<std::span<char>, std::span<char>> parts(std::uint64_t position, std::size_t size) {
@@ -246,13 +269,14 @@ class LineRing {
   alignas(64) std::atomic<std::uint64_t> consumed_{0};
 };
 
-// A pipe or terminal once more, as an open file of our own, so that it can be told not to wait while
-// the inherited one, which others share, stays as it is. Where that cannot be (sockets, files, another
-// user's pipe) a duplicate serves: it is polled before each write.
+// A pipe or terminal once more, as an open file of our own, so that it can be told not to wait
+// while the inherited one, which others share, stays as it is. Where that cannot be (sockets,
+// files, another user's pipe) a duplicate serves: it is polled before each write.
 Descriptor open_again(int fd) {
   struct stat facts {};
   if (fstat(fd, &facts) == 0 && (S_ISFIFO(facts.st_mode) || S_ISCHR(facts.st_mode))) {
-    const int own = ::open(format("/proc/self/fd/{}", fd).c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    const int own = ::open(format("/proc/self/fd/{}", fd).c_str(),
+                           O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (own >= 0) return Descriptor(own);
   }
   return Descriptor(fcntl(fd, F_DUPFD_CLOEXEC, 3));
@@ -395,7 +419,8 @@ bool LogDescriptor::wait_writable() {
 }
 
 void LogDescriptor::lose(std::size_t written, int reason) {
-  const auto lost = std::count_if(ends_.begin(), ends_.end(), [written](std::size_t end) { return end > written; });
+  const auto lost = std::count_if(ends_.begin(), ends_.end(),
+                                  [written](std::size_t end) { return end > written; });
   losses.add(static_cast<std::uint64_t>(lost), reason, Loop::wall_us());
 }
 
@@ -406,9 +431,11 @@ Result<LogDescriptor*> LogDescriptors::writer(int fd, const std::string& name) {
   const auto known = writers_.find(fd);
   if (known != writers_.end()) return known->second.get();
   Descriptor own = open_again(fd);
-  if (!own) return Error{format("cannot log to {}: {}", name, std::generic_category().message(errno))};
+  if (!own)
+    return Error{format("cannot log to {}: {}", name, std::generic_category().message(errno))};
   Descriptor wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!wake) return Error{format("cannot log to {}: {}", name, std::generic_category().message(errno))};
+  if (!wake)
+    return Error{format("cannot log to {}: {}", name, std::generic_category().message(errno))};
   auto writer = std::make_unique<LogDescriptor>(std::move(own), std::move(wake), name);
   return writers_.emplace(fd, std::move(writer)).first->second.get();
 }
@@ -425,8 +452,10 @@ void LogLosses::add(std::uint64_t lines, int reason, std::int64_t now_us) {
   const std::uint64_t count = count_.fetch_add(lines, std::memory_order_relaxed) + lines;
   LogSink* sink = sink_.load(std::memory_order_acquire);
   if (sink == nullptr || !reports_.due(now_us)) return;
-  const std::string why = reason == EAGAIN ? "its reader is too slow" : std::generic_category().message(reason);
-  sink->write(Level::Warning, format("log {}: lines are being lost, {} since the start: {}", target_, count, why));
+  const std::string why =
+      reason == EAGAIN ? "its reader is too slow" : std::generic_category().message(reason);
+  sink->write(Level::Warning,
+              format("log {}: lines are being lost, {} since the start: {}", target_, count, why));
 }
 
 LogOutput::LogOutput(const config::LogTarget& target, const LogIdentity& identity)
@@ -436,24 +465,31 @@ LogOutput::LogOutput(const config::LogTarget& target, const LogIdentity& identit
       min_level_(target.min_level),
       facility_(target.facility),
       // As HAProxy counts: of a raw line its end is part of the length.
-      limit_(std::clamp<std::size_t>(target.length, 1, kLongestLine) - (target.format == Format::Raw ? 1 : 0)),
+      limit_(std::clamp<std::size_t>(target.length, 1, kLongestLine) -
+             (target.format == Format::Raw ? 1 : 0)),
       speaker_(speaker_text(target.format, identity)),
       own_losses_(name_) {}
 
 LogOutput::~LogOutput() = default;
 
-Result<std::unique_ptr<LogOutput>> LogOutput::open(const config::LogTarget& target, const LogIdentity& identity,
-                                                   const SocketAddress& resolved, LogDescriptors* descriptors) {
+Result<std::unique_ptr<LogOutput>> LogOutput::open(const config::LogTarget& target,
+                                                   const LogIdentity& identity,
+                                                   const SocketAddress& resolved,
+                                                   LogDescriptors* descriptors) {
   // Reads the zone now: later its file may be out of reach.
   ::tzset();
   std::unique_ptr<LogOutput> output(new LogOutput(target, identity));
   const auto opened = [&]() -> Result<void> {
     switch (target.kind) {
-      case Kind::Stdout: return output->open_descriptor(STDOUT_FILENO, descriptors);
-      case Kind::Stderr: return output->open_descriptor(STDERR_FILENO, descriptors);
-      case Kind::Fd: return output->open_descriptor(target.fd, descriptors);
+      case Kind::Stdout:
+        return output->open_descriptor(STDOUT_FILENO, descriptors);
+      case Kind::Stderr:
+        return output->open_descriptor(STDERR_FILENO, descriptors);
+      case Kind::Fd:
+        return output->open_descriptor(target.fd, descriptors);
       case Kind::Unix:
-      case Kind::Udp: break;
+      case Kind::Udp:
+        break;
     }
     return output->open_datagrams(target, resolved);
   }();
@@ -461,12 +497,14 @@ Result<std::unique_ptr<LogOutput>> LogOutput::open(const config::LogTarget& targ
   return output;
 }
 
-Result<void> LogOutput::open_datagrams(const config::LogTarget& target, const SocketAddress& resolved) {
+Result<void> LogOutput::open_datagrams(const config::LogTarget& target,
+                                       const SocketAddress& resolved) {
   const config::Address& to = target.address;
   address_ = resolved;
   if (address_.empty() && target.kind == Kind::Unix) {
     if (to.host.size() > kLongestUnixPath) {
-      return Error{format("cannot log to {}: a socket's path has at most {} bytes", name_, kLongestUnixPath)};
+      return Error{format("cannot log to {}: a socket's path has at most {} bytes", name_,
+                          kLongestUnixPath)};
     }
     const bool abstract = to.kind == config::Address::Kind::Abstract;
     address_ = abstract ? SocketAddress::abstract(to.host) : SocketAddress::unix_path(to.host);
@@ -509,7 +547,8 @@ void LogOutput::write(Level level, std::string_view message, std::int64_t now_us
   char front[48];
   char* at = front;
   if (shape.number == Shape::Number::Severity) at = put_number(at, severity);
-  if (shape.number == Shape::Number::Priority) at = put_number(at, static_cast<unsigned>(facility_) * 8 + severity);
+  if (shape.number == Shape::Number::Priority)
+    at = put_number(at, static_cast<unsigned>(facility_) * 8 + severity);
   if (format_ == Format::Rfc5424) {  // Its version.
     *at++ = '1';
     *at++ = ' ';

@@ -3,7 +3,9 @@
 namespace penstock::outcome {
 
 std::uint16_t status_of(const Failure& failure) {
-  if (failure.phase == Phase::Request && failure.status != 0) return failure.status;
+  // What the client did wrong, or the server's answer, says its own status wherever it was noticed.
+  const bool by_itself = failure.cause == Cause::Denied || failure.cause == Cause::ClientTimeout;
+  if ((by_itself || failure.phase == Phase::Request) && failure.status != 0) return failure.status;
   switch (failure.phase) {
     case Phase::Queue:
     case Phase::Connect:

@@ -129,9 +129,13 @@ class SnapshotBuilder final : private rules::Environment {
       if (global.log_send_hostname_on) {
         identity.hostname = global.log_send_hostname.empty() ? sources_.process.hostname : global.log_send_hostname;
       }
+      config::LogTarget wanted = target;
+      if (global.log_send_hostname_on && target.format == config::LogTarget::Format::Local) {
+        wanted.format = config::LogTarget::Format::Rfc3164;
+      }
       SocketAddress resolved = address;
       if (!resolved.empty() && resolved.port() == 0) resolved.set_port(514);
-      Result<std::unique_ptr<LogOutput>> opened = LogOutput::open(target, identity, resolved, sources_.log_descriptors);
+      Result<std::unique_ptr<LogOutput>> opened = LogOutput::open(wanted, identity, resolved, sources_.log_descriptors);
       if (!opened) {
         diagnostics_.add(target.place, opened.error().text);
         sources_.log_outputs.erase(key);
@@ -305,7 +309,7 @@ class SnapshotBuilder final : private rules::Environment {
     if (server.check.enabled) {
       const config::Tls& tls = server.tls;
       spec.check = checks_of(proxy, server, spec, bundle_, diagnostics_);
-      if (wants_tls_check(server)) spec.check.tls = spec.tls ? spec.tls : tls_for_server(server, tls);
+      if (wants_tls_check(server, proxy.health)) spec.check.tls = spec.tls ? spec.tls : tls_for_server(server, tls);
     } else if (!server.disabled) {
       spec.state->status = ServerStatus::Up;
     }

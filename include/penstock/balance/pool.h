@@ -25,7 +25,7 @@ class Pool final : private H1BackOwner {
   // than one request (http-reuse aggressive). It may prove dead on first use, since a server may close
   // at any time.
   Owned<H1Back> lend(std::string_view tls_name, bool used_only);
-  // Takes a reusable connection back, or closes it: what exceeds the recent peak in use, or
+  // Takes a reusable connection, still counted in use, back, or closes it: what exceeds the recent peak in use, or
   // pool-max-conn, is not kept.
   void give_home(Owned<H1Back> back);
   // A connection of this server is in use, or no longer.
@@ -44,6 +44,8 @@ class Pool final : private H1BackOwner {
   void on_back_ready(H1Back&) override {}
   void on_back_lost(H1Back& back, const Failure& failure, std::string_view why) override;
   void move_window();
+  void purge();
+  class Purger;
   std::size_t allowed_idle() const;
 
   Loop& loop_;
@@ -54,6 +56,7 @@ class Pool final : private H1BackOwner {
   std::size_t peak_now_ = 0;      // Of this window of pool-purge-delay.
   std::size_t peak_before_ = 0;   // Of the window before.
   std::uint64_t window_end_ms_ = 0;
+  Owned<Purger> purger_;          // While something is idle.
 };
 
 }  // namespace penstock

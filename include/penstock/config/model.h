@@ -51,7 +51,7 @@ struct LogTarget {
   Address address;  // Udp (port 514 if none), Unix.
   int fd = -1;
   std::uint32_t length = 1024;
-  Format format = Format::Rfc3164;
+  Format format = Format::Local;   // Rfc3164 if `log-send-hostname` is set.
   int facility = 0;
   Level level = Level::Debug;    // What is less severe is not sent.
   Level min_level = Level::Emerg;  // What is more severe is lowered to it.
@@ -195,6 +195,7 @@ struct Capture {
 struct CheckStep {
   enum class Kind { Connect, Send, Expect, Comment };
   Kind kind = Kind::Send;
+  bool tcp = false;  // Of a tcp-check line, not an http-check one.
   Place place;
   std::string comment;
   // Connect

@@ -9,8 +9,8 @@
 
 namespace penstock {
 
-// `check-ssl`, or implied by `ssl` unless the check goes to another address or port.
-bool wants_tls_check(const config::Server& server);
+// `check-ssl`, or implied by `ssl` unless the check goes to another address or port, or asked by a step.
+bool wants_tls_check(const config::Server& server, const config::Health& health);
 // Everything but the TLS context.
 CheckSpec checks_of(const config::Proxy& proxy, const config::Server& server, const ServerSpec& spec, const Bundle& bundle,
                     config::Diagnostics& diagnostics);

@@ -1,9 +1,9 @@
-// Where log lines go: one LogOutput for each distinct `log` line of the configuration (configuration
-// manual, section 4.2 "log"), shared by all workers.
+// Where log lines go: one LogOutput for each distinct `log` line of the configuration
+// (configuration manual, section 4.2 "log"), shared by all workers.
 //
 // A line is never waited for. Datagrams are sent without waiting; an inherited descriptor (stdout,
-// stderr, fd@N) has a bounded ring and a thread of its own. What does not fit or cannot be delivered
-// is counted and said once. Losing the target loses no traffic.
+// stderr, fd@N) has a bounded ring and a thread of its own. What does not fit or cannot be
+// delivered is counted and said once. Losing the target loses no traffic.
 #pragma once
 
 #include <array>
@@ -26,7 +26,7 @@ class LogDescriptor;
 
 // Who speaks, as the headers of a line name it.
 struct LogIdentity {
-  std::string tag;       // `log-tag`
+  std::string tag;  // `log-tag`
   int pid = 0;
   std::string hostname;  // `log-send-hostname`; empty: none given.
 };
@@ -44,7 +44,8 @@ class AtMostEvery {
   std::atomic<std::int64_t> last_us_{INT64_MIN / 2};
 };
 
-// Counts lines that were lost and says so: at the first, then at most once a minute while it goes on.
+// Counts lines that were lost and says so: at the first, then at most once a minute while it goes
+// on.
 class LogLosses {
  public:
   explicit LogLosses(std::string target) : target_(std::move(target)) {}
@@ -61,8 +62,8 @@ class LogLosses {
   AtMostEvery reports_{60 * 1000000};
 };
 
-// The threads that write to inherited descriptors, one for each descriptor, so that lines of several
-// outputs do not mix. The process has one, which outlives its outputs; made after any fork.
+// The threads that write to inherited descriptors, one for each descriptor, so that lines of
+// several outputs do not mix. The process has one, which outlives its outputs; made after any fork.
 class LogDescriptors {
  public:
   LogDescriptors();
@@ -78,13 +79,15 @@ class LogDescriptors {
 
 class LogOutput final : public LogSink {
  public:
-  // A UDP or unix target that cannot be reached now is not an error: it is tried again. `resolved` is
-  // where a target given by name is; empty: asked here. Outputs on one descriptor share its thread if
-  // they are given the same `descriptors`.
-  static Result<std::unique_ptr<LogOutput>> open(const config::LogTarget& target, const LogIdentity& identity,
+  // A UDP or unix target that cannot be reached now is not an error: it is tried again. `resolved`
+  // is where a target given by name is; empty: asked here. Outputs on one descriptor share its
+  // thread if they are given the same `descriptors`.
+  static Result<std::unique_ptr<LogOutput>> open(const config::LogTarget& target,
+                                                 const LogIdentity& identity,
                                                  const SocketAddress& resolved = {},
                                                  LogDescriptors* descriptors = nullptr);
-  // Gives an inherited descriptor a tenth of a second to take what is left. Nobody may write any more.
+  // Gives an inherited descriptor a tenth of a second to take what is left. Nobody may write any
+  // more.
   ~LogOutput();
 
   // Says `message`, without line end, if `level` is severe enough for this target.
@@ -110,8 +113,8 @@ class LogOutput final : public LogSink {
   const config::LogTarget::Format format_;
   const Level level_, min_level_;
   const int facility_;
-  const std::size_t limit_;      // Bytes of a line, its end not counted.
-  const std::string speaker_;    // What stands between date and message.
+  const std::size_t limit_;    // Bytes of a line, its end not counted.
+  const std::string speaker_;  // What stands between date and message.
   // A quarter of an hour and the offset of local time in it: zones change at no other moments. One
   // word, so that threads need no lock.
   std::atomic<std::int64_t> offset_{-1};
