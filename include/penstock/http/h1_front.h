@@ -61,6 +61,8 @@ class H1Front final : public Living, public Stream, private ConnectionEvents, pr
 
   // While waiting(): what holds for the next request.
   void set_options(const H1FrontOptions& options);
+  // Nobody listens to this request any more: what is left of it is read and dropped.
+  void detach();
   // The answer now being given is this connection's last.
   void close_after_answer() { last_ = true; }
   // As above; if no request is being served, the connection ends at once.
@@ -101,6 +103,7 @@ class H1Front final : public Living, public Stream, private ConnectionEvents, pr
   void refuse(const Failure& failure);
   void request_ended();
   void answer_ended();
+  void give_up_on_body();
   void next_request();
   void linger();
   void end(const Failure& why);
