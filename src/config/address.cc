@@ -32,6 +32,7 @@ constexpr std::size_t kUnixPathLimit = 107;
 
 std::optional<Address> path_address(Address::Kind kind, std::string_view path, std::string& error) {
   if (path.empty()) error = "a socket's path is missing";
+  else if (path.find('$') != std::string_view::npos) error = "a socket's path cannot hold a '$', which begins a variable";
   else if (path.size() > kUnixPathLimit) error = format("'{}' is longer than the {} bytes a socket's path may have", path, kUnixPathLimit);
   if (!error.empty()) return std::nullopt;
   Address address;
@@ -175,11 +176,28 @@ std::optional<Address> parse_address(std::string_view text, AddressUse use, std:
   return ip_address(text, 0, use, error);
 }
 
+std::optional<std::string> address_word(Line& line, const Word& word) {
+  if (word.text.find('$') == std::string::npos) return word.text;
+  std::string escaped = "\"";
+  for (const char c : word.text) {
+    if (c == '"' || c == '\\') escaped += '\\';
+    escaped += c;
+  }
+  const Reading& reading = line.reading;
+  std::vector<Word> words;
+  const auto error = split_words(escaped + '"', {reading.environment, reading.config.files[word.place.file], word.place.line, reading.section}, word.place, words);
+  if (!error && words.size() == 1) return words[0].text;
+  line.complain(word.place, error ? error->text : format("'{}' is not one address", word.text));
+  return std::nullopt;
+}
+
 std::optional<Address> take_address(Line& line, AddressUse use) {
   const Word* word = line.take("an address");
   if (word == nullptr) return std::nullopt;
+  const auto text = address_word(line, *word);
+  if (!text) return std::nullopt;
   std::string error;
-  auto address = parse_address(word->text, use, error);
+  auto address = parse_address(*text, use, error);
   if (!address) line.complain(word->place, format("'{}': {}", line.subject, error));
   return address;
 }

@@ -134,6 +134,7 @@ class Judge {
   }
 
   void judge_proxy(Proxy& proxy, const Draft& draft) {
+    judge_health(proxy);  // First: servers are judged by the steps that are left.
     judge_servers(proxy);
     judge_conditions(proxy);
     judge_order(proxy);
@@ -142,7 +143,6 @@ class Judge {
     judge_mode(proxy);
     judge_logs(proxy);
     if (!draft.broken) judge_timeouts(proxy);
-    judge_health(proxy);
     for (const Bind& bind : proxy.binds) judge_bind(bind);
     if (proxy.is_frontend && proxy.binds.empty() && !draft.broken) {
       complaints_.warn(proxy.place, format("{} '{}' has no 'bind' line: no client reaches it", type_of(proxy), proxy.name));
@@ -410,13 +410,18 @@ class Judge {
     complaints_.warn(proxy.place, format("{} '{}' lacks {}: who falls silent keeps its connection for ever", type_of(proxy), proxy.name, missing));
   }
 
-  void judge_health(const Proxy& proxy) {
-    const Health& health = proxy.health;
-    if (health.steps.empty()) return;
-    const bool speaks = health.kind == Health::Kind::Http || health.kind == Health::Kind::TcpScript;
-    if (!speaks) {
-      return complaints_.warn(health.steps[0].place, "without 'option httpchk' or 'option tcp-check' the lines of the check's conversation have no effect");
-    }
+  // Lines of a conversation that the chosen kind of check does not hold have no effect.
+  void drop_idle_steps(Health& health) {
+    const auto is_idle = [&](const CheckStep& step) { return health.kind != (step.tcp ? Health::Kind::TcpScript : Health::Kind::Http); };
+    const auto idle = std::find_if(health.steps.begin(), health.steps.end(), is_idle);
+    if (idle == health.steps.end()) return;
+    complaints_.warn(idle->place, idle->tcp ? "without 'option tcp-check' a 'tcp-check' line has no effect" : "without 'option httpchk' an 'http-check' line has no effect");
+    std::erase_if(health.steps, is_idle);
+  }
+
+  void judge_health(Proxy& proxy) {
+    Health& health = proxy.health;
+    drop_idle_steps(health);
     bool first = true;
     const bool has_connect = std::any_of(health.steps.begin(), health.steps.end(), [](const CheckStep& s) { return s.kind == CheckStep::Kind::Connect; });
     for (const CheckStep& step : health.steps) {

@@ -25,6 +25,8 @@ enum class AddressUse { Bind, Server, Log, Plain };
 // The address in `text`, or nothing after filling `error`.
 std::optional<Address> parse_address(std::string_view text, AddressUse use, std::string& error);
 std::optional<Address> take_address(Line& line, AddressUse use);
+// The text of an address with its variables put in: there they need no quotes. Nothing after a complaint.
+std::optional<std::string> address_word(Line& line, const Word& word);
 // The canonical writing of an address.
 std::string address_text(const Address& address, AddressUse use);
 

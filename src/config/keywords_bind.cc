@@ -164,7 +164,11 @@ static_assert(is_sorted(kBindKeywords));
 bool take_bind_addresses(Line& line, Bind& bind) {
   const Word* word = line.take("an address such as *:443");
   if (word == nullptr) return false;
-  std::string_view rest = word->text;
+  const auto text = address_word(line, *word);
+  if (!text) return false;
+  std::string_view rest = *text;
+  // A column means something only where no variable was put in.
+  const bool is_literal = *text == word->text;
   std::size_t offset = 0;
   do {
     const std::string_view one = cut(rest, ',');
@@ -172,7 +176,7 @@ bool take_bind_addresses(Line& line, Bind& bind) {
     auto address = parse_address(one, AddressUse::Bind, error);
     if (!address) {
       Place place = word->place;
-      place.column += static_cast<std::uint32_t>(offset);
+      if (is_literal) place.column += static_cast<std::uint32_t>(offset);
       line.complain(place, format("'bind': {}", error));
       return false;
     }

@@ -24,6 +24,7 @@ void add_step(Draft& draft, CheckStep step) {
 CheckStep new_step(const Line& line, CheckStep::Kind kind) {
   CheckStep step;
   step.kind = kind;
+  step.tcp = line.subject.starts_with("tcp-check");
   step.place = line.place;
   return step;
 }

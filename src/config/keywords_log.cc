@@ -24,8 +24,10 @@ bool set_target(Line& line, const Word& word, LogTarget& target) {
     line.complain(word.place, "logs over TCP are not offered; use UDP, a unix socket, stdout or stderr");
     return false;
   }
+  const auto text = address_word(line, word);
+  if (!text) return false;
   std::string error;
-  const auto address = parse_address(word.text, AddressUse::Log, error);
+  const auto address = parse_address(*text, AddressUse::Log, error);
   if (!address) {
     line.complain(word.place, format("'log': {}", error));
     return false;
