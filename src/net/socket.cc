@@ -31,6 +31,12 @@ void switch_on(int fd, int level, int option) {
   setsockopt(fd, level, option, &on, sizeof(on));
 }
 
+bool listen_for_any_address(int fd, bool is_ip6) {
+  const int on = 1;
+  if (is_ip6) return setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &on, sizeof(on)) == 0;
+  return setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof(on)) == 0;
+}
+
 // A socket file left by a process that is gone would refuse the bind; one that answers is in use.
 void remove_dead_socket(const SocketAddress& address) {
   const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -65,8 +71,8 @@ Result<Descriptor> listen_on(const SocketAddress& address, const ListenOptions& 
       const int only = options.v6_only ? 1 : 0;
       setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));
     }
-    if (options.transparent) {
-      switch_on(fd.get(), address.is_ip6() ? IPPROTO_IPV6 : IPPROTO_IP, address.is_ip6() ? IPV6_TRANSPARENT : IP_TRANSPARENT);
+    if (options.transparent && !listen_for_any_address(fd.get(), address.is_ip6())) {
+      return system_error("cannot be transparent (needs root or CAP_NET_ADMIN) at", address);
     }
     if (options.defer_accept) {
       const int seconds = 60;
@@ -80,7 +86,9 @@ Result<Descriptor> listen_on(const SocketAddress& address, const ListenOptions& 
   }
   if (::bind(fd.get(), address.raw(), address.length()) != 0) return system_error("cannot bind", address);
   if (address.is_unix() && address.text().front() == '/') {
-    if (options.mode >= 0) ::chmod(address.text().c_str(), static_cast<mode_t>(options.mode));
+    if (options.mode >= 0 && ::chmod(address.text().c_str(), static_cast<mode_t>(options.mode)) != 0) {
+      return system_error("cannot change the mode of", address);
+    }
     if ((options.uid >= 0 || options.gid >= 0) &&
         ::chown(address.text().c_str(), static_cast<uid_t>(options.uid), static_cast<gid_t>(options.gid)) != 0) {
       return system_error("cannot change the owner of", address);
