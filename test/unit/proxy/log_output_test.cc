@@ -165,7 +165,8 @@ config::LogTarget fd_target(int fd) {
   return target;
 }
 
-std::unique_ptr<LogOutput> open_output(const config::LogTarget& target, const LogIdentity& identity = {"penstock", 4711, ""},
+std::unique_ptr<LogOutput> open_output(const config::LogTarget& target,
+                                       const LogIdentity& identity = {"penstock", 4711, ""},
                                        LogDescriptors* descriptors = nullptr) {
   auto output = LogOutput::open(target, identity, {}, descriptors);
   if (!output) FAIL(output.error().text);
@@ -186,7 +187,8 @@ TEST_CASE("each format puts before a message what HAProxy puts there") {
   Zone zone("EST5");
   CHECK(hello(Format::Local) == "<134>Feb  6 12:14:14 penstock[4711]: hello\n");
   CHECK(hello(Format::Rfc3164) == "<134>Feb  6 12:14:14 localhost penstock[4711]: hello\n");
-  CHECK(hello(Format::Rfc5424) == "<134>1 2026-02-06T12:14:14.000123-05:00 - penstock 4711 - - hello\n");
+  CHECK(hello(Format::Rfc5424) ==
+        "<134>1 2026-02-06T12:14:14.000123-05:00 - penstock 4711 - - hello\n");
   CHECK(hello(Format::Priority) == "<134>hello\n");
   CHECK(hello(Format::Short) == "<6>hello\n");
   CHECK(hello(Format::Timed) == "<6>2026-02-06T12:14:14.000123-05:00 hello\n");
@@ -197,7 +199,8 @@ TEST_CASE("each format puts before a message what HAProxy puts there") {
 TEST_CASE("the host's name stands in the two formats that have a place for it") {
   Zone zone("<+0545>-5:45");
   CHECK(hello(Format::Rfc3164, "mail") == "<134>Feb  6 22:59:14 mail penstock[4711]: hello\n");
-  CHECK(hello(Format::Rfc5424, "mail") == "<134>1 2026-02-06T22:59:14.000123+05:45 mail penstock 4711 - - hello\n");
+  CHECK(hello(Format::Rfc5424, "mail") ==
+        "<134>1 2026-02-06T22:59:14.000123+05:45 mail penstock 4711 - - hello\n");
   CHECK(hello(Format::Local, "mail") == "<134>Feb  6 22:59:14 penstock[4711]: hello\n");
 }
 
@@ -216,7 +219,8 @@ TEST_CASE("dates are those of the system's calendar, in summer and winter, in an
     strftime(text, sizeof(text), "<134>%b %e %H:%M:%S penstock[4711]: \n", &parts);
     REQUIRE(next_datagram(receiver.get()) == text);
     iso->write(Level::Info, "", seconds * kSecond);
-    strftime(text, sizeof(text), parts.tm_isdst > 0 ? "%FT%T.000000+02:00 \n" : "%FT%T.000000+01:00 \n", &parts);
+    strftime(text, sizeof(text),
+             parts.tm_isdst > 0 ? "%FT%T.000000+02:00 \n" : "%FT%T.000000+01:00 \n", &parts);
     REQUIRE(next_datagram(receiver.get()) == text);
   }
 }
@@ -277,8 +281,8 @@ TEST_CASE("what is more severe than a target's minimum is lowered to it") {
 TEST_CASE("a line is cut to its length, the line end not counted but in a raw one") {
   const Descriptor receiver = udp_receiver(0);
   const std::string message(200, 'x');
-  for (const Format format : {Format::Rfc3164, Format::Rfc5424, Format::Local, Format::Priority, Format::Short,
-                              Format::Timed, Format::Iso, Format::Raw}) {
+  for (const Format format : {Format::Rfc3164, Format::Rfc5424, Format::Local, Format::Priority,
+                              Format::Short, Format::Timed, Format::Iso, Format::Raw}) {
     config::LogTarget target = udp_target(receiver.get(), format);
     target.length = 80;
     auto output = open_output(target);
@@ -310,13 +314,15 @@ TEST_CASE("a target known by name is sent to where the name was found to be") {
   config::LogTarget target = udp_target(receiver.get(), Format::Raw);
   target.address.kind = config::Address::Kind::Name;
   target.address.host = "syslog.invalid";
-  auto output = LogOutput::open(target, {"penstock", 1, ""}, SocketAddress::local_of(receiver.get()));
+  auto output =
+      LogOutput::open(target, {"penstock", 1, ""}, SocketAddress::local_of(receiver.get()));
   REQUIRE(output);
   (*output)->write(Level::Info, "here");
   CHECK(next_datagram(receiver.get()) == "here\n");
 }
 
-TEST_CASE("a line that nobody at a UDP port takes is counted, and the next reader gets the next line") {
+TEST_CASE(
+    "a line that nobody at a UDP port takes is counted, and the next reader gets the next line") {
   Reports reports;
   Descriptor receiver = udp_receiver(0);
   const std::uint16_t port = SocketAddress::local_of(receiver.get()).port();
@@ -345,7 +351,8 @@ TEST_CASE("a line longer than a datagram can be is counted") {
   output->write(Level::Info, std::string(65530, 'x'), kNow);
   CHECK(output->dropped() == 1);
   REQUIRE(reports.lines().size() == 1);
-  CHECK(reports.lines()[0] == "log " + output->name() + ": lines are being lost, 1 since the start: Message too long");
+  CHECK(reports.lines()[0] ==
+        "log " + output->name() + ": lines are being lost, 1 since the start: Message too long");
   output->write(Level::Info, "short", kNow);
   CHECK(next_datagram(receiver.get()) == "short\n");
 }
@@ -379,11 +386,13 @@ TEST_CASE("a loss is said at once, then at most once a minute while it goes on")
   Reports reports;
   auto output = open_output(unix_target(folder.file("log")));
   output->report_to(reports);
-  for (int second = 0; second < 150; ++second) output->write(Level::Info, "x", kNow + second * kSecond);
+  for (int second = 0; second < 150; ++second)
+    output->write(Level::Info, "x", kNow + second * kSecond);
   const std::string start = "log " + folder.file("log") + ": lines are being lost, ";
-  CHECK(reports.lines() == std::vector<std::string>{start + "1 since the start: No such file or directory",
-                                                    start + "61 since the start: No such file or directory",
-                                                    start + "121 since the start: No such file or directory"});
+  CHECK(reports.lines() ==
+        std::vector<std::string>{start + "1 since the start: No such file or directory",
+                                 start + "61 since the start: No such file or directory",
+                                 start + "121 since the start: No such file or directory"});
 }
 
 TEST_CASE("a clock set back keeps nobody from trying again") {
@@ -412,7 +421,8 @@ TEST_CASE("a unix socket whose reader is slow loses what does not fit and nothin
   std::uint64_t written = 0;
   while (output->dropped() < 10) output->write(Level::Info, std::to_string(written++), kNow);
   std::uint64_t seen = 0;
-  for (std::string line = next_datagram(receiver.get()); line != "nothing"; line = next_datagram(receiver.get())) {
+  for (std::string line = next_datagram(receiver.get()); line != "nothing";
+       line = next_datagram(receiver.get())) {
     CHECK(line == std::to_string(seen++) + "\n");
   }
   CHECK(seen + output->dropped() == written);
@@ -422,7 +432,8 @@ TEST_CASE("a unix socket whose reader is slow loses what does not fit and nothin
 }
 
 TEST_CASE("a path too long for a socket is told when it is opened") {
-  const auto output = LogOutput::open(unix_target("/tmp/" + std::string(200, 'x')), {"penstock", 1, ""});
+  const auto output =
+      LogOutput::open(unix_target("/tmp/" + std::string(200, 'x')), {"penstock", 1, ""});
   REQUIRE(!output);
   CHECK(output.error().text.find("at most 107 bytes") != std::string::npos);
 }
@@ -449,7 +460,9 @@ TEST_CASE("a reader that stops reading a pipe stops nobody, and loses only what 
   }
   CHECK(written > 10000);  // A megabyte was kept.
   CHECK(reports.lines() ==
-        std::vector<std::string>{"log " + output->name() + ": lines are being lost, 1 since the start: its reader is too slow"});
+        std::vector<std::string>{
+            "log " + output->name() +
+            ": lines are being lost, 1 since the start: its reader is too slow"});
   CHECK(pipe.read_lines(expected.size()) == expected);
   output->write(Level::Info, "again", kNow);
   CHECK(pipe.read_lines(1) == std::vector<std::string>{"again"});
@@ -475,7 +488,8 @@ TEST_CASE("lines of every length pass a descriptor whole") {
   target.length = 65535;
   auto output = open_output(target);
   std::vector<std::string> lines;
-  for (std::size_t size = 1; size < 65534; size = size * 3 / 2 + 1) lines.emplace_back(size, static_cast<char>('a' + size % 26));
+  for (std::size_t size = 1; size < 65534; size = size * 3 / 2 + 1)
+    lines.emplace_back(size, static_cast<char>('a' + size % 26));
   // Several rounds of the ring, so that lines lie over its end.
   for (int round = 0; round < 40; ++round) {
     for (const std::string& line : lines) output->write(Level::Info, line);
@@ -496,7 +510,8 @@ TEST_CASE("a pipe without a reader costs its lines and no more") {
   // Counted first, said then.
   while (reports.lines().empty()) std::this_thread::yield();
   CHECK(reports.lines() ==
-        std::vector<std::string>{"log " + output->name() + ": lines are being lost, 1 since the start: Broken pipe"});
+        std::vector<std::string>{"log " + output->name() +
+                                 ": lines are being lost, 1 since the start: Broken pipe"});
 }
 
 TEST_CASE("what a reader has not taken when the outputs end is counted") {
@@ -591,7 +606,8 @@ TEST_CASE("lines of many threads arrive whole and each thread's in order") {
   for (int thread = 0; thread < kThreads; ++thread) {
     threads.emplace_back([&, thread] {
       for (int i = 0; i < kLines; ++i) {
-        output->write(Level::Info, std::to_string(thread) + " " + std::to_string(i) + std::string(static_cast<std::size_t>(i % 97), '.'));
+        output->write(Level::Info, std::to_string(thread) + " " + std::to_string(i) +
+                                       std::string(static_cast<std::size_t>(i % 97), '.'));
       }
       --running;
     });
@@ -608,7 +624,8 @@ TEST_CASE("lines of many threads arrive whole and each thread's in order") {
     const int number = std::stoi(line.substr(2));
     REQUIRE(number > last[thread]);
     last[thread] = number;
-    REQUIRE(line == std::to_string(thread) + " " + std::to_string(number) + std::string(static_cast<std::size_t>(number % 97), '.'));
+    REQUIRE(line == std::to_string(thread) + " " + std::to_string(number) +
+                        std::string(static_cast<std::size_t>(number % 97), '.'));
   }
   for (std::thread& thread : threads) thread.join();
   CHECK(seen + output->dropped() == kThreads * kLines);
@@ -623,7 +640,8 @@ TEST_CASE("datagrams of two threads arrive or are counted, also while their read
   std::atomic<int> running{2};
   // Each line is a second later, so that every loss of the reader is followed by a new try.
   const auto write_all = [&] {
-    for (int i = 0; i < kLines; ++i) output->write(Level::Info, std::to_string(i), kNow + i * kSecond);
+    for (int i = 0; i < kLines; ++i)
+      output->write(Level::Info, std::to_string(i), kNow + i * kSecond);
     --running;
   };
   std::thread one(write_all), two(write_all);
