@@ -16,7 +16,7 @@ constexpr std::uint64_t kSlackPart = 4;
 
 AddressWatch::Pool AddressWatch::pool_of(const BackendSpec& backend, const ServerSpec& server) {
   const SocketAddress& address = server.address;
-  return {backend.name, server.name, address.is_unix() ? address.text() : address.ip_text(), server.check.inter_ms};
+  return {backend.name, server.name, address.text(), server.check.inter_ms};
 }
 
 std::string AddressWatch::key(std::string_view backend, std::string_view server) {

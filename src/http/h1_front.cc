@@ -83,7 +83,8 @@ bool H1Front::take_step() {
     input_.clear();
     return false;
   }
-  if (state_ == State::Serving && (!reading_ || (request_done_ && !tunnel_))) return false;
+  if (request_done_ && !tunnel_) return false;
+  if (state_ == State::Serving && !reading_) return false;
   if (tunnel_) {
     due_ = false;
     if (input_.empty()) return false;
@@ -293,7 +294,7 @@ void H1Front::linger() {
   events_ = nullptr;
   input_.clear();
   drained_ = 0;
-  if (read_ended_ && connection_->unsent() == 0) return end({});
+  if (connection_->lost() || (read_ended_ && connection_->unsent() == 0)) return end({});
   connection_->finish_sending();
   connection_->set_deadline(read_ended_ ? client_ms_ : kLingerMs);
   connection_->set_reading(true);

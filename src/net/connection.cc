@@ -369,7 +369,11 @@ void Connection::decipher() {
     if (closed() || state_ != State::Ready) return;
     if (step == TlsSession::Step::Wait) return;
     if (step == TlsSession::Step::Closed) return ended(true);
-    if (step == TlsSession::Step::Failed) return fail(Loss::Kind::Broken, 0);
+    if (step == TlsSession::Step::Failed) {
+      flush();  // The alert that tells the peer why.
+      if (!closed() && state_ != State::Lost) fail(Loss::Kind::Broken, 0);
+      return;
+    }
   }
 }
 

@@ -145,6 +145,8 @@ class Requests(Shared):
         self.assertIn(data[:12], (b'HTTP/1.1 400', b''))
         for entry in list(self.r.server().log):
             self.assertFalse(entry.complete, entry.describe())
+        # The server takes connections in order: behind this one, nothing of the above is still to come.
+        self.assertEqual(self.connect().get('/test/server').status, 200)
 
     def test_an_empty_line_before_a_request_is_nothing(self):
         client = self.connect()

@@ -19,7 +19,7 @@ class AddressWatch {
   struct Pool {
     std::string backend;
     std::string server;
-    std::string address;       // Without port: pools of one machine have the same.
+    std::string address;       // Pools of one machine and port have the same.
     std::uint64_t inter_ms = 0;
   };
   static Pool pool_of(const BackendSpec& backend, const ServerSpec& server);

@@ -77,6 +77,7 @@ class Connection final : public Living, private Later {
   using Living::set_deadline;
 
   bool ready() const { return state_ == State::Ready; }
+  bool lost() const { return state_ == State::Lost; }
   // Takes bytes to be sent; they go out in one call at the end of the callback on the stack.
   void send(Slice bytes);
   void send(std::string_view text);

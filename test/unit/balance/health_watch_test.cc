@@ -100,6 +100,6 @@ TEST_CASE("pools of one machine differ in port and have one address") {
   const AddressWatch::Pool pool = AddressWatch::pool_of(backend, server);
   CHECK(pool.backend == "owa");
   CHECK(pool.server == "ex01");
-  CHECK(pool.address == "10.0.0.15");
+  CHECK(pool.address == "10.0.0.15:443");
   CHECK(pool.inter_ms == 5000);
 }
