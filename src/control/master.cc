@@ -67,6 +67,9 @@ Master::Master(const Options& options) : options_(options) {
 }
 
 Master::~Master() {
+  // All end before any goes: until then they speak to each other.
+  for (auto& worker : workers_) worker->stop();
+  loop_.forget_posted();
   workers_.clear();
   ticker_.reset();
   signals_.reset();

@@ -98,6 +98,12 @@ void Loop::post(std::function<void()> task) {
   uv_async_send(async_.get());
 }
 
+void Loop::forget_posted() {
+  std::vector<std::function<void()>> tasks;
+  std::lock_guard guard(posted_lock_);
+  tasks.swap(posted_);
+}
+
 bool Loop::run_posted() {
   std::vector<std::function<void()>> tasks;
   {

@@ -53,6 +53,8 @@ class Loop {
   void free_blocks();
   // From any thread: `task` runs on this loop, soon, in order.
   void post(std::function<void()> task);
+  // What was posted and has not run yet never will.
+  void forget_posted();
 
   // Runs `work` at the end of the callback now on the stack.
   void later(Later& work) {
