@@ -21,7 +21,8 @@ bool is_ip6(const std::string& text) {
 bool is_host_name(std::string_view text) {
   if (text.empty() || text.size() > 253) return false;
   for (const char c : text) {
-    const bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+    const bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '-' || c == '.' || c == '_';
     if (!fits) return false;
   }
   return true;
@@ -31,9 +32,13 @@ bool is_host_name(std::string_view text) {
 constexpr std::size_t kUnixPathLimit = 107;
 
 std::optional<Address> path_address(Address::Kind kind, std::string_view path, std::string& error) {
-  if (path.empty()) error = "a socket's path is missing";
-  else if (path.find('$') != std::string_view::npos) error = "a socket's path cannot hold a '$', which begins a variable";
-  else if (path.size() > kUnixPathLimit) error = format("'{}' is longer than the {} bytes a socket's path may have", path, kUnixPathLimit);
+  if (path.empty())
+    error = "a socket's path is missing";
+  else if (path.find('$') != std::string_view::npos)
+    error = "a socket's path cannot hold a '$', which begins a variable";
+  else if (path.size() > kUnixPathLimit)
+    error =
+        format("'{}' is longer than the {} bytes a socket's path may have", path, kUnixPathLimit);
   if (!error.empty()) return std::nullopt;
   Address address;
   address.kind = kind;
@@ -87,14 +92,18 @@ bool set_host(Address& address, std::string host, int family, std::string& error
     return true;
   }
   address.host = host;
-  if (is_ip4(host)) address.kind = Address::Kind::Ip4;
-  else if (is_ip6(host)) address.kind = Address::Kind::Ip6;
-  else if (is_host_name(host)) address.kind = Address::Kind::Name, address.family = family;
+  if (is_ip4(host))
+    address.kind = Address::Kind::Ip4;
+  else if (is_ip6(host))
+    address.kind = Address::Kind::Ip6;
+  else if (is_host_name(host))
+    address.kind = Address::Kind::Name, address.family = family;
   else {
     error = format("'{}' is neither an address nor a host name", host);
     return false;
   }
-  const bool wrong_family = (family == 4 && address.kind == Address::Kind::Ip6) || (family == 6 && address.kind == Address::Kind::Ip4);
+  const bool wrong_family = (family == 4 && address.kind == Address::Kind::Ip6) ||
+                            (family == 6 && address.kind == Address::Kind::Ip4);
   if (!wrong_family) return true;
   error = format("'{}' is no IPv{} address", host, family);
   return false;
@@ -108,15 +117,31 @@ struct Prefix {
 };
 using Means = Prefix::Means;
 constexpr Prefix kPrefixes[] = {
-    {"abns@", Means::Abstract}, {"dgram+ipv4@", Means::Datagram, 4}, {"dgram+ipv6@", Means::Datagram, 6},
-    {"dgram+ip@", Means::Datagram}, {"fd@", Means::Fd}, {"ip@", Means::Ip}, {"ipv4@", Means::Ip, 4},
-    {"ipv6@", Means::Ip, 6}, {"quic4@", Means::Quic}, {"quic6@", Means::Quic}, {"quic+fd@", Means::Quic},
-    {"sockpair@", Means::SocketPair}, {"tcp@", Means::Ip}, {"tcp4@", Means::Ip, 4}, {"tcp6@", Means::Ip, 6},
-    {"udp@", Means::Datagram}, {"udp4@", Means::Datagram, 4}, {"udp6@", Means::Datagram, 6},
-    {"unix@", Means::Unix}, {"uxdg@", Means::Unix}, {"uxst@", Means::Unix},
+    {"abns@", Means::Abstract},
+    {"dgram+ipv4@", Means::Datagram, 4},
+    {"dgram+ipv6@", Means::Datagram, 6},
+    {"dgram+ip@", Means::Datagram},
+    {"fd@", Means::Fd},
+    {"ip@", Means::Ip},
+    {"ipv4@", Means::Ip, 4},
+    {"ipv6@", Means::Ip, 6},
+    {"quic4@", Means::Quic},
+    {"quic6@", Means::Quic},
+    {"quic+fd@", Means::Quic},
+    {"sockpair@", Means::SocketPair},
+    {"tcp@", Means::Ip},
+    {"tcp4@", Means::Ip, 4},
+    {"tcp6@", Means::Ip, 6},
+    {"udp@", Means::Datagram},
+    {"udp4@", Means::Datagram, 4},
+    {"udp6@", Means::Datagram, 6},
+    {"unix@", Means::Unix},
+    {"uxdg@", Means::Unix},
+    {"uxst@", Means::Unix},
 };
 
-std::optional<Address> ip_address(std::string_view text, int family, AddressUse use, std::string& error) {
+std::optional<Address> ip_address(std::string_view text, int family, AddressUse use,
+                                  std::string& error) {
   Address address;
   std::size_t colon = text.rfind(':');
   // "[::1]" and "::1" end without a port; only brackets or a bind's last colon tell.
@@ -153,10 +178,14 @@ std::optional<Address> parse_address(std::string_view text, AddressUse use, std:
     if (!text.starts_with(prefix.text)) continue;
     const std::string_view rest = text.substr(prefix.text.size());
     switch (prefix.means) {
-      case Means::Ip: return ip_address(rest, prefix.family, use, error);
-      case Means::Unix: return path_address(Address::Kind::Unix, rest, error);
-      case Means::Abstract: return path_address(Address::Kind::Abstract, rest, error);
-      case Means::Fd: return fd_address(rest, error);
+      case Means::Ip:
+        return ip_address(rest, prefix.family, use, error);
+      case Means::Unix:
+        return path_address(Address::Kind::Unix, rest, error);
+      case Means::Abstract:
+        return path_address(Address::Kind::Abstract, rest, error);
+      case Means::Fd:
+        return fd_address(rest, error);
       case Means::Datagram:
         if (use == AddressUse::Log) return ip_address(rest, prefix.family, use, error);
         error = "UDP is for log targets only";
@@ -170,7 +199,9 @@ std::optional<Address> parse_address(std::string_view text, AddressUse use, std:
     }
   }
   if (text.find('@') != std::string_view::npos) {
-    error = format("'{}' begins with an unknown kind of address; known are ipv4@, ipv6@, unix@, abns@ and fd@", text);
+    error = format(
+        "'{}' begins with an unknown kind of address; known are ipv4@, ipv6@, unix@, abns@ and fd@",
+        text);
     return std::nullopt;
   }
   return ip_address(text, 0, use, error);
@@ -185,7 +216,10 @@ std::optional<std::string> address_word(Line& line, const Word& word) {
   }
   const Reading& reading = line.reading;
   std::vector<Word> words;
-  const auto error = split_words(escaped + '"', {reading.environment, reading.config.files[word.place.file], word.place.line, reading.section}, word.place, words);
+  const auto error = split_words(escaped + '"',
+                                 {reading.environment, reading.config.files[word.place.file],
+                                  word.place.line, reading.section},
+                                 word.place, words);
   if (!error && words.size() == 1) return words[0].text;
   line.complain(word.place, error ? error->text : format("'{}' is not one address", word.text));
   return std::nullopt;
@@ -204,20 +238,26 @@ std::optional<Address> take_address(Line& line, AddressUse use) {
 
 std::string address_text(const Address& address, AddressUse use) {
   switch (address.kind) {
-    case Address::Kind::Unix: return address.host.starts_with('/') ? address.host : "unix@" + address.host;
-    case Address::Kind::Abstract: return "abns@" + address.host;
-    case Address::Kind::Fd: return format("fd@{}", address.fd);
+    case Address::Kind::Unix:
+      return address.host.starts_with('/') ? address.host : "unix@" + address.host;
+    case Address::Kind::Abstract:
+      return "abns@" + address.host;
+    case Address::Kind::Fd:
+      return format("fd@{}", address.fd);
     case Address::Kind::Any:
     case Address::Kind::Ip4:
     case Address::Kind::Ip6:
-    case Address::Kind::Name: break;
+    case Address::Kind::Name:
+      break;
   }
   std::string text = address.kind == Address::Kind::Any ? "*" : address.host;
   if (address.kind == Address::Kind::Ip6) text = "[" + text + "]";
   if (address.family != 0) text = format("ipv{}@{}", address.family, text);
   if (address.port_is_offset) return format("{}:{:+d}", text, address.port_offset);
-  if (address.port_high != address.port_low) return format("{}:{}-{}", text, address.port_low, address.port_high);
-  if (address.port_low != 0 || use == AddressUse::Bind) append_format(text, ":{}", address.port_low);
+  if (address.port_high != address.port_low)
+    return format("{}:{}-{}", text, address.port_low, address.port_high);
+  if (address.port_low != 0 || use == AddressUse::Bind)
+    append_format(text, ":{}", address.port_low);
   return text;
 }
 

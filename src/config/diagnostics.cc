@@ -22,9 +22,12 @@ namespace {
 
 const char* name_of(Severity severity) {
   switch (severity) {
-    case Severity::Notice: return "[NOTICE] ";
-    case Severity::Warning: return "[WARNING]";
-    case Severity::Alert: return "[ALERT]  ";
+    case Severity::Notice:
+      return "[NOTICE] ";
+    case Severity::Warning:
+      return "[WARNING]";
+    case Severity::Alert:
+      return "[ALERT]  ";
   }
   return "";
 }
@@ -62,13 +65,15 @@ void append_line_and_caret(std::string& text, const Complaint& complaint) {
 std::string Diagnostics::text_of(const Complaint& complaint, int pid) {
   std::string text = format("{} ({}) : config : ", name_of(complaint.severity), pid);
   if (!complaint.file.empty()) {
-    append_format(text, "parsing [{}:{}:{}] : ", printable(complaint.file), complaint.place.line, complaint.place.column);
+    append_format(text, "parsing [{}:{}:{}] : ", printable(complaint.file), complaint.place.line,
+                  complaint.place.column);
   }
   for (const char c : complaint.text) {
     // Words of the file are quoted in complaints as they are.
     text.push_back(static_cast<unsigned char>(c) < ' ' || c == 0x7f ? '?' : c);
   }
-  if (!complaint.line.empty() && complaint.place.column != 0) append_line_and_caret(text, complaint);
+  if (!complaint.line.empty() && complaint.place.column != 0)
+    append_line_and_caret(text, complaint);
   return text;
 }
 

@@ -1,5 +1,6 @@
 // Config back to canonical text: sections in order, settings that differ from their defaults, each
-// on a line of its own. What `defaults` preset stands in each proxy. read() makes the same Config of it.
+// on a line of its own. What `defaults` preset stands in each proxy. read() makes the same Config
+// of it.
 #include "keywords.h"
 #include "lexer.h"
 #include "penstock/config/read.h"
@@ -50,7 +51,8 @@ class Writer {
 
   void write_global(const Global& global) {
     const std::size_t start = text_.size();
-    for (const auto& [name, value] : global.set_env) line("setenv {} {}", quoted(name), quoted(value));
+    for (const auto& [name, value] : global.set_env)
+      line("setenv {} {}", quoted(name), quoted(value));
     flag_line("daemon", global.daemon);
     flag_line("quiet", global.quiet);
     name_line("pidfile", global.pid_file);
@@ -70,7 +72,9 @@ class Writer {
     time_line("grace", global.grace_ms);
     for (const LogTarget& target : global.logs) line("log {}", log_text(target));
     if (global.log_tag != "penstock") name_line("log-tag", global.log_tag);
-    if (global.log_send_hostname_on) line("log-send-hostname{}", global.log_send_hostname.empty() ? "" : " " + quoted(global.log_send_hostname));
+    if (global.log_send_hostname_on)
+      line("log-send-hostname{}",
+           global.log_send_hostname.empty() ? "" : " " + quoted(global.log_send_hostname));
     write_tls_defaults(global);
     number_line("spread-checks", global.spread_checks, 0);
     time_line("max-spread-checks", global.max_spread_checks_ms);
@@ -78,8 +82,8 @@ class Writer {
     if (text_.size() != start) text_.insert(start, "global\n");
   }
 
-  // A path that got its base is absolute if the base is. A relative base would be put before it once
-  // more, so it is left out: it has done its work.
+  // A path that got its base is absolute if the base is. A relative base would be put before it
+  // once more, so it is left out: it has done its work.
   void write_base(std::string_view keyword, std::string_view base) {
     if (base.starts_with('/')) name_line(keyword, base);
   }
@@ -87,8 +91,10 @@ class Writer {
   void write_tls_defaults(const Global& global) {
     const auto options = [](const Tls& tls) {
       std::string words;
-      if (tls.min_version != TlsVersion::Unset) append_format(words, " ssl-min-ver {}", version_text(tls.min_version));
-      if (tls.max_version != TlsVersion::Unset) append_format(words, " ssl-max-ver {}", version_text(tls.max_version));
+      if (tls.min_version != TlsVersion::Unset)
+        append_format(words, " ssl-min-ver {}", version_text(tls.min_version));
+      if (tls.max_version != TlsVersion::Unset)
+        append_format(words, " ssl-max-ver {}", version_text(tls.max_version));
       if (!tls.tickets) words += " no-tls-tickets";
       return words;
     };
@@ -129,25 +135,39 @@ class Writer {
     LogTarget standard;
     switch (target.kind) {
       case LogTarget::Kind::Udp:
-      case LogTarget::Kind::Unix: text = quoted(address_text(target.address, AddressUse::Log)); break;
-      case LogTarget::Kind::Fd: text = format("fd@{}", target.fd); break;
-      case LogTarget::Kind::Stdout: text = "stdout"; break;
-      case LogTarget::Kind::Stderr: text = "stderr"; break;
+      case LogTarget::Kind::Unix:
+        text = quoted(address_text(target.address, AddressUse::Log));
+        break;
+      case LogTarget::Kind::Fd:
+        text = format("fd@{}", target.fd);
+        break;
+      case LogTarget::Kind::Stdout:
+        text = "stdout";
+        break;
+      case LogTarget::Kind::Stderr:
+        text = "stderr";
+        break;
     }
-    if (target.kind != LogTarget::Kind::Udp && target.kind != LogTarget::Kind::Unix) standard.format = LogTarget::Format::Raw;
+    if (target.kind != LogTarget::Kind::Udp && target.kind != LogTarget::Kind::Unix)
+      standard.format = LogTarget::Format::Raw;
     if (target.length != standard.length) append_format(text, " len {}", target.length);
-    if (target.format != standard.format) append_format(text, " format {}", log_formats()[static_cast<std::size_t>(target.format)]);
+    if (target.format != standard.format)
+      append_format(text, " format {}", log_formats()[static_cast<std::size_t>(target.format)]);
     append_format(text, " {}", log_facilities()[static_cast<std::size_t>(target.facility)]);
     const bool has_min = target.min_level != standard.min_level;
-    if (target.level != standard.level || has_min) append_format(text, " {}", log_levels()[static_cast<std::size_t>(target.level)]);
-    if (has_min) append_format(text, " {}", log_levels()[static_cast<std::size_t>(target.min_level)]);
+    if (target.level != standard.level || has_min)
+      append_format(text, " {}", log_levels()[static_cast<std::size_t>(target.level)]);
+    if (has_min)
+      append_format(text, " {}", log_levels()[static_cast<std::size_t>(target.min_level)]);
     return text;
   }
 
   // Proxies.
 
   void write_proxy(const Proxy& proxy) {
-    const char* type = proxy.is_frontend && proxy.is_backend ? "listen" : proxy.is_frontend ? "frontend" : "backend";
+    const char* type = proxy.is_frontend && proxy.is_backend ? "listen"
+                       : proxy.is_frontend                   ? "frontend"
+                                                             : "backend";
     append_format(text_, "{}{} {}\n", text_.empty() ? "" : "\n", type, proxy.name);
     line("mode {}", proxy.mode == Mode::Http ? "http" : "tcp");
     number_line("id", proxy.id, 0);
@@ -158,15 +178,20 @@ class Writer {
     write_timeouts(proxy);
     write_http_options(proxy);
     for (const ErrorReply& reply : proxy.errors) {
-      if (!reply.file.empty()) line("errorfile {} {}", reply.status, quoted(reply.file));
-      else line_of(format("http-error status {}", reply.status), reply.words);
+      if (!reply.file.empty())
+        line("errorfile {} {}", reply.status, quoted(reply.file));
+      else
+        line_of(format("http-error status {}", reply.status), reply.words);
     }
     if (proxy.is_backend) write_back(proxy);
-    if (proxy.tcp_request_inspect_delay_ms != 0) line("tcp-request inspect-delay {}", duration_text(proxy.tcp_request_inspect_delay_ms));
-    if (proxy.tcp_response_inspect_delay_ms != 0 && proxy.is_backend) line("tcp-response inspect-delay {}", duration_text(proxy.tcp_response_inspect_delay_ms));
+    if (proxy.tcp_request_inspect_delay_ms != 0)
+      line("tcp-request inspect-delay {}", duration_text(proxy.tcp_request_inspect_delay_ms));
+    if (proxy.tcp_response_inspect_delay_ms != 0 && proxy.is_backend)
+      line("tcp-response inspect-delay {}", duration_text(proxy.tcp_response_inspect_delay_ms));
     for (const Acl& acl : proxy.acls) line_of(format("acl {}", acl.name.text), acl.words);
     for (const Rule& rule : proxy.rules) write_rule(rule);
-    if (proxy.is_frontend && proxy.default_backend) name_line("default_backend", proxy.default_backend->text);
+    if (proxy.is_frontend && proxy.default_backend)
+      name_line("default_backend", proxy.default_backend->text);
     if (proxy.is_backend) write_servers(proxy);
   }
 
@@ -176,8 +201,10 @@ class Writer {
     for (const Bind& bind : proxy.binds) write_bind(bind);
     for (const Capture& capture : proxy.captures) {
       const char* side = capture.side == Capture::Side::Request ? "request" : "response";
-      if (capture.header.empty()) line("declare capture {} len {}", side, capture.length);
-      else line("capture {} header {} len {}", side, quoted(capture.header), capture.length);
+      if (capture.header.empty())
+        line("declare capture {} len {}", side, capture.length);
+      else
+        line("capture {} header {} len {}", side, quoted(capture.header), capture.length);
     }
     if (proxy.monitor_uri) name_line("monitor-uri", *proxy.monitor_uri);
     if (proxy.unique_id_format) name_line("unique-id-format", proxy.unique_id_format->text);
@@ -196,11 +223,20 @@ class Writer {
     if (!proxy.is_frontend) return;
     switch (proxy.log_style) {
       case Proxy::LogStyle::None:
-      case Proxy::LogStyle::Default: break;
-      case Proxy::LogStyle::Tcp: line("option tcplog"); break;
-      case Proxy::LogStyle::Http: line("option httplog"); break;
-      case Proxy::LogStyle::Https: line("option httpslog"); break;
-      case Proxy::LogStyle::Clf: line("option httplog clf"); break;
+      case Proxy::LogStyle::Default:
+        break;
+      case Proxy::LogStyle::Tcp:
+        line("option tcplog");
+        break;
+      case Proxy::LogStyle::Http:
+        line("option httplog");
+        break;
+      case Proxy::LogStyle::Https:
+        line("option httpslog");
+        break;
+      case Proxy::LogStyle::Clf:
+        line("option httplog clf");
+        break;
     }
     if (proxy.log_format) name_line("log-format", proxy.log_format->text);
     flag_line("option dontlognull", proxy.dont_log_null);
@@ -216,7 +252,8 @@ class Writer {
       time_line("timeout client-fin", timeout.client_fin);
     }
     if (timeout.http_request) line("timeout http-request {}", duration_text(*timeout.http_request));
-    if (timeout.http_keep_alive) line("timeout http-keep-alive {}", duration_text(*timeout.http_keep_alive));
+    if (timeout.http_keep_alive)
+      line("timeout http-keep-alive {}", duration_text(*timeout.http_keep_alive));
     time_line("timeout tarpit", timeout.tarpit);
     if (!proxy.is_backend) return;
     time_line("timeout connect", timeout.connect);
@@ -229,9 +266,14 @@ class Writer {
 
   void write_http_options(const Proxy& proxy) {
     switch (proxy.http_mode) {
-      case HttpMode::KeepAlive: break;
-      case HttpMode::ServerClose: line("option http-server-close"); break;
-      case HttpMode::Close: line("option httpclose"); break;
+      case HttpMode::KeepAlive:
+        break;
+      case HttpMode::ServerClose:
+        line("option http-server-close");
+        break;
+      case HttpMode::Close:
+        line("option httpclose");
+        break;
     }
     flag_line("option http-no-delay", proxy.http_no_delay);
     flag_line("option http-buffer-request", proxy.http_buffer_request);
@@ -241,8 +283,10 @@ class Writer {
     flag_line("option splice-response", proxy.splice_response);
     if (!proxy.forward_for.enabled) return;
     std::string words;
-    for (const std::string& network : proxy.forward_for.except) append_format(words, " except {}", quoted(network));
-    if (proxy.forward_for.header != ForwardFor().header) append_format(words, " header {}", quoted(proxy.forward_for.header));
+    for (const std::string& network : proxy.forward_for.except)
+      append_format(words, " except {}", quoted(network));
+    if (proxy.forward_for.header != ForwardFor().header)
+      append_format(words, " header {}", quoted(proxy.forward_for.header));
     if (proxy.forward_for.if_none) words += " if-none";
     line("option forwardfor{}", words);
   }
@@ -251,10 +295,13 @@ class Writer {
     number_line("fullconn", proxy.fullconn, 0);
     write_balance(proxy.balance);
     static constexpr const char* kReuse[] = {"never", "safe", "aggressive", "always"};
-    if (proxy.reuse != Reuse::Safe) line("http-reuse {}", kReuse[static_cast<std::size_t>(proxy.reuse)]);
+    if (proxy.reuse != Reuse::Safe)
+      line("http-reuse {}", kReuse[static_cast<std::size_t>(proxy.reuse)]);
     number_line("retries", proxy.retries, 3);
     if (!proxy.retry_on.empty()) line_of("retry-on", proxy.retry_on);
-    if (proxy.redispatch) line("option redispatch{}", proxy.redispatch_interval == 0 ? "" : format(" {}", proxy.redispatch_interval));
+    if (proxy.redispatch)
+      line("option redispatch{}",
+           proxy.redispatch_interval == 0 ? "" : format(" {}", proxy.redispatch_interval));
     flag_line("option prefer-last-server", proxy.prefer_last_server);
     flag_line("option allbackups", proxy.all_backups);
     flag_line("option persist", proxy.persist);
@@ -267,35 +314,56 @@ class Writer {
   void write_balance(const Balance& balance) {
     if (balance.consistent) line("hash-type consistent");
     switch (balance.kind) {
-      case Balance::Kind::Unset: return;
-      case Balance::Kind::RoundRobin: return line("balance roundrobin");
-      case Balance::Kind::StaticRoundRobin: return line("balance static-rr");
-      case Balance::Kind::LeastConn: return line("balance leastconn");
-      case Balance::Kind::First: return line("balance first");
-      case Balance::Kind::Source: return line("balance source");
-      case Balance::Kind::Uri: return line_of("balance uri", balance.arguments);
-      case Balance::Kind::UrlParam: return line_of("balance url_param", balance.arguments);
-      case Balance::Kind::Hash: return line_of("balance hash", balance.arguments);
+      case Balance::Kind::Unset:
+        return;
+      case Balance::Kind::RoundRobin:
+        return line("balance roundrobin");
+      case Balance::Kind::StaticRoundRobin:
+        return line("balance static-rr");
+      case Balance::Kind::LeastConn:
+        return line("balance leastconn");
+      case Balance::Kind::First:
+        return line("balance first");
+      case Balance::Kind::Source:
+        return line("balance source");
+      case Balance::Kind::Uri:
+        return line_of("balance uri", balance.arguments);
+      case Balance::Kind::UrlParam:
+        return line_of("balance url_param", balance.arguments);
+      case Balance::Kind::Hash:
+        return line_of("balance hash", balance.arguments);
       case Balance::Kind::Random:
         if (balance.random_draws == 2) return line("balance random");
         return line("balance random({})", balance.random_draws);
       case Balance::Kind::Header:
-        return line("balance {}{}", quoted(format("hdr({})", balance.arguments[0].text)), balance.arguments.size() > 1 ? " use_domain_only" : "");
+        return line("balance {}{}", quoted(format("hdr({})", balance.arguments[0].text)),
+                    balance.arguments.size() > 1 ? " use_domain_only" : "");
     }
   }
 
   void write_health(const Health& health) {
     switch (health.kind) {
-      case Health::Kind::Tcp: break;
-      case Health::Kind::Http: write_httpchk(health); break;
-      case Health::Kind::TcpScript: line("option tcp-check"); break;
-      case Health::Kind::Smtp: line("option smtpchk {} {}", health.smtp_hello.substr(0, 4), quoted(std::string_view(health.smtp_hello).substr(5))); break;
-      case Health::Kind::SslHello: line("option ssl-hello-chk"); break;
+      case Health::Kind::Tcp:
+        break;
+      case Health::Kind::Http:
+        write_httpchk(health);
+        break;
+      case Health::Kind::TcpScript:
+        line("option tcp-check");
+        break;
+      case Health::Kind::Smtp:
+        line("option smtpchk {} {}", health.smtp_hello.substr(0, 4),
+             quoted(std::string_view(health.smtp_hello).substr(5)));
+        break;
+      case Health::Kind::SslHello:
+        line("option ssl-hello-chk");
+        break;
     }
     flag_line("http-check disable-on-404", health.disable_on_404);
     flag_line("http-check send-state", health.send_state);
     const bool http = health.kind != Health::Kind::TcpScript;
-    for (const CheckStep& step : health.steps) write_step(http ? "http-check" : "tcp-check", http, step);
+    for (const CheckStep& step : health.steps)
+      write_step(http ? "http-check" : "tcp-check", http, step);
   }
 
   void write_httpchk(const Health& health) {
@@ -303,10 +371,14 @@ class Writer {
     // Headers come from the old trick of writing them behind the version, and are written back so.
     std::string version = health.version;
     if (!health.host.empty()) append_format(version, "\r\nHost: {}", health.host);
-    for (const auto& [name, value] : health.headers) append_format(version, "\r\n{}: {}", name, value);
+    for (const auto& [name, value] : health.headers)
+      append_format(version, "\r\n{}: {}", name, value);
     if (!health.body.empty()) append_format(version, "\r\n\r\n{}", health.body);
-    if (version != standard.version) return line("option httpchk {} {} {}", quoted(health.method), quoted(health.uri), quoted(version));
-    if (health.method != standard.method) return line("option httpchk {} {}", quoted(health.method), quoted(health.uri));
+    if (version != standard.version)
+      return line("option httpchk {} {} {}", quoted(health.method), quoted(health.uri),
+                  quoted(version));
+    if (health.method != standard.method)
+      return line("option httpchk {} {}", quoted(health.method), quoted(health.uri));
     if (health.uri != standard.uri) return line("option httpchk {}", quoted(health.uri));
     line("option httpchk");
   }
@@ -314,10 +386,17 @@ class Writer {
   void write_step(std::string_view keyword, bool http, const CheckStep& step) {
     std::string words;
     switch (step.kind) {
-      case CheckStep::Kind::Connect: words = connect_words(step); break;
-      case CheckStep::Kind::Send: words = http ? send_words(step) : tcp_send_words(step); break;
-      case CheckStep::Kind::Expect: words = expect_words(step); break;
-      case CheckStep::Kind::Comment: return line("{} comment {}", keyword, quoted(step.comment));
+      case CheckStep::Kind::Connect:
+        words = connect_words(step);
+        break;
+      case CheckStep::Kind::Send:
+        words = http ? send_words(step) : tcp_send_words(step);
+        break;
+      case CheckStep::Kind::Expect:
+        words = expect_words(step);
+        break;
+      case CheckStep::Kind::Comment:
+        return line("{} comment {}", keyword, quoted(step.comment));
     }
     line("{} {}", keyword, words);
   }
@@ -329,7 +408,8 @@ class Writer {
     std::string words = "connect";
     if (step.use_default) words += " default";
     if (step.port != 0) append_format(words, " port {}", step.port);
-    if (step.address) append_format(words, " addr {}", quoted(address_text(*step.address, AddressUse::Plain)));
+    if (step.address)
+      append_format(words, " addr {}", quoted(address_text(*step.address, AddressUse::Plain)));
     if (step.ssl) words += " ssl";
     if (!step.sni.empty()) append_format(words, " sni {}", quoted(step.sni));
     if (!step.alpn.empty()) append_format(words, " alpn {}", quoted(joined(step.alpn)));
@@ -341,7 +421,8 @@ class Writer {
     if (!step.method.empty()) append_format(words, " meth {}", quoted(step.method));
     if (!step.uri.empty()) append_format(words, " uri {}", quoted(step.uri));
     if (!step.version.empty()) append_format(words, " ver {}", quoted(step.version));
-    for (const auto& [name, value] : step.headers) append_format(words, " hdr {} {}", quoted(name), quoted(value));
+    for (const auto& [name, value] : step.headers)
+      append_format(words, " hdr {} {}", quoted(name), quoted(value));
     if (!step.body.empty()) append_format(words, " body {}", quoted(step.body));
     return words + comment_words(step);
   }
@@ -352,7 +433,9 @@ class Writer {
   }
   static std::string tcp_send_words(const CheckStep& step) {
     const bool is_text = step.data.find('\0') == std::string::npos;
-    return (is_text ? format("send {}", quoted(step.data)) : format("send-binary {}", hex(step.data))) + comment_words(step);
+    return (is_text ? format("send {}", quoted(step.data))
+                    : format("send-binary {}", hex(step.data))) +
+           comment_words(step);
   }
   static std::string expect_words(const CheckStep& step) {
     std::string words = "expect";
@@ -360,12 +443,18 @@ class Writer {
     words += comment_words(step);
     if (step.negated) words += " !";
     switch (step.match) {
-      case CheckStep::Match::Status: return words + " status " + quoted(step.pattern);
-      case CheckStep::Match::RStatus: return words + " rstatus " + quoted(step.pattern);
-      case CheckStep::Match::String: return words + " string " + quoted(step.pattern);
-      case CheckStep::Match::RString: return words + " rstring " + quoted(step.pattern);
-      case CheckStep::Match::Binary: return words + " binary " + hex(step.pattern);
-      case CheckStep::Match::Header: break;
+      case CheckStep::Match::Status:
+        return words + " status " + quoted(step.pattern);
+      case CheckStep::Match::RStatus:
+        return words + " rstatus " + quoted(step.pattern);
+      case CheckStep::Match::String:
+        return words + " string " + quoted(step.pattern);
+      case CheckStep::Match::RString:
+        return words + " rstring " + quoted(step.pattern);
+      case CheckStep::Match::Binary:
+        return words + " binary " + hex(step.pattern);
+      case CheckStep::Match::Header:
+        break;
     }
     append_format(words, " hdr name {}", quoted(step.header_name));
     if (!step.pattern.empty()) append_format(words, " value {}", quoted(step.pattern));
@@ -374,18 +463,30 @@ class Writer {
 
   void write_rule(const Rule& rule) {
     switch (rule.set) {
-      case Rule::Set::TcpConnection: return line_of("tcp-request connection", rule.words);
-      case Rule::Set::TcpContent: return line_of("tcp-request content", rule.words);
-      case Rule::Set::TcpSession: return line_of("tcp-request session", rule.words);
-      case Rule::Set::TcpResponse: return line_of("tcp-response content", rule.words);
-      case Rule::Set::HttpRequest: return line_of("http-request", rule.words);
-      case Rule::Set::HttpResponse: return line_of("http-response", rule.words);
-      case Rule::Set::HttpAfterResponse: return line_of("http-after-response", rule.words);
-      case Rule::Set::UseBackend: return line_of("use_backend", rule.words);
-      case Rule::Set::UseServer: return line_of("use-server", rule.words);
-      case Rule::Set::MonitorFail: return line_of("monitor fail", rule.words);
-      case Rule::Set::ForcePersist: return line_of("force-persist", rule.words);
-      case Rule::Set::IgnorePersist: return line_of("ignore-persist", rule.words);
+      case Rule::Set::TcpConnection:
+        return line_of("tcp-request connection", rule.words);
+      case Rule::Set::TcpContent:
+        return line_of("tcp-request content", rule.words);
+      case Rule::Set::TcpSession:
+        return line_of("tcp-request session", rule.words);
+      case Rule::Set::TcpResponse:
+        return line_of("tcp-response content", rule.words);
+      case Rule::Set::HttpRequest:
+        return line_of("http-request", rule.words);
+      case Rule::Set::HttpResponse:
+        return line_of("http-response", rule.words);
+      case Rule::Set::HttpAfterResponse:
+        return line_of("http-after-response", rule.words);
+      case Rule::Set::UseBackend:
+        return line_of("use_backend", rule.words);
+      case Rule::Set::UseServer:
+        return line_of("use-server", rule.words);
+      case Rule::Set::MonitorFail:
+        return line_of("monitor fail", rule.words);
+      case Rule::Set::ForcePersist:
+        return line_of("force-persist", rule.words);
+      case Rule::Set::IgnorePersist:
+        return line_of("ignore-persist", rule.words);
     }
   }
 
@@ -399,43 +500,57 @@ class Writer {
   static void add_word(std::string& words, std::string_view keyword, std::string_view value) {
     if (!value.empty()) append_format(words, " {} {}", keyword, quoted(value));
   }
-  static void add_number(std::string& words, std::string_view keyword, std::uint64_t value, std::uint64_t standard = 0) {
+  static void add_number(std::string& words, std::string_view keyword, std::uint64_t value,
+                         std::uint64_t standard = 0) {
     if (value != standard) append_format(words, " {} {}", keyword, value);
   }
   static void add_flag(std::string& words, std::string_view keyword, bool on) {
     if (on) append_format(words, " {}", keyword);
   }
-  static void add_time(std::string& words, std::string_view keyword, std::uint64_t ms, std::uint64_t standard = 0) {
+  static void add_time(std::string& words, std::string_view keyword, std::uint64_t ms,
+                       std::uint64_t standard = 0) {
     if (ms != standard) append_format(words, " {} {}", keyword, duration_text(ms));
   }
 
   // What differs from the ssl-default-*-options, which the reader finds in `global`.
   static void add_tls(std::string& words, const Tls& tls, const Tls& standard, bool is_bind) {
     add_flag(words, "ssl", tls.enabled);
-    if (tls.min_version != standard.min_version) append_format(words, " ssl-min-ver {}", version_text(tls.min_version));
-    if (tls.max_version != standard.max_version) append_format(words, " ssl-max-ver {}", version_text(tls.max_version));
+    if (tls.min_version != standard.min_version)
+      append_format(words, " ssl-min-ver {}", version_text(tls.min_version));
+    if (tls.max_version != standard.max_version)
+      append_format(words, " ssl-max-ver {}", version_text(tls.max_version));
     if (tls.tickets != standard.tickets) words += tls.tickets ? " tls-tickets" : " no-tls-tickets";
     if (tls.ciphers != standard.ciphers) add_word(words, "ciphers", tls.ciphers);
-    if (tls.ciphersuites != standard.ciphersuites) add_word(words, "ciphersuites", tls.ciphersuites);
+    if (tls.ciphersuites != standard.ciphersuites)
+      add_word(words, "ciphersuites", tls.ciphersuites);
     if (is_bind && tls.curves != standard.curves) add_word(words, "curves", tls.curves);
     add_word(words, "alpn", joined(tls.alpn));
     switch (tls.verify) {
-      case Tls::Verify::Unset: break;
-      case Tls::Verify::None: words += " verify none"; break;
-      case Tls::Verify::Optional: words += " verify optional"; break;
-      case Tls::Verify::Required: words += " verify required"; break;
+      case Tls::Verify::Unset:
+        break;
+      case Tls::Verify::None:
+        words += " verify none";
+        break;
+      case Tls::Verify::Optional:
+        words += " verify optional";
+        break;
+      case Tls::Verify::Required:
+        words += " verify required";
+        break;
     }
     add_word(words, "ca-file", tls.ca_file);
     add_word(words, "crl-file", tls.crl_file);
   }
   void write_bind(const Bind& bind) {
     std::string words;
-    for (const Address& address : bind.addresses) words += (words.empty() ? "" : ",") + address_text(address, AddressUse::Bind);
+    for (const Address& address : bind.addresses)
+      words += (words.empty() ? "" : ",") + address_text(address, AddressUse::Bind);
     words = quoted(words);
     add_word(words, "name", bind.name);
     add_number(words, "id", bind.id);
     add_tls(words, bind.tls, config_.global.bind_defaults, true);
-    for (const CertificateSource& certificate : bind.certificates) add_word(words, "crt", certificate.path);
+    for (const CertificateSource& certificate : bind.certificates)
+      add_word(words, "crt", certificate.path);
     add_flag(words, "strict-sni", bind.strict_sni);
     add_flag(words, "prefer-client-ciphers", bind.prefer_client_ciphers);
     add_number(words, "maxconn", bind.maxconn);
@@ -473,22 +588,26 @@ class Writer {
     add_flag(words, "disabled", server.disabled);
     add_time(words, "slowstart", server.slowstart_ms);
     add_flag(words, "on-marked-down shutdown-sessions", server.shutdown_sessions_when_down);
-    add_flag(words, "on-marked-up shutdown-backup-sessions", server.shutdown_backup_sessions_when_up);
-    if (server.pool_max_conn != standard.pool_max_conn) append_format(words, " pool-max-conn {}", server.pool_max_conn);
+    add_flag(words, "on-marked-up shutdown-backup-sessions",
+             server.shutdown_backup_sessions_when_up);
+    if (server.pool_max_conn != standard.pool_max_conn)
+      append_format(words, " pool-max-conn {}", server.pool_max_conn);
     add_number(words, "pool-low-conn", server.pool_low_conn);
     add_time(words, "pool-purge-delay", server.pool_purge_delay_ms, standard.pool_purge_delay_ms);
     add_number(words, "max-reuse", server.max_reuse);
     add_word(words, "cookie", server.cookie);
     add_word(words, "track", server.track);
     add_word(words, "source", server.source);
-    if (server.init_addr != standard.init_addr) add_word(words, "init-addr", init_addr_text(server));
+    if (server.init_addr != standard.init_addr)
+      add_word(words, "init-addr", init_addr_text(server));
     line("server {} {}", server.name, words);
   }
 
   static std::string init_addr_text(const Server& server) {
     static constexpr const char* kWays[] = {"last", "libc", "none"};
     std::vector<std::string> ways;
-    for (const Server::InitAddr way : server.init_addr) ways.push_back(kWays[static_cast<std::size_t>(way)]);
+    for (const Server::InitAddr way : server.init_addr)
+      ways.push_back(kWays[static_cast<std::size_t>(way)]);
     return joined(ways);
   }
 
@@ -513,6 +632,8 @@ class Writer {
 
 }  // namespace
 
-std::string dump(const Config& config) { return Writer(config).run(); }
+std::string dump(const Config& config) {
+  return Writer(config).run();
+}
 
 }  // namespace penstock::config

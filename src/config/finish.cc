@@ -8,14 +8,18 @@ namespace penstock::config {
 
 namespace {
 
-constexpr unsigned bit(unsigned version) { return 1u << version; }
+constexpr unsigned bit(unsigned version) {
+  return 1u << version;
+}
 constexpr unsigned kOldest = static_cast<unsigned>(TlsVersion::Tls10);
 constexpr unsigned kNewest = static_cast<unsigned>(TlsVersion::Tls13);
 
 // `no-tlsv1x` words to a lowest and a highest version, which must leave no gap.
 void resolve_versions(Tls& tls, Diagnostics& diagnostics) {
-  const unsigned low = tls.min_version == TlsVersion::Unset ? kOldest : static_cast<unsigned>(tls.min_version);
-  const unsigned high = tls.max_version == TlsVersion::Unset ? kNewest : static_cast<unsigned>(tls.max_version);
+  const unsigned low =
+      tls.min_version == TlsVersion::Unset ? kOldest : static_cast<unsigned>(tls.min_version);
+  const unsigned high =
+      tls.max_version == TlsVersion::Unset ? kNewest : static_cast<unsigned>(tls.max_version);
   unsigned first = 0, last = 0;
   bool gap = false;
   for (unsigned version = low; version <= high; ++version) {
@@ -25,11 +29,18 @@ void resolve_versions(Tls& tls, Diagnostics& diagnostics) {
     last = version;
   }
   const unsigned excluded = std::exchange(tls.excluded, 0u);
-  if (first == 0) return diagnostics.add(tls.place, "no TLS version is left: look at ssl-min-ver, ssl-max-ver and the no-tlsv words");
-  if (gap) return diagnostics.add(tls.place, "the TLS versions that are left have a gap: write ssl-min-ver and ssl-max-ver instead of no-tlsv words");
+  if (first == 0)
+    return diagnostics.add(
+        tls.place,
+        "no TLS version is left: look at ssl-min-ver, ssl-max-ver and the no-tlsv words");
+  if (gap)
+    return diagnostics.add(tls.place,
+                           "the TLS versions that are left have a gap: write ssl-min-ver and "
+                           "ssl-max-ver instead of no-tlsv words");
   if ((excluded & ~1u) == 0) return;
   // Without an own wish the built-in lowest version stands, which no-tlsv10 alone must not lower.
-  const bool keeps_default = tls.min_version == TlsVersion::Unset && first < static_cast<unsigned>(TlsVersion::Tls12);
+  const bool keeps_default =
+      tls.min_version == TlsVersion::Unset && first < static_cast<unsigned>(TlsVersion::Tls12);
   if (!keeps_default && first != kOldest) tls.min_version = static_cast<TlsVersion>(first);
   if (last != kNewest) tls.max_version = static_cast<TlsVersion>(last);
 }
@@ -38,13 +49,16 @@ void resolve_error_files(Reading& reading, Draft& draft) {
   for (const ErrorFilesUse& use : draft.error_files) {
     const auto group = reading.error_groups.find(use.name.text);
     if (group == reading.error_groups.end()) {
-      reading.diagnostics.add(use.name.place, format("there is no section 'http-errors {}'", use.name.text));
+      reading.diagnostics.add(use.name.place,
+                              format("there is no section 'http-errors {}'", use.name.text));
       continue;
     }
     for (const ErrorReply& reply : group->second.files) {
-      const bool asked = use.codes.empty() || std::find(use.codes.begin(), use.codes.end(), reply.status) != use.codes.end();
+      const bool asked = use.codes.empty() || std::find(use.codes.begin(), use.codes.end(),
+                                                        reply.status) != use.codes.end();
       if (!asked) continue;
-      std::erase_if(draft.proxy.errors, [&](const ErrorReply& other) { return other.status == reply.status; });
+      std::erase_if(draft.proxy.errors,
+                    [&](const ErrorReply& other) { return other.status == reply.status; });
       draft.proxy.errors.push_back(reply);
     }
   }
@@ -55,7 +69,9 @@ void place_redirects(Reading& reading, Draft& draft) {
   if (draft.redirects.empty()) return;
   for (const Rule& rule : draft.proxy.rules) {
     if (rule.set != Rule::Set::HttpRequest || rule.words[0].text != "allow") continue;
-    reading.diagnostics.warn(draft.redirects[0].place, "where an 'http-request allow' applies, this redirect is not reached: write it as 'http-request redirect' above");
+    reading.diagnostics.warn(draft.redirects[0].place,
+                             "where an 'http-request allow' applies, this redirect is not reached: "
+                             "write it as 'http-request redirect' above");
     break;
   }
   std::move(draft.redirects.begin(), draft.redirects.end(), std::back_inserter(draft.proxy.rules));
@@ -63,22 +79,27 @@ void place_redirects(Reading& reading, Draft& draft) {
 }
 
 void resolve_logs(const Global& global, Proxy& proxy) {
-  if (proxy.log_global) proxy.logs.insert(proxy.logs.begin(), global.logs.begin(), global.logs.end());
+  if (proxy.log_global)
+    proxy.logs.insert(proxy.logs.begin(), global.logs.begin(), global.logs.end());
 }
 
 void resolve_binds(Reading& reading, Proxy& proxy) {
   for (Bind& bind : proxy.binds) {
     resolve_versions(bind.tls, reading.diagnostics);
-    if (bind.tls.enabled && bind.tls.verify == Tls::Verify::Unset) bind.tls.verify = Tls::Verify::None;
+    if (bind.tls.enabled && bind.tls.verify == Tls::Verify::Unset)
+      bind.tls.verify = Tls::Verify::None;
     if (proxy.mode != Mode::Http) continue;
     if (std::erase(bind.tls.alpn, "h2") == 0) continue;
-    reading.diagnostics.warn(bind.tls.place, "'alpn': HTTP/2 is not offered yet: h2 is left out and clients get http/1.1");
+    reading.diagnostics.warn(
+        bind.tls.place,
+        "'alpn': HTTP/2 is not offered yet: h2 is left out and clients get http/1.1");
     if (bind.tls.alpn.empty()) bind.tls.alpn = {"http/1.1"};
   }
 }
 
 bool checks_over_tls(const Proxy& proxy) {
-  return std::any_of(proxy.health.steps.begin(), proxy.health.steps.end(), [](const CheckStep& step) { return step.ssl; });
+  return std::any_of(proxy.health.steps.begin(), proxy.health.steps.end(),
+                     [](const CheckStep& step) { return step.ssl; });
 }
 
 void resolve_servers(Reading& reading, Draft& draft) {
@@ -86,9 +107,11 @@ void resolve_servers(Reading& reading, Draft& draft) {
   for (Server& server : draft.proxy.servers) {
     resolve_versions(server.tls, reading.diagnostics);
     if (server.source.empty()) server.source = draft.source;
-    const bool speaks_tls = server.tls.enabled || server.check.ssl || (script_tls && server.check.enabled);
+    const bool speaks_tls =
+        server.tls.enabled || server.check.ssl || (script_tls && server.check.enabled);
     if (!speaks_tls || server.tls.verify != Tls::Verify::Unset) continue;
-    server.tls.verify = reading.config.global.server_verify_none ? Tls::Verify::None : Tls::Verify::Required;
+    server.tls.verify =
+        reading.config.global.server_verify_none ? Tls::Verify::None : Tls::Verify::Required;
   }
 }
 

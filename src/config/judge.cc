@@ -1,11 +1,11 @@
 #include "judge.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <map>
 #include <unordered_map>
 #include <unordered_set>
-
-#include <arpa/inet.h>
 
 #include "keywords.h"
 
@@ -14,9 +14,10 @@ namespace penstock::config {
 namespace {
 
 constexpr std::string_view kPredefinedAcls[] = {
-    "FALSE", "HTTP", "HTTP_1.0", "HTTP_1.1", "HTTP_2.0", "HTTP_CONTENT", "HTTP_URL_ABS", "HTTP_URL_SLASH",
-    "HTTP_URL_STAR", "LOCALHOST", "METH_CONNECT", "METH_DELETE", "METH_GET", "METH_HEAD", "METH_OPTIONS", "METH_PATCH",
-    "METH_POST", "METH_PUT", "METH_TRACE", "RDP_COOKIE", "REQ_CONTENT", "TRUE", "WAIT_END"};
+    "FALSE",        "HTTP",           "HTTP_1.0",      "HTTP_1.1",   "HTTP_2.0",     "HTTP_CONTENT",
+    "HTTP_URL_ABS", "HTTP_URL_SLASH", "HTTP_URL_STAR", "LOCALHOST",  "METH_CONNECT", "METH_DELETE",
+    "METH_GET",     "METH_HEAD",      "METH_OPTIONS",  "METH_PATCH", "METH_POST",    "METH_PUT",
+    "METH_TRACE",   "RDP_COOKIE",     "REQ_CONTENT",   "TRUE",       "WAIT_END"};
 
 std::string type_of(const Proxy& proxy) {
   if (proxy.is_frontend && proxy.is_backend) return "listen";
@@ -28,9 +29,13 @@ std::string where(const Config& config, Place place) {
   return format("{}:{}", config.files[place.file], place.line);
 }
 
-bool stands_before(Place a, Place b) { return a.file != b.file ? a.file < b.file : a.line < b.line; }
+bool stands_before(Place a, Place b) {
+  return a.file != b.file ? a.file < b.file : a.line < b.line;
+}
 
-bool is_condition_word(const Word& word) { return word.text == "if" || word.text == "unless"; }
+bool is_condition_word(const Word& word) {
+  return word.text == "if" || word.text == "unless";
+}
 
 // The index of `if` or `unless` in a rule's words, or their number. What the action takes first is
 // never the condition.
@@ -56,49 +61,68 @@ bool is_last_word(const Rule& rule) {
   const std::string& action = rule.words[0].text;
   switch (rule.set) {
     case Rule::Set::UseBackend:
-    case Rule::Set::UseServer: return true;
+    case Rule::Set::UseServer:
+      return true;
     case Rule::Set::TcpConnection:
     case Rule::Set::TcpContent:
     case Rule::Set::TcpSession:
-    case Rule::Set::TcpResponse: return action == "accept" || action == "reject" || action == "silent-drop" || action == "close";
+    case Rule::Set::TcpResponse:
+      return action == "accept" || action == "reject" || action == "silent-drop" ||
+             action == "close";
     case Rule::Set::HttpRequest:
     case Rule::Set::HttpResponse:
       return action == "deny" || action == "redirect" || action == "return" || action == "reject" ||
              action == "silent-drop" || action == "tarpit" || action == "allow";
-    case Rule::Set::HttpAfterResponse: return action == "allow";
+    case Rule::Set::HttpAfterResponse:
+      return action == "allow";
     case Rule::Set::MonitorFail:
     case Rule::Set::ForcePersist:
-    case Rule::Set::IgnorePersist: return false;
+    case Rule::Set::IgnorePersist:
+      return false;
   }
   return false;
 }
 
 std::string_view set_name(Rule::Set set) {
   switch (set) {
-    case Rule::Set::TcpConnection: return "tcp-request connection";
-    case Rule::Set::TcpContent: return "tcp-request content";
-    case Rule::Set::TcpSession: return "tcp-request session";
-    case Rule::Set::TcpResponse: return "tcp-response content";
-    case Rule::Set::HttpRequest: return "http-request";
-    case Rule::Set::HttpResponse: return "http-response";
-    case Rule::Set::HttpAfterResponse: return "http-after-response";
-    case Rule::Set::UseBackend: return "use_backend";
-    case Rule::Set::UseServer: return "use-server";
-    case Rule::Set::MonitorFail: return "monitor fail";
-    case Rule::Set::ForcePersist: return "force-persist";
-    case Rule::Set::IgnorePersist: return "ignore-persist";
+    case Rule::Set::TcpConnection:
+      return "tcp-request connection";
+    case Rule::Set::TcpContent:
+      return "tcp-request content";
+    case Rule::Set::TcpSession:
+      return "tcp-request session";
+    case Rule::Set::TcpResponse:
+      return "tcp-response content";
+    case Rule::Set::HttpRequest:
+      return "http-request";
+    case Rule::Set::HttpResponse:
+      return "http-response";
+    case Rule::Set::HttpAfterResponse:
+      return "http-after-response";
+    case Rule::Set::UseBackend:
+      return "use_backend";
+    case Rule::Set::UseServer:
+      return "use-server";
+    case Rule::Set::MonitorFail:
+      return "monitor fail";
+    case Rule::Set::ForcePersist:
+      return "force-persist";
+    case Rule::Set::IgnorePersist:
+      return "ignore-persist";
   }
   return "";
 }
 
 class Judge {
  public:
-  explicit Judge(Reading& reading) : reading_(reading), config_(reading.config), complaints_(reading.diagnostics) {}
+  explicit Judge(Reading& reading)
+      : reading_(reading), config_(reading.config), complaints_(reading.diagnostics) {}
 
   void run() {
     judge_defaults();
     collect_names();
-    for (std::size_t i = 0; i < config_.proxies.size(); ++i) judge_proxy(config_.proxies[i], reading_.drafts[i]);
+    for (std::size_t i = 0; i < config_.proxies.size(); ++i)
+      judge_proxy(config_.proxies[i], reading_.drafts[i]);
     judge_addresses();
   }
 
@@ -106,8 +130,11 @@ class Judge {
   void judge_defaults() {
     for (const Draft& defaults : reading_.defaults) {
       if (!defaults.used_by_name || !defaults.used_as_last) continue;
-      complaints_.warn(defaults.proxy.place, format("defaults '{}' is used by name and, as the last above a section without 'from', also by chance: "
-                                                    "write 'from {}' there too", defaults.proxy.name, defaults.proxy.name));
+      complaints_.warn(defaults.proxy.place,
+                       format("defaults '{}' is used by name and, as the last above a section "
+                              "without 'from', also by chance: "
+                              "write 'from {}' there too",
+                              defaults.proxy.name, defaults.proxy.name));
     }
   }
 
@@ -120,7 +147,9 @@ class Judge {
       if (proxy.is_backend) add_name(backends_, proxy, place);
       if (proxy.id == 0) continue;
       const auto [at, is_new] = ids_.try_emplace(proxy.id, &proxy);
-      if (!is_new) complaints_.add(proxy.place, format("id {} is that of {} '{}' already", proxy.id, type_of(*at->second), at->second->name));
+      if (!is_new)
+        complaints_.add(proxy.place, format("id {} is that of {} '{}' already", proxy.id,
+                                            type_of(*at->second), at->second->name));
     }
   }
 
@@ -130,7 +159,9 @@ class Judge {
     // A `listen` would be complained about twice.
     if (is_new || at->second == said_twice_) return;
     if (proxy.is_frontend && proxy.is_backend) said_twice_ = at->second;
-    complaints_.add(place, format("{} '{}' has the name of the {} at {}", type_of(proxy), proxy.name, type_of(*at->second), where(config_, at->second->place)));
+    complaints_.add(place,
+                    format("{} '{}' has the name of the {} at {}", type_of(proxy), proxy.name,
+                           type_of(*at->second), where(config_, at->second->place)));
   }
 
   void judge_proxy(Proxy& proxy, const Draft& draft) {
@@ -145,7 +176,8 @@ class Judge {
     if (!draft.broken) judge_timeouts(proxy);
     for (const Bind& bind : proxy.binds) judge_bind(bind);
     if (proxy.is_frontend && proxy.binds.empty() && !draft.broken) {
-      complaints_.warn(proxy.place, format("{} '{}' has no 'bind' line: no client reaches it", type_of(proxy), proxy.name));
+      complaints_.warn(proxy.place, format("{} '{}' has no 'bind' line: no client reaches it",
+                                           type_of(proxy), proxy.name));
     }
     if (!draft.broken) judge_purpose(proxy, draft);
   }
@@ -157,10 +189,15 @@ class Judge {
     std::unordered_map<std::uint32_t, const Server*> ids;
     for (const Server& server : proxy.servers) {
       const auto [at, is_new] = names.try_emplace(server.name, &server);
-      if (!is_new) complaints_.add(server.place, format("there is a server '{}' in {} '{}' already, at {}", server.name, type_of(proxy), proxy.name, where(config_, at->second->place)));
+      if (!is_new)
+        complaints_.add(server.place,
+                        format("there is a server '{}' in {} '{}' already, at {}", server.name,
+                               type_of(proxy), proxy.name, where(config_, at->second->place)));
       if (server.id != 0) {
         const auto [other, first] = ids.try_emplace(server.id, &server);
-        if (!first) complaints_.add(server.place, format("id {} is that of server '{}' already", server.id, other->second->name));
+        if (!first)
+          complaints_.add(server.place, format("id {} is that of server '{}' already", server.id,
+                                               other->second->name));
       }
       judge_server(proxy, server);
     }
@@ -169,55 +206,86 @@ class Judge {
     }
   }
 
-  void judge_use_server(const Proxy& proxy, const Rule& rule, const std::unordered_map<std::string_view, const Server*>& servers) {
+  void judge_use_server(const Proxy& proxy, const Rule& rule,
+                        const std::unordered_map<std::string_view, const Server*>& servers) {
     const Word& name = rule.words[0];
     if (name.text.find('%') != std::string::npos || servers.contains(name.text)) return;
     std::vector<std::string_view> names;
     for (const auto& [known, server] : servers) names.push_back(known);
     std::sort(names.begin(), names.end());
-    complaints_.add(name.place, format("{} '{}' has no server '{}'{}", type_of(proxy), proxy.name, name.text, did_you_mean(name.text, names)));
+    complaints_.add(name.place, format("{} '{}' has no server '{}'{}", type_of(proxy), proxy.name,
+                                       name.text, did_you_mean(name.text, names)));
   }
 
   void judge_server(const Proxy& proxy, const Server& server) {
     const Tls& tls = server.tls;
-    const bool speaks_tls = tls.enabled || server.check.ssl || (server.check.enabled && has_tls_step(proxy));
+    const bool speaks_tls =
+        tls.enabled || server.check.ssl || (server.check.enabled && has_tls_step(proxy));
     if (speaks_tls && tls.verify == Tls::Verify::Required && tls.ca_file.empty()) {
-      complaints_.add(tls.place, format("server '{}' is to be verified, which is the default, and no 'ca-file' is given: write 'ca-file FILE' with the "
-                                        "authority of its certificate ('ca-file @system-ca' for public ones), or 'verify none' to trust any server", server.name));
+      complaints_.add(tls.place, format("server '{}' is to be verified, which is the default, and "
+                                        "no 'ca-file' is given: write 'ca-file FILE' with the "
+                                        "authority of its certificate ('ca-file @system-ca' for "
+                                        "public ones), or 'verify none' to trust any server",
+                                        server.name));
     }
-    if (!speaks_tls && !tls.ca_file.empty()) complaints_.warn(server.place, format("server '{}' has a 'ca-file' and no 'ssl': traffic is in clear text", server.name));
-    if (!tls.enabled && !server.certificate.empty()) complaints_.warn(server.place, format("server '{}' has a 'crt' and no 'ssl': traffic is in clear text", server.name));
-    if (!tls.enabled && server.sni) complaints_.warn(server.sni->place, format("'sni' of server '{}' has no effect without 'ssl'", server.name));
+    if (!speaks_tls && !tls.ca_file.empty())
+      complaints_.warn(server.place,
+                       format("server '{}' has a 'ca-file' and no 'ssl': traffic is in clear text",
+                              server.name));
+    if (!tls.enabled && !server.certificate.empty())
+      complaints_.warn(
+          server.place,
+          format("server '{}' has a 'crt' and no 'ssl': traffic is in clear text", server.name));
+    if (!tls.enabled && server.sni)
+      complaints_.warn(server.sni->place,
+                       format("'sni' of server '{}' has no effect without 'ssl'", server.name));
     if (!server.verify_host.empty() && (!speaks_tls || tls.verify != Tls::Verify::Required)) {
-      complaints_.warn(server.place, format("'verifyhost' of server '{}' has no effect without 'ssl' and 'verify required'", server.name));
+      complaints_.warn(
+          server.place,
+          format("'verifyhost' of server '{}' has no effect without 'ssl' and 'verify required'",
+                 server.name));
     }
     if (server.minconn > server.maxconn && server.maxconn != 0) {
-      complaints_.warn(server.place, format("server '{}': minconn {} is more than maxconn {}", server.name, server.minconn, server.maxconn));
+      complaints_.warn(server.place, format("server '{}': minconn {} is more than maxconn {}",
+                                            server.name, server.minconn, server.maxconn));
     }
-    const bool is_any = server.address.kind == Address::Kind::Any || server.address.host == "0.0.0.0" || server.address.host == "::";
+    const bool is_any = server.address.kind == Address::Kind::Any ||
+                        server.address.host == "0.0.0.0" || server.address.host == "::";
     if (is_any) {
-      complaints_.add(server.place, format("server '{}' has no address of its own: going where the client wanted to go is not offered", server.name));
+      complaints_.add(server.place, format("server '{}' has no address of its own: going where the "
+                                           "client wanted to go is not offered",
+                                           server.name));
     }
     judge_check_port(proxy, server);
     if (!server.track.empty()) judge_track(proxy, server);
-    if (proxy.mode == Mode::Http && std::find(tls.alpn.begin(), tls.alpn.end(), "h2") != tls.alpn.end()) {
-      complaints_.add(tls.place, format("server '{}': 'alpn' with h2 is not offered yet: the server might choose it; write 'alpn http/1.1'", server.name));
+    if (proxy.mode == Mode::Http &&
+        std::find(tls.alpn.begin(), tls.alpn.end(), "h2") != tls.alpn.end()) {
+      complaints_.add(tls.place, format("server '{}': 'alpn' with h2 is not offered yet: the "
+                                        "server might choose it; write 'alpn http/1.1'",
+                                        server.name));
     }
   }
 
   static bool has_tls_step(const Proxy& proxy) {
-    return std::any_of(proxy.health.steps.begin(), proxy.health.steps.end(), [](const CheckStep& step) { return step.ssl; });
+    return std::any_of(proxy.health.steps.begin(), proxy.health.steps.end(),
+                       [](const CheckStep& step) { return step.ssl; });
   }
 
   void judge_check_port(const Proxy& proxy, const Server& server) {
     const auto has_port = [](const Address& address) {
-      return address.port_low != 0 || address.kind == Address::Kind::Unix || address.kind == Address::Kind::Abstract || address.kind == Address::Kind::Fd;
+      return address.port_low != 0 || address.kind == Address::Kind::Unix ||
+             address.kind == Address::Kind::Abstract || address.kind == Address::Kind::Fd;
     };
     if (!server.check.enabled || server.check.port != 0 || has_port(server.address)) return;
     if (server.check.address && has_port(*server.check.address)) return;
     const auto& steps = proxy.health.steps;
-    if (std::any_of(steps.begin(), steps.end(), [](const CheckStep& s) { return s.kind == CheckStep::Kind::Connect && s.port != 0; })) return;
-    complaints_.add(server.place, format("server '{}' is to be checked, and neither it nor its check has a port: write 'port' and a number", server.name));
+    if (std::any_of(steps.begin(), steps.end(), [](const CheckStep& s) {
+          return s.kind == CheckStep::Kind::Connect && s.port != 0;
+        }))
+      return;
+    complaints_.add(server.place, format("server '{}' is to be checked, and neither it nor its "
+                                         "check has a port: write 'port' and a number",
+                                         server.name));
   }
 
   void judge_track(const Proxy& proxy, const Server& server) {
@@ -229,11 +297,20 @@ class Judge {
       backend = at == backends_.end() ? nullptr : at->second;
       name.remove_prefix(slash + 1);
     }
-    if (backend == nullptr) return complaints_.add(server.place, format("'track {}': there is no such backend", server.track));
+    if (backend == nullptr)
+      return complaints_.add(server.place,
+                             format("'track {}': there is no such backend", server.track));
     const Server* tracked = find_server(*backend, name);
-    if (tracked == nullptr) return complaints_.add(server.place, format("'track {}': there is no such server", server.track));
-    if (tracked == &server) return complaints_.add(server.place, format("server '{}' tracks itself", server.name));
-    if (server.check.enabled) return complaints_.add(server.place, format("server '{}' has 'check' and 'track': only one of them can tell its health", server.name));
+    if (tracked == nullptr)
+      return complaints_.add(server.place,
+                             format("'track {}': there is no such server", server.track));
+    if (tracked == &server)
+      return complaints_.add(server.place, format("server '{}' tracks itself", server.name));
+    if (server.check.enabled)
+      return complaints_.add(
+          server.place,
+          format("server '{}' has 'check' and 'track': only one of them can tell its health",
+                 server.name));
     if (!tracked->check.enabled && tracked->track.empty()) {
       complaints_.add(server.place, format("'track {}': that server is not checked", server.track));
     }
@@ -255,9 +332,13 @@ class Judge {
     for (const Acl& acl : proxy.acls) acls.try_emplace(acl.name.text, acl.name.place);
     for (const Rule& rule : proxy.rules) {
       const std::size_t at = condition_of(rule);
-      const bool may_stand_alone = rule.words.size() > 1 && at != 1 && (rule.set == Rule::Set::UseBackend || rule.set == Rule::Set::UseServer);
+      const bool may_stand_alone =
+          rule.words.size() > 1 && at != 1 &&
+          (rule.set == Rule::Set::UseBackend || rule.set == Rule::Set::UseServer);
       if (may_stand_alone) {
-        complaints_.add(rule.words[1].place, format("'{} {}' expects 'if' or 'unless' and a condition, not '{}'", set_name(rule.set), rule.words[0].text, rule.words[1].text));
+        complaints_.add(rule.words[1].place,
+                        format("'{} {}' expects 'if' or 'unless' and a condition, not '{}'",
+                               set_name(rule.set), rule.words[0].text, rule.words[1].text));
         continue;
       }
       judge_condition_names(proxy, acls, rule.words, at + 1);
@@ -265,7 +346,9 @@ class Judge {
   }
 
   // Conditions are names, each with '!' or not before it, "||" or "or", and tests within braces.
-  void judge_condition_names(const Proxy& proxy, const std::unordered_map<std::string_view, Place>& acls, const std::vector<Word>& words, std::size_t from) {
+  void judge_condition_names(const Proxy& proxy,
+                             const std::unordered_map<std::string_view, Place>& acls,
+                             const std::vector<Word>& words, std::size_t from) {
     bool in_braces = false;
     for (std::size_t i = from; i < words.size(); ++i) {
       std::string_view name = words[i].text;
@@ -275,22 +358,30 @@ class Judge {
       }
       while (name.starts_with('!')) name.remove_prefix(1);
       if (name == "{") in_braces = true;
-      if (name.empty() || name == "{" || name == "}" || name == "||" || equal_nocase(name, "or")) continue;
+      if (name.empty() || name == "{" || name == "}" || name == "||" || equal_nocase(name, "or"))
+        continue;
       judge_acl_name(proxy, acls, name, words[i].place);
     }
   }
 
-  void judge_acl_name(const Proxy& proxy, const std::unordered_map<std::string_view, Place>& acls, std::string_view name, Place place) {
+  void judge_acl_name(const Proxy& proxy, const std::unordered_map<std::string_view, Place>& acls,
+                      std::string_view name, Place place) {
     const auto at = acls.find(name);
     if (at != acls.end()) {
       if (!stands_before(place, at->second)) return;
-      return complaints_.add(place, format("acl '{}' is defined below, at {}: it must stand before its use", name, where(config_, at->second)));
+      return complaints_.add(
+          place, format("acl '{}' is defined below, at {}: it must stand before its use", name,
+                        where(config_, at->second)));
     }
-    if (std::find(std::begin(kPredefinedAcls), std::end(kPredefinedAcls), name) != std::end(kPredefinedAcls)) return;
+    if (std::find(std::begin(kPredefinedAcls), std::end(kPredefinedAcls), name) !=
+        std::end(kPredefinedAcls))
+      return;
     std::vector<std::string_view> names(std::begin(kPredefinedAcls), std::end(kPredefinedAcls));
     for (const Acl& acl : proxy.acls) names.push_back(acl.name.text);
-    std::string text = format("there is no acl '{}' in {} '{}'{}", name, type_of(proxy), proxy.name, did_you_mean(name, names));
-    if (name == "and" || name == "AND" || name == "&&") text = format("'{}' is no operator: tests that stand side by side must all hold", name);
+    std::string text = format("there is no acl '{}' in {} '{}'{}", name, type_of(proxy), proxy.name,
+                              did_you_mean(name, names));
+    if (name == "and" || name == "AND" || name == "&&")
+      text = format("'{}' is no operator: tests that stand side by side must all hold", name);
     complaints_.add(place, std::move(text));
   }
 
@@ -303,7 +394,10 @@ class Judge {
       const auto end = ended.find(rule.set);
       if (end != ended.end()) {
         if (said.insert(rule.set).second) {
-          complaints_.warn(rule.place, format("this '{}' rule can never be reached: the one at {} always ends the matter", set_name(rule.set), where(config_, end->second->place)));
+          complaints_.warn(
+              rule.place,
+              format("this '{}' rule can never be reached: the one at {} always ends the matter",
+                     set_name(rule.set), where(config_, end->second->place)));
         }
       } else if (is_last_word(rule) && is_unconditional(rule)) {
         ended.emplace(rule.set, &rule);
@@ -311,16 +405,23 @@ class Judge {
     }
     ended_by_rules_ = ends_all(ended, proxy);
     const auto use = ended.find(Rule::Set::UseBackend);
-    if (use != ended.end() && proxy.default_backend && !stands_before(proxy.default_backend->place, proxy.place)) {
-      complaints_.warn(proxy.default_backend->place, format("this 'default_backend' can never be reached: the use_backend at {} has no condition", where(config_, use->second->place)));
+    if (use != ended.end() && proxy.default_backend &&
+        !stands_before(proxy.default_backend->place, proxy.place)) {
+      complaints_.warn(
+          proxy.default_backend->place,
+          format(
+              "this 'default_backend' can never be reached: the use_backend at {} has no condition",
+              where(config_, use->second->place)));
     }
   }
 
   // The rule that answers every request itself, if there is one.
   static const Rule* ends_all(const std::map<Rule::Set, const Rule*>& ended, const Proxy& proxy) {
     const auto http = ended.find(Rule::Set::HttpRequest);
-    if (proxy.mode == Mode::Http && http != ended.end() && http->second->words[0].text != "allow") return http->second;
-    for (const Rule::Set set : {Rule::Set::TcpConnection, Rule::Set::TcpSession, Rule::Set::TcpContent}) {
+    if (proxy.mode == Mode::Http && http != ended.end() && http->second->words[0].text != "allow")
+      return http->second;
+    for (const Rule::Set set :
+         {Rule::Set::TcpConnection, Rule::Set::TcpSession, Rule::Set::TcpContent}) {
       const auto tcp = ended.find(set);
       if (tcp != ended.end() && tcp->second->words[0].text != "accept") return tcp->second;
     }
@@ -331,10 +432,18 @@ class Judge {
     if (ended_by_rules_ == nullptr) return;
     for (const Rule& rule : proxy.rules) {
       if (rule.set != Rule::Set::UseBackend) continue;
-      return complaints_.warn(rule.place, format("this 'use_backend' rule can never be reached: the one at {} always ends the matter", where(config_, ended_by_rules_->place)));
+      return complaints_.warn(
+          rule.place,
+          format(
+              "this 'use_backend' rule can never be reached: the one at {} always ends the matter",
+              where(config_, ended_by_rules_->place)));
     }
     if (proxy.default_backend && !stands_before(proxy.default_backend->place, proxy.place)) {
-      complaints_.warn(proxy.default_backend->place, format("this 'default_backend' can never be reached: the rule at {} always ends the matter", where(config_, ended_by_rules_->place)));
+      complaints_.warn(
+          proxy.default_backend->place,
+          format(
+              "this 'default_backend' can never be reached: the rule at {} always ends the matter",
+              where(config_, ended_by_rules_->place)));
     }
   }
 
@@ -343,9 +452,11 @@ class Judge {
   void judge_backends(Proxy& proxy) {
     if (!proxy.is_frontend) return;
     for (const Rule& rule : proxy.rules) {
-      if (rule.set == Rule::Set::UseBackend && rule.words[0].text.find('%') == std::string::npos) judge_backend(proxy, rule.words[0]);
+      if (rule.set == Rule::Set::UseBackend && rule.words[0].text.find('%') == std::string::npos)
+        judge_backend(proxy, rule.words[0]);
     }
-    if (proxy.default_backend && proxy.default_backend->text.find('%') == std::string::npos) judge_backend(proxy, *proxy.default_backend);
+    if (proxy.default_backend && proxy.default_backend->text.find('%') == std::string::npos)
+      judge_backend(proxy, *proxy.default_backend);
   }
 
   void judge_backend(const Proxy& proxy, const Word& name) {
@@ -355,13 +466,19 @@ class Judge {
       for (const auto& [known, backend] : backends_) names.push_back(known);
       std::sort(names.begin(), names.end());
       const bool is_frontend = frontends_.contains(name.text);
-      return complaints_.add(name.place, is_frontend ? format("'{}' is a frontend: a backend is needed here", name.text)
-                                                     : format("there is no backend '{}'{}", name.text, did_you_mean(name.text, names)));
+      return complaints_.add(
+          name.place,
+          is_frontend
+              ? format("'{}' is a frontend: a backend is needed here", name.text)
+              : format("there is no backend '{}'{}", name.text, did_you_mean(name.text, names)));
     }
     const Proxy& backend = *at->second;
     if (backend.mode == proxy.mode) return;
     const auto mode = [](const Proxy& p) { return p.mode == Mode::Http ? "http" : "tcp"; };
-    complaints_.add(name.place, format("{} '{}' is in mode {}, backend '{}' in mode {}: give both the same mode", type_of(proxy), proxy.name, mode(proxy), backend.name, mode(backend)));
+    complaints_.add(
+        name.place,
+        format("{} '{}' is in mode {}, backend '{}' in mode {}: give both the same mode",
+               type_of(proxy), proxy.name, mode(proxy), backend.name, mode(backend)));
   }
 
   // What mode tcp has no use for.
@@ -369,9 +486,13 @@ class Judge {
   void judge_mode(Proxy& proxy) {
     if (proxy.mode == Mode::Http) return;
     std::string list;
-    const auto add = [&](std::string_view name) { list += (list.empty() ? "" : ", ") + std::string(name); };
+    const auto add = [&](std::string_view name) {
+      list += (list.empty() ? "" : ", ") + std::string(name);
+    };
     std::erase_if(proxy.rules, [&](const Rule& rule) {
-      const bool is_http = rule.set == Rule::Set::HttpRequest || rule.set == Rule::Set::HttpResponse || rule.set == Rule::Set::HttpAfterResponse;
+      const bool is_http = rule.set == Rule::Set::HttpRequest ||
+                           rule.set == Rule::Set::HttpResponse ||
+                           rule.set == Rule::Set::HttpAfterResponse;
       if (is_http && list.find(set_name(rule.set)) == std::string::npos) add(set_name(rule.set));
       return is_http;
     });
@@ -379,7 +500,9 @@ class Judge {
     if (!proxy.captures.empty()) add("capture");
     if (proxy.monitor_uri) add("monitor-uri");
     if (list.empty()) return;
-    complaints_.warn(proxy.place, format("{} '{}' is in mode tcp: what needs mode http has no effect ({})", type_of(proxy), proxy.name, list));
+    complaints_.warn(proxy.place,
+                     format("{} '{}' is in mode tcp: what needs mode http has no effect ({})",
+                            type_of(proxy), proxy.name, list));
     proxy.forward_for = ForwardFor();
     proxy.captures.clear();
     proxy.monitor_uri.reset();
@@ -387,35 +510,52 @@ class Judge {
 
   void judge_logs(Proxy& proxy) {
     if (!proxy.is_frontend) return;
-    const bool http_style = proxy.log_style == Proxy::LogStyle::Http || proxy.log_style == Proxy::LogStyle::Https || proxy.log_style == Proxy::LogStyle::Clf;
+    const bool http_style = proxy.log_style == Proxy::LogStyle::Http ||
+                            proxy.log_style == Proxy::LogStyle::Https ||
+                            proxy.log_style == Proxy::LogStyle::Clf;
     if (proxy.mode == Mode::Tcp && http_style && !proxy.log_format) {
-      complaints_.warn(proxy.place, format("{} '{}' is in mode tcp: 'option httplog' becomes 'option tcplog'", type_of(proxy), proxy.name));
+      complaints_.warn(proxy.place,
+                       format("{} '{}' is in mode tcp: 'option httplog' becomes 'option tcplog'",
+                              type_of(proxy), proxy.name));
       proxy.log_style = Proxy::LogStyle::Tcp;
     }
-    const bool has_format = proxy.log_format || proxy.log_style == Proxy::LogStyle::Tcp || http_style;
+    const bool has_format =
+        proxy.log_format || proxy.log_style == Proxy::LogStyle::Tcp || http_style;
     if (has_format && proxy.logs.empty()) {
-      complaints_.warn(proxy.place, format("{} '{}' has a log format and no 'log' line with a target: nothing is logged", type_of(proxy), proxy.name));
+      complaints_.warn(
+          proxy.place,
+          format("{} '{}' has a log format and no 'log' line with a target: nothing is logged",
+                 type_of(proxy), proxy.name));
     }
   }
 
   void judge_timeouts(const Proxy& proxy) {
     if (proxy.disabled) return;
     std::string missing;
-    const auto add = [&](std::string_view name) { missing += (missing.empty() ? "" : ", ") + std::string(name); };
+    const auto add = [&](std::string_view name) {
+      missing += (missing.empty() ? "" : ", ") + std::string(name);
+    };
     const bool has_servers = proxy.is_backend && !proxy.servers.empty();
     if (has_servers && proxy.timeout.connect == 0) add("'timeout connect'");
-    if (proxy.is_frontend && !proxy.binds.empty() && proxy.timeout.client == 0) add("'timeout client'");
+    if (proxy.is_frontend && !proxy.binds.empty() && proxy.timeout.client == 0)
+      add("'timeout client'");
     if (has_servers && proxy.timeout.server == 0) add("'timeout server'");
     if (missing.empty()) return;
-    complaints_.warn(proxy.place, format("{} '{}' lacks {}: who falls silent keeps its connection for ever", type_of(proxy), proxy.name, missing));
+    complaints_.warn(proxy.place,
+                     format("{} '{}' lacks {}: who falls silent keeps its connection for ever",
+                            type_of(proxy), proxy.name, missing));
   }
 
   // Lines of a conversation that the chosen kind of check does not hold have no effect.
   void drop_idle_steps(Health& health) {
-    const auto is_idle = [&](const CheckStep& step) { return health.kind != (step.tcp ? Health::Kind::TcpScript : Health::Kind::Http); };
+    const auto is_idle = [&](const CheckStep& step) {
+      return health.kind != (step.tcp ? Health::Kind::TcpScript : Health::Kind::Http);
+    };
     const auto idle = std::find_if(health.steps.begin(), health.steps.end(), is_idle);
     if (idle == health.steps.end()) return;
-    complaints_.warn(idle->place, idle->tcp ? "without 'option tcp-check' a 'tcp-check' line has no effect" : "without 'option httpchk' an 'http-check' line has no effect");
+    complaints_.warn(idle->place,
+                     idle->tcp ? "without 'option tcp-check' a 'tcp-check' line has no effect"
+                               : "without 'option httpchk' an 'http-check' line has no effect");
     std::erase_if(health.steps, is_idle);
   }
 
@@ -423,11 +563,14 @@ class Judge {
     Health& health = proxy.health;
     drop_idle_steps(health);
     bool first = true;
-    const bool has_connect = std::any_of(health.steps.begin(), health.steps.end(), [](const CheckStep& s) { return s.kind == CheckStep::Kind::Connect; });
+    const bool has_connect =
+        std::any_of(health.steps.begin(), health.steps.end(),
+                    [](const CheckStep& s) { return s.kind == CheckStep::Kind::Connect; });
     for (const CheckStep& step : health.steps) {
       if (step.kind == CheckStep::Kind::Comment) continue;
       if (first && has_connect && step.kind != CheckStep::Kind::Connect) {
-        return complaints_.add(step.place, "where a check has a 'connect' line, it must begin with one");
+        return complaints_.add(step.place,
+                               "where a check has a 'connect' line, it must begin with one");
       }
       first = false;
     }
@@ -435,28 +578,44 @@ class Judge {
 
   void judge_bind(const Bind& bind) {
     if (bind.tls.enabled && bind.certificates.empty()) {
-      complaints_.add(bind.tls.place, "'ssl' needs a certificate: write 'crt' and a PEM file or a folder of them");
+      complaints_.add(bind.tls.place,
+                      "'ssl' needs a certificate: write 'crt' and a PEM file or a folder of them");
     }
     if (!bind.tls.enabled && !bind.certificates.empty()) {
-      complaints_.warn(bind.certificates[0].place, "'crt' without 'ssl': clients are spoken to in clear text; write 'ssl' too");
+      complaints_.warn(bind.certificates[0].place,
+                       "'crt' without 'ssl': clients are spoken to in clear text; write 'ssl' too");
     }
-    const bool asks = bind.tls.verify == Tls::Verify::Optional || bind.tls.verify == Tls::Verify::Required;
+    const bool asks =
+        bind.tls.verify == Tls::Verify::Optional || bind.tls.verify == Tls::Verify::Required;
     if (asks && bind.tls.ca_file.empty()) {
-      complaints_.add(bind.tls.place, "'verify' needs a 'ca-file' with the authorities of the clients' certificates");
+      complaints_.add(
+          bind.tls.place,
+          "'verify' needs a 'ca-file' with the authorities of the clients' certificates");
     }
-    if (asks && !bind.tls.enabled) complaints_.warn(bind.place, "'verify' without 'ssl' has no effect");
+    if (asks && !bind.tls.enabled)
+      complaints_.warn(bind.place, "'verify' without 'ssl' has no effect");
   }
 
   void judge_purpose(const Proxy& proxy, const Draft& draft) {
     if (proxy.is_frontend && !proxy.is_backend) {
-      const bool routes = proxy.default_backend || std::any_of(proxy.rules.begin(), proxy.rules.end(), [](const Rule& rule) { return rule.set == Rule::Set::UseBackend; });
+      const bool routes = proxy.default_backend ||
+                          std::any_of(proxy.rules.begin(), proxy.rules.end(), [](const Rule& rule) {
+                            return rule.set == Rule::Set::UseBackend;
+                          });
       const bool answers = ended_by_rules_ != nullptr || proxy.monitor_uri || draft.serves_stats;
-      if (!routes && !answers) complaints_.warn(proxy.place, format("frontend '{}' has no 'default_backend' and no 'use_backend': {}", proxy.name,
-                                                                    proxy.mode == Mode::Http ? "it answers 503" : "it closes every connection"));
+      if (!routes && !answers)
+        complaints_.warn(
+            proxy.place,
+            format("frontend '{}' has no 'default_backend' and no 'use_backend': {}", proxy.name,
+                   proxy.mode == Mode::Http ? "it answers 503" : "it closes every connection"));
     }
-    if (!proxy.is_frontend && proxy.servers.empty() && ended_by_rules_ == nullptr && !draft.serves_stats && !proxy.disabled) {
-      const bool has_rules = std::any_of(proxy.rules.begin(), proxy.rules.end(), [](const Rule& rule) { return rule.set == Rule::Set::HttpRequest; });
-      if (!has_rules) complaints_.warn(proxy.place, format("backend '{}' has no server", proxy.name));
+    if (!proxy.is_frontend && proxy.servers.empty() && ended_by_rules_ == nullptr &&
+        !draft.serves_stats && !proxy.disabled) {
+      const bool has_rules =
+          std::any_of(proxy.rules.begin(), proxy.rules.end(),
+                      [](const Rule& rule) { return rule.set == Rule::Set::HttpRequest; });
+      if (!has_rules)
+        complaints_.warn(proxy.place, format("backend '{}' has no server", proxy.name));
     }
   }
 
@@ -471,17 +630,22 @@ class Judge {
 
   static std::string host_key(const Address& address) {
     switch (address.kind) {
-      case Address::Kind::Any: return "0.0.0.0";
+      case Address::Kind::Any:
+        return "0.0.0.0";
       case Address::Kind::Ip4:
-      case Address::Kind::Name: return lower(address.host);
+      case Address::Kind::Name:
+        return lower(address.host);
       case Address::Kind::Ip6: {
         in6_addr bytes;
         if (inet_pton(AF_INET6, address.host.c_str(), &bytes) != 1) return address.host;
         return std::string(reinterpret_cast<const char*>(&bytes), sizeof(bytes));
       }
-      case Address::Kind::Unix: return "unix@" + address.host;
-      case Address::Kind::Abstract: return "abns@" + address.host;
-      case Address::Kind::Fd: return format("fd@{}", address.fd);
+      case Address::Kind::Unix:
+        return "unix@" + address.host;
+      case Address::Kind::Abstract:
+        return "abns@" + address.host;
+      case Address::Kind::Fd:
+        return format("fd@{}", address.fd);
     }
     return {};
   }
@@ -490,7 +654,8 @@ class Judge {
     for (Proxy& proxy : config_.proxies) {
       if (proxy.disabled) continue;
       for (Bind& bind : proxy.binds) {
-        std::erase_if(bind.addresses, [&](const Address& address) { return is_taken(proxy, bind, address); });
+        std::erase_if(bind.addresses,
+                      [&](const Address& address) { return is_taken(proxy, bind, address); });
       }
       std::erase_if(proxy.binds, [](const Bind& bind) { return bind.addresses.empty(); });
     }
@@ -498,7 +663,9 @@ class Judge {
 
   // True when the proxy itself bound the address already: then this one is left out.
   bool is_taken(const Proxy& proxy, const Bind& bind, const Address& address) {
-    const bool has_port = address.kind != Address::Kind::Unix && address.kind != Address::Kind::Abstract && address.kind != Address::Kind::Fd;
+    const bool has_port = address.kind != Address::Kind::Unix &&
+                          address.kind != Address::Kind::Abstract &&
+                          address.kind != Address::Kind::Fd;
     // Port 0 is a new port each time. An address behind an interface is one of that interface.
     if (has_port && address.port_low == 0) return false;
     const std::uint32_t low = address.port_low, high = address.port_high;
@@ -511,14 +678,20 @@ class Judge {
     const Taken& taken = std::prev(at)->second;
     const std::string text = address_text(address, AddressUse::Bind);
     if (taken.proxy != &proxy) {
-      complaints_.add(bind.place, format("address {} is bound by {} '{}' already, at {}", text, type_of(*taken.proxy), taken.proxy->name, where(config_, taken.place)));
+      complaints_.add(bind.place, format("address {} is bound by {} '{}' already, at {}", text,
+                                         type_of(*taken.proxy), taken.proxy->name,
+                                         where(config_, taken.place)));
       return false;
     }
     if (std::prev(at)->first != low || taken.high != high) {
-      complaints_.add(bind.place, format("address {} overlaps with the one bound at {}", text, where(config_, taken.place)));
+      complaints_.add(bind.place, format("address {} overlaps with the one bound at {}", text,
+                                         where(config_, taken.place)));
       return false;
     }
-    complaints_.warn(bind.place, format("address {} is bound at {} already: it is one listener, with the words of that line", text, where(config_, taken.place)));
+    complaints_.warn(
+        bind.place,
+        format("address {} is bound at {} already: it is one listener, with the words of that line",
+               text, where(config_, taken.place)));
     return true;
   }
 
@@ -540,6 +713,8 @@ class Judge {
 
 }  // namespace
 
-void judge(Reading& reading) { Judge(reading).run(); }
+void judge(Reading& reading) {
+  Judge(reading).run();
+}
 
 }  // namespace penstock::config

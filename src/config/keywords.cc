@@ -8,8 +8,11 @@ namespace {
 template <class T>
 std::string_view verdict_of(const Keyword<T>& keyword) {
   const auto parse = keyword.parse;
-  if (parse == no_effect<T> || parse == no_effect_parameter<T, 0> || parse == no_effect_parameter<T, 1>) return "Has no effect. ";
-  if (parse == not_yet<T> || parse == not_yet_parameter<T, 0> || parse == not_yet_parameter<T, 1>) return "Not offered yet, has no effect. ";
+  if (parse == no_effect<T> || parse == no_effect_parameter<T, 0> ||
+      parse == no_effect_parameter<T, 1>)
+    return "Has no effect. ";
+  if (parse == not_yet<T> || parse == not_yet_parameter<T, 0> || parse == not_yet_parameter<T, 1>)
+    return "Not offered yet, has no effect. ";
   if (parse == refused<T>) return "Not offered, an error. ";
   if (parse == obsolete<T>) return "Obsolete, an error. ";
   return "";
@@ -19,8 +22,10 @@ template <class T>
 void add_keywords(std::vector<KnownKeyword>& to, std::string_view section, std::string_view prefix,
                   std::span<const Keyword<T>> table) {
   for (const Keyword<T>& keyword : table) {
-    to.push_back({section, prefix.empty() ? std::string(keyword.name) : format("{} {}", prefix, keyword.name),
-                  format("{}{}", verdict_of(keyword), keyword.help)});
+    to.push_back(
+        {section,
+         prefix.empty() ? std::string(keyword.name) : format("{} {}", prefix, keyword.name),
+         format("{}{}", verdict_of(keyword), keyword.help)});
   }
 }
 
@@ -51,7 +56,8 @@ std::string_view place_name(std::string_view section) {
 
 }  // namespace
 
-void complain_unknown(Line& line, const Word& word, std::string_view what, std::span<const std::string_view> candidates) {
+void complain_unknown(Line& line, const Word& word, std::string_view what,
+                      std::span<const std::string_view> candidates) {
   std::string text = format("'{}' is not known in {}", word.text, what);
   // The very word first, then one that is written behind another: "option httplog" for httplog.
   const std::vector<KnownKeyword> all = known_keywords();

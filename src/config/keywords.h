@@ -25,7 +25,8 @@ enum class AddressUse { Bind, Server, Log, Plain };
 // The address in `text`, or nothing after filling `error`.
 std::optional<Address> parse_address(std::string_view text, AddressUse use, std::string& error);
 std::optional<Address> take_address(Line& line, AddressUse use);
-// The text of an address with its variables put in: there they need no quotes. Nothing after a complaint.
+// The text of an address with its variables put in: there they need no quotes. Nothing after a
+// complaint.
 std::optional<std::string> address_word(Line& line, const Word& word);
 // The canonical writing of an address.
 std::string address_text(const Address& address, AddressUse use);
@@ -53,8 +54,8 @@ void warn_ciphersuites(Line& line);
 // `path` below `base`, unless it is absolute or begins with '@'.
 std::string based(std::string_view base, std::string path);
 
-// Whether the keyword may stand in the draft's section; if not, it was complained about, and the rest
-// of the line is passed over.
+// Whether the keyword may stand in the draft's section; if not, it was complained about, and the
+// rest of the line is passed over.
 bool stands_rightly(Line& line, Draft& draft, unsigned where);
 // One of the statuses that we answer ourselves.
 std::uint32_t take_status(Line& line);
@@ -63,7 +64,8 @@ bool is_proxy_name(std::string_view name);
 void begin_own_check(Draft& draft);
 
 // An unknown word: says the nearest of `candidates`, and in which other section the word is known.
-void complain_unknown(Line& line, const Word& word, std::string_view what, std::span<const std::string_view> candidates);
+void complain_unknown(Line& line, const Word& word, std::string_view what,
+                      std::span<const std::string_view> candidates);
 
 // Takes one word from the line, finds its row, and lets that parse.
 template <class T>
@@ -71,7 +73,8 @@ void parse_with(Line& line, std::span<const Keyword<T>> table, T& target, std::s
   const Word* word = line.take("one more word");
   if (word == nullptr) return;
   const Keyword<T>* keyword = find_keyword(table, word->text);
-  if (keyword == nullptr) return complain_unknown(line, *word, format("'{}'", prefix), names_of(table));
+  if (keyword == nullptr)
+    return complain_unknown(line, *word, format("'{}'", prefix), names_of(table));
   line.start(*keyword, *word, prefix);
   keyword->parse(line, target);
 }

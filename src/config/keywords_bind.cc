@@ -10,9 +10,12 @@ using BindKeyword = Keyword<Bind>;
 constexpr std::uint64_t kMost = 2147483647;
 
 void parse_accept_proxy(Line& line, Bind&) {
-  line.complain("'accept-proxy' is not offered yet: the client's first bytes would be misread without it");
+  line.complain(
+      "'accept-proxy' is not offered yet: the client's first bytes would be misread without it");
 }
-void parse_alpn(Line& line, Bind& bind) { bind.tls.alpn = take_alpn(line); }
+void parse_alpn(Line& line, Bind& bind) {
+  bind.tls.alpn = take_alpn(line);
+}
 void parse_backlog(Line& line, Bind& bind) {
   bind.backlog = static_cast<std::uint32_t>(line.take_number("a number", 1, kMost));
 }
@@ -22,25 +25,37 @@ void parse_ca_file(Line& line, Bind& bind) {
 void parse_crl_file(Line& line, Bind& bind) {
   bind.tls.crl_file = based(line.reading.config.global.ca_base, line.take_text("a file"));
 }
-void parse_ciphers(Line& line, Bind& bind) { bind.tls.ciphers = line.take_text("a list of ciphers"); }
+void parse_ciphers(Line& line, Bind& bind) {
+  bind.tls.ciphers = line.take_text("a list of ciphers");
+}
 void parse_ciphersuites(Line& line, Bind& bind) {
   bind.tls.ciphersuites = line.take_text("a list of cipher suites");
   warn_ciphersuites(line);
 }
 void parse_crt(Line& line, Bind& bind) {
   const Word* word = line.take("a PEM file or a folder of them");
-  if (word != nullptr) bind.certificates.push_back({based(line.reading.config.global.crt_base, word->text), word->place});
+  if (word != nullptr)
+    bind.certificates.push_back(
+        {based(line.reading.config.global.crt_base, word->text), word->place});
 }
-void parse_curves(Line& line, Bind& bind) { bind.tls.curves = line.take_text("a list of curves"); }
-void parse_defer_accept(Line&, Bind& bind) { bind.defer_accept = true; }
+void parse_curves(Line& line, Bind& bind) {
+  bind.tls.curves = line.take_text("a list of curves");
+}
+void parse_defer_accept(Line&, Bind& bind) {
+  bind.defer_accept = true;
+}
 void parse_gid(Line& line, Bind& bind) {
   bind.unix_gid = static_cast<std::uint32_t>(line.take_number("a group number", 0, kMost));
 }
 void parse_uid(Line& line, Bind& bind) {
   bind.unix_uid = static_cast<std::uint32_t>(line.take_number("a user number", 0, kMost));
 }
-void parse_id(Line& line, Bind& bind) { bind.id = static_cast<std::uint32_t>(line.take_number("a number", 1, kMost)); }
-void parse_interface(Line& line, Bind& bind) { bind.interface = line.take_text("the name of an interface"); }
+void parse_id(Line& line, Bind& bind) {
+  bind.id = static_cast<std::uint32_t>(line.take_number("a number", 1, kMost));
+}
+void parse_interface(Line& line, Bind& bind) {
+  bind.interface = line.take_text("the name of an interface");
+}
 void parse_maxconn(Line& line, Bind& bind) {
   bind.maxconn = static_cast<std::uint32_t>(line.take_number("a number", 0, kMost));
 }
@@ -53,11 +68,17 @@ void parse_mode(Line& line, Bind& bind) {
     octal = octal && c >= '0' && c <= '7';
     mode = mode * 8 + static_cast<std::uint32_t>(c - '0');
   }
-  if (!octal) return line.complain(word->place, format("'mode' expects an octal mode such as 660, not '{}'", word->text));
+  if (!octal)
+    return line.complain(word->place,
+                         format("'mode' expects an octal mode such as 660, not '{}'", word->text));
   bind.unix_mode = mode;
 }
-void parse_name(Line& line, Bind& bind) { bind.name = line.take_text("a name"); }
-void parse_no_tickets(Line&, Bind& bind) { bind.tls.tickets = false; }
+void parse_name(Line& line, Bind& bind) {
+  bind.name = line.take_text("a name");
+}
+void parse_no_tickets(Line&, Bind& bind) {
+  bind.tls.tickets = false;
+}
 template <TlsVersion Version>
 void parse_exclude(Line& line, Bind& bind) {
   exclude_version(line, bind.tls, Version);
@@ -66,78 +87,119 @@ template <TlsVersion Version>
 void parse_force(Line& line, Bind& bind) {
   force_version(line, bind.tls, Version);
 }
-void parse_prefer_client_ciphers(Line&, Bind& bind) { bind.prefer_client_ciphers = true; }
+void parse_prefer_client_ciphers(Line&, Bind& bind) {
+  bind.prefer_client_ciphers = true;
+}
 void parse_proto(Line& line, Bind&) {
   const Word* word = line.take("a protocol");
   if (word == nullptr || word->text == "h1" || word->text == "none") return;
-  line.complain(word->place, word->text == "h2" ? std::string("'proto h2': HTTP/2 is not offered yet")
-                                                : format("'proto' expects 'h1', not '{}'", word->text));
+  line.complain(word->place, word->text == "h2"
+                                 ? std::string("'proto h2': HTTP/2 is not offered yet")
+                                 : format("'proto' expects 'h1', not '{}'", word->text));
 }
 void parse_ssl(Line& line, Bind& bind) {
   bind.tls.enabled = true;
   bind.tls.place = line.place;
 }
-void parse_max_version(Line& line, Bind& bind) { take_max_version(line, bind.tls); }
-void parse_min_version(Line& line, Bind& bind) { take_min_version(line, bind.tls); }
-void parse_strict_sni(Line&, Bind& bind) { bind.strict_sni = true; }
-void parse_tfo(Line&, Bind& bind) { bind.tfo = true; }
-void parse_transparent(Line&, Bind& bind) { bind.transparent = true; }
-void parse_v4v6(Line&, Bind& bind) { bind.v4v6 = true; }
-void parse_v6only(Line&, Bind& bind) { bind.v6_only = true; }
+void parse_max_version(Line& line, Bind& bind) {
+  take_max_version(line, bind.tls);
+}
+void parse_min_version(Line& line, Bind& bind) {
+  take_min_version(line, bind.tls);
+}
+void parse_strict_sni(Line&, Bind& bind) {
+  bind.strict_sni = true;
+}
+void parse_tfo(Line&, Bind& bind) {
+  bind.tfo = true;
+}
+void parse_transparent(Line&, Bind& bind) {
+  bind.transparent = true;
+}
+void parse_v4v6(Line&, Bind& bind) {
+  bind.v4v6 = true;
+}
+void parse_v6only(Line&, Bind& bind) {
+  bind.v6_only = true;
+}
 void parse_verify(Line& line, Bind& bind) {
   constexpr std::string_view kChoices[] = {"none", "optional", "required"};
-  constexpr Tls::Verify kVerify[] = {Tls::Verify::None, Tls::Verify::Optional, Tls::Verify::Required};
+  constexpr Tls::Verify kVerify[] = {Tls::Verify::None, Tls::Verify::Optional,
+                                     Tls::Verify::Required};
   if (const auto choice = line.take_choice(kChoices)) bind.tls.verify = kVerify[*choice];
 }
 
 constexpr BindKeyword kBindKeywords[] = {
-    {"accept-netscaler-cip", refused<Bind>, "The client's first bytes would be misread without it; only plain connections are accepted."},
-    {"accept-proxy", parse_accept_proxy, "Each connection begins with a PROXY protocol header. Not offered yet: an error."},
-    {"allow-0rtt", not_yet_parameter<Bind, 0>, "Early data of TLS 1.3 is never accepted, since it can be replayed."},
-    {"alpn", parse_alpn, "Protocols offered to TLS clients, best first. In mode http only http/1.1 is offered for now: h2 is left out with a warning."},
+    {"accept-netscaler-cip", refused<Bind>,
+     "The client's first bytes would be misread without it; only plain connections are accepted."},
+    {"accept-proxy", parse_accept_proxy,
+     "Each connection begins with a PROXY protocol header. Not offered yet: an error."},
+    {"allow-0rtt", not_yet_parameter<Bind, 0>,
+     "Early data of TLS 1.3 is never accepted, since it can be replayed."},
+    {"alpn", parse_alpn,
+     "Protocols offered to TLS clients, best first. In mode http only http/1.1 is offered for now: "
+     "h2 is left out with a warning."},
     {"backlog", parse_backlog, "Length of the kernel's queue of connections not yet accepted."},
-    {"ca-file", parse_ca_file, "PEM file of the authorities that client certificates must come from; ca-base applies."},
-    {"ca-ignore-err", refused<Bind>, "Errors of a client's certificate chain are never passed over; use 'verify optional'."},
+    {"ca-file", parse_ca_file,
+     "PEM file of the authorities that client certificates must come from; ca-base applies."},
+    {"ca-ignore-err", refused<Bind>,
+     "Errors of a client's certificate chain are never passed over; use 'verify optional'."},
     {"ca-sign-file", refused<Bind>, "Certificates are never made up; give them with 'crt'."},
     {"ca-sign-pass", refused<Bind>, "Certificates are never made up; give them with 'crt'."},
     {"ca-verify-file", refused<Bind>, "Name all authorities in one 'ca-file'."},
     {"ciphers", parse_ciphers, "Ciphers for TLS 1.2 and older, in OpenSSL's syntax."},
-    {"ciphersuites", parse_ciphersuites, "Cipher suites of TLS 1.3. Has no effect: BoringSSL chooses them itself."},
+    {"ciphersuites", parse_ciphersuites,
+     "Cipher suites of TLS 1.3. Has no effect: BoringSSL chooses them itself."},
     {"crl-file", parse_crl_file, "PEM file of revoked client certificates; ca-base applies."},
-    {"crt", parse_crt, "PEM file with certificate, chain and key, or a folder of such files; crt-base applies. May be repeated."},
-    {"crt-ignore-err", refused<Bind>, "Errors of a client's certificate are never passed over; use 'verify optional'."},
-    {"crt-list", refused<Bind>, "Name the certificates with 'crt', one word for each file or folder."},
+    {"crt", parse_crt,
+     "PEM file with certificate, chain and key, or a folder of such files; crt-base applies. May "
+     "be repeated."},
+    {"crt-ignore-err", refused<Bind>,
+     "Errors of a client's certificate are never passed over; use 'verify optional'."},
+    {"crt-list", refused<Bind>,
+     "Name the certificates with 'crt', one word for each file or folder."},
     {"curves", parse_curves, "Curves for the key exchange, best first, separated by colons."},
     {"defer-accept", parse_defer_accept, "Accept only when the client has sent its first bytes."},
     {"ecdhe", parse_curves, "One curve for the key exchange; an old form of 'curves'."},
-    {"expose-fd", no_effect_parameter<Bind, 1>, "A reload keeps the listening sockets without handing them over."},
+    {"expose-fd", no_effect_parameter<Bind, 1>,
+     "A reload keeps the listening sockets without handing them over."},
     {"force-sslv3", obsolete<Bind>, "SSLv3 is never spoken; write 'ssl-min-ver TLSv1.2'."},
     {"force-tlsv10", parse_force<TlsVersion::Tls10>, "Speak TLSv1.0 only."},
     {"force-tlsv11", parse_force<TlsVersion::Tls11>, "Speak TLSv1.1 only."},
     {"force-tlsv12", parse_force<TlsVersion::Tls12>, "Speak TLSv1.2 only."},
     {"force-tlsv13", parse_force<TlsVersion::Tls13>, "Speak TLSv1.3 only."},
-    {"generate-certificates", refused<Bind>, "Certificates are never made up; give them with 'crt'."},
+    {"generate-certificates", refused<Bind>,
+     "Certificates are never made up; give them with 'crt'."},
     {"gid", parse_gid, "Group number that owns a unix socket."},
     {"group", refused<Bind>, "Give the group's number with 'gid'."},
     {"id", parse_id, "The socket's number in statistics."},
     {"interface", parse_interface, "Accept only what comes through this network interface."},
     {"level", not_yet_parameter<Bind, 1>, "It concerns the runtime socket."},
-    {"maxconn", parse_maxconn, "Most connections of this line at one time; 0 means no limit of its own."},
+    {"maxconn", parse_maxconn,
+     "Most connections of this line at one time; 0 means no limit of its own."},
     {"mode", parse_mode, "Octal access mode of a unix socket."},
     {"mss", no_effect_parameter<Bind, 1>, "The kernel chooses the segment size."},
     {"name", parse_name, "The socket's name in statistics and logs."},
     {"namespace", refused<Bind>, "Start penstock inside the network namespace instead."},
     {"nice", no_effect_parameter<Bind, 1>, "All connections are served alike."},
     {"no-alpn", no_effect_parameter<Bind, 0>, "Without 'alpn' no protocol is offered."},
-    {"no-ca-names", no_effect_parameter<Bind, 0>, "The names of the authorities are always sent with the request for a certificate."},
-    {"no-sslv3", parse_exclude<TlsVersion::Unset>, "Accepted for the sake of old files: SSLv3 is never spoken."},
-    {"no-tls-tickets", parse_no_tickets, "No session tickets: TLS 1.3 clients then resume nothing."},
-    {"no-tlsv10", parse_exclude<TlsVersion::Tls10>, "Do not speak TLSv1.0; 'ssl-min-ver' says it better."},
-    {"no-tlsv11", parse_exclude<TlsVersion::Tls11>, "Do not speak TLSv1.1; 'ssl-min-ver' says it better."},
-    {"no-tlsv12", parse_exclude<TlsVersion::Tls12>, "Do not speak TLSv1.2; 'ssl-min-ver' says it better."},
-    {"no-tlsv13", parse_exclude<TlsVersion::Tls13>, "Do not speak TLSv1.3; 'ssl-max-ver' says it better."},
+    {"no-ca-names", no_effect_parameter<Bind, 0>,
+     "The names of the authorities are always sent with the request for a certificate."},
+    {"no-sslv3", parse_exclude<TlsVersion::Unset>,
+     "Accepted for the sake of old files: SSLv3 is never spoken."},
+    {"no-tls-tickets", parse_no_tickets,
+     "No session tickets: TLS 1.3 clients then resume nothing."},
+    {"no-tlsv10", parse_exclude<TlsVersion::Tls10>,
+     "Do not speak TLSv1.0; 'ssl-min-ver' says it better."},
+    {"no-tlsv11", parse_exclude<TlsVersion::Tls11>,
+     "Do not speak TLSv1.1; 'ssl-min-ver' says it better."},
+    {"no-tlsv12", parse_exclude<TlsVersion::Tls12>,
+     "Do not speak TLSv1.2; 'ssl-min-ver' says it better."},
+    {"no-tlsv13", parse_exclude<TlsVersion::Tls13>,
+     "Do not speak TLSv1.3; 'ssl-max-ver' says it better."},
     {"npn", no_effect_parameter<Bind, 1>, "NPN was replaced by ALPN: see 'alpn'."},
-    {"prefer-client-ciphers", parse_prefer_client_ciphers, "The client's order of ciphers counts, not ours."},
+    {"prefer-client-ciphers", parse_prefer_client_ciphers,
+     "The client's order of ciphers counts, not ours."},
     {"process", no_effect_parameter<Bind, 1>, "Every worker accepts on every line."},
     {"proto", parse_proto, "Protocol spoken without asking: 'h1'."},
     {"quic-cc-algo", refused<Bind>, "QUIC (HTTP/3) is not spoken."},
@@ -148,16 +210,19 @@ constexpr BindKeyword kBindKeywords[] = {
     {"ssl-max-ver", parse_max_version, "Newest TLS version spoken."},
     {"ssl-min-ver", parse_min_version, "Oldest TLS version spoken; TLSv1.2 unless said otherwise."},
     {"strict-sni", parse_strict_sni, "Refuse clients whose server name no certificate fits."},
-    {"tcp-ut", no_effect_parameter<Bind, 1>, "The kernel's own time for unacknowledged data stays."},
+    {"tcp-ut", no_effect_parameter<Bind, 1>,
+     "The kernel's own time for unacknowledged data stays."},
     {"tfo", parse_tfo, "Accept data in a client's SYN (TCP Fast Open)."},
     {"thread", no_effect_parameter<Bind, 1>, "Every worker accepts on every line."},
-    {"tls-ticket-keys", not_yet_parameter<Bind, 1>, "Keys of session tickets are made and rotated by the process."},
+    {"tls-ticket-keys", not_yet_parameter<Bind, 1>,
+     "Keys of session tickets are made and rotated by the process."},
     {"transparent", parse_transparent, "Bind an address that is not (yet) this machine's."},
     {"uid", parse_uid, "User number that owns a unix socket."},
     {"user", refused<Bind>, "Give the user's number with 'uid'."},
     {"v4v6", parse_v4v6, "An IPv6 socket takes IPv4 clients too."},
     {"v6only", parse_v6only, "An IPv6 socket takes no IPv4 clients."},
-    {"verify", parse_verify, "Whether clients must show a certificate: none, optional or required."},
+    {"verify", parse_verify,
+     "Whether clients must show a certificate: none, optional or required."},
 };
 static_assert(is_sorted(kBindKeywords));
 
@@ -188,7 +253,9 @@ bool take_bind_addresses(Line& line, Bind& bind) {
 
 }  // namespace
 
-std::span<const Keyword<Bind>> bind_keywords() { return kBindKeywords; }
+std::span<const Keyword<Bind>> bind_keywords() {
+  return kBindKeywords;
+}
 
 void parse_bind(Line& line, Draft& draft) {
   Bind bind;
@@ -201,7 +268,8 @@ void parse_bind(Line& line, Draft& draft) {
   while (line.more()) {
     const Word& word = line.pop();
     const BindKeyword* keyword = find_keyword(bind_keywords(), word.text);
-    if (keyword == nullptr) return complain_unknown(line, word, "a 'bind' line", names_of(bind_keywords()));
+    if (keyword == nullptr)
+      return complain_unknown(line, word, "a 'bind' line", names_of(bind_keywords()));
     line.start(*keyword, word);
     keyword->parse(line, bind);
   }

@@ -39,21 +39,32 @@ void parse_connect(Line& line, Draft& draft) {
   while (line.more()) {
     const Word& word = line.pop();
     line.subject = subject + " " + word.text;
-    if (word.text == "default") step.use_default = true;
-    else if (word.text == "port") step.port = static_cast<std::uint16_t>(line.take_number("a port", 1, 65535));
-    else if (word.text == "addr") step.address = take_address(line, AddressUse::Plain);
-    else if (word.text == "ssl") step.ssl = true;
-    else if (word.text == "sni") step.sni = line.take_text("a host name");
-    else if (word.text == "alpn") step.alpn = take_alpn(line);
-    else if (word.text == "linger") step.linger = true;
-    else if (word.text == "comment") step.comment = line.take_any("a text");
-    else if (word.text == "send-proxy") line.complain(word.place, "'send-proxy' is not offered yet in checks");
-    else if (word.text == "via-socks4") line.complain(word.place, "'via-socks4' is not offered: SOCKS proxies are not spoken to");
+    if (word.text == "default")
+      step.use_default = true;
+    else if (word.text == "port")
+      step.port = static_cast<std::uint16_t>(line.take_number("a port", 1, 65535));
+    else if (word.text == "addr")
+      step.address = take_address(line, AddressUse::Plain);
+    else if (word.text == "ssl")
+      step.ssl = true;
+    else if (word.text == "sni")
+      step.sni = line.take_text("a host name");
+    else if (word.text == "alpn")
+      step.alpn = take_alpn(line);
+    else if (word.text == "linger")
+      step.linger = true;
+    else if (word.text == "comment")
+      step.comment = line.take_any("a text");
+    else if (word.text == "send-proxy")
+      line.complain(word.place, "'send-proxy' is not offered yet in checks");
+    else if (word.text == "via-socks4")
+      line.complain(word.place, "'via-socks4' is not offered: SOCKS proxies are not spoken to");
     else if (word.text == "proto") {
       constexpr std::string_view kProtocols[] = {"h1"};
       line.take_choice(kProtocols);
     } else {
-      constexpr std::string_view kWords[] = {"default", "port", "addr", "ssl", "sni", "alpn", "linger", "comment", "proto"};
+      constexpr std::string_view kWords[] = {"default", "port",   "addr",    "ssl",  "sni",
+                                             "alpn",    "linger", "comment", "proto"};
       return complain_unknown(line, word, format("'{}'", subject), kWords);
     }
   }
@@ -72,18 +83,28 @@ void parse_http_send(Line& line, Draft& draft) {
   while (line.more()) {
     const Word& word = line.pop();
     line.subject = subject + " " + word.text;
-    if (word.text == "meth") step.method = line.take_text("a method");
-    else if (word.text == "uri") step.uri = line.take_text("a path");
-    else if (word.text == "ver") step.version = line.take_text("a version such as HTTP/1.1");
-    else if (word.text == "body") step.body = line.take_any("a text");
-    else if (word.text == "comment") step.comment = line.take_any("a text");
-    else if (word.text == "uri-lf" || word.text == "body-lf") return refuse_format(line, word);
+    if (word.text == "meth")
+      step.method = line.take_text("a method");
+    else if (word.text == "uri")
+      step.uri = line.take_text("a path");
+    else if (word.text == "ver")
+      step.version = line.take_text("a version such as HTTP/1.1");
+    else if (word.text == "body")
+      step.body = line.take_any("a text");
+    else if (word.text == "comment")
+      step.comment = line.take_any("a text");
+    else if (word.text == "uri-lf" || word.text == "body-lf")
+      return refuse_format(line, word);
     else if (word.text == "hdr") {
       const std::string name = line.take_text("a name and a value");
       const std::string value = line.take_any("a value");
-      const bool framing = equal_nocase(name, "content-length") || equal_nocase(name, "transfer-encoding");
-      if (framing) line.warn(word.place, format("'{}' is written by the check itself: this one is left out", name));
-      else step.headers.emplace_back(name, value);
+      const bool framing =
+          equal_nocase(name, "content-length") || equal_nocase(name, "transfer-encoding");
+      if (framing)
+        line.warn(word.place,
+                  format("'{}' is written by the check itself: this one is left out", name));
+      else
+        step.headers.emplace_back(name, value);
     } else {
       constexpr std::string_view kWords[] = {"meth", "uri", "ver", "hdr", "body", "comment"};
       return complain_unknown(line, word, format("'{}'", subject), kWords);
@@ -129,14 +150,17 @@ std::string take_hex(Line& line) {
   const Word* word = line.take("bytes in hexadecimal digits");
   if (word == nullptr) return {};
   const auto bytes = from_hex(word->text);
-  if (!bytes) line.complain(word->place, format("'{}' is no even number of hexadecimal digits", word->text));
+  if (!bytes)
+    line.complain(word->place, format("'{}' is no even number of hexadecimal digits", word->text));
   return bytes.value_or("");
 }
 
 // hdr name <name> [value <value>], exact.
 void take_header_match(Line& line, CheckStep& step) {
   const auto refuse_method = [&] {
-    if (line.peek_text() == "-m") line.complain(line.peek().place, "'-m' is not offered here: names and values are compared whole");
+    if (line.peek_text() == "-m")
+      line.complain(line.peek().place,
+                    "'-m' is not offered here: names and values are compared whole");
   };
   constexpr std::string_view kName[] = {"name"};
   line.take_choice(kName);
@@ -157,9 +181,13 @@ bool take_expect_word(Line& line, const Word& word, CheckStep& step) {
     if (!line.accept("-1")) step.min_recv = line.take_number("a number", 0, 1048576);
     return true;
   }
-  constexpr std::string_view kUnused[] = {"ok-status", "error-status", "tout-status", "on-success", "on-error", "status-code"};
-  if (std::find(std::begin(kUnused), std::end(kUnused), word.text) == std::end(kUnused)) return false;
-  line.warn(word.place, format("'{}' has no effect: results of checks are reported in penstock's own words", word.text));
+  constexpr std::string_view kUnused[] = {"ok-status",  "error-status", "tout-status",
+                                          "on-success", "on-error",     "status-code"};
+  if (std::find(std::begin(kUnused), std::end(kUnused), word.text) == std::end(kUnused))
+    return false;
+  line.warn(word.place,
+            format("'{}' has no effect: results of checks are reported in penstock's own words",
+                   word.text));
   line.take("a value");
   return true;
 }
@@ -168,33 +196,47 @@ struct MatchWord {
   std::string_view name;
   CheckStep::Match match;
 };
-constexpr MatchWord kHttpMatches[] = {{"status", CheckStep::Match::Status}, {"rstatus", CheckStep::Match::RStatus},
-                                      {"string", CheckStep::Match::String}, {"rstring", CheckStep::Match::RString},
+constexpr MatchWord kHttpMatches[] = {{"status", CheckStep::Match::Status},
+                                      {"rstatus", CheckStep::Match::RStatus},
+                                      {"string", CheckStep::Match::String},
+                                      {"rstring", CheckStep::Match::RString},
                                       {"hdr", CheckStep::Match::Header}};
-constexpr MatchWord kTcpMatches[] = {{"string", CheckStep::Match::String}, {"rstring", CheckStep::Match::RString},
+constexpr MatchWord kTcpMatches[] = {{"string", CheckStep::Match::String},
+                                     {"rstring", CheckStep::Match::RString},
                                      {"binary", CheckStep::Match::Binary}};
 
 void take_pattern(Line& line, CheckStep& step) {
   switch (step.match) {
-    case CheckStep::Match::Header: return take_header_match(line, step);
-    case CheckStep::Match::Binary: step.pattern = take_hex(line); return;
+    case CheckStep::Match::Header:
+      return take_header_match(line, step);
+    case CheckStep::Match::Binary:
+      step.pattern = take_hex(line);
+      return;
     case CheckStep::Match::Status: {
       const Word* word = line.take("status codes such as 200 or 200-399");
       if (word == nullptr) return;
       step.pattern = word->text;
-      if (!is_status_list(word->text)) line.complain(word->place, format("'{}' is no list of status codes such as 200,301 or 200-399", word->text));
+      if (!is_status_list(word->text))
+        line.complain(
+            word->place,
+            format("'{}' is no list of status codes such as 200,301 or 200-399", word->text));
       return;
     }
     case CheckStep::Match::RStatus:
     case CheckStep::Match::String:
-    case CheckStep::Match::RString: step.pattern = line.take_any("a pattern"); return;
+    case CheckStep::Match::RString:
+      step.pattern = line.take_any("a pattern");
+      return;
   }
 }
 
 // A blank in a pattern that nobody escaped makes two words of it.
 void hint_at_blanks(Line& line) {
   if (!line.more()) return;
-  line.complain(line.peek().place, format("unexpected '{}': a blank in a pattern needs a backslash or quotes around the pattern", line.peek().text));
+  line.complain(
+      line.peek().place,
+      format("unexpected '{}': a blank in a pattern needs a backslash or quotes around the pattern",
+             line.peek().text));
 }
 
 void parse_expect(Line& line, Draft& draft, std::span<const MatchWord> matches) {
@@ -213,10 +255,13 @@ void parse_expect(Line& line, Draft& draft, std::span<const MatchWord> matches) 
       if (line.failed()) return;
       continue;
     }
-    const auto* match = std::find_if(matches.data(), matches.data() + matches.size(), [&](const MatchWord& m) { return m.name == name; });
+    const auto* match = std::find_if(matches.data(), matches.data() + matches.size(),
+                                     [&](const MatchWord& m) { return m.name == name; });
     if (match == matches.data() + matches.size()) {
       const std::string_view near = nearest(name, names);
-      return line.complain(word->place, format("'{}' does not know '{}'{}", line.subject, name, near.empty() ? "" : format("; did you mean '{}'?", near)));
+      return line.complain(word->place,
+                           format("'{}' does not know '{}'{}", line.subject, name,
+                                  near.empty() ? "" : format("; did you mean '{}'?", near)));
     }
     step.match = match->match;
     break;
@@ -225,11 +270,19 @@ void parse_expect(Line& line, Draft& draft, std::span<const MatchWord> matches) 
   hint_at_blanks(line);
   if (!line.failed()) add_step(draft, std::move(step));
 }
-void parse_http_expect(Line& line, Draft& draft) { parse_expect(line, draft, kHttpMatches); }
-void parse_tcp_expect(Line& line, Draft& draft) { parse_expect(line, draft, kTcpMatches); }
+void parse_http_expect(Line& line, Draft& draft) {
+  parse_expect(line, draft, kHttpMatches);
+}
+void parse_tcp_expect(Line& line, Draft& draft) {
+  parse_expect(line, draft, kTcpMatches);
+}
 
-void parse_disable_on_404(Line&, Draft& draft) { draft.proxy.health.disable_on_404 = true; }
-void parse_send_state(Line&, Draft& draft) { draft.proxy.health.send_state = true; }
+void parse_disable_on_404(Line&, Draft& draft) {
+  draft.proxy.health.disable_on_404 = true;
+}
+void parse_send_state(Line&, Draft& draft) {
+  draft.proxy.health.send_state = true;
+}
 
 void parse_tcp_send(Line& line, Draft& draft) {
   CheckStep step = new_step(line, CheckStep::Kind::Send);
@@ -249,11 +302,19 @@ constexpr unsigned kBack = kInDefaults | kInBackend;
 
 constexpr CheckKeyword kHttpCheckKeywords[] = {
     {"comment", parse_comment, "Text for complaints about the steps that follow.", kBack},
-    {"connect", parse_connect, "Open a connection: [default] [port <n>] [addr <ip>] [ssl] [sni <name>] [alpn <list>] [linger] [comment <text>].", kBack},
-    {"disable-on-404", parse_disable_on_404, "A server that answers 404 gets no new clients and keeps those it has.", kBack},
-    {"expect", parse_http_expect, "What makes an answer good: [!] status|rstatus|string|rstring|hdr <pattern>.", kBack},
-    {"send", parse_http_send, "The request: [meth <m>] [uri <path>] [ver <v>] [hdr <name> <value>]... [body <text>].", kBack},
-    {"send-state", parse_send_state, "Tell the server in X-Haproxy-Server-State how we see it.", kBack},
+    {"connect", parse_connect,
+     "Open a connection: [default] [port <n>] [addr <ip>] [ssl] [sni <name>] [alpn <list>] "
+     "[linger] [comment <text>].",
+     kBack},
+    {"disable-on-404", parse_disable_on_404,
+     "A server that answers 404 gets no new clients and keeps those it has.", kBack},
+    {"expect", parse_http_expect,
+     "What makes an answer good: [!] status|rstatus|string|rstring|hdr <pattern>.", kBack},
+    {"send", parse_http_send,
+     "The request: [meth <m>] [uri <path>] [ver <v>] [hdr <name> <value>]... [body <text>].",
+     kBack},
+    {"send-state", parse_send_state, "Tell the server in X-Haproxy-Server-State how we see it.",
+     kBack},
     {"set-var", refused<Draft>, "Checks have no variables.", kBack},
     {"set-var-fmt", refused<Draft>, "Checks have no variables.", kBack},
     {"unset-var", refused<Draft>, "Checks have no variables.", kBack},
@@ -262,11 +323,16 @@ static_assert(is_sorted(kHttpCheckKeywords));
 
 constexpr CheckKeyword kTcpCheckKeywords[] = {
     {"comment", parse_comment, "Text for complaints about the steps that follow.", kBack},
-    {"connect", parse_connect, "Open a connection: [default] [port <n>] [addr <ip>] [ssl] [sni <name>] [alpn <list>] [linger] [comment <text>].", kBack},
-    {"expect", parse_tcp_expect, "What makes an answer good: [!] string|rstring|binary <pattern>.", kBack},
+    {"connect", parse_connect,
+     "Open a connection: [default] [port <n>] [addr <ip>] [ssl] [sni <name>] [alpn <list>] "
+     "[linger] [comment <text>].",
+     kBack},
+    {"expect", parse_tcp_expect, "What makes an answer good: [!] string|rstring|binary <pattern>.",
+     kBack},
     {"send", parse_tcp_send, "Text to send.", kBack},
     {"send-binary", parse_send_binary, "Bytes to send, in hexadecimal digits.", kBack},
-    {"send-binary-lf", refused<Draft>, "Write the bytes themselves with 'tcp-check send-binary'.", kBack},
+    {"send-binary-lf", refused<Draft>, "Write the bytes themselves with 'tcp-check send-binary'.",
+     kBack},
     {"send-lf", refused<Draft>, "Write the text itself with 'tcp-check send'.", kBack},
     {"set-var", refused<Draft>, "Checks have no variables.", kBack},
     {"set-var-fmt", refused<Draft>, "Checks have no variables.", kBack},
@@ -276,7 +342,11 @@ static_assert(is_sorted(kTcpCheckKeywords));
 
 }  // namespace
 
-std::span<const Keyword<Draft>> http_check_keywords() { return kHttpCheckKeywords; }
-std::span<const Keyword<Draft>> tcp_check_keywords() { return kTcpCheckKeywords; }
+std::span<const Keyword<Draft>> http_check_keywords() {
+  return kHttpCheckKeywords;
+}
+std::span<const Keyword<Draft>> tcp_check_keywords() {
+  return kTcpCheckKeywords;
+}
 
 }  // namespace penstock::config

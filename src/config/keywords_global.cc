@@ -13,10 +13,16 @@ std::uint32_t take_count(Line& line, std::uint64_t low = 0, std::uint64_t high =
   return static_cast<std::uint32_t>(line.take_number("a number", low, high));
 }
 
-Global& global_of(Reading& reading) { return reading.config.global; }
+Global& global_of(Reading& reading) {
+  return reading.config.global;
+}
 
-void parse_ca_base(Line& line, Reading& reading) { global_of(reading).ca_base = line.take_text("a folder"); }
-void parse_crt_base(Line& line, Reading& reading) { global_of(reading).crt_base = line.take_text("a folder"); }
+void parse_ca_base(Line& line, Reading& reading) {
+  global_of(reading).ca_base = line.take_text("a folder");
+}
+void parse_crt_base(Line& line, Reading& reading) {
+  global_of(reading).crt_base = line.take_text("a folder");
+}
 
 // Kept in the model for the day they work; until then each says that it does not.
 void parse_chroot(Line& line, Reading& reading) {
@@ -47,7 +53,8 @@ void parse_gid(Line& line, Reading& reading) {
 void parse_default_path(Line& line, Reading&) {
   constexpr std::string_view kChoices[] = {"current", "config", "parent", "origin"};
   const auto choice = line.take_choice(kChoices);
-  if (choice && *choice != 0) line.complain("'default-path' other than 'current' is not offered: write absolute paths");
+  if (choice && *choice != 0)
+    line.complain("'default-path' other than 'current' is not offered: write absolute paths");
 }
 void parse_description(Line& line, Reading& reading) {
   std::string text;
@@ -57,7 +64,9 @@ void parse_description(Line& line, Reading& reading) {
 void parse_hard_stop_after(Line& line, Reading& reading) {
   global_of(reading).hard_stop_after_ms = line.take_ms();
 }
-void parse_grace(Line& line, Reading& reading) { global_of(reading).grace_ms = line.take_ms(); }
+void parse_grace(Line& line, Reading& reading) {
+  global_of(reading).grace_ms = line.take_ms();
+}
 
 void parse_log(Line& line, Reading& reading) {
   if (line.negated) {
@@ -70,15 +79,27 @@ void parse_log_send_hostname(Line& line, Reading& reading) {
   global_of(reading).log_send_hostname_on = true;
   if (line.more()) global_of(reading).log_send_hostname = line.take_text("a name");
 }
-void parse_log_tag(Line& line, Reading& reading) { global_of(reading).log_tag = line.take_text("a tag"); }
+void parse_log_tag(Line& line, Reading& reading) {
+  global_of(reading).log_tag = line.take_text("a tag");
+}
 void parse_max_spread_checks(Line& line, Reading& reading) {
   global_of(reading).max_spread_checks_ms = line.take_ms();
 }
-void parse_maxconn(Line& line, Reading& reading) { global_of(reading).maxconn = take_count(line); }
-void parse_nbthread(Line& line, Reading& reading) { global_of(reading).nbthread = take_count(line, 1, 64); }
-void parse_node(Line& line, Reading& reading) { global_of(reading).node = line.take_text("a name"); }
-void parse_pidfile(Line& line, Reading& reading) { global_of(reading).pid_file = line.take_text("a file"); }
-void parse_quiet(Line&, Reading& reading) { global_of(reading).quiet = true; }
+void parse_maxconn(Line& line, Reading& reading) {
+  global_of(reading).maxconn = take_count(line);
+}
+void parse_nbthread(Line& line, Reading& reading) {
+  global_of(reading).nbthread = take_count(line, 1, 64);
+}
+void parse_node(Line& line, Reading& reading) {
+  global_of(reading).node = line.take_text("a name");
+}
+void parse_pidfile(Line& line, Reading& reading) {
+  global_of(reading).pid_file = line.take_text("a file");
+}
+void parse_quiet(Line&, Reading& reading) {
+  global_of(reading).quiet = true;
+}
 
 void parse_setenv(Line& line, Reading& reading) {
   const Word* name = line.take("a name and a value");
@@ -107,13 +128,21 @@ void parse_resetenv(Line& line, Reading& reading) {
   std::vector<std::string> kept;
   for (const Word& name : line.take_rest()) kept.push_back(name.text);
   reading.environment.keep_only(kept);
-  std::erase_if(global_of(reading).set_env, [&](const auto& entry) { return reading.environment.find(entry.first) == nullptr; });
+  std::erase_if(global_of(reading).set_env, [&](const auto& entry) {
+    return reading.environment.find(entry.first) == nullptr;
+  });
 }
 
-void parse_spread_checks(Line& line, Reading& reading) { global_of(reading).spread_checks = take_count(line, 0, 50); }
+void parse_spread_checks(Line& line, Reading& reading) {
+  global_of(reading).spread_checks = take_count(line, 0, 50);
+}
 
-void parse_bind_ciphers(Line& line, Reading& reading) { global_of(reading).bind_defaults.ciphers = line.take_text("a list of ciphers"); }
-void parse_server_ciphers(Line& line, Reading& reading) { global_of(reading).server_defaults.ciphers = line.take_text("a list of ciphers"); }
+void parse_bind_ciphers(Line& line, Reading& reading) {
+  global_of(reading).bind_defaults.ciphers = line.take_text("a list of ciphers");
+}
+void parse_server_ciphers(Line& line, Reading& reading) {
+  global_of(reading).server_defaults.ciphers = line.take_text("a list of ciphers");
+}
 void parse_bind_suites(Line& line, Reading& reading) {
   global_of(reading).bind_defaults.ciphersuites = line.take_text("a list of cipher suites");
   warn_ciphersuites(line);
@@ -122,84 +151,152 @@ void parse_server_suites(Line& line, Reading& reading) {
   global_of(reading).server_defaults.ciphersuites = line.take_text("a list of cipher suites");
   warn_ciphersuites(line);
 }
-void parse_bind_curves(Line& line, Reading& reading) { global_of(reading).bind_defaults.curves = line.take_text("a list of curves"); }
+void parse_bind_curves(Line& line, Reading& reading) {
+  global_of(reading).bind_defaults.curves = line.take_text("a list of curves");
+}
 
 // The words of ssl-default-bind-options and ssl-default-server-options.
 void take_tls_options(Line& line, Tls& tls, bool is_bind) {
-  constexpr std::string_view kWords[] = {
-      "ssl-min-ver", "ssl-max-ver", "no-tls-tickets", "no-sslv3", "no-tlsv10", "no-tlsv11", "no-tlsv12", "no-tlsv13",
-      "force-tlsv10", "force-tlsv11", "force-tlsv12", "force-tlsv13", "prefer-client-ciphers", "tls-tickets", "strict-sni"};
-  if (!line.reading.drafts.empty()) line.warn(format("'{}' applies to the lines that follow only: put it into a 'global' section above all proxies", line.subject));
+  constexpr std::string_view kWords[] = {"ssl-min-ver",
+                                         "ssl-max-ver",
+                                         "no-tls-tickets",
+                                         "no-sslv3",
+                                         "no-tlsv10",
+                                         "no-tlsv11",
+                                         "no-tlsv12",
+                                         "no-tlsv13",
+                                         "force-tlsv10",
+                                         "force-tlsv11",
+                                         "force-tlsv12",
+                                         "force-tlsv13",
+                                         "prefer-client-ciphers",
+                                         "tls-tickets",
+                                         "strict-sni"};
+  if (!line.reading.drafts.empty())
+    line.warn(
+        format("'{}' applies to the lines that follow only: put it into a 'global' section above "
+               "all proxies",
+               line.subject));
   const std::string subject = line.subject;
   tls.place = line.place;
   while (line.more()) {
     const Word& word = line.pop();
     line.subject = word.text;
     line.place = word.place;
-    if (word.text == "ssl-min-ver") take_min_version(line, tls);
-    else if (word.text == "ssl-max-ver") take_max_version(line, tls);
-    else if (word.text == "no-tls-tickets") tls.tickets = false;
-    else if (word.text == "tls-tickets" && !is_bind) tls.tickets = true;
-    else if (word.text == "no-sslv3") exclude_version(line, tls, TlsVersion::Unset);
-    else if (word.text == "no-tlsv10") exclude_version(line, tls, TlsVersion::Tls10);
-    else if (word.text == "no-tlsv11") exclude_version(line, tls, TlsVersion::Tls11);
-    else if (word.text == "no-tlsv12") exclude_version(line, tls, TlsVersion::Tls12);
-    else if (word.text == "no-tlsv13") exclude_version(line, tls, TlsVersion::Tls13);
-    else if (word.text == "force-tlsv10") force_version(line, tls, TlsVersion::Tls10);
-    else if (word.text == "force-tlsv11") force_version(line, tls, TlsVersion::Tls11);
-    else if (word.text == "force-tlsv12") force_version(line, tls, TlsVersion::Tls12);
-    else if (word.text == "force-tlsv13") force_version(line, tls, TlsVersion::Tls13);
-    else if (word.text == "prefer-client-ciphers" && is_bind) line.reading.config.global.bind_prefer_client_ciphers = true;
-    else if (word.text == "strict-sni" && is_bind) line.reading.config.global.bind_strict_sni = true;
-    else if (word.text == "no-ssl-reuse" || word.text == "allow-0rtt" || word.text == "no-ca-names") line.warn(format("'{}' has no effect as a default", word.text));
-    else return complain_unknown(line, word, format("'{}'", subject), kWords);
+    if (word.text == "ssl-min-ver")
+      take_min_version(line, tls);
+    else if (word.text == "ssl-max-ver")
+      take_max_version(line, tls);
+    else if (word.text == "no-tls-tickets")
+      tls.tickets = false;
+    else if (word.text == "tls-tickets" && !is_bind)
+      tls.tickets = true;
+    else if (word.text == "no-sslv3")
+      exclude_version(line, tls, TlsVersion::Unset);
+    else if (word.text == "no-tlsv10")
+      exclude_version(line, tls, TlsVersion::Tls10);
+    else if (word.text == "no-tlsv11")
+      exclude_version(line, tls, TlsVersion::Tls11);
+    else if (word.text == "no-tlsv12")
+      exclude_version(line, tls, TlsVersion::Tls12);
+    else if (word.text == "no-tlsv13")
+      exclude_version(line, tls, TlsVersion::Tls13);
+    else if (word.text == "force-tlsv10")
+      force_version(line, tls, TlsVersion::Tls10);
+    else if (word.text == "force-tlsv11")
+      force_version(line, tls, TlsVersion::Tls11);
+    else if (word.text == "force-tlsv12")
+      force_version(line, tls, TlsVersion::Tls12);
+    else if (word.text == "force-tlsv13")
+      force_version(line, tls, TlsVersion::Tls13);
+    else if (word.text == "prefer-client-ciphers" && is_bind)
+      line.reading.config.global.bind_prefer_client_ciphers = true;
+    else if (word.text == "strict-sni" && is_bind)
+      line.reading.config.global.bind_strict_sni = true;
+    else if (word.text == "no-ssl-reuse" || word.text == "allow-0rtt" || word.text == "no-ca-names")
+      line.warn(format("'{}' has no effect as a default", word.text));
+    else
+      return complain_unknown(line, word, format("'{}'", subject), kWords);
   }
 }
-void parse_bind_options(Line& line, Reading& reading) { take_tls_options(line, global_of(reading).bind_defaults, true); }
-void parse_server_options(Line& line, Reading& reading) { take_tls_options(line, global_of(reading).server_defaults, false); }
+void parse_bind_options(Line& line, Reading& reading) {
+  take_tls_options(line, global_of(reading).bind_defaults, true);
+}
+void parse_server_options(Line& line, Reading& reading) {
+  take_tls_options(line, global_of(reading).server_defaults, false);
+}
 
 void parse_server_verify(Line& line, Reading& reading) {
   constexpr std::string_view kChoices[] = {"none", "required"};
-  if (const auto choice = line.take_choice(kChoices)) global_of(reading).server_verify_none = *choice == 0;
+  if (const auto choice = line.take_choice(kChoices))
+    global_of(reading).server_verify_none = *choice == 0;
 }
 
 // Any words may follow: one warning for all of them is enough for an administrator.
 void parse_stats(Line& line, Reading& reading) {
   line.skip_rest();
   if (!reading.said.insert("stats").second) return;
-  line.warn("'stats': the runtime socket is not offered yet: this and the other 'stats' lines of 'global' have no effect");
+  line.warn(
+      "'stats': the runtime socket is not offered yet: this and the other 'stats' lines of "
+      "'global' have no effect");
 }
 
 void parse_bufsize(Line& line, Reading& reading) {
   const Place place = line.more() ? line.peek().place : line.place;
   const std::uint64_t size = line.take_size();
-  if (!line.failed() && (size < 1024 || size > 1073741824)) return line.complain(place, "'tune.bufsize' expects a size from 1k to 1g");
+  if (!line.failed() && (size < 1024 || size > 1073741824))
+    return line.complain(place, "'tune.bufsize' expects a size from 1k to 1g");
   global_of(reading).buffer_size = size;
 }
-void parse_gulp_budget(Line& line, Reading& reading) { global_of(reading).gulp_budget = line.take_size(); }
-void parse_logurilen(Line& line, Reading& reading) { global_of(reading).log_uri_length = take_count(line, 1, 65535); }
-void parse_maxhdr(Line& line, Reading& reading) { global_of(reading).max_headers = take_count(line, 1, 32767); }
+void parse_gulp_budget(Line& line, Reading& reading) {
+  global_of(reading).gulp_budget = line.take_size();
+}
+void parse_logurilen(Line& line, Reading& reading) {
+  global_of(reading).log_uri_length = take_count(line, 1, 65535);
+}
+void parse_maxhdr(Line& line, Reading& reading) {
+  global_of(reading).max_headers = take_count(line, 1, 32767);
+}
 void parse_maxhead(Line& line, Reading& reading) {
   const Place place = line.more() ? line.peek().place : line.place;
   const std::uint64_t size = line.take_size();
-  if (!line.failed() && (size < 1024 || size > 16777216)) return line.complain(place, "'tune.http.maxhead' expects a size from 1k to 16m");
+  if (!line.failed() && (size < 1024 || size > 16777216))
+    return line.complain(place, "'tune.http.maxhead' expects a size from 1k to 16m");
   global_of(reading).max_head = size;
 }
 void parse_maxaccept(Line& line, Reading& reading) {
-  if (line.accept("-1")) global_of(reading).max_accept = 0;
-  else global_of(reading).max_accept = take_count(line);
+  if (line.accept("-1"))
+    global_of(reading).max_accept = 0;
+  else
+    global_of(reading).max_accept = take_count(line);
 }
-void parse_pool_high(Line& line, Reading& reading) { global_of(reading).pool_high_fd_ratio = take_count(line, 0, 100); }
-void parse_pool_low(Line& line, Reading& reading) { global_of(reading).pool_low_fd_ratio = take_count(line, 0, 100); }
-void parse_rcvbuf_client(Line& line, Reading& reading) { global_of(reading).rcvbuf_client = line.take_size(); }
-void parse_rcvbuf_server(Line& line, Reading& reading) { global_of(reading).rcvbuf_server = line.take_size(); }
-void parse_sndbuf_client(Line& line, Reading& reading) { global_of(reading).sndbuf_client = line.take_size(); }
-void parse_sndbuf_server(Line& line, Reading& reading) { global_of(reading).sndbuf_server = line.take_size(); }
-void parse_cachesize(Line& line, Reading& reading) { global_of(reading).ssl_session_cache = take_count(line); }
+void parse_pool_high(Line& line, Reading& reading) {
+  global_of(reading).pool_high_fd_ratio = take_count(line, 0, 100);
+}
+void parse_pool_low(Line& line, Reading& reading) {
+  global_of(reading).pool_low_fd_ratio = take_count(line, 0, 100);
+}
+void parse_rcvbuf_client(Line& line, Reading& reading) {
+  global_of(reading).rcvbuf_client = line.take_size();
+}
+void parse_rcvbuf_server(Line& line, Reading& reading) {
+  global_of(reading).rcvbuf_server = line.take_size();
+}
+void parse_sndbuf_client(Line& line, Reading& reading) {
+  global_of(reading).sndbuf_client = line.take_size();
+}
+void parse_sndbuf_server(Line& line, Reading& reading) {
+  global_of(reading).sndbuf_server = line.take_size();
+}
+void parse_cachesize(Line& line, Reading& reading) {
+  global_of(reading).ssl_session_cache = take_count(line);
+}
 void parse_lifetime(Line& line, Reading& reading) {
   global_of(reading).ssl_lifetime_s = line.take_ms("a time such as 300s", TimeUnit::Second) / 1000;
 }
-void parse_ulimit_n(Line& line, Reading& reading) { global_of(reading).ulimit_n = take_count(line, 1); }
+void parse_ulimit_n(Line& line, Reading& reading) {
+  global_of(reading).ulimit_n = take_count(line, 1);
+}
 
 constexpr std::string_view kMemory = "Memory is taken as traffic needs it.";
 
@@ -211,30 +308,39 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"anonkey", no_effect<Reading>, "Dumps are not made anonymous."},
     {"busy-polling", no_effect<Reading>, "Workers sleep when there is nothing to do."},
     {"ca-base", parse_ca_base, "Folder of 'ca-file' and 'crl-file' paths that are not absolute."},
-    {"chroot", parse_chroot, "Dropping privileges comes later; start as the right user, with CAP_NET_BIND_SERVICE."},
-    {"close-spread-time", no_effect<Reading>, "Idle connections of old processes are closed as 'hard-stop-after' says."},
+    {"chroot", parse_chroot,
+     "Dropping privileges comes later; start as the right user, with CAP_NET_BIND_SERVICE."},
+    {"close-spread-time", no_effect<Reading>,
+     "Idle connections of old processes are closed as 'hard-stop-after' says."},
     {"cluster-secret", no_effect<Reading>, "QUIC (HTTP/3) is not spoken."},
     {"cpu-map", no_effect<Reading>, "The kernel places the workers."},
     {"crt-base", parse_crt_base, "Folder of 'crt' paths that are not absolute."},
-    {"daemon", parse_daemon, "Going into the background comes later; a service manager starts penstock in the foreground."},
+    {"daemon", parse_daemon,
+     "Going into the background comes later; a service manager starts penstock in the foreground."},
     {"debug", obsolete<Reading>, "Start with -d instead."},
-    {"default-path", parse_default_path, "Where relative paths begin: 'current', the working folder, is what is offered."},
+    {"default-path", parse_default_path,
+     "Where relative paths begin: 'current', the working folder, is what is offered."},
     {"description", parse_description, "Text about this process, for statistics."},
     {"deviceatlas-json-file", refused<Reading>, "Device detection is not built in."},
     {"deviceatlas-log-level", no_effect<Reading>, "Device detection is not built in."},
     {"deviceatlas-properties-cookie", no_effect<Reading>, "Device detection is not built in."},
     {"deviceatlas-separator", no_effect<Reading>, "Device detection is not built in."},
     {"expose-experimental-directives", no_effect<Reading>, "Nothing is hidden behind it."},
-    {"external-check", refused<Reading>, "No program is ever started; use 'option httpchk' or 'option tcp-check'."},
-    {"fd-hard-limit", no_effect<Reading>, "The descriptors needed are counted at start; set 'maxconn' or 'ulimit-n'."},
+    {"external-check", refused<Reading>,
+     "No program is ever started; use 'option httpchk' or 'option tcp-check'."},
+    {"fd-hard-limit", no_effect<Reading>,
+     "The descriptors needed are counted at start; set 'maxconn' or 'ulimit-n'."},
     {"gid", parse_gid, "Dropping privileges comes later; start as the right group."},
     {"grace", parse_grace, "Time that listeners stay open after a soft stop was asked for."},
     {"group", parse_group, "Dropping privileges comes later; start as the right group."},
-    {"h1-accept-payload-with-any-method", no_effect<Reading>, "Bodies are accepted with any method."},
+    {"h1-accept-payload-with-any-method", no_effect<Reading>,
+     "Bodies are accepted with any method."},
     {"h1-case-adjust", no_effect<Reading>, "Header names pass as they came, in their own case."},
-    {"h1-case-adjust-file", no_effect<Reading>, "Header names pass as they came, in their own case."},
+    {"h1-case-adjust-file", no_effect<Reading>,
+     "Header names pass as they came, in their own case."},
     {"h2-workaround-bogus-websocket-clients", no_effect<Reading>, "HTTP/2 is not spoken yet."},
-    {"hard-stop-after", parse_hard_stop_after, "Longest time that what was begun may go on after a reload or soft stop; 0 means no limit."},
+    {"hard-stop-after", parse_hard_stop_after,
+     "Longest time that what was begun may go on after a reload or soft stop; 0 means no limit."},
     {"httpclient.resolvers.id", no_effect<Reading>, "There is no HTTP client inside."},
     {"httpclient.resolvers.prefer", no_effect<Reading>, "There is no HTTP client inside."},
     {"httpclient.ssl.ca-file", no_effect<Reading>, "There is no HTTP client inside."},
@@ -243,16 +349,21 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"insecure-setuid-wanted", no_effect<Reading>, "No program is ever started."},
     {"issuers-chain-path", refused<Reading>, "Put the whole chain into each file of 'crt'."},
     {"localpeer", no_effect<Reading>, "There are no peers."},
-    {"log", parse_log, "Where logs go: target [len n] [format f] facility [level [minlevel]]; targets are address:port, a unix path, stdout, stderr, fd@n."},
-    {"log-send-hostname", parse_log_send_hostname, "Put a host name into syslog headers: the one given, or the system's."},
+    {"log", parse_log,
+     "Where logs go: target [len n] [format f] facility [level [minlevel]]; targets are "
+     "address:port, a unix path, stdout, stderr, fd@n."},
+    {"log-send-hostname", parse_log_send_hostname,
+     "Put a host name into syslog headers: the one given, or the system's."},
     {"log-tag", parse_log_tag, "Tag in syslog headers."},
     {"lua-load", refused<Reading>, "Lua is not built in."},
     {"lua-load-per-thread", refused<Reading>, "Lua is not built in."},
     {"lua-prepend-path", refused<Reading>, "Lua is not built in."},
-    {"max-spread-checks", parse_max_spread_checks, "Longest time over which first checks are spread at start."},
+    {"max-spread-checks", parse_max_spread_checks,
+     "Longest time over which first checks are spread at start."},
     {"maxcompcpuusage", no_effect<Reading>, "Nothing is compressed."},
     {"maxcomprate", no_effect<Reading>, "Nothing is compressed."},
-    {"maxconn", parse_maxconn, "Most client connections at one time; computed from the descriptor limit if not given."},
+    {"maxconn", parse_maxconn,
+     "Most client connections at one time; computed from the descriptor limit if not given."},
     {"maxconnrate", not_yet<Reading>, "Rates are not limited."},
     {"maxpipes", no_effect<Reading>, "Bytes are not moved through pipes."},
     {"maxsessrate", not_yet<Reading>, "Rates are not limited."},
@@ -276,7 +387,8 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"ocsp-update.mindelay", no_effect<Reading>, "OCSP answers are not fetched."},
     {"pidfile", parse_pidfile, "File that gets the process number."},
     {"pp2-never-send-local", no_effect<Reading>, "No PROXY protocol header is sent."},
-    {"presetenv", parse_presetenv, "Set a variable for \"$NAME\" in this file, unless it has a value."},
+    {"presetenv", parse_presetenv,
+     "Set a variable for \"$NAME\" in this file, unless it has a value."},
     {"profiling.memory", no_effect<Reading>, "Profile with the system's tools."},
     {"profiling.tasks", no_effect<Reading>, "Profile with the system's tools."},
     {"quiet", parse_quiet, "Say nothing at start."},
@@ -284,38 +396,56 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"server-state-base", no_effect<Reading>, "A reload keeps server states by itself."},
     {"server-state-file", no_effect<Reading>, "A reload keeps server states by itself."},
     {"set-dumpable", no_effect<Reading>, "Whether cores are dumped is left to the system."},
-    {"set-var", refused<Reading>, "Variables of the process are not offered; use setenv and \"$NAME\"."},
-    {"set-var-fmt", refused<Reading>, "Variables of the process are not offered; use setenv and \"$NAME\"."},
+    {"set-var", refused<Reading>,
+     "Variables of the process are not offered; use setenv and \"$NAME\"."},
+    {"set-var-fmt", refused<Reading>,
+     "Variables of the process are not offered; use setenv and \"$NAME\"."},
     {"setenv", parse_setenv, "Set a variable for \"$NAME\" in this file."},
-    {"spread-checks", parse_spread_checks, "Percentage, 0 to 50, by which times between checks vary."},
+    {"spread-checks", parse_spread_checks,
+     "Percentage, 0 to 50, by which times between checks vary."},
     {"ssl-default-bind-ciphers", parse_bind_ciphers, "'ciphers' of bind lines that give none."},
-    {"ssl-default-bind-ciphersuites", parse_bind_suites, "'ciphersuites' of bind lines. Has no effect: BoringSSL chooses them itself."},
+    {"ssl-default-bind-ciphersuites", parse_bind_suites,
+     "'ciphersuites' of bind lines. Has no effect: BoringSSL chooses them itself."},
     {"ssl-default-bind-curves", parse_bind_curves, "'curves' of bind lines that give none."},
-    {"ssl-default-bind-options", parse_bind_options, "TLS words for all bind lines that follow: ssl-min-ver, ssl-max-ver, no-tls-tickets, no-tlsv10 and their like."},
-    {"ssl-default-server-ciphers", parse_server_ciphers, "'ciphers' of server lines that give none."},
-    {"ssl-default-server-ciphersuites", parse_server_suites, "'ciphersuites' of server lines. Has no effect: BoringSSL chooses them itself."},
-    {"ssl-default-server-options", parse_server_options, "TLS words for all server lines that follow: ssl-min-ver, ssl-max-ver, no-tls-tickets and their like."},
-    {"ssl-dh-param-file", no_effect<Reading>, "Finite field Diffie-Hellman is not spoken; clients use elliptic curves."},
+    {"ssl-default-bind-options", parse_bind_options,
+     "TLS words for all bind lines that follow: ssl-min-ver, ssl-max-ver, no-tls-tickets, "
+     "no-tlsv10 and their like."},
+    {"ssl-default-server-ciphers", parse_server_ciphers,
+     "'ciphers' of server lines that give none."},
+    {"ssl-default-server-ciphersuites", parse_server_suites,
+     "'ciphersuites' of server lines. Has no effect: BoringSSL chooses them itself."},
+    {"ssl-default-server-options", parse_server_options,
+     "TLS words for all server lines that follow: ssl-min-ver, ssl-max-ver, no-tls-tickets and "
+     "their like."},
+    {"ssl-dh-param-file", no_effect<Reading>,
+     "Finite field Diffie-Hellman is not spoken; clients use elliptic curves."},
     {"ssl-engine", refused<Reading>, "BoringSSL has no engines."},
-    {"ssl-load-extra-del-ext", no_effect<Reading>, "Certificate, chain and key are read from one file."},
-    {"ssl-load-extra-files", no_effect<Reading>, "Certificate, chain and key are read from one file."},
+    {"ssl-load-extra-del-ext", no_effect<Reading>,
+     "Certificate, chain and key are read from one file."},
+    {"ssl-load-extra-files", no_effect<Reading>,
+     "Certificate, chain and key are read from one file."},
     {"ssl-mode-async", no_effect<Reading>, "BoringSSL has no asynchronous engines."},
     {"ssl-propquery", no_effect<Reading>, "BoringSSL has no providers."},
     {"ssl-provider", refused<Reading>, "BoringSSL has no providers."},
     {"ssl-provider-path", no_effect<Reading>, "BoringSSL has no providers."},
-    {"ssl-server-verify", parse_server_verify, "Whether certificates of servers are verified where 'verify' is not given: required or none."},
+    {"ssl-server-verify", parse_server_verify,
+     "Whether certificates of servers are verified where 'verify' is not given: required or none."},
     {"ssl-skip-self-issued-ca", no_effect<Reading>, "The chain is sent as it stands in the file."},
     {"stats", parse_stats, "The runtime socket. Not offered yet: a warning."},
-    {"strict-limits", no_effect<Reading>, "A descriptor limit that is too low is always an error at start."},
+    {"strict-limits", no_effect<Reading>,
+     "A descriptor limit that is too low is always an error at start."},
     {"thread-group", no_effect<Reading>, "All workers are one group."},
     {"thread-groups", no_effect<Reading>, "All workers are one group."},
     {"tune.buffers.limit", no_effect<Reading>, kMemory},
     {"tune.buffers.reserve", no_effect<Reading>, kMemory},
-    {"tune.bufsize", parse_bufsize, "Raises 'tune.http.maxhead' if it is larger; buffers have their own sizes here."},
+    {"tune.bufsize", parse_bufsize,
+     "Raises 'tune.http.maxhead' if it is larger; buffers have their own sizes here."},
     {"tune.comp.maxlevel", no_effect<Reading>, "Nothing is compressed."},
     {"tune.fail-alloc", no_effect<Reading>, kMemory},
     {"tune.fd.edge-triggered", no_effect<Reading>, "The event loop chooses its ways."},
-    {"tune.gulp-budget", parse_gulp_budget, "Memory that a worker may spend on large reads for transfers in bulk. A word of penstock's own."},
+    {"tune.gulp-budget", parse_gulp_budget,
+     "Memory that a worker may spend on large reads for transfers in bulk. A word of penstock's "
+     "own."},
     {"tune.h2.header-table-size", no_effect<Reading>, "HTTP/2 is not spoken yet."},
     {"tune.h2.initial-window-size", no_effect<Reading>, "HTTP/2 is not spoken yet."},
     {"tune.h2.max-concurrent-streams", no_effect<Reading>, "HTTP/2 is not spoken yet."},
@@ -323,38 +453,52 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"tune.http.cookielen", no_effect<Reading>, "Cookies are not captured."},
     {"tune.http.logurilen", parse_logurilen, "Longest request line in a log line."},
     {"tune.http.maxhdr", parse_maxhdr, "Most header fields of one message."},
-    {"tune.http.maxhead", parse_maxhead, "Longest head of a message, 128k if not given. A word of penstock's own."},
-    {"tune.idle-pool.shared", no_effect<Reading>, "Each worker keeps its own idle server connections."},
+    {"tune.http.maxhead", parse_maxhead,
+     "Longest head of a message, 128k if not given. A word of penstock's own."},
+    {"tune.idle-pool.shared", no_effect<Reading>,
+     "Each worker keeps its own idle server connections."},
     {"tune.idletimer", no_effect<Reading>, "Streams in bulk are recognised by their bytes."},
-    {"tune.listener.multi-queue", no_effect<Reading>, "Each worker listens on a socket of its own."},
+    {"tune.listener.multi-queue", no_effect<Reading>,
+     "Each worker listens on a socket of its own."},
     {"tune.lua.forced-yield", no_effect<Reading>, "Lua is not built in."},
     {"tune.lua.maxmem", no_effect<Reading>, "Lua is not built in."},
     {"tune.lua.service-timeout", no_effect<Reading>, "Lua is not built in."},
     {"tune.lua.session-timeout", no_effect<Reading>, "Lua is not built in."},
     {"tune.lua.task-timeout", no_effect<Reading>, "Lua is not built in."},
-    {"tune.maxaccept", parse_maxaccept, "Connections that a worker accepts in one go; -1 leaves it to the worker."},
+    {"tune.maxaccept", parse_maxaccept,
+     "Connections that a worker accepts in one go; -1 leaves it to the worker."},
     {"tune.maxpollevents", no_effect<Reading>, "The event loop chooses its ways."},
     {"tune.maxrewrite", no_effect<Reading>, "Rules may make a head as long as they need."},
     {"tune.pattern.cache-size", no_effect<Reading>, "Results of patterns are not cached."},
     {"tune.peers.max-updates-at-once", no_effect<Reading>, "There are no peers."},
     {"tune.pipesize", no_effect<Reading>, "Bytes are not moved through pipes."},
-    {"tune.pool-high-fd-ratio", parse_pool_high, "Percentage of descriptors in use from which idle server connections are closed before new ones open."},
-    {"tune.pool-low-fd-ratio", parse_pool_low, "Percentage of descriptors in use from which server connections are no longer kept idle."},
-    {"tune.quic.frontend.conn-tx-buffers.limit", no_effect<Reading>, "QUIC (HTTP/3) is not spoken."},
+    {"tune.pool-high-fd-ratio", parse_pool_high,
+     "Percentage of descriptors in use from which idle server connections are closed before new "
+     "ones open."},
+    {"tune.pool-low-fd-ratio", parse_pool_low,
+     "Percentage of descriptors in use from which server connections are no longer kept idle."},
+    {"tune.quic.frontend.conn-tx-buffers.limit", no_effect<Reading>,
+     "QUIC (HTTP/3) is not spoken."},
     {"tune.quic.frontend.max-idle-timeout", no_effect<Reading>, "QUIC (HTTP/3) is not spoken."},
     {"tune.quic.frontend.max-streams-bidi", no_effect<Reading>, "QUIC (HTTP/3) is not spoken."},
     {"tune.quic.retry-threshold", no_effect<Reading>, "QUIC (HTTP/3) is not spoken."},
-    {"tune.rcvbuf.client", parse_rcvbuf_client, "Kernel's receive buffer of client connections; 0 leaves it to the kernel."},
-    {"tune.rcvbuf.server", parse_rcvbuf_server, "Kernel's receive buffer of server connections; 0 leaves it to the kernel."},
+    {"tune.rcvbuf.client", parse_rcvbuf_client,
+     "Kernel's receive buffer of client connections; 0 leaves it to the kernel."},
+    {"tune.rcvbuf.server", parse_rcvbuf_server,
+     "Kernel's receive buffer of server connections; 0 leaves it to the kernel."},
     {"tune.recv_enough", no_effect<Reading>, "Reads take what is there."},
     {"tune.runqueue-depth", no_effect<Reading>, "The event loop chooses its ways."},
     {"tune.sched.low-latency", no_effect<Reading>, "The event loop chooses its ways."},
-    {"tune.sndbuf.client", parse_sndbuf_client, "Kernel's send buffer of client connections; 0 leaves it to the kernel."},
-    {"tune.sndbuf.server", parse_sndbuf_server, "Kernel's send buffer of server connections; 0 leaves it to the kernel."},
-    {"tune.ssl.cachesize", parse_cachesize, "TLS sessions kept for clients that resume without tickets."},
+    {"tune.sndbuf.client", parse_sndbuf_client,
+     "Kernel's send buffer of client connections; 0 leaves it to the kernel."},
+    {"tune.sndbuf.server", parse_sndbuf_server,
+     "Kernel's send buffer of server connections; 0 leaves it to the kernel."},
+    {"tune.ssl.cachesize", parse_cachesize,
+     "TLS sessions kept for clients that resume without tickets."},
     {"tune.ssl.capture-buffer-size", no_effect<Reading>, "ClientHellos are not captured."},
     {"tune.ssl.capture-cipherlist-size", no_effect<Reading>, "ClientHellos are not captured."},
-    {"tune.ssl.default-dh-param", no_effect<Reading>, "Finite field Diffie-Hellman is not spoken; clients use elliptic curves."},
+    {"tune.ssl.default-dh-param", no_effect<Reading>,
+     "Finite field Diffie-Hellman is not spoken; clients use elliptic curves."},
     {"tune.ssl.force-private-cache", no_effect<Reading>, "All workers share one process."},
     {"tune.ssl.hard-maxrecord", no_effect<Reading>, "Record sizes follow what there is to send."},
     {"tune.ssl.keylog", refused<Reading>, "Secrets of TLS sessions are never given away."},
@@ -370,7 +514,8 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"tune.zlib.memlevel", no_effect<Reading>, "Nothing is compressed."},
     {"tune.zlib.windowsize", no_effect<Reading>, "Nothing is compressed."},
     {"uid", parse_uid, "Dropping privileges comes later; start as the right user."},
-    {"ulimit-n", parse_ulimit_n, "Descriptor limit to set at start; computed from 'maxconn' if not given."},
+    {"ulimit-n", parse_ulimit_n,
+     "Descriptor limit to set at start; computed from 'maxconn' if not given."},
     {"unix-bind", not_yet<Reading>, "Give mode, uid and gid on each 'bind' line."},
     {"unsetenv", parse_unsetenv, "Forget variables."},
     {"user", parse_user, "Dropping privileges comes later; start as the right user."},
@@ -384,6 +529,8 @@ static_assert(is_sorted(kGlobalKeywords));
 
 }  // namespace
 
-std::span<const Keyword<Reading>> global_keywords() { return kGlobalKeywords; }
+std::span<const Keyword<Reading>> global_keywords() {
+  return kGlobalKeywords;
+}
 
 }  // namespace penstock::config

@@ -21,8 +21,10 @@ void parse_switch(Line& line, Draft& draft) {
 // `no option X` takes X back only where it is what holds.
 template <HttpMode Mode>
 void parse_http_mode(Line& line, Draft& draft) {
-  if (!line.negated) draft.proxy.http_mode = Mode;
-  else if (draft.proxy.http_mode == Mode) draft.proxy.http_mode = HttpMode::KeepAlive;
+  if (!line.negated)
+    draft.proxy.http_mode = Mode;
+  else if (draft.proxy.http_mode == Mode)
+    draft.proxy.http_mode = HttpMode::KeepAlive;
 }
 
 template <Proxy::LogStyle Style>
@@ -61,7 +63,8 @@ void parse_redispatch(Line& line, Draft& draft) {
   const Word& word = line.pop();
   const auto interval = parse_integer(word.text);
   if (!interval || *interval < -1000 || *interval > 1000) {
-    return line.complain(word.place, format("'option redispatch' expects a number of retries, not '{}'", word.text));
+    return line.complain(
+        word.place, format("'option redispatch' expects a number of retries, not '{}'", word.text));
   }
   // -1 is the manual's way to say "on the last retry", which is what no number says too.
   draft.proxy.redispatch_interval = *interval == -1 ? 0 : static_cast<std::int32_t>(*interval);
@@ -79,14 +82,18 @@ void take_hidden_headers(Line& line, const Word& word, Health& health) {
     std::string_view value = rest.substr(0, line_end);
     rest = line_end == std::string_view::npos ? std::string_view() : rest.substr(line_end + 2);
     const std::size_t colon = value.find(':');
-    if (colon == std::string_view::npos) return line.complain(word.place, format("'{}' is no header line: it lacks a colon", value));
+    if (colon == std::string_view::npos)
+      return line.complain(word.place, format("'{}' is no header line: it lacks a colon", value));
     const std::string_view name = value.substr(0, colon);
     value = trim(value.substr(colon + 1));
-    if (equal_nocase(name, "host")) health.host = std::string(value);
-    else health.headers.emplace_back(name, value);
+    if (equal_nocase(name, "host"))
+      health.host = std::string(value);
+    else
+      health.headers.emplace_back(name, value);
   }
   if (rest.starts_with("\r\n")) health.body = std::string(rest.substr(2));
-  line.warn(word.place, "headers behind the version are an old trick: write 'http-check send hdr Name value'");
+  line.warn(word.place,
+            "headers behind the version are an old trick: write 'http-check send hdr Name value'");
 }
 
 void parse_httpchk(Line& line, Draft& draft) {
@@ -115,10 +122,14 @@ void parse_httpchk(Line& line, Draft& draft) {
   take_hidden_headers(line, joined, health);
   if (line.failed()) return;
   if (joined.text.size() != version->text.size() && joined.text.find("\r\n") == std::string::npos) {
-    return line.complain(version->place, "'option httpchk' takes a method, a path and a version; for headers write 'http-check send hdr Name value'");
+    return line.complain(version->place,
+                         "'option httpchk' takes a method, a path and a version; for headers write "
+                         "'http-check send hdr Name value'");
   }
   if (!health.version.starts_with("HTTP/")) {
-    line.complain(version->place, format("'option httpchk' expects a version such as HTTP/1.1, not '{}'", health.version));
+    line.complain(
+        version->place,
+        format("'option httpchk' expects a version such as HTTP/1.1, not '{}'", health.version));
   }
 }
 
@@ -133,12 +144,15 @@ void parse_smtpchk(Line& line, Draft& draft) {
   if (!line.more()) return;
   const Word& hello = line.pop();
   if (hello.text != "HELO" && hello.text != "EHLO") {
-    return line.complain(hello.place, format("'option smtpchk' expects HELO or EHLO, not '{}'", hello.text));
+    return line.complain(hello.place,
+                         format("'option smtpchk' expects HELO or EHLO, not '{}'", hello.text));
   }
   const std::string domain = line.take_text("a domain");
   draft.proxy.health.smtp_hello = hello.text + " " + domain;
 }
-void parse_ssl_hello_chk(Line& line, Draft& draft) { set_check(draft, Health::Kind::SslHello, line.place); }
+void parse_ssl_hello_chk(Line& line, Draft& draft) {
+  set_check(draft, Health::Kind::SslHello, line.place);
+}
 void parse_tcp_check(Line& line, Draft& draft) {
   if (line.negated) {
     if (draft.proxy.health.kind == Health::Kind::TcpScript) draft.proxy.health = Health();
@@ -153,68 +167,113 @@ void parse_tcpka(Line& line, Draft& draft) {
 }
 
 constexpr OptionKeyword kOptionKeywords[] = {
-    {"abortonclose", parse_switch<&Proxy::abort_on_close>, "Drop a waiting request when its client has gone.", kBackSwitch},
-    {"accept-invalid-http-request", no_effect<Draft>, "What two readers could read two ways is refused always.", kFrontSwitch},
-    {"accept-invalid-http-response", no_effect<Draft>, "What two readers could read two ways is refused always.", kBackSwitch},
-    {"allbackups", parse_switch<&Proxy::all_backups>, "Use all backup servers at a time, not the first alone.", kBackSwitch},
+    {"abortonclose", parse_switch<&Proxy::abort_on_close>,
+     "Drop a waiting request when its client has gone.", kBackSwitch},
+    {"accept-invalid-http-request", no_effect<Draft>,
+     "What two readers could read two ways is refused always.", kFrontSwitch},
+    {"accept-invalid-http-response", no_effect<Draft>,
+     "What two readers could read two ways is refused always.", kBackSwitch},
+    {"allbackups", parse_switch<&Proxy::all_backups>,
+     "Use all backup servers at a time, not the first alone.", kBackSwitch},
     {"checkcache", not_yet<Draft>, "Answers that could be cached are not examined.", kBackSwitch},
-    {"clitcpka", parse_switch<&Proxy::tcp_ka_client>, "TCP keep-alive towards clients.", kFrontSwitch},
+    {"clitcpka", parse_switch<&Proxy::tcp_ka_client>, "TCP keep-alive towards clients.",
+     kFrontSwitch},
     {"contstats", no_effect<Draft>, "Counters always grow while bytes move.", kFrontSwitch},
     {"disable-h2-upgrade", no_effect<Draft>, "HTTP/2 is not spoken yet.", kFrontSwitch},
-    {"dontlog-normal", parse_switch<&Proxy::dont_log_normal>, "Log only what went wrong.", kFrontSwitch},
-    {"dontlognull", parse_switch<&Proxy::dont_log_null>, "Do not log connections without any data.", kFrontSwitch},
-    {"external-check", refused<Draft>, "No program is ever started; use 'option httpchk' or 'option tcp-check'.", kBack},
+    {"dontlog-normal", parse_switch<&Proxy::dont_log_normal>, "Log only what went wrong.",
+     kFrontSwitch},
+    {"dontlognull", parse_switch<&Proxy::dont_log_null>, "Do not log connections without any data.",
+     kFrontSwitch},
+    {"external-check", refused<Draft>,
+     "No program is ever started; use 'option httpchk' or 'option tcp-check'.", kBack},
     {"forceclose", obsolete<Draft>, "Write 'option httpclose'.", kSwitch},
-    {"forwardfor", parse_forwardfor, "Add the client's address to requests: [except <network>] [header <name>] [if-none].", kAnywhere},
-    {"h1-case-adjust-bogus-client", no_effect<Draft>, "Header names pass as they came, in their own case.", kFrontSwitch},
-    {"h1-case-adjust-bogus-server", no_effect<Draft>, "Header names pass as they came, in their own case.", kBackSwitch},
-    {"http-buffer-request", parse_switch<&Proxy::http_buffer_request>, "Wait for the request's body, as far as it fits, before rules and servers see the request.", kSwitch},
-    {"http-ignore-probes", not_yet<Draft>, "A connection that ends without a request gets no answer anyway, a slow one gets 408.", kFrontSwitch},
-    {"http-keep-alive", parse_http_mode<HttpMode::KeepAlive>, "Keep connections on both sides; this is the default.", kSwitch},
-    {"http-no-delay", parse_switch<&Proxy::http_no_delay>, "Send every piece at once, however small.", kSwitch},
-    {"http-pretend-keepalive", no_effect<Draft>, "Servers are asked to keep their connections wherever they may.", kBackSwitch},
-    {"http-restrict-req-hdr-names", not_yet<Draft>, "Names pass as they came; delete headers with 'http-request del-header'.", kAnywhere},
-    {"http-server-close", parse_http_mode<HttpMode::ServerClose>, "Close the server's connection after each answer, keep the client's.", kSwitch},
-    {"http-tunnel", obsolete<Draft>, "Connections are kept and every request is seen: remove the line.", kSwitch},
+    {"forwardfor", parse_forwardfor,
+     "Add the client's address to requests: [except <network>] [header <name>] [if-none].",
+     kAnywhere},
+    {"h1-case-adjust-bogus-client", no_effect<Draft>,
+     "Header names pass as they came, in their own case.", kFrontSwitch},
+    {"h1-case-adjust-bogus-server", no_effect<Draft>,
+     "Header names pass as they came, in their own case.", kBackSwitch},
+    {"http-buffer-request", parse_switch<&Proxy::http_buffer_request>,
+     "Wait for the request's body, as far as it fits, before rules and servers see the request.",
+     kSwitch},
+    {"http-ignore-probes", not_yet<Draft>,
+     "A connection that ends without a request gets no answer anyway, a slow one gets 408.",
+     kFrontSwitch},
+    {"http-keep-alive", parse_http_mode<HttpMode::KeepAlive>,
+     "Keep connections on both sides; this is the default.", kSwitch},
+    {"http-no-delay", parse_switch<&Proxy::http_no_delay>,
+     "Send every piece at once, however small.", kSwitch},
+    {"http-pretend-keepalive", no_effect<Draft>,
+     "Servers are asked to keep their connections wherever they may.", kBackSwitch},
+    {"http-restrict-req-hdr-names", not_yet<Draft>,
+     "Names pass as they came; delete headers with 'http-request del-header'.", kAnywhere},
+    {"http-server-close", parse_http_mode<HttpMode::ServerClose>,
+     "Close the server's connection after each answer, keep the client's.", kSwitch},
+    {"http-tunnel", obsolete<Draft>,
+     "Connections are kept and every request is seen: remove the line.", kSwitch},
     {"http-use-htx", obsolete<Draft>, "It is always so: remove the line.", kSwitch},
-    {"http-use-proxy-header", no_effect<Draft>, "Proxy-Connection is no header that counts.", kFrontSwitch},
-    {"httpchk", parse_httpchk, "Check health by an HTTP request: [<method>] [<path>] [<version>]; see 'http-check'.", kBack},
-    {"httpclose", parse_http_mode<HttpMode::Close>, "Close both connections after each answer.", kSwitch},
-    {"httplog", parse_httplog, "Log requests in the HTTP format; with 'clf' in the Common Log Format.", kFront},
-    {"httpslog", parse_log_style<Proxy::LogStyle::Https>, "Log requests in the HTTP format, with words about TLS.", kFront},
-    {"idle-close-on-response", no_effect<Draft>, "A stop waits for kept connections as 'hard-stop-after' allows.", kFrontSwitch},
-    {"independent-streams", parse_switch<&Proxy::independent_streams>, "Bytes sent do not count as life of the side that is silent.", kSwitch},
+    {"http-use-proxy-header", no_effect<Draft>, "Proxy-Connection is no header that counts.",
+     kFrontSwitch},
+    {"httpchk", parse_httpchk,
+     "Check health by an HTTP request: [<method>] [<path>] [<version>]; see 'http-check'.", kBack},
+    {"httpclose", parse_http_mode<HttpMode::Close>, "Close both connections after each answer.",
+     kSwitch},
+    {"httplog", parse_httplog,
+     "Log requests in the HTTP format; with 'clf' in the Common Log Format.", kFront},
+    {"httpslog", parse_log_style<Proxy::LogStyle::Https>,
+     "Log requests in the HTTP format, with words about TLS.", kFront},
+    {"idle-close-on-response", no_effect<Draft>,
+     "A stop waits for kept connections as 'hard-stop-after' allows.", kFrontSwitch},
+    {"independent-streams", parse_switch<&Proxy::independent_streams>,
+     "Bytes sent do not count as life of the side that is silent.", kSwitch},
     {"ldap-check", refused<Draft>, "Write the conversation with 'option tcp-check'.", kBack},
-    {"log-health-checks", parse_switch<&Proxy::log_health_checks>, "Log each change of a check's result.", kBackSwitch},
-    {"log-separate-errors", parse_switch<&Proxy::log_separate_errors>, "Log what went wrong at level err.", kFrontSwitch},
-    {"logasap", parse_switch<&Proxy::log_asap>, "Log when the answer's head has come, not at its end.", kFrontSwitch},
+    {"log-health-checks", parse_switch<&Proxy::log_health_checks>,
+     "Log each change of a check's result.", kBackSwitch},
+    {"log-separate-errors", parse_switch<&Proxy::log_separate_errors>,
+     "Log what went wrong at level err.", kFrontSwitch},
+    {"logasap", parse_switch<&Proxy::log_asap>,
+     "Log when the answer's head has come, not at its end.", kFrontSwitch},
     {"mysql-check", refused<Draft>, "Write the conversation with 'option tcp-check'.", kBack},
-    {"nolinger", no_effect<Draft>, "Connections are closed so that their last bytes arrive.", kSwitch},
-    {"originalto", not_yet<Draft>, "Write 'http-request set-header X-Original-To %[dst]'.", kAnywhere},
-    {"persist", parse_switch<&Proxy::persist>, "Try the server that persistence names even if it is down.", kBackSwitch},
+    {"nolinger", no_effect<Draft>, "Connections are closed so that their last bytes arrive.",
+     kSwitch},
+    {"originalto", not_yet<Draft>, "Write 'http-request set-header X-Original-To %[dst]'.",
+     kAnywhere},
+    {"persist", parse_switch<&Proxy::persist>,
+     "Try the server that persistence names even if it is down.", kBackSwitch},
     {"pgsql-check", refused<Draft>, "Write the conversation with 'option tcp-check'.", kBack},
-    {"prefer-last-server", parse_switch<&Proxy::prefer_last_server>, "Send a connection's next request to the same server where balancing allows.", kBackSwitch},
+    {"prefer-last-server", parse_switch<&Proxy::prefer_last_server>,
+     "Send a connection's next request to the same server where balancing allows.", kBackSwitch},
     {"redis-check", refused<Draft>, "Write the conversation with 'option tcp-check'.", kBack},
-    {"redispatch", parse_redispatch, "Let a retry go to another server: on the last, or on every n-th.", kBackSwitch},
+    {"redispatch", parse_redispatch,
+     "Let a retry go to another server: on the last, or on every n-th.", kBackSwitch},
     {"smtpchk", parse_smtpchk, "Check health by an SMTP greeting: [HELO|EHLO <domain>].", kBack},
     {"socket-stats", no_effect<Draft>, "Statistics are not offered yet.", kFrontSwitch},
-    {"splice-auto", parse_switch<&Proxy::splice_auto>, "Let the kernel move bytes where that is faster; reads in bulk do as well here.", kSwitch},
+    {"splice-auto", parse_switch<&Proxy::splice_auto>,
+     "Let the kernel move bytes where that is faster; reads in bulk do as well here.", kSwitch},
     {"splice-request", parse_switch<&Proxy::splice_request>, "The same for requests.", kSwitch},
     {"splice-response", parse_switch<&Proxy::splice_response>, "The same for answers.", kSwitch},
     {"spop-check", refused<Draft>, "SPOE is not offered.", kBack},
-    {"srvtcpka", parse_switch<&Proxy::tcp_ka_server>, "TCP keep-alive towards servers.", kBackSwitch},
+    {"srvtcpka", parse_switch<&Proxy::tcp_ka_server>, "TCP keep-alive towards servers.",
+     kBackSwitch},
     {"ssl-hello-chk", parse_ssl_hello_chk, "Check health by a TLS ClientHello.", kBack},
-    {"tcp-check", parse_tcp_check, "Check health by a conversation written with 'tcp-check' lines.", kBack | kNegatable},
-    {"tcp-smart-accept", no_effect<Draft>, "The kernel decides when it acknowledges.", kFrontSwitch},
-    {"tcp-smart-connect", no_effect<Draft>, "The kernel decides when it acknowledges.", kBackSwitch},
+    {"tcp-check", parse_tcp_check, "Check health by a conversation written with 'tcp-check' lines.",
+     kBack | kNegatable},
+    {"tcp-smart-accept", no_effect<Draft>, "The kernel decides when it acknowledges.",
+     kFrontSwitch},
+    {"tcp-smart-connect", no_effect<Draft>, "The kernel decides when it acknowledges.",
+     kBackSwitch},
     {"tcpka", parse_tcpka, "TCP keep-alive on both sides.", kSwitch},
     {"tcplog", parse_log_style<Proxy::LogStyle::Tcp>, "Log connections in the TCP format.", kFront},
-    {"transparent", refused<Draft>, "Name the servers: the address that the client wanted is not connected to.", kBackSwitch},
+    {"transparent", refused<Draft>,
+     "Name the servers: the address that the client wanted is not connected to.", kBackSwitch},
 };
 static_assert(is_sorted(kOptionKeywords));
 
 }  // namespace
 
-std::span<const Keyword<Draft>> option_keywords() { return kOptionKeywords; }
+std::span<const Keyword<Draft>> option_keywords() {
+  return kOptionKeywords;
+}
 
 }  // namespace penstock::config

@@ -1,5 +1,5 @@
-// Keywords of `defaults`, `frontend`, `backend` and `listen` (configuration manual section 4.2), but
-// for `option`, `timeout`, `http-check` and `tcp-check`, which have tables of their own.
+// Keywords of `defaults`, `frontend`, `backend` and `listen` (configuration manual section 4.2),
+// but for `option`, `timeout`, `http-check` and `tcp-check`, which have tables of their own.
 #include <algorithm>
 
 #include "keywords.h"
@@ -26,13 +26,19 @@ void parse_acl(Line& line, Draft& draft) {
   const Word* name = line.take("a name and a test");
   if (name == nullptr) return;
   const auto fits = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == ':';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.' || c == ':';
   };
   if (name->text.empty() || !std::all_of(name->text.begin(), name->text.end(), fits)) {
-    return line.complain(name->place, format("'{}' is no name for an acl: letters, digits, '-', '_', '.' and ':' are", name->text));
+    return line.complain(
+        name->place,
+        format("'{}' is no name for an acl: letters, digits, '-', '_', '.' and ':' are",
+               name->text));
   }
   if (equal_nocase(name->text, "or")) {
-    return line.complain(name->place, format("an acl cannot be called '{}': it is an operator of conditions", name->text));
+    return line.complain(
+        name->place,
+        format("an acl cannot be called '{}': it is an operator of conditions", name->text));
   }
   if (!line.more()) {
     line.take("a test such as path_beg behind the name");
@@ -41,7 +47,9 @@ void parse_acl(Line& line, Draft& draft) {
   draft.proxy.acls.push_back({*name, line.take_rest()});
 }
 
-void parse_backlog(Line& line, Draft& draft) { draft.proxy.backlog = take_count(line); }
+void parse_backlog(Line& line, Draft& draft) {
+  draft.proxy.backlog = take_count(line);
+}
 
 struct BalanceWord {
   std::string_view name;
@@ -62,33 +70,42 @@ void take_uri_words(Line& line, Balance& balance) {
     balance.arguments.push_back(word);
     if (word.text == "whole" || word.text == "path-only") continue;
     if (word.text != "len" && word.text != "depth") {
-      return line.complain(word.place, format("'balance uri' expects len, depth, whole or path-only, not '{}'", word.text));
+      return line.complain(
+          word.place,
+          format("'balance uri' expects len, depth, whole or path-only, not '{}'", word.text));
     }
     const Place place = line.more() ? line.peek().place : word.place;
     balance.arguments.push_back({format("{}", take_count(line, 1)), place});
   }
 }
 
-void take_balance_arguments(Line& line, Balance& balance, std::string_view inner, const Word& word) {
+void take_balance_arguments(Line& line, Balance& balance, std::string_view inner,
+                            const Word& word) {
   switch (balance.kind) {
     case Balance::Kind::Random: {
       if (inner.empty()) return;
       const auto draws = parse_unsigned(inner);
-      if (!draws || *draws < 1 || *draws > 1000) return line.complain(word.place, format("'random' expects a number of draws from 1 to 1000, not '{}'", inner));
+      if (!draws || *draws < 1 || *draws > 1000)
+        return line.complain(
+            word.place,
+            format("'random' expects a number of draws from 1 to 1000, not '{}'", inner));
       balance.random_draws = static_cast<std::uint32_t>(*draws);
       return;
     }
     case Balance::Kind::Header:
-      if (inner.empty()) return line.complain(word.place, "'hdr' expects the name of a header: hdr(Host)");
+      if (inner.empty())
+        return line.complain(word.place, "'hdr' expects the name of a header: hdr(Host)");
       balance.arguments.push_back({std::string(inner), word.place});
       if (line.peek_text() == "use_domain_only") balance.arguments.push_back(line.pop());
       return;
-    case Balance::Kind::Uri: return take_uri_words(line, balance);
+    case Balance::Kind::Uri:
+      return take_uri_words(line, balance);
     case Balance::Kind::UrlParam: {
       const Word* name = line.take("the name of a parameter");
       if (name != nullptr) balance.arguments.push_back(*name);
       if (line.peek_text() != "check_post") return;
-      line.warn(line.peek().place, "'check_post' has no effect: parameters are looked for in the URL alone");
+      line.warn(line.peek().place,
+                "'check_post' has no effect: parameters are looked for in the URL alone");
       line.skip_rest();
       return;
     }
@@ -102,7 +119,8 @@ void take_balance_arguments(Line& line, Balance& balance, std::string_view inner
     case Balance::Kind::StaticRoundRobin:
     case Balance::Kind::LeastConn:
     case Balance::Kind::First:
-    case Balance::Kind::Source: return;
+    case Balance::Kind::Source:
+      return;
   }
 }
 
@@ -112,8 +130,11 @@ void parse_balance(Line& line, Draft& draft) {
   std::string_view inner = word->text;
   std::string_view name = cut(inner, '(');
   const bool has_parentheses = name.size() != word->text.size();
-  if (name == "rdp-cookie") return line.complain(word->place, "'balance rdp-cookie' is not offered; 'balance source' comes near");
-  const auto* row = std::find_if(std::begin(kBalances), std::end(kBalances), [&](const BalanceWord& b) { return b.name == name; });
+  if (name == "rdp-cookie")
+    return line.complain(word->place,
+                         "'balance rdp-cookie' is not offered; 'balance source' comes near");
+  const auto* row = std::find_if(std::begin(kBalances), std::end(kBalances),
+                                 [&](const BalanceWord& b) { return b.name == name; });
   if (row == std::end(kBalances)) {
     std::vector<std::string_view> names;
     for (const BalanceWord& balance : kBalances) names.push_back(balance.name);
@@ -137,7 +158,8 @@ void parse_capture(Line& line, Draft& draft) {
   if (!side) return;
   if (*side == 2) {
     line.skip_rest();
-    return line.warn("'capture cookie' is not offered yet: logs show '-' in its place; the line has no effect");
+    return line.warn(
+        "'capture cookie' is not offered yet: logs show '-' in its place; the line has no effect");
   }
   constexpr std::string_view kHeader[] = {"header"};
   Capture capture;
@@ -168,7 +190,8 @@ void parse_declare(Line& line, Draft& draft) {
 
 void parse_persistence(Line& line, Draft& draft) {
   const std::string subject = line.subject;
-  say_once(line, draft, subject, format("'{}' has no effect yet: persistence comes later", subject));
+  say_once(line, draft, subject,
+           format("'{}' has no effect yet: persistence comes later", subject));
 }
 
 void parse_default_backend(Line& line, Draft& draft) {
@@ -181,11 +204,16 @@ void parse_description(Line& line, Draft& draft) {
   for (const Word& word : line.take_rest()) text += (text.empty() ? "" : " ") + word.text;
   draft.proxy.description = std::move(text);
 }
-void parse_disabled(Line&, Draft& draft) { draft.proxy.disabled = true; }
-void parse_enabled(Line&, Draft& draft) { draft.proxy.disabled = false; }
+void parse_disabled(Line&, Draft& draft) {
+  draft.proxy.disabled = true;
+}
+void parse_enabled(Line&, Draft& draft) {
+  draft.proxy.disabled = false;
+}
 
 void put_error(Proxy& proxy, ErrorReply reply) {
-  std::erase_if(proxy.errors, [&](const ErrorReply& other) { return other.status == reply.status; });
+  std::erase_if(proxy.errors,
+                [&](const ErrorReply& other) { return other.status == reply.status; });
   proxy.errors.push_back(std::move(reply));
 }
 
@@ -215,7 +243,9 @@ void parse_http_error(Line& line, Draft& draft) {
   put_error(draft.proxy, std::move(reply));
 }
 
-void parse_fullconn(Line& line, Draft& draft) { draft.proxy.fullconn = take_count(line); }
+void parse_fullconn(Line& line, Draft& draft) {
+  draft.proxy.fullconn = take_count(line);
+}
 
 void parse_hash_type(Line& line, Draft& draft) {
   constexpr std::string_view kMethods[] = {"map-based", "consistent"};
@@ -223,14 +253,18 @@ void parse_hash_type(Line& line, Draft& draft) {
   if (!method) return;
   draft.proxy.balance.consistent = *method == 1;
   if (!line.more()) return;
-  line.warn(line.peek().place, "the hash function is always the same here: what stands behind the method has no effect");
+  line.warn(
+      line.peek().place,
+      "the hash function is always the same here: what stands behind the method has no effect");
   line.skip_rest();
 }
 
 template <Rule::Set Set>
 void parse_rule(Line& line, Draft& draft) {
   if (!line.more()) {
-    line.take(Set == Rule::Set::UseBackend ? "the name of a backend" : Set == Rule::Set::UseServer ? "the name of a server" : "an action");
+    line.take(Set == Rule::Set::UseBackend  ? "the name of a backend"
+              : Set == Rule::Set::UseServer ? "the name of a server"
+                                            : "an action");
     return;
   }
   draft.proxy.rules.push_back({Set, line.place, line.take_rest()});
@@ -241,20 +275,29 @@ void parse_http_request(Line& line, Draft& draft) {
     const Place place = line.peek().place;
     line.skip_rest();
     draft.serves_stats = true;
-    return line.warn(place, "'http-request use-service' is not offered yet: there is no metrics service; the line has no effect");
+    return line.warn(place,
+                     "'http-request use-service' is not offered yet: there is no metrics service; "
+                     "the line has no effect");
   }
   parse_rule<Rule::Set::HttpRequest>(line, draft);
 }
 
-void parse_http_check(Line& line, Draft& draft) { parse_with(line, http_check_keywords(), draft, "http-check"); }
-void parse_tcp_check(Line& line, Draft& draft) { parse_with(line, tcp_check_keywords(), draft, "tcp-check"); }
+void parse_http_check(Line& line, Draft& draft) {
+  parse_with(line, http_check_keywords(), draft, "http-check");
+}
+void parse_tcp_check(Line& line, Draft& draft) {
+  parse_with(line, tcp_check_keywords(), draft, "tcp-check");
+}
 
 void parse_http_reuse(Line& line, Draft& draft) {
   constexpr std::string_view kChoices[] = {"never", "safe", "aggressive", "always"};
-  if (const auto choice = line.take_choice(kChoices)) draft.proxy.reuse = static_cast<Reuse>(*choice);
+  if (const auto choice = line.take_choice(kChoices))
+    draft.proxy.reuse = static_cast<Reuse>(*choice);
 }
 
-void parse_id(Line& line, Draft& draft) { draft.proxy.id = take_count(line, 1); }
+void parse_id(Line& line, Draft& draft) {
+  draft.proxy.id = take_count(line, 1);
+}
 
 void parse_log(Line& line, Draft& draft) {
   if (line.negated) {
@@ -271,44 +314,64 @@ void parse_log(Line& line, Draft& draft) {
 void parse_log_format(Line& line, Draft& draft) {
   const Word* word = line.take("a format");
   if (word == nullptr) return;
-  if (line.more()) return line.complain(line.peek().place, "'log-format' takes one word: put the format between quotes, or a backslash before each blank");
+  if (line.more())
+    return line.complain(line.peek().place,
+                         "'log-format' takes one word: put the format between quotes, or a "
+                         "backslash before each blank");
   draft.proxy.log_format = *word;
 }
-void parse_log_tag(Line& line, Draft& draft) { draft.proxy.log_tag = line.take_text("a tag"); }
-void parse_maxconn(Line& line, Draft& draft) { draft.proxy.maxconn = take_count(line); }
+void parse_log_tag(Line& line, Draft& draft) {
+  draft.proxy.log_tag = line.take_text("a tag");
+}
+void parse_maxconn(Line& line, Draft& draft) {
+  draft.proxy.maxconn = take_count(line);
+}
 
 void parse_mode(Line& line, Draft& draft) {
   const Word* word = line.take("'http' or 'tcp'");
   if (word == nullptr) return;
-  if (word->text == "http") draft.proxy.mode = Mode::Http;
-  else if (word->text == "tcp") draft.proxy.mode = Mode::Tcp;
-  else if (word->text == "health") line.complain(word->place, "'mode health' is no longer part of the grammar: write 'mode http' and 'monitor-uri'");
-  else line.complain(word->place, format("'mode' expects 'http' or 'tcp', not '{}'", word->text));
+  if (word->text == "http")
+    draft.proxy.mode = Mode::Http;
+  else if (word->text == "tcp")
+    draft.proxy.mode = Mode::Tcp;
+  else if (word->text == "health")
+    line.complain(
+        word->place,
+        "'mode health' is no longer part of the grammar: write 'mode http' and 'monitor-uri'");
+  else
+    line.complain(word->place, format("'mode' expects 'http' or 'tcp', not '{}'", word->text));
 }
 
 void parse_monitor(Line& line, Draft& draft) {
   constexpr std::string_view kFail[] = {"fail"};
   if (!line.take_choice(kFail)) return;
   if (line.peek_text() != "if" && line.peek_text() != "unless") {
-    return line.complain(line.more() ? line.peek().place : line.end_place(), "'monitor fail' expects 'if' or 'unless' and a condition");
+    return line.complain(line.more() ? line.peek().place : line.end_place(),
+                         "'monitor fail' expects 'if' or 'unless' and a condition");
   }
   draft.proxy.rules.push_back({Rule::Set::MonitorFail, line.place, line.take_rest()});
 }
-void parse_monitor_uri(Line& line, Draft& draft) { draft.proxy.monitor_uri = line.take_text("a path"); }
+void parse_monitor_uri(Line& line, Draft& draft) {
+  draft.proxy.monitor_uri = line.take_text("a path");
+}
 
 void parse_option(Line& line, Draft& draft) {
   const Word* word = line.take("a word such as httplog");
   if (word == nullptr) return;
   const ProxyKeyword* keyword = find_keyword(option_keywords(), word->text);
-  if (keyword == nullptr) return complain_unknown(line, *word, "'option'", names_of(option_keywords()));
+  if (keyword == nullptr)
+    return complain_unknown(line, *word, "'option'", names_of(option_keywords()));
   line.start(*keyword, *word, "option");
   if (line.negated && (keyword->where & kNegatable) == 0) {
-    return line.complain(format("'no {}' is not possible: this option is replaced, not taken back", line.subject));
+    return line.complain(
+        format("'no {}' is not possible: this option is replaced, not taken back", line.subject));
   }
   if (stands_rightly(line, draft, keyword->where)) keyword->parse(line, draft);
 }
 
-void parse_persist(Line& line, Draft& draft) { parse_persistence(line, draft); }
+void parse_persist(Line& line, Draft& draft) {
+  parse_persistence(line, draft);
+}
 
 void parse_redirect(Line& line, Draft& draft) {
   Word redirect{"redirect", line.place};
@@ -321,18 +384,23 @@ void parse_redirect(Line& line, Draft& draft) {
   draft.redirects.push_back({Rule::Set::HttpRequest, line.place, std::move(words)});
 }
 
-void parse_retries(Line& line, Draft& draft) { draft.proxy.retries = take_count(line); }
+void parse_retries(Line& line, Draft& draft) {
+  draft.proxy.retries = take_count(line);
+}
 
 void parse_retry_on(Line& line, Draft& draft) {
-  constexpr std::string_view kEvents[] = {"none", "conn-failure", "empty-response", "junk-response", "response-timeout",
-                                          "0rtt-rejected", "all-retryable-errors"};
-  constexpr std::string_view kStatuses[] = {"401", "403", "404", "408", "425", "500", "501", "502", "503", "504"};
+  constexpr std::string_view kEvents[] = {
+      "none",          "conn-failure",        "empty-response", "junk-response", "response-timeout",
+      "0rtt-rejected", "all-retryable-errors"};
+  constexpr std::string_view kStatuses[] = {"401", "403", "404", "408", "425",
+                                            "500", "501", "502", "503", "504"};
   draft.proxy.retry_on.clear();
   if (!line.more()) line.take("events such as conn-failure");
   while (line.more()) {
     const Word& word = line.pop();
-    const bool known = std::find(std::begin(kEvents), std::end(kEvents), word.text) != std::end(kEvents) ||
-                       std::find(std::begin(kStatuses), std::end(kStatuses), word.text) != std::end(kStatuses);
+    const bool known =
+        std::find(std::begin(kEvents), std::end(kEvents), word.text) != std::end(kEvents) ||
+        std::find(std::begin(kStatuses), std::end(kStatuses), word.text) != std::end(kStatuses);
     if (!known) return complain_unknown(line, word, "'retry-on'", kEvents);
     draft.proxy.retry_on.push_back(word);
   }
@@ -342,24 +410,34 @@ void parse_source(Line& line, Draft& draft) {
   const Word* word = line.take("an address");
   if (word == nullptr) return;
   std::string error;
-  if (!parse_address(word->text, AddressUse::Plain, error)) return line.complain(word->place, format("'source': {}", error));
+  if (!parse_address(word->text, AddressUse::Plain, error))
+    return line.complain(word->place, format("'source': {}", error));
   if (line.more()) {
-    return line.complain(line.peek().place, format("'source ... {}' is not offered: the servers would see another address than you expect", line.peek().text));
+    return line.complain(
+        line.peek().place,
+        format(
+            "'source ... {}' is not offered: the servers would see another address than you expect",
+            line.peek().text));
   }
   draft.source = word->text;
 }
 
-void parse_stats(Line& line, Draft& draft) { parse_with(line, stats_keywords(), draft, "stats"); }
+void parse_stats(Line& line, Draft& draft) {
+  parse_with(line, stats_keywords(), draft, "stats");
+}
 void parse_stats_word(Line& line, Draft& draft) {
   draft.serves_stats = true;
-  say_once(line, draft, "stats", "'stats': the statistics page is not offered yet: this and the other 'stats' lines of this section have no effect");
+  say_once(line, draft, "stats",
+           "'stats': the statistics page is not offered yet: this and the other 'stats' lines of "
+           "this section have no effect");
 }
 
 void parse_timeout(Line& line, Draft& draft) {
   const Word* word = line.take("a word such as client");
   if (word == nullptr) return;
   const ProxyKeyword* keyword = find_keyword(timeout_keywords(), word->text);
-  if (keyword == nullptr) return complain_unknown(line, *word, "'timeout'", names_of(timeout_keywords()));
+  if (keyword == nullptr)
+    return complain_unknown(line, *word, "'timeout'", names_of(timeout_keywords()));
   line.start(*keyword, *word, "timeout");
   if (stands_rightly(line, draft, keyword->where)) keyword->parse(line, draft);
 }
@@ -373,9 +451,11 @@ void take_tcp_rule(Line& line, Draft& draft, bool is_request) {
   const std::string_view word = is_request ? kRequest[*choice] : kResponse[*choice];
   line.subject = format("{} {}", subject, word);
   const bool facing_clients = word == "connection" || word == "session";
-  if (facing_clients && !stands_rightly(line, draft, kInFrontend | kInDefaults | kNamedDefaults)) return;
+  if (facing_clients && !stands_rightly(line, draft, kInFrontend | kInDefaults | kNamedDefaults))
+    return;
   if (word == "inspect-delay") {
-    (is_request ? draft.proxy.tcp_request_inspect_delay_ms : draft.proxy.tcp_response_inspect_delay_ms) = line.take_ms();
+    (is_request ? draft.proxy.tcp_request_inspect_delay_ms
+                : draft.proxy.tcp_response_inspect_delay_ms) = line.take_ms();
     return;
   }
   if (!is_request) return parse_rule<Rule::Set::TcpResponse>(line, draft);
@@ -383,32 +463,51 @@ void take_tcp_rule(Line& line, Draft& draft, bool is_request) {
   if (word == "session") return parse_rule<Rule::Set::TcpSession>(line, draft);
   parse_rule<Rule::Set::TcpContent>(line, draft);
 }
-void parse_tcp_request(Line& line, Draft& draft) { take_tcp_rule(line, draft, true); }
-void parse_tcp_response(Line& line, Draft& draft) { take_tcp_rule(line, draft, false); }
+void parse_tcp_request(Line& line, Draft& draft) {
+  take_tcp_rule(line, draft, true);
+}
+void parse_tcp_response(Line& line, Draft& draft) {
+  take_tcp_rule(line, draft, false);
+}
 
 void parse_unique_id_format(Line& line, Draft& draft) {
   const Word* word = line.take("a format");
   if (word != nullptr) draft.proxy.unique_id_format = *word;
 }
-void parse_unique_id_header(Line& line, Draft& draft) { draft.proxy.unique_id_header = line.take_text("the name of a header"); }
+void parse_unique_id_header(Line& line, Draft& draft) {
+  draft.proxy.unique_id_header = line.take_text("the name of a header");
+}
 
 constexpr unsigned kFront = kInDefaults | kInFrontend;
 constexpr unsigned kBack = kInDefaults | kInBackend;
 constexpr unsigned kFrontOnly = kInFrontend | kStrict;
 constexpr unsigned kBackOnly = kInBackend | kStrict;
 
-constexpr std::string_view kHeadersSuccessor = "Write 'http-request add-header', 'set-header', 'replace-header' or 'del-header'.";
-constexpr std::string_view kAnswersSuccessor = "Write 'http-response add-header', 'set-header', 'replace-header' or 'del-header'.";
+constexpr std::string_view kHeadersSuccessor =
+    "Write 'http-request add-header', 'set-header', 'replace-header' or 'del-header'.";
+constexpr std::string_view kAnswersSuccessor =
+    "Write 'http-response add-header', 'set-header', 'replace-header' or 'del-header'.";
 constexpr std::string_view kDenySuccessor = "Write 'http-request deny if' and a condition.";
 constexpr std::string_view kKernelProbes = "The kernel's own times for keep-alive probes are used.";
-constexpr std::string_view kErrorLocation = "The built-in answer is sent; write 'http-error status <code>' or 'errorfile'.";
+constexpr std::string_view kErrorLocation =
+    "The built-in answer is sent; write 'http-error status <code>' or 'errorfile'.";
 
 constexpr ProxyKeyword kProxyKeywords[] = {
-    {"acl", parse_acl, "Names a test: <name> <criterion> [flags] [operator] <value>...; several of one name are alternatives.", kAnywhere | kNamedDefaults},
-    {"appsession", obsolete<Draft>, "Write 'stick-table' and 'stick on' (persistence comes later)."},
-    {"backlog", parse_backlog, "Length of the kernel's queue of connections not yet accepted.", kFront},
-    {"balance", parse_balance, "How servers are chosen: roundrobin, leastconn, source, random, first, uri, url_param, hdr(name).", kBack},
-    {"bind", parse_bind, "Where clients are accepted: <address>:<port>[-<port>][,...] [words]; see the bind keywords.", kFrontOnly},
+    {"acl", parse_acl,
+     "Names a test: <name> <criterion> [flags] [operator] <value>...; several of one name are "
+     "alternatives.",
+     kAnywhere | kNamedDefaults},
+    {"appsession", obsolete<Draft>,
+     "Write 'stick-table' and 'stick on' (persistence comes later)."},
+    {"backlog", parse_backlog, "Length of the kernel's queue of connections not yet accepted.",
+     kFront},
+    {"balance", parse_balance,
+     "How servers are chosen: roundrobin, leastconn, source, random, first, uri, url_param, "
+     "hdr(name).",
+     kBack},
+    {"bind", parse_bind,
+     "Where clients are accepted: <address>:<port>[-<port>][,...] [words]; see the bind keywords.",
+     kFrontOnly},
     {"bind-process", no_effect<Draft>, "There is one process; all its workers serve every proxy."},
     {"block", obsolete<Draft>, kDenySuccessor},
     {"capture", parse_capture, "Log a header: request|response header <name> len <n>.", kFrontOnly},
@@ -419,8 +518,10 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"compression", not_yet<Draft>, "Exchange compresses what is worth it by itself."},
     {"contimeout", obsolete<Draft>, "Write 'timeout connect'."},
     {"cookie", parse_persistence, "Persistence by a cookie comes later.", kBack},
-    {"declare", parse_declare, "Reserve a slot that rules capture into: capture request|response len <n>.", kFrontOnly},
-    {"default-server", parse_default_server, "Words that the server lines below begin with; see the server keywords.", kBack | kStrict},
+    {"declare", parse_declare,
+     "Reserve a slot that rules capture into: capture request|response len <n>.", kFrontOnly},
+    {"default-server", parse_default_server,
+     "Words that the server lines below begin with; see the server keywords.", kBack | kStrict},
     {"default_backend", parse_default_backend, "The backend when no use_backend applies.", kFront},
     {"description", parse_description, "Text about this proxy, for statistics.", kProxies},
     {"disabled", parse_disabled, "The proxy is read and judged, and not run."},
@@ -428,41 +529,61 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"email-alert", no_effect<Draft>, "No mail is sent; watch the log or the statistics."},
     {"enabled", parse_enabled, "Undoes 'disabled' of defaults."},
     {"error-log-format", not_yet<Draft>, "Errors are logged in the format of the rest.", kFront},
-    {"errorfile", parse_errorfile, "A file with a complete answer for one of our own statuses: <code> <file>."},
+    {"errorfile", parse_errorfile,
+     "A file with a complete answer for one of our own statuses: <code> <file>."},
     {"errorfiles", parse_errorfiles, "Answers from an 'http-errors' section: <name> [<code>...]."},
     {"errorloc", not_yet<Draft>, kErrorLocation},
     {"errorloc302", not_yet<Draft>, kErrorLocation},
     {"errorloc303", not_yet<Draft>, kErrorLocation},
-    {"external-check", refused<Draft>, "No program is ever started; use 'option httpchk' or 'option tcp-check'.", kBack},
-    {"filter", refused<Draft>, "There are no filters; what they change would stay as it is.", kProxies},
+    {"external-check", refused<Draft>,
+     "No program is ever started; use 'option httpchk' or 'option tcp-check'.", kBack},
+    {"filter", refused<Draft>, "There are no filters; what they change would stay as it is.",
+     kProxies},
     {"force-persist", parse_persistence, "Persistence comes later.", kBackOnly},
-    {"fullconn", parse_fullconn, "Load of a backend at which its servers reach 'maxconn'; see 'minconn'.", kBack},
+    {"fullconn", parse_fullconn,
+     "Load of a backend at which its servers reach 'maxconn'; see 'minconn'.", kBack},
     {"grace", obsolete<Draft>, "Write 'grace' in the 'global' section."},
     {"hash-type", parse_hash_type, "How hashes name servers: map-based or consistent.", kBack},
-    {"http-after-response", parse_rule<Rule::Set::HttpAfterResponse>, "A rule for all answers, our own included: <action> [if|unless <condition>].", kAnywhere | kNamedDefaults},
-    {"http-check", parse_http_check, "Steps of an HTTP health check; see the http-check keywords.", kBack},
-    {"http-error", parse_http_error, "An answer of our own instead of the built-in one: status <code> [content-type <type>] [file|lf-file|string|lf-string <text>] [hdr <name> <format>]."},
-    {"http-request", parse_http_request, "A rule for requests: <action> [if|unless <condition>].", kAnywhere | kNamedDefaults},
-    {"http-response", parse_rule<Rule::Set::HttpResponse>, "A rule for answers: <action> [if|unless <condition>].", kAnywhere | kNamedDefaults},
-    {"http-reuse", parse_http_reuse, "Who may use an idle server connection: never, safe, aggressive, always.", kBack},
+    {"http-after-response", parse_rule<Rule::Set::HttpAfterResponse>,
+     "A rule for all answers, our own included: <action> [if|unless <condition>].",
+     kAnywhere | kNamedDefaults},
+    {"http-check", parse_http_check, "Steps of an HTTP health check; see the http-check keywords.",
+     kBack},
+    {"http-error", parse_http_error,
+     "An answer of our own instead of the built-in one: status <code> [content-type <type>] "
+     "[file|lf-file|string|lf-string <text>] [hdr <name> <format>]."},
+    {"http-request", parse_http_request, "A rule for requests: <action> [if|unless <condition>].",
+     kAnywhere | kNamedDefaults},
+    {"http-response", parse_rule<Rule::Set::HttpResponse>,
+     "A rule for answers: <action> [if|unless <condition>].", kAnywhere | kNamedDefaults},
+    {"http-reuse", parse_http_reuse,
+     "Who may use an idle server connection: never, safe, aggressive, always.", kBack},
     {"http-send-name-header", not_yet<Draft>, "Servers are not told their names.", kBack},
     {"id", parse_id, "The proxy's number in statistics.", kProxies},
     {"ignore-persist", parse_persistence, "Persistence comes later.", kBackOnly},
-    {"load-server-state-from-file", no_effect<Draft>, "A reload keeps server states by itself.", kBack},
-    {"log", parse_log, "Where logs go: 'global', or a target as in the 'global' section; 'no log' drops what defaults gave."},
+    {"load-server-state-from-file", no_effect<Draft>, "A reload keeps server states by itself.",
+     kBack},
+    {"log", parse_log,
+     "Where logs go: 'global', or a target as in the 'global' section; 'no log' drops what "
+     "defaults gave."},
     {"log-format", parse_log_format, "Format of log lines.", kFront},
     {"log-format-sd", not_yet<Draft>, "RFC 5424 lines carry no structured data.", kFront},
     {"log-tag", parse_log_tag, "Tag in syslog headers."},
     {"max-keep-alive-queue", no_effect<Draft>, "'option prefer-last-server' decides alone.", kBack},
-    {"maxconn", parse_maxconn, "Most connections of the frontend at one time; what is beyond waits in the kernel.", kFront},
+    {"maxconn", parse_maxconn,
+     "Most connections of the frontend at one time; what is beyond waits in the kernel.", kFront},
     {"mode", parse_mode, "http or tcp."},
-    {"monitor", parse_monitor, "When 'monitor-uri' answers 503: fail if|unless <condition>.", kFrontOnly},
-    {"monitor-net", obsolete<Draft>, "Write 'http-request return status 200 if { src <network> }'."},
-    {"monitor-uri", parse_monitor_uri, "Path that answers 200 itself, for those who watch us; never logged.", kFront},
+    {"monitor", parse_monitor, "When 'monitor-uri' answers 503: fail if|unless <condition>.",
+     kFrontOnly},
+    {"monitor-net", obsolete<Draft>,
+     "Write 'http-request return status 200 if { src <network> }'."},
+    {"monitor-uri", parse_monitor_uri,
+     "Path that answers 200 itself, for those who watch us; never logged.", kFront},
     {"option", parse_option, "See the option keywords."},
     {"persist", parse_persist, "Persistence comes later.", kBack},
     {"rate-limit", not_yet<Draft>, "Rates are not limited; use 'maxconn'.", kFront},
-    {"redirect", parse_redirect, "The same as 'http-request redirect' below all other http-request lines.", kProxies | kStrict},
+    {"redirect", parse_redirect,
+     "The same as 'http-request redirect' below all other http-request lines.", kProxies | kStrict},
     {"redisp", obsolete<Draft>, "Write 'option redispatch'."},
     {"redispatch", obsolete<Draft>, "Write 'option redispatch'."},
     {"reqadd", obsolete<Draft>, "Write 'http-request add-header'."},
@@ -481,7 +602,8 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"reqsetbe", obsolete<Draft>, "Write 'use_backend' and a condition."},
     {"reqtarpit", obsolete<Draft>, "Write 'http-request tarpit if' and a condition."},
     {"retries", parse_retries, "Retries when a server cannot be connected to.", kBack},
-    {"retry-on", parse_retry_on, "Events after which a request is tried again; conn-failure if not given.", kBack},
+    {"retry-on", parse_retry_on,
+     "Events after which a request is tried again; conn-failure if not given.", kBack},
     {"rspadd", obsolete<Draft>, "Write 'http-response add-header'."},
     {"rspdel", obsolete<Draft>, "Write 'http-response del-header'."},
     {"rspdeny", obsolete<Draft>, "Write 'http-response deny if' and a condition."},
@@ -489,9 +611,12 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"rspideny", obsolete<Draft>, "Write 'http-response deny if' and a condition."},
     {"rspirep", obsolete<Draft>, kAnswersSuccessor},
     {"rsprep", obsolete<Draft>, kAnswersSuccessor},
-    {"server", parse_server, "A server: <name> <address>[:<port>] [words]; see the server keywords.", kBackOnly},
+    {"server", parse_server,
+     "A server: <name> <address>[:<port>] [words]; see the server keywords.", kBackOnly},
     {"server-state-file-name", no_effect<Draft>, "A reload keeps server states by itself.", kBack},
-    {"server-template", parse_server_template, "Several servers of one kind: <prefix> <n>|<low>-<high> <address>[:<port>] [words].", kBackOnly},
+    {"server-template", parse_server_template,
+     "Several servers of one kind: <prefix> <n>|<low>-<high> <address>[:<port>] [words].",
+     kBackOnly},
     {"source", parse_source, "Address from which we connect to the servers.", kBack},
     {"srvexp", obsolete<Draft>, "Write 'timeout server'."},
     {"srvtcpka-cnt", no_effect<Draft>, kKernelProbes, kBack},
@@ -501,16 +626,29 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"stats", parse_stats, "The statistics page. Not offered yet: a warning."},
     {"stick", parse_persistence, "Persistence comes later.", kBackOnly},
     {"stick-table", parse_persistence, "Persistence comes later.", kProxies},
-    {"tcp-check", parse_tcp_check, "Steps of a TCP health check; see the tcp-check keywords.", kBack},
-    {"tcp-request", parse_tcp_request, "A rule for connections: connection|session|content <action> [if|unless <condition>], or inspect-delay <time>.", kAnywhere | kNamedDefaults},
-    {"tcp-response", parse_tcp_response, "A rule for answers in mode tcp: content <action> [if|unless <condition>], or inspect-delay <time>.", kBack | kNamedDefaults},
+    {"tcp-check", parse_tcp_check, "Steps of a TCP health check; see the tcp-check keywords.",
+     kBack},
+    {"tcp-request", parse_tcp_request,
+     "A rule for connections: connection|session|content <action> [if|unless <condition>], or "
+     "inspect-delay <time>.",
+     kAnywhere | kNamedDefaults},
+    {"tcp-response", parse_tcp_response,
+     "A rule for answers in mode tcp: content <action> [if|unless <condition>], or inspect-delay "
+     "<time>.",
+     kBack | kNamedDefaults},
     {"timeout", parse_timeout, "See the timeout keywords."},
-    {"transparent", refused<Draft>, "Name the servers: the address that the client wanted is not connected to.", kBack},
-    {"unique-id-format", parse_unique_id_format, "Format of the identity that each request gets.", kFront},
-    {"unique-id-header", parse_unique_id_header, "Header that tells servers the request's identity.", kFront},
+    {"transparent", refused<Draft>,
+     "Name the servers: the address that the client wanted is not connected to.", kBack},
+    {"unique-id-format", parse_unique_id_format, "Format of the identity that each request gets.",
+     kFront},
+    {"unique-id-header", parse_unique_id_header,
+     "Header that tells servers the request's identity.", kFront},
     {"use-fcgi-app", refused<Draft>, "FastCGI is not spoken.", kBackOnly},
-    {"use-server", parse_rule<Rule::Set::UseServer>, "Server for requests that meet a condition: <name> if|unless <condition>.", kBackOnly},
-    {"use_backend", parse_rule<Rule::Set::UseBackend>, "Backend for requests that meet a condition: <name>|%[<expression>] [if|unless <condition>].", kFrontOnly},
+    {"use-server", parse_rule<Rule::Set::UseServer>,
+     "Server for requests that meet a condition: <name> if|unless <condition>.", kBackOnly},
+    {"use_backend", parse_rule<Rule::Set::UseBackend>,
+     "Backend for requests that meet a condition: <name>|%[<expression>] [if|unless <condition>].",
+     kFrontOnly},
 };
 static_assert(is_sorted(kProxyKeywords));
 
@@ -533,18 +671,25 @@ static_assert(is_sorted(kStatsKeywords));
 
 }  // namespace
 
-std::span<const Keyword<Draft>> proxy_keywords() { return kProxyKeywords; }
-std::span<const Keyword<Draft>> stats_keywords() { return kStatsKeywords; }
+std::span<const Keyword<Draft>> proxy_keywords() {
+  return kProxyKeywords;
+}
+std::span<const Keyword<Draft>> stats_keywords() {
+  return kStatsKeywords;
+}
 
 std::uint32_t take_status(Line& line) {
-  constexpr std::uint32_t kStatuses[] = {200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 425, 429, 431, 500, 501, 502, 503, 504};
+  constexpr std::uint32_t kStatuses[] = {200, 400, 401, 403, 404, 405, 407, 408, 410,
+                                         413, 425, 429, 431, 500, 501, 502, 503, 504};
   const Word* word = line.take("a status code");
   if (word == nullptr) return 0;
   const auto number = parse_unsigned(word->text);
-  if (number && std::find(std::begin(kStatuses), std::end(kStatuses), *number) != std::end(kStatuses)) {
+  if (number &&
+      std::find(std::begin(kStatuses), std::end(kStatuses), *number) != std::end(kStatuses)) {
     return static_cast<std::uint32_t>(*number);
   }
-  line.complain(word->place, format("'{}' expects one of 200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 425, 429, 431, 500, 501, 502, 503, 504, not '{}'",
+  line.complain(word->place, format("'{}' expects one of 200, 400, 401, 403, 404, 405, 407, 408, "
+                                    "410, 413, 425, 429, 431, 500, 501, 502, 503, 504, not '{}'",
                                     line.subject, word->text));
   return 0;
 }
@@ -552,21 +697,36 @@ std::uint32_t take_status(Line& line) {
 bool stands_rightly(Line& line, Draft& draft, unsigned where) {
   const auto type = [&] {
     switch (draft.kind) {
-      case SectionKind::Defaults: return "defaults";
-      case SectionKind::Frontend: return "frontend";
-      case SectionKind::Backend: return "backend";
-      default: return "listen";
+      case SectionKind::Defaults:
+        return "defaults";
+      case SectionKind::Frontend:
+        return "frontend";
+      case SectionKind::Backend:
+        return "backend";
+      default:
+        return "listen";
     }
   };
   unsigned here = 0;
   switch (draft.kind) {
-    case SectionKind::Defaults: here = kInDefaults; break;
-    case SectionKind::Frontend: here = kInFrontend; break;
-    case SectionKind::Backend: here = kInBackend; break;
-    default: here = kProxies; break;
+    case SectionKind::Defaults:
+      here = kInDefaults;
+      break;
+    case SectionKind::Frontend:
+      here = kInFrontend;
+      break;
+    case SectionKind::Backend:
+      here = kInBackend;
+      break;
+    default:
+      here = kProxies;
+      break;
   }
   if (here == kInDefaults && (where & kNamedDefaults) != 0 && draft.proxy.name.empty()) {
-    line.complain(format("'{}' may stand in 'defaults' only if the section has a name and proxies ask for it with 'from'", line.subject));
+    line.complain(
+        format("'{}' may stand in 'defaults' only if the section has a name and proxies ask for it "
+               "with 'from'",
+               line.subject));
     return false;
   }
   if ((where & here) != 0) return true;

@@ -38,11 +38,16 @@ void Environment::keep_only(const std::vector<std::string>& names) {
 
 namespace {
 
-bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-bool is_plain(char c) {
-  return static_cast<unsigned char>(c) > ' ' && c != '\\' && c != '"' && c != '\'' && c != '$' && c != '#';
+bool is_blank(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
 }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_plain(char c) {
+  return static_cast<unsigned char>(c) > ' ' && c != '\\' && c != '"' && c != '\'' && c != '$' &&
+         c != '#';
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 bool is_name(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
@@ -119,15 +124,26 @@ class Splitter {
     begin_word();
     const char next = at_ + 1 < text_.size() ? text_[at_ + 1] : '\0';
     switch (next) {
-      case ' ': case '\t': case '\\': case '#': case '"': case '\'': return take_escape(next, 2);
-      case 'n': return take_escape('\n', 2);
-      case 'r': return take_escape('\r', 2);
-      case 't': return take_escape('\t', 2);
-      case 'x': return hex_escape();
+      case ' ':
+      case '\t':
+      case '\\':
+      case '#':
+      case '"':
+      case '\'':
+        return take_escape(next, 2);
+      case 'n':
+        return take_escape('\n', 2);
+      case 'r':
+        return take_escape('\r', 2);
+      case 't':
+        return take_escape('\t', 2);
+      case 'x':
+        return hex_escape();
       case '$':
         if (quote_ == '"') return take_escape('$', 2);
         break;
-      default: break;
+      default:
+        break;
     }
     return put('\\');
   }
@@ -154,7 +170,9 @@ class Splitter {
     const std::size_t name_at = at_;
     if (at_ < text_.size() && text_[at_] == '.') ++at_;
     if (at_ >= text_.size() || !is_name(text_[at_]) || is_digit(text_[at_])) {
-      return fail(at_, "a variable's name must begin with a letter or '_'; write \"\\$\" for a dollar sign");
+      return fail(
+          at_,
+          "a variable's name must begin with a letter or '_'; write \"\\$\" for a dollar sign");
     }
     while (at_ < text_.size() && is_name(text_[at_])) ++at_;
     const std::string_view name = text_.substr(name_at, at_ - name_at);
@@ -211,7 +229,8 @@ class Splitter {
   }
   void end_word() {
     if (!in_word_) return;
-    words_.push_back({std::move(word_), {line_.file, line_.line, static_cast<std::uint32_t>(word_at_ + 1)}});
+    words_.push_back(
+        {std::move(word_), {line_.file, line_.line, static_cast<std::uint32_t>(word_at_ + 1)}});
     word_.clear();
     in_word_ = false;
   }
@@ -249,12 +268,18 @@ std::string quoted(std::string_view word) {
   if (fits_quotes) return format("'{}'", word);
   std::string out;
   for (const char c : word) {
-    if (c == '\n') out += "\\n";
-    else if (c == '\r') out += "\\r";
-    else if (c == '\t') out += "\\t";
-    else if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) append_format(out, "\\x{:02x}", static_cast<unsigned char>(c));
-    else if (!stands_bare(c)) (out += '\\') += c;
-    else out += c;
+    if (c == '\n')
+      out += "\\n";
+    else if (c == '\r')
+      out += "\\r";
+    else if (c == '\t')
+      out += "\\t";
+    else if (static_cast<unsigned char>(c) < ' ' || c == 0x7f)
+      append_format(out, "\\x{:02x}", static_cast<unsigned char>(c));
+    else if (!stands_bare(c))
+      (out += '\\') += c;
+    else
+      out += c;
   }
   return out;
 }

@@ -1,5 +1,5 @@
-// Text to words (configuration manual sections 2.2 and 2.3): blanks part words, '#' begins a comment,
-// quotes, escapes and, inside double quotes only, environment variables are resolved.
+// Text to words (configuration manual sections 2.2 and 2.3): blanks part words, '#' begins a
+// comment, quotes, escapes and, inside double quotes only, environment variables are resolved.
 #pragma once
 
 #include <cstdint>
@@ -41,8 +41,8 @@ struct LexError {
   std::string text;
 };
 
-// Appends the words of `text`, one line without its end, to `words`. After an error the words are of
-// no use.
+// Appends the words of `text`, one line without its end, to `words`. After an error the words are
+// of no use.
 std::optional<LexError> split_words(std::string_view text, const Variables& variables, Place line,
                                     std::vector<Word>& words);
 

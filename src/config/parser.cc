@@ -10,40 +10,54 @@ namespace penstock::config {
 namespace {
 
 constexpr SectionName kSections[] = {
-    {"global", SectionKind::Global, false, "Settings of the process. May be written several times."},
-    {"defaults", SectionKind::Defaults, false, "What the proxies below begin with: [<name>] [from <defaults>]."},
-    {"frontend", SectionKind::Frontend, false, "Where clients are welcomed: <name> [from <defaults>]."},
+    {"global", SectionKind::Global, false,
+     "Settings of the process. May be written several times."},
+    {"defaults", SectionKind::Defaults, false,
+     "What the proxies below begin with: [<name>] [from <defaults>]."},
+    {"frontend", SectionKind::Frontend, false,
+     "Where clients are welcomed: <name> [from <defaults>]."},
     {"backend", SectionKind::Backend, false, "Servers for one purpose: <name> [from <defaults>]."},
-    {"listen", SectionKind::Listen, false, "A frontend and its backend in one: <name> [from <defaults>]."},
-    {"http-errors", SectionKind::HttpErrors, false, "A group of 'errorfile' lines for 'errorfiles': <name>."},
+    {"listen", SectionKind::Listen, false,
+     "A frontend and its backend in one: <name> [from <defaults>]."},
+    {"http-errors", SectionKind::HttpErrors, false,
+     "A group of 'errorfile' lines for 'errorfiles': <name>."},
     {"cache", SectionKind::Skipped, false, "Nothing is cached."},
     {"crt-store", SectionKind::Skipped, true, "Name the certificates with 'crt' on 'bind' lines."},
     {"fcgi-app", SectionKind::Skipped, true, "FastCGI is not spoken."},
-    {"log-forward", SectionKind::Skipped, true, "Logs of others are not forwarded; use a syslog daemon."},
+    {"log-forward", SectionKind::Skipped, true,
+     "Logs of others are not forwarded; use a syslog daemon."},
     {"mailers", SectionKind::Skipped, false, "No mail is sent; watch the log or the statistics."},
-    {"peers", SectionKind::Skipped, false, "Persistence and its exchange between peers come later."},
-    {"program", SectionKind::Skipped, true, "No program is ever started; write a unit for the service manager."},
-    {"resolvers", SectionKind::Skipped, false, "Names are resolved at start and at each reload, by the system's resolver."},
+    {"peers", SectionKind::Skipped, false,
+     "Persistence and its exchange between peers come later."},
+    {"program", SectionKind::Skipped, true,
+     "No program is ever started; write a unit for the service manager."},
+    {"resolvers", SectionKind::Skipped, false,
+     "Names are resolved at start and at each reload, by the system's resolver."},
     {"ring", SectionKind::Skipped, false, "Logs go to UDP, unix sockets, stdout or stderr."},
     {"traces", SectionKind::Skipped, false, "Start with -d trace instead."},
-    {"userlist", SectionKind::Skipped, false, "Passwords are not asked for; Exchange asks for its own."},
+    {"userlist", SectionKind::Skipped, false,
+     "Passwords are not asked for; Exchange asks for its own."},
 };
 
 // The first word of a line that may be no valid line at all.
 std::string_view first_word(std::string_view text) {
   text = trim(text);
   std::size_t end = 0;
-  while (end < text.size() && static_cast<unsigned char>(text[end]) > ' ' && text[end] != '#') ++end;
+  while (end < text.size() && static_cast<unsigned char>(text[end]) > ' ' && text[end] != '#')
+    ++end;
   return text.substr(0, end);
 }
 
 }  // namespace
 
-std::span<const SectionName> section_names() { return kSections; }
+std::span<const SectionName> section_names() {
+  return kSections;
+}
 
 bool is_proxy_name(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == ':';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.' || c == ':';
   });
 }
 
@@ -53,8 +67,10 @@ void Parser::read_file(std::uint32_t file) {
   reading_.draft = nullptr;
   branches_.clear();
   const std::vector<std::string>& lines = reading_.config.lines[file];
-  for (std::size_t i = 0; i < lines.size(); ++i) read_line(lines[i], {file, static_cast<std::uint32_t>(i + 1), 1});
-  if (!branches_.empty()) reading_.diagnostics.add(branches_.back().place, "this '.if' has no '.endif'");
+  for (std::size_t i = 0; i < lines.size(); ++i)
+    read_line(lines[i], {file, static_cast<std::uint32_t>(i + 1), 1});
+  if (!branches_.empty())
+    reading_.diagnostics.add(branches_.back().place, "this '.if' has no '.endif'");
 }
 
 void Parser::read_line(std::string_view text, Place place) {
@@ -64,7 +80,8 @@ void Parser::read_line(std::string_view text, Place place) {
 
 bool Parser::split(std::string_view text, Place place) {
   words_.clear();
-  const Variables variables{reading_.environment, reading_.config.files[place.file], place.line, reading_.section};
+  const Variables variables{reading_.environment, reading_.config.files[place.file], place.line,
+                            reading_.section};
   const auto error = split_words(text, variables, place, words_);
   if (!error) return true;
   reading_.diagnostics.add({place.file, place.line, error->column}, error->text);
@@ -96,7 +113,8 @@ bool Parser::take_branch(std::string_view text, Place place) {
     branch.reads = branch.outer_reads && !branch.had_one;
   }
   if (word != ".elif" && split(text, place) && words_.size() > 1) {
-    reading_.diagnostics.add(words_[1].place, format("unexpected argument '{}' behind '{}'", words_[1].text, word));
+    reading_.diagnostics.add(words_[1].place,
+                             format("unexpected argument '{}' behind '{}'", words_[1].text, word));
   }
   return true;
 }
@@ -104,7 +122,8 @@ bool Parser::take_branch(std::string_view text, Place place) {
 void Parser::begin_if(std::string_view text, Place place) {
   // More levels than anybody writes.
   constexpr std::size_t kDeepest = 1000;
-  if (branches_.size() >= kDeepest) return reading_.diagnostics.add(place, "'.if' is nested too deeply");
+  if (branches_.size() >= kDeepest)
+    return reading_.diagnostics.add(place, "'.if' is nested too deeply");
   Branch branch;
   branch.place = place;
   branch.outer_reads = !skipping();
@@ -136,7 +155,8 @@ bool Parser::condition(std::string_view text, Place place) {
   Place at = words_[word + 1].place;
   const std::size_t inside = error.offset - starts[word];
   // Only in a word without quotes and variables does an offset mean a column.
-  if (text.substr(at.column - 1).starts_with(words_[word + 1].text)) at.column += static_cast<std::uint32_t>(inside);
+  if (text.substr(at.column - 1).starts_with(words_[word + 1].text))
+    at.column += static_cast<std::uint32_t>(inside);
   reading_.diagnostics.add(at, format("condition '{}': {}", joined, error.text));
   return false;
 }
@@ -145,9 +165,13 @@ void Parser::take_message(Line& line, std::string_view kind) {
   line.subject = kind;
   const Word* message = line.take("a message between quotes");
   if (message == nullptr) return;
-  if (line.more()) return line.complain(line.peek().place, format("'{}' takes one word: put the message between quotes", kind));
+  if (line.more())
+    return line.complain(line.peek().place,
+                         format("'{}' takes one word: put the message between quotes", kind));
   if (kind == ".diag") return;
-  const Severity severity = kind == ".notice" ? Severity::Notice : kind == ".warning" ? Severity::Warning : Severity::Alert;
+  const Severity severity = kind == ".notice"    ? Severity::Notice
+                            : kind == ".warning" ? Severity::Warning
+                                                 : Severity::Alert;
   reading_.diagnostics.add(severity, line.place, message->text);
 }
 
@@ -165,7 +189,8 @@ void Parser::take_words(std::string_view text) {
     keyword = line.take("an option");
     if (keyword == nullptr) return;
     if (keyword->text != "option" && keyword->text != "log") {
-      return line.complain(keyword->place, format("'{}' goes with 'option' and 'log' only", prefix));
+      return line.complain(keyword->place,
+                           format("'{}' goes with 'option' and 'log' only", prefix));
     }
   }
   for (const SectionName& section : kSections) {
@@ -176,27 +201,39 @@ void Parser::take_words(std::string_view text) {
 }
 
 void Parser::begin_section(Line& line, const Word& keyword) {
-  const SectionName& section = *std::find_if(std::begin(kSections), std::end(kSections),
-                                             [&](const SectionName& s) { return s.name == keyword.text; });
+  const SectionName& section =
+      *std::find_if(std::begin(kSections), std::end(kSections),
+                    [&](const SectionName& s) { return s.name == keyword.text; });
   reading_.kind = section.kind;
   reading_.section = line.more() ? line.peek().text : keyword.text;
   reading_.draft = nullptr;
   reading_.error_group = nullptr;
   switch (section.kind) {
-    case SectionKind::Defaults: begin_defaults(line); break;
+    case SectionKind::Defaults:
+      begin_defaults(line);
+      break;
     case SectionKind::Frontend:
     case SectionKind::Backend:
-    case SectionKind::Listen: begin_proxy(line, section.kind); break;
-    case SectionKind::HttpErrors: begin_http_errors(line); break;
+    case SectionKind::Listen:
+      begin_proxy(line, section.kind);
+      break;
+    case SectionKind::HttpErrors:
+      begin_http_errors(line);
+      break;
     case SectionKind::Skipped: {
-      const std::string text = format("section '{}' {}. {}", section.name, section.is_error ? "is not offered" : "has no effect", section.help);
+      const std::string text =
+          format("section '{}' {}. {}", section.name,
+                 section.is_error ? "is not offered" : "has no effect", section.help);
       line.skip_rest();
-      if (section.is_error) line.complain(text);
-      else line.warn(text);
+      if (section.is_error)
+        line.complain(text);
+      else
+        line.warn(text);
       break;
     }
     case SectionKind::Global:
-    case SectionKind::None: break;
+    case SectionKind::None:
+      break;
   }
   line.end();
 }
@@ -209,7 +246,8 @@ const Draft* Parser::take_from(Line& line, const Draft* otherwise) {
   for (Draft& defaults : reading_.defaults) {
     if (defaults.proxy.name != name->text || &defaults == reading_.draft) continue;
     if (found != nullptr) {
-      line.complain(name->place, format("there are several 'defaults' sections called '{}'", name->text));
+      line.complain(name->place,
+                    format("there are several 'defaults' sections called '{}'", name->text));
       return found;
     }
     found = &defaults;
@@ -223,7 +261,8 @@ const Draft* Parser::take_from(Line& line, const Draft* otherwise) {
     if (!defaults.proxy.name.empty()) names.push_back(defaults.proxy.name);
   }
   const std::string_view near = nearest(name->text, names);
-  line.complain(name->place, format("no 'defaults' section above is called '{}'{}", name->text, near.empty() ? "" : format("; did you mean '{}'?", near)));
+  line.complain(name->place, format("no 'defaults' section above is called '{}'{}", name->text,
+                                    near.empty() ? "" : format("; did you mean '{}'?", near)));
   return otherwise;
 }
 
@@ -272,7 +311,9 @@ void Parser::begin_proxy(Line& line, SectionKind kind) {
   draft.proxy.is_frontend = kind != SectionKind::Backend;
   draft.proxy.is_backend = kind != SectionKind::Frontend;
   if (name != nullptr && !is_proxy_name(name->text)) {
-    line.complain(name->place, format("'{}' is no name for a proxy: letters, digits, '-', '_', '.' and ':' are", name->text));
+    line.complain(name->place,
+                  format("'{}' is no name for a proxy: letters, digits, '-', '_', '.' and ':' are",
+                         name->text));
   }
   reading_.drafts.push_back(std::move(draft));
   reading_.draft = &reading_.drafts.back();
@@ -282,7 +323,9 @@ void Parser::begin_http_errors(Line& line) {
   const Word* name = line.take("a name");
   if (name == nullptr) return;
   const auto [at, is_new] = reading_.error_groups.try_emplace(name->text);
-  if (!is_new) return line.complain(name->place, format("there is a section 'http-errors {}' already", name->text));
+  if (!is_new)
+    return line.complain(name->place,
+                         format("there is a section 'http-errors {}' already", name->text));
   at->second.place = name->place;
   reading_.error_group = &at->second;
 }
@@ -296,7 +339,8 @@ void Parser::take_http_errors_keyword(Line& line, const Word& keyword) {
   reply.place = keyword.place;
   reply.status = take_status(line);
   reply.file = line.take_text("a file");
-  if (!line.failed() && reading_.error_group != nullptr) reading_.error_group->files.push_back(std::move(reply));
+  if (!line.failed() && reading_.error_group != nullptr)
+    reading_.error_group->files.push_back(std::move(reply));
 }
 
 void Parser::take_keyword(Line& line, const Word& keyword) {
@@ -305,13 +349,16 @@ void Parser::take_keyword(Line& line, const Word& keyword) {
       std::vector<std::string_view> names;
       for (const SectionName& section : kSections) names.push_back(section.name);
       const std::string_view near = nearest(keyword.text, names);
-      return line.complain(keyword.place, format("'{}' stands before any section{}", keyword.text,
-                                                 near.empty() ? "; expected global, defaults, frontend, backend or listen"
-                                                              : format("; did you mean '{}'?", near)));
+      return line.complain(
+          keyword.place,
+          format("'{}' stands before any section{}", keyword.text,
+                 near.empty() ? "; expected global, defaults, frontend, backend or listen"
+                              : format("; did you mean '{}'?", near)));
     }
     case SectionKind::Global: {
       const auto* row = find_keyword(global_keywords(), keyword.text);
-      if (row == nullptr) return complain_unknown(line, keyword, "section 'global'", names_of(global_keywords()));
+      if (row == nullptr)
+        return complain_unknown(line, keyword, "section 'global'", names_of(global_keywords()));
       line.start(*row, keyword);
       return row->parse(line, reading_);
     }
@@ -320,13 +367,16 @@ void Parser::take_keyword(Line& line, const Word& keyword) {
     case SectionKind::Backend:
     case SectionKind::Listen: {
       const auto* row = find_keyword(proxy_keywords(), keyword.text);
-      if (row == nullptr) return complain_unknown(line, keyword, "a proxy section", names_of(proxy_keywords()));
+      if (row == nullptr)
+        return complain_unknown(line, keyword, "a proxy section", names_of(proxy_keywords()));
       line.start(*row, keyword);
       if (stands_rightly(line, *reading_.draft, row->where)) row->parse(line, *reading_.draft);
       return;
     }
-    case SectionKind::HttpErrors: return take_http_errors_keyword(line, keyword);
-    case SectionKind::Skipped: return line.skip_rest();
+    case SectionKind::HttpErrors:
+      return take_http_errors_keyword(line, keyword);
+    case SectionKind::Skipped:
+      return line.skip_rest();
   }
 }
 

@@ -1,5 +1,5 @@
-// Words to sections: finds each line's keyword in its section's table, and carries out `.if` and its
-// kin (configuration manual section 2.4).
+// Words to sections: finds each line's keyword in its section's table, and carries out `.if` and
+// its kin (configuration manual section 2.4).
 #pragma once
 
 #include <string>

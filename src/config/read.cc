@@ -30,14 +30,17 @@ constexpr std::size_t kLargestFile = 1u << 30;
 
 void load_file(const std::string& path, std::vector<Source>& sources, Diagnostics& diagnostics) {
   const std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "re"));
-  if (file == nullptr) return diagnostics.add({}, format("cannot open '{}': {}", path, std::strerror(errno)));
+  if (file == nullptr)
+    return diagnostics.add({}, format("cannot open '{}': {}", path, std::strerror(errno)));
   std::string text;
   char buffer[65536];
   while (const std::size_t count = std::fread(buffer, 1, sizeof(buffer), file.get())) {
     text.append(buffer, count);
-    if (text.size() > kLargestFile) return diagnostics.add({}, format("'{}' is larger than 1 GiB", path));
+    if (text.size() > kLargestFile)
+      return diagnostics.add({}, format("'{}' is larger than 1 GiB", path));
   }
-  if (std::ferror(file.get()) != 0) return diagnostics.add({}, format("cannot read '{}': {}", path, std::strerror(errno)));
+  if (std::ferror(file.get()) != 0)
+    return diagnostics.add({}, format("cannot read '{}': {}", path, std::strerror(errno)));
   sources.push_back({path, std::move(text)});
 }
 
@@ -48,10 +51,13 @@ void load_folder(const std::string& path, std::vector<Source>& sources, Diagnost
   for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
     const std::string name = at->path().filename().string();
     std::error_code ignored;
-    if (!name.starts_with('.') && name.ends_with(".cfg") && at->is_regular_file(ignored)) names.push_back(at->path().string());
+    if (!name.starts_with('.') && name.ends_with(".cfg") && at->is_regular_file(ignored))
+      names.push_back(at->path().string());
   }
-  if (error) return diagnostics.add({}, format("cannot read folder '{}': {}", path, error.message()));
-  if (names.empty()) diagnostics.warn({}, format("folder '{}' holds no file that ends with .cfg", path));
+  if (error)
+    return diagnostics.add({}, format("cannot read folder '{}': {}", path, error.message()));
+  if (names.empty())
+    diagnostics.warn({}, format("folder '{}' holds no file that ends with .cfg", path));
   std::sort(names.begin(), names.end());
   for (const std::string& name : names) load_file(name, sources, diagnostics);
 }
@@ -70,11 +76,13 @@ std::vector<std::string> split_lines(std::string_view text) {
   return lines;
 }
 
-void warn_of_missing_end(const Source& source, std::uint32_t file, const Config& config, Diagnostics& diagnostics) {
+void warn_of_missing_end(const Source& source, std::uint32_t file, const Config& config,
+                         Diagnostics& diagnostics) {
   if (source.text.empty() || source.text.ends_with('\n')) return;
   const std::vector<std::string>& lines = config.lines[file];
   if (lines.empty()) return;
-  diagnostics.warn({file, static_cast<std::uint32_t>(lines.size()), static_cast<std::uint32_t>(lines.back().size() + 1)},
+  diagnostics.warn({file, static_cast<std::uint32_t>(lines.size()),
+                    static_cast<std::uint32_t>(lines.back().size() + 1)},
                    "the last line has no end: the file may have been cut");
 }
 
@@ -84,8 +92,10 @@ std::vector<Source> load_sources(const std::vector<std::string>& paths, Diagnost
   std::vector<Source> sources;
   for (const std::string& path : paths) {
     std::error_code error;
-    if (fs::is_directory(path, error)) load_folder(path, sources, diagnostics);
-    else load_file(path, sources, diagnostics);
+    if (fs::is_directory(path, error))
+      load_folder(path, sources, diagnostics);
+    else
+      load_file(path, sources, diagnostics);
   }
   return sources;
 }
@@ -112,7 +122,8 @@ Config read(std::vector<Source> sources, Diagnostics& diagnostics) {
   return config;
 }
 
-std::optional<bool> evaluate_condition(std::string_view text, Place place, Diagnostics& diagnostics) {
+std::optional<bool> evaluate_condition(std::string_view text, Place place,
+                                       Diagnostics& diagnostics) {
   const Environment environment;
   std::vector<Word> words;
   const auto lex_error = split_words(text, {environment, {}, place.line, {}}, place, words);
@@ -124,14 +135,18 @@ std::optional<bool> evaluate_condition(std::string_view text, Place place, Diagn
   for (const Word& word : words) joined += (joined.empty() ? "" : " ") + word.text;
   ConditionError error;
   const auto value = judge_condition(joined, environment, error);
-  if (!value) diagnostics.add(place, format("condition '{}': {} (at '{}')", joined, error.text, joined.substr(std::min(error.offset, joined.size()))));
+  if (!value)
+    diagnostics.add(place, format("condition '{}': {} (at '{}')", joined, error.text,
+                                  joined.substr(std::min(error.offset, joined.size()))));
   return value;
 }
 
 std::string keyword_list() {
   std::string list;
-  for (const SectionName& section : section_names()) append_format(list, "section\t{}\t{}\n", section.name, section.help);
-  for (const KnownKeyword& keyword : known_keywords()) append_format(list, "{}\t{}\t{}\n", keyword.section, keyword.name, keyword.help);
+  for (const SectionName& section : section_names())
+    append_format(list, "section\t{}\t{}\n", section.name, section.help);
+  for (const KnownKeyword& keyword : known_keywords())
+    append_format(list, "{}\t{}\t{}\n", keyword.section, keyword.name, keyword.help);
   return list;
 }
 

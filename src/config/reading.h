@@ -27,20 +27,22 @@ struct ErrorFilesUse {
   std::vector<std::uint32_t> codes;  // Empty: all.
 };
 
-// A proxy being written, or what a `defaults` section presets, with all that a Config does not keep.
+// A proxy being written, or what a `defaults` section presets, with all that a Config does not
+// keep.
 struct Draft {
   Proxy proxy;
   SectionKind kind = SectionKind::Frontend;
   Place name_place;
-  Server default_server;             // What each `server` line starts from.
-  std::string source;                // `source` of the section.
-  std::vector<Rule> redirects;       // `redirect` lines: they act behind all http-request lines.
+  Server default_server;        // What each `server` line starts from.
+  std::string source;           // `source` of the section.
+  std::vector<Rule> redirects;  // `redirect` lines: they act behind all http-request lines.
   std::vector<ErrorFilesUse> error_files;
-  bool own_steps = false;            // The section began its own health check; inherited steps are gone.
-  bool broken = false;               // A line was refused: what the section lacks may have stood there.
+  bool own_steps = false;  // The section began its own health check; inherited steps are gone.
+  bool broken = false;     // A line was refused: what the section lacks may have stood there.
   bool serves_stats = false;
-  std::set<std::string, std::less<>> given;  // Settings of this very section that may be given once.
-  std::set<std::string, std::less<>> said;   // Complaints of this section that are made once.
+  std::set<std::string, std::less<>>
+      given;                                // Settings of this very section that may be given once.
+  std::set<std::string, std::less<>> said;  // Complaints of this section that are made once.
   bool used_by_name = false;
   bool used_as_last = false;
 };
@@ -57,13 +59,13 @@ struct Reading {
   Diagnostics& diagnostics;
   Environment environment;
   SectionKind kind = SectionKind::None;
-  std::string section;                     // Its name, or its type.
-  std::deque<Draft> drafts;                // In order of the file; addresses stay.
+  std::string section;       // Its name, or its type.
+  std::deque<Draft> drafts;  // In order of the file; addresses stay.
   std::deque<Draft> defaults;
-  Draft* draft = nullptr;                  // The proxy or defaults being written.
+  Draft* draft = nullptr;  // The proxy or defaults being written.
   std::unordered_map<std::string, ErrorGroup> error_groups;
   ErrorGroup* error_group = nullptr;
-  std::set<std::string, std::less<>> said; // Complaints about `global` that are made once.
+  std::set<std::string, std::less<>> said;  // Complaints about `global` that are made once.
 };
 
 // Where a keyword of a proxy may stand (manual section 4.1). kStrict makes it an error, not a
@@ -102,8 +104,10 @@ const Keyword<T>* find_keyword(std::span<const Keyword<T>> table, std::string_vi
   std::size_t low = 0, high = table.size();
   while (low < high) {
     const std::size_t middle = (low + high) / 2;
-    if (table[middle].name < name) low = middle + 1;
-    else high = middle;
+    if (table[middle].name < name)
+      low = middle + 1;
+    else
+      high = middle;
   }
   return low < table.size() && table[low].name == name ? &table[low] : nullptr;
 }
@@ -123,16 +127,18 @@ class Line {
       : reading(reading), words_(words), text_(text) {}
 
   Reading& reading;
-  std::string subject;      // What the line is about, as complaints call it: "timeout connect".
-  Place place;              // Of the keyword.
-  std::string_view help;    // Of the keyword's row.
-  bool negated = false;     // `no` stood before it.
+  std::string subject;    // What the line is about, as complaints call it: "timeout connect".
+  Place place;            // Of the keyword.
+  std::string_view help;  // Of the keyword's row.
+  bool negated = false;   // `no` stood before it.
 
   bool failed() const { return failed_; }
   bool more() const { return at_ < words_.size() && !failed_; }
   // The next word; there must be one.
   const Word& peek() const { return words_[at_]; }
-  std::string_view peek_text() const { return more() ? std::string_view(words_[at_].text) : std::string_view(); }
+  std::string_view peek_text() const {
+    return more() ? std::string_view(words_[at_].text) : std::string_view();
+  }
   const Word& pop() { return words_[at_++]; }
   // Takes the next word if it is `word`.
   bool accept(std::string_view word);
@@ -147,9 +153,11 @@ class Line {
   // A complaint when words are left.
   void end();
 
-  // The next word as a value within bounds; `fallback`, which the caller may ignore, after a complaint.
+  // The next word as a value within bounds; `fallback`, which the caller may ignore, after a
+  // complaint.
   std::uint64_t take_number(std::string_view what, std::uint64_t low, std::uint64_t high);
-  std::uint64_t take_ms(std::string_view what = "a time such as 10s", TimeUnit unit = TimeUnit::Millisecond);
+  std::uint64_t take_ms(std::string_view what = "a time such as 10s",
+                        TimeUnit unit = TimeUnit::Millisecond);
   std::uint64_t take_size(std::string_view what = "a size such as 16k");
   // The number of the choice taken from `choices`, or nothing after a complaint that lists them.
   std::optional<std::size_t> take_choice(std::span<const std::string_view> choices);
@@ -178,10 +186,10 @@ class Line {
 
 // Rows that are known and not carried out. Each takes the whole rest of the line but for the
 // parameters below.
-void complain_obsolete(Line& line);   // Error: `help` names the successor.
-void complain_refused(Line& line);    // Error: running without it would do harm.
-void warn_no_effect(Line& line);      // Warning: it cannot change anything here.
-void warn_not_yet(Line& line);        // Warning: comes later.
+void complain_obsolete(Line& line);  // Error: `help` names the successor.
+void complain_refused(Line& line);   // Error: running without it would do harm.
+void warn_no_effect(Line& line);     // Warning: it cannot change anything here.
+void warn_not_yet(Line& line);       // Warning: comes later.
 
 template <class T>
 void obsolete(Line& line, T&) {

@@ -14,12 +14,12 @@
 #include "tls_context_parts.h"
 #include "tls_library.h"
 #include "tls_pem.h"
-#include "tls_tickets.h"
+#include "tls_ticket_ring.h"
 
 namespace penstock {
 namespace {
 
-using Parts = TlsContext::Implementation;
+using Parts = TlsContextParts;
 
 const Parts& parts_of(const SSL* ssl) { return *static_cast<const Parts*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl))); }
 
@@ -44,8 +44,13 @@ int on_alpn(SSL* ssl, const std::uint8_t** out, std::uint8_t* out_size, const st
 }
 
 int on_ticket(SSL* ssl, std::uint8_t* name, std::uint8_t* iv, EVP_CIPHER_CTX* cipher, HMAC_CTX* hmac, int encrypt) {
-  const TicketKeys::State& keys = parts_of(ssl).ticket_keys->state();
+  const TicketRing& keys = parts_of(ssl).ticket_keys->ring();
   return encrypt != 0 ? keys.seal(name, iv, cipher, hmac) : keys.open(name, iv, cipher, hmac);
+}
+
+int on_new_session(SSL* ssl, SSL_SESSION* session) {
+  static_cast<bssl::UniquePtr<SSL_SESSION>*>(SSL_get_app_data(ssl))->reset(session);
+  return 1;  // The reference is ours now.
 }
 
 // Building.
@@ -254,7 +259,9 @@ void set_fallback(Parts& parts) {
 
 }  // namespace
 
-SSL_CTX* TlsContext::Implementation::choose(const SSL_CLIENT_HELLO& hello) const {
+void keep_sessions_in(SSL* ssl, bssl::UniquePtr<SSL_SESSION>& newest) { SSL_set_app_data(ssl, &newest); }
+
+SSL_CTX* TlsContextParts::choose(const SSL_CLIENT_HELLO& hello) const {
   const NameIndex::Group* group = names.find(name_in(hello));
   if (group == nullptr && strict_sni) return nullptr;
   if (group == nullptr) group = &fallback;
@@ -270,14 +277,14 @@ SSL_CTX* TlsContext::Implementation::choose(const SSL_CLIENT_HELLO& hello) const
   return any;
 }
 
-TlsContext::TlsContext(std::shared_ptr<const Implementation> implementation) : implementation_(std::move(implementation)) {}
+TlsContext::TlsContext(std::shared_ptr<const TlsContextParts> parts) : parts_(std::move(parts)) {}
 TlsContext::~TlsContext() = default;
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::for_clients(const TlsOptions& options,
                                                                   const std::vector<PemFile>& certificates,
                                                                   bool strict_sni, TicketKeys& keys) {
   if (certificates.empty() && !strict_sni) return Error{"no certificate was given"};
-  auto parts = std::make_shared<Implementation>();
+  auto parts = std::make_shared<TlsContextParts>();
   set_scope(*parts, options, {});
   parts->strict_sni = strict_sni;
   parts->ticket_keys = &keys;
@@ -299,7 +306,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::for_clients(const TlsOptio
 }
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::for_servers(const TlsOptions& options, const PemFile& certificate) {
-  auto parts = std::make_shared<Implementation>();
+  auto parts = std::make_shared<TlsContextParts>();
   set_scope(*parts, options, certificate.text);
   Result<Recipe> recipe = Recipe::from(options, *parts);
   if (!recipe) return recipe.error();
@@ -317,13 +324,13 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::for_servers(const TlsOptio
   }
   SSL_CTX_set_verify(ctx->get(), parts->check == TlsPeerCheck::None ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_session_cache_mode(ctx->get(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-  SSL_CTX_sess_set_new_cb(ctx->get(), keep_new_session);
+  SSL_CTX_sess_set_new_cb(ctx->get(), on_new_session);
   parts->contexts.push_back(std::move(*ctx));
   return std::shared_ptr<const TlsContext>(new TlsContext(std::move(parts)));
 }
 
-std::span<const CertificateFacts> TlsContext::certificates() const { return implementation_->facts; }
-std::span<const std::string> TlsContext::warnings() const { return implementation_->warnings; }
+std::span<const CertificateFacts> TlsContext::certificates() const { return parts_->facts; }
+std::span<const std::string> TlsContext::warnings() const { return parts_->warnings; }
 
 Result<std::vector<CertificateFacts>> TlsContext::inspect(const PemFile& file, bool needs_key) {
   Result<Credentials> credentials = read_credentials(file, needs_key);

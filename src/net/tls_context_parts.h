@@ -2,7 +2,6 @@
 // changes after it was built, so that all threads may.
 #pragma once
 
-#include <openssl/bio.h>
 #include <openssl/ssl.h>
 
 #include <array>
@@ -10,21 +9,19 @@
 #include <string>
 #include <vector>
 
-#include "penstock/net/tls_context.h"
+#include "penstock/net/tls_options.h"
+#include "penstock/net/tls_tickets.h"
 #include "tls_choice.h"
+#include "tls_wire.h"
 
 namespace penstock {
 
-struct FreeBioMethod {
-  void operator()(BIO_METHOD* method) const { BIO_meth_free(method); }
-};
-
-struct TlsContext::Implementation {
+struct TlsContextParts {
   // Towards clients one for each certificate, in order (one without any if there is none): the
   // library keeps one chain in each. Towards servers exactly one.
   std::vector<bssl::UniquePtr<SSL_CTX>> contexts;
-  // How sessions read and write; see tls_session.cc.
-  std::unique_ptr<BIO_METHOD, FreeBioMethod> bio_method;
+  // How sessions read and write.
+  BioMethod bio_method;
   TlsPeerCheck check = TlsPeerCheck::None;
   // Digest of what decides whom we trust; sessions made under another are not resumed.
   std::array<std::uint8_t, 32> scope{};
@@ -38,16 +35,14 @@ struct TlsContext::Implementation {
   NameIndex::Group fallback{};  // For a client that names nothing we know.
   OwnAbilities own;
   bool strict_sni = false;
-  TicketKeys* ticket_keys = nullptr;
+  const TicketKeys* ticket_keys = nullptr;
 
   SSL_CTX* first() const { return contexts.front().get(); }
   // The context for this client, or null if it must be refused.
   SSL_CTX* choose(const SSL_CLIENT_HELLO& hello) const;
 };
 
-// Made by tls_session.cc, owned by each context.
-std::unique_ptr<BIO_METHOD, FreeBioMethod> make_bio_method();
-// Keeps `session` for take_ticket(); the library's callback towards servers.
-int keep_new_session(SSL* ssl, SSL_SESSION* session);
+// What the server gives us to resume goes to `newest`, which must outlive `ssl`.
+void keep_sessions_in(SSL* ssl, bssl::UniquePtr<SSL_SESSION>& newest);
 
 }  // namespace penstock

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "penstock/base/result.h"
-#include "penstock/net/tls_context.h"
+#include "penstock/net/tls_options.h"
 
 namespace penstock {
 

@@ -1,6 +1,5 @@
 #include "penstock/net/tls_session.h"
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/sha.h>
 #include <openssl/ssl.h>
@@ -9,12 +8,12 @@
 
 #include <algorithm>
 #include <climits>
-#include <cstring>
 #include <utility>
 
 #include "penstock/base/text.h"
 #include "tls_context_parts.h"
 #include "tls_library.h"
+#include "tls_wire.h"
 
 namespace penstock {
 
@@ -35,13 +34,10 @@ struct ServerSide {
 };
 
 struct TlsSession::Implementation {
-  Implementation(const TlsContext& tls, Outbox& box) : context(tls.implementation()), out(box) {
+  Implementation(const TlsContext& tls, Outbox& out) : context(tls.parts()), wire{out} {
     ssl.reset(SSL_new(context->first()));
-    BIO* bio = BIO_new(context->bio_method.get());
-    BIO_set_data(bio, this);
-    BIO_set_init(bio, 1);
+    BIO* bio = make_bio(context->bio_method, wire);
     SSL_set_bio(ssl.get(), bio, bio);
-    SSL_set_app_data(ssl.get(), this);
     SSL_set_shed_handshake_config(ssl.get(), 1);
   }
 
@@ -55,9 +51,8 @@ struct TlsSession::Implementation {
   bool seal_held();
   void say_close();
 
-  std::shared_ptr<const TlsContext::Implementation> context;
-  Outbox& out;
-  std::span<const char> input;  // Received and not yet taken.
+  std::shared_ptr<const TlsContextParts> context;
+  TlsWire wire;
   std::unique_ptr<ServerSide> server;
   bssl::UniquePtr<SSL> ssl;  // Goes before what it looks at.
   std::string error;
@@ -70,31 +65,7 @@ struct TlsSession::Implementation {
 
 namespace {
 
-TlsSession::Implementation& holder_of(BIO* bio) { return *static_cast<TlsSession::Implementation*>(BIO_get_data(bio)); }
-
-int on_bio_read(BIO* bio, char* to, int size) {
-  std::span<const char>& input = holder_of(bio).input;
-  BIO_clear_retry_flags(bio);
-  if (input.empty()) {
-    BIO_set_retry_read(bio);
-    return -1;
-  }
-  const std::size_t count = std::min(input.size(), static_cast<std::size_t>(size));
-  std::memcpy(to, input.data(), count);
-  input = input.subspan(count);
-  return static_cast<int>(count);
-}
-
-int on_bio_write(BIO* bio, const char* bytes, int size) {
-  BIO_clear_retry_flags(bio);
-  holder_of(bio).out.append(std::string_view(bytes, static_cast<std::size_t>(size)));
-  return size;
-}
-
-// The outbox is flushed by its owner, once for all that a turn wrote.
-long on_bio_control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
-
-Scope scope_of(const TlsContext::Implementation& context, std::string_view name, std::string_view verify_name) {
+Scope scope_of(const TlsContextParts& context, std::string_view name, std::string_view verify_name) {
   SHA256_CTX digest;
   SHA256_Init(&digest);
   SHA256_Update(&digest, context.scope.data(), context.scope.size());
@@ -108,19 +79,6 @@ Scope scope_of(const TlsContext::Implementation& context, std::string_view name,
 std::string_view text_or_empty(const char* text) { return text == nullptr ? std::string_view() : std::string_view(text); }
 
 }  // namespace
-
-std::unique_ptr<BIO_METHOD, FreeBioMethod> make_bio_method() {
-  std::unique_ptr<BIO_METHOD, FreeBioMethod> method(BIO_meth_new(0, "penstock"));
-  BIO_meth_set_read(method.get(), on_bio_read);
-  BIO_meth_set_write(method.get(), on_bio_write);
-  BIO_meth_set_ctrl(method.get(), on_bio_control);
-  return method;
-}
-
-int keep_new_session(SSL* ssl, SSL_SESSION* session) {
-  static_cast<TlsSession::Implementation*>(SSL_get_app_data(ssl))->server->session.reset(session);
-  return 1;  // The reference is ours now.
-}
 
 TlsTicket::TlsTicket() = default;
 TlsTicket::TlsTicket(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -178,6 +136,7 @@ void TlsSession::Implementation::agreed() {
 
 void TlsSession::Implementation::prepare_server(std::string_view name, std::string_view verify_name) {
   SSL_set_connect_state(ssl.get());
+  keep_sessions_in(ssl.get(), server->session);
   // IIS asks for an optional client certificate this way when a directory wants one.
   SSL_set_renegotiate_mode(ssl.get(), ssl_renegotiate_freely);
   const std::string sent(name);
@@ -257,8 +216,8 @@ std::unique_ptr<TlsSession> TlsSession::for_server(const TlsContext& context, Ou
 void TlsSession::receive(std::span<const char> ciphertext) {
   Implementation& self = *implementation_;
   if (self.failed || self.read_ended) return;  // What follows the end means nothing.
-  require(self.input.empty());
-  self.input = ciphertext;
+  require(self.wire.input.empty());
+  self.wire.input = ciphertext;
 }
 
 TlsSession::Step TlsSession::handshake() {
@@ -284,7 +243,7 @@ TlsSession::Step TlsSession::read(std::span<char> space, std::size_t& count) {
   while (count < space.size()) {
     if (self.failed) break;
     if (self.read_ended) break;
-    if (self.input.empty() && SSL_pending(self.ssl.get()) == 0) break;
+    if (self.wire.input.empty() && SSL_pending(self.ssl.get()) == 0) break;
     ERR_clear_error();
     const std::size_t wanted = std::min(space.size() - count, std::size_t{INT_MAX});
     const int got = SSL_read(self.ssl.get(), space.data() + count, static_cast<int>(wanted));

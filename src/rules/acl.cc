@@ -44,7 +44,7 @@ Truth evaluate_acl(const AclTable& table, std::size_t index, Subject& subject) {
   ConditionMemory& memory = subject.memory;
   if ((memory.known & bit) != 0) return (memory.truth & bit) != 0 ? Truth::True : Truth::False;
   const Truth truth = evaluate_tests(table.acls[index].tests, subject);
-  if (truth != Truth::Unknown && (table.on_moment & bit) == 0) {
+  if (truth != Truth::Unknown && (table.dependence.on_moment & bit) == 0) {
     memory.known |= bit;
     memory.truth = truth == Truth::True ? memory.truth | bit : memory.truth & ~bit;
   }
@@ -54,8 +54,9 @@ Truth evaluate_acl(const AclTable& table, std::size_t index, Subject& subject) {
 }  // namespace
 
 void prepare(Subject& subject, const AclTable* acls, unsigned available) {
-  if (subject.memory.owner == acls && subject.available == available) return;
-  subject.memory = {acls, 0, 0};
+  const AclDependence* owner = acls == nullptr ? nullptr : &acls->dependence;
+  if (subject.memory.owner == owner && subject.available == available) return;
+  subject.memory = {owner, 0, 0};
   subject.available = available;
 }
 
@@ -74,21 +75,6 @@ Truth evaluate_condition(const ConditionCode& code, const AclTable* acls, Subjec
     group = Truth::True;
   }
   return negated_if(code.unless, any);
-}
-
-// Condition.
-
-Condition::Condition() = default;
-Condition::Condition(std::unique_ptr<ConditionCode> code, const AclTable* acls, unsigned available)
-    : code_(std::move(code)), acls_(acls), available_(available) {}
-Condition::Condition(Condition&&) noexcept = default;
-Condition& Condition::operator=(Condition&&) noexcept = default;
-Condition::~Condition() = default;
-
-bool Condition::holds(Subject& subject) const {
-  if (code_ == nullptr) return true;
-  prepare(subject, acls_, available_);
-  return evaluate_condition(*code_, acls_, subject) == Truth::True;
 }
 
 // Compiling.
@@ -194,11 +180,11 @@ class TestCompiler {
     if (!derived.empty() && test.expression->converters.empty()) match_ = find_match(derived);
     if (!match_) match_ = default_match(test.expression->type);
     at_ = 1;
-    if (!take_flags(*test.expression)) return false;
+    if (!take_flags()) return false;
     if (!match_) return complain(words_[0].place, format("'{}' is binary: say by '-m' how it is to be matched", words_[0].text));
     if (!suits(test.expression->type, *match_)) return complain(words_[0].place, format("'{}' cannot be matched that way", words_[0].text));
     test.matcher = Matcher(*match_, test.expression->fetch.fetch->name.ends_with("ssl_ver"));
-    if (!add_files(test.matcher, true)) return false;
+    if (!add_files(test.matcher)) return false;
     if (!add_values(test.matcher)) return false;
     test.matcher.finish();
     return check_count(test);
@@ -222,7 +208,7 @@ class TestCompiler {
     return nullptr;
   }
 
-  bool take_flags(const Expression&) {
+  bool take_flags() {
     bool as_map = false;
     for (; at_ < words_.size() && words_[at_].text.starts_with('-'); ++at_) {
       const std::string& flag = words_[at_].text;
@@ -262,7 +248,7 @@ class TestCompiler {
     return hint(word, names);
   }
 
-  bool add_files(Matcher& matcher, bool) {
+  bool add_files(Matcher& matcher) {
     for (const File& file : files_) {
       const std::string* content = compiling_.environment.content(file.path.text);
       if (content == nullptr) return complain(file.path.place, format("the file '{}' could not be read", file.path.text));
@@ -329,15 +315,15 @@ bool is_name(std::string_view name) {
 void note_dependence(AclTable& table, std::size_t index, const Expression& expression) {
   if (index >= 64) return;
   const std::uint64_t bit = std::uint64_t{1} << index;
-  if ((expression.depends & kOnTarget) != 0) table.on_target |= bit;
-  if ((expression.depends & kOnFields) != 0) table.on_fields |= bit;
-  if ((expression.depends & kOnVariables) != 0) table.on_variables |= bit;
-  if ((expression.depends & kOnMoment) != 0) table.on_moment |= bit;
+  if ((expression.depends & kOnTarget) != 0) table.dependence.on_target |= bit;
+  if ((expression.depends & kOnFields) != 0) table.dependence.on_fields |= bit;
+  if ((expression.depends & kOnVariables) != 0) table.dependence.on_variables |= bit;
+  if ((expression.depends & kOnMoment) != 0) table.dependence.on_moment |= bit;
 }
 
 std::size_t add_test(AclTable& table, const std::string& name, config::Place place, Test test) {
   const auto [at, is_new] = table.by_name.try_emplace(name, table.acls.size());
-  if (is_new) table.acls.push_back(Acl{name, {}, 0, place});
+  if (is_new) table.acls.push_back(Acl{name, {}, place});
   const std::size_t index = at->second;
   if (test.expression != nullptr) {
     note_dependence(table, index, *test.expression);
@@ -373,7 +359,7 @@ class ConditionCompiler {
     for (at_ = 1; at_ < words_.size(); ++at_) {
       const config::Word& word = words_[at_];
       if (word.text == "||" || equal_nocase(word.text, "or")) {
-        if (negated || !end_group(word)) return complain(word.place, format("an ACL was expected before '{}'", word.text));
+        if (negated || !end_group()) return complain(word.place, format("an ACL was expected before '{}'", word.text));
         continue;
       }
       std::string_view text = word.text;
@@ -405,7 +391,7 @@ class ConditionCompiler {
     return nullptr;
   }
 
-  bool end_group(const config::Word&) {
+  bool end_group() {
     if (code_->terms.empty() || code_->terms.back().ends_group) return false;
     code_->terms.back().ends_group = true;
     return true;

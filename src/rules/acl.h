@@ -13,7 +13,8 @@
 
 #include "expression.h"
 #include "matcher.h"
-#include "penstock/rules/program.h"
+#include "penstock/rules/environment.h"
+#include "penstock/rules/subject.h"
 
 namespace penstock::rules {
 
@@ -29,7 +30,6 @@ struct Test {
 struct Acl {
   std::string name;
   std::vector<Test> tests;  // Alternatives.
-  unsigned needs = 0;       // Of the test that needs least to be offered; for warnings.
   config::Place place;
 };
 
@@ -37,13 +37,7 @@ struct Acl {
 struct AclTable {
   std::deque<Acl> acls;
   std::map<std::string, std::size_t, std::less<>> by_name;
-  // ACLs that can be remembered, as bits, by what makes them forgotten. Those past the 64th are not.
-  std::uint64_t on_target = 0, on_fields = 0, on_variables = 0, on_moment = 0;
-
-  std::uint64_t depending_on(unsigned what) const {
-    return ((what & kOnTarget) != 0 ? on_target : 0) | ((what & kOnFields) != 0 ? on_fields : 0) |
-           ((what & kOnVariables) != 0 ? on_variables : 0);
-  }
+  AclDependence dependence;
 };
 
 struct Term {

@@ -9,7 +9,8 @@
 
 #include "acl.h"
 #include "expression.h"
-#include "penstock/rules/program.h"
+#include "penstock/rules/format.h"
+#include "penstock/rules/verdict.h"
 #include "regex.h"
 
 namespace penstock::rules {

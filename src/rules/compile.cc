@@ -212,7 +212,7 @@ class FrontendCompiler {
     }
     if (auto format = compile_format(compiling_, text, place, FormatUse::Log, kForLog)) rules_.log = std::move(*format);
     if (!proxy_.unique_id_format) return;
-    const unsigned available = proxy_.mode == config::Mode::Http ? kForRequest : kForSession;
+    const unsigned available = proxy_.mode == config::Mode::Http ? kForRequest : kForWelcomed;
     auto format = compile_format(compiling_, proxy_.unique_id_format->text, proxy_.unique_id_format->place, FormatUse::UniqueId, available);
     if (format) rules_.unique_id = std::move(*format);
   }

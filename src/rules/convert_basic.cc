@@ -109,7 +109,7 @@ bool convert_time(const Call& call, Subject& subject, Value& value) {
   if (!broken_down(call, value.integer, local, when)) return false;
   constexpr std::size_t kSpace = 256;
   char* space = static_cast<char*>(subject.arena.allocate(kSpace, 1));
-  value.set_text({space, strftime(space, kSpace, call.text(0).c_str(), &when)});
+  value.set_text({space, strftime(space, kSpace, call.arguments[0].text.c_str(), &when)});
   return true;
 }
 
@@ -181,7 +181,7 @@ bool convert_add_item(const Call& call, Subject& subject, Value& value) {
   variable_text(call, 1, subject, middle);
   const std::string_view end = call.text(2);
   const bool delimited = !value.text.empty() && (!middle.empty() || !end.empty());
-  value.set_text(subject.arena.concat({value.text, delimited ? std::string_view(call.text(0)) : std::string_view(), middle, end}));
+  value.set_text(subject.arena.concat({value.text, delimited ? call.text(0) : std::string_view(), middle, end}));
   return true;
 }
 
@@ -337,8 +337,6 @@ bool finish_mask(Compiling& compiling, Argument& argument, bool is6, config::Pla
 }  // namespace
 
 std::span<const Converter> basic_converters() { return kConverters; }
-
-bool finish_text_converter(Compiling& compiling, Call& call, config::Place place);
 
 bool finish_converter(Compiling& compiling, Call& call, config::Place place) {
   const std::string_view name = call.converter->name;

@@ -2,30 +2,14 @@
 #include <algorithm>
 
 #include "expression.h"
+#include "hex.h"
 #include "penstock/base/text.h"
 
 namespace penstock::rules {
 
-bool decode_hex(std::string_view text, std::string& out) {
-  const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; };
-  if (text.size() % 2 != 0) return false;
-  for (std::size_t i = 0; i < text.size(); i += 2) {
-    const int high = digit(text[i]), low = digit(text[i + 1]);
-    if (high < 0 || low < 0) return false;
-    out += static_cast<char>(high * 16 + low);
-  }
-  return true;
-}
-
 namespace {
 
 constexpr char kUpperDigits[] = "0123456789ABCDEF";
-
-int digit_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = to_lower(c);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
 
 char* space_for(Subject& subject, std::size_t size) { return static_cast<char*>(subject.arena.allocate(size + 1, 1)); }
 
@@ -57,7 +41,7 @@ bool convert_hex(const Call&, Subject& subject, Value& value) {
 bool convert_hex_to_integer(const Call&, Subject&, Value& value) {
   std::uint64_t number = 0;
   for (const char c : value.text) {
-    const int digit = digit_value(c);
+    const int digit = hex_digit(c);
     if (digit < 0) return value.set_integer(0), true;
     number = (number << 4) | static_cast<std::uint64_t>(digit);
   }
@@ -186,7 +170,7 @@ bool convert_trim_right(const Call& call, Subject&, Value& value) {
 template <bool words>
 bool convert_part(const Call& call, Subject&, Value& value) {
   const std::string_view text = value.text;
-  const std::string& delimiters = call.text(1);
+  const std::string_view delimiters = call.text(1);
   const std::int64_t index = call.arguments[0].integer, count = call.integer(2, 1);
   const auto is_delimiter = [&](std::size_t at) { return delimiters.find(text[at]) != std::string::npos; };
   const std::int64_t from = index < 0 ? -index : index;
@@ -218,8 +202,8 @@ bool convert_url_decode(const Call& call, Subject& subject, Value& value) {
   char* at = to;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '%') {
-      const int high = i + 2 < text.size() ? digit_value(text[i + 1]) : -1;
-      const int low = i + 2 < text.size() ? digit_value(text[i + 2]) : -1;
+      const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
+      const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
       if (high < 0 || low < 0) return false;
       *at++ = static_cast<char>(high * 16 + low);
       i += 2;
@@ -325,7 +309,7 @@ bool finish_text_converter(Compiling& compiling, Call& call, config::Place place
     return false;
   };
   if (name == "regsub") {
-    const std::string& flags = call.text(2);
+    const std::string_view flags = call.text(2);
     if (flags.find_first_not_of("gi") != std::string::npos) return complain(format("'{}' are no flags of regsub: g, i or both were expected", flags));
     if (call.has(2)) call.arguments[2].integer = flags.find('g') != std::string::npos ? 1 : 0;
     std::string error;

@@ -4,15 +4,14 @@
 
 #include <charconv>
 
-#include "acl.h"
-#include "map_table.h"
+#include "hex.h"
 #include "penstock/base/text.h"
+#include "penstock/rules/sample.h"
 
 namespace penstock::rules {
 
-const std::string& Call::text(std::size_t index) const {
-  static const std::string kNone;
-  return has(index) ? arguments[index].text : kNone;
+std::string_view Call::text(std::size_t index) const {
+  return has(index) ? std::string_view(arguments[index].text) : std::string_view("");
 }
 
 // Running.
@@ -166,7 +165,7 @@ std::uint64_t next_random(Subject& subject) {
 
 VariableSet& variables_of(Subject& subject, Scope scope) {
   switch (scope) {
-    case Scope::Session:
+    case Scope::Connection:
       if (subject.client != nullptr && subject.client->variables != nullptr) return *subject.client->variables;
       return subject.transaction;
     case Scope::Transaction: return subject.transaction;
@@ -242,8 +241,11 @@ void unset_variable(Subject& subject, const VariableName& name) {
 }
 
 void forget(Subject& subject, unsigned what) {
-  const auto* acls = static_cast<const AclTable*>(subject.memory.owner);
-  if (acls != nullptr) subject.memory.known &= ~acls->depending_on(what);
+  const AclDependence* acls = subject.memory.owner;
+  if (acls == nullptr) return;
+  if ((what & kOnTarget) != 0) subject.memory.known &= ~acls->on_target;
+  if ((what & kOnFields) != 0) subject.memory.known &= ~acls->on_fields;
+  if ((what & kOnVariables) != 0) subject.memory.known &= ~acls->on_variables;
 }
 
 // Parsing.
@@ -284,7 +286,7 @@ std::string_view needs_text(unsigned needs) {
   if ((needs & kNeedsMessage) != 0) return "a message's head";
   if ((needs & kNeedsKeptRequest) != 0) return "an HTTP request";
   if ((needs & kNeedsKeptResponse) != 0) return "an HTTP response";
-  if ((needs & kNeedsSession) != 0) return "the end of the TLS handshake";
+  if ((needs & kNeedsHandshake) != 0) return "the end of the TLS handshake";
   return "a client connection";
 }
 
@@ -600,6 +602,7 @@ std::unique_ptr<Expression> parse_whole_expression(Compiling& compiling, std::st
     compiling.diagnostics.add(place, format("'{}' behind the sample '{}' is not understood: ',<converter>' or the end was expected", text, expression->name));
     return nullptr;
   }
+  expression->available = available;
   if (offered(expression->needs, available)) return expression;
   compiling.diagnostics.add(place, format("the sample '{}' cannot be used here: it needs {}", expression->name, needs_text(expression->needs & ~available)));
   return nullptr;
@@ -608,7 +611,7 @@ std::unique_ptr<Expression> parse_whole_expression(Compiling& compiling, std::st
 bool parse_variable_name(Compiling& compiling, std::string_view text, config::Place place, VariableName& out) {
   std::string_view rest = text;
   const std::string_view scope = cut(rest, '.');
-  if (scope == "sess") out.scope = Scope::Session;
+  if (scope == "sess") out.scope = Scope::Connection;
   else if (scope == "txn") out.scope = Scope::Transaction;
   else if (scope == "req") out.scope = Scope::Request;
   else if (scope == "res") out.scope = Scope::Response;
@@ -653,6 +656,8 @@ Sample::~Sample() = default;
 
 bool Sample::value(Subject& subject, Value& out) const {
   if (expression_ == nullptr) return false;
+  // Asked for between programs: what the last one could see is not what this one may.
+  subject.available = expression_->available;
   Cursor cursor;
   return evaluate(*expression_, subject, cursor, out);
 }

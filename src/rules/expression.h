@@ -11,7 +11,7 @@
 
 #include "penstock/config/diagnostics.h"
 #include "penstock/config/model.h"
-#include "penstock/rules/compile.h"
+#include "penstock/rules/environment.h"
 #include "penstock/rules/subject.h"
 #include "map_table.h"
 #include "regex.h"
@@ -22,7 +22,7 @@ namespace penstock::rules {
 enum Needs : unsigned {
   kNeedsNothing = 0,
   kNeedsClient = 1,        // Addresses of the connection.
-  kNeedsSession = 2,       // TLS facts: after the handshake.
+  kNeedsHandshake = 2,       // TLS facts: after the handshake.
   kNeedsBuffer = 4,        // Raw bytes, mode tcp only.
   kNeedsRequest = 8,       // The request's head.
   kNeedsResponse = 16,
@@ -33,16 +33,16 @@ enum Needs : unsigned {
 
 // What the places offer.
 constexpr unsigned kForConnection = kNeedsClient;
-constexpr unsigned kForSession = kForConnection | kNeedsSession;
-constexpr unsigned kForTcpContent = kForSession | kNeedsBuffer;
-constexpr unsigned kForRequest = kForSession | kNeedsRequest | kNeedsKeptRequest;
-constexpr unsigned kForResponse = kForSession | kNeedsResponse | kNeedsKeptRequest | kNeedsKeptResponse;
-constexpr unsigned kForLog = kForSession | kNeedsKeptRequest | kNeedsKeptResponse;
+constexpr unsigned kForWelcomed = kForConnection | kNeedsHandshake;
+constexpr unsigned kForTcpContent = kForWelcomed | kNeedsBuffer;
+constexpr unsigned kForRequest = kForWelcomed | kNeedsRequest | kNeedsKeptRequest;
+constexpr unsigned kForResponse = kForWelcomed | kNeedsResponse | kNeedsKeptRequest | kNeedsKeptResponse;
+constexpr unsigned kForLog = kForWelcomed | kNeedsKeptRequest | kNeedsKeptResponse;
 
 // What an ACL's answer depends on: it can be remembered until that changes.
 enum Depends : unsigned { kOnNothing = 0, kOnTarget = 1, kOnFields = 2, kOnVariables = 4, kOnMoment = 8 };
 
-enum class Scope : std::uint8_t { Session, Transaction, Request, Response };
+enum class Scope : std::uint8_t { Connection, Transaction, Request, Response };
 
 struct VariableName {
   Scope scope = Scope::Transaction;
@@ -102,7 +102,8 @@ struct Call {
   const Converter* converter = nullptr;
   std::vector<Argument> arguments;
   bool has(std::size_t index) const { return index < arguments.size() && arguments[index].given; }
-  const std::string& text(std::size_t index) const;
+  // Empty if it was not given.
+  std::string_view text(std::size_t index) const;
   std::int64_t integer(std::size_t index, std::int64_t otherwise) const { return has(index) ? arguments[index].integer : otherwise; }
 };
 
@@ -112,6 +113,7 @@ struct Expression {
   Type type = Type::None;  // Of the result.
   unsigned needs = 0;
   unsigned depends = 0;
+  unsigned available = ~0u;  // What the place it was compiled for offers.
   std::string name;        // Of the fetch as written, for complaints.
   config::Place place;
 };
@@ -146,6 +148,7 @@ void unset_variable(Subject& subject, const VariableName& name);
 void forget(Subject& subject, unsigned what);
 
 // What compiling one proxy's texts knows.
+struct AclTable;
 struct Compiling {
   const config::Config* config = nullptr;
   const config::Proxy* proxy = nullptr;
@@ -175,8 +178,7 @@ std::string_view needs_text(unsigned needs);
 
 // What single converters check and prepare beyond the kind of their arguments; false after a complaint.
 bool finish_converter(Compiling& compiling, Call& call, config::Place place);
-// An even number of hexadecimal digits; false for anything else.
-bool decode_hex(std::string_view text, std::string& out);
+bool finish_text_converter(Compiling& compiling, Call& call, config::Place place);
 
 // Files of maps that a word with expressions in it names.
 void collect_map_files(const config::Word& word, std::vector<NamedFile>& files);

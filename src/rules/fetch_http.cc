@@ -351,7 +351,7 @@ bool fetch_cookie(const Call& call, Subject& subject, Cursor& cursor, Value& out
   const Head* head = head_of<side>(subject);
   if (head == nullptr) return false;
   const bool of_response = head == response_of(subject);
-  const std::string& name = call.text(0);
+  const std::string_view name = call.text(0);
   std::string_view text;
   if (cursor.all) {
     if (!next_cookie(*head, name, of_response, cursor, text)) return false;
@@ -428,7 +428,7 @@ bool fetch_parameter_integer(const Call& call, Subject& subject, Cursor& cursor,
 // RFC 6750 section 2.1.
 bool fetch_bearer(const Call& call, Subject& subject, Cursor&, Value& out) {
   if (request_of(subject) == nullptr) return false;
-  const Field* field = subject.request->find(call.has(0) ? std::string_view(call.text(0)) : "authorization");
+  const Field* field = subject.request->find(call.has(0) ? call.text(0) : "authorization");
   constexpr std::string_view kScheme = "bearer ";
   if (field == nullptr || !starts_with_nocase(field->value, kScheme)) return false;
   out.set_text(trim(field->value.substr(kScheme.size())));

@@ -23,7 +23,7 @@ bool fetch_env(const Call& call, Subject&, Cursor&, Value& out) {
 
 bool fetch_date(const Call& call, Subject& subject, Cursor&, Value& out) {
   const std::int64_t now_us = wall_clock_us(subject);
-  const std::string& unit = call.text(1);
+  const std::string_view unit = call.text(1);
   const std::int64_t now = unit == "us" ? now_us : unit == "ms" ? now_us / 1000 : now_us / 1000000;
   out.set_integer(now + call.integer(0, 0));
   return true;

@@ -6,7 +6,7 @@
 #include <array>
 #include <charconv>
 
-#include "format_compile.h"
+#include "format_node.h"
 #include "penstock/base/text.h"
 
 namespace penstock::rules {
@@ -406,10 +406,10 @@ Format::Format(Format&&) noexcept = default;
 Format& Format::operator=(Format&&) noexcept = default;
 Format::~Format() = default;
 
-const std::string* Format::constant() const {
-  static const std::string kNothing;
-  if (nodes_.empty()) return &kNothing;
-  return nodes_.size() == 1 && nodes_[0].kind == FormatNode::Kind::Text ? &nodes_[0].text : nullptr;
+std::optional<std::string_view> Format::constant() const {
+  if (nodes_.empty()) return "";
+  if (nodes_.size() != 1 || nodes_[0].kind != FormatNode::Kind::Text) return std::nullopt;
+  return nodes_[0].text;
 }
 
 namespace {
@@ -430,7 +430,7 @@ std::string_view Format::write(Subject& subject, std::span<char> space) const {
 }
 
 std::string_view Format::expand(Subject& subject) const {
-  if (const std::string* text = constant()) return *text;
+  if (const auto text = constant()) return *text;
   note_use(subject, nodes_);
   Sink sink(subject.arena);
   Printer printer(subject, sink);

@@ -1,8 +1,8 @@
 #include "map_table.h"
 
 #include <algorithm>
+#include <optional>
 
-#include "expression.h"
 #include "matcher.h"
 #include "penstock/base/text.h"
 

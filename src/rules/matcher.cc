@@ -1,8 +1,9 @@
 #include "matcher.h"
 
 #include <limits>
+#include <optional>
 
-#include "expression.h"
+#include "hex.h"
 #include "penstock/base/text.h"
 
 namespace penstock::rules {

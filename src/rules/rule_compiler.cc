@@ -19,11 +19,11 @@ unsigned available_to(Rule::Set set, config::Mode mode) {
   const bool http = mode == config::Mode::Http;
   switch (set) {
     case Rule::Set::TcpConnection: return kForConnection;
-    case Rule::Set::TcpSession: return kForSession;
+    case Rule::Set::TcpSession: return kForWelcomed;
     case Rule::Set::TcpContent:
     case Rule::Set::UseBackend:
     case Rule::Set::UseServer: return http ? kForRequest : kForTcpContent;
-    case Rule::Set::TcpResponse: return http ? kForResponse : kForSession;
+    case Rule::Set::TcpResponse: return http ? kForResponse : kForWelcomed;
     case Rule::Set::HttpRequest:
     case Rule::Set::MonitorFail:
     case Rule::Set::ForcePersist:
@@ -114,7 +114,7 @@ std::unique_ptr<Action> compile_field(Work& work, bool keep_others) {
   if (name == nullptr) return nullptr;
   auto value = work.take_format("the field's value");
   if (!value) return nullptr;
-  if (value->constant() != nullptr && !is_field_value(*value->constant())) return work.complain(name->place, format("the value of '{}' holds a line end", name->text));
+  if (value->constant() && !is_field_value(*value->constant())) return work.complain(name->place, format("the value of '{}' holds a line end", name->text));
   return make_set_field(work.side, name->text, std::move(*value), keep_others);
 }
 
@@ -155,7 +155,7 @@ std::unique_ptr<Action> compile_replace(Work& work, bool each_value) {
   if (regex == nullptr) return nullptr;
   auto replacement = work.take_format("the replacement");
   if (!replacement) return nullptr;
-  if (replacement->constant() != nullptr && !is_field_value(*replacement->constant())) return work.complain(name->place, "the replacement holds a line end");
+  if (replacement->constant() && !is_field_value(*replacement->constant())) return work.complain(name->place, "the replacement holds a line end");
   return make_replace_field(work.side, name->text, std::move(regex), std::move(*replacement), each_value);
 }
 
@@ -182,7 +182,7 @@ std::unique_ptr<Action> compile_set_method(Work& work) {
   const config::Place place = work.words.place();
   auto value = work.take_format("the method");
   if (!value) return nullptr;
-  if (value->constant() != nullptr && !is_token(*value->constant())) return work.complain(place, format("'{}' is no method", *value->constant()));
+  if (value->constant() && !is_token(*value->constant())) return work.complain(place, format("'{}' is no method", *value->constant()));
   return make_set_method(std::move(*value));
 }
 
@@ -284,7 +284,7 @@ class ReplyCompiler {
     if (value == nullptr) return false;
     auto compiled = compile_format(compiling_, value->text, value->place, FormatUse::Http, available_);
     if (!compiled) return false;
-    if (compiled->constant() != nullptr && !is_field_value(*compiled->constant())) return complain(value->place, format("the value of '{}' holds a line end", name->text));
+    if (compiled->constant() && !is_field_value(*compiled->constant())) return complain(value->place, format("the value of '{}' holds a line end", name->text));
     reply_.headers.push_back({name->text, std::move(*compiled)});
     return true;
   }
@@ -510,10 +510,10 @@ std::unique_ptr<Action> compile_strict_mode(Work& work) {
 }
 
 constexpr unsigned in(Rule::Set set) { return 1u << static_cast<unsigned>(set); }
-constexpr unsigned kConnection = in(Rule::Set::TcpConnection), kSession = in(Rule::Set::TcpSession), kContent = in(Rule::Set::TcpContent);
+constexpr unsigned kConnection = in(Rule::Set::TcpConnection), kWelcomed = in(Rule::Set::TcpSession), kContent = in(Rule::Set::TcpContent);
 constexpr unsigned kTcpResponse = in(Rule::Set::TcpResponse), kRequest = in(Rule::Set::HttpRequest), kResponse = in(Rule::Set::HttpResponse);
 constexpr unsigned kAfter = in(Rule::Set::HttpAfterResponse);
-constexpr unsigned kTcp = kConnection | kSession | kContent | kTcpResponse;
+constexpr unsigned kTcp = kConnection | kWelcomed | kContent | kTcpResponse;
 constexpr unsigned kHttp = kRequest | kResponse | kAfter;
 
 struct ActionRow {

@@ -1,17 +1,17 @@
-// Golden tests of the configuration. A .cfgtest file holds cases; a line of '=' parts them, and what
-// stands on that line names the next case:
+// Golden tests of the configuration. A .cfgtest file holds cases; a line of '=' parts them, and
+// what stands on that line names the next case:
 //
 //   ==== a frontend needs a name
 //   frontend
 //   ----
 //   [ALERT]   (1) : config : ...
 //
-// Above "----" the text that is read as one file called "cfg"; below it the complaints in order, then,
-// unless one is an error, the canonical dump. Each dump is read again and must give itself.
+// Above "----" the text that is read as one file called "cfg"; below it the complaints in order,
+// then, unless one is an error, the canonical dump. Each dump is read again and must give itself.
 //
 //   golden FILE...            tests
-//   golden --write FILE...    writes what is found below each "----": read the difference before you keep it
-//   golden --show FILE...     reads configurations and prints what a case would hold
+//   golden --write FILE...    writes what is found below each "----": read the difference before
+//   you keep it golden --show FILE...     reads configurations and prints what a case would hold
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -64,7 +64,8 @@ std::vector<Case> split_cases(std::string_view content) {
 
 std::string complaints_of(const Diagnostics& diagnostics) {
   std::string text;
-  for (const auto& complaint : diagnostics.complaints()) text += Diagnostics::text_of(complaint, 1) + "\n";
+  for (const auto& complaint : diagnostics.complaints())
+    text += Diagnostics::text_of(complaint, 1) + "\n";
   return text;
 }
 
@@ -101,8 +102,8 @@ std::size_t test(const std::string& path) {
     const std::string flaw = flaw_of_dump(one.text);
     if (result == one.expected && flaw.empty()) continue;
     ++failures;
-    std::fprintf(stderr, "%s: case '%s' differs. Expected:\n%s\nFound:\n%s\n%s\n", path.c_str(), one.name.c_str(),
-                 one.expected.c_str(), result.c_str(), flaw.c_str());
+    std::fprintf(stderr, "%s: case '%s' differs. Expected:\n%s\nFound:\n%s\n%s\n", path.c_str(),
+                 one.name.c_str(), one.expected.c_str(), result.c_str(), flaw.c_str());
   }
   std::printf("golden: %zu cases of %s, %zu failed\n", cases.size(), path.c_str(), failures);
   return failures;
@@ -123,9 +124,12 @@ int main(int argc, char** argv) {
   const std::string_view mode = argc > 1 ? argv[1] : "";
   const bool writes = mode == "--write", shows = mode == "--show";
   for (int i = writes || shows ? 2 : 1; i < argc; ++i) {
-    if (writes) write(argv[i]);
-    else if (shows) std::fputs(result_of(argv[i], load(argv[i])).c_str(), stdout);
-    else failures += test(argv[i]);
+    if (writes)
+      write(argv[i]);
+    else if (shows)
+      std::fputs(result_of(argv[i], load(argv[i])).c_str(), stdout);
+    else
+      failures += test(argv[i]);
   }
   return failures == 0 && argc > 1 ? 0 : 1;
 }

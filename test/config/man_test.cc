@@ -69,7 +69,8 @@ int main(int argc, char** argv) {
   if (argc != 2) return 2;
   const Words page = words_of_page(argv[1]);
   const Words tables = words_of_tables();
-  const std::size_t wrong = compare(tables, page, "the page has no entry for") + compare(page, tables, "the page describes what no table holds");
+  const std::size_t wrong = compare(tables, page, "the page has no entry for") +
+                            compare(page, tables, "the page describes what no table holds");
   std::printf("man page: %zu sections, %zu wrong entries\n", page.size(), wrong);
   return wrong == 0 && page.size() == kHeadings.size() ? 0 : 1;
 }

@@ -1,5 +1,5 @@
-// Runs a fuzz target once over each file of the folders and files named on the command line, so that
-// what a fuzzer once found stays tested by every build, without libFuzzer.
+// Runs a fuzz target once over each file of the folders and files named on the command line, so
+// that what a fuzzer once found stays tested by every build, without libFuzzer.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>

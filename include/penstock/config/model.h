@@ -242,7 +242,9 @@ enum class HttpMode { KeepAlive, ServerClose, Close };
 enum class Reuse { Never, Safe, Aggressive, Always };
 
 struct Balance {
-  enum class Kind { Unset, RoundRobin, StaticRoundRobin, LeastConn, First, Source, Uri, UrlParam, Header, Random, Hash };
+  enum class Kind {
+    Unset, RoundRobin, StaticRoundRobin, LeastConn, First, Source, Uri, UrlParam, Header, Random, Hash
+  };
   Kind kind = Kind::Unset;  // Unset: roundrobin.
   std::vector<Word> arguments;
   bool consistent = false;        // `hash-type consistent`

@@ -2,75 +2,21 @@
 // Building one does no I/O: contents of files come from the bundle.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "penstock/base/result.h"
+#include "penstock/net/tls_options.h"
+#include "penstock/net/tls_tickets.h"
 
 namespace penstock {
 
-class TlsSession;
-
-// Contents of one PEM file: certificate chain, leaf first, and its private key in any order.
-struct PemFile {
-  std::string name;  // For errors: the path.
-  std::string text;
-};
-
-enum class TlsPeerCheck : std::uint8_t { None, Optional, Required };
-
-// Versions as on the wire: 0x0301 .. 0x0304; 0 = the library's own limit.
-struct TlsOptions {
-  std::uint16_t min_version = 0;
-  std::uint16_t max_version = 0;
-  std::string ciphers;  // TLS 1.2 and below, OpenSSL syntax; empty: the library's.
-  std::string curves;   // "X25519:P-256"; empty: the library's.
-  std::vector<std::string> alpn;
-  bool prefer_client_ciphers = false;  // Towards clients: their order of ciphers instead of ours.
-  // Without tickets there is no resumption at all: we keep no session on our side.
-  bool tickets = true;
-  TlsPeerCheck check = TlsPeerCheck::None;
-  std::string ca_name, ca_pem;    // ca_name for errors.
-  bool system_ca = false;         // ca_pem then holds the system's bundle.
-  std::string crl_name, crl_pem;
-};
-
-// Keys that seal session tickets: they belong to the process, are the same for all workers, survive
-// reloads and rotate on the master. Thread safe.
-class TicketKeys {
- public:
-  TicketKeys();
-  ~TicketKeys();
-  TicketKeys(const TicketKeys&) = delete;
-  TicketKeys& operator=(const TicketKeys&) = delete;
-  // A new sealing key; those before it still open tickets, the oldest of three goes.
-  void rotate();
-  // All keys as bytes, newest first, for a process that takes over; they are secret.
-  std::string save() const;
-  // Takes the keys that save() gave in place of its own; false, and nothing changed, if they are not such.
-  bool restore(std::string_view saved);
-  struct State;
-  State& state() { return *state_; }
-
- private:
-  std::unique_ptr<State> state_;
-};
-
-// What a certificate says, for -c and logs.
-struct CertificateFacts {
-  std::string file;
-  std::vector<std::string> names;    // DNS names of the leaf, else its common name.
-  std::int64_t not_before = 0, not_after = 0;  // Unix time.
-  bool ecdsa = false;
-};
+struct TlsContextParts;
 
 class TlsContext {
  public:
-  struct Implementation;
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
@@ -96,12 +42,12 @@ class TlsContext {
   // "the key does not belong to the certificate"). Facts of all certificates in the file, leaf first.
   static Result<std::vector<CertificateFacts>> inspect(const PemFile& file, bool needs_key);
 
-  const std::shared_ptr<const Implementation>& implementation() const { return implementation_; }
+  const std::shared_ptr<const TlsContextParts>& parts() const { return parts_; }
 
  private:
-  explicit TlsContext(std::shared_ptr<const Implementation> implementation);
+  explicit TlsContext(std::shared_ptr<const TlsContextParts> parts);
   // Shared with its sessions: a connection outlives the snapshot that a reload replaced.
-  std::shared_ptr<const Implementation> implementation_;
+  std::shared_ptr<const TlsContextParts> parts_;
 };
 
 }  // namespace penstock

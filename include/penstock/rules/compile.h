@@ -12,6 +12,7 @@
 #include "penstock/config/diagnostics.h"
 #include "penstock/config/model.h"
 #include "penstock/rules/address_set.h"
+#include "penstock/rules/environment.h"
 #include "penstock/rules/format.h"
 #include "penstock/rules/program.h"
 #include "penstock/rules/sample.h"
@@ -19,28 +20,7 @@
 
 namespace penstock::rules {
 
-// What compiling needs from outside. Nothing is opened here.
-class Environment {
- public:
-  // The content of a file that collect_files() named; null if it was not read.
-  virtual const std::string* content(const std::string& path) const = 0;
-  // Numbers that Subject, Numbers and choose_backend() use for proxies and servers; -1: there is none.
-  virtual int frontend_index(const std::string& name) const = 0;
-  virtual int backend_index(const std::string& name) const = 0;
-  virtual int server_index(int backend, const std::string& name) const = 0;
-  // The system's name for %H and `hostname`; must outlive the compiled rules.
-  virtual std::string_view hostname() const = 0;
-
- protected:
-  ~Environment() = default;
-};
-
-// A file that an ACL, a map, a reply or an errorfile names.
-struct NamedFile {
-  std::string path;
-  config::Place place;
-};
-// All of them, each path once, so that they can be read before anything is compiled.
+// All files that rules name, each path once, so that they can be read before anything is compiled.
 std::vector<NamedFile> collect_files(const config::Config& config);
 
 struct UseBackend;

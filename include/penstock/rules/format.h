@@ -3,8 +3,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,8 +23,8 @@ class Format {
   ~Format();
 
   bool empty() const { return empty_; }
-  // The whole text if no part depends on the subject, else null.
-  const std::string* constant() const;
+  // The whole text if no part depends on the subject, else nothing.
+  std::optional<std::string_view> constant() const;
   // Writes into `space` and returns what was written, cut if it did not fit. No heap; what samples
   // compute goes to the subject's arena.
   std::string_view write(Subject& subject, std::span<char> space) const;

@@ -2,57 +2,18 @@
 // allocates in the subject's arena only.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <memory>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
 #include <vector>
 
-#include "penstock/config/model.h"
-#include "penstock/http/head.h"
-#include "penstock/rules/format.h"
+#include "penstock/rules/condition.h"
 #include "penstock/rules/sample.h"
 #include "penstock/rules/subject.h"
+#include "penstock/rules/verdict.h"
 
 namespace penstock::rules {
 
-// An answer that rules ask for. Views live in the subject's arena or the compiled rules.
-struct Reply {
-  std::uint16_t status = 0;
-  std::string_view reason;
-  // Without Content-Length, Connection and Date: the sender adds those.
-  std::span<const Field> fields;
-  std::string_view body;
-  // No answer of its own was given: use the error reply of `status` that the backend, else the
-  // frontend has (errorfile, http-error), else the built-in page. fields and body are empty.
-  bool standard = false;
-  bool is_redirect = false;
-  // An empty errorfile: close without an answer.
-  bool silent = false;
-};
-
-struct Verdict {
-  enum class Kind : std::uint8_t {
-    Continue,    // Go on: no rule decided, or `allow` / `accept` ended the set.
-    Deny,        // Answer with `reply`; logged as PR-- (PH-- for a response).
-    Reply,       // Answer with `reply`, a redirect or return; logged as LR--.
-    Tarpit,      // Answer with `reply` after `timeout tarpit`; logged as PT--.
-    Reject,      // Close the connection without an answer; PR--.
-    SilentDrop,  // Let the connection vanish.
-    Wait,        // tcp content only: more bytes must come before the rules can say.
-    SwitchToHttp,  // `tcp-request content switch-mode http`
-    Error,       // A rewrite failed under strict-mode: answer 500; logged as PR-- / PH--.
-  };
-  Kind kind = Kind::Continue;
-  bool final = false;             // A rule ended the set (also `allow`).
-  Reply reply;
-  const config::Place* place = nullptr;  // Of the rule that ended the set.
-};
-
 struct Step;
-struct AclTable;
 
 class Program {
  public:
@@ -71,46 +32,5 @@ class Program {
   unsigned available_ = 0;
   bool empty_ = true;
 };
-
-// A condition on its own (monitor fail, use_backend). Empty: always true.
-struct ConditionCode;
-class Condition {
- public:
-  Condition();
-  Condition(std::unique_ptr<ConditionCode> code, const AclTable* acls, unsigned available);
-  Condition(Condition&&) noexcept;
-  Condition& operator=(Condition&&) noexcept;
-  ~Condition();
-  // What cannot be known yet counts as false.
-  bool holds(Subject& subject) const;
-
- private:
-  std::unique_ptr<ConditionCode> code_;
-  const AclTable* acls_ = nullptr;
-  unsigned available_ = 0;
-};
-
-// An answer as configured: errorfile, http-error, return, deny with a body.
-class ReplyTemplate {
- public:
-  ReplyTemplate() = default;
-  std::uint16_t status = 0;
-  std::string reason;
-  std::string content_type;
-  std::string body;        // Unless body_format is set.
-  std::optional<Format> body_format;
-  struct Header {
-    std::string name;
-    Format value;
-  };
-  std::vector<Header> headers;
-  bool standard = false;
-  bool silent = false;
-
-  Reply expand(Subject& subject) const;
-};
-
-// RFC 9110 section 15 and the IANA registry; "Other" for a number that is not there.
-std::string_view reason_of(std::uint16_t status);
 
 }  // namespace penstock::rules

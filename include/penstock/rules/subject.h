@@ -106,9 +106,14 @@ struct Effects {
   bool no_l7_retry = false;            // `disable-l7-retry`
 };
 
+// The named ACLs of a proxy that can be remembered, as bits, by what makes them forgotten.
+struct AclDependence {
+  std::uint64_t on_target = 0, on_fields = 0, on_variables = 0, on_moment = 0;
+};
+
 // Results of named ACLs that still hold. Used by the programs of rules only.
 struct ConditionMemory {
-  const void* owner = nullptr;
+  const AclDependence* owner = nullptr;
   std::uint64_t known = 0;
   std::uint64_t truth = 0;
 };

@@ -1,10 +1,10 @@
 #include "penstock/config/read.h"
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-
-#include <unistd.h>
 
 #include "unit/catch.h"
 
@@ -12,12 +12,15 @@ using namespace penstock::config;
 
 namespace {
 
-Config read_text(const std::string& text, Diagnostics& diagnostics) { return read({{"cfg", text}}, diagnostics); }
+Config read_text(const std::string& text, Diagnostics& diagnostics) {
+  return read({{"cfg", text}}, diagnostics);
+}
 
 Config read_good(const std::string& text) {
   Diagnostics diagnostics;
   Config config = read_text(text, diagnostics);
-  for (const Complaint& complaint : diagnostics.complaints()) UNSCOPED_INFO(Diagnostics::text_of(complaint, 1));
+  for (const Complaint& complaint : diagnostics.complaints())
+    UNSCOPED_INFO(Diagnostics::text_of(complaint, 1));
   REQUIRE(!diagnostics.failed());
   return config;
 }
@@ -51,7 +54,8 @@ TEST_CASE("a complaint shows file, line, column, the line and a caret") {
   read_text("global\n\tmaxcon 5\n", diagnostics);
   REQUIRE(diagnostics.complaints().size() == 1);
   CHECK(Diagnostics::text_of(diagnostics.complaints()[0], 42) ==
-        "[ALERT]   (42) : config : parsing [cfg:2:2] : 'maxcon' is not known in section 'global'; did you mean 'maxconn'?\n"
+        "[ALERT]   (42) : config : parsing [cfg:2:2] : 'maxcon' is not known in section 'global'; "
+        "did you mean 'maxconn'?\n"
         "   maxcon 5\n"
         "   ^");
 }
@@ -71,7 +75,8 @@ TEST_CASE("a caret stands below its word behind letters of several bytes, and fa
 TEST_CASE("a complaint about no file has no place") {
   Diagnostics diagnostics;
   diagnostics.add({}, "nothing to read");
-  CHECK(Diagnostics::text_of(diagnostics.complaints()[0], 7) == "[ALERT]   (7) : config : nothing to read");
+  CHECK(Diagnostics::text_of(diagnostics.complaints()[0], 7) ==
+        "[ALERT]   (7) : config : nothing to read");
 }
 
 TEST_CASE("a terminal gets no control characters from a file") {
@@ -112,7 +117,9 @@ TEST_CASE("a last line without its end is read and warned about") {
 
 TEST_CASE("several files are one configuration, and each begins with a section of its own") {
   Diagnostics diagnostics;
-  const Config config = read({{"a", "global\n    maxconn 1\n"}, {"b", "    maxconn 2\nglobal\n    nbthread 2\n"}}, diagnostics);
+  const Config config =
+      read({{"a", "global\n    maxconn 1\n"}, {"b", "    maxconn 2\nglobal\n    nbthread 2\n"}},
+           diagnostics);
   CHECK(config.global.maxconn == 1);
   CHECK(config.global.nbthread == 2);
   REQUIRE(diagnostics.alerts() == 1);
@@ -121,8 +128,10 @@ TEST_CASE("several files are one configuration, and each begins with a section o
 
 TEST_CASE("a backend of a later file serves a frontend of an earlier one") {
   Diagnostics diagnostics;
-  read({{"a", "defaults\n mode http\n timeout client 1s\nfrontend f\n bind :80\n default_backend b\n"},
-        {"b", "backend b\n mode http\n http-request deny\n"}}, diagnostics);
+  read({{"a",
+         "defaults\n mode http\n timeout client 1s\nfrontend f\n bind :80\n default_backend b\n"},
+        {"b", "backend b\n mode http\n http-request deny\n"}},
+       diagnostics);
   CHECK(diagnostics.complaints().empty());
 }
 
@@ -153,14 +162,16 @@ TEST_CASE("a file that cannot be read is a complaint") {
 }
 
 TEST_CASE("setenv changes what the file sees, not the process") {
-  const Config config = read_good("global\n    setenv PENSTOCK_TEST_NAME here\n    node \"$PENSTOCK_TEST_NAME\"\n");
+  const Config config =
+      read_good("global\n    setenv PENSTOCK_TEST_NAME here\n    node \"$PENSTOCK_TEST_NAME\"\n");
   CHECK(config.global.node == "here");
   CHECK(config.global.set_env.at("PENSTOCK_TEST_NAME") == "here");
   CHECK(getenv("PENSTOCK_TEST_NAME") == nullptr);
 }
 
 TEST_CASE("members hold the documented defaults until a line changes them") {
-  const Config config = read_good("backend b\n    timeout connect 1s\n    timeout server 1s\n    server s 10.0.0.1:80\n");
+  const Config config = read_good(
+      "backend b\n    timeout connect 1s\n    timeout server 1s\n    server s 10.0.0.1:80\n");
   const Proxy& proxy = config.proxies[0];
   CHECK(proxy.mode == Mode::Tcp);
   CHECK(proxy.retries == 3);
@@ -172,9 +183,11 @@ TEST_CASE("members hold the documented defaults until a line changes them") {
 
 TEST_CASE("TLS settings of a server are those of global until its line says otherwise") {
   const Config config = read_good(
-      "global\n    ssl-default-server-options ssl-min-ver TLSv1.2 no-tls-tickets\n    ssl-default-server-ciphers HIGH\n"
+      "global\n    ssl-default-server-options ssl-min-ver TLSv1.2 no-tls-tickets\n    "
+      "ssl-default-server-ciphers HIGH\n"
       "backend b\n    timeout connect 1s\n    timeout server 1s\n"
-      "    server a 10.0.0.1:443 ssl ca-file x\n    server b 10.0.0.1:444 ssl verify none ssl-min-ver TLSv1.3 tls-tickets\n");
+      "    server a 10.0.0.1:443 ssl ca-file x\n    server b 10.0.0.1:444 ssl verify none "
+      "ssl-min-ver TLSv1.3 tls-tickets\n");
   const Tls& a = config.proxies[0].servers[0].tls;
   CHECK(a.min_version == TlsVersion::Tls12);
   CHECK(!a.tickets);
@@ -188,7 +201,8 @@ TEST_CASE("TLS settings of a server are those of global until its line says othe
 
 TEST_CASE("redirect lines act behind all http-request lines, wherever they stand") {
   const Config config = read_good(
-      "frontend f\n mode http\n timeout client 1s\n bind :80\n redirect location /a if { path / }\n http-request deny if { path /b }\n http-request deny\n");
+      "frontend f\n mode http\n timeout client 1s\n bind :80\n redirect location /a if { path / "
+      "}\n http-request deny if { path /b }\n http-request deny\n");
   REQUIRE(config.proxies[0].rules.size() == 3);
   CHECK(config.proxies[0].rules[2].words[0].text == "redirect");
   CHECK(config.proxies[0].rules[2].set == Rule::Set::HttpRequest);
@@ -196,9 +210,11 @@ TEST_CASE("redirect lines act behind all http-request lines, wherever they stand
 
 TEST_CASE("a backend's own check drops the steps of its defaults, and its own steps all count") {
   const Config config = read_good(
-      "defaults\n mode http\n timeout connect 1s\n timeout server 1s\n option httpchk\n http-check expect status 200\n"
+      "defaults\n mode http\n timeout connect 1s\n timeout server 1s\n option httpchk\n http-check "
+      "expect status 200\n"
       "backend a\n server s 10.0.0.1:80\n"
-      "backend b\n http-check expect status 204\n option httpchk GET /x\n http-check send hdr A b\n server s 10.0.0.1:80\n");
+      "backend b\n http-check expect status 204\n option httpchk GET /x\n http-check send hdr A "
+      "b\n server s 10.0.0.1:80\n");
   CHECK(config.proxies[0].health.steps.size() == 1);
   REQUIRE(config.proxies[1].health.steps.size() == 2);
   CHECK(config.proxies[1].health.steps[0].pattern == "204");
@@ -207,7 +223,8 @@ TEST_CASE("a backend's own check drops the steps of its defaults, and its own st
 
 TEST_CASE("addresses are taken apart") {
   const Config config = read_good(
-      "frontend f\n mode http\n timeout client 1s\n http-request deny\n bind *:443,[::1]:80-90,/run/x,abns@y,fd@3,ipv6@mail:25\n");
+      "frontend f\n mode http\n timeout client 1s\n http-request deny\n bind "
+      "*:443,[::1]:80-90,/run/x,abns@y,fd@3,ipv6@mail:25\n");
   const auto& addresses = config.proxies[0].binds[0].addresses;
   REQUIRE(addresses.size() == 6);
   CHECK(addresses[0].kind == Address::Kind::Any);

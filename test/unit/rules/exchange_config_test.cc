@@ -1,6 +1,8 @@
 // The frontend and pools of an Exchange publication (scenario 2: one name, one pool for each virtual
 // directory), line by line.
-#include <chrono>
+#include <time.h>
+
+#include <deque>
 
 #include "rig.h"
 #include "unit/catch.h"
@@ -166,16 +168,26 @@ TEST_CASE("a request's rules fit the arena's first block") {
   CHECK(request.arena_held() <= 16384);
 }
 
+// Not run by default: prints CPU time, which no test can promise.
 TEST_CASE("the rules of one request take little time", "[.bench]") {
   Exchange exchange;
-  constexpr int kRounds = 200000;
-  const auto begin = std::chrono::steady_clock::now();
-  Try request("GET /powershell HTTP/1.1\nHost: mail.contoso.com\nUser-Agent: Outlook\nAccept: */*\nCookie: a=1\n");
-  for (int i = 0; i < kRounds; ++i) {
-    request.subject.memory = {};
-    exchange.rules.http_request.run(request.subject);
-    exchange.rules.choose_backend(request.subject);
+  constexpr int kRequests = 20000;
+  std::int64_t took_ns = 0;
+  const auto cpu_ns = [] {
+    timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return std::int64_t{now.tv_sec} * 1000000000 + now.tv_nsec;
+  };
+  constexpr int kAtOnce = 20;
+  for (int i = 0; i < kRequests / kAtOnce; ++i) {
+    std::deque<Try> requests;
+    for (int k = 0; k < kAtOnce; ++k) requests.emplace_back("GET /powershell HTTP/1.1\nHost: mail.contoso.com\nUser-Agent: Outlook\nAccept: */*\nCookie: a=1\n");
+    const std::int64_t begin = cpu_ns();
+    for (Try& request : requests) {
+      exchange.rules.http_request.run(request.subject);
+      exchange.rules.choose_backend(request.subject);
+    }
+    took_ns += cpu_ns() - begin;
   }
-  const auto took = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - begin).count();
-  WARN("ns for each request: " << took / kRounds);
+  WARN("ns for each request: " << took_ns / kRequests);
 }

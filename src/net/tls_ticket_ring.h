@@ -6,9 +6,9 @@
 #include <array>
 #include <cstdint>
 #include <shared_mutex>
+#include <string>
+#include <string_view>
 #include <type_traits>
-
-#include "penstock/net/tls_context.h"
 
 namespace penstock {
 
@@ -22,17 +22,21 @@ static_assert(std::is_trivially_copyable_v<TicketKey> && sizeof(TicketKey) == 80
 
 // Sealing and opening take the lock shared, for a few hundred nanoseconds of each handshake that has
 // a ticket; rotate() takes it alone. No record of an established session comes near it.
-struct TicketKeys::State {
+struct TicketRing {
   static constexpr std::size_t kRingSize = 3;
 
   mutable std::shared_mutex lock;
   std::array<TicketKey, kRingSize> keys;  // Newest first.
   std::size_t count = 0;
 
-  ~State();
+  ~TicketRing();
   // The two directions of SSL_CTX_set_tlsext_ticket_key_cb, with its return values.
   int seal(std::uint8_t* name, std::uint8_t* iv, EVP_CIPHER_CTX* cipher, HMAC_CTX* hmac) const;
   int open(const std::uint8_t* name, const std::uint8_t* iv, EVP_CIPHER_CTX* cipher, HMAC_CTX* hmac) const;
+  // See TicketKeys.
+  void add(const TicketKey& key);
+  std::string save() const;
+  bool restore(std::string_view saved);
 };
 
 }  // namespace penstock

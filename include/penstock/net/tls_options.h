@@ -1,0 +1,42 @@
+// What TLS is told and what it tells, as plain values: files, options, facts of certificates.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace penstock {
+
+// Contents of one PEM file: certificate chain, leaf first, and its private key in any order.
+struct PemFile {
+  std::string name;  // For errors: the path.
+  std::string text;
+};
+
+enum class TlsPeerCheck : std::uint8_t { None, Optional, Required };
+
+// Versions as on the wire: 0x0301 .. 0x0304; 0 = the library's own limit.
+struct TlsOptions {
+  std::uint16_t min_version = 0;
+  std::uint16_t max_version = 0;
+  std::string ciphers;  // TLS 1.2 and below, OpenSSL syntax; empty: the library's.
+  std::string curves;   // "X25519:P-256"; empty: the library's.
+  std::vector<std::string> alpn;
+  bool prefer_client_ciphers = false;  // Towards clients: their order of ciphers instead of ours.
+  // Without tickets there is no resumption at all: we keep no session on our side.
+  bool tickets = true;
+  TlsPeerCheck check = TlsPeerCheck::None;
+  std::string ca_name, ca_pem;    // ca_name for errors.
+  bool system_ca = false;         // ca_pem then holds the system's bundle.
+  std::string crl_name, crl_pem;
+};
+
+// What a certificate says, for -c and logs.
+struct CertificateFacts {
+  std::string file;
+  std::vector<std::string> names;    // DNS names of the leaf, else its common name.
+  std::int64_t not_before = 0, not_after = 0;  // Unix time.
+  bool ecdsa = false;
+};
+
+}  // namespace penstock

@@ -1,0 +1,30 @@
+// A condition on its own: of `monitor fail`, `use_backend`, `use-server`.
+#pragma once
+
+#include <memory>
+
+#include "penstock/rules/subject.h"
+
+namespace penstock::rules {
+
+struct AclTable;
+struct ConditionCode;
+
+// Empty: always true.
+class Condition {
+ public:
+  Condition();
+  Condition(std::unique_ptr<ConditionCode> code, const AclTable* acls, unsigned available);
+  Condition(Condition&&) noexcept;
+  Condition& operator=(Condition&&) noexcept;
+  ~Condition();
+  // What cannot be known yet counts as false.
+  bool holds(Subject& subject) const;
+
+ private:
+  std::unique_ptr<ConditionCode> code_;
+  const AclTable* acls_ = nullptr;
+  unsigned available_ = 0;
+};
+
+}  // namespace penstock::rules

@@ -1,0 +1,33 @@
+// What compiling rules needs from outside: contents of files, and numbers for names.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "penstock/config/model.h"
+
+namespace penstock::rules {
+
+// What compiling needs from outside. Nothing is opened here.
+class Environment {
+ public:
+  // The content of a file that collect_files() named; null if it was not read.
+  virtual const std::string* content(const std::string& path) const = 0;
+  // Numbers that Subject, Numbers and choose_backend() use for proxies and servers; -1: there is none.
+  virtual int frontend_index(const std::string& name) const = 0;
+  virtual int backend_index(const std::string& name) const = 0;
+  virtual int server_index(int backend, const std::string& name) const = 0;
+  // The system's name for %H and `hostname`; must outlive the compiled rules.
+  virtual std::string_view hostname() const = 0;
+
+ protected:
+  ~Environment() = default;
+};
+
+// A file that an ACL, a map, a reply or an errorfile names.
+struct NamedFile {
+  std::string path;
+  config::Place place;
+};
+
+}  // namespace penstock::rules

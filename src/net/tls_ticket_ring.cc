@@ -1,0 +1,71 @@
+#include "tls_ticket_ring.h"
+
+#include <openssl/aes.h>
+#include <openssl/cipher.h>
+#include <openssl/digest.h>
+#include <openssl/hmac.h>
+#include <openssl/mem.h>
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+
+namespace penstock {
+namespace {
+
+// Return values of the library's callback.
+constexpr int kFailed = -1;
+constexpr int kUnknown = 0;
+constexpr int kDone = 1;
+constexpr int kDoneRenew = 2;
+
+}  // namespace
+
+TicketRing::~TicketRing() { OPENSSL_cleanse(keys.data(), sizeof(keys)); }
+
+int TicketRing::seal(std::uint8_t* name, std::uint8_t* iv, EVP_CIPHER_CTX* cipher, HMAC_CTX* hmac) const {
+  RAND_bytes(iv, AES_BLOCK_SIZE);
+  const std::shared_lock hold(lock);
+  const TicketKey& key = keys[0];
+  std::memcpy(name, key.name.data(), key.name.size());
+  if (EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key.aes.data(), iv) != 1) return kFailed;
+  if (HMAC_Init_ex(hmac, key.hmac.data(), key.hmac.size(), EVP_sha256(), nullptr) != 1) return kFailed;
+  return kDone;
+}
+
+int TicketRing::open(const std::uint8_t* name, const std::uint8_t* iv, EVP_CIPHER_CTX* cipher, HMAC_CTX* hmac) const {
+  const std::shared_lock hold(lock);
+  for (std::size_t i = 0; i < count; ++i) {
+    const TicketKey& key = keys[i];
+    if (std::memcmp(key.name.data(), name, key.name.size()) != 0) continue;
+    if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key.aes.data(), iv) != 1) return kFailed;
+    if (HMAC_Init_ex(hmac, key.hmac.data(), key.hmac.size(), EVP_sha256(), nullptr) != 1) return kFailed;
+    // A ticket under an older key is honoured and replaced: that key will be gone soon.
+    return i == 0 ? kDone : kDoneRenew;
+  }
+  return kUnknown;
+}
+
+void TicketRing::add(const TicketKey& key) {
+  const std::unique_lock hold(lock);
+  std::move_backward(keys.begin(), keys.end() - 1, keys.end());
+  keys[0] = key;
+  count = std::min(count + 1, kRingSize);
+}
+
+std::string TicketRing::save() const {
+  const std::shared_lock hold(lock);
+  return std::string(reinterpret_cast<const char*>(keys.data()), count * sizeof(TicketKey));
+}
+
+bool TicketRing::restore(std::string_view saved) {
+  const std::size_t saved_count = saved.size() / sizeof(TicketKey);
+  if (saved_count == 0 || saved_count > kRingSize || saved.size() % sizeof(TicketKey) != 0) return false;
+  const std::unique_lock hold(lock);
+  std::memcpy(keys.data(), saved.data(), saved.size());
+  count = saved_count;
+  return true;
+}
+
+}  // namespace penstock
