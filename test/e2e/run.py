@@ -171,7 +171,7 @@ def run_all(options):
             thread.start()
         for thread in threads:
             thread.join()
-    again(rows, texts, lock)
+    again(rows, texts)
     for row in sorted(rows, reverse=True)[:options.slow]:
         print('%.2f s %s' % row[:2])
     tally = {kind: sum(row[2] == kind for row in rows) for kind in ('passed', 'failed', 'skipped')}
@@ -184,7 +184,7 @@ def run_all(options):
 DEFECTS = ('signal', 'exit status', 'Sanitizer', 'runtime error', 'invariant', 'has ended')
 
 
-def again(rows, texts, lock):
+def again(rows, texts):
     """Tests that share two processors with many others may wait in vain. What failed is run once more
     by itself, and that counts; a crash or a sanitizer's report stays what it is."""
     failed = [row for row in rows if row[2] == 'failed']
