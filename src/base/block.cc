@@ -69,7 +69,7 @@ std::size_t Block::bytes_in_use() { return t_kept.bytes_in_use; }
 
 Slice Slice::copy(std::string_view text) {
   Block* block = Block::take(text.size());
-  std::memcpy(block->data(), text.data(), text.size());
+  if (!text.empty()) std::memcpy(block->data(), text.data(), text.size());
   return Slice(block, block->data(), text.size());
 }
 

@@ -40,7 +40,7 @@ class Arena {
     char* to = static_cast<char*>(allocate(size, 1));
     char* at = to;
     for (std::string_view part : parts) {
-      std::memcpy(at, part.data(), part.size());
+      if (!part.empty()) std::memcpy(at, part.data(), part.size());
       at += part.size();
     }
     return {to, size};

@@ -142,7 +142,7 @@ class Filling {
   // Copies `text` in; there must be room.
   void append(std::string_view text) {
     require(text.size() <= room());
-    std::memcpy(space(), text.data(), text.size());
+    if (!text.empty()) std::memcpy(space(), text.data(), text.size());
     used_ += text.size();
   }
   std::string_view view() const { return block_ == nullptr ? std::string_view() : std::string_view(block_->data(), used_); }
