@@ -708,7 +708,8 @@ class Rig:
     # -- the process
 
     def start(self):
-        environment = dict(os.environ, ASAN_OPTIONS='detect_leaks=1:abort_on_error=0',
+        asan = os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=1:abort_on_error=0'
+        environment = dict(os.environ, ASAN_OPTIONS=asan.lstrip(':'),
                            UBSAN_OPTIONS='print_stacktrace=1:halt_on_error=1', **self.environment)
         for name, sock in self.listeners.items():
             environment[name] = str(sock.fileno())

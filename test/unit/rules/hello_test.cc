@@ -32,7 +32,8 @@ ClientHello parse(const std::string& bytes) {
 }  // namespace
 
 TEST_CASE("a ClientHello says its name, protocols and version") {
-  const ClientHello hello = parse(record(hello_message(kExtensions)));
+  const std::string bytes = record(hello_message(kExtensions));
+  const ClientHello hello = parse(bytes);
   CHECK(hello.state == ClientHello::State::Complete);
   CHECK(hello.message_type == 1);
   CHECK(hello.version == 0x0303);
