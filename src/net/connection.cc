@@ -427,6 +427,13 @@ bool Connection::congested() {
   return true;
 }
 
+bool Connection::all_sent() {
+  if (unsent() == 0 || write_broken_) return true;
+  congested_ = true;
+  unsent_limit_ = 0;
+  return false;
+}
+
 void Connection::finish_sending() {
   if (std::exchange(finish_asked_, true)) return;
   loop().later(*this);

@@ -174,7 +174,8 @@ void Tunnel::on_side_bytes(bool of_client, Slice bytes) {
 void Tunnel::on_side_sent(bool of_client) {
   if (step_ != Step::Relay) return;
   touch();
-  other(of_client).set_reading(true);
+  end_when_sent();
+  if (step_ == Step::Relay) other(of_client).set_reading(true);
 }
 
 void Tunnel::on_side_end(bool of_client) {
@@ -185,7 +186,13 @@ void Tunnel::on_side_end(bool of_client) {
   }
   other(of_client).finish_sending();
   touch();
-  if (client_ended_ && server_ended_) end(Cause::None, Phase::None);
+  end_when_sent();
+}
+
+// Both have ended; what they said last may still wait for a slow reader.
+void Tunnel::end_when_sent() {
+  if (!client_ended_ || !server_ended_) return;
+  if (front_->all_sent() && back_->all_sent()) end(Cause::None, Phase::None);
 }
 
 Phase Tunnel::phase_now() const {
@@ -202,7 +209,6 @@ Phase Tunnel::phase_now() const {
 
 void Tunnel::on_side_lost(bool of_client, const Loss& loss) {
   if (!of_client && step_ == Step::Connect && loss.kind != Loss::Kind::Broken) return connect_failed(Cause::ServerClosed);
-  // What the other side had said is still to be delivered to it; a reset is passed on as one.
   end(of_client ? Cause::ClientClosed : Cause::ServerClosed, phase_now());
 }
 

@@ -77,6 +77,29 @@ class Relay(Case):
         self.assertTrue(done.wait(PATIENCE))
         self.assertEqual(b''.join(got), b'yours')
 
+    def test_what_was_said_last_reaches_a_slow_reader(self):
+        # Of some of these sizes the end is read while the proxy itself holds the last bytes.
+        sizes = [n << 15 for n in range(70, 150)]
+
+        def talk(sock, number):
+            while sock.recv(1000):
+                pass
+            sock.sendall(pattern_bytes(sizes[number - 1]))
+            sock.shutdown(socket.SHUT_WR)
+            with said:
+                done.append(number)
+                said.notify_all()
+        said, done = threading.Condition(), []
+        rig = self.relay(self.script(talk).address)
+        clients = [Client(rig.addresses['fe'], rcvbuf=4096) for _ in sizes]
+        for client in clients:
+            self.addCleanup(client.close)
+            client.half_close()
+        with said:
+            said.wait_for(lambda: len(done) == len(sizes), PATIENCE)
+        got = sorted(len(client.rest()) for client in clients)
+        self.assertEqual(got, sizes)
+
     def test_connections_take_turns(self):
         rig = self.relay(self.echo(b'1').address, self.echo(b'2').address)
         marks = [rig.connect().take(1) for _ in range(6)]

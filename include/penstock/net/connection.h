@@ -37,7 +37,7 @@ class ConnectionEvents {
   virtual void on_bytes(Slice bytes) = 0;      // What arrived, deciphered.
   // The peer will send no more. Not clean: TLS ended without its close_notify.
   virtual void on_read_end(bool clean) = 0;
-  virtual void on_sent() = 0;                  // Unsent bytes fell below half the limit, after congested().
+  virtual void on_sent() = 0;                  // After congested(): below half the limit; after !all_sent(): all is.
   virtual void on_lost(const Loss& loss) = 0;  // Nothing follows.
   virtual void on_time_out() = 0;              // The deadline the user set.
 
@@ -86,6 +86,8 @@ class Connection final : public Living, private Later {
   void wrote();
   // More is unsent than should be: send no more until on_sent().
   bool congested();
+  // False: something is unsent; on_sent() will tell when all has gone to the system.
+  bool all_sent();
   std::size_t unsent() const { return out_.bytes() + plain_.bytes(); }
   // After all that was sent, tells the peer that no more comes.
   void finish_sending();
