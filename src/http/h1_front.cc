@@ -294,10 +294,17 @@ void H1Front::linger() {
   events_ = nullptr;
   input_.clear();
   drained_ = 0;
-  if (connection_->lost() || (read_ended_ && connection_->unsent() == 0)) return end({});
+  if (connection_->lost()) return end({});
   connection_->finish_sending();
-  connection_->set_deadline(read_ended_ ? client_ms_ : kLingerMs);
   connection_->set_reading(true);
+  if (connection_->all_sent()) return wait_for_end();
+  connection_->set_deadline(client_ms_);
+}
+
+// All was said; the client's own end is still to come.
+void H1Front::wait_for_end() {
+  if (read_ended_) return end({});
+  connection_->set_deadline(kLingerMs);
 }
 
 void H1Front::set_reading(bool on) {
@@ -347,6 +354,7 @@ void H1Front::touch() {
 }
 
 void H1Front::on_sent() {
+  if (state_ == State::Lingering) return wait_for_end();
   touch();
   if (state_ == State::Serving && events_ != nullptr) events_->on_writable();
 }

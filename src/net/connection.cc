@@ -516,6 +516,16 @@ void Connection::hand_to_libuv() {
   const int status =
       uv_write(&request_->write, &socket().stream, buffers, count, ConnectionCallbacks::on_uv_written);
   require(status == 0);
+  left_ = uv_stream_get_write_queue_size(&socket().stream);
+}
+
+// What libuv holds may be a megabyte: it is told of only when all of it has gone.
+void Connection::on_deadline() {
+  if (state_ == State::Ready && handed_ != 0) {
+    const std::size_t left = uv_stream_get_write_queue_size(&socket().stream);
+    if (left < std::exchange(left_, left)) return Living::set_deadline(patience_ms_);
+  }
+  events_->on_time_out();
 }
 
 void Connection::written(int status) {

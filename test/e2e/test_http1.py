@@ -513,6 +513,23 @@ class Memory(Case):
         wait_until(resting, 'the servers to be stuck', pause=0.01)
 
 
+class SlowReader(Case):
+    """Whoever reads, however slowly, gets all of the answer."""
+
+    def test_a_closing_connection_waits_for_a_slow_reader(self):
+        # Of some of these sizes the proxy itself holds the last bytes when the answer ends.
+        sizes = [n << 15 for n in range(78, 118)]
+        rig = self.rig(PLAIN)
+        clients = [Client(rig.addresses['fe'], rcvbuf=4096) for _ in sizes]
+        for client, size in zip(clients, sizes):
+            self.addCleanup(client.close)
+            client.request('GET', '/test/size/%d' % size, [('Connection', 'close')])
+        time.sleep(1.5)  # Longer than a client is given to end after all was sent to it.
+        for client, size in zip(clients, sizes):
+            client.hurry()
+            self.assertEqual(len(client.response().body), size)
+
+
 class Modes(Case):
     """option http-keep-alive, http-server-close, httpclose; http-reuse."""
 

@@ -106,6 +106,7 @@ class H1Front final : public Living, public Stream, private ConnectionEvents, pr
   void give_up_on_body();
   void next_request();
   void linger();
+  void wait_for_end();
   void end(const Failure& why);
   bool may_keep_alive() const;
   void touch();

@@ -1,6 +1,7 @@
 // Bytes in and out of one socket, with a TLS session inside if asked for.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -74,7 +75,11 @@ class Connection final : public Living, private Later {
   void set_events(ConnectionEvents& events) { events_ = &events; }
   using Living::clear_deadline;
   using Living::has_deadline;
-  using Living::set_deadline;
+  // A peer that takes some of what is unsent, however slowly, is given as long once more.
+  void set_deadline(std::uint64_t wait_ms) {
+    patience_ms_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(wait_ms, UINT32_MAX));
+    Living::set_deadline(wait_ms);
+  }
 
   bool ready() const { return state_ == State::Ready; }
   bool lost() const { return state_ == State::Lost; }
@@ -114,7 +119,7 @@ class Connection final : public Living, private Later {
 
   Connection(Loop& loop, ConnectionEvents& events);
   ~Connection() override;
-  void on_deadline() override { events_->on_time_out(); }
+  void on_deadline() override;
   void on_close() override;
   void run_later() override;
 
@@ -160,6 +165,8 @@ class Connection final : public Living, private Later {
   std::size_t handed_ = 0;              // Bytes of out_ that are with libuv.
   std::size_t unsent_limit_ = 0;        // When congested.
   int write_status_ = 0;                // Why writing is broken.
+  std::size_t left_ = 0;                // Of handed_, when last looked at.
+  std::uint32_t patience_ms_ = 0;
   std::uint32_t gulp_ = 0;              // Bytes read at once in bulk; 0: talk.
   State state_ = State::Connecting;
   bool is_pipe_ = false;
