@@ -216,6 +216,8 @@ class SnapshotBuilder final : private rules::Environment {
   }
 
   std::shared_ptr<const TlsContext> tls_for_server(const config::Server& server, const config::Tls& tls) {
+    // That a CA is lacking was said where the line was judged.
+    if (tls.verify == config::Tls::Verify::Required && tls.ca_file.empty()) return nullptr;
     auto& known = server_contexts_[key_of(tls) + "\n" + server.certificate];
     if (known) return known;
     PemFile certificate;
@@ -394,7 +396,9 @@ class SnapshotBuilder final : private rules::Environment {
 std::shared_ptr<const Snapshot> Snapshot::build(config::Config config, Bundle bundle, const Sources& sources,
                                                 config::Diagnostics& diagnostics) {
   auto snapshot = std::make_shared<Snapshot>(std::move(config), std::move(bundle));
+  diagnostics.set_source(&snapshot->config);  // Where it is now.
   SnapshotBuilder(*snapshot, sources, diagnostics).run();
+  diagnostics.set_source(nullptr);
   if (diagnostics.failed()) return nullptr;
   return snapshot;
 }

@@ -128,6 +128,16 @@ class Complaints(Case):
             self.assertRegex(said, r"\b%s\b" % near)
         self.assertRegex(said, r'(?m)^\s*\S*\s*\|?\s*\^')
 
+    def test_what_is_found_late_has_place_and_caret_too(self):
+        for old, new, place in (
+                ('default_backend be', 'default_backend be\n    http-request set-header X-A %[nosuch]', '10:33'),
+                ('server s1 127.0.0.1:1', 'server s1 127.0.0.1:1 ssl verify required', '12:27')):
+            code, said = check(GOOD.replace(old, new))
+            self.assertEqual(code, 1, new)
+            self.assertEqual(said.count('[ALERT]'), 1, said)
+            self.assertRegex(said, r'test\.cfg:%s' % place)
+            self.assertRegex(said, r'(?m)^ +\^')
+
     def test_obsolete_words_name_their_successor(self):
         for old, new in (('reqadd X-A:\\ b', 'http-request add-header'),
                          ('contimeout 5000', 'timeout connect'), ('clitimeout 5000', 'timeout client'),
