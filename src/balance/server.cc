@@ -2,6 +2,13 @@
 
 namespace penstock {
 
+void put_in_force(const BackendSpec& backend, const ServerSpec& server) {
+  std::atomic<ServerStatus>& status = server.state->status;
+  if (server.disabled == (status.load(std::memory_order_relaxed) == ServerStatus::Maintenance)) return;
+  status.store(server.disabled ? ServerStatus::Maintenance : ServerStatus::Up, std::memory_order_relaxed);
+  backend.state->version.fetch_add(1, std::memory_order_acq_rel);
+}
+
 std::shared_ptr<BackendState> ServerRegistry::backend(const std::string& name) {
   auto& entry = backends_[name];
   if (!entry) entry = std::make_shared<BackendState>(name);

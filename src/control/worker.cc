@@ -17,7 +17,11 @@ Worker::Worker(unsigned index, unsigned workers, ProcessState& process, WorkerOw
   station_ = std::make_unique<Station>(loop_, index, process, for_station);
 }
 
-Worker::~Worker() { stop(); }
+Worker::~Worker() {
+  stop();
+  // Others may have spoken to it after its end.
+  loop_.forget_posted();
+}
 
 void Worker::start() {
   SignalsBlocked blocked;
@@ -47,7 +51,13 @@ void Worker::take(std::shared_ptr<const Snapshot> snapshot) {
     for (const ServerSpec& server : backend.balance.servers) {
       const std::size_t turn = std::hash<std::string>()(backend.balance.name + "/" + server.name);
       if (turn % workers_ != index_) continue;
-      if (server.check.enabled) targets.push_back({&backend.balance, &server});
+      // Once more: a check under the former snapshot may have had the last word.
+      put_in_force(backend.balance, server);
+      if (server.check.enabled && !server.disabled) {
+        targets.push_back({&backend.balance, &server});
+      } else {
+        Checks::forget(backend.balance, server);
+      }
     }
   }
   ChecksOptions options;

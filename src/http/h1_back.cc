@@ -7,7 +7,7 @@
 namespace penstock {
 
 H1Back::H1Back(Loop& loop, const H1BackOptions& options, H1BackOwner& owner)
-    : Living(loop), options_(options), owner_(&owner), parser_(options.limits) {}
+    : Living(loop), owner_(&owner), parser_(options.limits) {}
 
 Owned<H1Back> H1Back::connect(Loop& loop, const SocketAddress& address, const SocketOptions& socket,
                               const TlsTarget& tls, TlsTicket ticket, const H1BackOptions& options,

@@ -333,7 +333,7 @@ void H1Front::abandon(const Failure&) {
 }
 
 void H1Front::set_options(const H1FrontOptions& options) {
-  require(state_ == State::Idle);
+  require(waiting());
   options_ = &options;
   client_ms_ = options.client_ms;
 }

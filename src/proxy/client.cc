@@ -23,7 +23,7 @@ Station& Client::station() { return frontend_.station(); }
 Owned<Client> Client::welcome(Frontend& frontend, Listener& listener) {
   Station& station = frontend.station();
   const BindSpec& bind = frontend.bind();
-  const Ref<Generation>& generation = station.generation();
+  const Ref<Generation>& generation = frontend.generation();
   const FrontendSpec& spec = generation->snapshot().frontends[bind.frontend];
   Owned<Client> self(new Client(frontend, station.loop()));
   self->counted_in_ = spec.state;
@@ -67,7 +67,7 @@ void Client::on_close() {
 }
 
 StreamEvents& Client::on_request(H1Front&) {
-  const Ref<Generation>& generation = station().generation();
+  const Ref<Generation>& generation = frontend_.generation();
   const FrontendSpec& spec = generation->snapshot().frontends[frontend_.bind().frontend];
   exchange_ = Exchange::make(*this, generation, spec);
   return exchange_->front_events();
@@ -75,12 +75,16 @@ StreamEvents& Client::on_request(H1Front&) {
 
 const H1FrontOptions* Client::next_options() {
   if (leaving_ || frontend_.closed() || station().draining() || trust_ != frontend_.bind().trust) return nullptr;
-  return &station().generation()->snapshot().frontends[frontend_.bind().frontend].http;
+  return &front_options();
 }
 
-// Between two requests the connection lives under the newest rules.
+const H1FrontOptions& Client::front_options() const {
+  return frontend_.generation()->snapshot().frontends[frontend_.bind().frontend].http;
+}
+
+// Until a request is there to be served the connection lives under the newest rules.
 void Client::adopt_options() {
-  if (front_ && front_->waiting()) front_->set_options(*next_options());
+  if (front_ && front_->waiting()) front_->set_options(front_options());
 }
 
 void Client::on_front_end(H1Front&, const Failure&) { frontend_.client_over(*this); }
@@ -93,8 +97,6 @@ void Client::leave() {
   leaving_ = true;
   if (front_) front_->leave();
 }
-
-void Client::cut() { frontend_.client_over(*this); }
 
 Owned<H1Back> Client::lend_own(const Server& server, std::string_view tls_name) {
   for (std::size_t i = 0; i < own_.size(); ++i) {

@@ -599,8 +599,9 @@ void Exchange::part_with_back() {
     back->abandon({});
     return;
   }
-  if (generation_->retired()) return;
+  // A client's own stays with it over reloads: the server knows it by this connection.
   if (must_be_private()) return client_.keep_own(slot_->spec.state, std::move(back));
+  if (generation_->retired()) return;
   slot_->pool.give_home(std::move(back));
 }
 

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <utility>
+
 #include "penstock/base/require.h"
 #include "penstock/proxy/station.h"
 
@@ -15,7 +17,11 @@ Frontend::Frontend(Station& station, const BindSpec& bind) : station_(station), 
   listener_ = Listener::open(station.loop(), own->release(), bound.is_unix, bound.backlog, *this);
 }
 
-Frontend::~Frontend() { cut_clients(); }
+Frontend::~Frontend() {
+  while (!clients_.empty()) client_over(clients_.front());
+}
+
+const Ref<Generation>& Frontend::generation() const { return last_ ? last_ : station_.generation(); }
 
 void Frontend::adopt(const BindSpec& bind) {
   const bool other_trust = bind.trust != bind_->trust;
@@ -30,7 +36,7 @@ void Frontend::adopt(const BindSpec& bind) {
 }
 
 void Frontend::on_connection(Listener& listener) {
-  const FrontendSpec& spec = station_.generation()->snapshot().frontends[bind_->frontend];
+  const FrontendSpec& spec = generation()->snapshot().frontends[bind_->frontend];
   if (!station_.admit(*spec.state, spec.maxconn)) {
     paused_ = true;
     return;
@@ -46,25 +52,20 @@ void Frontend::resume() {
   listener_->resume();
 }
 
-void Frontend::close() {
+void Frontend::close(Ref<Generation> last) {
   closed_ = true;
+  last_ = std::move(last);
   // What the system has queued was promised an answer: it is taken before the socket goes.
   if (listener_ && listener_->waiting()) on_connection(*listener_);
   listener_.reset();
-  dismiss_clients();
-}
-
-void Frontend::dismiss_clients() {
   for (Client& client : clients_) client.leave();
-}
-
-void Frontend::cut_clients() {
-  while (!clients_.empty()) client_over(clients_.front());
+  if (clients_.empty()) last_ = nullptr;
 }
 
 void Frontend::client_over(Client& client) {
   client.ListNode<ClientTag>::unlink();
-  Owned<Client> over(&client);
+  Owned<Client>(&client).reset();
+  if (closed_ && clients_.empty()) last_ = nullptr;
 }
 
 }  // namespace penstock

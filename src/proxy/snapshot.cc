@@ -307,13 +307,11 @@ class SnapshotBuilder final : private rules::Environment {
     spec.pool_purge_ms = server.pool_purge_delay_ms;
     spec.max_reuse = server.max_reuse;
     spec.state = sources_.servers.server(proxy.name, server.name, spec.address.text());
-    if (server.disabled) spec.state->status = ServerStatus::Maintenance;
+    spec.disabled = server.disabled;
     if (server.check.enabled) {
       const config::Tls& tls = server.tls;
       spec.check = checks_of(proxy, server, spec, bundle_, diagnostics_);
       if (wants_tls_check(server, proxy.health)) spec.check.tls = spec.tls ? spec.tls : tls_for_server(server, tls);
-    } else if (!server.disabled) {
-      spec.state->status = ServerStatus::Up;
     }
     backend.balance.servers.push_back(std::move(spec));
   }

@@ -30,7 +30,7 @@ void Station::adopt(std::shared_ptr<const Snapshot> snapshot) {
     }
   }
   for (auto& [key, frontend] : left) {
-    frontend->close();
+    frontend->close(before);
     if (!frontend->empty()) closing_.push_back(std::move(frontend));
   }
   if (before) before->retire();
@@ -67,7 +67,7 @@ void Station::resume_listeners() {
 
 void Station::drain() {
   if (std::exchange(draining_, true)) return;
-  for (auto& [key, frontend] : frontends_) frontend->close();
+  for (auto& [key, frontend] : frontends_) frontend->close(generation_);
   if (clients_ == 0) owner_.on_station_empty(worker_);
 }
 

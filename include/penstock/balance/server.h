@@ -145,6 +145,7 @@ struct ServerSpec {
   std::uint32_t maxqueue = 0;
   std::uint32_t id = 0;
   bool backup = false;
+  bool disabled = false;
   std::uint64_t slowstart_ms = 0;
   bool shutdown_when_down = false;
   std::int32_t pool_max = -1;
@@ -171,6 +172,9 @@ struct BackendSpec {
   std::vector<ServerSpec> servers;
   std::shared_ptr<BackendState> state;
 };
+
+// Makes a server's state agree with `disabled`, or no `disabled`, as the configuration now in force has it.
+void put_in_force(const BackendSpec& backend, const ServerSpec& server);
 
 // Finds states again after a reload. Used by the master's thread only.
 class ServerRegistry {

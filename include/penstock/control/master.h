@@ -1,22 +1,20 @@
-// The serving process: signals, workers, reload. It has the main thread and a loop of its own; reading
-// and building happen there, and so does the end of what was built.
+// The serving process: signals, reload, what is said to the administrator. It has the main thread and a
+// loop of its own; reading and building happen there, and so does the end of what was built.
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "penstock/balance/health_watch.h"
+#include "penstock/control/crew.h"
 #include "penstock/control/options.h"
-#include "penstock/control/worker.h"
 #include "penstock/net/signals.h"
 #include "penstock/proxy/snapshot.h"
 
 namespace penstock {
 
-class Master final : private WorkerOwner, private SignalOwner {
+class Master final : private CrewOwner, private SignalOwner {
  public:
   explicit Master(const Options& options);
   ~Master();
@@ -35,17 +33,12 @@ class Master final : private WorkerOwner, private SignalOwner {
   Loaded load(bool check_only);
   void print(const config::Diagnostics& diagnostics);
   bool make_room_for_descriptors(const Snapshot& snapshot);
-  unsigned workers_wanted(const config::Config& config) const;
 
   void on_signal(int number) override;
-  void wake_lines(std::shared_ptr<BackendState> state) override;
-  void wake_listeners() override;
-  void on_worker_empty(unsigned worker) override;
-  void on_server_changed(const BackendSpec& backend, const ServerSpec& server, bool up) override;
+  void on_adopted() override;
+  void on_crew_idle() override { finish(0); }
 
   void reload();
-  void put_to_work(std::shared_ptr<const Snapshot> snapshot);
-  void adopted();
   void drain();
   void finish(int status);
   void tick();
@@ -53,20 +46,9 @@ class Master final : private WorkerOwner, private SignalOwner {
 
   const Options& options_;
   Loop loop_;
-  ProcessState process_;
-  ServerRegistry servers_;
-  TicketKeys tickets_;
-  LogDescriptors log_descriptors_;
-  std::map<std::string, std::shared_ptr<FrontendState>> frontend_states_;
-  std::map<std::string, std::shared_ptr<LogOutput>> log_outputs_;
+  Crew crew_;
   std::unique_ptr<Signals> signals_;
-  std::shared_ptr<const Snapshot> snapshot_;
-  std::vector<std::shared_ptr<const Snapshot>> former_;   // Freed here when nobody uses them any more.
-  std::vector<std::unique_ptr<Worker>> workers_;
-  AddressWatch watch_;
   Owned<Ticker> ticker_;
-  std::size_t adopting_ = 0;
-  std::size_t empty_workers_ = 0;
   std::uint64_t drain_end_ms_ = 0;
   std::uint64_t next_rotation_ms_ = 0;
   int exit_status_ = 0;

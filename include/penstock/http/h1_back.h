@@ -81,7 +81,6 @@ class H1Back final : public Living, public Stream, private ConnectionEvents, pri
   void tell_failure(const Failure& failure);
   void touch();
 
-  const H1BackOptions& options_;
   H1BackOwner* owner_;
   Owned<Connection> connection_;
   StreamEvents* events_ = nullptr;

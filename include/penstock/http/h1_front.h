@@ -73,7 +73,8 @@ class H1Front final : public Living, public Stream, private ConnectionEvents, pr
   void set_abort_on_close(bool on) { abort_on_close_ = on; }
   // Requests begun on this connection.
   std::uint32_t requests() const { return requests_; }
-  bool waiting() const { return state_ == State::Idle; }
+  // For a request, or for the rest of its head.
+  bool waiting() const { return state_ == State::Idle || state_ == State::Head; }
   // The client will send no more, but may still read.
   bool half_closed() const { return read_ended_; }
   // Bytes of the answer handed over so far, head and framing included.

@@ -45,8 +45,6 @@ class Client final : public Living, public ListNode<ClientTag>, private H1FrontO
   // The exchange, or the tunnel (mode tcp), is over.
   void exchange_done();
   void tunnel_done();
-  // Ends now, whatever is under way.
-  void cut();
 
   // Leaves when between requests.
   void leave();
@@ -71,6 +69,7 @@ class Client final : public Living, public ListNode<ClientTag>, private H1FrontO
   friend class Frontend;
   Client(Frontend& frontend, Loop& loop);
   ~Client() override;
+  const H1FrontOptions& front_options() const;
   void on_deadline() override {}
   void on_close() override;
   StreamEvents& on_request(H1Front& front) override;

@@ -24,25 +24,24 @@ class Frontend final : private ListenerOwner {
   // The same address under a new snapshot.
   void adopt(const BindSpec& bind);
   // The address is gone from the configuration: takes what is queued already, then closes; clients
-  // leave after the exchange they are in.
-  void close();
+  // leave after the exchange they are in, or begin, which is still served by `last`.
+  void close(Ref<Generation> last);
   void resume();
-  // Clients leave when they are between requests.
-  void dismiss_clients();
-  void cut_clients();
 
   Station& station() { return station_; }
   const BindSpec& bind() const { return *bind_; }
+  // What serves those who come by this address.
+  const Ref<Generation>& generation() const;
   bool closed() const { return closed_; }
   bool empty() const { return clients_.empty(); }
   void client_over(Client& client);
 
  private:
   void on_connection(Listener& listener) override;
-  void drop_clients_of_other_trust(const std::string& trust);
 
   Station& station_;
   const BindSpec* bind_;
+  Ref<Generation> last_;   // Once closed, while there are clients.
   Owned<Listener> listener_;
   List<Client, ClientTag> clients_;
   bool paused_ = false;

@@ -38,7 +38,7 @@ struct ClientFacts {
   SocketAddress source;             // The client, as the PROXY protocol says if it is used.
   SocketAddress destination;        // Where it connected to.
   const TlsFacts* tls = nullptr;    // Null: clear text.
-  std::string_view bind_name;       // `name` of the bind line; empty: none.
+  std::string bind_name;            // `name` of the bind line; empty: none.
   std::uint32_t bind_id = 0;
   bool proxied = false;             // The PROXY protocol was used.
   std::int64_t accepted_us = 0;     // Wall clock, microseconds since 1970.

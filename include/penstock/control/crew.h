@@ -1,0 +1,82 @@
+// The workers and what they share: the snapshot they serve, the states that outlive it, and what
+// passes from one worker to the others. Lives on the loop of whoever leads it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "penstock/balance/health_watch.h"
+#include "penstock/control/worker.h"
+#include "penstock/net/loop.h"
+#include "penstock/proxy/snapshot.h"
+
+namespace penstock {
+
+// Called on the crew's loop.
+class CrewOwner {
+ public:
+  // The snapshot last put to work is at work on every worker.
+  virtual void on_adopted() = 0;
+  // Drained, and the last client has left.
+  virtual void on_crew_idle() = 0;
+
+ protected:
+  ~CrewOwner() = default;
+};
+
+class Crew final : private WorkerOwner {
+ public:
+  Crew(Loop& loop, CrewOwner& owner);
+  ~Crew();
+  Crew(const Crew&) = delete;
+  Crew& operator=(const Crew&) = delete;
+
+  // Its limits are to be set before start().
+  ProcessState& process() { return process_; }
+  // As many as run, or will once this configuration is started.
+  unsigned workers_for(const config::Config& config) const;
+  // Gathers and compiles; what was bound and counted before is kept where it stays. Null after
+  // complaints; nothing has changed then.
+  std::shared_ptr<const Snapshot> build(config::Config config, bool check_only, config::Diagnostics& diagnostics);
+
+  // Once, with the snapshot to begin with; on_adopted() follows.
+  void start(std::shared_ptr<const Snapshot> snapshot);
+  // The next one, when on_adopted() was called for the one before.
+  void put_to_work(std::shared_ptr<const Snapshot> snapshot);
+  bool adopting() const { return adopting_ != 0; }
+  // At work, or about to be; null before start().
+  const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
+
+  void drain();
+  // To be called now and then: what nobody uses any more is freed.
+  void sweep();
+  void rotate_tickets() { tickets_.rotate(); }
+
+ private:
+  void wake_lines(std::shared_ptr<BackendState> state) override;
+  void wake_listeners() override;
+  void on_worker_empty(unsigned worker) override;
+  void on_server_changed(const BackendSpec& backend, const ServerSpec& server, bool up) override;
+  void adopted();
+  void watch_addresses();
+
+  Loop& loop_;
+  CrewOwner& owner_;
+  ProcessState process_;
+  ServerRegistry servers_;
+  TicketKeys tickets_;
+  LogDescriptors log_descriptors_;
+  std::map<std::string, std::shared_ptr<FrontendState>> frontend_states_;
+  std::map<std::string, std::shared_ptr<LogOutput>> log_outputs_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  std::vector<std::shared_ptr<const Snapshot>> former_;   // Freed here when nobody uses them any more.
+  std::vector<std::unique_ptr<Worker>> workers_;
+  AddressWatch watch_;
+  std::size_t adopting_ = 0;
+  std::size_t empty_workers_ = 0;
+};
+
+}  // namespace penstock

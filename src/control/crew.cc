@@ -1,0 +1,131 @@
+#include "penstock/control/crew.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "penstock/proxy/bundle.h"
+
+namespace penstock {
+namespace {
+
+std::string host_name() {
+  char name[256] = "";
+  gethostname(name, sizeof(name) - 1);
+  return name;
+}
+
+}  // namespace
+
+Crew::Crew(Loop& loop, CrewOwner& owner) : loop_(loop), owner_(owner) {
+  process_.pid = getpid();
+  process_.started_us = Loop::wall_us();
+  process_.hostname = host_name();
+}
+
+Crew::~Crew() {
+  // All end before any goes: until then they speak to each other.
+  for (auto& worker : workers_) worker->stop();
+  workers_.clear();
+  loop_.forget_posted();
+}
+
+unsigned Crew::workers_for(const config::Config& config) const {
+  if (!workers_.empty()) return static_cast<unsigned>(workers_.size());
+  if (config.global.nbthread != 0) return config.global.nbthread;
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+std::shared_ptr<const Snapshot> Crew::build(config::Config config, bool check_only, config::Diagnostics& diagnostics) {
+  const bool failed_before = diagnostics.failed();
+  GatherOptions gather;
+  gather.workers = workers_for(config);
+  // Sockets are bound when all else is known to be good; until then files alone are gathered, so that
+  // their errors are told together with those of the text.
+  gather.check_only = check_only || failed_before;
+  diagnostics.set_source(&config);
+  Bundle bundle = Bundle::gather(config, snapshot_ ? &snapshot_->bundle : nullptr, gather, diagnostics);
+  const Snapshot::Sources sources{servers_, tickets_, frontend_states_, log_outputs_, process_, &log_descriptors_, check_only};
+  diagnostics.set_source(nullptr);
+  auto snapshot = Snapshot::build(std::move(config), std::move(bundle), sources, diagnostics);
+  return failed_before ? nullptr : snapshot;
+}
+
+void Crew::start(std::shared_ptr<const Snapshot> snapshot) {
+  const unsigned count = workers_for(snapshot->config);
+  WorkerOwner& for_workers = *this;
+  for (unsigned i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(i, count, process_, for_workers));
+  for (auto& worker : workers_) worker->start();
+  put_to_work(std::move(snapshot));
+}
+
+void Crew::put_to_work(std::shared_ptr<const Snapshot> snapshot) {
+  if (snapshot_) former_.push_back(std::move(snapshot_));
+  snapshot_ = std::move(snapshot);
+  watch_addresses();
+  for (const BackendRuntimeSpec& backend : snapshot_->backends) {
+    for (const ServerSpec& server : backend.balance.servers) put_in_force(backend.balance, server);
+  }
+  adopting_ = workers_.size();
+  for (auto& worker : workers_) {
+    worker->adopt(snapshot_, [this] { loop_.post([this] { adopted(); }); });
+  }
+}
+
+void Crew::watch_addresses() {
+  std::vector<AddressWatch::Pool> pools;
+  for (const BackendRuntimeSpec& backend : snapshot_->backends) {
+    for (const ServerSpec& server : backend.balance.servers) {
+      if (server.check.enabled) pools.push_back(AddressWatch::pool_of(backend.balance, server));
+    }
+  }
+  watch_.watch(std::move(pools));
+}
+
+void Crew::adopted() {
+  if (--adopting_ != 0) return;
+  sweep();
+  owner_.on_adopted();
+}
+
+void Crew::drain() {
+  for (auto& worker : workers_) worker->drain();
+}
+
+void Crew::sweep() {
+  std::erase_if(former_, [](const auto& snapshot) { return snapshot.use_count() == 1; });
+  servers_.sweep();
+  std::erase_if(log_outputs_, [](const auto& entry) { return entry.second.use_count() == 1; });
+}
+
+void Crew::wake_lines(std::shared_ptr<BackendState> state) {
+  for (auto& worker : workers_) worker->serve_lines(state);
+}
+
+void Crew::wake_listeners() {
+  for (auto& worker : workers_) worker->resume_listeners();
+}
+
+void Crew::on_worker_empty(unsigned) {
+  loop_.post([this] {
+    if (++empty_workers_ == workers_.size()) owner_.on_crew_idle();
+  });
+}
+
+void Crew::on_server_changed(const BackendSpec& backend, const ServerSpec& server, bool up) {
+  if (up) wake_lines(backend.state);
+  if (!up && server.shutdown_when_down) {
+    for (auto& worker : workers_) worker->shut_down_sessions(server.state);
+  }
+  loop_.post([this, backend = backend.name, name = server.name, up] {
+    const auto line = watch_.on_change(backend, name, up, loop_.now());
+    if (!line) return;
+    const int index = snapshot_->backend_index(backend);
+    const auto& logs = index < 0 ? snapshot_->logs : snapshot_->backends[static_cast<std::size_t>(index)].logs;
+    for (LogOutput* output : logs) output->write(Level::Alert, *line);
+  });
+}
+
+}  // namespace penstock
