@@ -119,11 +119,7 @@ class Writer {
     number_line("tune.http.maxhdr", global.max_headers, standard.max_headers);
     number_line("tune.http.logurilen", global.log_uri_length, standard.log_uri_length);
     number_line("tune.gulp-budget", global.gulp_budget, standard.gulp_budget);
-    number_line("tune.ssl.cachesize", global.ssl_session_cache, standard.ssl_session_cache);
     number_line("tune.ssl.lifetime", global.ssl_lifetime_s, standard.ssl_lifetime_s);
-    number_line("tune.maxaccept", global.max_accept, standard.max_accept);
-    number_line("tune.pool-low-fd-ratio", global.pool_low_fd_ratio, standard.pool_low_fd_ratio);
-    number_line("tune.pool-high-fd-ratio", global.pool_high_fd_ratio, standard.pool_high_fd_ratio);
     number_line("tune.sndbuf.client", global.sndbuf_client, 0);
     number_line("tune.sndbuf.server", global.sndbuf_server, 0);
     number_line("tune.rcvbuf.client", global.rcvbuf_client, 0);
@@ -132,7 +128,7 @@ class Writer {
 
   static std::string log_text(const LogTarget& target) {
     std::string text;
-    LogTarget standard;
+    const LogTarget standard;
     switch (target.kind) {
       case LogTarget::Kind::Udp:
       case LogTarget::Kind::Unix:
@@ -148,11 +144,9 @@ class Writer {
         text = "stderr";
         break;
     }
-    if (target.kind != LogTarget::Kind::Udp && target.kind != LogTarget::Kind::Unix)
-      standard.format = LogTarget::Format::Raw;
     if (target.length != standard.length) append_format(text, " len {}", target.length);
-    if (target.format != standard.format)
-      append_format(text, " format {}", log_formats()[static_cast<std::size_t>(target.format)]);
+    if (target.format)
+      append_format(text, " format {}", log_formats()[static_cast<std::size_t>(*target.format)]);
     append_format(text, " {}", log_facilities()[static_cast<std::size_t>(target.facility)]);
     const bool has_min = target.min_level != standard.min_level;
     if (target.level != standard.level || has_min)
@@ -275,12 +269,7 @@ class Writer {
         line("option httpclose");
         break;
     }
-    flag_line("option http-no-delay", proxy.http_no_delay);
     flag_line("option http-buffer-request", proxy.http_buffer_request);
-    flag_line("option independent-streams", proxy.independent_streams);
-    flag_line("option splice-auto", proxy.splice_auto);
-    flag_line("option splice-request", proxy.splice_request);
-    flag_line("option splice-response", proxy.splice_response);
     if (!proxy.forward_for.enabled) return;
     std::string words;
     for (const std::string& network : proxy.forward_for.except)
@@ -304,7 +293,6 @@ class Writer {
            proxy.redispatch_interval == 0 ? "" : format(" {}", proxy.redispatch_interval));
     flag_line("option prefer-last-server", proxy.prefer_last_server);
     flag_line("option allbackups", proxy.all_backups);
-    flag_line("option persist", proxy.persist);
     flag_line("option log-health-checks", proxy.log_health_checks);
     flag_line("option abortonclose", proxy.abort_on_close);
     flag_line("option srvtcpka", proxy.tcp_ka_server);
@@ -351,16 +339,8 @@ class Writer {
       case Health::Kind::TcpScript:
         line("option tcp-check");
         break;
-      case Health::Kind::Smtp:
-        line("option smtpchk {} {}", health.smtp_hello.substr(0, 4),
-             quoted(std::string_view(health.smtp_hello).substr(5)));
-        break;
-      case Health::Kind::SslHello:
-        line("option ssl-hello-chk");
-        break;
     }
     flag_line("http-check disable-on-404", health.disable_on_404);
-    flag_line("http-check send-state", health.send_state);
     const bool http = health.kind != Health::Kind::TcpScript;
     for (const CheckStep& step : health.steps)
       write_step(http ? "http-check" : "tcp-check", http, step);
@@ -413,7 +393,6 @@ class Writer {
     if (step.ssl) words += " ssl";
     if (!step.sni.empty()) append_format(words, " sni {}", quoted(step.sni));
     if (!step.alpn.empty()) append_format(words, " alpn {}", quoted(joined(step.alpn)));
-    if (step.linger) words += " linger";
     return words + comment_words(step);
   }
   static std::string send_words(const CheckStep& step) {
@@ -595,7 +574,6 @@ class Writer {
     add_number(words, "pool-low-conn", server.pool_low_conn);
     add_time(words, "pool-purge-delay", server.pool_purge_delay_ms, standard.pool_purge_delay_ms);
     add_number(words, "max-reuse", server.max_reuse);
-    add_word(words, "cookie", server.cookie);
     add_word(words, "track", server.track);
     add_word(words, "source", server.source);
     if (server.init_addr != standard.init_addr)

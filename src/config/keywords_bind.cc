@@ -9,10 +9,6 @@ using BindKeyword = Keyword<Bind>;
 
 constexpr std::uint64_t kMost = 2147483647;
 
-void parse_accept_proxy(Line& line, Bind&) {
-  line.complain(
-      "'accept-proxy' is not offered yet: the client's first bytes would be misread without it");
-}
 void parse_alpn(Line& line, Bind& bind) {
   bind.tls.alpn = take_alpn(line);
 }
@@ -132,8 +128,8 @@ void parse_verify(Line& line, Bind& bind) {
 constexpr BindKeyword kBindKeywords[] = {
     {"accept-netscaler-cip", refused<Bind>,
      "The client's first bytes would be misread without it; only plain connections are accepted."},
-    {"accept-proxy", parse_accept_proxy,
-     "Each connection begins with a PROXY protocol header. Not offered yet: an error."},
+    {"accept-proxy", refused<Bind>,
+     "The PROXY protocol comes later; the client's first bytes would be misread without it."},
     {"allow-0rtt", not_yet_parameter<Bind, 0>,
      "Early data of TLS 1.3 is never accepted, since it can be replayed."},
     {"alpn", parse_alpn,

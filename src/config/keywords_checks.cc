@@ -52,7 +52,7 @@ void parse_connect(Line& line, Draft& draft) {
     else if (word.text == "alpn")
       step.alpn = take_alpn(line);
     else if (word.text == "linger")
-      step.linger = true;
+      line.warn(word.place, "'linger' has no effect: what a server said is read before the close");
     else if (word.text == "comment")
       step.comment = line.take_any("a text");
     else if (word.text == "send-proxy")
@@ -280,9 +280,6 @@ void parse_tcp_expect(Line& line, Draft& draft) {
 void parse_disable_on_404(Line&, Draft& draft) {
   draft.proxy.health.disable_on_404 = true;
 }
-void parse_send_state(Line&, Draft& draft) {
-  draft.proxy.health.send_state = true;
-}
 
 void parse_tcp_send(Line& line, Draft& draft) {
   CheckStep step = new_step(line, CheckStep::Kind::Send);
@@ -313,8 +310,7 @@ constexpr CheckKeyword kHttpCheckKeywords[] = {
     {"send", parse_http_send,
      "The request: [meth <m>] [uri <path>] [ver <v>] [hdr <name> <value>]... [body <text>].",
      kBack},
-    {"send-state", parse_send_state, "Tell the server in X-Haproxy-Server-State how we see it.",
-     kBack},
+    {"send-state", not_yet<Draft>, "Servers are not told how we see them.", kBack},
     {"set-var", refused<Draft>, "Checks have no variables.", kBack},
     {"set-var-fmt", refused<Draft>, "Checks have no variables.", kBack},
     {"unset-var", refused<Draft>, "Checks have no variables.", kBack},

@@ -60,6 +60,7 @@ void parse_description(Line& line, Reading& reading) {
   std::string text;
   for (const Word& word : line.take_rest()) text += (text.empty() ? "" : " ") + word.text;
   global_of(reading).description = std::move(text);
+  warn_not_yet(line);
 }
 void parse_hard_stop_after(Line& line, Reading& reading) {
   global_of(reading).hard_stop_after_ms = line.take_ms();
@@ -93,6 +94,7 @@ void parse_nbthread(Line& line, Reading& reading) {
 }
 void parse_node(Line& line, Reading& reading) {
   global_of(reading).node = line.take_text("a name");
+  warn_not_yet(line);
 }
 void parse_pidfile(Line& line, Reading& reading) {
   global_of(reading).pid_file = line.take_text("a file");
@@ -264,18 +266,6 @@ void parse_maxhead(Line& line, Reading& reading) {
     return line.complain(place, "'tune.http.maxhead' expects a size from 1k to 16m");
   global_of(reading).max_head = size;
 }
-void parse_maxaccept(Line& line, Reading& reading) {
-  if (line.accept("-1"))
-    global_of(reading).max_accept = 0;
-  else
-    global_of(reading).max_accept = take_count(line);
-}
-void parse_pool_high(Line& line, Reading& reading) {
-  global_of(reading).pool_high_fd_ratio = take_count(line, 0, 100);
-}
-void parse_pool_low(Line& line, Reading& reading) {
-  global_of(reading).pool_low_fd_ratio = take_count(line, 0, 100);
-}
 void parse_rcvbuf_client(Line& line, Reading& reading) {
   global_of(reading).rcvbuf_client = line.take_size();
 }
@@ -287,9 +277,6 @@ void parse_sndbuf_client(Line& line, Reading& reading) {
 }
 void parse_sndbuf_server(Line& line, Reading& reading) {
   global_of(reading).sndbuf_server = line.take_size();
-}
-void parse_cachesize(Line& line, Reading& reading) {
-  global_of(reading).ssl_session_cache = take_count(line);
 }
 void parse_lifetime(Line& line, Reading& reading) {
   global_of(reading).ssl_lifetime_s = line.take_ms("a time such as 300s", TimeUnit::Second) / 1000;
@@ -320,7 +307,8 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"debug", obsolete<Reading>, "Start with -d instead."},
     {"default-path", parse_default_path,
      "Where relative paths begin: 'current', the working folder, is what is offered."},
-    {"description", parse_description, "Text about this process, for statistics."},
+    {"description", parse_description,
+     "Text about this process, for the statistics, which come later."},
     {"deviceatlas-json-file", refused<Reading>, "Device detection is not built in."},
     {"deviceatlas-log-level", no_effect<Reading>, "Device detection is not built in."},
     {"deviceatlas-properties-cookie", no_effect<Reading>, "Device detection is not built in."},
@@ -374,7 +362,7 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"nbproc", obsolete<Reading>, "There is one process with several workers: write 'nbthread'."},
     {"nbthread", parse_nbthread, "Number of workers; one for each processor if not given."},
     {"no-memory-trimming", no_effect<Reading>, kMemory},
-    {"node", parse_node, "Name of this machine, for statistics."},
+    {"node", parse_node, "Name of this machine, for the statistics, which come later."},
     {"noepoll", no_effect<Reading>, "The event loop uses epoll."},
     {"noevports", no_effect<Reading>, "The event loop uses epoll."},
     {"nogetaddrinfo", no_effect<Reading>, "Names are resolved by getaddrinfo."},
@@ -465,18 +453,16 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"tune.lua.service-timeout", no_effect<Reading>, "Lua is not built in."},
     {"tune.lua.session-timeout", no_effect<Reading>, "Lua is not built in."},
     {"tune.lua.task-timeout", no_effect<Reading>, "Lua is not built in."},
-    {"tune.maxaccept", parse_maxaccept,
-     "Connections that a worker accepts in one go; -1 leaves it to the worker."},
+    {"tune.maxaccept", no_effect<Reading>, "A worker takes all connections that wait, in turn."},
     {"tune.maxpollevents", no_effect<Reading>, "The event loop chooses its ways."},
     {"tune.maxrewrite", no_effect<Reading>, "Rules may make a head as long as they need."},
     {"tune.pattern.cache-size", no_effect<Reading>, "Results of patterns are not cached."},
     {"tune.peers.max-updates-at-once", no_effect<Reading>, "There are no peers."},
     {"tune.pipesize", no_effect<Reading>, "Bytes are not moved through pipes."},
-    {"tune.pool-high-fd-ratio", parse_pool_high,
-     "Percentage of descriptors in use from which idle server connections are closed before new "
-     "ones open."},
-    {"tune.pool-low-fd-ratio", parse_pool_low,
-     "Percentage of descriptors in use from which server connections are no longer kept idle."},
+    {"tune.pool-high-fd-ratio", no_effect<Reading>,
+     "From three quarters of the descriptors on no server connection is kept idle."},
+    {"tune.pool-low-fd-ratio", no_effect<Reading>,
+     "From three quarters of the descriptors on no server connection is kept idle."},
     {"tune.quic.frontend.conn-tx-buffers.limit", no_effect<Reading>,
      "QUIC (HTTP/3) is not spoken."},
     {"tune.quic.frontend.max-idle-timeout", no_effect<Reading>, "QUIC (HTTP/3) is not spoken."},
@@ -493,8 +479,8 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
      "Kernel's send buffer of client connections; 0 leaves it to the kernel."},
     {"tune.sndbuf.server", parse_sndbuf_server,
      "Kernel's send buffer of server connections; 0 leaves it to the kernel."},
-    {"tune.ssl.cachesize", parse_cachesize,
-     "TLS sessions kept for clients that resume without tickets."},
+    {"tune.ssl.cachesize", no_effect<Reading>,
+     "Clients resume by session tickets: nothing is kept here."},
     {"tune.ssl.capture-buffer-size", no_effect<Reading>, "ClientHellos are not captured."},
     {"tune.ssl.capture-cipherlist-size", no_effect<Reading>, "ClientHellos are not captured."},
     {"tune.ssl.default-dh-param", no_effect<Reading>,

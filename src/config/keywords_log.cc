@@ -20,7 +20,6 @@ constexpr std::uint64_t kShortest = 80, kLongest = 65535;
 bool set_target(Line& line, const Word& word, LogTarget& target) {
   if (word.text == "stdout" || word.text == "stderr") {
     target.kind = word.text == "stdout" ? LogTarget::Kind::Stdout : LogTarget::Kind::Stderr;
-    target.format = LogTarget::Format::Raw;
     return true;
   }
   if (word.text.starts_with("tcp")) {
@@ -41,7 +40,6 @@ bool set_target(Line& line, const Word& word, LogTarget& target) {
     case Address::Kind::Fd:
       target.kind = LogTarget::Kind::Fd;
       target.fd = address->fd;
-      target.format = LogTarget::Format::Raw;
       return true;
     case Address::Kind::Unix:
       target.kind = LogTarget::Kind::Unix;

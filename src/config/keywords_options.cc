@@ -104,7 +104,6 @@ void parse_httpchk(Line& line, Draft& draft) {
   health.place = line.place;
   health.steps = before.steps;
   health.disable_on_404 = before.disable_on_404;
-  health.send_state = before.send_state;
   if (!line.more()) return;
   const Word& first = line.pop();
   if (!line.more()) {
@@ -133,33 +132,24 @@ void parse_httpchk(Line& line, Draft& draft) {
   }
 }
 
-void set_check(Draft& draft, Health::Kind kind, Place place) {
+// Kinds of checks that come later: until then connecting is all that is checked.
+void parse_connecting(Line& line, Draft& draft) {
   begin_own_check(draft);
-  draft.proxy.health.kind = kind;
-  draft.proxy.health.place = place;
-}
-void parse_smtpchk(Line& line, Draft& draft) {
-  set_check(draft, Health::Kind::Smtp, line.place);
-  draft.proxy.health.smtp_hello = "HELO localhost";
-  if (!line.more()) return;
-  const Word& hello = line.pop();
-  if (hello.text != "HELO" && hello.text != "EHLO") {
-    return line.complain(hello.place,
-                         format("'option smtpchk' expects HELO or EHLO, not '{}'", hello.text));
-  }
-  const std::string domain = line.take_text("a domain");
-  draft.proxy.health.smtp_hello = hello.text + " " + domain;
-}
-void parse_ssl_hello_chk(Line& line, Draft& draft) {
-  set_check(draft, Health::Kind::SslHello, line.place);
+  draft.proxy.health = Health();
+  not_yet(line, draft);
 }
 void parse_tcp_check(Line& line, Draft& draft) {
   if (line.negated) {
     if (draft.proxy.health.kind == Health::Kind::TcpScript) draft.proxy.health = Health();
     return;
   }
-  set_check(draft, Health::Kind::TcpScript, line.place);
+  begin_own_check(draft);
+  draft.proxy.health.kind = Health::Kind::TcpScript;
+  draft.proxy.health.place = line.place;
 }
+
+// What holds anyway.
+void parse_nothing(Line&, Draft&) {}
 
 void parse_tcpka(Line& line, Draft& draft) {
   draft.proxy.tcp_ka_client = !line.negated;
@@ -202,8 +192,8 @@ constexpr OptionKeyword kOptionKeywords[] = {
      kFrontSwitch},
     {"http-keep-alive", parse_http_mode<HttpMode::KeepAlive>,
      "Keep connections on both sides; this is the default.", kSwitch},
-    {"http-no-delay", parse_switch<&Proxy::http_no_delay>,
-     "Send every piece at once, however small.", kSwitch},
+    {"http-no-delay", parse_nothing, "Every piece is sent at once, however small, always.",
+     kSwitch},
     {"http-pretend-keepalive", no_effect<Draft>,
      "Servers are asked to keep their connections wherever they may.", kBackSwitch},
     {"http-restrict-req-hdr-names", not_yet<Draft>,
@@ -225,8 +215,8 @@ constexpr OptionKeyword kOptionKeywords[] = {
      "Log requests in the HTTP format, with words about TLS.", kFront},
     {"idle-close-on-response", no_effect<Draft>,
      "A stop waits for kept connections as 'hard-stop-after' allows.", kFrontSwitch},
-    {"independent-streams", parse_switch<&Proxy::independent_streams>,
-     "Bytes sent do not count as life of the side that is silent.", kSwitch},
+    {"independent-streams", not_yet<Draft>,
+     "Bytes sent count as life of both directions; 'timeout tunnel' is apart.", kSwitch},
     {"ldap-check", refused<Draft>, "Write the conversation with 'option tcp-check'.", kBack},
     {"log-health-checks", parse_switch<&Proxy::log_health_checks>,
      "Log each change of a check's result.", kBackSwitch},
@@ -239,24 +229,25 @@ constexpr OptionKeyword kOptionKeywords[] = {
      kSwitch},
     {"originalto", not_yet<Draft>, "Write 'http-request set-header X-Original-To %[dst]'.",
      kAnywhere},
-    {"persist", parse_switch<&Proxy::persist>,
-     "Try the server that persistence names even if it is down.", kBackSwitch},
+    {"persist", not_yet<Draft>, "Persistence comes later.", kBackSwitch},
     {"pgsql-check", refused<Draft>, "Write the conversation with 'option tcp-check'.", kBack},
     {"prefer-last-server", parse_switch<&Proxy::prefer_last_server>,
      "Send a connection's next request to the same server where balancing allows.", kBackSwitch},
     {"redis-check", refused<Draft>, "Write the conversation with 'option tcp-check'.", kBack},
     {"redispatch", parse_redispatch,
      "Let a retry go to another server: on the last, or on every n-th.", kBackSwitch},
-    {"smtpchk", parse_smtpchk, "Check health by an SMTP greeting: [HELO|EHLO <domain>].", kBack},
+    {"smtpchk", parse_connecting, "Connecting is all that is checked.", kBack},
     {"socket-stats", no_effect<Draft>, "Statistics are not offered yet.", kFrontSwitch},
-    {"splice-auto", parse_switch<&Proxy::splice_auto>,
-     "Let the kernel move bytes where that is faster; reads in bulk do as well here.", kSwitch},
-    {"splice-request", parse_switch<&Proxy::splice_request>, "The same for requests.", kSwitch},
-    {"splice-response", parse_switch<&Proxy::splice_response>, "The same for answers.", kSwitch},
+    {"splice-auto", no_effect<Draft>, "Bulk is read and written in large pieces instead.", kSwitch},
+    {"splice-request", no_effect<Draft>, "Bulk is read and written in large pieces instead.",
+     kSwitch},
+    {"splice-response", no_effect<Draft>, "Bulk is read and written in large pieces instead.",
+     kSwitch},
     {"spop-check", refused<Draft>, "SPOE is not offered.", kBack},
     {"srvtcpka", parse_switch<&Proxy::tcp_ka_server>, "TCP keep-alive towards servers.",
      kBackSwitch},
-    {"ssl-hello-chk", parse_ssl_hello_chk, "Check health by a TLS ClientHello.", kBack},
+    {"ssl-hello-chk", parse_connecting,
+     "Connecting is all that is checked; 'check-ssl' checks the whole handshake.", kBack},
     {"tcp-check", parse_tcp_check, "Check health by a conversation written with 'tcp-check' lines.",
      kBack | kNegatable},
     {"tcp-smart-accept", no_effect<Draft>, "The kernel decides when it acknowledges.",

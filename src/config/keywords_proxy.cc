@@ -203,6 +203,7 @@ void parse_description(Line& line, Draft& draft) {
   std::string text;
   for (const Word& word : line.take_rest()) text += (text.empty() ? "" : " ") + word.text;
   draft.proxy.description = std::move(text);
+  warn_not_yet(line);
 }
 void parse_disabled(Line&, Draft& draft) {
   draft.proxy.disabled = true;
@@ -523,7 +524,8 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"default-server", parse_default_server,
      "Words that the server lines below begin with; see the server keywords.", kBack | kStrict},
     {"default_backend", parse_default_backend, "The backend when no use_backend applies.", kFront},
-    {"description", parse_description, "Text about this proxy, for statistics.", kProxies},
+    {"description", parse_description,
+     "Text about this proxy, for the statistics, which come later.", kProxies},
     {"disabled", parse_disabled, "The proxy is read and judged, and not run."},
     {"dispatch", refused<Draft>, "Write 'server' and the address.", kBackOnly},
     {"email-alert", no_effect<Draft>, "No mail is sent; watch the log or the statistics."},

@@ -84,9 +84,10 @@ CheckStepSpec expect_step(const config::CheckStep& step, config::Diagnostics& di
   return out;
 }
 
-CheckStepSpec connect_step(const config::CheckStep& step) {
+CheckStepSpec connect_step(const config::CheckStep& step, const Bundle& bundle) {
   CheckStepSpec out;
   out.kind = CheckStepSpec::Kind::Connect;
+  if (step.address) out.address = bundle.resolved(*step.address);
   out.port = step.port;
   out.tls = step.ssl;
   out.use_default = step.use_default;
@@ -95,7 +96,7 @@ CheckStepSpec connect_step(const config::CheckStep& step) {
 }
 
 // `http-check send` replaces what `option httpchk` said; without any, that is what is sent.
-std::vector<CheckStepSpec> http_steps(const config::Health& health, config::Diagnostics& diagnostics) {
+std::vector<CheckStepSpec> http_steps(const config::Health& health, const Bundle& bundle, config::Diagnostics& diagnostics) {
   std::vector<CheckStepSpec> out;
   std::string comment;
   bool sends = false, expects = false;
@@ -111,9 +112,9 @@ std::vector<CheckStepSpec> http_steps(const config::Health& health, config::Diag
       case config::CheckStep::Kind::Connect:
         // Connecting comes before what is sent over it.
         if (!scripted) {
-          out.insert(out.begin(), connect_step(step));
+          out.insert(out.begin(), connect_step(step, bundle));
         } else {
-          out.push_back(connect_step(step));
+          out.push_back(connect_step(step, bundle));
         }
         break;
       case config::CheckStep::Kind::Send:
@@ -138,7 +139,7 @@ std::vector<CheckStepSpec> http_steps(const config::Health& health, config::Diag
   return out;
 }
 
-std::vector<CheckStepSpec> tcp_steps(const config::Health& health, config::Diagnostics& diagnostics) {
+std::vector<CheckStepSpec> tcp_steps(const config::Health& health, const Bundle& bundle, config::Diagnostics& diagnostics) {
   std::vector<CheckStepSpec> out;
   for (const config::CheckStep& step : health.steps) {
     if (step.kind == config::CheckStep::Kind::Comment) continue;
@@ -147,7 +148,7 @@ std::vector<CheckStepSpec> tcp_steps(const config::Health& health, config::Diagn
       spec.kind = CheckStepSpec::Kind::Send;
       spec.send = step.data;
     } else {
-      spec = step.kind == config::CheckStep::Kind::Expect ? expect_step(step, diagnostics) : connect_step(step);
+      spec = step.kind == config::CheckStep::Kind::Expect ? expect_step(step, diagnostics) : connect_step(step, bundle);
     }
     spec.comment = step.comment;
     out.push_back(std::move(spec));
@@ -190,15 +191,10 @@ CheckSpec checks_of(const config::Proxy& proxy, const config::Server& server, co
       break;
     case config::Health::Kind::Http:
       out.http = true;
-      out.steps = http_steps(proxy.health, diagnostics);
+      out.steps = http_steps(proxy.health, bundle, diagnostics);
       break;
     case config::Health::Kind::TcpScript:
-      out.steps = tcp_steps(proxy.health, diagnostics);
-      break;
-    case config::Health::Kind::Smtp:
-    case config::Health::Kind::SslHello:
-      diagnostics.warn(proxy.health.place.line != 0 ? proxy.health.place : server.place,
-                       "this kind of check is not offered yet: connecting is all that is checked");
+      out.steps = tcp_steps(proxy.health, bundle, diagnostics);
       break;
   }
   return out;

@@ -460,14 +460,14 @@ void LogLosses::add(std::uint64_t lines, int reason, std::int64_t now_us) {
 
 LogOutput::LogOutput(const config::LogTarget& target, const LogIdentity& identity)
     : name_(name_text(target)),
-      format_(target.format),
+      format_(target.format.value_or(Format::Local)),
       level_(target.level),
       min_level_(target.min_level),
       facility_(target.facility),
       // As HAProxy counts: of a raw line its end is part of the length.
       limit_(std::clamp<std::size_t>(target.length, 1, kLongestLine) -
-             (target.format == Format::Raw ? 1 : 0)),
-      speaker_(speaker_text(target.format, identity)),
+             (format_ == Format::Raw ? 1 : 0)),
+      speaker_(speaker_text(format_, identity)),
       own_losses_(name_) {}
 
 LogOutput::~LogOutput() = default;

@@ -51,7 +51,7 @@ struct LogTarget {
   Address address;  // Udp (port 514 if none), Unix.
   int fd = -1;
   std::uint32_t length = 1024;
-  Format format = Format::Local;   // Rfc3164 if `log-send-hostname` is set.
+  std::optional<Format> format;   // None given: local, or rfc3164 under `log-send-hostname`.
   int facility = 0;
   Level level = Level::Debug;    // What is less severe is not sent.
   Level min_level = Level::Emerg;  // What is more severe is lowered to it.
@@ -93,7 +93,6 @@ struct Bind {
   std::vector<CertificateSource> certificates;
   bool strict_sni = false;
   bool prefer_client_ciphers = false;
-  bool accept_proxy = false;
   std::uint32_t maxconn = 0;  // 0: none of its own.
   std::uint32_t backlog = 0;  // 0: the proxy's, else maxconn.
   std::uint32_t id = 0;
@@ -120,7 +119,6 @@ struct Check {
   bool no_ssl = false;             // `no-check-ssl`
   std::string sni;                 // `check-sni`
   std::vector<std::string> alpn;   // `check-alpn`
-  bool send_proxy = false;
 };
 
 struct Server {
@@ -146,9 +144,6 @@ struct Server {
   std::uint32_t pool_low_conn = 0;
   std::uint64_t pool_purge_delay_ms = 5000;
   std::uint32_t max_reuse = 0;                      // 0: no limit.
-  std::string cookie;
-  bool send_proxy = false;
-  bool send_proxy_v2 = false;
   std::string track;                                // "backend/server"
   std::string source;                               // `source <addr>` as written.
   enum class InitAddr { Last, Libc, None };
@@ -203,8 +198,6 @@ struct CheckStep {
   std::optional<Address> address;
   bool ssl = false;
   bool use_default = false;
-  bool send_proxy = false;
-  bool linger = false;
   std::string sni;
   std::vector<std::string> alpn;
   // Send: http
@@ -222,7 +215,7 @@ struct CheckStep {
 };
 
 struct Health {
-  enum class Kind { Tcp, Http, TcpScript, Smtp, SslHello };
+  enum class Kind { Tcp, Http, TcpScript };
   Kind kind = Kind::Tcp;
   // `option httpchk`: kept apart from the steps, which may override it.
   std::string method = "OPTIONS";
@@ -232,9 +225,7 @@ struct Health {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
   std::vector<CheckStep> steps;
-  std::string smtp_hello = "HELO localhost";
   bool disable_on_404 = false;
-  bool send_state = false;
   Place place;
 };
 
@@ -284,7 +275,7 @@ struct Proxy {
   bool disabled = false;
   Mode mode = Mode::Tcp;
   std::uint32_t id = 0;
-  std::string description;
+  std::string description;  // Of statistics, as `node` and its like in Global.
   Timeouts timeout;
   std::uint32_t maxconn = 0;   // 0: the process's.
   std::uint32_t backlog = 0;
@@ -308,12 +299,10 @@ struct Proxy {
   std::int32_t redispatch_interval = 0;   // `option redispatch <n>`; 0 means the last retry only.
   bool prefer_last_server = false;
   bool all_backups = false;
-  bool persist = false;
   bool log_health_checks = false;
   bool abort_on_close = false;
 
   HttpMode http_mode = HttpMode::KeepAlive;
-  bool http_no_delay = false;
   bool http_buffer_request = false;
   ForwardFor forward_for;
   std::optional<std::string> monitor_uri;
@@ -332,8 +321,6 @@ struct Proxy {
   bool log_asap = false;
   bool log_separate_errors = false;
   bool tcp_ka_client = false, tcp_ka_server = false;
-  bool independent_streams = false;
-  bool splice_auto = false, splice_request = false, splice_response = false;
 };
 
 struct Global {
@@ -362,10 +349,7 @@ struct Global {
   std::uint32_t max_headers = 101;        // tune.http.maxhdr
   std::uint32_t log_uri_length = 1024;    // tune.http.logurilen
   std::uint64_t gulp_budget = 16 * 1024 * 1024;  // tune.gulp-budget, per worker
-  std::uint32_t ssl_session_cache = 20000;       // tune.ssl.cachesize
   std::uint64_t ssl_lifetime_s = 300;            // tune.ssl.lifetime
-  std::uint32_t max_accept = 0;                  // tune.maxaccept; 0: built in.
-  std::uint32_t pool_low_fd_ratio = 20, pool_high_fd_ratio = 25;
   std::uint64_t sndbuf_client = 0, rcvbuf_client = 0, sndbuf_server = 0, rcvbuf_server = 0;
   std::map<std::string, std::string> set_env;
   // `.notice`, `.warning` and the like were already said while reading.
