@@ -43,6 +43,7 @@ bool has_bind(const config::Config& config) {
 class Master::Ticker final : public Living {
  public:
   Ticker(Loop& loop, Master& master) : Living(loop), master_(master) { set_deadline(kTickMs); }
+  using Living::set_deadline;
 
  private:
   void on_deadline() override {
@@ -52,13 +53,14 @@ class Master::Ticker final : public Living {
   Master& master_;
 };
 
-Master::Master(const Options& options) : options_(options), crew_(loop_, *this) {}
+Master::Master(const Options& options) : options_(options), crew_(loop_, *this), quiet_(options.quiet) {}
 
 Master::~Master() = default;
 
 Master::Loaded Master::load(bool check_only) {
   Loaded out;
   config::Config config = config::read(config::load_sources(options_.files, out.diagnostics), out.diagnostics);
+  quiet_ = options_.quiet || config.global.quiet;
   if (options_.maxconn != 0) config.global.maxconn = static_cast<std::uint32_t>(options_.maxconn);
   out.snapshot = crew_.build(std::move(config), check_only, out.diagnostics);
   return out;
@@ -66,7 +68,7 @@ Master::Loaded Master::load(bool check_only) {
 
 void Master::print(const config::Diagnostics& diagnostics) {
   for (const config::Complaint& complaint : diagnostics.complaints()) {
-    if (options_.quiet && complaint.severity != config::Severity::Alert) continue;
+    if (quiet_ && complaint.severity != config::Severity::Alert) continue;
     std::fprintf(stderr, "%s\n", config::Diagnostics::text_of(complaint, crew_.process().pid).c_str());
   }
 }
@@ -84,7 +86,7 @@ int Master::check() {
     return 2;
   }
   if (options_.dump) std::fputs(config::dump(loaded.snapshot->config).c_str(), stdout);
-  if (!options_.quiet && !options_.dump) std::puts("Configuration file is valid");
+  if (!quiet_ && !options_.dump) std::puts("Configuration file is valid");
   return 0;
 }
 
@@ -138,11 +140,12 @@ int Master::run() {
     return 2;
   }
   if (!make_room_for_descriptors(*loaded.snapshot)) return 1;
-  if (!options_.pid_file.empty()) {
-    std::ofstream file(options_.pid_file, std::ios::trunc);
+  const std::string& pid_file = options_.pid_file.empty() ? loaded.snapshot->config.global.pid_file : options_.pid_file;
+  if (!pid_file.empty()) {
+    std::ofstream file(pid_file, std::ios::trunc);
     file << crew_.process().pid << "\n";
     if (!file) {
-      std::fprintf(stderr, "[ALERT] (%d) : cannot write the process id to '%s'\n", crew_.process().pid, options_.pid_file.c_str());
+      std::fprintf(stderr, "[ALERT] (%d) : cannot write the process id to '%s'\n", crew_.process().pid, pid_file.c_str());
       return 1;
     }
   }
@@ -163,7 +166,7 @@ void Master::on_signal(int number) {
     case SIGUSR2:
       return reload();
     case SIGUSR1:
-      return drain();
+      return leave();
     default:
       return finish(options_.master_worker ? 128 + number : 0);
   }
@@ -199,9 +202,19 @@ void Master::reload() {
 }
 
 void Master::say(Level level, const std::string& line) {
-  if (!options_.quiet) std::fprintf(stderr, "[%s] (%d) : %s\n", level <= Level::Alert ? "ALERT" : level <= Level::Warning ? "WARNING" : "NOTICE", crew_.process().pid, line.c_str());
+  if (!quiet_) std::fprintf(stderr, "[%s] (%d) : %s\n", level <= Level::Alert ? "ALERT" : level <= Level::Warning ? "WARNING" : "NOTICE", crew_.process().pid, line.c_str());
   if (!crew_.snapshot()) return;
   for (LogOutput* output : crew_.snapshot()->logs) output->write(level, line);
+}
+
+// A soft stop; `grace` lets balancers before us notice it while clients are still welcome.
+void Master::leave() {
+  const std::uint64_t grace = crew_.snapshot()->config.global.grace_ms;
+  if (grace == 0) return drain();
+  if (grace_end_ms_ != 0 || draining_) return;
+  grace_end_ms_ = loop_.now() + grace;
+  ticker_->set_deadline(grace);
+  say(Level::Warning, format("Asked to leave: clients are still welcome for {}.", duration_text(grace)));
 }
 
 void Master::drain() {
@@ -224,6 +237,7 @@ void Master::tick() {
     crew_.rotate_tickets();
     next_rotation_ms_ = loop_.now() + kRotationMs;
   }
+  if (grace_end_ms_ != 0 && loop_.now() >= grace_end_ms_) drain();
   if (drain_end_ms_ != 0 && loop_.now() >= drain_end_ms_) finish(0);
 }
 

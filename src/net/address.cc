@@ -59,11 +59,12 @@ SocketAddress SocketAddress::abstract(std::string_view name) {
                        static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + size));
 }
 
-Result<SocketAddress> SocketAddress::resolve(const std::string& name, std::uint16_t port) {
+Result<SocketAddress> SocketAddress::resolve(const std::string& name, std::uint16_t port, int ip) {
   SocketAddress address;
   if (from_ip(name, port, address)) return address;
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
+  hints.ai_family = ip == 4 ? AF_INET : ip == 6 ? AF_INET6 : AF_UNSPEC;
   hints.ai_flags = AI_ADDRCONFIG;
   addrinfo* found = nullptr;
   const int status = getaddrinfo(name.c_str(), nullptr, &hints, &found);

@@ -160,9 +160,7 @@ int Connection::start_connect(const SocketAddress& address, const SocketOptions&
   const int fd = descriptor();
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  if (options.keep_alive) setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-  if (options.send_buffer != 0) setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &options.send_buffer, sizeof(int));
-  if (options.receive_buffer != 0) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &options.receive_buffer, sizeof(int));
+  set_options(fd, options);
   if (!options.source.empty()) {
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
     if (::bind(fd, options.source.raw(), options.source.length()) != 0) return -errno;

@@ -57,6 +57,13 @@ Result<Descriptor> Descriptor::duplicate() const {
   return Descriptor(fd);
 }
 
+void set_options(int fd, const SocketOptions& options) {
+  const int keep_alive = options.keep_alive ? 1 : 0;
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &keep_alive, sizeof(keep_alive));
+  if (options.send_buffer != 0) setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &options.send_buffer, sizeof(int));
+  if (options.receive_buffer != 0) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &options.receive_buffer, sizeof(int));
+}
+
 Result<Descriptor> listen_on(const SocketAddress& address, const ListenOptions& options) {
   Descriptor fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return system_error("cannot make a socket for", address);
@@ -77,6 +84,10 @@ Result<Descriptor> listen_on(const SocketAddress& address, const ListenOptions& 
     if (options.defer_accept) {
       const int seconds = 60;
       setsockopt(fd.get(), IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
+    }
+    if (options.fast_open) {
+      const int waiting = options.backlog;
+      setsockopt(fd.get(), IPPROTO_TCP, TCP_FASTOPEN, &waiting, sizeof(waiting));
     }
     if (!options.interface.empty() &&
         setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, options.interface.c_str(),

@@ -206,6 +206,9 @@ void face_clients(SSL_CTX* ctx, const Recipe& recipe, const Parts& parts) {
   if (!parts.alpn.empty()) SSL_CTX_set_alpn_select_cb(ctx, on_alpn, nullptr);
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_tlsext_ticket_key_cb(ctx, on_ticket);
+  const auto lifetime = static_cast<std::uint32_t>(std::min<std::uint64_t>(recipe.options().lifetime_s, UINT32_MAX));
+  SSL_CTX_set_timeout(ctx, lifetime);
+  SSL_CTX_set_session_psk_dhe_timeout(ctx, lifetime);
   SSL_CTX_set_session_id_context(ctx, parts.scope.data(), parts.scope.size());
   if (!recipe.options().prefer_client_ciphers) SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_verify(ctx, verify_mode(parts.check), nullptr);

@@ -53,6 +53,7 @@ std::string address_text(const config::Address& address) {
     case Kind::Unix: return "unix@" + address.host;
     case Kind::Abstract: return "abns@" + address.host;
     case Kind::Fd: return format("fd@{}", address.fd);
+    case Kind::Name: return address.family == 0 ? address.host : format("ipv{}@{}", address.family, address.host);
     default: return address.host;
   }
 }
@@ -62,6 +63,7 @@ std::string bind_key(const config::Bind& bind, const config::Address& address, i
   if (bind.v6_only) key += " v6only";
   if (bind.transparent) key += " transparent";
   if (bind.defer_accept) key += " defer-accept";
+  if (bind.tfo) key += " tfo";
   if (!bind.interface.empty()) key += " interface " + bind.interface;
   return key;
 }
@@ -79,6 +81,9 @@ class Gatherer {
       if (proxy.disabled) continue;
       for (const config::Bind& bind : proxy.binds) gather_bind_files(bind);
       for (const config::Server& server : proxy.servers) gather_server(server);
+      for (const config::CheckStep& step : proxy.health.steps) {
+        if (step.address) resolve(*step.address, step.place, false);
+      }
       for (const config::LogTarget& target : proxy.logs) resolve_log(target);
     }
     for (const config::LogTarget& target : config_.global.logs) resolve_log(target);
@@ -176,7 +181,7 @@ class Gatherer {
     } else if (address.kind == Kind::Abstract) {
       found = SocketAddress::abstract(address.host);
     } else if (address.kind != Kind::Fd && address.kind != Kind::Any) {
-      Result<SocketAddress> result = SocketAddress::resolve(address.host, 0);
+      Result<SocketAddress> result = SocketAddress::resolve(address.host, 0, address.family);
       if (result) {
         found = *result;
       } else if (previous_ != nullptr && previous_->resolved_.contains(key)) {
@@ -225,6 +230,7 @@ class Gatherer {
     listen.v6_only = bind.v6_only;
     listen.transparent = bind.transparent;
     listen.defer_accept = bind.defer_accept;
+    listen.fast_open = bind.tfo;
     listen.interface = bind.interface;
     if (bind.unix_mode) listen.mode = static_cast<int>(*bind.unix_mode);
     if (bind.unix_uid) listen.uid = static_cast<int>(*bind.unix_uid);
@@ -235,7 +241,7 @@ class Gatherer {
       case Kind::Unix: bound->address = SocketAddress::unix_path(address.host); break;
       case Kind::Abstract: bound->address = SocketAddress::abstract(address.host); break;
       case Kind::Name: {
-        Result<SocketAddress> found = SocketAddress::resolve(address.host, static_cast<std::uint16_t>(port));
+        Result<SocketAddress> found = SocketAddress::resolve(address.host, static_cast<std::uint16_t>(port), address.family);
         if (!found) return found.error();
         bound->address = *found;
         break;

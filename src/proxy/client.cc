@@ -27,6 +27,7 @@ Owned<Client> Client::welcome(Frontend& frontend, Listener& listener) {
   const FrontendSpec& spec = generation->snapshot().frontends[bind.frontend];
   Owned<Client> self(new Client(frontend, station.loop()));
   self->counted_in_ = spec.state;
+  self->counted_at_ = bind.bound->connections;
   self->trust_ = bind.trust;
   if (spec.mode == config::Mode::Http) {
     self->front_ = H1Front::make(station.loop(), spec.http, *self);
@@ -41,6 +42,7 @@ Owned<Client> Client::welcome(Frontend& frontend, Listener& listener) {
   }
   self->facts_.accepted_us = Loop::wall_us();
   self->facts_.bind_name = bind.name;
+  self->facts_.bind_id = bind.id;
   return self;
 }
 
@@ -63,7 +65,7 @@ void Client::on_close() {
   tunnel_.reset();
   own_.clear();
   front_.reset();
-  station().dismiss(*counted_in_);
+  station().dismiss(*counted_in_, *counted_at_);
 }
 
 StreamEvents& Client::on_request(H1Front&) {

@@ -14,6 +14,7 @@ Frontend::Frontend(Station& station, const BindSpec& bind) : station_(station), 
   const Descriptor& socket = bound.sockets[station.worker() % bound.sockets.size()];
   Result<Descriptor> own = socket.duplicate();
   require(static_cast<bool>(own));
+  set_options(own->get(), bind.accepted);
   listener_ = Listener::open(station.loop(), own->release(), bound.is_unix, bound.backlog, *this);
 }
 
@@ -26,6 +27,7 @@ const Ref<Generation>& Frontend::generation() const { return last_ ? last_ : sta
 void Frontend::adopt(const BindSpec& bind) {
   const bool other_trust = bind.trust != bind_->trust;
   bind_ = &bind;
+  set_options(bind.bound->sockets[station_.worker() % bind.bound->sockets.size()].get(), bind.accepted);
   for (Client& client : clients_) {
     if (other_trust && client.trust() != bind.trust) {
       client.leave();
@@ -37,7 +39,7 @@ void Frontend::adopt(const BindSpec& bind) {
 
 void Frontend::on_connection(Listener& listener) {
   const FrontendSpec& spec = generation()->snapshot().frontends[bind_->frontend];
-  if (!station_.admit(*spec.state, spec.maxconn)) {
+  if (!station_.admit(spec, *bind_)) {
     paused_ = true;
     return;
   }

@@ -112,30 +112,26 @@ class SnapshotBuilder final : private rules::Environment {
   // One output for each distinct `log` line, kept over reloads.
   LogOutput* log_output(const config::LogTarget& target, const std::string& tag) {
     if (sources_.check_only) return nullptr;
-    const SocketAddress address = bundle_.resolved(target.address);
+    SocketAddress address = bundle_.resolved(target.address);
+    if (!address.empty() && address.port() == 0) address.set_port(514);
+    const config::Global& global = config_.global;
+    config::LogTarget wanted = target;
+    LogIdentity identity{tag, sources_.process.pid, {}};
+    if (global.log_send_hostname_on) {
+      identity.hostname = global.log_send_hostname.empty() ? sources_.process.hostname : global.log_send_hostname;
+      if (!wanted.format) wanted.format = config::LogTarget::Format::Rfc3164;
+    }
+    const int wanted_format = wanted.format ? static_cast<int>(*wanted.format) : -1;
     const std::string key =
-        format("{} {} {} {} {} {} {} {} {} {}", static_cast<int>(target.kind), address.text(), target.address.host, target.fd,
-               target.length, static_cast<int>(target.format), target.facility, static_cast<int>(target.level),
-               static_cast<int>(target.min_level), tag);
+        format("{} {} {} {} {} {} {} {} {} {} {}", static_cast<int>(target.kind), address.text(), target.address.host, target.fd,
+               target.length, wanted_format, target.facility, static_cast<int>(target.level),
+               static_cast<int>(target.min_level), tag, identity.hostname);
     for (const auto& output : snapshot_.outputs) {
       if (output == sources_.log_outputs[key]) return output.get();
     }
     std::shared_ptr<LogOutput>& known = sources_.log_outputs[key];
     if (!known) {
-      const config::Global& global = config_.global;
-      LogIdentity identity;
-      identity.tag = tag;
-      identity.pid = sources_.process.pid;
-      if (global.log_send_hostname_on) {
-        identity.hostname = global.log_send_hostname.empty() ? sources_.process.hostname : global.log_send_hostname;
-      }
-      config::LogTarget wanted = target;
-      if (global.log_send_hostname_on && target.format == config::LogTarget::Format::Local) {
-        wanted.format = config::LogTarget::Format::Rfc3164;
-      }
-      SocketAddress resolved = address;
-      if (!resolved.empty() && resolved.port() == 0) resolved.set_port(514);
-      Result<std::unique_ptr<LogOutput>> opened = LogOutput::open(wanted, identity, resolved, sources_.log_descriptors);
+      Result<std::unique_ptr<LogOutput>> opened = LogOutput::open(wanted, identity, address, sources_.log_descriptors);
       if (!opened) {
         diagnostics_.add(target.place, opened.error().text);
         sources_.log_outputs.erase(key);
@@ -155,6 +151,7 @@ class SnapshotBuilder final : private rules::Environment {
     options.curves = tls.curves;
     options.alpn = tls.alpn;
     options.tickets = tls.tickets;
+    options.lifetime_s = config_.global.ssl_lifetime_s;
     if (tls.verify == config::Tls::Verify::Optional) options.check = TlsPeerCheck::Optional;
     if (tls.verify == config::Tls::Verify::Required) options.check = TlsPeerCheck::Required;
     options.ca_name = tls.ca_file;
@@ -174,7 +171,7 @@ class SnapshotBuilder final : private rules::Environment {
   }
 
   std::shared_ptr<const TlsContext> tls_for_bind(const config::Bind& bind) {
-    std::string key = key_of(bind.tls) + (bind.strict_sni ? " strict" : "");
+    std::string key = key_of(bind.tls) + (bind.strict_sni ? " strict" : "") + (bind.prefer_client_ciphers ? " client" : "");
     for (const config::CertificateSource& source : bind.certificates) key += "\n" + source.path;
     auto& known = bind_contexts_[key];
     if (known) return known;
@@ -185,11 +182,14 @@ class SnapshotBuilder final : private rules::Environment {
       }
     }
     if (certificates.empty() || diagnostics_.failed()) return nullptr;
-    auto made = TlsContext::for_clients(tls_options(bind.tls), certificates, bind.strict_sni, sources_.tickets);
+    TlsOptions options = tls_options(bind.tls);
+    options.prefer_client_ciphers = bind.prefer_client_ciphers;
+    auto made = TlsContext::for_clients(options, certificates, bind.strict_sni, sources_.tickets);
     if (!made) {
       diagnostics_.add(bind.tls.place, made.error().text);
       return nullptr;
     }
+    for (const std::string& text : (*made)->warnings()) diagnostics_.warn(bind.tls.place, text);
     return known = *made;
   }
 
@@ -227,6 +227,7 @@ class SnapshotBuilder final : private rules::Environment {
       diagnostics_.add(server.tls.place.line != 0 ? server.tls.place : server.place, made.error().text);
       return nullptr;
     }
+    for (const std::string& text : (*made)->warnings()) diagnostics_.warn(server.tls.place, text);
     return known = *made;
   }
 
@@ -256,7 +257,7 @@ class SnapshotBuilder final : private rules::Environment {
     spec.abort_on_close = proxy.abort_on_close;
     spec.http_mode = proxy.http_mode;
     spec.forward_for = proxy.forward_for;
-    spec.logs = logs_of(proxy.log_global ? config_.global.logs : proxy.logs, log_tag(proxy));
+    spec.logs = logs_of(proxy.logs, log_tag(proxy));
     for (std::size_t i = 0; i < proxy.servers.size(); ++i) build_server(proxy, proxy.servers[i], i, spec);
   }
 
@@ -309,9 +310,12 @@ class SnapshotBuilder final : private rules::Environment {
     spec.state = sources_.servers.server(proxy.name, server.name, spec.address.text());
     spec.disabled = server.disabled;
     if (server.check.enabled) {
-      const config::Tls& tls = server.tls;
       spec.check = checks_of(proxy, server, spec, bundle_, diagnostics_);
-      if (wants_tls_check(server, proxy.health)) spec.check.tls = spec.tls ? spec.tls : tls_for_server(server, tls);
+      if (wants_tls_check(server, proxy.health)) {
+        config::Tls tls = server.tls;
+        if (!server.check.alpn.empty()) tls.alpn = server.check.alpn;
+        spec.check.tls = tls_for_server(server, tls);
+      }
     }
     backend.balance.servers.push_back(std::move(spec));
   }
@@ -346,14 +350,14 @@ class SnapshotBuilder final : private rules::Environment {
     spec.dont_log_normal = proxy.dont_log_normal;
     spec.log_separate_errors = proxy.log_separate_errors;
     spec.log_asap = proxy.log_asap;
-    spec.logs = logs_of(proxy.log_global ? config_.global.logs : proxy.logs, log_tag(proxy));
+    spec.logs = logs_of(proxy.logs, log_tag(proxy));
     auto& state = sources_.frontend_states[proxy.name];
     if (!state) state = std::make_shared<FrontendState>(proxy.name);
     spec.state = state;
-    for (const config::Bind& bind : proxy.binds) build_bind(bind, static_cast<std::size_t>(spec.index));
+    for (const config::Bind& bind : proxy.binds) build_bind(proxy, bind, static_cast<std::size_t>(spec.index));
   }
 
-  void build_bind(const config::Bind& bind, std::size_t frontend) {
+  void build_bind(const config::Proxy& proxy, const config::Bind& bind, std::size_t frontend) {
     std::shared_ptr<const TlsContext> tls;
     if (bind.tls.enabled) tls = tls_for_bind(bind);
     for (const config::Address& address : bind.addresses) {
@@ -368,6 +372,10 @@ class SnapshotBuilder final : private rules::Environment {
         spec.tls = tls;
         spec.trust = format("{} {} {}", static_cast<int>(bind.tls.verify), hash_of(bind.tls.ca_file), hash_of(bind.tls.crl_file));
         spec.maxconn = bind.maxconn;
+        spec.id = bind.id;
+        spec.accepted.keep_alive = proxy.tcp_ka_client;
+        spec.accepted.send_buffer = static_cast<int>(config_.global.sndbuf_client);
+        spec.accepted.receive_buffer = static_cast<int>(config_.global.rcvbuf_client);
         snapshot_.binds.push_back(std::move(spec));
       }
     }

@@ -36,27 +36,31 @@ void Station::adopt(std::shared_ptr<const Snapshot> snapshot) {
   if (before) before->retire();
 }
 
-bool Station::admit(FrontendState& frontend, std::uint32_t maxconn) {
+bool Station::admit(const FrontendSpec& frontend, const BindSpec& bind) {
   const std::uint32_t limit = process_.maxconn.load(std::memory_order_relaxed);
   const std::uint32_t all = process_.connections.fetch_add(1);
-  const std::uint32_t here = frontend.connections.fetch_add(1);
+  const std::uint32_t here = frontend.state->connections.fetch_add(1);
+  const std::uint32_t this_way = bind.bound->connections->fetch_add(1);
   // Two for each client: its own and the one to its server.
   const bool room = process_.descriptors.load(std::memory_order_relaxed) + 2 <= process_.descriptor_limit;
-  if ((limit == 0 || all < limit) && (maxconn == 0 || here < maxconn) && room) {
+  const auto below = [](std::uint32_t count, std::uint32_t most) { return most == 0 || count < most; };
+  if (below(all, limit) && below(here, frontend.maxconn) && below(this_way, bind.maxconn) && room) {
     ++clients_;
     return true;
   }
   process_.connections.fetch_sub(1);
-  frontend.connections.fetch_sub(1);
+  frontend.state->connections.fetch_sub(1);
+  bind.bound->connections->fetch_sub(1);
   // Whoever leaves after this wakes us; whoever left before it made room that a second look finds.
   if (process_.paused.exchange(1) != 0) return false;
-  return admit(frontend, maxconn);
+  return admit(frontend, bind);
 }
 
-void Station::dismiss(FrontendState& frontend) {
+void Station::dismiss(FrontendState& frontend, ConnectionCount& bind) {
   --clients_;
   process_.connections.fetch_sub(1);
   frontend.connections.fetch_sub(1);
+  bind.fetch_sub(1);
   if (process_.paused.load() != 0 && process_.paused.exchange(0) != 0) owner_.wake_listeners();
   if (draining_ && clients_ == 0) owner_.on_station_empty(worker_);
 }

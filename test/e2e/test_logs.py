@@ -4,7 +4,7 @@ import shutil
 import socket
 import subprocess
 
-from harness import Case, Log, PATIENCE
+from harness import Case, Log, PATIENCE, penstock_only
 
 PLAIN = """
 frontend fe
@@ -68,6 +68,55 @@ defaults
                            '    timeout server 5s\n' % target + PLAIN, bare=True)
             rig.get('/test/size/1000?a')
             rig.output.wait(r'(?m)^127\.0\.0\.1:\d+ \[.*\] fe be/s1 .* 200 ')
+
+    LINES = ('defaults\n    mode http\n    log global\n    option httplog\n    timeout connect 5s\n'
+             '    timeout client 5s\n    timeout server 5s\n')
+
+    def test_stdout_without_a_format_has_the_same_as_all_targets(self):
+        for target in ('stdout', 'stderr', 'fd@1'):
+            rig = self.rig('global\n    log %s local0\n' % target + self.LINES + PLAIN, bare=True)
+            rig.get('/test/server')
+            rig.output.wait(r'(?m)^<134>\w{3} [ \d]\d \d\d:\d\d:\d\d \S+\[\d+\]: 127\.')
+
+    def test_log_send_hostname_changes_the_format_that_none_asked_for(self):
+        rig = self.rig('global\n    log-send-hostname edge1\n    log <log> local0\n'
+                       '    log <dir>/log.sock format local local0\n' + self.LINES + PLAIN, bare=True,
+                       start=False)
+        local = Log('unix', rig.folder + '/log.sock')
+        self.addCleanup(local.close)
+        rig.start()
+        rig.get('/test/server')
+        rig.log.wait(r'^<134>\w{3} [ \d]\d \S+ edge1 \w+\[\d+\]: 127\.')
+        local.wait(r'^<134>\w{3} [ \d]\d \S+ \w+\[\d+\]: 127\.')
+
+    @penstock_only('reloads by another way')
+    def test_another_host_name_is_in_force_after_a_reload(self):
+        text = ('global\n    log-send-hostname %s\n    log <log> local0\n' + self.LINES + PLAIN)
+        rig = self.rig(text % 'edge1', bare=True)
+        rig.get('/test/server')
+        rig.log.wait(' edge1 ')
+        rig.reload(text % 'edge2')
+        rig.log.wait(' edge2 .*Reloaded')
+
+    def test_a_proxys_own_target_comes_beside_the_global_ones(self):
+        rig = self.rig(PLAIN.replace('bind <fe>', 'bind <fe>\n    log <dir>/own.sock local1'), start=False)
+        own = Log('unix', rig.folder + '/own.sock')
+        self.addCleanup(own.close)
+        rig.start()
+        rig.get('/test/server')
+        rig.log.wait(r'^<134>.* "GET /test/server ')
+        own.wait(r'^<142>.* "GET /test/server ')
+
+    def test_no_log_drops_what_defaults_gave(self):
+        rig = self.rig(PLAIN.replace('bind <fe>', 'bind <fe>\n    no log') + """
+frontend fe2
+    bind <fe2>
+    default_backend be
+""")
+        rig.get('/test/first')
+        rig.get('/test/second', frontend='fe2')
+        rig.log.wait('GET /test/second')
+        self.assertNotIn('/test/first', '\n'.join(rig.log.lines))
 
     def test_format_short_and_rfc5424(self):
         for form, pattern in (('short', r'^<6>127\.0\.0\.1:'),

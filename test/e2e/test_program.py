@@ -1,6 +1,7 @@
 """The program itself: options, complaints, exit statuses, limits, threads."""
 import os
 import resource
+import signal
 import socket
 import subprocess
 import tempfile
@@ -19,6 +20,14 @@ frontend fe
     default_backend be
 backend be
     server s1 127.0.0.1:1
+"""
+
+PLAIN = """
+frontend fe
+    bind <fe>
+    default_backend be
+backend be
+    server s1 <s1>
 """
 
 
@@ -304,3 +313,69 @@ backend be
             self.assertEqual(client.get('/test/server').body, b'EX01')
         with Client(six.getsockname()[:2]) as client:
             self.assertEqual(client.get('/test/server').body, b'EX01')
+
+
+class Settings(Case):
+    """Words of `global` and of bind lines that act on the process as a whole."""
+
+    def test_the_pidfile_of_the_configuration_is_written(self):
+        rig = self.rig(PLAIN, globals_='    pidfile <dir>/penstock.pid')
+        rig.get('/test/server')
+        with open(rig.folder + '/penstock.pid') as file:
+            self.assertEqual(int(file.read()), rig.process.pid)
+
+    def test_quiet_in_the_configuration_silences_what_is_no_error(self):
+        rig = self.rig(PLAIN, globals_='    quiet\n    node x')
+        rig.get('/test/server')
+        rig.close()
+        self.assertEqual(rig.output.text, '')
+
+    def test_grace_keeps_the_door_open_until_the_soft_stop(self):
+        rig = self.rig(PLAIN, globals_='    grace 300ms')
+        rig.get('/test/server')
+        rig.signal(signal.SIGUSR1)
+        rig.output.wait('clients are still welcome for 300ms')
+        self.assertEqual(rig.get('/test/server').status, 200)
+        self.assertEqual(rig.wait_exit(), 0)
+
+    def test_maxconn_of_a_bind_line_bounds_that_line_alone(self):
+        rig = self.rig("""
+frontend fe
+    bind <fe> maxconn 2
+    bind <feother>
+    default_backend be
+backend be
+    server s1 <s1>
+""")
+        inside = [rig.connect() for _ in range(2)]
+        for client in inside:
+            self.assertEqual(client.get('/test/server').status, 200)
+        outside = rig.connect().request('GET', '/test/server?outside')
+        self.assertEqual(rig.get('/test/server', frontend='feother').status, 200)
+        self.assertNotIn('/test/server?outside', rig.server().targets())
+        inside[0].close()
+        self.assertEqual(outside.response().status, 200)
+
+    def test_a_bind_line_has_its_number_and_name(self):
+        rig = self.rig("""
+frontend fe
+    bind <fe> id 77 name door
+    http-request return status 200 content-type text/plain lf-string "%[so_id] %[so_name]"
+""")
+        self.assertEqual(rig.get('/').body, b'77 door')
+
+    def test_keep_alive_probes_are_sent_to_clients_where_asked(self):
+        def timer(option):
+            rig = self.rig(PLAIN, defaults=option)
+            rig.get('/test/server')   # What came before the program did inherits nothing of it.
+            with rig.connect() as client:
+                client.get('/test/server')
+                ours, theirs = ('%04X' % sock[1] for sock in
+                                (client.socket.getpeername(), client.socket.getsockname()))
+                with open('/proc/net/tcp') as file:
+                    rows = [line.split() for line in file]
+                return next(row[5][:2] for row in rows if row[1].endswith(':' + ours)
+                            and row[2].endswith(':' + theirs))
+        self.assertEqual(timer(''), '00')
+        self.assertEqual(timer('    option clitcpka'), '02')
+        self.assertEqual(timer('    option tcpka'), '02')

@@ -1,5 +1,6 @@
 """TLS to clients and to servers."""
 import os
+import queue
 import re
 import shutil
 import ssl
@@ -374,3 +375,69 @@ backend be
         code, text = check(self.TEXT % '<certs>/mail.pem alpn h2,http/1.1')
         self.assertEqual(code, 0)
         self.assertIn('h2', text)
+
+
+class Wishes(Case):
+    """Words of `ssl` lines beyond certificates and versions."""
+    TEXT = """
+frontend fe
+    bind <fe> ssl crt <certs>/mail.pem ssl-max-ver TLSv1.2 ciphers %s:%s
+    bind <fe2> ssl crt <certs>/mail.pem ssl-max-ver TLSv1.2 ciphers %s:%s prefer-client-ciphers
+    http-request return status 200
+""" % (('ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-AES256-GCM-SHA384') * 2)
+
+    def test_the_order_of_ciphers_is_ours_unless_the_client_is_to_choose(self):
+        rig = self.rig(self.TEXT)
+        context = tls_client()
+        context.set_ciphers('ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256')
+
+        def chosen(name):
+            with rig.connect(name, sni='mail.contoso.com', context=context) as client:
+                return client.socket.cipher()[0]
+        self.assertEqual(chosen('fe'), 'ECDHE-ECDSA-AES128-GCM-SHA256')
+        self.assertEqual(chosen('fe2'), 'ECDHE-ECDSA-AES256-GCM-SHA384')
+
+    @penstock_only('says it of stateful ones alone')
+    def test_a_ticket_is_good_for_tune_ssl_lifetime(self):
+        for setting, seconds in (('', 300), ('    tune.ssl.lifetime 2m', 120)):
+            rig = self.rig(self.TEXT, globals_=setting)
+            with rig.connect(sni='mail.contoso.com') as client:
+                client.get('/')
+                self.assertEqual(client.socket.session.ticket_lifetime_hint, seconds)
+
+    @penstock_only('knows them')
+    def test_a_cipher_that_the_library_lacks_is_a_warning(self):
+        code, text = check("""
+defaults
+    mode http
+    timeout client 5s
+frontend fe
+    bind 127.0.0.1:1 ssl crt <certs>/mail.pem ciphers ECDHE-ECDSA-AES128-GCM-SHA256:DHE-RSA-AES128-SHA
+    http-request return status 200
+""")
+        self.assertEqual(code, 0)
+        self.assertRegex(text, r'WARNING.*DHE-RSA-AES128-SHA')
+
+    @penstock_only('does it by default')
+    def test_checks_offer_the_protocols_of_their_own(self):
+        rig = self.rig("""
+frontend fe
+    bind <fe>
+    default_backend be
+backend be
+    option httpchk GET /test/check
+    server s1 127.0.0.1:%d ssl verify none alpn http/1.1 check inter 50ms check-alpn odd
+""" % self.listener(['odd']).port)
+        self.assertEqual(self.offered.get(timeout=PATIENCE), 'odd')
+        rig.close()
+
+    def listener(self, protocols):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate('ex01'))
+        context.set_alpn_protocols(protocols)
+        self.offered = queue.Queue()
+
+        def talk(sock, _):
+            with context.wrap_socket(sock, server_side=True) as tls:
+                self.offered.put(tls.selected_alpn_protocol())
+        return self.script(talk)

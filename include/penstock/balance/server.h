@@ -154,8 +154,6 @@ struct ServerSpec {
   std::uint32_t max_reuse = 0;
   CheckSpec check;
   std::shared_ptr<Server> state;
-  // Everything that makes two servers different: connections of equal identities are interchangeable.
-  std::string identity;
 };
 
 enum class BalanceKind : std::uint8_t { RoundRobin, LeastConn, First, Source, Random, Hash };

@@ -39,6 +39,7 @@ class Master final : private CrewOwner, private SignalOwner {
   void on_crew_idle() override { finish(0); }
 
   void reload();
+  void leave();
   void drain();
   void finish(int status);
   void tick();
@@ -49,11 +50,13 @@ class Master final : private CrewOwner, private SignalOwner {
   Crew crew_;
   std::unique_ptr<Signals> signals_;
   Owned<Ticker> ticker_;
+  std::uint64_t grace_end_ms_ = 0;
   std::uint64_t drain_end_ms_ = 0;
   std::uint64_t next_rotation_ms_ = 0;
   int exit_status_ = 0;
   bool reload_again_ = false;
   bool draining_ = false;
+  bool quiet_ = false;
 };
 
 }  // namespace penstock

@@ -22,7 +22,8 @@ class SocketAddress {
   static SocketAddress unix_path(std::string_view path);       // At most 107 bytes.
   static SocketAddress abstract(std::string_view name);
   // Asks the system's resolver, which may take its time: only while gathering.
-  static Result<SocketAddress> resolve(const std::string& name, std::uint16_t port);
+  // `ip`: 4 or 6 if only an address of that version will do, 0 for either.
+  static Result<SocketAddress> resolve(const std::string& name, std::uint16_t port, int ip = 0);
   static SocketAddress local_of(int fd);
   static SocketAddress peer_of(int fd);
 

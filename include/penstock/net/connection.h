@@ -12,6 +12,7 @@
 #include "penstock/net/address.h"
 #include "penstock/net/living.h"
 #include "penstock/net/outbox.h"
+#include "penstock/net/socket.h"
 #include "penstock/net/tls_session.h"
 
 struct uv_stream_s;
@@ -44,13 +45,6 @@ class ConnectionEvents {
 
  protected:
   ~ConnectionEvents() = default;
-};
-
-struct SocketOptions {
-  bool keep_alive = false;
-  int send_buffer = 0;     // 0: the system's.
-  int receive_buffer = 0;
-  SocketAddress source;    // To connect from; empty: the system's choice.
 };
 
 // What TLS towards a server needs.

@@ -37,12 +37,22 @@ struct ListenOptions {
   bool v6_only = false;
   bool transparent = false;
   bool defer_accept = false;
+  bool fast_open = false;
   std::string interface;
   // Unix sockets: permission bits and owner, if given.
   int mode = -1;
   int uid = -1;
   int gid = -1;
 };
+
+struct SocketOptions {
+  bool keep_alive = false;
+  int send_buffer = 0;     // 0: the system's.
+  int receive_buffer = 0;
+  SocketAddress source;    // To connect from; empty: the system's choice.
+};
+// All but the source. What a listening socket accepts from now on inherits them.
+void set_options(int fd, const SocketOptions& options);
 
 // Bound and listening, non-blocking. IP sockets share their port (SO_REUSEPORT): one for each worker.
 Result<Descriptor> listen_on(const SocketAddress& address, const ListenOptions& options);

@@ -25,6 +25,7 @@ struct TlsOptions {
   bool prefer_client_ciphers = false;  // Towards clients: their order of ciphers instead of ours.
   // Without tickets there is no resumption at all: we keep no session on our side.
   bool tickets = true;
+  std::uint64_t lifetime_s = 300;  // How long a TLS session can be resumed.
   TlsPeerCheck check = TlsPeerCheck::None;
   std::string ca_name, ca_pem;    // ca_name for errors.
   bool system_ca = false;         // ca_pem then holds the system's bundle.

@@ -13,6 +13,7 @@
 #include "penstock/net/address.h"
 #include "penstock/net/socket.h"
 #include "penstock/net/tls_context.h"
+#include "penstock/proxy/counters.h"
 
 namespace penstock {
 
@@ -24,6 +25,8 @@ struct BoundAddress {
   bool is_unix = false;
   int backlog = 1024;
   std::vector<Descriptor> sockets;
+  // Clients that came this way, of all workers. Its own: clients outlive the sockets.
+  std::shared_ptr<ConnectionCount> connections = std::make_shared<ConnectionCount>(0);
 };
 
 struct GatherOptions {

@@ -80,6 +80,7 @@ class Client final : public Living, public ListNode<ClientTag>, private H1FrontO
 
   Frontend& frontend_;
   std::shared_ptr<FrontendState> counted_in_;
+  std::shared_ptr<ConnectionCount> counted_at_;
   Owned<H1Front> front_;
   Owned<Exchange> exchange_;
   Owned<Tunnel> tunnel_;

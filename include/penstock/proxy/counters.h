@@ -8,16 +8,18 @@
 
 namespace penstock {
 
+using ConnectionCount = std::atomic<std::uint32_t>;
+
 // One frontend; outlives reloads, found again by name.
 struct FrontendState {
   explicit FrontendState(std::string name) : name(std::move(name)) {}
   const std::string name;
-  std::atomic<std::uint32_t> connections{0};
+  ConnectionCount connections{0};
 };
 
 // The whole process.
 struct ProcessState {
-  std::atomic<std::uint32_t> connections{0};   // Of clients.
+  ConnectionCount connections{0};   // Of clients.
   std::atomic<std::uint32_t> maxconn{0};
   std::atomic<std::uint32_t> requests{0};      // Names requests: %rt, unique ids.
   // Descriptors for connections: how many are open, and how many may be.

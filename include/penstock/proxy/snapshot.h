@@ -28,7 +28,9 @@ struct BindSpec {
   std::shared_ptr<const BoundAddress> bound;
   std::shared_ptr<const TlsContext> tls;
   std::string trust;            // verify, CA, CRL: a client trusted under another leaves.
-  std::uint32_t maxconn = 0;
+  std::uint32_t maxconn = 0;    // Of this address alone; 0: none.
+  std::uint32_t id = 0;
+  SocketOptions accepted;       // Of the connections that come.
 };
 
 struct FrontendSpec {

@@ -57,10 +57,10 @@ class Station final {
   void resume_listeners();
 
   std::size_t clients() const { return clients_; }
-  // Room for one client more of this frontend? Counts it if so.
-  bool admit(FrontendState& frontend, std::uint32_t maxconn);
+  // Room for one client more of this frontend and bind line? Counts it if so.
+  bool admit(const FrontendSpec& frontend, const BindSpec& bind);
   // A client that was admitted has left.
-  void dismiss(FrontendState& frontend);
+  void dismiss(FrontendState& frontend, ConnectionCount& bind);
 
  private:
   Loop& loop_;
