@@ -75,6 +75,7 @@ class Writer {
     if (global.log_send_hostname_on)
       line("log-send-hostname{}",
            global.log_send_hostname.empty() ? "" : " " + quoted(global.log_send_hostname));
+    for (const std::string& name : global.lint_off) name_line("lint-off", name);
     write_tls_defaults(global);
     number_line("spread-checks", global.spread_checks, 0);
     time_line("max-spread-checks", global.max_spread_checks_ms);

@@ -1,5 +1,8 @@
 // The `global` section (configuration manual section 3).
+#include <algorithm>
+
 #include "keywords.h"
+#include "penstock/config/lint.h"
 
 namespace penstock::config {
 
@@ -75,6 +78,16 @@ void parse_log(Line& line, Reading& reading) {
     return;
   }
   if (auto target = take_log_target(line)) global_of(reading).logs.push_back(std::move(*target));
+}
+void parse_lint_off(Line& line, Reading& reading) {
+  do {
+    const Word* word = line.take("the name of a warning");
+    if (word == nullptr) return;
+    const auto names = lint_names();
+    if (std::find(names.begin(), names.end(), word->text) == names.end())
+      return complain_unknown(line, *word, "'lint-off'", names);
+    global_of(reading).lint_off.push_back(word->text);
+  } while (line.more());
 }
 void parse_log_send_hostname(Line& line, Reading& reading) {
   global_of(reading).log_send_hostname_on = true;
@@ -336,6 +349,8 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"insecure-fork-wanted", no_effect<Reading>, "No program is ever started."},
     {"insecure-setuid-wanted", no_effect<Reading>, "No program is ever started."},
     {"issuers-chain-path", refused<Reading>, "Put the whole chain into each file of 'crt'."},
+    {"lint-off", parse_lint_off,
+     "Silences warnings of penstock -c about Exchange, by their names. A word of penstock's own."},
     {"localpeer", no_effect<Reading>, "There are no peers."},
     {"log", parse_log,
      "Where logs go: target [len n] [format f] facility [level [minlevel]]; targets are "

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "penstock/base/text.h"
+#include "penstock/config/lint.h"
 #include "penstock/config/read.h"
 #include "penstock/control/changes.h"
 
@@ -75,6 +76,10 @@ void Master::print(const config::Diagnostics& diagnostics) {
 
 int Master::check() {
   Loaded loaded = load(true);
+  if (loaded.snapshot) {
+    loaded.diagnostics.set_source(&loaded.snapshot->config);
+    config::lint(loaded.snapshot->config, loaded.diagnostics);
+  }
   print(loaded.diagnostics);
   if (!loaded.snapshot || (options_.zero_warning && loaded.diagnostics.warnings() != 0)) {
     std::fprintf(stderr, "%zu error(s), %zu warning(s): the configuration cannot be used\n",

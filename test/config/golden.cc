@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "penstock/base/text.h"
+#include "penstock/config/lint.h"
 #include "penstock/config/read.h"
 
 namespace {
@@ -72,6 +73,8 @@ std::string complaints_of(const Diagnostics& diagnostics) {
 std::string result_of(const std::string& name, const std::string& text) {
   Diagnostics diagnostics;
   const Config config = penstock::config::read({{name, text}}, diagnostics);
+  diagnostics.set_source(&config);
+  if (!diagnostics.failed()) penstock::config::lint(config, diagnostics);
   std::string result = complaints_of(diagnostics);
   if (!diagnostics.failed()) result += penstock::config::dump(config);
   return result;

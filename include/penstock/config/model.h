@@ -352,6 +352,7 @@ struct Global {
   std::uint64_t ssl_lifetime_s = 300;            // tune.ssl.lifetime
   std::uint64_t sndbuf_client = 0, rcvbuf_client = 0, sndbuf_server = 0, rcvbuf_server = 0;
   std::map<std::string, std::string> set_env;
+  std::vector<std::string> lint_off;             // Names of traps that are wanted.
   // `.notice`, `.warning` and the like were already said while reading.
 };
 

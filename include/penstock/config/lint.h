@@ -1,0 +1,20 @@
+// What is right by the grammar and wrong for Exchange: traps that administrators fell into, each with
+// a short name, the reason, and the line to write (penstock -c).
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "penstock/config/diagnostics.h"
+#include "penstock/config/model.h"
+
+namespace penstock::config {
+
+// Warns of each trap but those that `lint-off` names. Nothing is said of a configuration that serves
+// no virtual directory of Exchange.
+void lint(const Config& config, Diagnostics& diagnostics);
+
+// The names that `lint-off` takes.
+std::span<const std::string_view> lint_names();
+
+}  // namespace penstock::config

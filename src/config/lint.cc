@@ -1,0 +1,386 @@
+#include "penstock/config/lint.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "penstock/base/text.h"
+
+namespace penstock::config {
+
+namespace {
+
+enum class Vdir { Owa, Ecp, Ews, Mapi, ActiveSync, Rpc, Oab, Autodiscover, PowerShell };
+
+struct VdirName {
+  Vdir vdir;
+  std::string_view path;  // In lower case.
+};
+
+constexpr VdirName kVdirs[] = {
+    {Vdir::Owa, "/owa"},   {Vdir::Ecp, "/ecp"},
+    {Vdir::Ews, "/ews"},   {Vdir::Mapi, "/mapi"},
+    {Vdir::Rpc, "/rpc"},   {Vdir::ActiveSync, "/microsoft-server-activesync"},
+    {Vdir::Oab, "/oab"},   {Vdir::Autodiscover, "/autodiscover"},
+    {Vdir::PowerShell, "/powershell"}};
+
+// What users of a published server cannot do without.
+constexpr Vdir kNeeded[] = {Vdir::Owa, Vdir::Ecp, Vdir::Ews, Vdir::Mapi, Vdir::ActiveSync, Vdir::Oab, Vdir::Autodiscover};
+
+constexpr std::uint64_t kMinute = 60'000;
+constexpr std::uint64_t kMapiMs = 5 * kMinute;         // NotificationWait is held for so long.
+constexpr std::uint64_t kActiveSyncMs = 15 * kMinute;  // A phone's Ping as Exchange presets it.
+
+constexpr std::string_view kNames[] = {
+    "buffered-rpc", "clear-check",   "clear-server", "csp-header",   "denied-ecp",    "denied-path", "h2-ntlm",
+    "hsts-preload", "missing-route", "path-case",    "probe-method", "redirect-order", "shared-reuse", "short-timeout"};
+
+std::string_view path_of(Vdir vdir) {
+  for (const VdirName& known : kVdirs) {
+    if (known.vdir == vdir) return known.path;
+  }
+  return {};
+}
+
+// The virtual directory that a path, or a pattern for paths, begins with.
+const VdirName* vdir_in(std::string_view pattern) {
+  while (!pattern.empty() && (pattern[0] == '^' || pattern[0] == '(')) pattern.remove_prefix(1);
+  std::string text = lower(pattern);
+  if (!text.starts_with('/')) text.insert(0, "/");
+  const VdirName* best = nullptr;
+  for (const VdirName& known : kVdirs) {
+    if (text.starts_with(known.path) && (best == nullptr || known.path.size() > best->path.size())) best = &known;
+  }
+  return best;
+}
+
+// One test of a condition: a criterion with its flags and patterns.
+struct Test {
+  const Word* criterion = nullptr;
+  bool negated = false;
+  bool folds_case = false;
+  std::vector<const Word*> patterns;
+
+  bool about_path() const {
+    const std::string_view name = std::string_view(criterion->text).substr(0, criterion->text.find_first_of(",("));
+    return name.starts_with("path") || name.starts_with("url_") || name == "url" || name == "base" || name == "base_beg";
+  }
+  // What the server would make of it was made of it before the test.
+  bool decodes() const {
+    return criterion->text.find("url_dec") != std::string::npos || criterion->text.find("lower") != std::string::npos;
+  }
+};
+
+Test test_of(std::span<const Word> words) {
+  Test test;
+  test.criterion = &words[0];
+  test.folds_case = words[0].text.find("lower") != std::string::npos;
+  bool flags = true;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    const std::string& word = words[i].text;
+    if (flags && word.starts_with('-')) {
+      if (word == "-i") test.folds_case = true;
+      if (word == "--") flags = false;
+      if (word == "-m" || word == "-f" || word == "-M") ++i;
+      continue;
+    }
+    flags = false;
+    test.patterns.push_back(&words[i]);
+  }
+  return test;
+}
+
+// The tests a rule's condition names; what stands on either side of an `or` is in one list.
+std::vector<Test> tests_of(const Proxy& proxy, const Rule& rule) {
+  std::vector<Test> tests;
+  const std::vector<Word>& words = rule.words;
+  std::size_t i = 1;
+  while (i < words.size() && words[i].text != "if" && words[i].text != "unless") ++i;
+  const bool unless = i < words.size() && words[i].text == "unless";
+  bool negated = unless;
+  for (++i; i < words.size(); ++i) {
+    std::string_view name = words[i].text;
+    for (; name.starts_with('!'); name.remove_prefix(1)) negated = !negated;
+    if (name.empty()) continue;
+    if (name == "{") {
+      std::size_t end = i + 1;
+      while (end < words.size() && words[end].text != "}") ++end;
+      if (end > i + 1) tests.push_back(test_of(std::span(words).subspan(i + 1, end - i - 1)));
+      if (!tests.empty()) tests.back().negated = negated;
+      i = end;
+    } else {
+      for (const Acl& acl : proxy.acls) {
+        if (acl.name.text != name || acl.words.empty()) continue;
+        tests.push_back(test_of(acl.words));
+        tests.back().negated = negated;
+      }
+    }
+    negated = unless;
+  }
+  return tests;
+}
+
+bool denies(const Rule& rule) {
+  if (rule.set != Rule::Set::HttpRequest) return false;
+  const std::string& action = rule.words[0].text;
+  return action == "deny" || action == "tarpit" || action == "silent-drop" || action == "reject";
+}
+
+const std::string& health_uri(const Health& health) {
+  for (const CheckStep& step : health.steps) {
+    if (step.kind == CheckStep::Kind::Send && !step.uri.empty()) return step.uri;
+  }
+  return health.uri;
+}
+
+const std::string& health_method(const Health& health) {
+  for (const CheckStep& step : health.steps) {
+    if (step.kind == CheckStep::Kind::Send && !step.method.empty()) return step.method;
+  }
+  return health.method;
+}
+
+class Linter {
+ public:
+  Linter(const Config& config, Diagnostics& diagnostics) : config_(config), diagnostics_(diagnostics) {}
+
+  void run() {
+    for (const Proxy& proxy : config_.proxies) learn(proxy);
+    if (vdirs_.empty()) return;
+    for (const Proxy& proxy : config_.proxies) {
+      if (proxy.disabled) continue;
+      if (proxy.is_frontend && proxy.mode == Mode::Http && vdirs_.contains(&proxy)) look_at_frontend(proxy);
+      if (proxy.is_backend && vdirs_.contains(&proxy)) look_at_backend(proxy);
+    }
+  }
+
+ private:
+  using Vdirs = std::set<Vdir>;
+
+  void warn(std::string_view name, Place place, std::string text) {
+    const auto& off = config_.global.lint_off;
+    if (std::find(off.begin(), off.end(), name) != off.end()) return;
+    diagnostics_.warn(place, format("{}: {} ('lint-off {}' in 'global' silences this)", name, text, name));
+  }
+
+  // Which virtual directories a proxy serves: by the tests that lead to it, and by what its check asks.
+  void learn(const Proxy& proxy) {
+    if (proxy.is_backend && proxy.health.kind == Health::Kind::Http) {
+      if (const VdirName* vdir = vdir_in(health_uri(proxy.health))) vdirs_[&proxy].insert(vdir->vdir);
+    }
+    for (const Rule& rule : proxy.rules) {
+      if (rule.set != Rule::Set::UseBackend) continue;
+      const Proxy* backend = config_.find_backend(rule.words[0].text);
+      for (const Test& test : tests_of(proxy, rule)) {
+        if (!test.about_path() || test.negated) continue;
+        for (const Word* pattern : test.patterns) {
+          const VdirName* vdir = vdir_in(pattern->text);
+          if (vdir == nullptr) continue;
+          vdirs_[&proxy].insert(vdir->vdir);
+          if (backend != nullptr) vdirs_[backend].insert(vdir->vdir);
+        }
+      }
+    }
+  }
+
+  bool serves(const Proxy& proxy, Vdir vdir) const {
+    const auto at = vdirs_.find(&proxy);
+    return at != vdirs_.end() && at->second.contains(vdir);
+  }
+
+  static bool sets_timeout(const Proxy& proxy, std::string_view side) {
+    return std::any_of(proxy.rules.begin(), proxy.rules.end(), [&](const Rule& rule) {
+      return rule.set == Rule::Set::HttpRequest && rule.words.size() > 1 && rule.words[0].text == "set-timeout" &&
+             rule.words[1].text == side;
+    });
+  }
+
+  void look_at_frontend(const Proxy& proxy) {
+    look_at_timeout(proxy, "client", proxy.timeout.client, sets_timeout(proxy, "client"));
+    look_at_case(proxy);
+    look_at_routes(proxy);
+    look_at_denials(proxy);
+    look_at_order(proxy);
+    look_at_headers(proxy);
+    if (proxy.http_buffer_request && serves(proxy, Vdir::Rpc)) complain_of_buffering(proxy);
+    for (const Bind& bind : proxy.binds) {
+      if (std::find(bind.tls.alpn.begin(), bind.tls.alpn.end(), "h2") == bind.tls.alpn.end()) continue;
+      warn("h2-ntlm", bind.place,
+           "NTLM and Negotiate log in a connection, which the streams of HTTP/2 share: write 'alpn http/1.1'");
+    }
+  }
+
+  void look_at_backend(const Proxy& proxy) {
+    look_at_probe(proxy);
+    for (const Server& server : proxy.servers) look_at_server(proxy, server);
+    if (proxy.mode != Mode::Http) return;
+    look_at_headers(proxy);
+    const bool by_rule = std::any_of(config_.proxies.begin(), config_.proxies.end(),
+                                     [](const Proxy& any) { return sets_timeout(any, "server"); });
+    look_at_timeout(proxy, "server", proxy.timeout.server, by_rule);
+    if (proxy.http_buffer_request && serves(proxy, Vdir::Rpc) && !proxy.is_frontend) complain_of_buffering(proxy);
+    if (proxy.reuse == Reuse::Aggressive || proxy.reuse == Reuse::Always) {
+      warn("shared-reuse", proxy.place,
+           format("'http-reuse {}' in '{}' shares server connections between users; penstock keeps those that NTLM or "
+                  "Negotiate logged in apart, other proxies show one user another's mail: write 'http-reuse never'",
+                  proxy.reuse == Reuse::Always ? "always" : "aggressive", proxy.name));
+    }
+  }
+
+  void look_at_timeout(const Proxy& proxy, std::string_view side, std::uint64_t ms, bool by_rule) {
+    if (ms == 0 || by_rule) return;
+    const bool phones = serves(proxy, Vdir::ActiveSync);
+    const std::uint64_t least = phones ? kActiveSyncMs : serves(proxy, Vdir::Mapi) ? kMapiMs : 0;
+    if (ms >= least) return;
+    warn("short-timeout", proxy.place,
+         format("'timeout {}' of '{}' is {} s: {}, and would be cut off; write 'timeout {} {}m'", side, proxy.name,
+                ms / 1000, phones ? "a phone's Ping waits in silence for 15 minutes and more"
+                                  : "Outlook's NotificationWait is held for 5 minutes",
+                side, phones ? 65 : 20));
+  }
+
+  void look_at_case(const Proxy& proxy) {
+    for (const Rule& rule : proxy.rules) {
+      for (const Test& test : tests_of(proxy, rule)) {
+        if (!test.about_path() || test.folds_case) continue;
+        const auto at = std::find_if(test.patterns.begin(), test.patterns.end(),
+                                     [](const Word* pattern) { return vdir_in(pattern->text) != nullptr; });
+        if (at == test.patterns.end() || !said_.insert((*at)->place.line).second) continue;
+        warn("path-case", (*at)->place,
+             format("IIS takes '{}' in any case and clients write it in several: write '{} -i {}'", (*at)->text,
+                    test.criterion->text, (*at)->text));
+      }
+    }
+  }
+
+  void look_at_routes(const Proxy& proxy) {
+    if (proxy.default_backend) {
+      const Proxy* backend = config_.find_backend(proxy.default_backend->text);
+      if (backend == nullptr || !backend->servers.empty()) return;
+    }
+    // One or two directories alone are meant so.
+    if (vdirs_[&proxy].size() < 3) return;
+    std::string missing;
+    for (const Vdir vdir : kNeeded) {
+      if (!serves(proxy, vdir)) append_format(missing, "{}{}", missing.empty() ? "" : ", ", path_of(vdir));
+    }
+    if (missing.empty()) return;
+    warn("missing-route", proxy.place,
+         format("no rule of '{}' leads {} anywhere, and Outlook, OWA or phones need it: write a 'use_backend' line for "
+                "it, or a 'default_backend' that has servers",
+                proxy.name, missing));
+  }
+
+  void look_at_denials(const Proxy& proxy) {
+    const bool guards = std::any_of(proxy.rules.begin(), proxy.rules.end(), [&](const Rule& rule) {
+      if (!denies(rule)) return rule.words[0].text == "normalize-uri";
+      const std::vector<Test> tests = tests_of(proxy, rule);
+      return std::any_of(tests.begin(), tests.end(), [](const Test& test) {
+        return std::any_of(test.patterns.begin(), test.patterns.end(),
+                           [](const Word* pattern) { return pattern->text.find("..") != std::string::npos; });
+      });
+    });
+    bool said = false;
+    for (const Rule& rule : proxy.rules) {
+      if (!denies(rule)) continue;
+      const std::vector<Test> tests = tests_of(proxy, rule);
+      for (const Test& test : tests) {
+        if (!test.about_path() || test.negated || test.patterns.empty()) continue;
+        const VdirName* vdir = vdir_in(test.patterns[0]->text);
+        if (vdir == nullptr) continue;
+        if (vdir->vdir == Vdir::Ecp && tests.size() == 1) {
+          warn("denied-ecp", rule.place,
+               "users set inbox rules and automatic replies through /ecp: deny it to strangers alone, "
+               "'... if is_ecp !internal', or deny the administration, '{ path_beg -i /ecp/default.aspx }'");
+        }
+        if (said || (test.decodes() && guards)) continue;
+        said = true;
+        warn("denied-path", rule.place,
+             format("paths are matched as they came, and IIS decodes them afterwards: '{0}' is also reached as "
+                    "'/%{1:02x}{2}' or '/x/..{0}'. Write 'path,url_dec -m beg -i {0}', and above it 'http-request deny "
+                    "if {{ path,url_dec -m sub ../ ..\\\\ // }}'",
+                    vdir->path, static_cast<int>(vdir->path[1]), vdir->path.substr(2)));
+      }
+    }
+  }
+
+  void look_at_order(const Proxy& proxy) {
+    const Rule* use = nullptr;
+    for (const Rule& rule : proxy.rules) {
+      if (rule.set == Rule::Set::UseBackend && use == nullptr) use = &rule;
+      if (rule.set != Rule::Set::HttpRequest || rule.words[0].text != "redirect" || use == nullptr) continue;
+      if (rule.place.file != use->place.file || rule.place.line < use->place.line) continue;
+      return warn("redirect-order", rule.place,
+                  "redirects are looked at before every 'use_backend' line, wherever they stand: write this one above them");
+    }
+  }
+
+  void look_at_headers(const Proxy& proxy) {
+    for (const Rule& rule : proxy.rules) {
+      const bool sets = rule.set == Rule::Set::HttpResponse || rule.set == Rule::Set::HttpAfterResponse;
+      if (!sets || rule.words.size() < 3 || !rule.words[0].text.ends_with("-header")) continue;
+      const std::string& name = rule.words[1].text;
+      if (rule.words[0].text.starts_with("set") || rule.words[0].text.starts_with("add")) {
+        if (equal_nocase(name, "Content-Security-Policy")) {
+          warn("csp-header", rule.place,
+               "a Content-Security-Policy from a template breaks OWA, whose pages run their own scripts: leave the line out");
+        }
+        if (equal_nocase(name, "Strict-Transport-Security") && lower(rule.words[2].text).find("preload") != std::string::npos) {
+          warn("hsts-preload", rule.place,
+               "'preload' asks browsers to refuse clear text for the whole domain for years: write 'max-age=31536000' alone");
+        }
+      }
+    }
+  }
+
+  void complain_of_buffering(const Proxy& proxy) {
+    warn("buffered-rpc", proxy.place,
+         format("'option http-buffer-request' of '{}' waits for a body that RPC_IN_DATA never ends: write 'no option "
+                "http-buffer-request'",
+                proxy.name));
+  }
+
+  void look_at_probe(const Proxy& proxy) {
+    const Health& health = proxy.health;
+    if (health.kind != Health::Kind::Http || !lower(health_uri(health)).ends_with("/healthcheck.htm")) return;
+    const std::string& method = health_method(health);
+    if (method == "GET") return;
+    warn("probe-method", health.place.line != 0 ? health.place : proxy.place,
+         format("Exchange answers {} of healthcheck.htm without asking the health of '{}': write 'option httpchk GET {}'",
+                method, path_of(*vdirs_[&proxy].begin()), health_uri(health)));
+  }
+
+  void look_at_server(const Proxy& proxy, const Server& server) {
+    if (server.address.port_low != 443) return;
+    if (proxy.mode == Mode::Http && !server.tls.enabled) {
+      return warn("clear-server", server.place,
+                  format("server '{}' is spoken to in clear text on port 443, where Exchange expects TLS: write 'ssl "
+                         "verify required ca-file FILE', or port 80 for offloading",
+                         server.name));
+    }
+    const bool tls_step = std::any_of(proxy.health.steps.begin(), proxy.health.steps.end(),
+                                      [](const CheckStep& step) { return step.ssl; });
+    const bool other_port = server.check.port != 0 && server.check.port != 443;
+    const bool checked = server.check.enabled && proxy.health.kind == Health::Kind::Http && !other_port;
+    if (proxy.mode == Mode::Tcp && checked && !server.tls.enabled && !server.check.ssl && !tls_step) {
+      warn("clear-check", server.place,
+           format("the check of server '{}' speaks clear HTTP to port 443: write 'check check-ssl verify none'", server.name));
+    }
+  }
+
+  const Config& config_;
+  Diagnostics& diagnostics_;
+  std::map<const Proxy*, Vdirs> vdirs_;
+  std::set<std::uint32_t> said_;
+};
+
+}  // namespace
+
+void lint(const Config& config, Diagnostics& diagnostics) { Linter(config, diagnostics).run(); }
+
+std::span<const std::string_view> lint_names() { return kNames; }
+
+}  // namespace penstock::config
