@@ -69,9 +69,7 @@ struct Test {
     return name.starts_with("path") || name.starts_with("url_") || name == "url" || name == "base" || name == "base_beg";
   }
   // What the server would make of it was made of it before the test.
-  bool decodes() const {
-    return criterion->text.find("url_dec") != std::string::npos || criterion->text.find("lower") != std::string::npos;
-  }
+  bool decodes() const { return criterion->text.find("url_dec") != std::string::npos; }
 };
 
 Test test_of(std::span<const Word> words) {
@@ -301,7 +299,7 @@ class Linter {
         warn("denied-path", rule.place,
              format("paths are matched as they came, and IIS decodes them afterwards: '{0}' is also reached as "
                     "'/%{1:02x}{2}' or '/x/..{0}'. Write 'path,url_dec -m beg -i {0}', and above it 'http-request deny "
-                    "if {{ path,url_dec -m sub ../ ..\\\\ // }}'",
+                    "if {{ path,url_dec -m sub /.. \\\\ }} || {{ path,url_dec -m beg // }}'",
                     vdir->path, static_cast<int>(vdir->path[1]), vdir->path.substr(2)));
       }
     }

@@ -190,6 +190,14 @@ class Complaints(Case):
                 '/etc/penstock/exchange-ca.pem', '<certs>/ca.pem')
             code, said = check(text)
             self.assertEqual((code, said.count('ALERT')), (0, 0), name + '\n' + said)
+            self.assertNotIn('lint-off', said, name)
+
+    def test_traps_of_exchange_are_named(self):
+        text = GOOD.replace('default_backend be', 'use_backend be if { path_beg /owa }')
+        code, said = check(text)
+        self.assertEqual(code, 0)
+        self.assertRegex(said, r"test\.cfg:9:\d+\] : path-case: .*write 'path_beg -i /owa'")
+        self.assertNotIn('path-case', check('global\n    lint-off path-case\n' + text)[1])
 
 
 class Limits(Case):
