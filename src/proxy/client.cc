@@ -14,7 +14,10 @@ constexpr std::size_t kOwnLimit = 16;
 
 }  // namespace
 
-Client::Client(Frontend& frontend, Loop& loop) : Living(loop), frontend_(frontend) {}
+Client::Client(Frontend& frontend, Loop& loop) : Living(loop), frontend_(frontend) {
+  variables_.arena = &arena_;
+  facts_.variables = &variables_;
+}
 
 Client::~Client() = default;
 
@@ -27,23 +30,42 @@ Owned<Client> Client::welcome(Frontend& frontend, Listener& listener) {
   const FrontendSpec& spec = generation->snapshot().frontends[bind.frontend];
   Owned<Client> self(new Client(frontend, station.loop()));
   self->counted_in_ = spec.state;
+  self->facts_.accepted_us = Loop::wall_us();
+  self->facts_.bind_name = bind.name;
+  self->facts_.bind_id = bind.id;
   self->counted_at_ = bind.bound->connections;
   self->trust_ = bind.trust;
   if (spec.mode == config::Mode::Http) {
     self->front_ = H1Front::make(station.loop(), spec.http, *self);
     Owned<Connection> connection = listener.accept(bind.tls.get(), self->front_->events());
     if (!connection) return nullptr;
+    if (!self->let_in(*generation, spec, *connection)) return nullptr;
     self->front_->start(std::move(connection));
   } else {
     self->tunnel_ = Tunnel::make(*self, generation, spec);
     Owned<Connection> connection = listener.accept(bind.tls.get(), self->tunnel_->client_events());
     if (!connection) return nullptr;
+    if (!self->let_in(*generation, spec, *connection)) return nullptr;
     self->tunnel_->start(std::move(connection));
   }
-  self->facts_.accepted_us = Loop::wall_us();
-  self->facts_.bind_name = bind.name;
-  self->facts_.bind_id = bind.id;
   return self;
+}
+
+bool Client::let_in(const Generation& generation, const FrontendSpec& spec, Connection& connection) {
+  if (spec.rules.tcp_connection.empty()) return true;
+  facts_.source = connection.peer();
+  facts_.destination = connection.local();
+  Arena arena;
+  rules::Subject subject(arena);
+  subject.client = &facts_;
+  subject.frontend = spec.name;
+  subject.frontend_index = spec.index;
+  subject.frontend_id = spec.id;
+  subject.numbers = &generation.numbers();
+  subject.dates = &station().dates();
+  subject.random = &station().random();
+  const rules::Verdict::Kind kind = spec.rules.tcp_connection.run(subject).kind;
+  return kind != rules::Verdict::Kind::Reject && kind != rules::Verdict::Kind::SilentDrop;
 }
 
 const rules::ClientFacts& Client::facts() {

@@ -88,7 +88,9 @@ void Exchange::on_request_head(Head& head) {
 
 void Exchange::apply_request_rules(Head&) {
   if (!frontend_.unique_id_header.empty() || !frontend_.rules.unique_id.empty()) frontend_.rules.make_unique_id(subject_);
-  if (!run_rules(frontend_.rules.http_request, false)) return;
+  const rules::FrontendRules& rules = frontend_.rules;
+  if (subject_.first_request && !run_rules(rules.tcp_session, false)) return;
+  if (!run_rules(rules.tcp_content, false) || !run_rules(rules.http_request, false)) return;
   choose_backend();
 }
 
@@ -146,7 +148,10 @@ void Exchange::choose_backend() {
   backend_spec_ = &generation_->snapshot().backends[static_cast<std::size_t>(index)];
   subject_.backend = backend_spec_->balance.name;
   subject_.backend_index = index;
-  if (!is_listen() && !run_rules(backend_spec_->rules.http_request, true)) return;
+  if (!is_listen()) {
+    const rules::BackendRules& rules = backend_spec_->rules;
+    if (!run_rules(rules.tcp_content, true) || !run_rules(rules.http_request, true)) return;
+  }
   prepare_request();
 }
 
@@ -257,19 +262,7 @@ void Exchange::connect() {
                           backend_spec_->http, *this);
 }
 
-std::string_view Exchange::sni_of_server() {
-  const ServerSpec& spec = slot_->spec;
-  if (!spec.tls) return {};
-  if (spec.sni_sample < 0) return spec.fixed_sni;
-  const auto name = backend_spec_->rules.server_sni[static_cast<std::size_t>(spec.sni_sample)].text(subject_);
-  if (!name) return {};
-  // Of "name:port" the name; a number is no server name (RFC 6066 section 3).
-  std::string_view host = *name;
-  if (host.starts_with('[')) return {};
-  host = host.substr(0, host.find(':'));
-  SocketAddress number;
-  return SocketAddress::from_ip(host, 0, number) ? std::string_view() : host;
-}
+std::string_view Exchange::sni_of_server() { return backend_spec_->sni_of(slot_->spec, subject_); }
 
 TlsTarget Exchange::tls_target() {
   const ServerSpec& spec = slot_->spec;
@@ -325,8 +318,9 @@ void Exchange::on_response_head(Head& head) {
 
 // Those of the backend first; a `listen` has but one set.
 bool Exchange::run_response_rules(Head&) {
-  for (const rules::Program* program : {&backend_spec_->rules.http_response, &frontend_.rules.http_response}) {
-    if (program->empty() || (is_listen() && program != &frontend_.rules.http_response)) continue;
+  for (const rules::Program* program :
+       {&backend_spec_->rules.tcp_response, &backend_spec_->rules.http_response, &frontend_.rules.http_response}) {
+    if (program->empty() || (is_listen() && program == &backend_spec_->rules.http_response)) continue;
     const rules::Verdict verdict = program->run(subject_);
     switch (verdict.kind) {
       case rules::Verdict::Kind::Continue:

@@ -399,6 +399,19 @@ class SnapshotBuilder final : private rules::Environment {
   std::set<std::string> judged_, bound_;
 };
 
+std::string_view BackendRuntimeSpec::sni_of(const ServerSpec& server, rules::Subject& subject) const {
+  if (!server.tls) return {};
+  if (server.sni_sample < 0) return server.fixed_sni;
+  const auto name = rules.server_sni[static_cast<std::size_t>(server.sni_sample)].text(subject);
+  if (!name) return {};
+  // Of "name:port" the name; a number is no server name (RFC 6066 section 3).
+  std::string_view host = *name;
+  if (host.starts_with('[')) return {};
+  host = host.substr(0, host.find(':'));
+  SocketAddress number;
+  return SocketAddress::from_ip(host, 0, number) ? std::string_view() : host;
+}
+
 std::shared_ptr<const Snapshot> Snapshot::build(config::Config config, Bundle bundle, const Sources& sources,
                                                 config::Diagnostics& diagnostics) {
   auto snapshot = std::make_shared<Snapshot>(std::move(config), std::move(bundle));

@@ -11,6 +11,8 @@ namespace penstock {
 namespace {
 
 constexpr std::uint64_t kRetryPauseMs = 1000;
+// More is not waited for: rules then decide by what there is.
+constexpr std::size_t kInspectLimit = 16 * 1024;
 
 }  // namespace
 
@@ -65,25 +67,63 @@ void Tunnel::welcome() {
   subject_.log.accept_us = subject_.client->accepted_us;
   subject_.log.request_us = subject_.log.accept_us;
   frontend_.rules.begin(subject_);
-  for (const rules::Program* program : {&frontend_.rules.tcp_session, &frontend_.rules.tcp_content}) {
-    const rules::Verdict::Kind kind = program->run(subject_).kind;
-    if (kind == rules::Verdict::Kind::Reject || kind == rules::Verdict::Kind::SilentDrop) {
-      return end(Cause::Denied, Phase::Request);
-    }
+  if (refused(frontend_.rules.tcp_session.run(subject_))) return end(Cause::Denied, Phase::Request);
+  step_ = Step::Inspect;
+  inspect();
+}
+
+bool Tunnel::refused(const rules::Verdict& verdict) {
+  return verdict.kind == rules::Verdict::Kind::Reject || verdict.kind == rules::Verdict::Kind::SilentDrop;
+}
+
+// The content rules of the frontend, then those of the backend it chose; they may wait for more bytes.
+void Tunnel::inspect() {
+  if (backend_spec_ == nullptr) {
+    if (!look_into(frontend_.rules.tcp_content, frontend_.rules.inspect_delay_ms)) return;
+    if (!choose_backend()) return end(Cause::ServerClosed, Phase::Connect);
   }
-  const int index = frontend_.rules.choose_backend(subject_);
-  if (index < 0) return end(Cause::ServerClosed, Phase::Connect);
-  backend_ = &generation_->backend(index);
-  backend_spec_ = &generation_->snapshot().backends[static_cast<std::size_t>(index)];
-  subject_.backend = backend_spec_->balance.name;
-  subject_.backend_index = index;
+  if (backend_spec_->balance.name != frontend_.name &&
+      !look_into(backend_spec_->rules.tcp_content, backend_spec_->rules.inspect_delay_ms)) {
+    return;
+  }
+  clear_deadline();
+  front_->set_reading(false);
   queued_ms_ = loop().now();
   choose_server();
 }
 
+// True if these rules let the connection pass; false if they wait, or have ended it.
+bool Tunnel::look_into(const rules::Program& program, std::uint64_t delay_ms) {
+  const std::uint64_t waited_ms = loop().now() - start_ms_;
+  subject_.buffer = early_;
+  subject_.buffer_final = waited_ms >= delay_ms || client_ended_ || early_.size() >= kInspectLimit;
+  const rules::Verdict verdict = program.run(subject_);
+  subject_.buffer_final = true;
+  if (verdict.kind == rules::Verdict::Kind::Wait) {
+    set_deadline(delay_ms - waited_ms);
+    front_->set_reading(true);
+    return false;
+  }
+  if (!refused(verdict)) return true;
+  end(Cause::Denied, Phase::Request);
+  return false;
+}
+
+bool Tunnel::choose_backend() {
+  const int index = frontend_.rules.choose_backend(subject_);
+  if (index < 0) return false;
+  backend_ = &generation_->backend(index);
+  backend_spec_ = &generation_->snapshot().backends[static_cast<std::size_t>(index)];
+  subject_.backend = backend_spec_->balance.name;
+  subject_.backend_index = index;
+  return true;
+}
+
 void Tunnel::choose_server() {
   const std::uint32_t hash = sdbm_hash(subject_.client->source.ip_bytes());
-  const Backend::Choice choice = backend_->choose(hash, again_, avoid_);
+  const int named = again_ == nullptr && avoid_ == nullptr ? backend_spec_->rules.choose_server(subject_) : -1;
+  const ServerSlot* wanted = named >= 0 ? backend_->slots()[static_cast<std::size_t>(named)].get() : again_;
+  const Backend::Choice choice = backend_->choose(hash, wanted, avoid_);
   switch (choice.kind) {
     case Backend::Choice::Kind::None:
       return end(Cause::ServerClosed, Phase::Connect);
@@ -119,8 +159,9 @@ void Tunnel::connect() {
     address.set_port(static_cast<std::uint16_t>(subject_.client->destination.port() + spec.port_offset));
   }
   if (address.empty()) return connect_failed(Cause::ServerClosed);
-  const TlsTarget tls{spec.tls.get(), spec.fixed_sni, spec.verify_name};
-  back_ = Connection::connect(loop(), address, spec.socket, tls, TlsTicket(), server_side_);
+  tls_name_ = backend_spec_->sni_of(spec, subject_);
+  const TlsTarget tls{spec.tls.get(), tls_name_, spec.verify_name};
+  back_ = Connection::connect(loop(), address, spec.socket, tls, slot_->pool.take_ticket(tls_name_), server_side_);
   back_->set_deadline(backend_spec_->connect_ms);
 }
 
@@ -146,7 +187,11 @@ void Tunnel::connect_failed(Cause cause) {
 void Tunnel::joined() {
   step_ = Step::Relay;
   subject_.log.tc = static_cast<std::int64_t>(loop().now() - chosen_ms_);
+  if (!early_.empty()) back_->send(early_);
+  subject_.buffer = {};
+  early_ = std::string();
   front_->set_reading(true);
+  if (client_ended_) back_->finish_sending();
   touch();
 }
 
@@ -161,14 +206,26 @@ void Tunnel::touch() {
 void Tunnel::on_side_bytes(bool of_client, Slice bytes) {
   (of_client ? subject_.log.bytes_uploaded : subject_.log.bytes_read) += bytes.size();
   if (step_ != Step::Relay) {
-    // Came with the end of the client's handshake; it waits in the server's connection to be.
-    if (back_) back_->send(std::move(bytes));
+    // There is no server yet to send it to.
+    early_ += bytes.view();
+    if (step_ == Step::Inspect) inspect();
     return;
   }
   touch();
+  if (!of_client && !answer_seen_ && !let_answer_pass(bytes)) return;
   Connection& to = other(of_client);
   to.send(std::move(bytes));
   if (to.congested()) (of_client ? *front_ : *back_).set_reading(false);
+}
+
+// `tcp-response content`, with what the server said first.
+bool Tunnel::let_answer_pass(const Slice& bytes) {
+  answer_seen_ = true;
+  subject_.buffer = bytes.view();
+  const bool passes = !refused(backend_spec_->rules.tcp_response.run(subject_));
+  subject_.buffer = {};
+  if (!passes) end(Cause::Denied, Phase::Data);
+  return passes;
 }
 
 void Tunnel::on_side_sent(bool of_client) {
@@ -181,7 +238,9 @@ void Tunnel::on_side_sent(bool of_client) {
 void Tunnel::on_side_end(bool of_client) {
   (of_client ? client_ended_ : server_ended_) = true;
   if (step_ != Step::Relay) {
-    if (of_client && backend_spec_ != nullptr && backend_spec_->abort_on_close) end(Cause::ClientClosed, phase_now());
+    if (!of_client) return;
+    if (step_ == Step::Inspect) return inspect();
+    if (backend_spec_ != nullptr && backend_spec_->abort_on_close) end(Cause::ClientClosed, phase_now());
     return;
   }
   other(of_client).finish_sending();
@@ -197,7 +256,8 @@ void Tunnel::end_when_sent() {
 
 Phase Tunnel::phase_now() const {
   switch (step_) {
-    case Step::Welcome: return Phase::Request;
+    case Step::Welcome:
+    case Step::Inspect: return Phase::Request;
     case Step::Queue: return Phase::Queue;
     case Step::Pause:
     case Step::Connect: return Phase::Connect;
@@ -214,7 +274,7 @@ void Tunnel::on_side_lost(bool of_client, const Loss& loss) {
 
 void Tunnel::on_side_time_out(bool of_client) {
   if (!of_client && step_ == Step::Connect) return connect_failed(Cause::ServerTimeout);
-  if (of_client && step_ != Step::Relay && step_ != Step::Welcome) return;
+  if (of_client && phase_now() != Phase::Data && phase_now() != Phase::Request) return;
   end(of_client ? Cause::ClientTimeout : Cause::ServerTimeout, phase_now());
 }
 
@@ -223,6 +283,7 @@ void Tunnel::on_deadline() {
     backend_->leave_line(*this);
     return end(Cause::ServerTimeout, Phase::Queue);
   }
+  if (step_ == Step::Inspect) return inspect();
   if (step_ == Step::Pause) choose_server();
 }
 
@@ -232,6 +293,7 @@ void Tunnel::leave_server() {
   if (backend_ != nullptr && Waiting::linked()) backend_->leave_line(*this);
   if (slot_ == nullptr) return;
   ServerSlot& slot = *std::exchange(slot_, nullptr);
+  if (back_ && back_->is_tls()) slot.pool.keep_ticket(tls_name_, back_->take_ticket());
   Served::unlink();
   backend_->release(slot);
 }

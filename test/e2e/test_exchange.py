@@ -70,12 +70,21 @@ class Routed:
         for target, pool in (('/EWS/x', 'bk_ews'), ('/ews', 'bk_ews'), ('/ewsx/', 'bk_none'),
                              ('/owalogon', 'bk_none'), ('/MAPI/nspi/', 'bk_mapi'), ('/mapix', 'bk_none'),
                              ('/RpcWithCert/rpcproxy.dll', 'bk_rpc'), ('/x/owa/', 'bk_none'),
-                             ('/owa%2f', 'bk_none'), ('/owa/../powershell', 'bk_owa')):
+                             ('/owa%2f', 'bk_none')):
             start = len(self.r.log.drain())
             client.request('GET', target)
             client.response()
             self.r.log.wait(r' ft_exchange~ %s/\S+ .* "GET %s HTTP' % (pool, re.escape(target)),
                             start=start)
+
+    def test_what_walks_around_a_rule_is_refused(self):
+        client = self.https()
+        for target in ('/owa/../powershell', '/owa/%2e%2e/ecp/', '/owa/.%2E/ecp/', '//powershell/',
+                       '/%2fpowershell/', '/owa/..%5cecp/', '/owa%5cx'):
+            self.assertEqual(client.get(target).status, 400, target)
+        # As IIS will read it.
+        self.assertEqual(client.get('/%70ower%53hell/').get('x-feserver', '')[:2], 'EX')
+        self.r.log.wait(r' bk_powershell/ex0[12] .*"GET /%70ower%53hell/ ')
 
     def test_the_root_leads_to_owa(self):
         answer = self.https().get('/')

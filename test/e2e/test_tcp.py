@@ -1,5 +1,6 @@
 """mode tcp in its plainest form."""
 import socket
+import ssl
 import threading
 
 from harness import Case, Client, PATIENCE, pattern_bytes, tls_client
@@ -165,3 +166,177 @@ class Relay(Case):
                                % self.echo(b'2').address))
         rig.log.wait('Server fe/s1 is DOWN')
         self.assertEqual([rig.connect().take(1) for _ in range(4)], [b'2'] * 4)
+
+
+class Rules(Case):
+    """tcp-request connection, session and content; tcp-response content."""
+
+    def named(self, mark):
+        """A server that says who it is once it was spoken to, then what it heard."""
+        def talk(sock, _):
+            data = sock.recv(65536)
+            sock.sendall(mark)
+            while data:
+                sock.sendall(data)
+                data = sock.recv(65536)
+        return self.script(talk)
+
+    def test_a_connection_is_rejected_before_a_byte_of_it_is_read(self):
+        for mode in ('tcp', 'http'):
+            server = self.named(b'1')
+            rig = self.rig(TEXT.replace('mode tcp', 'mode ' + mode) % (
+                '', '    tcp-request connection reject if { src 127.0.0.0/8 } { dst_port gt 0 }\n'
+                '    server s1 ' + server.address))
+            client = rig.connect()
+            self.assertIn(client.ending(), ('fin', 'rst'))
+            self.assertEqual(server.accepted, 0)
+
+    def test_a_connection_that_no_rule_rejects_is_let_in(self):
+        rig = self.rig(TEXT % ('', '    tcp-request connection accept if { src 127.0.0.1 }\n'
+                               '    tcp-request connection reject\n    server s1 '
+                               + self.named(b'1').address))
+        self.assertEqual(rig.connect().send(b'abc').take(4), b'1abc')
+
+    def test_session_and_content_rules_hold_in_mode_http_too(self):
+        for what in ('session', 'content'):
+            rig = self.rig(TEXT.replace('mode tcp', 'mode http').replace('tcplog', 'httplog') % (
+                '', '    tcp-request %s reject if { src 127.0.0.1 }\n    server s1 <s1>' % what))
+            client = rig.connect().request('GET', '/')
+            self.assertIn(client.ending(), ('fin', 'rst'))
+            rig.log.wait(r' PR-- ')
+            self.assertEqual(rig.server().targets(), [])
+
+    SNI = """
+frontend fe
+    bind <fe>
+    mode tcp
+    option tcplog
+    tcp-request inspect-delay 5s
+    tcp-request content reject if !{ req.ssl_hello_type 1 }
+    use_backend one if { req.ssl_sni -i mail.contoso.com }
+    default_backend two
+backend one
+    mode tcp
+    server s1 <s1+tls>
+backend two
+    mode tcp
+    server s2 <s2+tls>
+"""
+
+    def test_the_name_a_client_asks_for_chooses_the_backend(self):
+        rig = self.rig(self.SNI)
+        for name, server in (('mail.contoso.com', b'EX01'), ('MAIL.contoso.com', b'EX01'),
+                             ('other.contoso.com', b'EX02')):
+            with Client(rig.addresses['fe'], sni=name, context=tls_client(verify=False)) as client:
+                self.assertEqual(client.get('/test/server').body, server)
+
+    def test_a_hello_in_pieces_is_waited_for_and_passed_on_whole(self):
+        got, done = [], threading.Event()
+
+        def talk(sock, _):
+            data = b''
+            while len(data) < len(hello):
+                piece = sock.recv(65536)
+                if not piece:
+                    break
+                data += piece
+            got.append(data)
+            done.set()
+        hello = self.hello('mail.contoso.com')
+        rig = self.rig(self.SNI.replace('<s1+tls>', self.script(talk).address))
+        client = rig.connect()
+        for at in range(0, len(hello), 50):
+            client.send(hello[at:at + 50])
+        self.assertTrue(done.wait(PATIENCE))
+        self.assertEqual(got[0], hello)
+
+    @staticmethod
+    def hello(name):
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname=name)
+        try:
+            tls.do_handshake()
+        except ssl.SSLWantReadError:
+            pass
+        return outgoing.read()
+
+    def test_what_is_no_hello_is_rejected_at_once(self):
+        rig = self.rig(self.SNI)
+        client = rig.connect().send(b'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+        self.assertIn(client.ending(), ('fin', 'rst'))
+        rig.log.wait(r' fe/<NOSRV> -1/-1/\d+ 0 PR ')
+
+    WAITING = """    tcp-request inspect-delay %s
+    tcp-request content accept if { req.len gt 2 }
+    tcp-request content reject
+    server s1 %s"""
+
+    def test_who_says_nothing_is_judged_at_the_end_of_the_delay(self):
+        rig = self.rig(TEXT % ('', self.WAITING % ('100ms', self.named(b'1').address)))
+        client = rig.connect()
+        self.assertIn(client.ending(), ('fin', 'rst'))
+        rig.log.wait(r' PR ')
+
+    def test_rules_wait_for_bytes_no_longer_than_they_need(self):
+        rig = self.rig(TEXT % ('', self.WAITING % ('1h', self.named(b'1').address)))
+        client = rig.connect().send(b'ab')
+        client.send(b'cd')
+        self.assertEqual(client.take(5), b'1abcd')
+
+    def test_a_client_that_ends_while_it_is_looked_at_is_judged_then(self):
+        rig = self.rig(TEXT % ('', self.WAITING % ('1h', self.named(b'1').address)))
+        client = rig.connect().send(b'ab')
+        client.half_close()
+        self.assertIn(client.ending(), ('fin', 'rst'))
+        client = rig.connect().send(b'abc')
+        client.half_close()
+        self.assertEqual(client.rest(), b'1abc')
+
+    def test_rules_of_the_backend_are_asked_too(self):
+        rig = self.rig("""
+frontend fe
+    bind <fe>
+    mode tcp
+    default_backend be
+backend be
+    mode tcp
+    tcp-request inspect-delay 1h
+    tcp-request content reject if { req.payload(0,1) -m str x }
+    server s1 %s
+""" % self.named(b'1').address)
+        self.assertIn(rig.connect().send(b'xyz').ending(), ('fin', 'rst'))
+        self.assertEqual(rig.connect().send(b'abc').take(4), b'1abc')
+
+    def test_an_answer_can_be_rejected(self):
+        rig = self.rig(TEXT % ('', '    tcp-response content reject if { res.payload(0,1) -m str 5 }\n'
+                               '    server s1 ' + self.named(b'500').address))
+        client = rig.connect().send(b'abc')
+        self.assertEqual(client.rest(), b'')
+
+    def test_a_rule_names_the_server(self):
+        rig = self.rig(TEXT % ('', '    use-server s2 if { src 127.0.0.1 }\n    server s1 %s\n    server s2 %s' % (
+            self.named(b'1').address, self.named(b'2').address)))
+        for _ in range(3):
+            self.assertEqual(rig.connect().send(b'a').take(2), b'2a')
+
+    def test_what_a_rule_remembers_of_a_connection_lasts_as_long_as_it(self):
+        rig = self.rig("""
+frontend fe
+    bind <fe>
+    tcp-request session set-var(sess.a) str(early)
+    http-request set-header X-Before %[var(sess.b)]
+    http-request set-var(sess.b) path
+    http-request set-header X-Early %[var(sess.a)]
+    default_backend be
+backend be
+    server s1 <s1>
+""")
+        client = rig.connect()
+        client.get('/one')
+        client.get('/two')
+        heads = [head.decode() for head in rig.server().wire()]
+        self.assertIn('X-Before: /one\r\n', heads[1])
+        self.assertIn('X-Early: early\r\n', heads[0])
+        self.assertIn('X-Early: early\r\n', heads[1])
+        rig.connect().get('/three')
+        self.assertNotIn('X-Before: /', rig.server().wire()[2].decode())

@@ -68,6 +68,8 @@ class Client final : public Living, public ListNode<ClientTag>, private H1FrontO
  private:
   friend class Frontend;
   Client(Frontend& frontend, Loop& loop);
+  // `tcp-request connection`: what is known is where it comes from and where it went.
+  bool let_in(const Generation& generation, const FrontendSpec& spec, Connection& connection);
   ~Client() override;
   const H1FrontOptions& front_options() const;
   void on_deadline() override {}
@@ -93,6 +95,8 @@ class Client final : public Living, public ListNode<ClientTag>, private H1FrontO
   bool facts_known_ = false;
   TlsFacts tls_facts_;
   rules::ClientFacts facts_;
+  Arena arena_;                     // Of what rules remember of the connection.
+  rules::VariableSet variables_;
 };
 
 }  // namespace penstock

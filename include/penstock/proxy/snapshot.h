@@ -65,6 +65,9 @@ struct BackendRuntimeSpec {
   config::HttpMode http_mode = config::HttpMode::KeepAlive;
   config::ForwardFor forward_for;
   std::vector<LogOutput*> logs;      // Health of its servers.
+
+  // The name that TLS towards `server` asks for; empty: none.
+  std::string_view sni_of(const ServerSpec& server, rules::Subject& subject) const;
 };
 
 class Snapshot {

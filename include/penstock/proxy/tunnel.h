@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "penstock/balance/backend.h"
@@ -42,7 +43,7 @@ class Tunnel final : public Living, private Waiting, private Served, private Lat
     const bool of_client_;
   };
   friend class Side;
-  enum class Step : std::uint8_t { Welcome, Queue, Pause, Connect, Relay, Done };
+  enum class Step : std::uint8_t { Welcome, Inspect, Queue, Pause, Connect, Relay, Done };
 
   Tunnel(Client& client, Ref<Generation> generation, const FrontendSpec& frontend);
   ~Tunnel() override;
@@ -52,6 +53,11 @@ class Tunnel final : public Living, private Waiting, private Served, private Lat
   void on_turn() override { choose_server(); }
 
   void welcome();
+  void inspect();
+  bool look_into(const rules::Program& program, std::uint64_t delay_ms);
+  bool choose_backend();
+  static bool refused(const rules::Verdict& verdict);
+  bool let_answer_pass(const Slice& bytes);
   void choose_server();
   void connect();
   void connect_failed(Cause cause);
@@ -81,6 +87,8 @@ class Tunnel final : public Living, private Waiting, private Served, private Lat
   rules::Subject subject_;
   Side client_side_{*this, true};
   Side server_side_{*this, false};
+  std::string early_;              // What the client said before there was a server.
+  std::string tls_name_;           // What the server is asked for by SNI.
   Owned<Connection> front_;
   Owned<Connection> back_;
   std::uint64_t start_ms_ = 0;
@@ -89,6 +97,7 @@ class Tunnel final : public Living, private Waiting, private Served, private Lat
   Step step_ = Step::Welcome;
   bool client_ended_ = false;
   bool server_ended_ = false;
+  bool answer_seen_ = false;
 };
 
 }  // namespace penstock
