@@ -223,7 +223,8 @@ void H1Back::on_time_out() {
   // Only a server that owes something is late: the rest of an answer, or room for what is unsent.
   const bool owes = request_done_ || head_seen_ || tunnel_ || connection_->unsent() != 0;
   if (!owes || !reading_) return touch();
-  tell_failure(Failure{Cause::ServerTimeout, head_seen_ ? Phase::Data : Phase::Headers, false, 504, 0, "server too slow"});
+  tell_failure(Failure{Cause::ServerTimeout, head_seen_ ? Phase::Data : Phase::Headers, false, 504,
+                       0, "server too slow"});
 }
 
 }  // namespace penstock

@@ -50,8 +50,9 @@ void H1Front::wait_for_request(bool first) {
 void H1Front::on_bytes(Slice bytes) {
   if (state_ == State::Lingering) {
     drained_ += bytes.size();
-    if (drained_ > kDrainLimit) end({});
-    return;
+    if (drained_ <= kDrainLimit) return;
+    if (connection_->all_sent()) return end({});
+    return connection_->set_reading(false);
   }
   if (input_.empty()) {
     input_ = std::move(bytes);
@@ -169,7 +170,6 @@ void H1Front::request_ended() {
   }
   connection_->clear_deadline();
   events_->on_end(parser_.trailers());
-  if (answer_done_ && !closed()) detach();
 }
 
 // The answer is complete, its request is not and will not be.
@@ -242,7 +242,7 @@ void H1Front::send_end(const Trailers& trailers) {
 
 void H1Front::answer_ended() {
   answer_done_ = true;
-  if (request_done_) return detach();
+  if (request_done_) return touch();
   // The rest of the body still goes its way, within bounds.
   drained_ = 0;
   connection_->set_deadline(kDrainMs);
@@ -271,6 +271,7 @@ void H1Front::run_later() {
     }
     return process();
   }
+  if (state_ == State::Lingering) return linger_on();
   if (state_ != State::Draining) return;
   if (request_done_) return next_request();
   if (last_) return linger();
@@ -297,13 +298,14 @@ void H1Front::linger() {
   if (connection_->lost()) return end({});
   connection_->finish_sending();
   connection_->set_reading(true);
-  if (connection_->all_sent()) return wait_for_end();
-  connection_->set_deadline(client_ms_);
+  loop().later(*this);
 }
 
-// All was said; the client's own end is still to come.
-void H1Front::wait_for_end() {
+void H1Front::linger_on() {
+  if (connection_->lost()) return end({});
+  if (!connection_->all_sent()) return connection_->set_deadline(stuck_ ? kLingerMs : client_ms_);
   if (read_ended_) return end({});
+  connection_->set_reading(true);
   connection_->set_deadline(kLingerMs);
 }
 
@@ -348,14 +350,16 @@ void H1Front::set_client_ms(std::uint64_t ms) {
   if (state_ == State::Serving) connection_->set_deadline(ms);
 }
 
-// Something moved: the client's time starts anew.
+// Something moved: the client's time starts anew. Behind an answer that came before its request's
+// end, the time for the rest of that request runs.
 void H1Front::touch() {
-  if (state_ == State::Serving && !answer_done_) connection_->set_deadline(client_ms_);
+  if (state_ != State::Serving || (answer_done_ && !request_done_)) return;
+  connection_->set_deadline(client_ms_);
 }
 
 void H1Front::on_sent() {
-  if (state_ == State::Lingering) return wait_for_end();
   touch();
+  if (state_ == State::Lingering) return linger_on();
   if (state_ == State::Serving && events_ != nullptr) events_->on_writable();
 }
 
@@ -382,8 +386,7 @@ void H1Front::on_read_end(bool) {
       if (!request_done_) linger();
       return;
     case State::Lingering:
-      if (connection_->unsent() == 0) end({});
-      return;
+      return linger_on();
     case State::Over:
       return;
   }
@@ -409,9 +412,11 @@ void H1Front::on_time_out() {
     case State::Head:
       return refuse(late);
     case State::Serving: {
-      if (answer_done_ && !tunnel_) return give_up_on_body();
+      if (answer_done_ && !request_done_) return give_up_on_body();
       const bool owes_body = !request_done_ && reading_;
-      if (events_ == nullptr || (!tunnel_ && !owes_body && connection_->unsent() == 0)) return touch();
+      if (events_ == nullptr || (!tunnel_ && !owes_body && connection_->unsent() == 0))
+        return touch();
+      stuck_ = connection_->unsent() != 0;
       last_ = true;
       return std::exchange(events_, nullptr)->on_failure(late);
     }

@@ -415,7 +415,9 @@ void Connection::send(std::string_view text) {
 void Connection::wrote() {
   if (state_ != State::Lost && !write_broken_) return loop().later(*this);
   // What libuv still holds must stay; the rest goes nowhere.
-  if (handed_ == 0) outbox().clear();
+  if (handed_ != 0) return;
+  thrown_away_ += outbox().bytes();
+  outbox().clear();
 }
 
 bool Connection::congested() {
@@ -538,6 +540,7 @@ void Connection::written(int status) {
 void Connection::write_failed(int status) {
   write_broken_ = true;
   write_status_ = status;
+  thrown_away_ = unsent();
   out_.clear();
   plain_.clear();
   if (read_ended_) return fail(Loss::Kind::Broken, UV_EPIPE);

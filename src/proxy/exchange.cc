@@ -131,7 +131,7 @@ bool Exchange::run_rules(const rules::Program& program, bool of_backend) {
 void Exchange::cut(Cause cause, Phase phase) {
   end_with(cause, phase);
   front_.abandon({});
-  finish();
+  end();
 }
 
 void Exchange::end_with(Cause cause, Phase phase) {
@@ -382,18 +382,27 @@ void Exchange::on_response_end(const Trailers& trailers) {
   response_ended_ = true;
   front_.send_end(trailers);
   // What the client still sends goes on to the server, as far as the front lets it.
-  if (!request_ended_) return;
-  if (tunnel_) front_.abandon({});
-  finish();
+  if (request_ended_) finish();
 }
 
-// The exchange is over: its line is logged, its server connection goes home or ends.
+// All was said. The server is free for others; a slow client may still be reading.
 void Exchange::finish() {
-  if (step_ == Step::Done) return;
-  step_ = Step::Done;
-  log();
+  if (step_ == Step::Last || step_ == Step::Done) return;
+  if (request_failed_) return end();
+  note_connections();
   part_with_back();
   leave_server();
+  step_ = Step::Last;
+  loop().later(*this);
+}
+
+void Exchange::end() {
+  if (step_ == Step::Done) return;
+  log();
+  step_ = Step::Done;
+  part_with_back();
+  leave_server();
+  if (tunnel_) front_.abandon({});
   front_.detach();
   client_.exchange_done();
 }
@@ -414,12 +423,11 @@ void Exchange::on_request_body(Slice bytes) {
 void Exchange::on_request_end(const Trailers& trailers) {
   request_ended_ = true;
   if (back_ && request_sent_) back_->send_end(trailers);
-  if (!response_ended_) return;
-  if (tunnel_) front_.abandon({});
-  finish();
+  if (response_ended_) finish();
 }
 
 void Exchange::on_client_writable() {
+  if (step_ == Step::Last) return run_later();
   if (back_) back_->set_reading(true);
 }
 
@@ -434,6 +442,7 @@ Phase Exchange::phase_now() const {
     case Step::Connect: return Phase::Connect;
     case Step::Headers: return Phase::Headers;
     case Step::Data: return response_ended_ ? Phase::Last : Phase::Data;
+    case Step::Last: return Phase::Last;
     case Step::Done: return Phase::None;
   }
   return Phase::None;
@@ -441,7 +450,8 @@ Phase Exchange::phase_now() const {
 
 void Exchange::on_client_failure(const Failure& failure) {
   if (step_ == Step::Done) return;
-  if (response_ended_) return finish();
+  // The answer is whole; if it has gone out too, nothing failed.
+  if (response_ended_ && (!request_ended_ || front_.bytes_never_sent() == 0)) return end();
   request_failed_ = true;
   Failure here = failure;
   if (step_ != Step::Request) here.phase = phase_now();
@@ -475,7 +485,8 @@ bool Exchange::retry_on_fresh_connection(const Failure&) {
 void Exchange::on_turn() { choose_server(); }
 
 void Exchange::run_later() {
-  if (step_ == Step::Queue && backend_ != nullptr) backend_->serve_line();
+  if (step_ == Step::Queue) backend_->serve_line();
+  if (step_ == Step::Last && front_.all_sent()) end();
 }
 
 void Exchange::on_deadline() {
@@ -492,6 +503,7 @@ void Exchange::on_deadline() {
     case Step::Connect:
     case Step::Headers:
     case Step::Data:
+    case Step::Last:
     case Step::Done:
       return;
   }
@@ -542,6 +554,7 @@ void Exchange::fail(Failure failure) {
   clear_deadline();
   if (back_) back_->abandon(failure);
   back_.reset();
+  note_connections();
   leave_server();
   // A server that breaks the protocol costs the client its connection too: who knows what it read.
   if (failure.cause == Cause::Denied) front_.close_after_answer();
@@ -612,11 +625,19 @@ void Exchange::log() {
   if (no_log_ || frontend_.logs.empty()) return;
   rules::LogFacts& log = subject_.log;
   const std::uint64_t now = loop().now();
-  log.bytes_read = front_.bytes_written();
+  log.bytes_read = front_.bytes_written() - (request_failed_ ? front_.bytes_never_sent() : 0);
   log.ta = static_cast<std::int64_t>(now - start_ms_);
   log.tt = log.ti < 0 ? log.ta : log.ta + log.ti;
   log.tu = log.ta;
   if (log.t_response >= 0) log.td = log.ta - log.t_request - log.tw - log.tc - log.t_response;
+  note_connections();
+  access_log::write(frontend_, subject_);
+}
+
+// This exchange counts among them; later it has left them.
+void Exchange::note_connections() {
+  rules::LogFacts& log = subject_.log;
+  if (log.actconn != 0) return;
   const ProcessState& process = client_.station().process();
   log.actconn = process.connections.load(std::memory_order_relaxed);
   log.feconn = frontend_.state->connections.load(std::memory_order_relaxed);
@@ -625,7 +646,6 @@ void Exchange::log() {
     log.srv_conn = slot_->spec.state->in_use.load(std::memory_order_relaxed);
     log.server_address = &slot_->spec.address;
   }
-  access_log::write(frontend_, subject_);
 }
 
 }  // namespace penstock

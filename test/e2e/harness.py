@@ -290,6 +290,18 @@ def read_head(sock):
     return data
 
 
+def rest_of(server, counter):
+    """Waits until nothing moves any more."""
+    last = [-1, 0]
+
+    def resting():
+        now = server.counters[counter]
+        last[1] = last[1] + 1 if now == last[0] else 0
+        last[0] = now
+        return last[1] > 20
+    wait_until(resting, counter + ' to rest', pause=0.01)
+
+
 def reset(sock):
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
     sock.close()

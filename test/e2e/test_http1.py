@@ -6,7 +6,7 @@ import threading
 import time
 
 from harness import (Case, Client, Cut, IS_HAPROXY, PATIENCE, Shared, WebSocket, pattern_bytes,
-                     penstock_only, read_head, wait_until)
+                     penstock_only, read_head, rest_of, wait_until)
 
 PLAIN = """
 frontend fe
@@ -466,7 +466,7 @@ class Memory(Case):
             client.take_until(b'\r\n\r\n')
         # The servers are stuck when their counters rest.
         server = rig.server()
-        self.rest_of(server, 'bytes_out')
+        rest_of(server, 'bytes_out')
         self.assertLess(rig.rss() - before, 64 * 1024)
         clients[0].take(100000)
 
@@ -500,17 +500,6 @@ class Memory(Case):
             except BlockingIOError:
                 stuck += 1
                 time.sleep(0.01)
-
-    @staticmethod
-    def rest_of(server, counter):
-        last = [-1, 0]
-
-        def resting():
-            now = server.counters[counter]
-            last[1] = last[1] + 1 if now == last[0] else 0
-            last[0] = now
-            return last[1] > 20
-        wait_until(resting, 'the servers to be stuck', pause=0.01)
 
 
 class SlowReader(Case):

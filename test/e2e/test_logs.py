@@ -4,7 +4,7 @@ import shutil
 import socket
 import subprocess
 
-from harness import Case, Log, PATIENCE, penstock_only
+from harness import Case, Client, Log, PATIENCE, penstock_only, rest_of
 
 PLAIN = """
 frontend fe
@@ -211,6 +211,23 @@ class Lines(Case):
         client.take_until(b'\r\n\r\n')
         client.reset()
         rig.log.wait(r' be/s1 .* CD-- ')
+
+    @penstock_only('holds less of an answer')
+    def test_a_client_that_leaves_when_the_server_has_ended_is_CL(self):
+        rig = self.rig(PLAIN)
+        states = []
+        for size in (n << 17 for n in range(8, 56)):
+            start = len(rig.log.drain())
+            client = Client(rig.addresses['fe'], rcvbuf=4096)
+            client.request('GET', '/test/size/%d' % size)
+            client.take_until(b'\r\n\r\n')
+            rest_of(rig.server(), 'bytes_out')
+            client.reset()
+            line = rig.log.wait(r' 200 (\d+) - - (--|CD|CL)-- \d+/\d+/1/1/0 ', start=start)
+            states.append(line.group(2))
+            self.assertEqual(line.group(2) == '--', int(line.group(1)) > size, line.string)
+        self.assertIn('CL', states)
+        self.assertEqual(states[-1], 'CD')
 
     def test_a_tunnel_counts_its_bytes(self):
         rig = self.rig(PLAIN)

@@ -1,8 +1,9 @@
 """Every timeout of the manual is in force, answers as it must and is logged as it is."""
+import socket
 import threading
 import time
 
-from harness import Case, Client, Cut, PATIENCE, WebSocket, penstock_only
+from harness import Case, Client, Cut, PATIENCE, WebSocket, penstock_only, read_head
 
 PLAIN = """
 frontend fe
@@ -137,6 +138,45 @@ backend be
         self.addCleanup(client.close)
         client.request('GET', '/test/size/50000000')
         rig.log.wait(r' be/s1 \d+/\d+/\d+/\d+/\d+ 200 \d+ - - cD-- ')
+
+    def test_a_slow_reader_lives_by_timeout_client_to_the_last_byte(self):
+        # Of some of these sizes the proxy itself holds the end when the server has said all.
+        sizes = [n << 17 for n in range(20, 34)]
+        for fields in ([], [('Connection', 'close')]):
+            rig = self.timed(['http-keep-alive 200ms'])
+            clients = [Client(rig.addresses['fe'], rcvbuf=4096) for _ in sizes]
+            for client, size in zip(clients, sizes):
+                self.addCleanup(client.close)
+                client.request('GET', '/test/size/%d' % size, fields)
+            rig.server().wait_count('requests', len(sizes))
+            time.sleep(1.5)   # What is measured: longer than an idle or a closing client may take.
+            for client, size in zip(clients, sizes):
+                client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+                self.assertEqual(len(client.response().body), size)
+
+    def test_a_reader_that_is_slow_but_reads_is_not_cut_off(self):
+        rig = self.timed(['client 400ms'], globals_='    tune.sndbuf.client 20000')
+        client = Client(rig.addresses['fe'], rcvbuf=4096)
+        self.addCleanup(client.close)
+        client.request('GET', '/test/size/900000')
+        client.take_until(b'\r\n\r\n')
+        for _ in range(30):
+            client.take(30000)
+            time.sleep(0.05)  # What is measured: 1.5 s, while never silent for 400 ms.
+
+    def test_a_server_that_reads_slowly_but_reads_is_not_given_up(self):
+        def talk(sock, _):
+            head, _, body = read_head(sock).partition(b'\r\n\r\n')
+            left = 900000 - len(body)
+            while left > 0:
+                time.sleep(0.02)
+                left -= len(sock.recv(10000))
+            sock.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+        script = self.script(talk)
+        script.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        rig = self.timed(['server 400ms', 'client 20s'], PLAIN.replace('<s1>', script.address),
+                         globals_='    tune.sndbuf.server 20000')
+        self.assertEqual(rig.post('/', b'x' * 900000).status, 200)
 
     def test_a_tunnel_lives_by_timeout_tunnel(self):
         rig = self.timed(['client 300ms', 'server 300ms', 'tunnel 10s'])

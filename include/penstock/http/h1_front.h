@@ -1,6 +1,7 @@
 // An HTTP/1 connection facing a client: requests one after the other, each an exchange of its own.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "penstock/http/h1_parser.h"
@@ -61,7 +62,7 @@ class H1Front final : public Living, public Stream, private ConnectionEvents, pr
 
   // While waiting(): what holds for the next request.
   void set_options(const H1FrontOptions& options);
-  // Nobody listens to this request any more: what is left of it is read and dropped.
+  // The exchange is over. What is left of the request, if the answer came first, is read and dropped.
   void detach();
   // The answer now being given is this connection's last.
   void close_after_answer() { last_ = true; }
@@ -79,6 +80,10 @@ class H1Front final : public Living, public Stream, private ConnectionEvents, pr
   bool half_closed() const { return read_ended_; }
   // Bytes of the answer handed over so far, head and framing included.
   std::uint64_t bytes_written() const { return bytes_written_; }
+  // Those of them that the client will not get, should it be gone.
+  std::uint64_t bytes_never_sent() const { return std::min<std::uint64_t>(bytes_written_, connection_->never_sent()); }
+  // False: some of the answer waits for a slow reader; on_writable() tells when all has gone.
+  bool all_sent() { return connection_->all_sent(); }
   bool answer_begun() const { return answer_begun_; }
   // Loop time when the connection, or the wait for this request, began, and when its first byte came.
   std::uint64_t waiting_since() const { return waiting_since_; }
@@ -107,7 +112,7 @@ class H1Front final : public Living, public Stream, private ConnectionEvents, pr
   void give_up_on_body();
   void next_request();
   void linger();
-  void wait_for_end();
+  void linger_on();
   void end(const Failure& why);
   bool may_keep_alive() const;
   void touch();
@@ -141,6 +146,7 @@ class H1Front final : public Living, public Stream, private ConnectionEvents, pr
   bool processing_ = false;
   bool due_ = false;             // The parser has more to say without more input.
   bool abort_on_close_ = false;
+  bool stuck_ = false;           // The client was given its time to read what is unsent.
 };
 
 }  // namespace penstock

@@ -88,6 +88,8 @@ class Connection final : public Living, private Later {
   // False: something is unsent; on_sent() will tell when all has gone to the system.
   bool all_sent();
   std::size_t unsent() const { return out_.bytes() + plain_.bytes(); }
+  // What was to be sent and, should the connection end now, never will be.
+  std::size_t never_sent() const { return unsent() + thrown_away_; }
   // After all that was sent, tells the peer that no more comes.
   void finish_sending();
   bool finished_sending() const { return finish_asked_; }
@@ -158,6 +160,7 @@ class Connection final : public Living, private Later {
   std::size_t offered_ = 0;
   std::size_t handed_ = 0;              // Bytes of out_ that are with libuv.
   std::size_t unsent_limit_ = 0;        // When congested.
+  std::size_t thrown_away_ = 0;         // Since writing broke.
   int write_status_ = 0;                // Why writing is broken.
   std::size_t left_ = 0;                // Of handed_, when last looked at.
   std::uint32_t patience_ms_ = 0;

@@ -60,7 +60,7 @@ class Exchange final : public Living, private Waiting, private Served, private H
   friend class FromServer;
 
   // Where the exchange stands; what may happen next depends on it.
-  enum class Step : std::uint8_t { Request, Tarpit, Queue, Pause, Connect, Headers, Data, Done };
+  enum class Step : std::uint8_t { Request, Tarpit, Queue, Pause, Connect, Headers, Data, Last, Done };
 
   Exchange(Client& client, Ref<Generation> generation, const FrontendSpec& frontend);
   ~Exchange() override;
@@ -80,6 +80,7 @@ class Exchange final : public Living, private Waiting, private Served, private H
   void on_response_head(Head& head);
   void send_response(Head& head);
   void finish();
+  void end();
 
   void on_request_body(Slice bytes);
   void on_request_end(const Trailers& trailers);
@@ -116,7 +117,7 @@ class Exchange final : public Living, private Waiting, private Served, private H
   bool must_be_private() const;
   void start_tunnel();
   void log();
-  void fill_log_facts();
+  void note_connections();
   Phase phase_now() const;
 
   Client& client_;
