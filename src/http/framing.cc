@@ -25,6 +25,7 @@ struct Said {
   bool keep_alive = false;
   bool connection_upgrade = false;
   bool upgrade = false;
+  bool h2c = false;
   bool expect_continue = false;
 };
 
@@ -34,6 +35,13 @@ void take_connection(std::string_view list, Said& said) {
     if (equal_nocase(token, "close")) said.close = true;
     if (equal_nocase(token, "keep-alive")) said.keep_alive = true;
     if (equal_nocase(token, "upgrade")) said.connection_upgrade = true;
+  }
+}
+
+void take_upgrade(std::string_view list, Said& said) {
+  said.upgrade = !list.empty();
+  while (!list.empty()) {
+    if (equal_nocase(trim(cut(list, ',')), "h2c")) said.h2c = true;
   }
 }
 
@@ -62,7 +70,7 @@ void take_field(const Field& field, Said& said) {
       if (first == 'e' && equal_nocase(name, "expect")) take_expect(field.value, said);
       return;
     case 7:
-      if (first == 'u' && equal_nocase(name, "upgrade")) said.upgrade = !field.value.empty();
+      if (first == 'u' && equal_nocase(name, "upgrade")) take_upgrade(field.value, said);
       return;
     case 10:
       if (first == 'c' && equal_nocase(name, "connection")) take_connection(field.value, said);
@@ -258,6 +266,9 @@ Judgement judge(const Head& head, Kind kind) {
   judgement.expect_continue = is_request && http11 && said.expect_continue;
   if (is_request) {
     judge_request_body(head, said, bytes, judgement);
+    // Where the request ends and the other protocol begins must be beyond doubt, so one with a body is
+    // not upgraded; nor is any to HTTP/2, whose requests would pass the rules by.
+    if (said.h2c || judgement.body.kind != BodyLength::Kind::None) judgement.upgrade = false;
   } else {
     judge_response_body(head, said, bytes, kind, judgement);
   }

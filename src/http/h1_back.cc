@@ -5,6 +5,12 @@
 #include "penstock/base/require.h"
 
 namespace penstock {
+namespace {
+
+// A server that has not come to its answer behind so many 1xx will not.
+constexpr std::uint32_t kInterimLimit = 100;
+
+}  // namespace
 
 H1Back::H1Back(Loop& loop, const H1BackOptions& options, H1BackOwner& owner)
     : Living(loop), owner_(&owner), parser_(options.limits) {}
@@ -19,6 +25,12 @@ Owned<H1Back> H1Back::connect(Loop& loop, const SocketAddress& address, const So
   return self;
 }
 
+// Not later: it may hear of its socket in this very turn, and nobody must hear of it.
+void H1Back::on_close() {
+  Later::unlink();
+  connection_.reset();
+}
+
 void H1Back::on_ready() {
   ready_ = true;
   connection_->clear_deadline();
@@ -31,6 +43,7 @@ void H1Back::begin(StreamEvents& events, Arena& arena, bool to_head, bool to_con
   parser_.start_response(arena, to_head, to_connect);
   ++served_;
   bytes_read_ = 0;
+  interim_ = 0;
   reading_ = true;
   due_ = false;
   head_seen_ = request_done_ = answer_done_ = tunnel_ = false;
@@ -38,16 +51,20 @@ void H1Back::begin(StreamEvents& events, Arena& arena, bool to_head, bool to_con
 }
 
 bool H1Back::reusable() const {
-  return ready_ && request_done_ && answer_done_ && keep_ && !tunnel_ && !read_ended_ && input_.empty();
+  return ready_ && request_done_ && answer_done_ && keep_ && !tunnel_ && !read_ended_ &&
+         input_.empty();
 }
 
 void H1Back::send_head(const Head& head) {
-  writer_.request_head(connection_->outbox(), head, head.upgrade ? ConnectionToken::Upgrade
-                                                    : head.keep_alive ? ConnectionToken::None
-                                                                      : ConnectionToken::Close);
+  writer_.request_head(connection_->outbox(), head,
+                       head.upgrade      ? ConnectionToken::Upgrade
+                       : head.keep_alive ? ConnectionToken::None
+                                         : ConnectionToken::Close);
   if (!head.keep_alive) keep_ = false;
+  upgrade_asked_ = head.upgrade;
   // The end of a request that may become a tunnel is told late; the server owes its answer at once.
-  if (head.body.kind == BodyLength::Kind::None && (head.upgrade || head.method == "CONNECT")) request_done_ = true;
+  if (head.body.kind == BodyLength::Kind::None && (head.upgrade || head.method == "CONNECT"))
+    request_done_ = true;
   connection_->wrote();
   touch();
 }
@@ -131,6 +148,14 @@ bool H1Back::take_step() {
       return false;
     case H1Parser::Step::Head: {
       Head& head = parser_.head();
+      if (head.status == 101 && !upgrade_asked_) {
+        refuse("101 without an upgrade asked for");
+        return false;
+      }
+      if (head.status < 200 && ++interim_ > kInterimLimit) {
+        refuse("too many interim answers");
+        return false;
+      }
       if (head.status >= 200 || head.status == 101) {
         head_seen_ = true;
         tunnel_ = head.body.kind == BodyLength::Kind::Tunnel;
@@ -149,7 +174,7 @@ bool H1Back::take_step() {
       return false;
     }
     case H1Parser::Step::Error:
-      tell_failure(Failure{Cause::Denied, head_seen_ ? Phase::Data : Phase::Headers, false, 502, 0, parser_.error().what});
+      refuse(parser_.error().what);
       return false;
   }
   return false;
@@ -161,6 +186,12 @@ void H1Back::run_later() {
   process();
   if (closed() || events_ == nullptr || !read_ended_ || due_ || !input_.empty()) return;
   on_read_end(end_clean_);
+}
+
+// What the server says is not HTTP, or not to be trusted.
+void H1Back::refuse(const char* what) {
+  tell_failure(
+      Failure{Cause::Denied, head_seen_ ? Phase::Data : Phase::Headers, false, 502, 0, what});
 }
 
 void H1Back::tell_failure(const Failure& failure) {
@@ -177,7 +208,9 @@ void H1Back::on_sent() {
 void H1Back::on_read_end(bool clean) {
   read_ended_ = true;
   keep_ = false;
-  if (events_ == nullptr) return owner_->on_back_lost(*this, Failure{Cause::ServerClosed, Phase::None}, "closed while idle");
+  if (events_ == nullptr)
+    return owner_->on_back_lost(*this, Failure{Cause::ServerClosed, Phase::None},
+                                "closed while idle");
   end_clean_ = clean;
   if (due_ || !input_.empty()) return;
   switch (parser_.end_of_input()) {
@@ -192,8 +225,10 @@ void H1Back::on_read_end(bool clean) {
       break;
   }
   const bool nothing_came = !parser_.begun() && !head_seen_;
-  tell_failure(Failure{Cause::ServerClosed, head_seen_ ? Phase::Data : Phase::Headers, nothing_came && served_ > 1, 502, 0,
-                       nothing_came ? "server closed without an answer" : "server closed inside its answer"});
+  tell_failure(Failure{
+      Cause::ServerClosed, head_seen_ ? Phase::Data : Phase::Headers, nothing_came && served_ > 1,
+      502, 0,
+      nothing_came ? "server closed without an answer" : "server closed inside its answer"});
 }
 
 void H1Back::on_lost(const Loss& loss) {
@@ -207,16 +242,19 @@ void H1Back::on_lost(const Loss& loss) {
                          loss.text);
     return;
   }
-  if (events_ == nullptr) return owner_->on_back_lost(*this, Failure{Cause::ServerClosed, Phase::None}, loss.text);
+  if (events_ == nullptr)
+    return owner_->on_back_lost(*this, Failure{Cause::ServerClosed, Phase::None}, loss.text);
   const bool nothing_came = !parser_.begun() && !head_seen_;
-  tell_failure(Failure{Cause::ServerClosed, head_seen_ ? Phase::Data : Phase::Headers, nothing_came && served_ > 1, 502,
-                       loss.status, "server connection broken"});
+  tell_failure(Failure{Cause::ServerClosed, head_seen_ ? Phase::Data : Phase::Headers,
+                       nothing_came && served_ > 1, 502, loss.status, "server connection broken"});
 }
 
 void H1Back::on_time_out() {
   if (!ready_) {
     keep_ = false;
-    owner_->on_back_lost(*this, Failure{Cause::ServerTimeout, Phase::Connect, true, 503, 0, "connect timed out"}, "timeout");
+    owner_->on_back_lost(
+        *this, Failure{Cause::ServerTimeout, Phase::Connect, true, 503, 0, "connect timed out"},
+        "timeout");
     return;
   }
   if (events_ == nullptr) return;

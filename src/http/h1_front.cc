@@ -27,6 +27,11 @@ void H1Front::start(Owned<Connection> connection) {
   wait_for_request(true);
 }
 
+void H1Front::on_close() {
+  Later::unlink();
+  connection_.reset();
+}
+
 void H1Front::on_ready() {
   // The time for the handshake was the time for the first request; it goes on.
 }
@@ -38,7 +43,8 @@ void H1Front::wait_for_request(bool first) {
   events_ = nullptr;
   reading_ = true;
   due_ = false;
-  answer_begun_ = answer_done_ = request_done_ = end_withheld_ = tunnel_ = until_close_ = to_head_ = false;
+  answer_begun_ = answer_done_ = request_done_ = end_withheld_ = tunnel_ = until_close_ = to_head_ =
+      false;
   to_http10_ = false;
   bytes_written_ = 0;
   client_ms_ = options_->client_ms;
@@ -129,7 +135,8 @@ bool H1Front::take_step() {
     case H1Parser::Step::Error:
       last_ = true;
       input_.clear();
-      refuse(Failure{Cause::Denied, Phase::Request, false, parser_.error().status, 0, parser_.error().what});
+      refuse(Failure{Cause::Denied, Phase::Request, false, parser_.error().status, 0,
+                     parser_.error().what});
       return false;
   }
   return false;
@@ -176,18 +183,22 @@ void H1Front::request_ended() {
 void H1Front::give_up_on_body() {
   last_ = true;
   if (events_ != nullptr) {
-    std::exchange(events_, nullptr)->on_failure(Failure{Cause::ClientTimeout, Phase::Data, false, 408, 0, "body not sent"});
+    std::exchange(events_, nullptr)
+        ->on_failure(Failure{Cause::ClientTimeout, Phase::Data, false, 408, 0, "body not sent"});
   }
 }
 
-bool H1Front::may_keep_alive() const { return !last_ && !read_ended_; }
+bool H1Front::may_keep_alive() const {
+  return !last_ && !read_ended_;
+}
 
 void H1Front::send_head(const Head& head) {
   if (state_ != State::Serving) return;
   const bool interim = head.status < 200 && head.status != 101;
   const std::size_t before = connection_->outbox().bytes();
   if (interim) {
-    if (!to_http10_) writer_.response_head(connection_->outbox(), head, ConnectionToken::None, true, true);
+    if (!to_http10_)
+      writer_.response_head(connection_->outbox(), head, ConnectionToken::None, true, true);
   } else {
     answer_begun_ = true;
     tunnel_ = head.body.kind == BodyLength::Kind::Tunnel;
@@ -370,17 +381,21 @@ void H1Front::on_read_end(bool) {
       if (requests_ != 0) return end({});
       [[fallthrough]];
     case State::Head:
-      return refuse(Failure{Cause::ClientClosed, Phase::Request, false, 400, 0, "client closed inside a request head"});
+      return refuse(Failure{Cause::ClientClosed, Phase::Request, false, 400, 0,
+                            "client closed inside a request head"});
     case State::Serving:
       if (tunnel_) {
         if (input_.empty() && events_ != nullptr) events_->on_end(Trailers());
         return;
       }
       if (abort_on_close_ && request_done_ && !answer_begun_ && events_ != nullptr) {
-        return std::exchange(events_, nullptr)->on_failure(
-            Failure{Cause::ClientClosed, Phase::Headers, false, 400, 0, "client closed while waiting"});
+        return std::exchange(events_, nullptr)
+            ->on_failure(Failure{Cause::ClientClosed, Phase::Headers, false, 400, 0,
+                                 "client closed while waiting"});
       }
-      if (!request_done_) refuse(Failure{Cause::ClientClosed, Phase::Data, false, 400, 0, "client closed inside a request body"});
+      if (!request_done_)
+        refuse(Failure{Cause::ClientClosed, Phase::Data, false, 400, 0,
+                       "client closed inside a request body"});
       return;
     case State::Draining:
       if (!request_done_) linger();
@@ -393,11 +408,17 @@ void H1Front::on_read_end(bool) {
 }
 
 void H1Front::on_lost(const Loss& loss) {
-  const Failure failure{Cause::ClientClosed, Phase::Request, false, 400, loss.status,
-                        loss.kind == Loss::Kind::Handshake ? "TLS handshake failed" : "client connection broken"};
+  const Failure failure{
+      Cause::ClientClosed,
+      Phase::Request,
+      false,
+      400,
+      loss.status,
+      loss.kind == Loss::Kind::Handshake ? "TLS handshake failed" : "client connection broken"};
   read_ended_ = true;
   last_ = true;
-  if (state_ == State::Serving && events_ != nullptr) return std::exchange(events_, nullptr)->on_failure(failure);
+  if (state_ == State::Serving && events_ != nullptr)
+    return std::exchange(events_, nullptr)->on_failure(failure);
   if (state_ == State::Head || (state_ == State::Idle && requests_ == 0)) return refuse(failure);
   if (state_ != State::Serving) end(loss.kind == Loss::Kind::Handshake ? failure : Failure{});
 }

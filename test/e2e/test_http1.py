@@ -125,6 +125,15 @@ class Messages(Shared):
         self.assertEqual(answer.body, b'done\n')
         self.assertEqual(client.get('/test/server').body, b'EX01')
 
+    @penstock_only('has no limit')
+    def test_more_than_100_informational_answers_are_502(self):
+        client = self.connect()
+        for count, status in ((100, 200), (101, 502)):
+            client.request('POST', '/test/raw?then=keep', body=b'HTTP/1.1 103 Early Hints\r\n\r\n' * count +
+                           b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+            answer = client.response()
+            self.assertEqual((answer.status, len(answer.interim)), (status, 100))
+
     def test_informational_answers_are_not_sent_to_an_http_1_0_client(self):
         client = self.connect()
         client.request('GET', '/test/server', version='HTTP/1.0')
@@ -219,10 +228,33 @@ class Messages(Shared):
     @penstock_only('answers 400')
     def test_a_head_above_the_limit_is_431_and_closes(self):
         client = self.connect()
-        client.request('GET', '/test/head', [('X-Long', 'A' * 132000)])
-        answer = client.response()
-        self.assertEqual(answer.status, 431)
+        for above, status in ((0, 200), (1, 431)):
+            head = b'GET /test/size/1 HTTP/1.1\r\nHost: a\r\nX-Long: %s\r\n\r\n'
+            client.send(head % (b'A' * (131072 + above - len(head % b''))))
+            self.assertEqual(client.response().status, status)
         self.assertIn(client.ending(), ('fin', 'rst'))
+
+    @penstock_only('its limit is another one')
+    def test_a_head_of_an_answer_above_the_limit_is_502(self):
+        for above, status in ((0, 200), (1, 502)):
+            head = b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Long: %s\r\n\r\n'
+            raw = head % (b'A' * (131072 + above - len(head % b'')))
+            self.assertEqual(self.r.post('/test/raw?then=keep', raw).status, status)
+
+    @penstock_only('its limit is another one')
+    def test_more_than_101_fields_are_431_and_of_an_answer_502(self):
+        for count in (101, 102):
+            fields = b'X-A: 1\r\n' * (count - 1)
+            client = self.connect()
+            client.send(b'GET /test/size/1 HTTP/1.1\r\nHost: a\r\n' + fields + b'\r\n')
+            self.assertEqual(client.response().status, 200 if count == 101 else 431)
+            answer = self.r.post('/test/raw?then=keep', b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n' +
+                                 fields + b'\r\n')
+            self.assertEqual(answer.status, 200 if count == 101 else 502)
+            client = self.connect()
+            client.request('POST', '/test/echo', [('Transfer-Encoding', 'chunked')])
+            client.send(b'0\r\n' + b'X-A: 1\r\n' * count + b'\r\n')
+            self.assertEqual(client.response().status, 200 if count == 101 else 431)
 
     def test_a_large_head_of_an_answer_passes(self):
         answer = self.r.get('/test/set?X-Long=%s' % ('b' * 6000))
@@ -267,6 +299,25 @@ class Messages(Shared):
                 client.request('GET', '/test/cut?of=1000&after=600&how=%s%s' % (how, kind))
                 with self.assertRaises((Cut, ConnectionError), msg=how + kind):
                     client.response()
+
+    @penstock_only('ends an answer without length like a whole one')
+    def test_no_kind_of_client_takes_a_truncated_answer_for_a_whole_one(self):
+        chunked = b'Transfer-Encoding: chunked\r\n\r\n'
+        for version, keep in (('1.0', ''), ('1.0', 'keep-alive'), ('1.1', ''), ('1.1', 'close')):
+            for rest, then in ((b'Content-Length: 9\r\n\r\nabc', 'close'), (chunked + b'9\r\nabc', 'close'),
+                               (chunked + b'3\r\nabc\r\n', 'close'), (chunked + b'3\r\nabc\r\n0\r\n', 'close'),
+                               (b'\r\nabc', 'rst')):
+                client = self.connect()
+                client.request('POST', '/test/raw?then=' + then, [('Connection', keep)] if keep else [],
+                               body=b'HTTP/1.1 200 OK\r\n' + rest, version='HTTP/' + version)
+                with self.subTest(version=version, keep=keep, rest=rest):
+                    try:
+                        answer = client.response()
+                    except (Cut, ConnectionError):
+                        continue
+                    # Without a length, only a reset says that something is missing.
+                    self.assertFalse(answer.all('content-length') + answer.all('transfer-encoding'))
+                    self.assertRaises(ConnectionError, client.socket.send, b'x')
 
     def test_a_server_that_closes_before_an_answer_is_502(self):
         for how in ('rst', 'fin'):
@@ -313,6 +364,16 @@ class Messages(Shared):
         self.assertEqual((answer.status, answer.get('upgrade')), (101, 'odd/7'))
         client.send(b'\x00\xffabc')
         self.assertEqual(client.take(5), b'\x00\xffabc')
+
+    def test_an_upgrade_with_a_body_or_to_h2c_is_not_asked_for(self):
+        client = self.connect()
+        client.request('POST', '/test/head', [('Connection', 'Upgrade'), ('Upgrade', 'odd/7'),
+                                              ('Transfer-Encoding', 'chunked')])
+        client.send(b'3\r\nabc\r\n0\r\n\r\n')
+        self.assertNotIn(b'upgrade', client.response().body.lower())
+        client.request('GET', '/test/head', [('Connection', 'Upgrade, HTTP2-Settings'),
+                                             ('Upgrade', 'websocket, H2C'), ('HTTP2-Settings', 'AA')])
+        self.assertNotIn(b'\r\nupgrade', client.response().body.lower())
 
     def test_websocket_messages_come_back_unchanged(self):
         socket_ = WebSocket(self.connect())

@@ -217,6 +217,7 @@ BAD_ANSWERS = {
     'a status of four digits': b'HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n',
     'a status that is no number': b'HTTP/1.1 abc OK\r\nContent-Length: 0\r\n\r\n',
     'no HTTP at all': b'220 EX01.contoso.local Microsoft ESMTP MAIL Service ready\r\n\r\n',
+    'a 101 nobody asked for': b'HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
     'another version': b'HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n',
 }
 LAX_ANSWERS = {

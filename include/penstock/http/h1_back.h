@@ -67,7 +67,7 @@ class H1Back final : public Living, public Stream, private ConnectionEvents, pri
  private:
   H1Back(Loop& loop, const H1BackOptions& options, H1BackOwner& owner);
   void on_deadline() override {}
-  void on_close() override { Later::unlink(); }
+  void on_close() override;
   void on_ready() override;
   void on_bytes(Slice bytes) override;
   void on_read_end(bool clean) override;
@@ -78,6 +78,7 @@ class H1Back final : public Living, public Stream, private ConnectionEvents, pri
 
   void process();
   bool take_step();
+  void refuse(const char* what);
   void tell_failure(const Failure& failure);
   void touch();
 
@@ -91,6 +92,8 @@ class H1Back final : public Living, public Stream, private ConnectionEvents, pri
   std::uint64_t server_ms_ = 0;
   std::uint64_t server_fin_ms_ = 0;
   std::uint64_t bytes_read_ = 0;
+  std::uint32_t interim_ = 0;
+  bool upgrade_asked_ = false;
   std::uint64_t idle_since_ = 0;
   std::uint32_t served_ = 0;
   bool ready_ = false;

@@ -93,7 +93,7 @@ class H1Front final : public Living, public Stream, private ConnectionEvents, pr
   enum class State : std::uint8_t { Idle, Head, Serving, Draining, Lingering, Over };
   H1Front(Loop& loop, const H1FrontOptions& options, H1FrontOwner& owner);
   void on_deadline() override {}
-  void on_close() override { Later::unlink(); }
+  void on_close() override;
   void on_ready() override;
   void on_bytes(Slice bytes) override;
   void on_read_end(bool clean) override;

@@ -228,7 +228,7 @@ TEST_CASE("the connection stays as version and Connection say") {
   CHECK(Message::response(200, {{"Content-Length", "1"}}).judge(Kind::Response).keep_alive);
 }
 
-TEST_CASE("an upgrade needs Connection and Upgrade, and HTTP/1.1") {
+TEST_CASE("an upgrade needs Connection and Upgrade, HTTP/1.1, no body and another protocol than h2c") {
   const Field connection{"Connection", "keep-alive, Upgrade"};
   const Field upgrade{"Upgrade", "websocket"};
   const auto upgrades = [](std::vector<Field> fields, HttpVersion version = HttpVersion::Http11) {
@@ -240,6 +240,10 @@ TEST_CASE("an upgrade needs Connection and Upgrade, and HTTP/1.1") {
   CHECK_FALSE(upgrades({upgrade}));
   CHECK_FALSE(upgrades({connection, {"Upgrade", ""}}));
   CHECK_FALSE(upgrades({connection, upgrade}, HttpVersion::Http10));
+  CHECK(upgrades({connection, upgrade, {"Content-Length", "0"}}));
+  CHECK_FALSE(upgrades({connection, upgrade, {"Content-Length", "1"}}));
+  CHECK_FALSE(upgrades({connection, upgrade, {"Transfer-Encoding", "chunked"}}));
+  CHECK_FALSE(upgrades({connection, {"Upgrade", "websocket, H2C"}}));
 }
 
 TEST_CASE("only a request in HTTP/1.1 expects 100-continue") {
