@@ -169,12 +169,12 @@ backend be
             head, _, body = read_head(sock).partition(b'\r\n\r\n')
             left = 900000 - len(body)
             while left > 0:
-                time.sleep(0.02)
+                time.sleep(0.03)
                 left -= len(sock.recv(10000))
             sock.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
         script = self.script(talk)
         script.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        rig = self.timed(['server 400ms', 'client 20s'], PLAIN.replace('<s1>', script.address),
+        rig = self.timed(['server 1s', 'client 20s'], PLAIN.replace('<s1>', script.address),
                          globals_='    tune.sndbuf.server 20000')
         self.assertEqual(rig.post('/', b'x' * 900000).status, 200)
 
