@@ -2,6 +2,7 @@
 import hashlib
 import os
 import socket
+import subprocess
 import threading
 import time
 
@@ -408,6 +409,49 @@ class Messages(Shared):
                                        'Transfer-Encoding: chunked', '--data-binary', 'x' * 5000,
                                        self.r.url('/test/stall/0'))
         self.assertEqual((code, error, out), (0, '', b'5000\n'))
+
+
+# A WebSocket client that is not ours, run by the system's own Python.
+WEBSOCKETS = '''
+import asyncio, sys, websockets
+async def main():
+    async with websockets.connect(sys.argv[1], max_size=None) as link:
+        for size in (0, 1, 125, 126, 65535, 65536, 1 << 20):
+            for message in ("a" * size, b"\\xff" * size, ["x" * size, "y", "z" * size]):
+                await link.send(message)
+                whole = "".join(message) if isinstance(message, list) else message
+                got = await link.recv()
+                assert got == whole, (size, type(message))
+        await (await link.ping())
+    print(link.close_code)
+asyncio.run(main())
+'''
+
+
+class RealClients(Shared):
+    CONFIG = PLAIN
+
+    def test_a_websocket_client_of_another_hand_hears_what_it_said(self):
+        python = '/usr/bin/python3'
+        if subprocess.run([python, '-c', 'import websockets'], stderr=subprocess.DEVNULL).returncode:
+            self.skipTest('python3-websockets is not installed')
+        done = subprocess.run([python, '-c', WEBSOCKETS, self.r.url('/test/ws', 'ws')], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE * 3)
+        self.assertEqual(done.stdout, '1000\n')
+
+    def test_curl_asks_for_ranges_and_in_http_1_0(self):
+        code, out, error = self.r.curl('--http1.0', self.r.url('/test/chunked?sizes=3,4'))
+        self.assertEqual((code, error, out), (0, '', pattern_bytes(3) + pattern_bytes(4)))
+        code, out, error = self.r.curl('-r', '5-9', self.r.url('/test/head'))
+        self.assertEqual((code, error), (0, ''))
+        self.assertIn(b'range: bytes=5-9', out.lower())
+        code, out, error = self.r.curl('-I', self.r.url('/test/size/1000'))
+        self.assertEqual((code, error), (0, ''))
+        self.assertIn(b'content-length: 1000', out.lower())
+
+    def test_curl_takes_no_truncated_answer_for_a_whole_one(self):
+        for query in ('of=1000&after=600&how=fin', 'of=1000&after=600&how=fin&chunked=1'):
+            self.assertNotEqual(self.r.curl(self.r.url('/test/cut?' + query))[0], 0, query)
 
 
 class Bytes(Shared):

@@ -93,6 +93,15 @@ class Timeouts(Case):
         self.assertEqual(rig.get('/test/server').status, 503)
         rig.log.wait(r' be/(s1|<NOSRV>) \d+/\d+/-1/-1/\d+ 503 \d+ - - sQ-- ')
 
+    def test_a_tarpit_answers_after_its_time(self):
+        rig = self.timed(['tarpit 300ms'], PLAIN.replace(
+            'bind <fe>', 'bind <fe>\n    http-request tarpit deny_status 429 if { path /tar }'))
+        started = time.monotonic()
+        self.assertEqual(rig.get('/tar').status, 429)
+        self.assertGreaterEqual(time.monotonic() - started, 0.29)
+        rig.log.wait(r' 429 \d+ - - PT-- ')
+        self.assertEqual(rig.server().counters['requests'], 0)
+
     def test_a_silent_network_is_503_after_the_retries(self):
         hole = self.black_hole()
         rig = self.timed(['connect 150ms'], PLAIN.replace('<s1>', hole.address) + '    retries 1\n')

@@ -5,9 +5,10 @@ import re
 import shutil
 import ssl
 import subprocess
+import tempfile
 
 from harness import (Case, Client, NBTHREAD, Output, PATIENCE, Rig, Shared, certificate,
-                     certificates, check, pattern_bytes, penstock_only, tls_client)
+                     certificates, check, openssl, pattern_bytes, penstock_only, tls_client)
 
 
 def s_client(address, *arguments, commands=b''):
@@ -151,6 +152,46 @@ backend be
             client.socket.suppress_ragged_eofs = False
             client.get('/test/server', [('Connection', 'close')])
             self.assertEqual(client.socket.recv(10), b'')
+
+
+# What comes to a TLS port and is no TLS of our day.
+ODD_HELLOS = {
+    'clear HTTP': b'GET / HTTP/1.1\r\nHost: a\r\n\r\n',
+    'garbage': bytes(range(255, 0, -1)),
+    'a hello of SSLv2': bytes.fromhex('802e0100020015000000100100800200800300800400800500800600400700c0') + b'0' * 17,
+    'a record larger than any': bytes.fromhex('160301ffff') + b'x' * 65535,
+    'half a hello': bytes.fromhex('16030100050100000100'),
+    'SSLv3': bytes.fromhex('160300002b010000270300') + b'0' * 32 + bytes.fromhex('000002002f0100'),
+    'an alert': bytes.fromhex('15030100020228'),
+    'nothing': b'',
+}
+
+
+class OddHellos(Case):
+
+    def test_what_is_no_tls_is_closed_and_logged_once(self):
+        rig = self.rig("""
+frontend fe
+    bind <fe> ssl crt <certs>/mail.pem
+    default_backend be
+backend be
+    server s1 <s1>
+""")
+        for name, raw in ODD_HELLOS.items():
+            with self.subTest(name):
+                client = rig.connect()
+                port = client.socket.getsockname()[1]
+                try:
+                    client.send(raw)
+                    client.half_close()
+                except OSError:
+                    pass  # It has seen enough.
+                self.assertNotIn(b'HTTP', client.rest())
+                rig.log.wait(r'127\.0\.0\.1:%d ' % port)
+        with Client(rig.addresses['fe'], sni='mail.contoso.com') as client:
+            self.assertEqual(client.get('/test/server').body, b'EX01')
+        rig.log.wait('/test/server')
+        self.assertEqual(len(rig.log.lines), len(ODD_HELLOS) + 1)
 
 
 class Resumption(Case):
@@ -338,6 +379,37 @@ backend be
         code, text = check(self.TEXT % path)
         self.assertEqual(code, 1)
         self.assertIn('lonely.pem', text)
+
+    def complaint(self, *parts):
+        with tempfile.NamedTemporaryFile(suffix='.pem') as file:
+            file.write(b''.join(parts))
+            file.flush()
+            code, text = check(self.TEXT % file.name)
+            self.assertEqual(code, 1)
+            self.assertIn(file.name, text)
+            return text
+
+    def test_every_broken_certificate_file_is_named_with_its_cause(self):
+        with open(certificate('mail', '.crt'), 'rb') as crt, open(certificate('mail', '.key'), 'rb') as key:
+            crt, key = crt.read(), key.read()
+        secret = openssl('ec', '-in', certificate('mail', '.key'), '-aes128', '-passout', 'pass:x')
+        self.assertIn('empty', self.complaint())
+        self.assertIn('encrypted', self.complaint(crt, secret))
+        self.assertIn('no certificate', self.complaint(key))
+        self.assertIn('no certificate', self.complaint(bytes(range(256))))
+        self.assertIn('damaged', self.complaint(crt[:200], key))
+
+    def test_in_a_folder_the_odd_file_is_named(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertIn('no certificate in the folder', check(self.TEXT % folder)[1])
+            shutil.copy(certificate('mail'), folder)
+            os.mkdir(os.path.join(folder, 'sub'))
+            for name, code in (('.hidden', 0), ('mail.pem.key', 0), ('readme.txt', 1)):
+                with open(os.path.join(folder, name), 'w') as file:
+                    file.write('no certificate')
+                got, text = check(self.TEXT % folder)
+                self.assertEqual(got, code, text)
+            self.assertIn('readme.txt', text)
 
     def test_a_key_of_another_certificate_is_an_error(self):
         path = os.path.join(certificates(), 'mixed.pem')
