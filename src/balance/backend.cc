@@ -1,5 +1,8 @@
 #include "penstock/balance/backend.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "penstock/base/require.h"
 
 namespace penstock {
@@ -47,33 +50,53 @@ const Candidate* Backend::candidate_by_policy(std::uint32_t hash) {
       return least_loaded(candidates_, spec_.state->turn.fetch_add(1, std::memory_order_relaxed));
     case BalanceKind::First:
       for (const Candidate& candidate : candidates_) {
-        const std::uint32_t limit = candidate.spec->maxconn;
+        const std::uint32_t limit = limit_of(*candidate.spec);
         if (limit == 0 || candidate.spec->state->in_use.load(std::memory_order_relaxed) < limit) return &candidate;
       }
       return candidates_.empty() ? nullptr : &candidates_.front();
     case BalanceKind::Source:
     case BalanceKind::Hash:
-      return by_hash(candidates_, hash);
+      return spec_.consistent ? by_rating(candidates_, hash) : by_hash(candidates_, hash);
     case BalanceKind::Random:
       return by_chance(candidates_, spec_.random_draws, random_);
   }
   return nullptr;
 }
 
+// Manual section 5.2, "minconn": between it and maxconn in proportion to the backend's load, those who
+// wait included.
+std::uint32_t Backend::limit_of(const ServerSpec& server) const {
+  if (server.minconn == 0 || server.minconn >= server.maxconn) return server.maxconn;
+  const std::uint64_t load = in_use() + spec_.state->waiting.load(std::memory_order_relaxed);
+  if (load >= spec_.fullconn) return server.maxconn;
+  return std::max(server.minconn, static_cast<std::uint32_t>(load * server.maxconn / spec_.fullconn));
+}
+
+bool Backend::is_full(const ServerSlot& slot) const {
+  return slot.spec.maxconn != 0 && slot.spec.state->in_use.load() >= limit_of(slot.spec);
+}
+
+// `maxqueue`
+bool Backend::may_wait(const ServerSlot& slot) {
+  const std::uint32_t most = slot.spec.maxqueue;
+  return most == 0 || slot.spec.state->waiting.load(std::memory_order_relaxed) < most;
+}
+
 bool Backend::acquire(ServerSlot& slot) {
   Server& state = *slot.spec.state;
   const std::uint32_t before = state.in_use.fetch_add(1);
-  if (slot.spec.maxconn == 0 || before < slot.spec.maxconn) return true;
+  if (slot.spec.maxconn == 0 || before < limit_of(slot.spec)) return true;
   state.in_use.fetch_sub(1);
   return false;
 }
 
-Backend::Choice Backend::choose(std::uint32_t hash, const ServerSlot* last, const ServerSlot* avoid) {
+Backend::Choice Backend::choose(std::uint32_t hash, Wish wish, const ServerSlot* avoid) {
   look_again();
   if (candidates_.empty()) return {};
-  if (last != nullptr && last != avoid && last->spec.state->takes_traffic()) {
-    ServerSlot& slot = *slots_[last->index];
+  if (wish.slot != nullptr && wish.slot != avoid && wish.slot->spec.state->takes_traffic()) {
+    ServerSlot& slot = *slots_[wish.slot->index];
     if (acquire(slot)) return {Choice::Kind::Chosen, &slot};
+    if (wish.firm && may_wait(slot)) return {Choice::Kind::Full, &slot};
   }
   const Candidate* first = candidate_by_policy(hash);
   if (first == nullptr) return {};
@@ -84,7 +107,7 @@ Backend::Choice Backend::choose(std::uint32_t hash, const ServerSlot* last, cons
   }
   // A key that hashes to a full server waits for that server; others go where there is room.
   const bool hashed = spec_.balance == BalanceKind::Source || spec_.balance == BalanceKind::Hash;
-  if (hashed && !avoidable) return {Choice::Kind::Full, nullptr};
+  if (hashed && !avoidable && may_wait(*slots_[first->index])) return {Choice::Kind::Full, slots_[first->index].get()};
   const std::size_t start = static_cast<std::size_t>(first - candidates_.data());
   for (std::size_t i = 1; i < candidates_.size(); ++i) {
     const Candidate& candidate = candidates_[(start + i) % candidates_.size()];
@@ -100,12 +123,15 @@ void Backend::release(ServerSlot& slot) {
   // after having counted itself, so that either we see it or it sees the room.
   slot.spec.state->in_use.fetch_sub(1);
   if (slot.spec.maxconn == 0 || spec_.state->waiting.load() == 0) return;
-  if (!line_.empty()) return serve_line();
-  waker_.wake_lines(*spec_.state);
+  if (!line_.empty()) serve_line();
+  // Ours may all wait for other servers.
+  if (spec_.state->waiting.load() != 0 && !is_full(slot)) waker_.wake_lines(*spec_.state);
 }
 
-void Backend::stand_in_line(Waiting& waiting) {
+void Backend::stand_in_line(Waiting& waiting, ServerSlot* wanted) {
   line_.push_back(waiting);
+  waiting.wanted_ = wanted;
+  if (wanted != nullptr) wanted->spec.state->waiting.fetch_add(1, std::memory_order_relaxed);
   ++line_length_;
   spec_.state->waiting.fetch_add(1);
 }
@@ -114,25 +140,38 @@ void Backend::leave_line(Waiting& waiting) {
   if (!waiting.linked()) return;
   waiting.ListNode<LineTag>::unlink();
   --line_length_;
+  ServerSlot* wanted = std::exchange(waiting.wanted_, nullptr);
+  if (wanted != nullptr) wanted->spec.state->waiting.fetch_sub(1, std::memory_order_relaxed);
   spec_.state->waiting.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void Backend::serve_line() {
   if (serving_line_) return;
   serving_line_ = true;
-  std::size_t left = line_length_;
-  while (left-- != 0 && !line_.empty()) {
+  std::size_t again = 0;
+  bool all_full = false;
+  for (std::size_t left = line_length_; left != 0 && !line_.empty() && !all_full; --left) {
     Waiting& first = line_.front();
+    const ServerSlot* wanted = first.wanted_;
+    if (wanted != nullptr && wanted->spec.state->takes_traffic() && is_full(*wanted)) {
+      first.ListNode<LineTag>::unlink();
+      line_.push_back(first);
+      ++again;
+      continue;
+    }
     leave_line(first);
     const std::size_t before = line_length_;
     first.on_turn();
-    // Back in line: nobody behind it will fare better, and its place was the first.
-    if (line_length_ > before) {
-      Waiting& again = line_.back();
-      again.ListNode<LineTag>::unlink();
-      line_.push_front(again);
-      break;
-    }
+    if (line_length_ <= before) continue;
+    ++again;
+    // Nobody behind one to whom any server is right will fare better.
+    all_full = line_.back().wanted_ == nullptr;
+  }
+  // Those who go on waiting stand where they stood; had all been asked, they would already.
+  for (; all_full && again != 0; --again) {
+    Waiting& last = line_.back();
+    last.ListNode<LineTag>::unlink();
+    line_.push_front(last);
   }
   serving_line_ = false;
 }

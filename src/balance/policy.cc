@@ -1,6 +1,7 @@
 #include "penstock/balance/policy.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 namespace penstock {
@@ -99,6 +100,25 @@ const Candidate* by_hash(std::span<const Candidate> candidates, std::uint32_t ha
     at -= candidate.weight;
   }
   return nullptr;
+}
+
+// Weighted rendezvous hashing: with u even in (0, 1), -weight / ln(u) is highest in proportion to weight.
+const Candidate* by_rating(std::span<const Candidate> candidates, std::uint32_t hash) {
+  const Candidate* best = nullptr;
+  double highest = 0;
+  for (const Candidate& candidate : candidates) {
+    std::uint64_t mixed = (static_cast<std::uint64_t>(hash) << 32) ^ sdbm_hash(candidate.spec->name);
+    // The finaliser of splitmix64: every bit of the key reaches every bit of the rate.
+    mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9ull;
+    mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebull;
+    mixed ^= mixed >> 31;
+    const double even = (static_cast<double>(mixed >> 11) + 0.5) / 9007199254740992.0;
+    const double rate = -static_cast<double>(candidate.weight) / std::log(even);
+    if (best != nullptr && rate <= highest) continue;
+    best = &candidate;
+    highest = rate;
+  }
+  return best;
 }
 
 const Candidate* by_chance(std::span<const Candidate> candidates, std::uint32_t draws, std::uint64_t& random) {

@@ -119,6 +119,12 @@ void Crew::on_server_changed(const BackendSpec& backend, const ServerSpec& serve
   if (!up && server.shutdown_when_down) {
     for (auto& worker : workers_) worker->shut_down_sessions(server.state);
   }
+  if (up && server.shutdown_backups_when_up) {
+    for (const ServerSpec& other : backend.servers) {
+      if (!other.backup) continue;
+      for (auto& worker : workers_) worker->shut_down_sessions(other.state);
+    }
+  }
   loop_.post([this, backend = backend.name, name = server.name, up] {
     const auto line = watch_.on_change(backend, name, up, loop_.now());
     if (!line) return;

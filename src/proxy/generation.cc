@@ -81,7 +81,7 @@ std::int64_t Generation::server(rules::ServerNumber number, int backend, int ser
     case rules::ServerNumber::Connections: return in_use;
     case rules::ServerNumber::FreeConnections:
       return spec.maxconn == 0 ? -1 : std::max<std::int64_t>(0, static_cast<std::int64_t>(spec.maxconn) - in_use);
-    case rules::ServerNumber::Queue: return 0;
+    case rules::ServerNumber::Queue: return spec.state->waiting.load(std::memory_order_relaxed);
     case rules::ServerNumber::Weight: return spec.weight * spec.state->ramp.load(std::memory_order_relaxed) / 256;
     case rules::ServerNumber::InitialWeight:
     case rules::ServerNumber::UserWeight: return spec.weight;

@@ -104,6 +104,46 @@ backend be
         rig = self.three('', 'disabled')
         self.assertEqual(set(rig.who(count=6)), {'EX02', 'EX03'})
 
+    def test_a_server_that_comes_up_may_end_what_its_backups_serve(self):
+        rig = self.three('', 'check inter 200ms fall 1 rise 1 on-marked-up shutdown-backup-sessions', 'backup',
+                         'disabled')
+        rig.server('s1').refuse()
+        rig.log.wait('Server be/s1 is DOWN')
+        client = rig.connect().request('GET', '/test/hang')
+        rig.server('s2').wait_count('hanging', 1)
+        rig.server('s1').refuse(False)
+        rig.log.wait('Server be/s1 is UP')
+        self.assertEqual(client.response().status, 503)
+        rig.log.wait(r' be/s2 .* 503 .* DH-- ')
+
+    def test_a_consistent_hash_leaves_clients_where_they_are(self):
+        text = 'balance hash req.hdr(X-Key)\n    hash-type consistent'
+        rig = self.three(text, '', '', 'check inter 200ms fall 1')
+
+        def places():
+            return {key: rig.get('/test/server', [('X-Key', key)]).body for key in map(str, range(40))}
+        before = places()
+        self.assertEqual(set(before.values()), {b'EX01', b'EX02', b'EX03'})
+        rig.server('s3').refuse()
+        rig.log.wait('Server be/s3 is DOWN')
+        after = places()
+        for key, name in before.items():
+            if name != b'EX03':
+                self.assertEqual(after[key], name)
+
+    def test_a_uri_is_hashed_as_far_as_len_says(self):
+        rig = self.three('balance uri len 6')
+        for folder in 'abcde':
+            names = {rig.get('/test/server?%s' % n).body for n in range(5)}
+            self.assertEqual(len(names), 1)
+
+    def test_use_server_waits_for_its_server(self):
+        rig = self.three('timeout queue 10s\n    use-server s1 if { hdr(x) one }', 'maxconn 1')
+        first = rig.connect().request('GET', '/test/delay/200', [('X', 'one')])
+        rig.server('s1').wait_count('requests', 1)
+        self.assertEqual(rig.get('/test/server', [('X', 'one')]).body, b'EX01')
+        first.response()
+
     def test_a_returning_server_starts_slowly(self):
         rig = self.three('balance roundrobin', 'check inter 300ms fall 1 rise 1 slowstart 60s weight 100',
                          'weight 100', 'weight 100')

@@ -32,6 +32,10 @@ class Waiting : public ListNode<LineTag> {
 
  protected:
   ~Waiting() = default;
+
+ private:
+  friend class Backend;
+  ServerSlot* wanted_ = nullptr;  // No other will do.
 };
 
 // Who is being served by a server, and must hear when that server's sessions are to be shut down.
@@ -72,11 +76,18 @@ class Backend final {
   struct Choice {
     enum class Kind { Chosen, Full, None };
     Kind kind = Kind::None;       // None: no server is up.
-    ServerSlot* slot = nullptr;   // Chosen: one request more is counted on it until release().
+    // Chosen: one request more is counted on it until release(). Full: the one to wait for, or null
+    // if any will do.
+    ServerSlot* slot = nullptr;
   };
-  // `hash` is the key of policies that hash. `last` is preferred if it is usable
-  // (option prefer-last-server, authentication); `avoid` is not taken while another can be had.
-  Choice choose(std::uint32_t hash, const ServerSlot* last, const ServerSlot* avoid);
+  // Which server the request should go to. A firm wish waits while that server is full.
+  struct Wish {
+    const ServerSlot* slot = nullptr;
+    bool firm = false;
+  };
+  // `hash` is the key of policies that hash. `wish` is granted if the server is usable; `avoid` is not
+  // taken while another can be had.
+  Choice choose(std::uint32_t hash, Wish wish, const ServerSlot* avoid);
   // One request on `slot` is over; who waits may come.
   void release(ServerSlot& slot);
   // A server that is up takes requests, whether it has room or not.
@@ -85,7 +96,8 @@ class Backend final {
   // Requests being served by its servers, of all workers.
   std::uint32_t in_use() const;
 
-  void stand_in_line(Waiting& waiting);
+  // `wanted` as the choice said.
+  void stand_in_line(Waiting& waiting, ServerSlot* wanted);
   void leave_line(Waiting& waiting);
   std::size_t line_length() const { return line_length_; }
   // Lets those in line choose again, in order, until one has to go on waiting.
@@ -100,7 +112,10 @@ class Backend final {
  private:
   void look_again();
   const Candidate* candidate_by_policy(std::uint32_t hash);
+  std::uint32_t limit_of(const ServerSpec& server) const;
+  bool is_full(const ServerSlot& slot) const;
   bool acquire(ServerSlot& slot);
+  static bool may_wait(const ServerSlot& slot);
 
   Loop& loop_;
   const BackendSpec& spec_;

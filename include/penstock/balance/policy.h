@@ -29,6 +29,9 @@ std::vector<std::uint32_t> weighted_schedule(std::span<const Candidate> candidat
 const Candidate* least_loaded(std::span<const Candidate> candidates, std::uint32_t turn);
 // `hash` modulo the sum of weights: the same key reaches the same server while the set stays.
 const Candidate* by_hash(std::span<const Candidate> candidates, std::uint32_t hash);
+// The same, moving as few keys as can be when the set changes (`hash-type consistent`): each server
+// rates the key by itself, and the highest rate wins.
+const Candidate* by_rating(std::span<const Candidate> candidates, std::uint32_t hash);
 // The least loaded of `draws` drawn by weight; `random` is advanced.
 const Candidate* by_chance(std::span<const Candidate> candidates, std::uint32_t draws, std::uint64_t& random);
 

@@ -42,6 +42,8 @@ class Server {
   std::atomic<std::uint32_t> ramp{256};
   // Requests being served, of all workers.
   std::atomic<std::uint32_t> in_use{0};
+  // Requests that wait for this very server, of all workers.
+  std::atomic<std::uint32_t> waiting{0};
   std::atomic<std::uint64_t> total{0};
   // Loop-independent clock (ms, monotonic) of the last change of status.
   std::atomic<std::uint64_t> changed_at_ms{0};
@@ -142,12 +144,14 @@ struct ServerSpec {
   std::string verify_name;
   std::uint32_t weight = 1;
   std::uint32_t maxconn = 0;
+  std::uint32_t minconn = 0;   // Less than maxconn: the limit follows the backend's load.
   std::uint32_t maxqueue = 0;
   std::uint32_t id = 0;
   bool backup = false;
   bool disabled = false;
   std::uint64_t slowstart_ms = 0;
   bool shutdown_when_down = false;
+  bool shutdown_backups_when_up = false;
   std::int32_t pool_max = -1;
   std::uint32_t pool_low = 0;
   std::uint64_t pool_purge_ms = 5000;
@@ -164,6 +168,8 @@ struct BackendSpec {
   std::string name;
   BalanceKind balance = BalanceKind::RoundRobin;
   std::uint32_t random_draws = 2;
+  bool consistent = false;       // hash-type
+  std::uint32_t fullconn = 0;    // Load at which every server reaches its maxconn.
   ReuseMode reuse = ReuseMode::Safe;
   bool all_backups = false;
   bool prefer_last_server = false;

@@ -25,7 +25,7 @@ struct Rig {
   explicit Rig(BackendSpec farm) : spec(std::move(farm)), backend(loop, spec, waker, 1) {}
   ServerSlot& slot(std::size_t index) { return *backend.slots()[index]; }
   std::string chosen(const ServerSlot* last = nullptr, const ServerSlot* avoid = nullptr) {
-    const Backend::Choice choice = backend.choose(0, last, avoid);
+    const Backend::Choice choice = backend.choose(0, {last}, avoid);
     if (choice.kind == Kind::Chosen) return choice.slot->spec.name;
     return choice.kind == Kind::Full ? "full" : "none";
   }
@@ -41,7 +41,7 @@ struct Client final : Waiting {
   Client(Rig& rig, std::string name, std::vector<std::string>& served) : rig(rig), name(name), served(served) {}
   ~Client() { rig.backend.leave_line(*this); }
   void on_turn() override {
-    if (rig.chosen() == "full") return rig.backend.stand_in_line(*this);
+    if (rig.chosen() == "full") return rig.backend.stand_in_line(*this, nullptr);
     served.push_back(name);
   }
   Rig& rig;
@@ -81,7 +81,7 @@ TEST_CASE("two workers share one sequence of turns") {
   Wakings waker;
   Backend other(one.loop, one.spec, waker, 2);
   CHECK(one.chosen() == "s1");
-  CHECK(other.choose(0, nullptr, nullptr).slot->spec.name == "s2");
+  CHECK(other.choose(0, {}, nullptr).slot->spec.name == "s2");
   CHECK(one.chosen() == "s1");
 }
 
@@ -143,8 +143,8 @@ TEST_CASE("who waits in line is served in order as places come free") {
   std::vector<std::string> served;
   Client first(rig, "first", served), second(rig, "second", served);
   REQUIRE(rig.chosen() == "s1");
-  rig.backend.stand_in_line(first);
-  rig.backend.stand_in_line(second);
+  rig.backend.stand_in_line(first, nullptr);
+  rig.backend.stand_in_line(second, nullptr);
   CHECK(rig.spec.state->waiting == 2);
   rig.backend.release(rig.slot(0));
   CHECK(served == std::vector<std::string>{"first"});
@@ -159,7 +159,7 @@ TEST_CASE("who leaves the line is not served, and the line stays in order behind
   std::vector<std::string> served;
   Client first(rig, "first", served), second(rig, "second", served), third(rig, "third", served);
   REQUIRE(rig.chosen() == "s1");
-  for (Client* client : {&first, &second, &third}) rig.backend.stand_in_line(*client);
+  for (Client* client : {&first, &second, &third}) rig.backend.stand_in_line(*client, nullptr);
   rig.backend.leave_line(second);
   rig.backend.leave_line(second);
   rig.backend.release(rig.slot(0));
@@ -172,8 +172,8 @@ TEST_CASE("who finds no room in its turn keeps its place at the head of the line
   std::vector<std::string> served;
   Client first(rig, "first", served), second(rig, "second", served);
   REQUIRE(rig.chosen() == "s1");
-  rig.backend.stand_in_line(first);
-  rig.backend.stand_in_line(second);
+  rig.backend.stand_in_line(first, nullptr);
+  rig.backend.stand_in_line(second, nullptr);
   rig.backend.serve_line();
   CHECK(served.empty());
   CHECK(rig.backend.line_length() == 2);
@@ -187,9 +187,9 @@ TEST_CASE("room made on a worker without a line of its own wakes the lines of th
   Backend other(rig.loop, rig.spec, waker, 2);
   std::vector<std::string> served;
   Client client(rig, "client", served);
-  const Backend::Choice choice = other.choose(0, nullptr, nullptr);
+  const Backend::Choice choice = other.choose(0, {}, nullptr);
   REQUIRE(choice.kind == Kind::Chosen);
-  rig.backend.stand_in_line(client);
+  rig.backend.stand_in_line(client, nullptr);
   other.release(*choice.slot);
   CHECK(waker.count == 1);
   rig.backend.serve_line();
@@ -223,4 +223,78 @@ TEST_CASE("the registry forgets what no snapshot uses") {
   registry.sweep();
   CHECK(gone.expired());
   CHECK(registry.server("owa", "ex01", "a") == kept);
+}
+
+TEST_CASE("minconn lets the limit follow the backend's load up to maxconn at fullconn") {
+  BackendSpec spec = limited(1, 10);
+  spec.servers[0].minconn = 2;
+  spec.fullconn = 20;
+  Rig rig(spec);
+  Server& server = *rig.spec.servers[0].state;
+  CHECK(rig.chosen() == "s1");
+  CHECK(rig.chosen() == "s1");
+  CHECK(rig.chosen() == "full");
+  // The fifth would make a load of 9, for which 9 * 10 / 20 may be served at once.
+  rig.spec.state->waiting = 4;
+  while (rig.chosen() == "s1") {
+  }
+  CHECK(server.in_use == 4);
+  rig.spec.state->waiting = 100;
+  while (rig.chosen() == "s1") {
+  }
+  CHECK(server.in_use == 10);
+}
+
+TEST_CASE("a full server's queue takes maxqueue requests, then others serve what wanted it") {
+  BackendSpec spec = limited(2, 1);
+  spec.balance = BalanceKind::Source;
+  for (ServerSpec& server : spec.servers) server.maxqueue = 1;
+  Rig rig(spec);
+  std::vector<std::string> served;
+  Client waiting(rig, "first", served);
+  const Backend::Choice one = rig.backend.choose(0, {}, nullptr);
+  const Backend::Choice two = rig.backend.choose(0, {}, nullptr);
+  REQUIRE(two.kind == Kind::Full);
+  CHECK(two.slot == one.slot);
+  rig.backend.stand_in_line(waiting, two.slot);
+  const Backend::Choice three = rig.backend.choose(0, {}, nullptr);
+  REQUIRE(three.kind == Kind::Chosen);
+  CHECK(three.slot != one.slot);
+}
+
+TEST_CASE("a firm wish waits for its server, another goes where there is room") {
+  Rig rig(limited(2, 1));
+  const ServerSlot* first = &rig.slot(0);
+  CHECK(rig.backend.choose(0, {first, true}, nullptr).slot == first);
+  const Backend::Choice firm = rig.backend.choose(0, {first, true}, nullptr);
+  CHECK(firm.kind == Kind::Full);
+  CHECK(firm.slot == first);
+  CHECK(rig.backend.choose(0, {first, false}, nullptr).slot == &rig.slot(1));
+}
+
+TEST_CASE("who waits for one server holds up nobody who waits for another") {
+  Rig rig(limited(2, 1));
+  struct Wanting final : Waiting {
+    Wanting(Rig& rig, ServerSlot* slot) : rig(rig), slot(slot) { rig.backend.stand_in_line(*this, slot); }
+    ~Wanting() { rig.backend.leave_line(*this); }
+    void on_turn() override {
+      const Backend::Choice choice = rig.backend.choose(0, {slot, true}, nullptr);
+      if (choice.kind == Kind::Full) return rig.backend.stand_in_line(*this, choice.slot);
+      served = true;
+    }
+    Rig& rig;
+    ServerSlot* slot;
+    bool served = false;
+  };
+  CHECK(rig.chosen() == "s1");
+  CHECK(rig.chosen() == "s2");
+  Wanting a(rig, &rig.slot(0)), b(rig, &rig.slot(1)), c(rig, &rig.slot(0)), d(rig, &rig.slot(1));
+  rig.backend.release(rig.slot(1));
+  CHECK_FALSE(a.served);
+  CHECK(b.served);
+  CHECK_FALSE(d.served);
+  // Each line is still in its order.
+  rig.backend.release(rig.slot(0));
+  CHECK(a.served);
+  CHECK_FALSE(c.served);
 }

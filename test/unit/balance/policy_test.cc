@@ -142,3 +142,24 @@ TEST_CASE("SDBM over bytes is the hash that map-based uses") {
   CHECK(sdbm_hash("a") == 97);
   CHECK(sdbm_hash("ab") == 97u * 65599u + 98u);
 }
+
+TEST_CASE("a consistent hash moves only the keys of a server that goes, and shares by weight") {
+  BackendSpec spec = farm(4);
+  spec.servers[3].weight = 3;
+  const auto all = usable_servers(spec);
+  set_status(spec, 1, ServerStatus::Down);
+  const auto left = usable_servers(spec);
+  std::map<std::string, int> shares;
+  int moved = 0;
+  constexpr int kKeys = 6000;
+  for (std::uint32_t key = 0; key < kKeys; ++key) {
+    const std::string before = by_rating(all, key)->spec->name;
+    const std::string after = by_rating(left, key)->spec->name;
+    ++shares[before];
+    if (before != "s2" && after != before) ++moved;
+  }
+  CHECK(moved == 0);
+  for (const char* name : {"s1", "s2", "s3"}) CHECK(std::abs(shares[name] - kKeys / 6) < kKeys / 60);
+  CHECK(std::abs(shares["s4"] - kKeys / 2) < kKeys / 40);
+  CHECK(by_rating({}, 1) == nullptr);
+}
