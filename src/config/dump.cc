@@ -325,8 +325,7 @@ class Writer {
         if (balance.random_draws == 2) return line("balance random");
         return line("balance random({})", balance.random_draws);
       case Balance::Kind::Header:
-        return line("balance {}{}", quoted(format("hdr({})", balance.arguments[0].text)),
-                    balance.arguments.size() > 1 ? " use_domain_only" : "");
+        return line("balance {}", quoted(format("hdr({})", balance.arguments[0].text)));
     }
   }
 
@@ -575,7 +574,6 @@ class Writer {
     add_number(words, "pool-low-conn", server.pool_low_conn);
     add_time(words, "pool-purge-delay", server.pool_purge_delay_ms, standard.pool_purge_delay_ms);
     add_number(words, "max-reuse", server.max_reuse);
-    add_word(words, "track", server.track);
     add_word(words, "source", server.source);
     if (server.init_addr != standard.init_addr)
       add_word(words, "init-addr", init_addr_text(server));

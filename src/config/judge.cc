@@ -257,7 +257,6 @@ class Judge {
                                            server.name));
     }
     judge_check_port(proxy, server);
-    if (!server.track.empty()) judge_track(proxy, server);
     if (proxy.mode == Mode::Http &&
         std::find(tls.alpn.begin(), tls.alpn.end(), "h2") != tls.alpn.end()) {
       complaints_.add(tls.place, format("server '{}': 'alpn' with h2 is not offered yet: the "
@@ -286,43 +285,6 @@ class Judge {
     complaints_.add(server.place, format("server '{}' is to be checked, and neither it nor its "
                                          "check has a port: write 'port' and a number",
                                          server.name));
-  }
-
-  void judge_track(const Proxy& proxy, const Server& server) {
-    std::string_view name = server.track;
-    const std::size_t slash = name.find('/');
-    const Proxy* backend = &proxy;
-    if (slash != std::string_view::npos) {
-      const auto at = backends_.find(name.substr(0, slash));
-      backend = at == backends_.end() ? nullptr : at->second;
-      name.remove_prefix(slash + 1);
-    }
-    if (backend == nullptr)
-      return complaints_.add(server.place,
-                             format("'track {}': there is no such backend", server.track));
-    const Server* tracked = find_server(*backend, name);
-    if (tracked == nullptr)
-      return complaints_.add(server.place,
-                             format("'track {}': there is no such server", server.track));
-    if (tracked == &server)
-      return complaints_.add(server.place, format("server '{}' tracks itself", server.name));
-    if (server.check.enabled)
-      return complaints_.add(
-          server.place,
-          format("server '{}' has 'check' and 'track': only one of them can tell its health",
-                 server.name));
-    if (!tracked->check.enabled && tracked->track.empty()) {
-      complaints_.add(server.place, format("'track {}': that server is not checked", server.track));
-    }
-  }
-
-  const Server* find_server(const Proxy& backend, std::string_view name) {
-    auto& servers = servers_[&backend];
-    if (servers.empty()) {
-      for (const Server& server : backend.servers) servers.try_emplace(server.name, &server);
-    }
-    const auto at = servers.find(name);
-    return at == servers.end() ? nullptr : at->second;
   }
 
   // Conditions and the names in them.
@@ -510,6 +472,13 @@ class Judge {
 
   void judge_logs(Proxy& proxy) {
     if (!proxy.is_frontend) return;
+    if (!proxy.unique_id_header.empty() && !proxy.unique_id_format) {
+      complaints_.warn(
+          proxy.place,
+          format("'unique-id-header' of {} '{}' has no effect without 'unique-id-format'",
+                 type_of(proxy), proxy.name));
+      proxy.unique_id_header.clear();
+    }
     const bool http_style = proxy.log_style == Proxy::LogStyle::Http ||
                             proxy.log_style == Proxy::LogStyle::Https ||
                             proxy.log_style == Proxy::LogStyle::Clf;
@@ -705,7 +674,6 @@ class Judge {
   Diagnostics& complaints_;
   Names frontends_, backends_;
   std::unordered_map<std::uint32_t, const Proxy*> ids_;
-  std::unordered_map<const Proxy*, std::unordered_map<std::string_view, const Server*>> servers_;
   std::unordered_map<std::string, Ranges> ranges_;
   const Proxy* said_twice_ = nullptr;
   const Rule* ended_by_rules_ = nullptr;  // Of the proxy that is being judged.

@@ -69,7 +69,14 @@ void take_uri_words(Line& line, Balance& balance) {
     const Word& word = line.pop();
     balance.arguments.push_back(word);
     if (word.text == "whole" || word.text == "path-only") continue;
-    if (word.text != "len" && word.text != "depth") {
+    if (word.text == "depth") {
+      balance.arguments.pop_back();
+      line.warn(word.place,
+                "'depth' has no effect: write 'len', or 'balance hash' and an expression");
+      take_count(line, 1);
+      continue;
+    }
+    if (word.text != "len") {
       return line.complain(
           word.place,
           format("'balance uri' expects len, depth, whole or path-only, not '{}'", word.text));
@@ -96,7 +103,9 @@ void take_balance_arguments(Line& line, Balance& balance, std::string_view inner
       if (inner.empty())
         return line.complain(word.place, "'hdr' expects the name of a header: hdr(Host)");
       balance.arguments.push_back({std::string(inner), word.place});
-      if (line.peek_text() == "use_domain_only") balance.arguments.push_back(line.pop());
+      if (line.peek_text() != "use_domain_only") return;
+      line.warn(line.peek().place, "'use_domain_only' has no effect: the whole value counts");
+      line.skip_rest();
       return;
     case Balance::Kind::Uri:
       return take_uri_words(line, balance);

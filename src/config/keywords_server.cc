@@ -226,9 +226,6 @@ void parse_tickets(Line&, Server& server) {
 void parse_no_tickets(Line&, Server& server) {
   server.tls.tickets = false;
 }
-void parse_track(Line& line, Server& server) {
-  server.track = line.take_text("[backend/]server");
-}
 void parse_verify(Line& line, Server& server) {
   constexpr std::string_view kChoices[] = {"none", "required"};
   constexpr Tls::Verify kVerify[] = {Tls::Verify::None, Tls::Verify::Required};
@@ -386,7 +383,8 @@ constexpr ServerKeyword kServerKeywords[] = {
      "The kernel's own time for unacknowledged data stays."},
     {"tfo", not_yet_parameter<Server, 0>, "TCP Fast Open towards servers is not used."},
     {"tls-tickets", parse_tickets, "Undoes 'no-tls-tickets' of a default."},
-    {"track", parse_track, "Take the health of another server: [backend/]server."},
+    {"track", not_yet_parameter<Server, 1>,
+     "The server counts as up: write 'check', with 'addr' and 'port' if need be."},
     {"verify", parse_verify,
      "Whether the server's certificate is verified: required (the default) or none."},
     {"verifyhost", parse_verifyhost,

@@ -20,23 +20,28 @@ struct VdirName {
   std::string_view path;  // In lower case.
 };
 
-constexpr VdirName kVdirs[] = {
-    {Vdir::Owa, "/owa"},   {Vdir::Ecp, "/ecp"},
-    {Vdir::Ews, "/ews"},   {Vdir::Mapi, "/mapi"},
-    {Vdir::Rpc, "/rpc"},   {Vdir::ActiveSync, "/microsoft-server-activesync"},
-    {Vdir::Oab, "/oab"},   {Vdir::Autodiscover, "/autodiscover"},
-    {Vdir::PowerShell, "/powershell"}};
+constexpr VdirName kVdirs[] = {{Vdir::Owa, "/owa"},
+                               {Vdir::Ecp, "/ecp"},
+                               {Vdir::Ews, "/ews"},
+                               {Vdir::Mapi, "/mapi"},
+                               {Vdir::Rpc, "/rpc"},
+                               {Vdir::ActiveSync, "/microsoft-server-activesync"},
+                               {Vdir::Oab, "/oab"},
+                               {Vdir::Autodiscover, "/autodiscover"},
+                               {Vdir::PowerShell, "/powershell"}};
 
 // What users of a published server cannot do without.
-constexpr Vdir kNeeded[] = {Vdir::Owa, Vdir::Ecp, Vdir::Ews, Vdir::Mapi, Vdir::ActiveSync, Vdir::Oab, Vdir::Autodiscover};
+constexpr Vdir kNeeded[] = {Vdir::Owa,        Vdir::Ecp, Vdir::Ews,         Vdir::Mapi,
+                            Vdir::ActiveSync, Vdir::Oab, Vdir::Autodiscover};
 
 constexpr std::uint64_t kMinute = 60'000;
 constexpr std::uint64_t kMapiMs = 5 * kMinute;         // NotificationWait is held for so long.
 constexpr std::uint64_t kActiveSyncMs = 15 * kMinute;  // A phone's Ping as Exchange presets it.
 
 constexpr std::string_view kNames[] = {
-    "buffered-rpc", "clear-check",   "clear-server", "csp-header",   "denied-ecp",    "denied-path", "h2-ntlm",
-    "hsts-preload", "missing-route", "path-case",    "probe-method", "redirect-order", "shared-reuse", "short-timeout"};
+    "buffered-rpc", "clear-check",    "clear-server", "csp-header",    "denied-ecp",
+    "denied-path",  "h2-ntlm",        "hsts-preload", "missing-route", "path-case",
+    "probe-method", "redirect-order", "shared-reuse", "short-timeout"};
 
 std::string_view path_of(Vdir vdir) {
   for (const VdirName& known : kVdirs) {
@@ -52,7 +57,8 @@ const VdirName* vdir_in(std::string_view pattern) {
   if (!text.starts_with('/')) text.insert(0, "/");
   const VdirName* best = nullptr;
   for (const VdirName& known : kVdirs) {
-    if (text.starts_with(known.path) && (best == nullptr || known.path.size() > best->path.size())) best = &known;
+    if (text.starts_with(known.path) && (best == nullptr || known.path.size() > best->path.size()))
+      best = &known;
   }
   return best;
 }
@@ -65,8 +71,10 @@ struct Test {
   std::vector<const Word*> patterns;
 
   bool about_path() const {
-    const std::string_view name = std::string_view(criterion->text).substr(0, criterion->text.find_first_of(",("));
-    return name.starts_with("path") || name.starts_with("url_") || name == "url" || name == "base" || name == "base_beg";
+    const std::string_view name =
+        std::string_view(criterion->text).substr(0, criterion->text.find_first_of(",("));
+    return name.starts_with("path") || name.starts_with("url_") || name == "url" ||
+           name == "base" || name == "base_beg";
   }
   // What the server would make of it was made of it before the test.
   bool decodes() const { return criterion->text.find("url_dec") != std::string::npos; }
@@ -143,14 +151,16 @@ const std::string& health_method(const Health& health) {
 
 class Linter {
  public:
-  Linter(const Config& config, Diagnostics& diagnostics) : config_(config), diagnostics_(diagnostics) {}
+  Linter(const Config& config, Diagnostics& diagnostics)
+      : config_(config), diagnostics_(diagnostics) {}
 
   void run() {
     for (const Proxy& proxy : config_.proxies) learn(proxy);
     if (vdirs_.empty()) return;
     for (const Proxy& proxy : config_.proxies) {
       if (proxy.disabled) continue;
-      if (proxy.is_frontend && proxy.mode == Mode::Http && vdirs_.contains(&proxy)) look_at_frontend(proxy);
+      if (proxy.is_frontend && proxy.mode == Mode::Http && vdirs_.contains(&proxy))
+        look_at_frontend(proxy);
       if (proxy.is_backend && vdirs_.contains(&proxy)) look_at_backend(proxy);
     }
   }
@@ -161,13 +171,16 @@ class Linter {
   void warn(std::string_view name, Place place, std::string text) {
     const auto& off = config_.global.lint_off;
     if (std::find(off.begin(), off.end(), name) != off.end()) return;
-    diagnostics_.warn(place, format("{}: {} ('lint-off {}' in 'global' silences this)", name, text, name));
+    diagnostics_.warn(place,
+                      format("{}: {} ('lint-off {}' in 'global' silences this)", name, text, name));
   }
 
-  // Which virtual directories a proxy serves: by the tests that lead to it, and by what its check asks.
+  // Which virtual directories a proxy serves: by the tests that lead to it, and by what its check
+  // asks.
   void learn(const Proxy& proxy) {
     if (proxy.is_backend && proxy.health.kind == Health::Kind::Http) {
-      if (const VdirName* vdir = vdir_in(health_uri(proxy.health))) vdirs_[&proxy].insert(vdir->vdir);
+      if (const VdirName* vdir = vdir_in(health_uri(proxy.health)))
+        vdirs_[&proxy].insert(vdir->vdir);
     }
     for (const Rule& rule : proxy.rules) {
       if (rule.set != Rule::Set::UseBackend) continue;
@@ -191,8 +204,8 @@ class Linter {
 
   static bool sets_timeout(const Proxy& proxy, std::string_view side) {
     return std::any_of(proxy.rules.begin(), proxy.rules.end(), [&](const Rule& rule) {
-      return rule.set == Rule::Set::HttpRequest && rule.words.size() > 1 && rule.words[0].text == "set-timeout" &&
-             rule.words[1].text == side;
+      return rule.set == Rule::Set::HttpRequest && rule.words.size() > 1 &&
+             rule.words[0].text == "set-timeout" && rule.words[1].text == side;
     });
   }
 
@@ -205,9 +218,11 @@ class Linter {
     look_at_headers(proxy);
     if (proxy.http_buffer_request && serves(proxy, Vdir::Rpc)) complain_of_buffering(proxy);
     for (const Bind& bind : proxy.binds) {
-      if (std::find(bind.tls.alpn.begin(), bind.tls.alpn.end(), "h2") == bind.tls.alpn.end()) continue;
+      if (std::find(bind.tls.alpn.begin(), bind.tls.alpn.end(), "h2") == bind.tls.alpn.end())
+        continue;
       warn("h2-ntlm", bind.place,
-           "NTLM and Negotiate log in a connection, which the streams of HTTP/2 share: write 'alpn http/1.1'");
+           "NTLM and Negotiate log in a connection, which the streams of HTTP/2 share: write 'alpn "
+           "http/1.1'");
     }
   }
 
@@ -219,11 +234,14 @@ class Linter {
     const bool by_rule = std::any_of(config_.proxies.begin(), config_.proxies.end(),
                                      [](const Proxy& any) { return sets_timeout(any, "server"); });
     look_at_timeout(proxy, "server", proxy.timeout.server, by_rule);
-    if (proxy.http_buffer_request && serves(proxy, Vdir::Rpc) && !proxy.is_frontend) complain_of_buffering(proxy);
+    if (proxy.http_buffer_request && serves(proxy, Vdir::Rpc) && !proxy.is_frontend)
+      complain_of_buffering(proxy);
     if (proxy.reuse == Reuse::Aggressive || proxy.reuse == Reuse::Always) {
       warn("shared-reuse", proxy.place,
-           format("'http-reuse {}' in '{}' shares server connections between users; penstock keeps those that NTLM or "
-                  "Negotiate logged in apart, other proxies show one user another's mail: write 'http-reuse never'",
+           format("'http-reuse {}' in '{}' shares server connections between users; penstock keeps "
+                  "those that NTLM or "
+                  "Negotiate logged in apart, other proxies show one user another's mail: write "
+                  "'http-reuse never'",
                   proxy.reuse == Reuse::Always ? "always" : "aggressive", proxy.name));
     }
   }
@@ -234,9 +252,10 @@ class Linter {
     const std::uint64_t least = phones ? kActiveSyncMs : serves(proxy, Vdir::Mapi) ? kMapiMs : 0;
     if (ms >= least) return;
     warn("short-timeout", proxy.place,
-         format("'timeout {}' of '{}' is {} s: {}, and would be cut off; write 'timeout {} {}m'", side, proxy.name,
-                ms / 1000, phones ? "a phone's Ping waits in silence for 15 minutes and more"
-                                  : "Outlook's NotificationWait is held for 5 minutes",
+         format("'timeout {}' of '{}' is {} s: {}, and would be cut off; write 'timeout {} {}m'",
+                side, proxy.name, ms / 1000,
+                phones ? "a phone's Ping waits in silence for 15 minutes and more"
+                       : "Outlook's NotificationWait is held for 5 minutes",
                 side, phones ? 65 : 20));
   }
 
@@ -244,12 +263,13 @@ class Linter {
     for (const Rule& rule : proxy.rules) {
       for (const Test& test : tests_of(proxy, rule)) {
         if (!test.about_path() || test.folds_case) continue;
-        const auto at = std::find_if(test.patterns.begin(), test.patterns.end(),
-                                     [](const Word* pattern) { return vdir_in(pattern->text) != nullptr; });
+        const auto at =
+            std::find_if(test.patterns.begin(), test.patterns.end(),
+                         [](const Word* pattern) { return vdir_in(pattern->text) != nullptr; });
         if (at == test.patterns.end() || !said_.insert((*at)->place.line).second) continue;
         warn("path-case", (*at)->place,
-             format("IIS takes '{}' in any case and clients write it in several: write '{} -i {}'", (*at)->text,
-                    test.criterion->text, (*at)->text));
+             format("IIS takes '{}' in any case and clients write it in several: write '{} -i {}'",
+                    (*at)->text, test.criterion->text, (*at)->text));
       }
     }
   }
@@ -263,11 +283,13 @@ class Linter {
     if (vdirs_[&proxy].size() < 3) return;
     std::string missing;
     for (const Vdir vdir : kNeeded) {
-      if (!serves(proxy, vdir)) append_format(missing, "{}{}", missing.empty() ? "" : ", ", path_of(vdir));
+      if (!serves(proxy, vdir))
+        append_format(missing, "{}{}", missing.empty() ? "" : ", ", path_of(vdir));
     }
     if (missing.empty()) return;
     warn("missing-route", proxy.place,
-         format("no rule of '{}' leads {} anywhere, and Outlook, OWA or phones need it: write a 'use_backend' line for "
+         format("no rule of '{}' leads {} anywhere, and Outlook, OWA or phones need it: write a "
+                "'use_backend' line for "
                 "it, or a 'default_backend' that has servers",
                 proxy.name, missing));
   }
@@ -277,8 +299,9 @@ class Linter {
       if (!denies(rule)) return rule.words[0].text == "normalize-uri";
       const std::vector<Test> tests = tests_of(proxy, rule);
       return std::any_of(tests.begin(), tests.end(), [](const Test& test) {
-        return std::any_of(test.patterns.begin(), test.patterns.end(),
-                           [](const Word* pattern) { return pattern->text.find("..") != std::string::npos; });
+        return std::any_of(test.patterns.begin(), test.patterns.end(), [](const Word* pattern) {
+          return pattern->text.find("..") != std::string::npos;
+        });
       });
     });
     bool said = false;
@@ -291,14 +314,18 @@ class Linter {
         if (vdir == nullptr) continue;
         if (vdir->vdir == Vdir::Ecp && tests.size() == 1) {
           warn("denied-ecp", rule.place,
-               "users set inbox rules and automatic replies through /ecp: deny it to strangers alone, "
-               "'... if is_ecp !internal', or deny the administration, '{ path_beg -i /ecp/default.aspx }'");
+               "users set inbox rules and automatic replies through /ecp: deny it to strangers "
+               "alone, "
+               "'... if is_ecp !internal', or deny the administration, '{ path_beg -i "
+               "/ecp/default.aspx }'");
         }
         if (said || (test.decodes() && guards)) continue;
         said = true;
         warn("denied-path", rule.place,
-             format("paths are matched as they came, and IIS decodes them afterwards: '{0}' is also reached as "
-                    "'/%{1:02x}{2}' or '/x/..{0}'. Write 'path,url_dec -m beg -i {0}', and above it 'http-request deny "
+             format("paths are matched as they came, and IIS decodes them afterwards: '{0}' is "
+                    "also reached as "
+                    "'/%{1:02x}{2}' or '/x/..{0}'. Write 'path,url_dec -m beg -i {0}', and above "
+                    "it 'http-request deny "
                     "if {{ path,url_dec -m sub /.. \\\\ }} || {{ path,url_dec -m beg // }}'",
                     vdir->path, static_cast<int>(vdir->path[1]), vdir->path.substr(2)));
       }
@@ -309,26 +336,32 @@ class Linter {
     const Rule* use = nullptr;
     for (const Rule& rule : proxy.rules) {
       if (rule.set == Rule::Set::UseBackend && use == nullptr) use = &rule;
-      if (rule.set != Rule::Set::HttpRequest || rule.words[0].text != "redirect" || use == nullptr) continue;
+      if (rule.set != Rule::Set::HttpRequest || rule.words[0].text != "redirect" || use == nullptr)
+        continue;
       if (rule.place.file != use->place.file || rule.place.line < use->place.line) continue;
       return warn("redirect-order", rule.place,
-                  "redirects are looked at before every 'use_backend' line, wherever they stand: write this one above them");
+                  "redirects are looked at before every 'use_backend' line, wherever they stand: "
+                  "write this one above them");
     }
   }
 
   void look_at_headers(const Proxy& proxy) {
     for (const Rule& rule : proxy.rules) {
-      const bool sets = rule.set == Rule::Set::HttpResponse || rule.set == Rule::Set::HttpAfterResponse;
+      const bool sets =
+          rule.set == Rule::Set::HttpResponse || rule.set == Rule::Set::HttpAfterResponse;
       if (!sets || rule.words.size() < 3 || !rule.words[0].text.ends_with("-header")) continue;
       const std::string& name = rule.words[1].text;
       if (rule.words[0].text.starts_with("set") || rule.words[0].text.starts_with("add")) {
         if (equal_nocase(name, "Content-Security-Policy")) {
           warn("csp-header", rule.place,
-               "a Content-Security-Policy from a template breaks OWA, whose pages run their own scripts: leave the line out");
+               "a Content-Security-Policy from a template breaks OWA, whose pages run their own "
+               "scripts: leave the line out");
         }
-        if (equal_nocase(name, "Strict-Transport-Security") && lower(rule.words[2].text).find("preload") != std::string::npos) {
+        if (equal_nocase(name, "Strict-Transport-Security") &&
+            lower(rule.words[2].text).find("preload") != std::string::npos) {
           warn("hsts-preload", rule.place,
-               "'preload' asks browsers to refuse clear text for the whole domain for years: write 'max-age=31536000' alone");
+               "'preload' asks browsers to refuse clear text for the whole domain for years: write "
+               "'max-age=31536000' alone");
         }
       }
     }
@@ -336,18 +369,22 @@ class Linter {
 
   void complain_of_buffering(const Proxy& proxy) {
     warn("buffered-rpc", proxy.place,
-         format("'option http-buffer-request' of '{}' waits for a body that RPC_IN_DATA never ends: write 'no option "
+         format("'option http-buffer-request' of '{}' waits for a body that RPC_IN_DATA never "
+                "ends: write 'no option "
                 "http-buffer-request'",
                 proxy.name));
   }
 
   void look_at_probe(const Proxy& proxy) {
     const Health& health = proxy.health;
-    if (health.kind != Health::Kind::Http || !lower(health_uri(health)).ends_with("/healthcheck.htm")) return;
+    if (health.kind != Health::Kind::Http ||
+        !lower(health_uri(health)).ends_with("/healthcheck.htm"))
+      return;
     const std::string& method = health_method(health);
     if (method == "GET") return;
     warn("probe-method", health.place.line != 0 ? health.place : proxy.place,
-         format("Exchange answers {} of healthcheck.htm without asking the health of '{}': write 'option httpchk GET {}'",
+         format("Exchange answers {} of healthcheck.htm without asking the health of '{}': write "
+                "'option httpchk GET {}'",
                 method, path_of(*vdirs_[&proxy].begin()), health_uri(health)));
   }
 
@@ -355,17 +392,22 @@ class Linter {
     if (server.address.port_low != 443) return;
     if (proxy.mode == Mode::Http && !server.tls.enabled) {
       return warn("clear-server", server.place,
-                  format("server '{}' is spoken to in clear text on port 443, where Exchange expects TLS: write 'ssl "
+                  format("server '{}' is spoken to in clear text on port 443, where Exchange "
+                         "expects TLS: write 'ssl "
                          "verify required ca-file FILE', or port 80 for offloading",
                          server.name));
     }
     const bool tls_step = std::any_of(proxy.health.steps.begin(), proxy.health.steps.end(),
                                       [](const CheckStep& step) { return step.ssl; });
     const bool other_port = server.check.port != 0 && server.check.port != 443;
-    const bool checked = server.check.enabled && proxy.health.kind == Health::Kind::Http && !other_port;
-    if (proxy.mode == Mode::Tcp && checked && !server.tls.enabled && !server.check.ssl && !tls_step) {
+    const bool checked =
+        server.check.enabled && proxy.health.kind == Health::Kind::Http && !other_port;
+    if (proxy.mode == Mode::Tcp && checked && !server.tls.enabled && !server.check.ssl &&
+        !tls_step) {
       warn("clear-check", server.place,
-           format("the check of server '{}' speaks clear HTTP to port 443: write 'check check-ssl verify none'", server.name));
+           format("the check of server '{}' speaks clear HTTP to port 443: write 'check check-ssl "
+                  "verify none'",
+                  server.name));
     }
   }
 
@@ -377,8 +419,12 @@ class Linter {
 
 }  // namespace
 
-void lint(const Config& config, Diagnostics& diagnostics) { Linter(config, diagnostics).run(); }
+void lint(const Config& config, Diagnostics& diagnostics) {
+  Linter(config, diagnostics).run();
+}
 
-std::span<const std::string_view> lint_names() { return kNames; }
+std::span<const std::string_view> lint_names() {
+  return kNames;
+}
 
 }  // namespace penstock::config

@@ -227,8 +227,8 @@ void H1Back::on_read_end(bool clean) {
   const bool nothing_came = !parser_.begun() && !head_seen_;
   tell_failure(Failure{
       Cause::ServerClosed, head_seen_ ? Phase::Data : Phase::Headers, nothing_came && served_ > 1,
-      502, 0,
-      nothing_came ? "server closed without an answer" : "server closed inside its answer"});
+      502, 0, nothing_came ? "server closed without an answer" : "server closed inside its answer",
+      nothing_came});
 }
 
 void H1Back::on_lost(const Loss& loss) {
@@ -246,7 +246,8 @@ void H1Back::on_lost(const Loss& loss) {
     return owner_->on_back_lost(*this, Failure{Cause::ServerClosed, Phase::None}, loss.text);
   const bool nothing_came = !parser_.begun() && !head_seen_;
   tell_failure(Failure{Cause::ServerClosed, head_seen_ ? Phase::Data : Phase::Headers,
-                       nothing_came && served_ > 1, 502, loss.status, "server connection broken"});
+                       nothing_came && served_ > 1, 502, loss.status, "server connection broken",
+                       nothing_came});
 }
 
 void H1Back::on_time_out() {

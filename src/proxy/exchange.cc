@@ -83,7 +83,43 @@ void Exchange::on_request_head(Head& head) {
     no_log_ = true;
     return reply_with_status(frontend_.rules.monitor_fails(subject_) ? 503 : 200, Cause::Local, Phase::Request);
   }
-  apply_request_rules(head);
+  if (!waits_for_body(false)) apply_request_rules(head);
+}
+
+// `option http-buffer-request`: the body, or as much as a buffer takes, comes first.
+bool Exchange::waits_for_body(bool of_backend) {
+  const bool wanted = of_backend ? backend_spec_->buffer_request : frontend_.buffer_request;
+  Head& head = *subject_.request;
+  if (!wanted || request_ended_ || !held_body_.empty() || head.upgrade) return false;
+  if (head.body.kind != BodyLength::Kind::Counted && head.body.kind != BodyLength::Kind::Chunked) return false;
+  step_ = of_backend ? Step::BackendBody : Step::Body;
+  const std::uint64_t limit_ms = of_backend && backend_spec_->body_ms != 0 ? backend_spec_->body_ms : frontend_.http.head_ms;
+  const std::uint64_t spent_ms = loop().now() - start_ms_;
+  if (limit_ms != 0) set_deadline(limit_ms > spent_ms ? limit_ms - spent_ms : 1);
+  if (head.find("expect") != nullptr) {
+    // We ask for it ourselves; the server then need not.
+    rules::Reply go_on;
+    go_on.status = 100;
+    front_.send_head(*reply::head_of(go_on, front_.arena()));
+    head.drop("expect");
+  }
+  front_.set_reading(true);
+  return true;
+}
+
+void Exchange::hold(Slice bytes) {
+  held_body_ = held_body_.empty() ? std::move(bytes) : Slice::copy(std::string(held_body_.view()).append(bytes.view()));
+  if (held_body_.size() < generation_->snapshot().config.global.buffer_size) return;
+  front_.set_reading(false);
+  body_came();
+}
+
+void Exchange::body_came() {
+  clear_deadline();
+  const bool of_backend = step_ == Step::BackendBody;
+  step_ = Step::Request;
+  if (of_backend) return apply_backend_rules();
+  apply_request_rules(*subject_.request);
 }
 
 void Exchange::apply_request_rules(Head&) {
@@ -148,6 +184,10 @@ void Exchange::choose_backend() {
   backend_spec_ = &generation_->snapshot().backends[static_cast<std::size_t>(index)];
   subject_.backend = backend_spec_->balance.name;
   subject_.backend_index = index;
+  if (!waits_for_body(true)) apply_backend_rules();
+}
+
+void Exchange::apply_backend_rules() {
   if (!is_listen()) {
     const rules::BackendRules& rules = backend_spec_->rules;
     if (!run_rules(rules.tcp_content, true) || !run_rules(rules.http_request, true)) return;
@@ -191,19 +231,23 @@ std::uint32_t Exchange::hash_key() {
   return key ? sdbm_hash(*key) : backend_spec_->balance.state->turn.fetch_add(1, std::memory_order_relaxed);
 }
 
+// The server tried before; else the one rules name; else the one that knows the client.
+Backend::Wish Exchange::wish_of_server() {
+  if (again_ != nullptr) return {again_, true};
+  if (avoid_ != nullptr) return {};
+  const int named = backend_spec_->rules.choose_server(subject_);
+  if (named >= 0) return {backend_->slots()[static_cast<std::size_t>(named)].get(), true};
+  if (client_.last_server() == nullptr) return {};
+  if (!client_.must_stay() && !backend_spec_->balance.prefer_last_server) return {};
+  for (const auto& slot : backend_->slots()) {
+    if (slot->spec.state == client_.last_server()) return {slot.get(), client_.must_stay()};
+  }
+  return {};
+}
+
 void Exchange::choose_server() {
-  const ServerSlot* last = again_;
-  if (last == nullptr && avoid_ == nullptr) {
-    const int named = backend_spec_->rules.choose_server(subject_);
-    if (named >= 0) last = backend_->slots()[static_cast<std::size_t>(named)].get();
-  }
-  if (last == nullptr && avoid_ == nullptr && client_.last_server() != nullptr &&
-      (client_.must_stay() || backend_spec_->balance.prefer_last_server)) {
-    for (const auto& slot : backend_->slots()) {
-      if (slot->spec.state == client_.last_server()) last = slot.get();
-    }
-  }
-  const Backend::Choice choice = backend_->choose(hash_key(), last, avoid_);
+  const Backend::Wish wish = wish_of_server();
+  const Backend::Choice choice = backend_->choose(hash_key(), wish, avoid_);
   switch (choice.kind) {
     case Backend::Choice::Kind::None:
       return fail(Failure{Cause::ServerClosed, Phase::Connect, false, 503, 0, "no server is available"});
@@ -215,7 +259,7 @@ void Exchange::choose_server() {
         loop().later(*this);
       }
       step_ = Step::Queue;
-      backend_->stand_in_line(*this);
+      backend_->stand_in_line(*this, choice.slot);
       return;
     case Backend::Choice::Kind::Chosen:
       break;
@@ -303,6 +347,10 @@ void Exchange::on_response_head(Head& head) {
   if (head.status < 200 && head.status != 101) {
     forwarding::drop_hop_fields(head);
     return front_.send_head(head);
+  }
+  const auto& retried = backend_spec_->retry_on.statuses;
+  if (std::find(retried.begin(), retried.end(), head.status) != retried.end() && may_repeat()) {
+    return repeat(Failure{Cause::ServerClosed, Phase::Headers, false, head.status, 0, "a status to retry on"});
   }
   step_ = Step::Data;
   subject_.log.t_response = static_cast<std::int64_t>(loop().now() - connected_ms_);
@@ -416,12 +464,14 @@ void Exchange::on_request_body(Slice bytes) {
     return;
   }
   if (step_ == Step::Done || response_ended_) return;
+  if (step_ == Step::Body || step_ == Step::BackendBody) return hold(std::move(bytes));
   held_body_ = std::move(bytes);
   front_.set_reading(false);
 }
 
 void Exchange::on_request_end(const Trailers& trailers) {
   request_ended_ = true;
+  if (step_ == Step::Body || step_ == Step::BackendBody) return body_came();
   if (back_ && request_sent_) back_->send_end(trailers);
   if (response_ended_) finish();
 }
@@ -435,7 +485,9 @@ void Exchange::on_server_writable() { front_.set_reading(true); }
 
 Phase Exchange::phase_now() const {
   switch (step_) {
-    case Step::Request: return Phase::Request;
+    case Step::Request:
+    case Step::Body:
+    case Step::BackendBody: return Phase::Request;
     case Step::Tarpit: return Phase::Tarpit;
     case Step::Queue: return Phase::Queue;
     case Step::Pause:
@@ -463,6 +515,7 @@ void Exchange::on_server_failure(const Failure& failure) {
   if (step_ == Step::Done) return;
   if (failure.retry_safe && !head_answered_ && !fresh_) {
     if (retry_on_fresh_connection(failure)) return;
+    if (repeats_after(failure)) return repeat(failure);
     // The request may have been acted upon, and must not be sent twice. A client that was served on
     // this connection before knows how to treat its sudden end (RFC 9112 section 9.3.1).
     if (client_.requests() > 1) {
@@ -470,6 +523,7 @@ void Exchange::on_server_failure(const Failure& failure) {
       return cut(Cause::ServerClosed, Phase::Headers);
     }
   }
+  if (repeats_after(failure)) return repeat(failure);
   fail(failure);
 }
 
@@ -497,6 +551,10 @@ void Exchange::on_deadline() {
       return fail(Failure{Cause::ServerTimeout, Phase::Queue, false, 503, 0, "no server had room in time"});
     case Step::Pause:
       return choose_server();
+    case Step::Body:
+    case Step::BackendBody:
+      front_.close_after_answer();
+      return fail(Failure{Cause::ClientTimeout, Phase::Request, false, 408, 0, "the body did not arrive in time"});
     case Step::Tarpit:
       return reply(tarpit_reply_, Cause::Denied, Phase::Tarpit);
     case Step::Request:
@@ -519,31 +577,49 @@ void Exchange::on_back_lost(H1Back&, const Failure& failure, std::string_view) {
 }
 
 void Exchange::connect_failed(const Failure& failure) {
-  connect_failure_ = failure;
-  retry_connect();
+  if (!backend_spec_->retry_on.connect_failure) return fail(failure);
+  failure_ = failure;
+  retry();
 }
 
-// Connecting failed; nothing was sent. The same server again after a pause, or another one.
-void Exchange::retry_connect() {
+// `retry-on`: what was sent once may go out once more. A request with a body never does: no mail is sent
+// twice.
+bool Exchange::may_repeat() const {
+  return request_ended_ && !head_answered_ && subject_.request->body.kind == BodyLength::Kind::None &&
+         !subject_.request->upgrade && !subject_.effects.no_l7_retry && subject_.log.retries < backend_spec_->retries;
+}
+
+bool Exchange::repeats_after(const Failure& failure) const {
+  const RetryOn& on = backend_spec_->retry_on;
+  const bool asked = (on.empty && failure.empty) || (on.junk && failure.cause == Cause::Denied) ||
+                     (on.late && failure.cause == Cause::ServerTimeout);
+  return asked && step_ == Step::Headers && may_repeat();
+}
+
+void Exchange::repeat(const Failure& failure) {
+  failure_ = failure;
+  request_sent_ = false;
+  back_->abandon({});
+  back_.reset();
+  retry();
+}
+
+// The same server again, after a pause if it could not be connected to, or another one.
+void Exchange::retry() {
   const BackendRuntimeSpec& spec = *backend_spec_;
-  if (subject_.log.retries >= spec.retries) return fail(connect_failure_);
+  if (subject_.log.retries >= spec.retries) return fail(failure_);
   ++subject_.log.retries;
-  // `option redispatch <interval>`: every so many tries; negative counts from the last one; the last
-  // one by default.
-  const auto tried = static_cast<std::int32_t>(subject_.log.retries);
-  const auto left = static_cast<std::int32_t>(spec.retries) - tried;
-  const std::int32_t interval = spec.redispatch_interval;
-  const bool due = interval > 0 ? tried % interval == 0 : interval < 0 ? left % -interval == 0 : left == 0;
   ServerSlot* failed = slot_;
   leave_server();
   const bool down = !failed->spec.state->takes_traffic();
-  if (spec.redispatch && (due || down)) {
+  if (spec.redispatch && (spec.redispatch_due(subject_.log.retries) || down)) {
     avoid_ = failed;
     if (backend_->usable_count() > 1 || down) return choose_server();
   }
-  if (!spec.redispatch && down) return fail(connect_failure_);
+  if (!spec.redispatch && down) return fail(failure_);
   avoid_ = nullptr;
   again_ = failed;
+  if (step_ != Step::Connect) return choose_server();
   step_ = Step::Pause;
   set_deadline(spec.connect_ms == 0 ? kRetryPauseMs : std::min(kRetryPauseMs, spec.connect_ms));
 }

@@ -12,6 +12,8 @@ namespace penstock {
 namespace {
 
 constexpr std::int64_t kNearEndSeconds = 14 * 86400;
+// What a frontend is taken to admit where nothing says how many.
+constexpr std::uint32_t kUsualMaxconn = 2000;
 
 std::uint16_t wire_version(config::TlsVersion version) {
   switch (version) {
@@ -237,6 +239,8 @@ class SnapshotBuilder final : private rules::Environment {
     balance.name = proxy.name;
     balance.balance = balance_kind(proxy.balance.kind);
     balance.random_draws = proxy.balance.random_draws;
+    balance.consistent = proxy.balance.consistent;
+    balance.fullconn = fullconn_of(proxy);
     balance.reuse = reuse_mode(proxy.reuse);
     balance.all_backups = proxy.all_backups;
     balance.prefer_last_server = proxy.prefer_last_server;
@@ -255,6 +259,9 @@ class SnapshotBuilder final : private rules::Environment {
     spec.redispatch = proxy.redispatch;
     spec.redispatch_interval = proxy.redispatch_interval;
     spec.abort_on_close = proxy.abort_on_close;
+    spec.buffer_request = proxy.http_buffer_request;
+    spec.body_ms = proxy.timeout.http_request.value_or(0);
+    spec.retry_on = retry_on_of(proxy);
     spec.http_mode = proxy.http_mode;
     spec.forward_for = proxy.forward_for;
     spec.logs = logs_of(proxy.logs, log_tag(proxy));
@@ -265,14 +272,53 @@ class SnapshotBuilder final : private rules::Environment {
     return proxy.log_tag.empty() ? config_.global.log_tag : proxy.log_tag;
   }
 
+  // Unless given, a tenth of what the frontends that may lead here admit (manual, "fullconn").
+  std::uint32_t fullconn_of(const config::Proxy& proxy) const {
+    if (proxy.fullconn != 0) return proxy.fullconn;
+    std::uint64_t sum = 0;
+    for (const config::Proxy* frontend : frontend_proxies_) {
+      const auto leads_here = [&](const std::string& name) {
+        return name == proxy.name || name.find('%') != std::string::npos;
+      };
+      bool may = frontend == &proxy || (frontend->default_backend && leads_here(frontend->default_backend->text));
+      for (const config::Rule& rule : frontend->rules) {
+        may = may || (rule.set == config::Rule::Set::UseBackend && leads_here(rule.words[0].text));
+      }
+      if (may) sum += frontend->maxconn != 0 ? frontend->maxconn : std::max(config_.global.maxconn, kUsualMaxconn);
+    }
+    return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(sum / 10, 1, UINT32_MAX));
+  }
+
+  static RetryOn retry_on_of(const config::Proxy& proxy) {
+    RetryOn out;
+    if (proxy.retry_on.empty()) return out;
+    out.connect_failure = false;
+    for (const config::Word& word : proxy.retry_on) {
+      const bool all = word.text == "all-retryable-errors";
+      out.connect_failure = out.connect_failure || all || word.text == "conn-failure";
+      out.empty = out.empty || all || word.text == "empty-response";
+      out.junk = out.junk || all || word.text == "junk-response";
+      out.late = out.late || all || word.text == "response-timeout";
+      if (all) out.statuses.insert(out.statuses.end(), {500, 502, 503, 504});
+      if (const auto status = parse_unsigned(word.text)) out.statuses.push_back(static_cast<std::uint16_t>(*status));
+    }
+    return out;
+  }
+
   // balance uri, url_param and hdr are hashes of a sample like any other.
   rules::Sample hash_sample(const config::Proxy& proxy) {
     using Kind = config::Balance::Kind;
     const auto& words = proxy.balance.arguments;
     const std::string first = words.empty() ? "" : words[0].text;
+    const auto has = [&](std::string_view name) {
+      return std::find_if(words.begin(), words.end(), [&](const auto& word) { return word.text == name; });
+    };
     std::string text;
     switch (proxy.balance.kind) {
-      case Kind::Uri: text = first == "whole" ? "url" : "path"; break;
+      case Kind::Uri:
+        text = has("whole") != words.end() ? "url" : "path";
+        if (has("len") != words.end()) text += format(",bytes(0,{})", std::next(has("len"))->text);
+        break;
       case Kind::UrlParam: text = "url_param(" + first + ")"; break;
       case Kind::Header: text = "req.hdr(" + first + ")"; break;
       case Kind::Hash: text = first; break;
@@ -297,12 +343,14 @@ class SnapshotBuilder final : private rules::Environment {
     }
     spec.verify_name = server.verify_host;
     spec.weight = server.weight;
-    spec.maxconn = server.maxconn;
+    spec.maxconn = std::max(server.maxconn, server.minconn);
+    spec.minconn = server.minconn;
     spec.maxqueue = server.maxqueue;
     spec.id = server.id != 0 ? server.id : static_cast<std::uint32_t>(index + 1);
     spec.backup = server.backup;
     spec.slowstart_ms = server.slowstart_ms;
     spec.shutdown_when_down = server.shutdown_sessions_when_down;
+    spec.shutdown_backups_when_up = server.shutdown_backup_sessions_when_up;
     spec.pool_max = server.pool_max_conn;
     spec.pool_low = server.pool_low_conn;
     spec.pool_purge_ms = server.pool_purge_delay_ms;
@@ -350,6 +398,7 @@ class SnapshotBuilder final : private rules::Environment {
     spec.dont_log_normal = proxy.dont_log_normal;
     spec.log_separate_errors = proxy.log_separate_errors;
     spec.log_asap = proxy.log_asap;
+    spec.buffer_request = proxy.http_buffer_request;
     spec.logs = logs_of(proxy.logs, log_tag(proxy));
     auto& state = sources_.frontend_states[proxy.name];
     if (!state) state = std::make_shared<FrontendState>(proxy.name);

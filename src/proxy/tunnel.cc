@@ -123,7 +123,7 @@ void Tunnel::choose_server() {
   const std::uint32_t hash = sdbm_hash(subject_.client->source.ip_bytes());
   const int named = again_ == nullptr && avoid_ == nullptr ? backend_spec_->rules.choose_server(subject_) : -1;
   const ServerSlot* wanted = named >= 0 ? backend_->slots()[static_cast<std::size_t>(named)].get() : again_;
-  const Backend::Choice choice = backend_->choose(hash, wanted, avoid_);
+  const Backend::Choice choice = backend_->choose(hash, {wanted, true}, avoid_);
   switch (choice.kind) {
     case Backend::Choice::Kind::None:
       return end(Cause::ServerClosed, Phase::Connect);
@@ -134,7 +134,7 @@ void Tunnel::choose_server() {
         loop().later(*this);
       }
       step_ = Step::Queue;
-      return backend_->stand_in_line(*this);
+      return backend_->stand_in_line(*this, choice.slot);
     case Backend::Choice::Kind::Chosen:
       break;
   }
@@ -168,13 +168,12 @@ void Tunnel::connect() {
 void Tunnel::connect_failed(Cause cause) {
   back_.reset();
   const BackendRuntimeSpec& spec = *backend_spec_;
-  if (subject_.log.retries >= spec.retries) return end(cause, Phase::Connect);
+  if (!spec.retry_on.connect_failure || subject_.log.retries >= spec.retries) return end(cause, Phase::Connect);
   ++subject_.log.retries;
-  const auto left = static_cast<std::int32_t>(spec.retries) - static_cast<std::int32_t>(subject_.log.retries);
   ServerSlot* failed = slot_;
   leave_server();
   const bool down = !failed->spec.state->takes_traffic();
-  if (spec.redispatch && (left == 0 || down)) {
+  if (spec.redispatch && (spec.redispatch_due(subject_.log.retries) || down)) {
     avoid_ = failed;
     return choose_server();
   }

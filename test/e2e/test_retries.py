@@ -176,3 +176,132 @@ class Reused(Case):
             wait_until(lambda: not server.connections, 'the server to close')
             # Its FIN is on its way; a POST that met it would be answered by a close.
         self.assertEqual(rig.server().counters['requests'], 5)
+
+
+class RetryOn(Case):
+    """`retry-on`: after what a request goes out once more."""
+    TEXT = """
+frontend fe
+    bind <fe>
+    %s
+    default_backend be
+backend be
+    retries 3
+    timeout server 400ms
+    retry-on %s
+    server s1 %s
+"""
+
+    def server_that(self, *turns):
+        """Does what `turns` say, the last one for ever; counts requests."""
+        def talk(sock, number):
+            read_head(sock)
+            answer = turns[min(number, len(turns)) - 1]
+            if answer is None:
+                sock.recv(1)     # Silent, until the other side has had enough.
+            elif answer:
+                sock.sendall(answer)
+        return self.script(talk)
+
+    GOOD = b'HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ngood'
+    BUSY = b'HTTP/1.1 503 Busy\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbusy'
+
+    def test_each_event_is_tried_again_where_asked(self):
+        for event, failure, status in (('empty-response', b'', 502), ('junk-response', b'junk\r\n\r\n', 502),
+                                       ('response-timeout', None, 504), ('503', self.BUSY, 503)):
+            with self.subTest(event):
+                script = self.server_that(failure, self.GOOD)
+                rig = self.rig(self.TEXT % ('', event, script.address))
+                self.assertEqual(rig.get('/').body, b'good')
+                rig.log.wait(r' be/s1 .* 200 .* \d+/\d+/\d+/\d+/1 ')
+                script = self.server_that(failure, self.GOOD)
+                rig = self.rig(self.TEXT % ('', 'conn-failure', script.address))
+                self.assertEqual(rig.get('/').status, status)
+                self.assertEqual(script.accepted, 1)
+
+    def test_all_retryable_errors_are_all_of_them(self):
+        script = self.server_that(b'', b'junk\r\n\r\n', self.BUSY, self.GOOD)
+        rig = self.rig(self.TEXT % ('', 'all-retryable-errors', script.address))
+        self.assertEqual(rig.get('/').body, b'good')
+        self.assertEqual(script.accepted, 4)
+
+    def test_after_the_retries_the_client_hears_the_last_answer(self):
+        script = self.server_that(self.BUSY)
+        rig = self.rig(self.TEXT % ('', '503', script.address))
+        self.assertEqual(rig.get('/').body, b'busy')
+        self.assertEqual(script.accepted, 4)
+
+    @penstock_only('repeats it')
+    def test_a_request_with_a_body_is_never_repeated(self):
+        script = self.server_that(self.BUSY, self.GOOD)
+        rig = self.rig(self.TEXT % ('', 'all-retryable-errors', script.address))
+        self.assertEqual(rig.post('/', b'mail').status, 503)
+        self.assertEqual(script.accepted, 1)
+
+    def test_a_rule_can_forbid_it(self):
+        script = self.server_that(self.BUSY, self.GOOD)
+        rig = self.rig(self.TEXT % ('http-request disable-l7-retry', '503', script.address))
+        self.assertEqual(rig.get('/').status, 503)
+        self.assertEqual(script.accepted, 1)
+
+    def test_none_gives_up_at_once(self):
+        rig = self.rig(self.TEXT % ('', 'none', '<dead>'))
+        self.assertEqual(rig.get('/').status, 503)
+        rig.log.wait(r' be/s1 .* 503 .* SC-- \d+/\d+/\d+/\d+/0 ')
+
+
+class Buffering(Case):
+    """`option http-buffer-request`"""
+    TEXT = """
+frontend fe
+    bind <fe>
+    timeout http-request %s
+    %s
+    default_backend be
+backend be
+    %s
+    server s1 <s1>
+"""
+    OPTION = 'option http-buffer-request'
+
+    def test_the_server_sees_nothing_before_the_body_is_there(self):
+        for texts in ((self.OPTION, ''), ('', self.OPTION)):
+            rig = self.rig(self.TEXT % ('10s', *texts))
+            client = rig.connect().send('POST /test/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nfour')
+            self.assertEqual(rig.get('/test/server').status, 200)   # Time for what should not happen.
+            self.assertEqual(rig.server().targets(), ['/test/server'])
+            client.send('more')
+            self.assertEqual(client.response().json()['body_size'], 8)
+
+    def test_a_body_larger_than_the_buffer_goes_on_when_that_is_full(self):
+        rig = self.rig(self.TEXT % ('10s', self.OPTION, ''))
+        client = rig.connect().send('POST /test/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n')
+        client.send(b'x' * 50000)
+        rig.server().wait_count('requests', 1)
+        client.send(b'x' * 50000)
+        self.assertEqual(client.response().json()['body_size'], 100000)
+
+    def test_a_chunked_body_arrives_whole(self):
+        rig = self.rig(self.TEXT % ('10s', self.OPTION, ''))
+        client = rig.connect().request('POST', '/test/echo', [('Transfer-Encoding', 'chunked')])
+        client.send('4\r\nfour\r\n')
+        client.send('3\r\nend\r\n0\r\n\r\n')
+        self.assertEqual(client.response().json()['body_size'], 7)
+        self.assertEqual(client.get('/test/server').status, 200)
+
+    def test_a_body_that_does_not_come_is_408(self):
+        rig = self.rig(self.TEXT % ('300ms', self.OPTION, ''))
+        client = rig.connect().send('POST /test/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nfour')
+        self.assertEqual(client.response().status, 408)
+        self.assertEqual(client.ending(), 'fin')
+        rig.log.wait(r' 408 .* cR-- ')
+        self.assertEqual(rig.server().targets(), [])
+
+    def test_a_client_that_waits_for_100_continue_gets_it_from_us(self):
+        rig = self.rig(self.TEXT % ('10s', self.OPTION, ''))
+        client = rig.connect().request('POST', '/test/echo', [('Expect', '100-continue'), ('Content-Length', '4')])
+        self.assertIn(b' 100 ', client.take_until(b'\r\n\r\n'))
+        client.send('four')
+        answer = client.response()
+        self.assertEqual(answer.json()['body_size'], 4)
+        self.assertEqual(answer.interim, [])

@@ -114,6 +114,15 @@ class Relay(Case):
                                '    server s2 %s' % self.echo(b'2').address))
         self.assertEqual([rig.connect().take(1) for _ in range(4)], [b'2'] * 4)
 
+    def test_redispatch_may_begin_with_the_first_retry(self):
+        rig = self.rig(TEXT % ('', '    option redispatch 1\n    retries 3\n    server s1 <dead>\n'
+                               '    server s2 %s' % self.echo(b'2').address))
+        for _ in range(2):
+            client = rig.connect()
+            self.assertEqual(client.take(1), b'2')
+            client.close()
+        rig.log.wait(r' fe/s2 .* \+1 \d+/\d+$|/\+1 \d+/\d+$')
+
     def test_with_no_server_the_client_is_closed(self):
         rig = self.rig(TEXT % ('', '    retries 0\n    server s1 <dead>'))
         client = rig.connect()

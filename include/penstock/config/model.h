@@ -144,7 +144,6 @@ struct Server {
   std::uint32_t pool_low_conn = 0;
   std::uint64_t pool_purge_delay_ms = 5000;
   std::uint32_t max_reuse = 0;                      // 0: no limit.
-  std::string track;                                // "backend/server"
   std::string source;                               // `source <addr>` as written.
   enum class InitAddr { Last, Libc, None };
   std::vector<InitAddr> init_addr = {InitAddr::Last, InitAddr::Libc};

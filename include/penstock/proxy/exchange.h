@@ -60,7 +60,7 @@ class Exchange final : public Living, private Waiting, private Served, private H
   friend class FromServer;
 
   // Where the exchange stands; what may happen next depends on it.
-  enum class Step : std::uint8_t { Request, Tarpit, Queue, Pause, Connect, Headers, Data, Last, Done };
+  enum class Step : std::uint8_t { Request, Body, BackendBody, Tarpit, Queue, Pause, Connect, Headers, Data, Last, Done };
 
   Exchange(Client& client, Ref<Generation> generation, const FrontendSpec& frontend);
   ~Exchange() override;
@@ -70,10 +70,15 @@ class Exchange final : public Living, private Waiting, private Served, private H
 
   // The steps, in order.
   void on_request_head(Head& head);
+  bool waits_for_body(bool of_backend);
+  void hold(Slice bytes);
+  void body_came();
   void apply_request_rules(Head& head);
   bool run_rules(const rules::Program& program, bool of_backend);
   void choose_backend();
+  void apply_backend_rules();
   void prepare_request();
+  Backend::Wish wish_of_server();
   void choose_server();
   void connect();
   void send_request();
@@ -97,7 +102,10 @@ class Exchange final : public Living, private Waiting, private Served, private H
   void on_back_lost(H1Back& back, const Failure& failure, std::string_view why) override;
 
   void fail(Failure failure);
-  void retry_connect();
+  void retry();
+  bool may_repeat() const;
+  bool repeats_after(const Failure& failure) const;
+  void repeat(const Failure& failure);
   bool retry_on_fresh_connection(const Failure& failure);
   void reply_with_status(std::uint16_t status, Cause cause, Phase phase);
   void reply(const rules::Reply& reply, Cause cause, Phase phase);
@@ -134,7 +142,7 @@ class Exchange final : public Living, private Waiting, private Served, private H
   FromServer from_server_{*this};
   rules::Subject subject_;
   rules::Reply tarpit_reply_;
-  Failure connect_failure_;
+  Failure failure_;
   Slice held_body_;             // Came before there was a server to send it to.
   std::uint64_t start_ms_ = 0;  // Loop time when the wait for this request ended: its first byte.
   std::uint64_t queued_ms_ = 0;

@@ -47,8 +47,15 @@ struct FrontendSpec {
   std::string monitor_uri;
   std::string unique_id_header;
   bool dont_log_null = false, dont_log_normal = false, log_separate_errors = false, log_asap = false;
+  bool buffer_request = false;
   std::vector<LogOutput*> logs;
   std::shared_ptr<FrontendState> state;
+};
+
+// `retry-on`: after what a request goes out once more.
+struct RetryOn {
+  bool connect_failure = true, empty = false, junk = false, late = false;
+  std::vector<std::uint16_t> statuses;
 };
 
 struct BackendRuntimeSpec {
@@ -62,12 +69,23 @@ struct BackendRuntimeSpec {
   bool redispatch = false;
   std::int32_t redispatch_interval = 0;
   bool abort_on_close = false;
+  bool buffer_request = false;
+  std::uint64_t body_ms = 0;         // For its body to come: timeout http-request.
+  RetryOn retry_on;
   config::HttpMode http_mode = config::HttpMode::KeepAlive;
   config::ForwardFor forward_for;
   std::vector<LogOutput*> logs;      // Health of its servers.
 
   // The name that TLS towards `server` asks for; empty: none.
   std::string_view sni_of(const ServerSpec& server, rules::Subject& subject) const;
+  // `option redispatch <interval>`: whether the retry of this number goes to another server. Every so
+  // many; a negative interval counts from the last one; the last alone by default.
+  bool redispatch_due(std::uint32_t retry) const {
+    const auto tried = static_cast<std::int32_t>(retry);
+    const auto left = static_cast<std::int32_t>(retries) - tried;
+    if (redispatch_interval > 0) return tried % redispatch_interval == 0;
+    return redispatch_interval < 0 ? left % -redispatch_interval == 0 : left == 0;
+  }
 };
 
 class Snapshot {
