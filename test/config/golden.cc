@@ -12,9 +12,12 @@
 //   golden FILE...            tests
 //   golden --write FILE...    writes what is found below each "----": read the difference before
 //   you keep it golden --show FILE...     reads configurations and prints what a case would hold
+//   golden --coverage FILE... tells which keywords have no line that is taken, or none that is
+//                             complained about
 #include <cstdio>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -112,6 +115,77 @@ std::size_t test(const std::string& path) {
   return failures;
 }
 
+// What the lines of the cases hold: words as "section\tkeyword", as in keyword_list().
+struct Covered {
+  std::set<std::string> taken, complained;
+};
+
+std::vector<std::string> words_of(std::string_view line) {
+  std::vector<std::string> words;
+  while (!(line = penstock::trim(line)).empty()) {
+    const std::size_t end = line.find_first_of(" \t");
+    words.emplace_back(line.substr(0, end));
+    line.remove_prefix(words.back().size());
+  }
+  if (words.size() > 1 && words[0] == "no") words.erase(words.begin());
+  return words;
+}
+
+void cover(const Case& one, Covered& covered) {
+  Diagnostics diagnostics;
+  penstock::config::read({{"cfg", one.text}}, diagnostics);
+  std::set<std::uint32_t> alerts, warnings;
+  for (const auto& complaint : diagnostics.complaints()) {
+    const bool is_alert = complaint.severity == penstock::config::Severity::Alert;
+    (is_alert ? alerts : warnings).insert(complaint.place.line);
+  }
+  std::string section;
+  std::string_view rest = one.text;
+  for (std::uint32_t number = 1; !rest.empty(); ++number) {
+    const std::vector<std::string> words = words_of(penstock::cut(rest, '\n'));
+    if (words.empty()) continue;
+    std::set<std::string> found = {section + words[0]};
+    if (words.size() > 1) found.insert(section + words[0] + " " + words[1]);
+    const bool of_server = words[0] == "server" || words[0] == "default-server";
+    for (std::size_t i = 1; i < words.size(); ++i) {
+      if (words[0] == "bind") found.insert("bind\t" + words[i]);
+      if (of_server) found.insert("server\t" + words[i]);
+    }
+    if (!alerts.contains(number)) covered.taken.insert(found.begin(), found.end());
+    if (alerts.contains(number) || warnings.contains(number))
+      covered.complained.insert(found.begin(), found.end());
+    const bool begins = words[0] == "defaults" || words[0] == "frontend" || words[0] == "backend" ||
+                        words[0] == "listen";
+    if (words[0] == "global") section = "global\t";
+    if (begins) section = "proxy\t";
+  }
+}
+
+std::size_t report(const Covered& covered) {
+  std::size_t missing = 0, count = 0;
+  const std::string list = penstock::config::keyword_list();
+  for (std::string_view rest = list; !rest.empty();) {
+    std::string_view help = penstock::cut(rest, '\n');
+    const std::string_view section = penstock::cut(help, '\t');
+    const std::string_view word = penstock::cut(help, '\t');
+    if (section == "section") continue;
+    ++count;
+    const std::string key = format("{}\t{}", section, word);
+    const bool is_error = help.starts_with("Obsolete") || help.starts_with("Not offered, an error");
+    if (!is_error && !covered.taken.contains(key)) {
+      std::fprintf(stderr, "no case takes %s\n", key.c_str());
+      ++missing;
+    }
+    // Any names may stand behind resetenv; the first `stats` line of a section speaks for all.
+    if (word == "resetenv" || word.starts_with("stats ")) continue;
+    if (covered.complained.contains(key)) continue;
+    std::fprintf(stderr, "no case complains about %s\n", key.c_str());
+    ++missing;
+  }
+  std::printf("golden: %zu keywords, %zu without a case\n", count, missing);
+  return missing;
+}
+
 void write(const std::string& path) {
   std::string content;
   for (const Case& one : split_cases(load(path))) {
@@ -125,14 +199,18 @@ void write(const std::string& path) {
 int main(int argc, char** argv) {
   std::size_t failures = 0;
   const std::string_view mode = argc > 1 ? argv[1] : "";
-  const bool writes = mode == "--write", shows = mode == "--show";
-  for (int i = writes || shows ? 2 : 1; i < argc; ++i) {
-    if (writes)
+  const bool writes = mode == "--write", shows = mode == "--show", covers = mode == "--coverage";
+  Covered covered;
+  for (int i = writes || shows || covers ? 2 : 1; i < argc; ++i) {
+    if (covers) {
+      for (const Case& one : split_cases(load(argv[i]))) cover(one, covered);
+    } else if (writes)
       write(argv[i]);
     else if (shows)
       std::fputs(result_of(argv[i], load(argv[i])).c_str(), stdout);
     else
       failures += test(argv[i]);
   }
+  if (covers) failures = report(covered);
   return failures == 0 && argc > 1 ? 0 : 1;
 }

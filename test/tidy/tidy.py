@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The rules of the design page (src/README.md), executed: who may include whom, one door for each
-library, no cycles, headers that compile alone, no hidden state, the words we do not say.
+library, no cycles, headers that compile alone, no hidden state, the words we do not say, no keyword
+ignored in silence.
 
   tidy.py [--root DIR] [--build DIR] [--cache FILE] [--no-headers]
 
@@ -35,6 +36,15 @@ FOREIGN = re.compile(r'^(k?SSL_|SSL|uv_|pcre2_|X509|EVP_)')
 FOREIGN_WORDS = re.compile(
     r'(?i)^k?(tls_?(session|context)\w*|\w*tls_(session|context)s?_?|shut_?down_(backup_)?sessions\w*|'
     r'tcp_?session|ssl_session_cache|session_ticket|set_keep_session\w*|session_rate|sessionrate|appsession)$')
+# What variables of the model's structs are called by those who read them.
+HOLDERS = {'Address': 'address', 'LogTarget': 'target|wanted', 'Tls': 'tls', 'CertificateSource': 'source',
+           'Bind': 'bind', 'Check': 'check', 'Server': 'server', 'Rule': 'rule', 'Acl': 'acl',
+           'Capture': 'capture', 'CheckStep': 'step', 'Health': 'health', 'Balance': 'balance',
+           'ForwardFor': 'forward_for|option', 'ErrorReply': 'reply|error', 'Timeouts': 'timeout',
+           'Proxy': 'proxy', 'Global': 'global'}
+# Read while the model is made: `tcp` by judge, `set_env` by the reader of what follows the line.
+SETTLED = {'CheckStep::tcp', 'Global::set_env'}
+FIELD = re.compile(r'(?m)^  (?!enum |bool operator)[\w:]+(?:<.*>)? ((?:\w+(?: = [^,;]+|)(?:, )?)+);')
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.M)
 
 
@@ -164,6 +174,29 @@ class Tidy:
             for match in re.finditer(r'\b(try\s*\{|catch\s*\(|throw\b|dynamic_cast|typeid)', code):
                 self.complain(path, code.count('\n', 0, match.start()) + 1,
                               'no exceptions and no RTTI: %s' % match.group(1))
+
+    def silence(self):
+        """What a keyword puts into the model is read by somebody, or the keyword warns."""
+        model = 'include/penstock/config/model.h'
+        config = {path: text for path, text in self.product.items() if path.startswith('src/config/')}
+        others = [text for path, text in self.product.items() if path != model and (
+            path not in config or os.path.basename(path) in ('finish.cc', 'parser.cc'))]
+        keywords = [text for path, text in config.items() if '/keywords_' in path]
+        functions = [part for text in keywords for part in text.split('\n}\n')]
+        for struct, holders in HOLDERS.items():
+            body = re.search(r'(?s)^struct %s \{\n(.*?)^\};' % struct, self.product[model], re.M).group(1)
+            body = stripped(model, body)
+            for names in FIELD.findall(body):
+                for name in re.findall(r'(\w+)(?: = [^,]+)?(?:, |$)', names):
+                    read = re.compile(r'\b(%s)(_?\.|->|_->)%s\b' % (holders, name))
+                    written = re.compile(r'(\.|&%s::)%s\b' % (struct, name))
+                    if '%s::%s' % (struct, name) in SETTLED or any(
+                            read.search(text) for text in others) or struct == 'Global' and any(
+                            read.search(text) for text in keywords):
+                        continue
+                    if not any(written.search(text) and 'warn' in text for text in functions):
+                        self.complain(model, 1, '%s::%s is read by nobody, and its keyword does not warn'
+                                      % (struct, name))
 
     def headings(self):
         for path, text in self.files.items():
@@ -315,7 +348,8 @@ def main():
     parser.add_argument('--no-headers', action='store_true', help='do not compile the headers')
     options = parser.parse_args()
     tidy = Tidy(os.path.abspath(options.root))
-    for rule in (tidy.directions, tidy.doors, tidy.cycles, tidy.words, tidy.state, tidy.headings):
+    for rule in (tidy.directions, tidy.doors, tidy.cycles, tidy.words, tidy.state, tidy.headings,
+                 tidy.silence):
         rule()
     if options.build:
         tidy.variables(options.build)
