@@ -64,11 +64,14 @@ TlsTicket Probe::take_ticket() { return is_own_ && connected_ ? connection_->tak
 
 // The TLS of a Connect step, or of the check itself.
 TlsTarget Probe::tls_target(const Step* connect) const {
-  if (connect == nullptr) return {spec().tls.get(), spec().sni, spec().verify_name};
-  if (!connect->tls && !connect->use_default) return {};
+  const bool as_server = connect == nullptr || connect->use_default;
+  const bool greets = (as_server && spec().send_proxy) || (connect != nullptr && connect->send_proxy);
+  const std::string_view greeting = greets ? std::string_view(spec().greeting) : std::string_view();
+  if (connect == nullptr) return {spec().tls.get(), spec().sni, spec().verify_name, greeting};
+  if (!connect->tls && !connect->use_default) return {nullptr, {}, {}, greeting};
   const TlsContext* context = connect->tls_context ? connect->tls_context.get() : spec().tls.get();
   const std::string& name = !connect->sni.empty() || !connect->use_default ? connect->sni : spec().sni;
-  return {context, name, spec().verify_name};
+  return {context, name, spec().verify_name, greeting};
 }
 
 // Without `timeout check`, inter bounds all of the check, whatever number of connections it makes.

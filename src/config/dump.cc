@@ -391,6 +391,7 @@ class Writer {
     if (step.address)
       append_format(words, " addr {}", quoted(address_text(*step.address, AddressUse::Plain)));
     if (step.ssl) words += " ssl";
+    if (step.send_proxy) words += " send-proxy";
     if (!step.sni.empty()) append_format(words, " sni {}", quoted(step.sni));
     if (!step.alpn.empty()) append_format(words, " alpn {}", quoted(joined(step.alpn)));
     return words + comment_words(step);
@@ -531,6 +532,7 @@ class Writer {
     for (const CertificateSource& certificate : bind.certificates)
       add_word(words, "crt", certificate.path);
     add_flag(words, "strict-sni", bind.strict_sni);
+    add_flag(words, "accept-proxy", bind.accept_proxy);
     add_flag(words, "prefer-client-ciphers", bind.prefer_client_ciphers);
     add_number(words, "maxconn", bind.maxconn);
     add_number(words, "backlog", bind.backlog);
@@ -564,6 +566,9 @@ class Writer {
     add_number(words, "minconn", server.minconn);
     add_number(words, "maxqueue", server.maxqueue);
     add_flag(words, "backup", server.backup);
+    add_flag(words, "send-proxy", server.send_proxy);
+    add_flag(words, "send-proxy-v2", server.send_proxy_v2);
+    add_flag(words, "check-send-proxy", server.check.send_proxy);
     add_flag(words, "disabled", server.disabled);
     add_time(words, "slowstart", server.slowstart_ms);
     add_flag(words, "on-marked-down shutdown-sessions", server.shutdown_sessions_when_down);

@@ -256,6 +256,7 @@ class Judge {
                                            "client wanted to go is not offered",
                                            server.name));
     }
+    judge_send_proxy(server);
     judge_check_port(proxy, server);
     if (proxy.mode == Mode::Http &&
         std::find(tls.alpn.begin(), tls.alpn.end(), "h2") != tls.alpn.end()) {
@@ -263,6 +264,19 @@ class Judge {
                                         "server might choose it; write 'alpn http/1.1'",
                                         server.name));
     }
+  }
+
+  // The ports of Exchange's receive connectors.
+  void judge_send_proxy(const Server& server) {
+    constexpr std::uint16_t kMail[] = {25, 465, 587, 717, 2525};
+    if (!server.send_proxy && !server.send_proxy_v2) return;
+    if (std::find(std::begin(kMail), std::end(kMail), server.address.port_low) == std::end(kMail))
+      return;
+    complaints_.warn(server.place,
+                     format("server '{}': Exchange's receive connectors do not know the PROXY "
+                            "protocol and close the connection; leave 'send-proxy' out unless a "
+                            "relay that knows it stands there",
+                            server.name));
   }
 
   static bool has_tls_step(const Proxy& proxy) {

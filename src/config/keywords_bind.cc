@@ -125,11 +125,13 @@ void parse_verify(Line& line, Bind& bind) {
   if (const auto choice = line.take_choice(kChoices)) bind.tls.verify = kVerify[*choice];
 }
 
+void parse_accept_proxy(Line&, Bind& bind) { bind.accept_proxy = true; }
+
 constexpr BindKeyword kBindKeywords[] = {
     {"accept-netscaler-cip", refused<Bind>,
      "The client's first bytes would be misread without it; only plain connections are accepted."},
-    {"accept-proxy", refused<Bind>,
-     "The PROXY protocol comes later; the client's first bytes would be misread without it."},
+    {"accept-proxy", parse_accept_proxy,
+     "Each connection begins with a header of the PROXY protocol, whose addresses are the client's."},
     {"allow-0rtt", not_yet_parameter<Bind, 0>,
      "Early data of TLS 1.3 is never accepted, since it can be replayed."},
     {"alpn", parse_alpn,

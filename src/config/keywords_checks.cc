@@ -56,7 +56,7 @@ void parse_connect(Line& line, Draft& draft) {
     else if (word.text == "comment")
       step.comment = line.take_any("a text");
     else if (word.text == "send-proxy")
-      line.complain(word.place, "'send-proxy' is not offered yet in checks");
+      step.send_proxy = true;
     else if (word.text == "via-socks4")
       line.complain(word.place, "'via-socks4' is not offered: SOCKS proxies are not spoken to");
     else if (word.text == "proto") {

@@ -20,6 +20,23 @@ void parse_addr(Line& line, Server& server) {
 void parse_alpn(Line& line, Server& server) {
   server.tls.alpn = take_alpn(line);
 }
+void parse_send_proxy(Line&, Server& server) {
+  server.send_proxy = true;
+  server.send_proxy_v2 = false;
+}
+void parse_send_proxy_v2(Line&, Server& server) {
+  server.send_proxy_v2 = true;
+  server.send_proxy = false;
+}
+void parse_no_send_proxy(Line&, Server& server) {
+  server.send_proxy = server.send_proxy_v2 = false;
+}
+void parse_check_send_proxy(Line&, Server& server) {
+  server.check.send_proxy = true;
+}
+void parse_no_check_send_proxy(Line&, Server& server) {
+  server.check.send_proxy = false;
+}
 void parse_backup(Line&, Server& server) {
   server.backup = true;
 }
@@ -265,8 +282,8 @@ constexpr ServerKeyword kServerKeywords[] = {
     {"check", parse_check, "Check the server's health."},
     {"check-alpn", parse_check_alpn, "Protocols offered by checks over TLS."},
     {"check-proto", parse_check_proto, "Protocol of checks: 'h1'."},
-    {"check-send-proxy", refused<Server>,
-     "Checks that begin with a PROXY protocol header come with 'send-proxy', later."},
+    {"check-send-proxy", parse_check_send_proxy,
+     "Checks begin with a header of the PROXY protocol, also with 'addr' or 'port'."},
     {"check-sni", parse_check_sni, "Server name that checks over TLS ask for."},
     {"check-ssl", parse_check_ssl, "Check over TLS, also where traffic is not."},
     {"check-via-socks4", refused<Server>, "SOCKS proxies are not spoken to."},
@@ -308,10 +325,10 @@ constexpr ServerKeyword kServerKeywords[] = {
     {"no-agent-check", parse_nothing, "Agents are not asked."},
     {"no-backup", parse_no_backup, "Undoes 'backup' of a default-server line."},
     {"no-check", parse_no_check, "Undoes 'check' of a default-server line."},
-    {"no-check-send-proxy", parse_nothing, "Checks send no PROXY protocol header."},
+    {"no-check-send-proxy", parse_no_check_send_proxy, "Undoes 'check-send-proxy'."},
     {"no-check-ssl", parse_no_check_ssl, "Check in clear text, even if traffic is TLS."},
-    {"no-send-proxy", parse_nothing, "No PROXY protocol header is sent."},
-    {"no-send-proxy-v2", parse_nothing, "No PROXY protocol header is sent."},
+    {"no-send-proxy", parse_no_send_proxy, "Undoes 'send-proxy' and 'send-proxy-v2'."},
+    {"no-send-proxy-v2", parse_no_send_proxy, "Undoes 'send-proxy' and 'send-proxy-v2'."},
     {"no-send-proxy-v2-ssl", parse_nothing, "No PROXY protocol header is sent."},
     {"no-send-proxy-v2-ssl-cn", parse_nothing, "No PROXY protocol header is sent."},
     {"no-ssl", parse_no_ssl, "Undoes 'ssl' of a default-server line."},
@@ -359,14 +376,13 @@ constexpr ServerKeyword kServerKeywords[] = {
     {"resolvers", no_effect_parameter<Server, 1>,
      "Names are resolved at start and at each reload, by the system's resolver."},
     {"rise", parse_rise, "Good checks in a row after which a server is up again."},
-    {"send-proxy", refused<Server>,
-     "The PROXY protocol comes later; the server would misread the first bytes."},
-    {"send-proxy-v2", refused<Server>,
-     "The PROXY protocol comes later; the server would misread the first bytes."},
+    {"send-proxy", parse_send_proxy,
+     "Begin each connection with a header of the PROXY protocol, version 1: whose connection it is."},
+    {"send-proxy-v2", parse_send_proxy_v2, "The same in version 2."},
     {"send-proxy-v2-ssl", refused<Server>,
-     "The PROXY protocol comes later; the server would misread the first bytes."},
+     "What TLS agreed on with the client is not told to servers; write 'send-proxy-v2'."},
     {"send-proxy-v2-ssl-cn", refused<Server>,
-     "The PROXY protocol comes later; the server would misread the first bytes."},
+     "What TLS agreed on with the client is not told to servers; write 'send-proxy-v2'."},
     {"shard", no_effect_parameter<Server, 1>, "It concerns peers."},
     {"slowstart", parse_slowstart, "Time over which a server that came up gets its full share."},
     {"sni", parse_sni,

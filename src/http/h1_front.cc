@@ -306,7 +306,8 @@ void H1Front::linger() {
   events_ = nullptr;
   input_.clear();
   drained_ = 0;
-  if (connection_->lost()) return end({});
+  // Lost, or not yet as far as to be spoken to.
+  if (!connection_->ready()) return end({});
   connection_->finish_sending();
   connection_->set_reading(true);
   loop().later(*this);
@@ -429,6 +430,7 @@ void H1Front::on_time_out() {
     case State::Idle:
       // A kept-alive client that has nothing to ask is let go without a word.
       if (requests_ != 0) return end({});
+      if (!connection_->ready()) return on_lost({Loss::Kind::Handshake, 0, "the handshake took too long"});
       return refuse(late);
     case State::Head:
       return refuse(late);

@@ -13,6 +13,7 @@
 
 #include "holder.h"
 #include "penstock/base/require.h"
+#include "penstock/net/proxy_header.h"
 
 namespace penstock {
 namespace {
@@ -37,6 +38,12 @@ struct Connection::Request {
     uv_connect_t connect;
     uv_write_t write;
   };
+};
+
+struct Connection::Greeting {
+  std::string bytes;
+  State next;
+  const char* error = nullptr;
 };
 
 struct Connection::TlsStart {
@@ -127,6 +134,7 @@ Owned<Connection> Connection::accept(Loop& loop, uv_stream_s* listener, bool is_
 Owned<Connection> Connection::connect(Loop& loop, const SocketAddress& address, const SocketOptions& options,
                                       const TlsTarget& tls, TlsTicket ticket, ConnectionEvents& events) {
   Owned<Connection> self(new Connection(loop, events));
+  self->out_.append(tls.greeting);
   if (tls.context != nullptr) {
     self->tls_start_.reset(
         new TlsStart{tls.context, std::string(tls.name), std::string(tls.verify_name), std::move(ticket)});
@@ -172,6 +180,42 @@ int Connection::start_connect(const SocketAddress& address, const SocketOptions&
 void Connection::start_tls(std::unique_ptr<TlsSession> session) {
   tls_ = std::move(session);
   state_ = State::Handshake;
+}
+
+void Connection::expect_proxy_header() {
+  greeting_.reset(new Greeting{{}, state_});
+  state_ = State::Greeting;
+}
+
+void Connection::greeted(std::string_view bytes) {
+  Greeting& greeting = *greeting_;
+  greeting.bytes += bytes;
+  ProxyHeader header;
+  switch (read_proxy_header(greeting.bytes, header)) {
+    case ProxyHeader::Step::More:
+      return;
+    case ProxyHeader::Step::Error:
+      greeting.error = header.error;
+      return fail(Loss::Kind::Handshake, 0);
+    case ProxyHeader::Step::Done:
+      break;
+  }
+  if (!header.local) {
+    peer_ = std::make_unique<SocketAddress>(header.source);
+    local_ = std::make_unique<SocketAddress>(header.destination);
+  }
+  proxied_ = true;
+  state_ = greeting.next;
+  const Slice rest = Slice::copy(std::string_view(greeting.bytes).substr(header.size));
+  greeting_.reset();
+  loop().later(*this);
+  if (tls_) {
+    tls_->receive(rest.view());
+    if (shake()) decipher();
+    return;
+  }
+  events_->on_ready();
+  if (!closed() && state_ == State::Ready && !rest.empty()) deliver(rest);
 }
 
 void Connection::connected(int status) {
@@ -234,7 +278,7 @@ void Connection::set_reading(bool on) {
 }
 
 void Connection::poll_as_wished() {
-  const bool wanted = (reading_ || state_ == State::Handshake) && !read_ended_ && !held_;
+  const bool wanted = (reading_ || state_ == State::Handshake || state_ == State::Greeting) && !read_ended_ && !held_;
   if (wanted == polling_) return;
   polling_ = wanted;
   if (wanted) {
@@ -260,7 +304,7 @@ Filling& Connection::landing() {
 }
 
 void Connection::offer_space(char** base, std::size_t* size) {
-  if (tls_) {
+  if (tls_ || greeting_) {
     *base = loop().scratch();
     offered_ = gulp_ == 0 ? kRecordSize + 1024 : kGulpSize;
   } else {
@@ -277,15 +321,16 @@ void Connection::arrived(std::ptrdiff_t count) {
     polling_ = false;
     uv_read_stop(&socket().stream);
     const int reset = hidden_reset();
-    if (state_ == State::Handshake) return fail(Loss::Kind::Handshake, reset);
+    if (state_ != State::Ready) return fail(Loss::Kind::Handshake, reset);
     if (reset != 0) return fail(Loss::Kind::Broken, reset);
     return ended(!tls_);
   }
   if (count < 0) {
     polling_ = false;
     uv_read_stop(&socket().stream);
-    return fail(state_ == State::Handshake ? Loss::Kind::Handshake : Loss::Kind::Broken, static_cast<int>(count));
+    return fail(state_ != State::Ready ? Loss::Kind::Handshake : Loss::Kind::Broken, static_cast<int>(count));
   }
+  if (greeting_) return greeted({loop().scratch(), static_cast<std::size_t>(count)});
   if (tls_) return cipher_arrived(static_cast<std::size_t>(count));
   plain_arrived(static_cast<std::size_t>(count));
 }
@@ -563,6 +608,7 @@ void Connection::fail(Loss::Kind kind, int status) {
   if (polling_) uv_read_stop(&socket().stream);
   polling_ = false;
   std::string text = tls_ && status == 0 ? tls_->error() : std::string();
+  if (greeting_) text = greeting_->error != nullptr ? greeting_->error : "connection closed before its PROXY header";
   if (text.empty()) text = status != 0 ? uv_strerror(status) : "connection closed during the TLS handshake";
   events_->on_lost(Loss{kind, status, text});
 }

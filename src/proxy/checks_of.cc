@@ -84,6 +84,17 @@ CheckStepSpec expect_step(const config::CheckStep& step, config::Diagnostics& di
   return out;
 }
 
+// A check is nobody's connection.
+std::string greeting_of(const config::Server& server) {
+  return proxy_header(server.send_proxy_v2 ? ProxyVersion::Two : ProxyVersion::One, {}, {});
+}
+
+// Traffic's header is the check's too, unless it goes to another address or port.
+bool check_greets(const config::Server& server) {
+  const bool is_traffic = !server.check.address && server.check.port == 0;
+  return server.check.send_proxy || ((server.send_proxy || server.send_proxy_v2) && is_traffic);
+}
+
 CheckStepSpec connect_step(const config::CheckStep& step, const Bundle& bundle) {
   CheckStepSpec out;
   out.kind = CheckStepSpec::Kind::Connect;
@@ -91,6 +102,7 @@ CheckStepSpec connect_step(const config::CheckStep& step, const Bundle& bundle) 
   out.port = step.port;
   out.tls = step.ssl;
   out.use_default = step.use_default;
+  out.send_proxy = step.send_proxy;
   out.sni = step.sni;
   return out;
 }
@@ -183,6 +195,8 @@ CheckSpec checks_of(const config::Proxy& proxy, const config::Server& server, co
   if (check.address && check.address->port_low == 0) out.address.set_port(spec.address.port());
   if (check.port != 0) out.address.set_port(check.port);
   out.sni = check.sni;
+  out.greeting = greeting_of(server);
+  out.send_proxy = check_greets(server);
   out.verify_name = !spec.verify_name.empty() ? spec.verify_name : check.sni;
   out.disable_on_404 = proxy.health.disable_on_404;
   out.log_all = proxy.log_health_checks;

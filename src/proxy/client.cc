@@ -52,6 +52,7 @@ Owned<Client> Client::welcome(Frontend& frontend, Listener& listener) {
 }
 
 bool Client::let_in(const Generation& generation, const FrontendSpec& spec, Connection& connection) {
+  if (frontend_.bind().accept_proxy) connection.expect_proxy_header();
   if (spec.rules.tcp_connection.empty()) return true;
   facts_.source = connection.peer();
   facts_.destination = connection.local();
@@ -65,6 +66,7 @@ bool Client::let_in(const Generation& generation, const FrontendSpec& spec, Conn
   subject.dates = &station().dates();
   subject.random = &station().random();
   const rules::Verdict::Kind kind = spec.rules.tcp_connection.run(subject).kind;
+  if (subject.effects.expect_proxy && !connection.awaits_proxy_header()) connection.expect_proxy_header();
   return kind != rules::Verdict::Kind::Reject && kind != rules::Verdict::Kind::SilentDrop;
 }
 
@@ -74,6 +76,7 @@ const rules::ClientFacts& Client::facts() {
   Connection& connection = front_ ? front_->connection() : *tunnel_->front();
   facts_.source = connection.peer();
   facts_.destination = connection.local();
+  facts_.proxied = connection.proxied();
   if (connection.is_tls() && connection.ready()) {
     tls_facts_ = connection.tls_facts();
     facts_.tls = &tls_facts_;

@@ -280,7 +280,9 @@ void Exchange::choose_server() {
 }
 
 bool Exchange::must_be_private() const {
-  return client_.is_private() || backend_spec_->balance.reuse == ReuseMode::Never;
+  // A PROXY header says whose connection it is, for as long as it lasts.
+  const bool is_named = slot_ != nullptr && slot_->spec.send_proxy != ProxyVersion::None;
+  return is_named || client_.is_private() || backend_spec_->balance.reuse == ReuseMode::Never;
 }
 
 // An idle connection where one may be used, else a new one.
@@ -302,15 +304,16 @@ void Exchange::connect() {
     address.set_port(static_cast<std::uint16_t>(subject_.client->destination.port() + spec.port_offset));
   }
   if (address.empty()) return connect_failed(Failure{Cause::ServerClosed, Phase::Connect, true, 503, 0, "no address"});
-  back_ = H1Back::connect(loop(), address, spec.socket, tls_target(), slot_->pool.take_ticket(sni),
+  const std::string greeting = proxy_header(spec.send_proxy, subject_.client->source, subject_.client->destination);
+  back_ = H1Back::connect(loop(), address, spec.socket, tls_target(greeting), slot_->pool.take_ticket(sni),
                           backend_spec_->http, *this);
 }
 
 std::string_view Exchange::sni_of_server() { return backend_spec_->sni_of(slot_->spec, subject_); }
 
-TlsTarget Exchange::tls_target() {
+TlsTarget Exchange::tls_target(std::string_view greeting) {
   const ServerSpec& spec = slot_->spec;
-  return TlsTarget{spec.tls.get(), sni_of_server(), spec.verify_name};
+  return TlsTarget{spec.tls.get(), sni_of_server(), spec.verify_name, greeting};
 }
 
 void Exchange::on_back_ready(H1Back&) { use_back(std::move(back_), true); }

@@ -355,6 +355,8 @@ class SnapshotBuilder final : private rules::Environment {
     spec.pool_low = server.pool_low_conn;
     spec.pool_purge_ms = server.pool_purge_delay_ms;
     spec.max_reuse = server.max_reuse;
+    if (server.send_proxy) spec.send_proxy = ProxyVersion::One;
+    if (server.send_proxy_v2) spec.send_proxy = ProxyVersion::Two;
     spec.state = sources_.servers.server(proxy.name, server.name, spec.address.text());
     spec.disabled = server.disabled;
     if (server.check.enabled) {
@@ -420,6 +422,7 @@ class SnapshotBuilder final : private rules::Environment {
         spec.frontend = frontend;
         spec.tls = tls;
         spec.trust = format("{} {} {}", static_cast<int>(bind.tls.verify), hash_of(bind.tls.ca_file), hash_of(bind.tls.crl_file));
+        spec.accept_proxy = bind.accept_proxy;
         spec.maxconn = bind.maxconn;
         spec.id = bind.id;
         spec.accepted.keep_alive = proxy.tcp_ka_client;

@@ -160,7 +160,8 @@ void Tunnel::connect() {
   }
   if (address.empty()) return connect_failed(Cause::ServerClosed);
   tls_name_ = backend_spec_->sni_of(spec, subject_);
-  const TlsTarget tls{spec.tls.get(), tls_name_, spec.verify_name};
+  const std::string greeting = proxy_header(spec.send_proxy, subject_.client->source, subject_.client->destination);
+  const TlsTarget tls{spec.tls.get(), tls_name_, spec.verify_name, greeting};
   back_ = Connection::connect(loop(), address, spec.socket, tls, slot_->pool.take_ticket(tls_name_), server_side_);
   back_->set_deadline(backend_spec_->connect_ms);
 }

@@ -69,6 +69,7 @@ std::unique_ptr<Action> make_set_log_level(Effects::LogLevel kind, Level level);
 enum class Timeout : std::uint8_t { Client, Server, Tunnel };
 std::unique_ptr<Action> make_set_timeout(Timeout timeout, std::int64_t ms, std::unique_ptr<Expression> expression);
 std::unique_ptr<Action> make_no_l7_retry();
+std::unique_ptr<Action> make_expect_proxy();
 std::unique_ptr<Action> make_strict_mode(bool on);
 
 // RFC 9110 section 5.6.2.

@@ -185,6 +185,14 @@ class NoL7Retry final : public Action {
   }
 };
 
+class ExpectProxy final : public Action {
+ public:
+  Flow run(Subject& subject, Verdict&) const override {
+    subject.effects.expect_proxy = true;
+    return Flow::Next;
+  }
+};
+
 class StrictMode final : public Action {
  public:
   explicit StrictMode(bool on) : on_(on) {}
@@ -211,6 +219,8 @@ std::unique_ptr<Action> make_set_timeout(Timeout timeout, std::int64_t ms, std::
   return std::make_unique<SetTimeout>(timeout, ms, std::move(expression));
 }
 std::unique_ptr<Action> make_no_l7_retry() { return std::make_unique<NoL7Retry>(); }
+
+std::unique_ptr<Action> make_expect_proxy() { return std::make_unique<ExpectProxy>(); }
 std::unique_ptr<Action> make_strict_mode(bool on) { return std::make_unique<StrictMode>(on); }
 
 }  // namespace penstock::rules

@@ -281,6 +281,7 @@ bool offered(unsigned needs, unsigned available) {
 
 std::string_view needs_text(unsigned needs) {
   if ((needs & kNeedsBuffer) != 0) return "raw bytes of a client, which only 'tcp-request content' in mode tcp has";
+  if ((needs & kNeedsAnswer) != 0) return "raw bytes of a server, which only 'tcp-response content' in mode tcp has";
   if ((needs & kNeedsRequest) != 0) return "the request's head";
   if ((needs & kNeedsResponse) != 0) return "the response's head";
   if ((needs & kNeedsMessage) != 0) return "a message's head";

@@ -29,12 +29,14 @@ enum Needs : unsigned {
   kNeedsMessage = 32,      // Request or response, whichever the rule is about.
   kNeedsKeptRequest = 64,  // What was kept of the request: capture.*, unique-id.
   kNeedsKeptResponse = 128,
+  kNeedsAnswer = 256,      // Raw bytes of the server, mode tcp only.
 };
 
 // What the places offer.
 constexpr unsigned kForConnection = kNeedsClient;
 constexpr unsigned kForWelcomed = kForConnection | kNeedsHandshake;
 constexpr unsigned kForTcpContent = kForWelcomed | kNeedsBuffer;
+constexpr unsigned kForTcpAnswer = kForWelcomed | kNeedsAnswer;
 constexpr unsigned kForRequest = kForWelcomed | kNeedsRequest | kNeedsKeptRequest;
 constexpr unsigned kForResponse = kForWelcomed | kNeedsResponse | kNeedsKeptRequest | kNeedsKeptResponse;
 constexpr unsigned kForLog = kForWelcomed | kNeedsKeptRequest | kNeedsKeptResponse;

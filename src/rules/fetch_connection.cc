@@ -227,6 +227,8 @@ constexpr Fetch kFetches[] = {
     {"req_ssl_hello_type", Type::Integer, "", kNeedsBuffer, kOnMoment, fetch_hello_type},
     {"req_ssl_sni", Type::Text, "", kNeedsBuffer, kOnMoment, fetch_hello_sni},
     {"req_ssl_ver", Type::Integer, "", kNeedsBuffer, kOnMoment, fetch_hello_version},
+    {"res.len", Type::Integer, "", kNeedsAnswer, kOnMoment, fetch_length},
+    {"res.payload", Type::Binary, "ii", kNeedsAnswer, kOnMoment, fetch_payload},
     {"so_id", Type::Integer, "", kNeedsClient, kOnNothing, fetch_bind_id},
     {"so_name", Type::Text, "", kNeedsClient, kOnNothing, fetch_bind_name},
     {"src", Type::Address, "", kNeedsClient, kOnNothing, fetch_source},

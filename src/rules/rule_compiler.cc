@@ -23,7 +23,7 @@ unsigned available_to(Rule::Set set, config::Mode mode) {
     case Rule::Set::TcpContent:
     case Rule::Set::UseBackend:
     case Rule::Set::UseServer: return http ? kForRequest : kForTcpContent;
-    case Rule::Set::TcpResponse: return http ? kForResponse : kForWelcomed;
+    case Rule::Set::TcpResponse: return http ? kForResponse : kForTcpAnswer;
     case Rule::Set::HttpRequest:
     case Rule::Set::MonitorFail:
     case Rule::Set::ForcePersist:
@@ -502,6 +502,13 @@ std::unique_ptr<Action> compile_set_timeout(Work& work) {
 
 std::unique_ptr<Action> compile_no_l7_retry(Work&) { return make_no_l7_retry(); }
 
+std::unique_ptr<Action> compile_expect_proxy(Work& work) {
+  const Word* word = work.words.take("'layer4'");
+  if (word == nullptr) return nullptr;
+  if (word->text != "layer4") return work.complain(word->place, format("'{}' is not 'layer4', the only layer of the PROXY protocol", word->text));
+  return make_expect_proxy();
+}
+
 std::unique_ptr<Action> compile_strict_mode(Work& work) {
   const Word* word = work.words.take("'on' or 'off'");
   if (word == nullptr) return nullptr;
@@ -531,6 +538,7 @@ constexpr ActionRow kActions[] = {
     {"del-header", kHttp, compile_del_header},
     {"deny", kRequest | kResponse, compile_deny},
     {"disable-l7-retry", kRequest, compile_no_l7_retry},
+    {"expect-proxy", kConnection, compile_expect_proxy},
     {"redirect", kRequest | kResponse, compile_redirect},
     {"reject", kTcp | kRequest, compile_end<Verdict::Kind::Reject>},
     {"replace-header", kHttp, compile_replace_header},
@@ -560,7 +568,7 @@ constexpr ActionRow kActions[] = {
 // What the manual has and we have not.
 constexpr std::string_view kNotOffered[] = {
     "add-acl", "auth", "cache-store", "cache-use", "del-acl", "del-map", "do-resolve", "early-hint", "expect-netscaler-cip",
-    "expect-proxy", "normalize-uri", "sc-inc-gpc", "sc-inc-gpc0", "sc-inc-gpc1", "sc-set-gpt", "sc-set-gpt0", "send-spoe-group",
+    "normalize-uri", "sc-inc-gpc", "sc-inc-gpc0", "sc-inc-gpc1", "sc-set-gpt", "sc-set-gpt0", "send-spoe-group",
     "set-dst", "set-dst-port", "set-map", "set-mark", "set-nice", "set-priority-class", "set-priority-offset", "set-src",
     "set-src-port", "set-tos", "track-sc0", "track-sc1", "track-sc2", "wait-for-body", "wait-for-handshake"};
 

@@ -14,6 +14,7 @@
 
 #include "penstock/net/address.h"
 #include "penstock/net/connection.h"
+#include "penstock/net/proxy_header.h"
 #include "penstock/net/tls_context.h"
 
 namespace penstock {
@@ -111,6 +112,7 @@ struct CheckStepSpec {
   bool tls = false;             // `ssl`. Without it and without `default` the connection is plain.
   std::shared_ptr<const TlsContext> tls_context;  // For `ssl`; null: the check's, which must then have one.
   std::string sni;
+  bool send_proxy = false;
 };
 struct CheckSpec {
   bool enabled = false;
@@ -124,6 +126,8 @@ struct CheckSpec {
   std::shared_ptr<const TlsContext> tls;
   std::string sni;
   std::string verify_name;
+  std::string greeting;          // The PROXY header of checks that begin with one.
+  bool send_proxy = false;       // Those without a Connect step do.
   // Empty: connecting is all. If the first is no Connect, a connection to `address` comes before it. If
   // the last is a Send of an http check, an answer of 2xx or 3xx is expected.
   std::vector<CheckStepSpec> steps;
@@ -138,6 +142,7 @@ struct ServerSpec {
   bool port_from_client = false;   // "*:+0": the port the client came to, plus port_offset.
   int port_offset = 0;
   SocketOptions socket;
+  ProxyVersion send_proxy = ProxyVersion::None;
   std::shared_ptr<const TlsContext> tls;
   int sni_sample = -1;             // Index of the compiled expression in the backend's rules; -1: none.
   std::string fixed_sni;

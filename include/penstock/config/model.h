@@ -92,6 +92,7 @@ struct Bind {
   Tls tls;
   std::vector<CertificateSource> certificates;
   bool strict_sni = false;
+  bool accept_proxy = false;
   bool prefer_client_ciphers = false;
   std::uint32_t maxconn = 0;  // 0: none of its own.
   std::uint32_t backlog = 0;  // 0: the proxy's, else maxconn.
@@ -118,6 +119,7 @@ struct Check {
   bool ssl = false;                // `check-ssl`; also implied by `ssl` unless addr or port is given.
   bool no_ssl = false;             // `no-check-ssl`
   std::string sni;                 // `check-sni`
+  bool send_proxy = false;         // `check-send-proxy`
   std::vector<std::string> alpn;   // `check-alpn`
 };
 
@@ -136,6 +138,8 @@ struct Server {
   std::uint32_t maxqueue = 0;   // 0: no limit.
   std::uint32_t id = 0;         // 0: its place in the backend, from 1.
   bool backup = false;
+  bool send_proxy = false;
+  bool send_proxy_v2 = false;
   bool disabled = false;
   std::uint64_t slowstart_ms = 0;
   bool shutdown_sessions_when_down = false;         // `on-marked-down shutdown-sessions`
@@ -197,6 +201,7 @@ struct CheckStep {
   std::optional<Address> address;
   bool ssl = false;
   bool use_default = false;
+  bool send_proxy = false;
   std::string sni;
   std::vector<std::string> alpn;
   // Send: http

@@ -47,11 +47,12 @@ class ConnectionEvents {
   ~ConnectionEvents() = default;
 };
 
-// What TLS towards a server needs.
+// What TLS towards a server needs, and what goes before it.
 struct TlsTarget {
   const TlsContext* context = nullptr;  // Null: plain.
   std::string_view name;                // SNI.
   std::string_view verify_name;
+  std::string_view greeting;            // Said first, in clear text: the PROXY protocol.
 };
 
 class Connection final : public Living, private Later {
@@ -65,6 +66,12 @@ class Connection final : public Living, private Later {
   // Connects; the user sets a deadline for it. on_ready() or on_lost() follows, in a later turn.
   static Owned<Connection> connect(Loop& loop, const SocketAddress& address, const SocketOptions& options,
                                    const TlsTarget& tls, TlsTicket ticket, ConnectionEvents& events);
+
+  // Of a connection just accepted: it begins with a header of the PROXY protocol, whose addresses
+  // become its own. on_ready() tells of it, or on_lost().
+  void expect_proxy_header();
+  bool awaits_proxy_header() const { return greeting_ != nullptr; }
+  bool proxied() const { return proxied_; }
 
   void set_events(ConnectionEvents& events) { events_ = &events; }
   using Living::clear_deadline;
@@ -108,9 +115,10 @@ class Connection final : public Living, private Later {
 
  private:
   friend struct ConnectionCallbacks;
-  enum class State : std::uint8_t { Connecting, Handshake, Ready, Lost };
+  enum class State : std::uint8_t { Connecting, Greeting, Handshake, Ready, Lost };
   struct Request;
   struct TlsStart;
+  struct Greeting;
   union Socket;
 
   Connection(Loop& loop, ConnectionEvents& events);
@@ -131,6 +139,7 @@ class Connection final : public Living, private Later {
   int hidden_reset();
   void plain_arrived(std::size_t count);
   void cipher_arrived(std::size_t count);
+  void greeted(std::string_view bytes);
   bool shake();
   void decipher();
   void deliver(Slice bytes);
@@ -154,6 +163,7 @@ class Connection final : public Living, private Later {
   std::unique_ptr<Request> request_;    // While a connect or a write is with libuv.
   std::unique_ptr<Outbox> held_;        // Deciphered while reading was off.
   std::unique_ptr<TlsStart> tls_start_; // What TLS will need once connected.
+  std::unique_ptr<Greeting> greeting_;  // While a PROXY header is awaited.
   std::unique_ptr<SocketAddress> peer_, local_;
   Outbox out_;                          // For the wire.
   Outbox plain_;                        // For TLS to seal.
@@ -168,6 +178,7 @@ class Connection final : public Living, private Later {
   State state_ = State::Connecting;
   bool is_pipe_ = false;
   bool has_socket_ = false;
+  bool proxied_ = false;
   bool reading_ = true;        // What the user wants.
   bool polling_ = false;       // What libuv was told.
   bool congested_ = false;     // The user waits for on_sent().

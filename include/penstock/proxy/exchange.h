@@ -118,7 +118,7 @@ class Exchange final : public Living, private Waiting, private Served, private H
   bool run_response_rules(Head& head);
   void use_back(Owned<H1Back> back, bool fresh);
   std::string_view sni_of_server();
-  TlsTarget tls_target();
+  TlsTarget tls_target(std::string_view greeting);
   void send_held_body();
   void leave_server();
   void part_with_back();

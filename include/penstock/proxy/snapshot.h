@@ -27,6 +27,7 @@ struct BindSpec {
   std::size_t frontend = 0;     // Index in Snapshot::frontends.
   std::shared_ptr<const BoundAddress> bound;
   std::shared_ptr<const TlsContext> tls;
+  bool accept_proxy = false;
   std::string trust;            // verify, CA, CRL: a client trusted under another leaves.
   std::uint32_t maxconn = 0;    // Of this address alone; 0: none.
   std::uint32_t id = 0;

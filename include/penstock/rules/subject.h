@@ -104,6 +104,7 @@ struct Effects {
   Level log_level = Level::Info;       // With LogLevel::Set.
   std::int64_t timeout_client_ms = -1, timeout_server_ms = -1, timeout_tunnel_ms = -1;  // -1: unchanged.
   bool no_l7_retry = false;            // `disable-l7-retry`
+  bool expect_proxy = false;           // `expect-proxy layer4`
 };
 
 // The named ACLs of a proxy that can be remembered, as bits, by what makes them forgotten.

@@ -1,0 +1,33 @@
+// The PROXY protocol, versions 1 and 2 (proxy-protocol.txt of HAProxy): whose connection this is, said
+// by a proxy in front of us in the connection's first bytes, or by us to a server.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "penstock/net/address.h"
+
+namespace penstock {
+
+struct ProxyHeader {
+  enum class Step { More, Done, Error };
+  // The connection speaks for itself (LOCAL), or the proxy did not know (UNKNOWN): its own addresses hold.
+  bool local = false;
+  SocketAddress source, destination;
+  std::size_t size = 0;        // Bytes it took.
+  const char* error = nullptr;
+};
+
+// Takes a header off the start of `bytes`; either version. At most kProxyHeaderLimit bytes long.
+constexpr std::size_t kProxyHeaderLimit = 4096;
+ProxyHeader::Step read_proxy_header(std::string_view bytes, ProxyHeader& out);
+
+enum class ProxyVersion : std::uint8_t { None, One, Two };
+
+// The header of a connection from `source` to `destination`; empty addresses, or those of two
+// families or of none of IP's, make it UNKNOWN or LOCAL.
+std::string proxy_header(ProxyVersion version, const SocketAddress& source, const SocketAddress& destination);
+
+}  // namespace penstock

@@ -1,0 +1,150 @@
+#include "penstock/net/proxy_header.h"
+
+#include <netinet/in.h>
+
+#include <cstring>
+#include <optional>
+
+#include "penstock/base/text.h"
+
+namespace penstock {
+namespace {
+
+using Step = ProxyHeader::Step;
+using namespace std::string_view_literals;
+
+constexpr std::string_view kSignature = "\r\n\r\n\0\r\nQUIT\n"sv;
+constexpr std::string_view kFirstWord = "PROXY";
+// The longest line of version 1, its end included.
+constexpr std::size_t kLineLimit = 107;
+constexpr std::size_t kFixedPart = 16;
+
+Step refuse(ProxyHeader& out, const char* why) {
+  out.error = why;
+  return Step::Error;
+}
+
+// "0" to "65535", no sign, no leading zero.
+std::optional<std::uint16_t> port_of(std::string_view text) {
+  const auto number = parse_unsigned(text);
+  if (!number || *number > 65535 || (text.size() > 1 && text[0] == '0')) return std::nullopt;
+  return static_cast<std::uint16_t>(*number);
+}
+
+bool take_address(std::string_view ip, std::string_view port, bool is_ip6, SocketAddress& out) {
+  const auto number = port_of(port);
+  return number && !ip.empty() && ip != "*" && SocketAddress::from_ip(ip, *number, out) && out.is_ip6() == is_ip6;
+}
+
+Step read_line(std::string_view bytes, ProxyHeader& out) {
+  const std::size_t end = bytes.substr(0, kLineLimit).find("\r\n");
+  if (end == std::string_view::npos) {
+    return bytes.size() >= kLineLimit ? refuse(out, "PROXY line too long") : Step::More;
+  }
+  out.size = end + 2;
+  std::string_view line = bytes.substr(0, end);
+  line.remove_prefix(kFirstWord.size() + 1);
+  const std::string_view family = cut(line, ' ');
+  if (family == "UNKNOWN") {
+    out.local = true;
+    return Step::Done;
+  }
+  const bool is_ip6 = family == "TCP6";
+  if (!is_ip6 && family != "TCP4") return refuse(out, "PROXY line of an unknown family");
+  const std::string_view source = cut(line, ' '), destination = cut(line, ' '), port = cut(line, ' ');
+  const bool good = take_address(source, port, is_ip6, out.source) && take_address(destination, line, is_ip6, out.destination);
+  return good ? Step::Done : refuse(out, "malformed address in a PROXY line");
+}
+
+std::uint16_t number_at(std::string_view bytes, std::size_t at) {
+  return static_cast<std::uint16_t>(static_cast<unsigned char>(bytes[at]) << 8 | static_cast<unsigned char>(bytes[at + 1]));
+}
+
+SocketAddress address_of(std::string_view ip, std::uint16_t port) {
+  if (ip.size() == sizeof(in_addr)) {
+    sockaddr_in raw{};
+    raw.sin_family = AF_INET;
+    raw.sin_port = htons(port);
+    std::memcpy(&raw.sin_addr, ip.data(), ip.size());
+    return SocketAddress(reinterpret_cast<const sockaddr*>(&raw), sizeof(raw));
+  }
+  sockaddr_in6 raw{};
+  raw.sin6_family = AF_INET6;
+  raw.sin6_port = htons(port);
+  std::memcpy(&raw.sin6_addr, ip.data(), sizeof(raw.sin6_addr));
+  return SocketAddress(reinterpret_cast<const sockaddr*>(&raw), sizeof(raw));
+}
+
+// Two addresses of `size` bytes, then two ports.
+Step take_pair(std::string_view body, std::size_t size, ProxyHeader& out) {
+  if (body.size() < 2 * size + 4) return refuse(out, "PROXY header too short for its addresses");
+  out.source = address_of(body.substr(0, size), number_at(body, 2 * size));
+  out.destination = address_of(body.substr(size, size), number_at(body, 2 * size + 2));
+  return Step::Done;
+}
+
+Step read_binary(std::string_view bytes, ProxyHeader& out) {
+  if (bytes.size() < kFixedPart) return Step::More;
+  const auto command = static_cast<unsigned char>(bytes[12]);
+  const auto family = static_cast<unsigned char>(bytes[13]);
+  const std::size_t length = number_at(bytes, 14);
+  if (command >> 4 != 2 || (command & 15) > 1) return refuse(out, "PROXY header of an unknown version or command");
+  out.size = kFixedPart + length;
+  if (out.size > kProxyHeaderLimit) return refuse(out, "PROXY header too long");
+  if (bytes.size() < out.size) return Step::More;
+  const std::string_view body = bytes.substr(kFixedPart, length);
+  if ((command & 15) == 0) {
+    out.local = true;
+    return Step::Done;
+  }
+  switch (family) {
+    case 0x11:
+      return take_pair(body, sizeof(in_addr), out);
+    case 0x21:
+      return take_pair(body, sizeof(in6_addr), out);
+    case 0x00:
+    case 0x31:
+      out.local = true;
+      return Step::Done;
+    default:
+      return refuse(out, "PROXY header of a family that is no stream");
+  }
+}
+
+void append_number(std::string& out, std::uint16_t number) {
+  out += static_cast<char>(number >> 8);
+  out += static_cast<char>(number & 255);
+}
+
+}  // namespace
+
+Step read_proxy_header(std::string_view bytes, ProxyHeader& out) {
+  out = ProxyHeader();
+  const std::string_view head = bytes.substr(0, kSignature.size());
+  if (kSignature.starts_with(head)) return head.size() < kSignature.size() ? Step::More : read_binary(bytes, out);
+  constexpr std::string_view kLineStart = "PROXY ";
+  const std::string_view start = bytes.substr(0, kLineStart.size());
+  if (!kLineStart.starts_with(start)) return refuse(out, "no PROXY header");
+  return start.size() < kLineStart.size() ? Step::More : read_line(bytes, out);
+}
+
+std::string proxy_header(ProxyVersion version, const SocketAddress& source, const SocketAddress& destination) {
+  const bool known = (source.is_ip4() && destination.is_ip4()) || (source.is_ip6() && destination.is_ip6());
+  if (version == ProxyVersion::None) return {};
+  if (version == ProxyVersion::One) {
+    if (!known) return "PROXY UNKNOWN\r\n";
+    return format("PROXY {} {} {} {} {}\r\n", source.is_ip6() ? "TCP6" : "TCP4", source.ip_text(), destination.ip_text(),
+                  source.port(), destination.port());
+  }
+  std::string out(kSignature);
+  out += known ? '\x21' : '\x20';
+  out += !known ? '\0' : source.is_ip6() ? '\x21' : '\x11';
+  append_number(out, static_cast<std::uint16_t>(!known ? 0 : 2 * source.ip_bytes().size() + 4));
+  if (!known) return out;
+  out.append(source.ip_bytes()).append(destination.ip_bytes());
+  append_number(out, source.port());
+  append_number(out, destination.port());
+  return out;
+}
+
+}  // namespace penstock

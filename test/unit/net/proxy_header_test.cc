@@ -1,0 +1,116 @@
+#include "penstock/net/proxy_header.h"
+
+#include "../catch.h"
+
+using namespace penstock;
+using Step = ProxyHeader::Step;
+
+namespace {
+
+SocketAddress ip(std::string_view text, std::uint16_t port) {
+  SocketAddress out;
+  require(SocketAddress::from_ip(text, port, out));
+  return out;
+}
+
+// What comes of `bytes`, and that no shorter piece of it says anything but "more".
+Step read(const std::string& bytes, ProxyHeader& out) {
+  const Step step = read_proxy_header(bytes, out);
+  if (step != Step::Done) return step;
+  for (std::size_t size = 0; size < out.size; ++size) {
+    ProxyHeader part;
+    CAPTURE(size);
+    CHECK(read_proxy_header(std::string_view(bytes).substr(0, size), part) == Step::More);
+  }
+  return step;
+}
+
+bool is_refused(const std::string& bytes) {
+  ProxyHeader out;
+  return read_proxy_header(bytes, out) == Step::Error && out.error != nullptr;
+}
+
+const std::string kSignature("\r\n\r\n\0\r\nQUIT\n", 12);
+
+std::string binary(char command, char family, const std::string& body) {
+  return kSignature + command + family + static_cast<char>(body.size() >> 8) + static_cast<char>(body.size() & 255) + body;
+}
+
+}  // namespace
+
+TEST_CASE("what is written is read again, in both versions and families") {
+  for (const ProxyVersion version : {ProxyVersion::One, ProxyVersion::Two}) {
+    for (const char* const* pair : {std::begin({"10.0.0.1", "10.0.0.2"}), std::begin({"2001:db8::1", "::1"})}) {
+      const SocketAddress source = ip(pair[0], 1), destination = ip(pair[1], 65535);
+      const std::string bytes = proxy_header(version, source, destination);
+      ProxyHeader out;
+      REQUIRE(read(bytes + "GET /", out) == Step::Done);
+      CHECK(out.size == bytes.size());
+      CHECK_FALSE(out.local);
+      CHECK(out.source.text() == source.text());
+      CHECK(out.destination.text() == destination.text());
+    }
+  }
+}
+
+TEST_CASE("the lines and bytes are those of the specification") {
+  const SocketAddress a = ip("192.168.0.1", 56324), b = ip("192.168.0.11", 443);
+  CHECK(proxy_header(ProxyVersion::One, a, b) == "PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n");
+  CHECK(proxy_header(ProxyVersion::One, {}, b) == "PROXY UNKNOWN\r\n");
+  CHECK(proxy_header(ProxyVersion::One, a, ip("::1", 1)) == "PROXY UNKNOWN\r\n");
+  CHECK(proxy_header(ProxyVersion::Two, a, b) ==
+        binary('\x21', '\x11', std::string("\xc0\xa8\x00\x01\xc0\xa8\x00\x0b\xdc\x04\x01\xbb", 12)));
+  CHECK(proxy_header(ProxyVersion::Two, {}, {}) == binary('\x20', '\0', ""));
+  CHECK(proxy_header(ProxyVersion::None, a, b).empty());
+}
+
+TEST_CASE("a proxy that does not know leaves the connection its own addresses") {
+  ProxyHeader out;
+  for (const std::string& bytes : {std::string("PROXY UNKNOWN\r\n"), std::string("PROXY UNKNOWN ffff::1 x 1 2\r\n"),
+                                   binary('\x20', '\0', ""), binary('\x20', '\x11', std::string(12, 'x')),
+                                   binary('\x21', '\0', "tlv"), binary('\x21', '\x31', std::string(216, '\0'))}) {
+    REQUIRE(read(bytes, out) == Step::Done);
+    CHECK(out.local);
+    CHECK(out.size == bytes.size());
+  }
+}
+
+TEST_CASE("what follows the addresses is passed over") {
+  ProxyHeader out;
+  REQUIRE(read(binary('\x21', '\x11', std::string("\x0a\0\0\1\x0a\0\0\2\0\1\0\2", 12) + std::string(40, '\1')) + "rest", out) ==
+          Step::Done);
+  CHECK(out.size == 16 + 52);
+  CHECK(out.source.text() == "10.0.0.1:1");
+}
+
+TEST_CASE("what is no header is refused as soon as that is known") {
+  CHECK(is_refused("G"));
+  CHECK(is_refused("PROXX"));
+  CHECK(is_refused("proxy TCP4"));
+  CHECK(is_refused(std::string("\r\n\r\n\0\r\nQUIX", 11)));
+  CHECK(is_refused(binary('\x11', '\x11', std::string(12, 'x'))));
+  CHECK(is_refused(binary('\x22', '\x11', std::string(12, 'x'))));
+  CHECK(is_refused(binary('\x21', '\x12', std::string(12, 'x'))));
+  CHECK(is_refused(binary('\x21', '\x11', std::string(11, 'x'))));
+  CHECK(is_refused(binary('\x21', '\x21', std::string(35, 'x'))));
+}
+
+TEST_CASE("an address that two readers could read two ways is refused") {
+  for (const char* line : {"TCP4 10.0.0.1 10.0.0.2 1", "TCP4 10.0.0.1 10.0.0.2 01 2", "TCP4 10.0.0.1 10.0.0.2 1 65536",
+                           "TCP4 10.0.0.1 10.0.0.2 +1 2", "TCP4 10.0.0.1 10.0.0.2 1 2 ", "TCP4 10.0.0.1  10.0.0.2 1 2",
+                           "TCP4 ::1 ::1 1 2", "TCP6 10.0.0.1 10.0.0.2 1 2", "TCP5 10.0.0.1 10.0.0.2 1 2", "TCP4 * * 1 2", ""}) {
+    CAPTURE(line);
+    CHECK(is_refused(std::string("PROXY ") + line + "\r\n"));
+  }
+}
+
+TEST_CASE("a header has its longest length") {
+  ProxyHeader out;
+  const std::string longest = "PROXY UNKNOWN " + std::string(91, 'x') + "\r\n";
+  CHECK(longest.size() == 107);
+  CHECK(read(longest, out) == Step::Done);
+  CHECK(is_refused("PROXY UNKNOWN " + std::string(92, 'x') + "\r\n"));
+  CHECK(is_refused("PROXY UNKNOWN " + std::string(200, 'x')));
+  CHECK(read(binary('\x20', '\0', std::string(kProxyHeaderLimit - 16, 'x')), out) == Step::Done);
+  CHECK(is_refused(binary('\x20', '\0', std::string(kProxyHeaderLimit - 15, 'x'))));
+}
