@@ -508,6 +508,11 @@ void Exchange::on_client_failure(const Failure& failure) {
   // The answer is whole; if it has gone out too, nothing failed.
   if (response_ended_ && (!request_ended_ || front_.bytes_never_sent() == 0)) return end();
   request_failed_ = true;
+  // Tarpitted it was, whether it waited for the end or not.
+  if (step_ == Step::Tarpit) {
+    subject_.log.status = tarpit_reply_.status;
+    return cut(Cause::Denied, Phase::Tarpit);
+  }
   Failure here = failure;
   if (step_ != Step::Request) here.phase = phase_now();
   if (subject_.request == nullptr) frontend_.rules.begin(subject_);

@@ -87,7 +87,7 @@ void Tunnel::inspect() {
     return;
   }
   clear_deadline();
-  front_->set_reading(false);
+  read_early();
   queued_ms_ = loop().now();
   choose_server();
 }
@@ -208,8 +208,9 @@ void Tunnel::on_side_bytes(bool of_client, Slice bytes) {
   if (step_ != Step::Relay) {
     // There is no server yet to send it to.
     early_ += bytes.view();
-    if (step_ == Step::Inspect) inspect();
-    return;
+    subject_.buffer = early_;
+    if (step_ == Step::Inspect) return inspect();
+    return read_early();
   }
   touch();
   if (!of_client && !answer_seen_ && !let_answer_pass(bytes)) return;
@@ -217,6 +218,9 @@ void Tunnel::on_side_bytes(bool of_client, Slice bytes) {
   to.send(std::move(bytes));
   if (to.congested()) (of_client ? *front_ : *back_).set_reading(false);
 }
+
+// A client that waits for its server is read from within bounds: so long its end is seen.
+void Tunnel::read_early() { front_->set_reading(early_.size() < kInspectLimit); }
 
 // `tcp-response content`, with what the server said first.
 bool Tunnel::let_answer_pass(const Slice& bytes) {

@@ -25,6 +25,8 @@ void Script::closes() { steps_.push_back({Step::Kind::Close, ""}); }
 
 void Script::resets() { steps_.push_back({Step::Kind::Reset, ""}); }
 
+void Script::repeats() { steps_.push_back({Step::Kind::Repeat, ""}); }
+
 class Conversation final : private ConnectionEvents {
  public:
   Conversation(Listener& listener, const TlsContext* tls, Script script)
@@ -51,7 +53,7 @@ class Conversation final : private ConnectionEvents {
   void on_time_out() override {}
 
   void go_on() {
-    for (; connection_ && step_ < script_.steps_.size(); ++step_) {
+    while (connection_ && step_ < script_.steps_.size()) {
       const Script::Step& step = script_.steps_[step_];
       switch (step.kind) {
         case Kind::Expect: {
@@ -70,7 +72,12 @@ class Conversation final : private ConnectionEvents {
           connection_->reset_on_close();
           connection_.reset();
           return;
+        case Kind::Repeat:
+          received_.erase(0, std::exchange(taken_, 0));
+          step_ = 0;
+          continue;
       }
+      ++step_;
     }
   }
 
@@ -96,9 +103,8 @@ Script& ScriptedServer::next() { return scripts_.emplace_back(); }
 
 void ScriptedServer::on_connection(Listener& listener) {
   require(!scripts_.empty());
-  Script script = scripts_.front();
-  if (scripts_.size() > 1) scripts_.pop_front();
-  conversations_.push_back(std::make_unique<Conversation>(listener, tls_, std::move(script)));
+  if (std::exchange(front_used_, true) && scripts_.size() > 1) scripts_.pop_front();
+  conversations_.push_back(std::make_unique<Conversation>(listener, tls_, scripts_.front()));
 }
 
 const std::string& ScriptedServer::received(std::size_t n) const {

@@ -22,11 +22,13 @@ class Script {
   void closes();
   // RST, at once.
   void resets();
+  // Begins anew, for the next request; what was received before is forgotten.
+  void repeats();
 
  private:
   friend class Conversation;
   struct Step {
-    enum class Kind { Expect, Send, Close, Reset };
+    enum class Kind { Expect, Send, Close, Reset, Repeat };
     Kind kind;
     std::string bytes;
   };
@@ -58,6 +60,7 @@ class ScriptedServer final : private ListenerOwner {
   const TlsContext* tls_;
   SocketAddress address_;
   std::deque<Script> scripts_;
+  bool front_used_ = false;
   std::vector<std::unique_ptr<Conversation>> conversations_;
   Owned<Listener> listener_;
 };

@@ -54,6 +54,7 @@ class Tunnel final : public Living, private Waiting, private Served, private Lat
 
   void welcome();
   void inspect();
+  void read_early();
   bool look_into(const rules::Program& program, std::uint64_t delay_ms);
   bool choose_backend();
   static bool refused(const rules::Verdict& verdict);
