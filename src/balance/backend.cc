@@ -101,12 +101,14 @@ Backend::Choice Backend::choose(std::uint32_t hash, Wish wish, const ServerSlot*
   const Candidate* first = candidate_by_policy(hash);
   if (first == nullptr) return {};
   const auto take = [&](const Candidate& candidate) { return acquire(*slots_[candidate.index]); };
+  const bool hashed = spec_.balance == BalanceKind::Source || spec_.balance == BalanceKind::Hash;
+  // Nobody passes those who wait, wherever they do.
+  if (!serving_line_ && !hashed && first->spec->maxconn != 0 && !spec_.state->tickets.empty()) return {Choice::Kind::Full, nullptr};
   const bool avoidable = avoid != nullptr && candidates_.size() > 1;
   if (!(avoidable && first->index == avoid->index) && take(*first)) {
     return {Choice::Kind::Chosen, slots_[first->index].get()};
   }
   // A key that hashes to a full server waits for that server; others go where there is room.
-  const bool hashed = spec_.balance == BalanceKind::Source || spec_.balance == BalanceKind::Hash;
   if (hashed && !avoidable && may_wait(*slots_[first->index])) return {Choice::Kind::Full, slots_[first->index].get()};
   const std::size_t start = static_cast<std::size_t>(first - candidates_.data());
   for (std::size_t i = 1; i < candidates_.size(); ++i) {
@@ -122,22 +124,45 @@ void Backend::release(ServerSlot& slot) {
   // In this order, and in one order for all threads: whoever gets in line looks once more for room
   // after having counted itself, so that either we see it or it sees the room.
   slot.spec.state->in_use.fetch_sub(1);
-  if (slot.spec.maxconn == 0 || spec_.state->waiting.load() == 0) return;
+  if (spec_.state->waiting.load() == 0) return;
   if (!line_.empty()) serve_line();
-  // Ours may all wait for other servers.
-  if (spec_.state->waiting.load() != 0 && !is_full(slot)) waker_.wake_lines(*spec_.state);
+  // Ours may all wait for other servers, or have to wait for somebody elsewhere.
+  if (spec_.state->waiting.load() != 0 && (!is_full(slot) || !has_oldest())) waker_.wake_lines(*spec_.state);
+}
+
+bool Backend::has_oldest() {
+  for (Waiting& waiting : line_) {
+    if (waiting.ticket_ != 0) return spec_.state->tickets.is_oldest(waiting.ticket_);
+  }
+  return spec_.state->tickets.empty();
 }
 
 void Backend::stand_in_line(Waiting& waiting, ServerSlot* wanted) {
   line_.push_back(waiting);
   waiting.wanted_ = wanted;
   if (wanted != nullptr) wanted->spec.state->waiting.fetch_add(1, std::memory_order_relaxed);
+  if (wanted == nullptr) {
+    waiting.ticket_ = std::exchange(ticket_in_turn_, 0);
+    if (waiting.ticket_ == 0) waiting.ticket_ = spec_.state->tickets.take();
+  }
   ++line_length_;
   spec_.state->waiting.fetch_add(1);
 }
 
 void Backend::leave_line(Waiting& waiting) {
   if (!waiting.linked()) return;
+  const std::uint64_t ticket = std::exchange(waiting.ticket_, 0);
+  step_out(waiting);
+  if (ticket != 0) give_back(ticket);
+}
+
+// Whoever is the oldest now may fare better where it is.
+void Backend::give_back(std::uint64_t ticket) {
+  BackendState& state = *spec_.state;
+  if (state.tickets.give_back(ticket) && !state.tickets.empty()) waker_.wake_lines(state);
+}
+
+void Backend::step_out(Waiting& waiting) {
   waiting.ListNode<LineTag>::unlink();
   --line_length_;
   ServerSlot* wanted = std::exchange(waiting.wanted_, nullptr);
@@ -159,9 +184,16 @@ void Backend::serve_line() {
       ++again;
       continue;
     }
-    leave_line(first);
+    if (wanted == nullptr && !spec_.state->tickets.is_oldest(first.ticket_)) {
+      all_full = true;
+      break;
+    }
+    ticket_in_turn_ = std::exchange(first.ticket_, 0);
+    step_out(first);
     const std::size_t before = line_length_;
     first.on_turn();
+    const std::uint64_t ticket = std::exchange(ticket_in_turn_, 0);
+    if (ticket != 0) give_back(ticket);
     if (line_length_ <= before) continue;
     ++again;
     // Nobody behind one to whom any server is right will fare better.

@@ -2,6 +2,26 @@
 
 namespace penstock {
 
+std::uint64_t Tickets::take() {
+  const std::lock_guard hold(lock_);
+  taken_.insert(++last_);
+  count_.store(taken_.size());
+  return last_;
+}
+
+bool Tickets::give_back(std::uint64_t ticket) {
+  const std::lock_guard hold(lock_);
+  const bool oldest = *taken_.begin() == ticket;
+  taken_.erase(ticket);
+  count_.store(taken_.size());
+  return oldest;
+}
+
+bool Tickets::is_oldest(std::uint64_t ticket) const {
+  const std::lock_guard hold(lock_);
+  return *taken_.begin() == ticket;
+}
+
 void put_in_force(const BackendSpec& backend, const ServerSpec& server) {
   std::atomic<ServerStatus>& status = server.state->status;
   if (server.disabled == (status.load(std::memory_order_relaxed) == ServerStatus::Maintenance)) return;

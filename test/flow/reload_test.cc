@@ -255,6 +255,29 @@ TEST_CASE("an exchange ends under the configuration it began with") {
   rig.run_until([&] { return before.expired(); });
 }
 
+TEST_CASE("who waits under a former configuration is not passed by those of the next") {
+  const unsigned workers = GENERATE(1u, 3u);
+  Rig rig("backend app\n  server s1 ${s1} maxconn 1\n", workers);
+  rig.server("s1").next().expects("GET /first ").expects("\r\n\r\n").expects("now").sends(kOk);
+  rig.server("s1").next().expects("GET /second ").expects("\r\n\r\n").sends(kOk);
+  rig.server("s1").next().expects("GET /third ").expects("\r\n\r\n").sends(kOk);
+  ScriptedClient first(rig), second(rig), third(rig);
+  first.says("GET /first HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\n");
+  rig.run_until([&] { return rig.in_use() == 1; });
+  second.says("GET /second HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+  rig.run_until([&] { return rig.waiting() == 1; });
+  rig.reload("backend app\n  server s1 ${s1} maxconn 2\n");
+  third.says("GET /third HTTP/1.1\r\nHost: test\r\n\r\n");
+  rig.run_until([&] { return rig.waiting() == 2; });
+  first.says("now");
+  CHECK(first.answer().status == 200);
+  CHECK(second.answer().status == 200);
+  CHECK(third.answer().status == 200);
+  CHECK(rig.line() == "200 -- s1");
+  CHECK(rig.line() == "200 -- s1");
+  CHECK(rig.line() == "200 -- s1");
+}
+
 TEST_CASE("a client inside its request head takes the new rules") {
   Rig rig("  timeout client-fin 30s\n  http-response set-header X-Config one\nbackend app\n  server s1 ${s1}\n");
   ScriptedClient client(rig);

@@ -36,6 +36,7 @@ class Waiting : public ListNode<LineTag> {
  private:
   friend class Backend;
   ServerSlot* wanted_ = nullptr;  // No other will do.
+  std::uint64_t ticket_ = 0;      // For any; 0: none.
 };
 
 // Who is being served by a server, and must hear when that server's sessions are to be shut down.
@@ -115,6 +116,9 @@ class Backend final {
   std::uint32_t limit_of(const ServerSpec& server) const;
   bool is_full(const ServerSlot& slot) const;
   bool acquire(ServerSlot& slot);
+  void step_out(Waiting& waiting);
+  void give_back(std::uint64_t ticket);
+  bool has_oldest();
   static bool may_wait(const ServerSlot& slot);
 
   Loop& loop_;
@@ -128,6 +132,7 @@ class Backend final {
   List<Waiting, LineTag> line_;
   std::size_t line_length_ = 0;
   bool serving_line_ = false;
+  std::uint64_t ticket_in_turn_ = 0;   // Of who is choosing again.
 };
 
 }  // namespace penstock

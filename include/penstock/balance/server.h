@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,6 +66,23 @@ class Server {
   CheckMemory check;
 };
 
+// Who waits for whichever server has room first, of all workers and generations: their tickets. Only
+// those who have to wait come here.
+class Tickets {
+ public:
+  std::uint64_t take();
+  // True if it was the oldest one.
+  bool give_back(std::uint64_t ticket);
+  bool is_oldest(std::uint64_t ticket) const;
+  bool empty() const { return count_.load() == 0; }
+
+ private:
+  mutable std::mutex lock_;
+  std::set<std::uint64_t> taken_;
+  std::uint64_t last_ = 0;
+  std::atomic<std::size_t> count_{0};
+};
+
 // What workers share about one backend.
 class BackendState : public std::enable_shared_from_this<BackendState> {
  public:
@@ -77,6 +95,7 @@ class BackendState : public std::enable_shared_from_this<BackendState> {
   std::atomic<std::uint32_t> version{1};
   // Requests standing in line, of all workers.
   std::atomic<std::uint32_t> waiting{0};
+  Tickets tickets;
   std::atomic<std::uint32_t> in_use{0};
   std::atomic<std::uint64_t> total{0};
 };
