@@ -409,19 +409,14 @@ void H1Front::on_read_end(bool) {
 }
 
 void H1Front::on_lost(const Loss& loss) {
-  const Failure failure{
-      Cause::ClientClosed,
-      Phase::Request,
-      false,
-      400,
-      loss.status,
-      loss.kind == Loss::Kind::Handshake ? "TLS handshake failed" : "client connection broken"};
+  if (loss.kind == Loss::Kind::Handshake) return owner_.on_refused(*this, loss);
+  const Failure failure{Cause::ClientClosed, Phase::Request, false, 400, loss.status, "client connection broken"};
   read_ended_ = true;
   last_ = true;
   if (state_ == State::Serving && events_ != nullptr)
     return std::exchange(events_, nullptr)->on_failure(failure);
   if (state_ == State::Head || (state_ == State::Idle && requests_ == 0)) return refuse(failure);
-  if (state_ != State::Serving) end(loss.kind == Loss::Kind::Handshake ? failure : Failure{});
+  if (state_ != State::Serving) end({});
 }
 
 void H1Front::on_time_out() {
@@ -430,7 +425,7 @@ void H1Front::on_time_out() {
     case State::Idle:
       // A kept-alive client that has nothing to ask is let go without a word.
       if (requests_ != 0) return end({});
-      if (!connection_->ready()) return on_lost({Loss::Kind::Handshake, 0, "the handshake took too long"});
+      if (!connection_->ready()) return on_lost(connection_->late());
       return refuse(late);
     case State::Head:
       return refuse(late);

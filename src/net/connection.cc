@@ -189,6 +189,7 @@ void Connection::expect_proxy_header() {
 
 void Connection::greeted(std::string_view bytes) {
   Greeting& greeting = *greeting_;
+  heard_ = true;
   greeting.bytes += bytes;
   ProxyHeader header;
   switch (read_proxy_header(greeting.bytes, header)) {
@@ -371,6 +372,7 @@ void Connection::end_gulp() {
 }
 
 void Connection::cipher_arrived(std::size_t count) {
+  heard_ = true;
   tls_->receive({loop().scratch(), count});
   loop().later(*this);
   if (state_ == State::Handshake && !shake()) return;
@@ -602,15 +604,17 @@ void Connection::shut_down_if_due() {
   ::shutdown(descriptor(), SHUT_WR);
 }
 
+Loss Connection::late() const { return {Loss::Kind::Handshake, heard_, UV_ETIMEDOUT, uv_strerror(UV_ETIMEDOUT)}; }
+
 void Connection::fail(Loss::Kind kind, int status) {
   if (state_ == State::Lost) return;
   state_ = State::Lost;
   if (polling_) uv_read_stop(&socket().stream);
   polling_ = false;
   std::string text = tls_ && status == 0 ? tls_->error() : std::string();
-  if (greeting_) text = greeting_->error != nullptr ? greeting_->error : "connection closed before its PROXY header";
-  if (text.empty()) text = status != 0 ? uv_strerror(status) : "connection closed during the TLS handshake";
-  events_->on_lost(Loss{kind, status, text});
+  if (greeting_ && greeting_->error != nullptr) text = greeting_->error;
+  if (text.empty()) text = status != 0 ? std::string_view(uv_strerror(status)) : Loss::kClosed;
+  events_->on_lost(Loss{kind, heard_, status, text});
 }
 
 }  // namespace penstock

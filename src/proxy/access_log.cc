@@ -1,5 +1,9 @@
 #include "penstock/proxy/access_log.h"
 
+#include <string>
+
+#include "penstock/base/text.h"
+
 namespace penstock::access_log {
 namespace {
 
@@ -27,6 +31,15 @@ void write(const FrontendSpec& frontend, rules::Subject& subject) {
   char space[kLineLimit];
   const std::string_view line = frontend.rules.log.write(subject, space);
   if (line.empty()) return;
+  for (LogOutput* output : frontend.logs) output->write(level, line);
+}
+
+void write_refusal(const FrontendSpec& frontend, rules::Subject& subject, std::string_view message) {
+  const rules::ClientFacts& client = *subject.client;
+  char space[kLineLimit];
+  std::string line(frontend.rules.refusal.write(subject, space));
+  append_format(line, "/{}: {}", client.bind_name.empty() ? format("{}", client.bind_id) : client.bind_name, message);
+  const Level level = frontend.log_separate_errors ? Level::Err : Level::Info;
   for (LogOutput* output : frontend.logs) output->write(level, line);
 }
 

@@ -1,8 +1,13 @@
 #include "penstock/proxy/client.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <string>
 #include <utility>
 
+#include "penstock/base/text.h"
+
+#include "penstock/proxy/access_log.h"
 #include "penstock/proxy/frontend.h"
 #include "penstock/proxy/station.h"
 
@@ -11,6 +16,16 @@ namespace {
 
 // Server connections one client may keep to itself; more than a client of nine pools needs.
 constexpr std::size_t kOwnLimit = 16;
+
+// In the words of the manual (fc_err_str), with the cause behind where there is one.
+std::string refusal_text(const Loss& loss, bool awaited_header) {
+  const std::string_view what = awaited_header ? "while waiting for PROXY protocol header" : "during SSL handshake";
+  if (loss.status == -ETIMEDOUT) return format("Timeout {}", what);
+  if (loss.status != 0) return format("Connection error {}", what);
+  if (loss.text == Loss::kClosed) return format("Connection closed {}", what);
+  return format("{} ({})", awaited_header ? "Received something which does not look like a PROXY protocol header" : "SSL handshake failure",
+                loss.text);
+}
 
 }  // namespace
 
@@ -115,6 +130,24 @@ void Client::adopt_options() {
 }
 
 void Client::on_front_end(H1Front&, const Failure&) { frontend_.client_over(*this); }
+
+void Client::on_refused(H1Front&, const Loss& loss) {
+  log_refusal(loss);
+  frontend_.client_over(*this);
+}
+
+void Client::log_refusal(const Loss& loss) {
+  const Ref<Generation>& generation = frontend_.generation();
+  const FrontendSpec& spec = generation->snapshot().frontends[frontend_.bind().frontend];
+  if (spec.logs.empty() || (spec.dont_log_null && !loss.heard)) return;
+  Arena arena;
+  rules::Subject subject(arena);
+  subject.client = &facts();
+  subject.log.accept_us = facts_.accepted_us;
+  subject.frontend = spec.name;
+  Connection& connection = front_ ? front_->connection() : *tunnel_->front();
+  access_log::write_refusal(spec, subject, refusal_text(loss, connection.awaits_proxy_header()));
+}
 
 void Client::exchange_done() { exchange_.reset(); }
 

@@ -273,10 +273,19 @@ Phase Tunnel::phase_now() const {
 
 void Tunnel::on_side_lost(bool of_client, const Loss& loss) {
   if (!of_client && step_ == Step::Connect && loss.kind != Loss::Kind::Broken) return connect_failed(Cause::ServerClosed);
+  if (of_client && loss.kind == Loss::Kind::Handshake) return turn_away(loss);
   end(of_client ? Cause::ClientClosed : Cause::ServerClosed, phase_now());
 }
 
+// There never was a connection to join.
+void Tunnel::turn_away(const Loss& loss) {
+  client_.log_refusal(loss);
+  step_ = Step::Done;
+  client_.tunnel_done();
+}
+
 void Tunnel::on_side_time_out(bool of_client) {
+  if (step_ == Step::Welcome) return turn_away(front_->late());
   if (!of_client && step_ == Step::Connect) return connect_failed(Cause::ServerTimeout);
   if (of_client && phase_now() != Phase::Data && phase_now() != Phase::Request) return;
   end(of_client ? Cause::ClientTimeout : Cause::ServerTimeout, phase_now());

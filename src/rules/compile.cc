@@ -211,6 +211,7 @@ class FrontendCompiler {
       place = proxy_.log_format->place;
     }
     if (auto format = compile_format(compiling_, text, place, FormatUse::Log, kForLog)) rules_.log = std::move(*format);
+    if (auto format = compile_format(compiling_, kRefusalFormat, place, FormatUse::Log, kForLog)) rules_.refusal = std::move(*format);
     if (!proxy_.unique_id_format) return;
     const unsigned available = proxy_.mode == config::Mode::Http ? kForRequest : kForWelcomed;
     auto format = compile_format(compiling_, proxy_.unique_id_format->text, proxy_.unique_id_format->place, FormatUse::UniqueId, available);

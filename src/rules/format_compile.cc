@@ -6,6 +6,7 @@
 
 namespace penstock::rules {
 
+const std::string_view kRefusalFormat = "%ci:%cp [%t] %f";
 const std::string_view kHttpLogFormat =
     "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r";
 const std::string_view kTcpLogFormat = "%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq";

@@ -159,6 +159,41 @@ class Lines(Case):
         rig.connect().close()
         rig.log.wait(r' fe fe/<NOSRV> -1/-1/-1/-1/\d+ \S+ 0 - - CR-- .* "<BADREQ>"')
 
+    def test_a_connection_that_comes_to_no_request_has_a_line_of_its_own(self):
+        head = r': 127\.0\.0\.1:\d+ \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d\.\d{3}\] fe/%s: '
+        for mode in ('http', 'tcp'):
+            for bind, sent, said in (
+                    ('ssl crt <certs>/mail.pem name one', b'GET / HTTP/1.1\r\n\r\n', 'SSL handshake failure \\(.*\\)$'),
+                    ('ssl crt <certs>/mail.pem name one', b'\x16\x03\x01', 'Connection closed during SSL handshake$'),
+                    ('accept-proxy name one', b'GET / HTTP/1.1\r\n\r\n',
+                     'Received something which does not look like a PROXY protocol header \\(.*\\)$'),
+                    ('accept-proxy id 7', b'PROXY ', 'Connection closed while waiting for PROXY protocol header$')):
+                rig = self.rig('listen fe\n    mode %s\n    bind <fe> %s\n    server s1 <s1>\n' % (mode, bind))
+                client = rig.connect().send(sent)
+                client.half_close()
+                client.rest()
+                rig.log.wait(head % ('7' if 'id 7' in bind else 'one') + said)
+                self.assertEqual(len(rig.log.lines), 1)
+
+    def test_a_handshake_that_takes_too_long_is_named(self):
+        for mode in ('http', 'tcp'):
+            rig = self.rig('listen fe\n    mode %s\n    timeout http-request 100ms\n    timeout client 100ms\n'
+                           '    bind <fe> ssl crt <certs>/mail.pem\n    server s1 <s1>\n' % mode)
+            client = rig.connect().send(b'\x16')
+            client.rest()
+            rig.log.wait('Timeout during SSL handshake$')
+
+    def test_a_port_that_is_only_tried_is_no_error_under_dontlognull(self):
+        for mode in ('http', 'tcp'):
+            rig = self.rig('listen fe\n    mode %s\n    bind <fe> ssl crt <certs>/mail.pem\n    server s1 <s1>\n' % mode,
+                           defaults='    option dontlognull')
+            client = rig.connect()
+            client.half_close()
+            client.rest()
+            rig.connect().send(b'x' * 50).rest()
+            rig.log.wait('SSL handshake failure')
+            self.assertEqual(len(rig.log.lines), 1)
+
     def test_captures_and_a_format_of_ones_own(self):
         rig = self.rig(PLAIN.replace('bind <fe>', """bind <fe>
     capture request header X-One len 5

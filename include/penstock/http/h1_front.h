@@ -32,6 +32,9 @@ class H1FrontOwner {
   // The connection is over and no exchange is served; the owner drops the front. Not silent: it was
   // not a kept-alive client that went its way, but one that connected and said nothing.
   virtual void on_front_end(H1Front& front, const Failure& why) = 0;
+  // It never came to a request: TLS could not be agreed on, or what was to come before it did not
+  // come. The owner drops the front.
+  virtual void on_refused(H1Front& front, const Loss& loss) = 0;
 
  protected:
   ~H1FrontOwner() = default;

@@ -27,8 +27,10 @@ struct Loss {
     Broken,     // Was up; reset or failed. What had arrived was delivered before.
   };
   Kind kind = Kind::Broken;
+  bool heard = true;        // A byte of the peer had come.
   int status = 0;           // The system's negative errno; 0 if TLS alone is to blame.
   std::string_view text;    // For logs; good for the call.
+  static constexpr std::string_view kClosed = "connection closed during the TLS handshake";
 };
 
 // What a connection tells whoever uses it. All calls come from the loop, none from inside a call made
@@ -83,6 +85,8 @@ class Connection final : public Living, private Later {
   }
 
   bool ready() const { return state_ == State::Ready; }
+  // What there is to say when time is up before it is ready.
+  Loss late() const;
   bool lost() const { return state_ == State::Lost; }
   // Takes bytes to be sent; they go out in one call at the end of the callback on the stack.
   void send(Slice bytes);
@@ -179,6 +183,7 @@ class Connection final : public Living, private Later {
   bool is_pipe_ = false;
   bool has_socket_ = false;
   bool proxied_ = false;
+  bool heard_ = false;         // Before it was ready.
   bool reading_ = true;        // What the user wants.
   bool polling_ = false;       // What libuv was told.
   bool congested_ = false;     // The user waits for on_sent().

@@ -42,6 +42,8 @@ class Client final : public Living, public ListNode<ClientTag>, private H1FrontO
   // Number of this request on this connection, from 1.
   std::uint32_t requests() const { return front_->requests(); }
 
+  // It came to nothing: logs why.
+  void log_refusal(const Loss& loss);
   // The exchange, or the tunnel (mode tcp), is over.
   void exchange_done();
   void tunnel_done();
@@ -77,6 +79,7 @@ class Client final : public Living, public ListNode<ClientTag>, private H1FrontO
   StreamEvents& on_request(H1Front& front) override;
   const H1FrontOptions* next_options() override;
   void on_front_end(H1Front& front, const Failure& why) override;
+  void on_refused(H1Front& front, const Loss& loss) override;
   void on_back_ready(H1Back&) override {}
   void on_back_lost(H1Back& back, const Failure& failure, std::string_view why) override;
 

@@ -71,6 +71,7 @@ class Tunnel final : public Living, private Waiting, private Served, private Lat
   void on_side_time_out(bool of_client);
   void touch();
   void end_when_sent();
+  void turn_away(const Loss& loss);
   void end(Cause cause, Phase phase);
   void leave_server();
   Phase phase_now() const;

@@ -39,6 +39,7 @@ class Format {
 // The formats of `option httplog` and its kin, exactly as the manual prints them. The default format
 // of a proxy without any ("Connect from ...") is `%ci`-based too, see kDefaultLogFormat*.
 extern const std::string_view kHttpLogFormat;
+extern const std::string_view kRefusalFormat;
 extern const std::string_view kTcpLogFormat;
 extern const std::string_view kHttpsLogFormat;
 extern const std::string_view kClfLogFormat;
