@@ -245,10 +245,10 @@ class Writer {
     if (proxy.is_frontend) {
       time_line("timeout client", timeout.client);
       time_line("timeout client-fin", timeout.client_fin);
+      if (timeout.http_keep_alive)
+        line("timeout http-keep-alive {}", duration_text(*timeout.http_keep_alive));
     }
     if (timeout.http_request) line("timeout http-request {}", duration_text(*timeout.http_request));
-    if (timeout.http_keep_alive)
-      line("timeout http-keep-alive {}", duration_text(*timeout.http_keep_alive));
     time_line("timeout tarpit", timeout.tarpit);
     if (!proxy.is_backend) return;
     time_line("timeout connect", timeout.connect);

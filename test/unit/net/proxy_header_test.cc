@@ -39,8 +39,9 @@ std::string binary(char command, char family, const std::string& body) {
 }  // namespace
 
 TEST_CASE("what is written is read again, in both versions and families") {
+  constexpr const char* kPairs[][2] = {{"10.0.0.1", "10.0.0.2"}, {"2001:db8::1", "::1"}};
   for (const ProxyVersion version : {ProxyVersion::One, ProxyVersion::Two}) {
-    for (const char* const* pair : {std::begin({"10.0.0.1", "10.0.0.2"}), std::begin({"2001:db8::1", "::1"})}) {
+    for (const auto& pair : kPairs) {
       const SocketAddress source = ip(pair[0], 1), destination = ip(pair[1], 65535);
       const std::string bytes = proxy_header(version, source, destination);
       ProxyHeader out;
