@@ -38,16 +38,19 @@ unsigned Crew::workers_for(const config::Config& config) const {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
-std::shared_ptr<const Snapshot> Crew::build(config::Config config, bool check_only, config::Diagnostics& diagnostics) {
+std::shared_ptr<const Snapshot> Crew::build(config::Config config, bool check_only,
+                                            config::Diagnostics& diagnostics) {
   const bool failed_before = diagnostics.failed();
   GatherOptions gather;
   gather.workers = workers_for(config);
-  // Sockets are bound when all else is known to be good; until then files alone are gathered, so that
-  // their errors are told together with those of the text.
+  // Sockets are bound when all else is known to be good; until then files alone are gathered, so
+  // that their errors are told together with those of the text.
   gather.check_only = check_only || failed_before;
   diagnostics.set_source(&config);
-  Bundle bundle = Bundle::gather(config, snapshot_ ? &snapshot_->bundle : nullptr, gather, diagnostics);
-  const Snapshot::Sources sources{servers_, tickets_, frontend_states_, log_outputs_, process_, &log_descriptors_, check_only};
+  Bundle bundle =
+      Bundle::gather(config, snapshot_ ? &snapshot_->bundle : nullptr, gather, diagnostics);
+  const Snapshot::Sources sources{servers_, tickets_,          frontend_states_, log_outputs_,
+                                  process_, &log_descriptors_, check_only};
   diagnostics.set_source(nullptr);
   auto snapshot = Snapshot::build(std::move(config), std::move(bundle), sources, diagnostics);
   return failed_before ? nullptr : snapshot;
@@ -56,7 +59,8 @@ std::shared_ptr<const Snapshot> Crew::build(config::Config config, bool check_on
 void Crew::start(std::shared_ptr<const Snapshot> snapshot) {
   const unsigned count = workers_for(snapshot->config);
   WorkerOwner& for_workers = *this;
-  for (unsigned i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(i, count, process_, for_workers));
+  for (unsigned i = 0; i < count; ++i)
+    workers_.push_back(std::make_unique<Worker>(i, count, process_, for_workers));
   for (auto& worker : workers_) worker->start();
   put_to_work(std::move(snapshot));
 }
@@ -129,7 +133,8 @@ void Crew::on_server_changed(const BackendSpec& backend, const ServerSpec& serve
     const auto line = watch_.on_change(backend, name, up, loop_.now());
     if (!line) return;
     const int index = snapshot_->backend_index(backend);
-    const auto& logs = index < 0 ? snapshot_->logs : snapshot_->backends[static_cast<std::size_t>(index)].logs;
+    const auto& logs =
+        index < 0 ? snapshot_->logs : snapshot_->backends[static_cast<std::size_t>(index)].logs;
     for (LogOutput* output : logs) output->write(Level::Alert, *line);
   });
 }

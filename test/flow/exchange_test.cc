@@ -126,7 +126,8 @@ TEST_CASE("a client too slow with its head is told 408 (cR)") {
 TEST_CASE("a request that cannot be read is told 400, and the connection ends (PR)") {
   Rig rig(kApp);
   ScriptedClient client(rig);
-  const Answer answer = client.asks("GET / HTTP/1.1\r\nHost : test\r\n\r\nGET /next HTTP/1.1\r\n\r\n");
+  const Answer answer =
+      client.asks("GET / HTTP/1.1\r\nHost : test\r\n\r\nGET /next HTTP/1.1\r\n\r\n");
   CHECK(answer.status == 400);
   CHECK(client.end() == End::Finished);
   CHECK(client.rest().empty());
@@ -142,8 +143,9 @@ TEST_CASE("a denied request is told 403 and the connection stays (PR)") {
 }
 
 TEST_CASE("a rejected or dropped request gets no answer (PR)") {
-  const std::string rule = GENERATE("http-request reject", "http-request silent-drop", "tcp-request session reject",
-                                    "tcp-request content reject if { path / }");
+  const std::string rule =
+      GENERATE("http-request reject", "http-request silent-drop", "tcp-request session reject",
+               "tcp-request content reject if { path / }");
   Rig rig("  " + rule + "\n" + kApp);
   ScriptedClient client(rig);
   client.says("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
@@ -153,7 +155,10 @@ TEST_CASE("a rejected or dropped request gets no answer (PR)") {
 }
 
 TEST_CASE("what rules answer themselves keeps the connection (LR)") {
-  Rig rig("  http-request return status 200 if { path /return }\n  http-request redirect location /there\n" + kApp);
+  Rig rig(
+      "  http-request return status 200 if { path /return }\n  http-request redirect location "
+      "/there\n" +
+      kApp);
   ScriptedClient client(rig);
   CHECK(client.gets("/return").status == 200);
   CHECK(client.gets("/").status == 302);
@@ -317,7 +322,12 @@ TEST_CASE("a server that closes without an answer makes 502 (SH)") {
 
 TEST_CASE("a server that resets inside the head of its answer makes 502 (SH)") {
   Rig rig(kApp);
-  rig.server("s1").next().expects("GET / ").sends("HTTP/1.1 200 OK\r\nContent-").expects("\r\n\r\n").resets();
+  rig.server("s1")
+      .next()
+      .expects("GET / ")
+      .sends("HTTP/1.1 200 OK\r\nContent-")
+      .expects("\r\n\r\n")
+      .resets();
   ScriptedClient client(rig);
   CHECK(client.gets("/").status == 502);
   CHECK(client.is_kept());
@@ -364,7 +374,8 @@ TEST_CASE("an answer that rules replace (LH)") {
   check_server_let_go(rig);
 }
 
-TEST_CASE("a client that resets while its request is being answered costs the server connection (CH)") {
+TEST_CASE(
+    "a client that resets while its request is being answered costs the server connection (CH)") {
   Rig rig(kApp);
   answers(rig, "");
   ScriptedClient client(rig);
@@ -401,7 +412,8 @@ TEST_CASE("a body that cannot be read is told 400 (PH)") {
   Rig rig(kApp);
   answers(rig, "");
   ScriptedClient client(rig);
-  const Answer answer = client.asks("POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\nx\r\n");
+  const Answer answer = client.asks(
+      "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\nx\r\n");
   CHECK(answer.status == 400);
   CHECK(client.end() == End::Finished);
   CHECK(rig.line() == "400 PH s1");
@@ -423,7 +435,12 @@ TEST_CASE("a server that closes inside its answer ends the client's connection (
 
 TEST_CASE("an answer without length that is reset ends in a reset (SD)") {
   Rig rig(kApp);
-  rig.server("s1").next().expects("\r\n\r\n").sends("HTTP/1.0 200 OK\r\n\r\nhalf").expects("now").resets();
+  rig.server("s1")
+      .next()
+      .expects("\r\n\r\n")
+      .sends("HTTP/1.0 200 OK\r\n\r\nhalf")
+      .expects("now")
+      .resets();
   ScriptedClient client(rig);
   client.says("POST / HTTP/1.0\r\nHost: test\r\nContent-Length: 4\r\n\r\n");
   client.hears("half");
@@ -493,9 +510,8 @@ namespace {
 // Its checks are answered elsewhere, well until it is to go down.
 void check_well(Rig& rig, const std::string& address = "${s1}") {
   rig.server("health").next().expects("\r\n\r\n").sends("HTTP/1.1 200 OK\r\n\r\n").closes();
-  rig.reload(
-      "backend app\n  no log\n  option httpchk\n  server s1 " + address +
-      " check addr ${health} inter 20ms rise 1 fall 1 on-marked-down shutdown-sessions\n");
+  rig.reload("backend app\n  no log\n  option httpchk\n  server s1 " + address +
+             " check addr ${health} inter 20ms rise 1 fall 1 on-marked-down shutdown-sessions\n");
 }
 
 void go_down(Rig& rig) {

@@ -1,5 +1,5 @@
-// Configurations exchanged while clients are being served: nothing is lost, nothing is cut, and what
-// was before goes when nobody needs it any more.
+// Configurations exchanged while clients are being served: nothing is lost, nothing is cut, and
+// what was before goes when nobody needs it any more.
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -30,18 +30,20 @@ std::string answer_of(const std::string& body) {
 // Bytes that tell their place.
 std::string pattern(std::size_t size) {
   std::string text;
-  for (std::size_t i = 0; text.size() < size; ++i) text += penstock::format("{:08x}", i * 2654435761u);
+  for (std::size_t i = 0; text.size() < size; ++i)
+    text += penstock::format("{:08x}", i * 2654435761u);
   text.resize(size);
   return text;
 }
 
 struct Habits {
   std::string path;
-  std::string body;             // Which every answer must have.
+  std::string body;  // Which every answer must have.
   std::size_t bind = 0;
-  bool fresh = false;           // Each request on a connection of its own.
-  bool slow = false;            // Reads only when it is told to.
-  bool patient = false;         // Its server goes down now and then: 503 and cut connections are to be expected.
+  bool fresh = false;  // Each request on a connection of its own.
+  bool slow = false;   // Reads only when it is told to.
+  bool patient =
+      false;  // Its server goes down now and then: 503 and cut connections are to be expected.
   const TlsContext* tls = nullptr;
 };
 
@@ -66,9 +68,12 @@ class Visitor final : private ConnectionEvents {
     if (leaving_) return;
     received_.clear();
     const TlsTarget target{habits_.tls, "mail.test", ""};
-    connection_ = Connection::connect(rig_.loop(), rig_.address(habits_.bind), {}, target, std::move(ticket_), *this);
+    connection_ = Connection::connect(rig_.loop(), rig_.address(habits_.bind), {}, target,
+                                      std::move(ticket_), *this);
   }
-  void ask() { connection_->send(penstock::format("GET {} HTTP/1.1\r\nHost: test\r\n\r\n", habits_.path)); }
+  void ask() {
+    connection_->send(penstock::format("GET {} HTTP/1.1\r\nHost: test\r\n\r\n", habits_.path));
+  }
 
   void on_ready() override {
     if (connection_->is_tls() && connection_->tls_facts().resumed) ++resumed_;
@@ -81,10 +86,12 @@ class Visitor final : private ConnectionEvents {
     if (head_end == std::string::npos) return;
     const bool refused = habits_.patient && received_.starts_with("HTTP/1.1 503");
     if (!refused && received_.size() < head_end + 4 + habits_.body.size()) return;
-    if (!refused && (!received_.starts_with("HTTP/1.1 200") || received_.substr(head_end + 4) != habits_.body)) {
+    if (!refused && (!received_.starts_with("HTTP/1.1 200") ||
+                     received_.substr(head_end + 4) != habits_.body)) {
       return blame("a wrong answer: " + received_.substr(0, 200));
     }
-    if (received_.find("onnection: close") < head_end && !habits_.patient) return blame("sent away");
+    if (received_.find("onnection: close") < head_end && !habits_.patient)
+      return blame("sent away");
     received_.clear();
     if (!refused) ++served_;
     if (leaving_ || habits_.fresh || refused) {
@@ -154,24 +161,31 @@ TEST_CASE("clients are served through thirty reloads without a request lost or a
   const std::string front =
       "frontend web\n  bind 127.0.0.1:0\n  bind 127.0.0.2:0 ssl crt " + pem + "\n" +
       penstock::format("  log fd@{} format raw local0\n  log 127.0.0.1:9 local0\n", nowhere.get()) +
-      "  use_backend %[path,field(2,/)] if { path_reg ^/(big|narrow|least|shaky) }\n  default_backend app\n";
-  const std::string check = " check addr ${health} inter 10ms rise 1 fall 1 on-marked-down shutdown-sessions\n";
-  const std::string one = front +
-                          "backend app\n  server s1 ${s1}\n  server s2 ${s2}\n"
-                          "backend big\n  server s1 ${big}\n"
-                          "backend narrow\n  server s1 ${s1} maxconn 1\n"
-                          "backend least\n  balance leastconn\n  server s1 ${s1} weight 2\n  server s2 ${s2}\n"
-                          "backend shaky\n  option httpchk\n  server s1 ${s1}" + check + "  server s2 ${s2}" + check;
-  const std::string other = front +
-                            "  http-request set-header X-Config other\n"
-                            "backend app\n  balance leastconn\n  server s1 ${s1}\n"
-                            "backend shaky\n  balance random\n  option httpchk\n  server s2 ${s2}" + check +
-                            "backend narrow\n  server s1 ${s1} maxconn 2\n  server s2 ${s2} disabled\n"
-                            "backend least\n  server s2 ${s2}\n"
-                            "backend big\n  server s1 ${big}\n"
-                            "frontend more\n  bind 127.0.0.3:0\n  default_backend app\n";
+      "  use_backend %[path,field(2,/)] if { path_reg ^/(big|narrow|least|shaky) }\n  "
+      "default_backend app\n";
+  const std::string check =
+      " check addr ${health} inter 10ms rise 1 fall 1 on-marked-down shutdown-sessions\n";
+  const std::string one =
+      front +
+      "backend app\n  server s1 ${s1}\n  server s2 ${s2}\n"
+      "backend big\n  server s1 ${big}\n"
+      "backend narrow\n  server s1 ${s1} maxconn 1\n"
+      "backend least\n  balance leastconn\n  server s1 ${s1} weight 2\n  server s2 ${s2}\n"
+      "backend shaky\n  option httpchk\n  server s1 ${s1}" +
+      check + "  server s2 ${s2}" + check;
+  const std::string other =
+      front +
+      "  http-request set-header X-Config other\n"
+      "backend app\n  balance leastconn\n  server s1 ${s1}\n"
+      "backend shaky\n  balance random\n  option httpchk\n  server s2 ${s2}" +
+      check +
+      "backend narrow\n  server s1 ${s1} maxconn 2\n  server s2 ${s2} disabled\n"
+      "backend least\n  server s2 ${s2}\n"
+      "backend big\n  server s1 ${big}\n"
+      "frontend more\n  bind 127.0.0.3:0\n  default_backend app\n";
   Rig rig(front + "backend app\n  server s1 ${s1}\n", workers);
-  for (const char* name : {"s1", "s2"}) rig.server(name).next().expects("\r\n\r\n").sends(kOk).repeats();
+  for (const char* name : {"s1", "s2"})
+    rig.server(name).next().expects("\r\n\r\n").sends(kOk).repeats();
   rig.server("big").next().expects("\r\n\r\n").sends(answer_of(big)).repeats();
   for (int i = 0; i < 2000; ++i) {
     const char* status = i % 5 == 4 ? "HTTP/1.1 500 Gone\r\n\r\n" : "HTTP/1.1 200 OK\r\n\r\n";
@@ -180,7 +194,9 @@ TEST_CASE("clients are served through thirty reloads without a request lost or a
   rig.reload(one);
 
   std::vector<std::unique_ptr<Visitor>> visitors;
-  const auto visit = [&](Habits habits) { visitors.push_back(std::make_unique<Visitor>(rig, std::move(habits))); };
+  const auto visit = [&](Habits habits) {
+    visitors.push_back(std::make_unique<Visitor>(rig, std::move(habits)));
+  };
   for (int i = 0; i < 3; ++i) {
     visit({.path = "/", .body = "ok"});
     visit({.path = "/", .body = "ok", .fresh = true});
@@ -215,7 +231,8 @@ TEST_CASE("clients are served through thirty reloads without a request lost or a
   rig.run_until([&] {
     nudge();
     bool all = true;
-    for (auto& visitor : visitors) all = all && (visitor->served() != 0 || !visitor->fault().empty());
+    for (auto& visitor : visitors)
+      all = all && (visitor->served() != 0 || !visitor->fault().empty());
     return all;
   });
   for (auto& visitor : visitors) {
@@ -241,7 +258,13 @@ TEST_CASE("clients are served through thirty reloads without a request lost or a
 
 TEST_CASE("an exchange ends under the configuration it began with") {
   Rig rig("  http-response set-header X-Config one\nbackend app\n  server s1 ${s1}\n");
-  rig.server("s1").next().expects("\r\n\r\n").expects("rest").sends(kOk).expects("\r\n\r\n").sends(kOk);
+  rig.server("s1")
+      .next()
+      .expects("\r\n\r\n")
+      .expects("rest")
+      .sends(kOk)
+      .expects("\r\n\r\n")
+      .sends(kOk);
   ScriptedClient client(rig);
   client.says("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n");
   rig.run_until([&] { return rig.server("s1").accepted() == 1; });
@@ -279,23 +302,32 @@ TEST_CASE("who waits under a former configuration is not passed by those of the 
 }
 
 TEST_CASE("a client inside its request head takes the new rules") {
-  Rig rig("  timeout client-fin 30s\n  http-response set-header X-Config one\nbackend app\n  server s1 ${s1}\n");
+  Rig rig(
+      "  timeout client-fin 30s\n  http-response set-header X-Config one\nbackend app\n  server s1 "
+      "${s1}\n");
   ScriptedClient client(rig);
   client.says("GET / HTTP/1.1\r\nHost: test\r\nConnection: upgrade\r\nUp");
   rig.linger();
   const std::weak_ptr<const Snapshot> before = rig.crew().snapshot();
   rig.reload("  http-response set-header X-Config two\nbackend app\n  server s1 ${s1}\n");
   rig.run_until([&] { return before.expired(); });
-  rig.server("s1").next().expects("\r\n\r\n").sends(
-      "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n").closes();
+  rig.server("s1")
+      .next()
+      .expects("\r\n\r\n")
+      .sends("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")
+      .closes();
   const Answer answer = client.asks("grade: echo\r\n\r\n");
   CHECK(answer.status == 101);
   CHECK(answer.has("X-Config: two"));
   CHECK(client.end() == End::Finished);
 }
 
-TEST_CASE("a client inside its request head whose bind goes is served by what it came to, and is the last") {
-  Rig rig("listen old\n  bind 127.0.0.1:0\n  log-format %f\n  http-response set-header X-Config old\n  server s1 ${s1}\n");
+TEST_CASE(
+    "a client inside its request head whose bind goes is served by what it came to, and is the "
+    "last") {
+  Rig rig(
+      "listen old\n  bind 127.0.0.1:0\n  log-format %f\n  http-response set-header X-Config old\n  "
+      "server s1 ${s1}\n");
   rig.server("s1").next().expects("\r\n\r\n").sends(kOk);
   ScriptedClient client(rig);
   client.says("GET / HTTP/1.1\r\nHo");
@@ -312,11 +344,15 @@ TEST_CASE("a client inside its request head whose bind goes is served by what it
 }
 
 TEST_CASE("a kept client's bind is still named after the configuration that named it has gone") {
-  Rig rig("listen app\n  bind 127.0.0.1:0 name the-name-of-this-bind-line\n  http-request return status 200 hdr Bind %[so_name]\n");
+  Rig rig(
+      "listen app\n  bind 127.0.0.1:0 name the-name-of-this-bind-line\n  http-request return "
+      "status 200 hdr Bind %[so_name]\n");
   ScriptedClient client(rig);
   CHECK(client.gets("/").has("the-name-of-this-bind-line"));
   const std::weak_ptr<const Snapshot> before = rig.crew().snapshot();
-  rig.reload("listen app\n  bind 127.0.0.1:0 name the-name-of-this-bind-line\n  http-request return status 200 hdr Bind %[so_name]\n");
+  rig.reload(
+      "listen app\n  bind 127.0.0.1:0 name the-name-of-this-bind-line\n  http-request return "
+      "status 200 hdr Bind %[so_name]\n");
   rig.run_until([&] { return before.expired(); });
   CHECK(client.gets("/").has("the-name-of-this-bind-line"));
 }
@@ -325,7 +361,8 @@ TEST_CASE("a client's own server connection outlives a reload in the middle of a
   Rig rig("backend app\n  server s1 ${s1}\n");
   rig.server("s1").next().expects("rest").sends(kOk).expects("\r\n\r\n").sends(kOk);
   ScriptedClient client(rig);
-  client.says("POST / HTTP/1.1\r\nHost: test\r\nAuthorization: NTLM abc\r\nContent-Length: 4\r\n\r\n");
+  client.says(
+      "POST / HTTP/1.1\r\nHost: test\r\nAuthorization: NTLM abc\r\nContent-Length: 4\r\n\r\n");
   rig.run_until([&] { return rig.server("s1").accepted() == 1; });
   rig.reload("backend app\n  server s1 ${s1}\n");
   CHECK(client.asks("rest").status == 200);

@@ -65,7 +65,8 @@ Rig::Rig(const std::string& text, unsigned workers)
 }
 
 Rig::~Rig() {
-  const bool quiet = run_while([&] { return crew().process().connections != 0 || in_use() != 0 || waiting() != 0; }, 5000);
+  const bool quiet = run_while(
+      [&] { return crew().process().connections != 0 || in_use() != 0 || waiting() != 0; }, 5000);
   CHECK(quiet);
   crew_.reset();
 }
@@ -97,7 +98,8 @@ std::shared_ptr<const Snapshot> Rig::build(const std::string& text) {
   config.global.nbthread = workers_;
   auto snapshot = crew_->build(std::move(config), false, diagnostics);
   for (const config::Complaint& complaint : diagnostics.complaints()) {
-    if (complaint.severity == config::Severity::Alert) UNSCOPED_INFO(config::Diagnostics::text_of(complaint, 0));
+    if (complaint.severity == config::Severity::Alert)
+      UNSCOPED_INFO(config::Diagnostics::text_of(complaint, 0));
   }
   return snapshot;
 }
@@ -118,7 +120,9 @@ bool Rig::take_line(std::string& line) {
   return true;
 }
 
-std::string Rig::line() { return line(""); }
+std::string Rig::line() {
+  return line("");
+}
 
 std::string Rig::line(std::string_view begins) {
   std::string line;
@@ -161,7 +165,8 @@ std::uint32_t Rig::in_use() const {
 
 std::uint32_t Rig::waiting() const {
   std::uint32_t sum = 0;
-  for (const BackendRuntimeSpec& backend : crew().snapshot()->backends) sum += backend.balance.state->waiting;
+  for (const BackendRuntimeSpec& backend : crew().snapshot()->backends)
+    sum += backend.balance.state->waiting;
   return sum;
 }
 
@@ -170,7 +175,9 @@ ScriptedClient::ScriptedClient(Rig& rig, std::size_t bind) : rig_(rig) {
 }
 
 // Who leaves does not wait to be answered.
-ScriptedClient::~ScriptedClient() { resets(); }
+ScriptedClient::~ScriptedClient() {
+  resets();
+}
 
 void ScriptedClient::says(std::string_view bytes) {
   rig_.run_until([&] { return connection_->ready() || ended(); });
@@ -232,7 +239,9 @@ ScriptedClient::End ScriptedClient::end() {
   return end_;
 }
 
-bool ScriptedClient::is_kept() { return !ended() && gets("/alive").status == 200; }
+bool ScriptedClient::is_kept() {
+  return !ended() && gets("/alive").status == 200;
+}
 
 void ScriptedClient::resets() {
   if (connection_) connection_->reset_on_close();

@@ -1,5 +1,5 @@
-// A crew of real workers with scripted servers and clients around it. All but the workers live on one
-// loop of the test's own thread, which runs whenever the test waits for something.
+// A crew of real workers with scripted servers and clients around it. All but the workers live on
+// one loop of the test's own thread, which runs whenever the test waits for something.
 #pragma once
 
 #include <cstdint>
@@ -19,9 +19,10 @@ namespace penstock::test {
 class Rig final : private CrewOwner {
  public:
   // Lines of `text` before its first section belong to a frontend on a port of the system's choice
-  // whose default backend is `app`; a `listen` or `frontend` at its beginning takes that one's place.
-  // "${s1}" is the address of the scripted server s1, which is made where it is first named. Timeouts
-  // are long unless the text shortens them, nothing is retried, and a line of the log is
+  // whose default backend is `app`; a `listen` or `frontend` at its beginning takes that one's
+  // place.
+  // "${s1}" is the address of the scripted server s1, which is made where it is first named.
+  // Timeouts are long unless the text shortens them, nothing is retried, and a line of the log is
   // "status, termination state, server".
   explicit Rig(const std::string& text, unsigned workers = 1);
   // Checks that nothing is counted any more: clients are to be gone before.
@@ -31,7 +32,9 @@ class Rig final : private CrewOwner {
   // Something else than a server where ${name} is; to be said before the text is used: in reload().
   void name(const std::string& name, const SocketAddress& address) { addresses_[name] = address; }
   // Of the n-th bind.
-  const SocketAddress& address(std::size_t bind = 0) const { return crew().snapshot()->binds[bind].bound->address; }
+  const SocketAddress& address(std::size_t bind = 0) const {
+    return crew().snapshot()->binds[bind].bound->address;
+  }
 
   // Returns when every worker is under the new configuration.
   void reload(const std::string& text);

@@ -40,7 +40,8 @@ class Crew final : private WorkerOwner {
   unsigned workers_for(const config::Config& config) const;
   // Gathers and compiles; what was bound and counted before is kept where it stays. Null after
   // complaints; nothing has changed then.
-  std::shared_ptr<const Snapshot> build(config::Config config, bool check_only, config::Diagnostics& diagnostics);
+  std::shared_ptr<const Snapshot> build(config::Config config, bool check_only,
+                                        config::Diagnostics& diagnostics);
 
   // Once, with the snapshot to begin with; on_adopted() follows.
   void start(std::shared_ptr<const Snapshot> snapshot);
@@ -72,7 +73,8 @@ class Crew final : private WorkerOwner {
   std::map<std::string, std::shared_ptr<FrontendState>> frontend_states_;
   std::map<std::string, std::shared_ptr<LogOutput>> log_outputs_;
   std::shared_ptr<const Snapshot> snapshot_;
-  std::vector<std::shared_ptr<const Snapshot>> former_;   // Freed here when nobody uses them any more.
+  std::vector<std::shared_ptr<const Snapshot>>
+      former_;  // Freed here when nobody uses them any more.
   std::vector<std::unique_ptr<Worker>> workers_;
   AddressWatch watch_;
   std::size_t adopting_ = 0;

@@ -25,10 +25,10 @@ struct Message {
 }  // namespace
 
 TEST_CASE("what was meant for this hop alone goes, all else stays in order and as it was written") {
-  Message message{{"HOST", "test"},       {"X-Dup", "1"},        {"Connection", "close, X-Gone"},
-                  {"x-gone", "1"},        {"Keep-Alive", "5"},   {"Proxy-Connection", "keep-alive"},
-                  {"X-GONE", "2"},        {"X-Dup", "2"},        {"connection", "X-Too"},
-                  {"X-Too", "3"},         {"Upgrade", "h2c"},    {"TE", "gzip"}};
+  Message message{{"HOST", "test"}, {"X-Dup", "1"},      {"Connection", "close, X-Gone"},
+                  {"x-gone", "1"},  {"Keep-Alive", "5"}, {"Proxy-Connection", "keep-alive"},
+                  {"X-GONE", "2"},  {"X-Dup", "2"},      {"connection", "X-Too"},
+                  {"X-Too", "3"},   {"Upgrade", "h2c"},  {"TE", "gzip"}};
   forwarding::drop_hop_fields(message.head);
   CHECK(message.names() == "HOST X-Dup X-Dup TE ");
   CHECK(message.head.fields[1].value == "1");
@@ -36,11 +36,19 @@ TEST_CASE("what was meant for this hop alone goes, all else stays in order and a
 }
 
 TEST_CASE("what a server must have stays though Connection names it") {
-  Message message{{"Connection", "host, content-length, transfer-encoding, authorization, cookie, x-forwarded-for, expect"},
-                  {"Host", "test"},   {"Content-Length", "1"},      {"Transfer-Encoding", "chunked"},
-                  {"Authorization", "x"}, {"Cookie", "x"}, {"X-Forwarded-For", "x"}, {"Expect", "100-continue"}};
+  Message message{
+      {"Connection",
+       "host, content-length, transfer-encoding, authorization, cookie, x-forwarded-for, expect"},
+      {"Host", "test"},
+      {"Content-Length", "1"},
+      {"Transfer-Encoding", "chunked"},
+      {"Authorization", "x"},
+      {"Cookie", "x"},
+      {"X-Forwarded-For", "x"},
+      {"Expect", "100-continue"}};
   forwarding::drop_hop_fields(message.head);
-  CHECK(message.names() == "Host Content-Length Transfer-Encoding Authorization Cookie X-Forwarded-For Expect ");
+  CHECK(message.names() ==
+        "Host Content-Length Transfer-Encoding Authorization Cookie X-Forwarded-For Expect ");
 }
 
 TEST_CASE("an upgrade that is one keeps its field, and so does a wish for trailers") {
@@ -63,14 +71,18 @@ TEST_CASE("a request of an HTTP/1.0 client that names its host becomes one of HT
 }
 
 TEST_CASE("a credential of the connection is known from one of the request") {
-  const auto carries = [](Field field) { return forwarding::carries_connection_credential(Message{field}.head); };
+  const auto carries = [](Field field) {
+    return forwarding::carries_connection_credential(Message{field}.head);
+  };
   CHECK(carries({"Authorization", "NTLM TlRM"}));
   CHECK(carries({"authorization", "negotiate YII"}));
   CHECK(carries({"Proxy-Authorization", "Negotiate YII"}));
   CHECK_FALSE(carries({"Authorization", "Basic bnRsbQ=="}));
   CHECK_FALSE(carries({"Authorization", "Bearer ntlm"}));
   CHECK_FALSE(carries({"X-Authorization", "NTLM"}));
-  const auto asks = [](Field field) { return forwarding::asks_connection_credential(Message{field}.head); };
+  const auto asks = [](Field field) {
+    return forwarding::asks_connection_credential(Message{field}.head);
+  };
   CHECK(asks({"WWW-Authenticate", "NTLM"}));
   CHECK(asks({"WWW-Authenticate", "Basic realm=\"a\", Negotiate"}));
   CHECK(asks({"Proxy-Authenticate", "Negotiate"}));
