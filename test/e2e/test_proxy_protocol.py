@@ -197,7 +197,7 @@ listen fe
                               ('check-send-proxy check', b'PROXY UNKNOWN\r\n')):
             first, seen = [], threading.Event()
 
-            def talk(sock, _):
+            def talk(sock, _, first=first, seen=seen, wanted=wanted):
                 first.append(sock.recv(len(wanted)))
                 seen.set()
             self.rig('listen fe\n    bind <fe>\n    mode http\n    option httpchk GET /\n    server s1 %s %s inter 100ms'
