@@ -5,6 +5,10 @@
 namespace penstock::config {
 
 void Diagnostics::add(Severity severity, Place place, std::string text) {
+  // A second error at the same word follows from the first.
+  const bool is_new = severity != Severity::Alert || place.line == 0 ||
+                      alerted_.insert({place.file, place.line, place.column}).second;
+  if (!is_new) return;
   Complaint complaint{severity, place, {}, {}, std::move(text)};
   if (source_ != nullptr && place.line != 0 && place.file < source_->files.size()) {
     complaint.file = source_->files[place.file];

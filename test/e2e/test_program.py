@@ -163,6 +163,7 @@ class Complaints(Case):
             code, said = check(GOOD.replace(old, new))
             self.assertEqual(code, 1, new)
             self.assertIn(word, said)
+            self.assertEqual(said.count('[ALERT]'), 1, said)
 
     def test_a_rule_that_can_never_be_reached_is_named(self):
         code, said = check(GOOD.replace(

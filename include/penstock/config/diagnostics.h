@@ -2,6 +2,9 @@
 // there is one, the nearest known word.
 #pragma once
 
+#include <array>
+#include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +45,7 @@ class Diagnostics {
  private:
   const Config* source_ = nullptr;
   std::vector<Complaint> complaints_;
+  std::set<std::array<std::uint32_t, 3>> alerted_;  // File, line and column of each error.
   std::size_t alerts_ = 0;
   std::size_t warnings_ = 0;
 };
