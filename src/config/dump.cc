@@ -480,8 +480,8 @@ class Writer {
   static void add_word(std::string& words, std::string_view keyword, std::string_view value) {
     if (!value.empty()) append_format(words, " {} {}", keyword, quoted(value));
   }
-  static void add_number(std::string& words, std::string_view keyword, std::uint64_t value,
-                         std::uint64_t standard = 0) {
+  static void add_number(std::string& words, std::string_view keyword, std::int64_t value,
+                         std::int64_t standard = 0) {
     if (value != standard) append_format(words, " {} {}", keyword, value);
   }
   static void add_flag(std::string& words, std::string_view keyword, bool on) {
@@ -574,11 +574,10 @@ class Writer {
     add_flag(words, "on-marked-down shutdown-sessions", server.shutdown_sessions_when_down);
     add_flag(words, "on-marked-up shutdown-backup-sessions",
              server.shutdown_backup_sessions_when_up);
-    if (server.pool_max_conn != standard.pool_max_conn)
-      append_format(words, " pool-max-conn {}", server.pool_max_conn);
+    add_number(words, "pool-max-conn", server.pool_max_conn, standard.pool_max_conn);
     add_number(words, "pool-low-conn", server.pool_low_conn);
     add_time(words, "pool-purge-delay", server.pool_purge_delay_ms, standard.pool_purge_delay_ms);
-    add_number(words, "max-reuse", server.max_reuse);
+    add_number(words, "max-reuse", server.max_reuse, standard.max_reuse);
     add_word(words, "source", server.source);
     if (server.init_addr != standard.init_addr)
       add_word(words, "init-addr", init_addr_text(server));

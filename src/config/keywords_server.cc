@@ -157,9 +157,9 @@ void parse_minconn(Line& line, Server& server) {
 }
 void parse_max_reuse(Line& line, Server& server) {
   if (line.accept("-1"))
-    server.max_reuse = 0;
+    server.max_reuse = -1;
   else
-    server.max_reuse = take_count(line);
+    server.max_reuse = static_cast<std::int32_t>(take_count(line));
 }
 void parse_on_error(Line& line, Server&) {
   constexpr std::string_view kChoices[] = {"fastinter", "fail-check", "sudden-death", "mark-down"};

@@ -683,6 +683,38 @@ class Modes(Case):
         server = rig.server()
         wait_until(lambda: len(server.connections) <= 1, 'idle connections to be purged')
 
+    def test_pool_purge_delay_0_keeps_no_idle_connection(self):
+        rig = self.rig(PLAIN.replace('<s1>', '<s1> pool-purge-delay 0'),
+                       defaults='    http-reuse always')
+        rig.get('/test/size/10')
+        server = rig.server()
+        wait_until(lambda: not server.connections, 'the idle connection to be closed')
+
+    @penstock_only('means it otherwise')
+    def test_pool_low_conn_are_kept_whatever_the_need(self):
+        rig = self.rig(PLAIN.replace('<s1>', '<s1> pool-purge-delay 50ms pool-low-conn 3'),
+                       defaults='    http-reuse always', nbthread=1)
+        clients = [rig.connect() for _ in range(10)]
+        for client in clients:
+            client.request('GET', '/test/delay/50')
+        for client in clients:
+            client.response()
+            client.close()
+        server = rig.server()
+        wait_until(lambda: len(server.connections) == 3, 'connections beyond three to be closed')
+        for _ in range(5):        # Each a window's length at the server, so that some go by.
+            self.assertEqual(rig.get('/test/delay/60').status, 200)
+            self.assertEqual(len(server.connections), 3)
+
+    @penstock_only('bounds HTTP/2 alone')
+    def test_max_reuse_bounds_the_requests_on_a_connection(self):
+        for limit, connections in ((0, 6), (1, 3), (2, 2), (-1, 1)):
+            rig = self.rig(PLAIN.replace('<s1>', '<s1> max-reuse %d' % limit),
+                           defaults='    http-reuse always', nbthread=1)
+            client = rig.connect()
+            numbers = [client.get('/test/echo').json()['connection'] for _ in range(6)]
+            self.assertEqual(len(set(numbers)), connections, (limit, numbers))
+
     def test_frontend_maxconn_makes_the_next_client_wait_not_fail(self):
         rig = self.rig(PLAIN.replace('bind <fe>', 'bind <fe>\n    maxconn 2'))
         first, second = rig.connect(), rig.connect()

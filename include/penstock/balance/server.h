@@ -179,7 +179,7 @@ struct ServerSpec {
   std::int32_t pool_max = -1;
   std::uint32_t pool_low = 0;
   std::uint64_t pool_purge_ms = 5000;
-  std::uint32_t max_reuse = 0;
+  std::int32_t max_reuse = -1;
   CheckSpec check;
   std::shared_ptr<Server> state;
 };

@@ -147,7 +147,7 @@ struct Server {
   std::int32_t pool_max_conn = -1;                  // -1: no limit; 0: no idle connections kept.
   std::uint32_t pool_low_conn = 0;
   std::uint64_t pool_purge_delay_ms = 5000;
-  std::uint32_t max_reuse = 0;                      // 0: no limit.
+  std::int32_t max_reuse = -1;                      // -1: no limit; 0: each connection serves once.
   std::string source;                               // `source <addr>` as written.
   enum class InitAddr { Last, Libc, None };
   std::vector<InitAddr> init_addr = {InitAddr::Last, InitAddr::Libc};
