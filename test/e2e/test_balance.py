@@ -209,6 +209,23 @@ backend be
             self.assertEqual(client.response().status, 200)
         self.assertEqual(server.targets()[1:], ['/test/delay/1?n=%d' % n for n in range(6)])
 
+    def test_maxconn_are_served_and_the_next_one_waits(self):
+        for limit in (1, 3):
+            rig = self.rig(self.TEXT % 'maxconn %d' % limit)
+            server = rig.server()
+            busy = [rig.connect().request('GET', '/test/delay/300') for _ in range(limit)]
+            server.wait_count('requests', limit)
+            late = rig.connect().request('GET', '/test/late')
+            for client in busy:
+                client.response()
+            late.response()
+            self.assertEqual(server.counters['most_at_work'], limit)
+            # sq, bq: nobody stood before the late one, in neither line.
+            match = rig.log.wait(r' be/s1 \d+/(\d+)/\d+/\d+/\d+ .* (\d+)/(\d+) "GET /test/late ')
+            self.assertGreater(int(match.group(1)), 50)
+            for client in busy:
+                rig.log.wait(r' be/s1 \d+/\d/\d+/\d+/\d+ .* 0/0 "GET /test/delay/300 ')
+
     def test_the_queue_shows_in_the_log(self):
         rig = self.rig(self.TEXT % 'maxconn 1')
         first = rig.connect().request('GET', '/test/delay/200')

@@ -260,6 +260,144 @@ backend be
         self.assertEqual((answer.status, answer.reason), (203, 'Changed'))
 
 
+class Redirects(Shared):
+    """Every form of `redirect`, by http-request and by itself."""
+    CONFIG = """
+frontend fe
+    bind <fe>
+%s
+    http-request redirect location /dropped drop-query append-slash if { path /loc }
+    http-request redirect prefix / if { path /same }
+    http-request redirect prefix https://b.contoso.com drop-query append-slash code 301 if { path_beg /slash }
+    http-request redirect prefix https://b.contoso.com append-slash if { path_beg /kept }
+    http-request redirect scheme https drop-query if { path /clear }
+    http-request redirect location %%[hdr(x-to)] ignore-empty if { path /maybe }
+    http-request redirect location /c set-cookie SEEN if { path /cookie-name }
+    http-request redirect location /c set-cookie SEEN=1 if { path /cookie-value }
+    http-request redirect location /c clear-cookie SEEN if { path /clear-name }
+    http-request redirect location /c clear-cookie SEEN= if { path /clear-value }
+    http-request return status 204 if { path /maybe }
+    redirect prefix https://old.contoso.com code 308 clear-cookie ID= if { path_beg /old }
+    redirect location /%%[hdr(x-to)] if { path /plain }
+""" % '\n'.join('    http-request redirect location /to-%d code %d if { path /code%d }' % (n, n, n)
+                for n in (301, 302, 303, 307, 308))
+
+    def target(self, path, fields=()):
+        """(status, where to) of an answer, which is one that a client may cache if it may."""
+        answer = self.r.get(path, fields)
+        self.assertEqual(answer.get('content-length'), '0')
+        self.assertEqual(answer.get('cache-control'),
+                         None if answer.status in (301, 308) else 'no-cache')
+        return answer.status, answer.get('location')
+
+    def test_every_code_of_the_manual_is_sent(self):
+        for code in (301, 302, 303, 307, 308):
+            self.assertEqual(self.target('/code%d' % code), (code, '/to-%d' % code))
+
+    def test_a_prefix_goes_before_path_and_query(self):
+        self.assertEqual(self.target('/same?a=b'), (302, '/same?a=b'))
+        self.assertEqual(self.target('/old/a?b'), (308, 'https://old.contoso.com/old/a?b'))
+
+    def test_drop_query_and_append_slash(self):
+        for path, status, location in (
+                ('/slash?a=b', 301, 'https://b.contoso.com/slash/'),
+                ('/slash/?a=b', 301, 'https://b.contoso.com/slash/'),
+                ('/slash/x', 301, 'https://b.contoso.com/slash/x/'),
+                ('/kept?a=b', 302, 'https://b.contoso.com/kept?a=b/'),     # Without drop-query.
+                ('/loc?a=b', 302, '/dropped'),
+                ('/clear?a=b', 302, 'https://mail.contoso.com/clear')):
+            self.assertEqual(self.target(path), (status, location), path)
+
+    def test_a_location_that_comes_out_empty_is_passed_over_where_asked(self):
+        self.assertEqual(self.target('/maybe', [('X-To', '/there')]), (302, '/there'))
+        self.assertEqual(self.r.get('/maybe').status, 204)
+
+    def test_cookies_are_set_and_cleared(self):
+        for path, cookie in (('/cookie-name', 'SEEN; path=/;'), ('/cookie-value', 'SEEN=1; path=/;'),
+                             ('/clear-name', 'SEEN; path=/; Max-Age=0;'),
+                             ('/clear-value', 'SEEN=; path=/; Max-Age=0;'),
+                             ('/old', 'ID=; path=/; Max-Age=0;')):
+            self.assertEqual(self.r.get(path).all('set-cookie'), [cookie], path)
+
+    def test_a_redirect_line_of_its_own_takes_its_text_as_it_stands(self):
+        self.assertEqual(self.target('/plain', [('X-To', 'x')]), (302, '/%[hdr(x-to)]'))
+
+
+class OwnAnswers(Case):
+    """deny, return and tarpit in all forms; http-after-response."""
+    TEXT = """
+frontend fe
+    bind <fe>
+    timeout tarpit 50ms
+%s
+    default_backend be
+backend be
+    retries 0
+    server s1 <dead>
+"""
+    FORMS = (
+        # What stands behind the status; the type and body of the answer.
+        ('content-type text/plain string "a %[src] b"', 'text/plain', b'a %[src] b'),
+        ('content-type text/plain lf-string "a %[src] b"', 'text/plain', b'a 127.0.0.1 b'),
+        ('content-type text/html file <dir>/page', 'text/html', b'page %[src]\n'),
+        ('content-type text/html lf-file <dir>/page', 'text/html', b'page 127.0.0.1\n'),
+    )
+
+    def answers(self, lines, path='/x'):
+        rig = self.rig(self.TEXT % lines, start=False)
+        with open(rig.folder + '/page', 'w') as file:
+            file.write('page %[src]\n')
+        with open(rig.folder + '/whole.http', 'w') as file:
+            file.write('HTTP/1.1 403 Closed\r\nX-Whole: yes\r\nContent-Length: 6\r\n\r\nclosed')
+        rig.start()
+        self.log = rig.log
+        return rig.get(path)
+
+    def test_deny_return_and_tarpit_say_what_they_are_told_to(self):
+        for action, status, letters in (('deny deny_status 429', 429, 'PR'),
+                                        ('return status 418', 418, 'LR'),
+                                        ('tarpit deny_status 429', 429, 'PT')):
+            for form, kind, body in self.FORMS:
+                with self.subTest(action=action, form=form):
+                    answer = self.answers('    http-request %s %s hdr X-One "is %%[method]" hdr X-Two 2'
+                                          % (action, form))
+                    self.assertEqual((answer.status, answer.get('content-type'), answer.body),
+                                     (status, kind, body))
+                    self.assertEqual((answer.get('x-one'), answer.get('x-two')), ('is GET', '2'))
+                    self.log.wait(r' %d \d+ - - %s-- ' % (status, letters))
+
+    def test_deny_without_a_body_has_the_page_of_its_status(self):
+        answer = self.answers('    http-request deny deny_status 404')
+        self.assertEqual(answer.status, 404)
+        self.assertIn(b'404 Not Found', answer.body)
+
+    def test_deny_may_send_a_whole_file(self):
+        for before, words in (('', 'errorfile <dir>/whole.http'),
+                              ('errorfile 403 <dir>/whole.http', 'default-errorfiles')):
+            with self.subTest(words=words):
+                answer = self.answers('    %s\n    http-request deny deny_status 403 %s' % (before, words))
+                self.assertEqual((answer.status, answer.get('x-whole'), answer.body),
+                                 (403, 'yes', b'closed'))
+
+    def test_http_after_response_sees_our_own_answers_too(self):
+        for line, path, status in (('http-request deny if { path /deny }', '/deny', 403),
+                                   ('http-request return status 200 if { path /return }', '/return', 200),
+                                   ('redirect location / if { path /redirect }', '/redirect', 302),
+                                   ('monitor-uri /alive', '/alive', 200),
+                                   ('option forwardfor', '/dead', 503)):
+            with self.subTest(path=path):
+                answer = self.answers('    %s\n    http-after-response set-header X-After "%%[status]"'
+                                      % line, path)
+                self.assertEqual((answer.status, answer.get('x-after')), (status, str(status)))
+
+    def test_http_after_response_sees_answers_of_servers(self):
+        rig = self.rig(self.TEXT.replace('<dead>', '<s1>') % """
+    http-after-response set-header X-After front
+    http-after-response del-header X-Gone""")
+        answer = rig.get('/test/set?X-Gone=1')
+        self.assertEqual((answer.status, answer.get('x-after'), answer.get('x-gone')), (200, 'front', None))
+
+
 class ForwardFor(Case):
     TEXT = """
 frontend fe
