@@ -197,8 +197,8 @@ void Tunnel::joined() {
 
 void Tunnel::touch() {
   const std::uint64_t tunnel_ms = backend_spec_->tunnel_ms;
-  const std::uint64_t client_fin = client_ended_ || server_ended_ ? frontend_.client_fin_ms : 0;
-  const std::uint64_t server_fin = client_ended_ || server_ended_ ? backend_spec_->server_fin_ms : 0;
+  const std::uint64_t client_fin = server_ended_ ? frontend_.client_fin_ms : 0;
+  const std::uint64_t server_fin = client_ended_ ? backend_spec_->server_fin_ms : 0;
   front_->set_deadline(client_fin != 0 ? client_fin : tunnel_ms != 0 ? tunnel_ms : frontend_.client_ms);
   back_->set_deadline(server_fin != 0 ? server_fin : tunnel_ms != 0 ? tunnel_ms : backend_spec_->server_ms);
 }

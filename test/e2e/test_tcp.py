@@ -3,7 +3,7 @@ import socket
 import ssl
 import threading
 
-from harness import Case, Client, PATIENCE, pattern_bytes, tls_client
+from harness import Case, Client, PATIENCE, pattern_bytes, reset, tls_client
 
 TEXT = """
 listen fe
@@ -28,9 +28,9 @@ class Relay(Case):
                 sock.sendall(data)
         return self.script(talk)
 
-    def relay(self, *servers, bind=''):
+    def relay(self, *servers, bind='', **options):
         lines = ['    server s%d %s' % pair for pair in enumerate(servers, 1)]
-        return self.rig(TEXT % (bind, '\n'.join(lines)))
+        return self.rig(TEXT % (bind, '\n'.join(lines)), **options)
 
     def test_bytes_pass_both_ways(self):
         rig = self.relay(self.echo().address)
@@ -152,6 +152,44 @@ class Relay(Case):
         client.rest()
         rig.log.wait(r': 127\.0\.0\.1:\d+ \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d\.\d{3}\] fe fe/s1 '
                      r'\d+/\d+/\d+ 8 -- \d+/\d+/\d+/\d+/\d+ \d+/\d+')
+
+    def test_who_reset_a_connection_is_in_the_log(self):
+        def talk(sock, _):
+            while True:
+                data = sock.recv(1000)
+                if data == b'die':
+                    return reset(sock)
+                if not data:
+                    return
+                sock.sendall(data)
+        rig = self.relay(self.script(talk).address)
+        client = rig.connect().send(b'a')
+        client.take(1)
+        client.reset()
+        rig.log.wait(r' fe/s1 \d+/\d+/\d+ 1 CD ')
+        client = rig.connect().send(b'ab')
+        client.take(2)
+        client.send(b'die')
+        self.assertIn(client.ending(), ('fin', 'rst'))
+        rig.log.wait(r' fe/s1 \d+/\d+/\d+ 2 SD ')
+
+    def test_the_queue_shows_in_the_log(self):
+        rig = self.relay(self.echo().address + ' maxconn 1', nbthread=1)
+        first = rig.connect().send(b'a')
+        first.take(1)
+        late = [rig.connect().send(b'bc'), rig.connect().send(b'def')]
+        with self.assertRaises(AssertionError):
+            late[0].socket.settimeout(0.2)      # What is measured: it is in the line so long.
+            late[0].take(1)
+        for client, said in zip([first, *late], (b'', b'bc', b'def')):
+            client.socket.settimeout(PATIENCE)
+            self.assertEqual(client.take(len(said)), said)
+            client.half_close()
+            self.assertEqual(client.rest(), b'<end>')
+        rig.log.wait(r' fe/s1 \d/\d+/\d+ 6 -- .* 0/0$')
+        rig.log.wait(r' fe/s1 [1-9]\d\d/\d+/\d+ 7 -- .* 0/0$')
+        # One stood before it in the backend's line; the server's own is for those bound to it.
+        rig.log.wait(r' fe/s1 [1-9]\d\d/\d+/\d+ 8 -- .* 0/1$')
 
     def test_a_reset_is_passed_on(self):
         gone = threading.Event()

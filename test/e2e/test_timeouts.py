@@ -250,7 +250,7 @@ listen fe
         client.close()
         rig.log.wait(r' fe/s1 \d+/\d+/\d+ \d+ (cD|sD) ')
 
-    def test_client_fin_bounds_a_client_that_has_half_closed(self):
+    def test_server_fin_bounds_a_server_whose_client_has_ended(self):
         """A server that never closes must not keep a half-closed client for long."""
         def talk(sock, _):
             while sock.recv(65536):
@@ -259,7 +259,23 @@ listen fe
         stop = threading.Event()
         self.addCleanup(stop.set)
         rig = self.rig(self.TEXT % self.script(talk).address,
-                       defaults='    timeout client-fin 200ms\n    timeout server-fin 200ms')
+                       defaults='    timeout client-fin 1ms\n    timeout server-fin 200ms')
         client = rig.connect().send(b'a')
         client.half_close()
         self.assertIn(client.ending(), ('fin', 'rst'))
+        rig.log.wait(r' fe/s1 \d+/\d+/[2-9]\d\d 0 sD ')
+
+    def test_client_fin_bounds_a_client_whose_server_has_ended(self):
+        ended = threading.Event()
+
+        def talk(sock, _):
+            sock.sendall(b'x')
+            sock.shutdown(socket.SHUT_WR)
+            while sock.recv(65536):
+                pass
+            ended.set()
+        rig = self.rig(self.TEXT % self.script(talk).address,
+                       defaults='    timeout client-fin 200ms\n    timeout server-fin 1ms')
+        self.assertEqual(rig.connect().rest(), b'x')
+        self.assertTrue(ended.wait(PATIENCE))
+        rig.log.wait(r' fe/s1 \d+/\d+/[2-9]\d\d 1 cD ')
