@@ -137,6 +137,10 @@ bool Backend::has_oldest() {
   return spec_.state->tickets.empty();
 }
 
+std::uint32_t Backend::last_place(const ServerSlot* wanted) const {
+  return 1 + (wanted != nullptr ? wanted->spec.state->waiting : spec_.state->waiting).load();
+}
+
 void Backend::stand_in_line(Waiting& waiting, ServerSlot* wanted) {
   line_.push_back(waiting);
   waiting.wanted_ = wanted;

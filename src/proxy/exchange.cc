@@ -253,7 +253,7 @@ void Exchange::choose_server() {
       return fail(Failure{Cause::ServerClosed, Phase::Connect, false, 503, 0, "no server is available"});
     case Backend::Choice::Kind::Full:
       if (step_ != Step::Queue) {
-        subject_.log.backend_queue = backend_spec_->balance.state->waiting.load();
+        (choice.slot != nullptr ? subject_.log.srv_queue : subject_.log.backend_queue) += backend_->last_place(choice.slot);
         set_deadline(backend_spec_->queue_ms);
         // Room may have been made between the look and the line.
         loop().later(*this);

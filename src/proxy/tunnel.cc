@@ -129,7 +129,7 @@ void Tunnel::choose_server() {
       return end(Cause::ServerClosed, Phase::Connect);
     case Backend::Choice::Kind::Full:
       if (step_ != Step::Queue) {
-        subject_.log.backend_queue = backend_spec_->balance.state->waiting.load();
+        (choice.slot != nullptr ? subject_.log.srv_queue : subject_.log.backend_queue) += backend_->last_place(choice.slot);
         set_deadline(backend_spec_->queue_ms);
         loop().later(*this);
       }

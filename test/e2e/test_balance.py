@@ -220,11 +220,19 @@ backend be
                 client.response()
             late.response()
             self.assertEqual(server.counters['most_at_work'], limit)
-            # sq, bq: nobody stood before the late one, in neither line.
-            match = rig.log.wait(r' be/s1 \d+/(\d+)/\d+/\d+/\d+ .* (\d+)/(\d+) "GET /test/late ')
+            # Its place was the first in the backend's line.
+            match = rig.log.wait(r' be/s1 \d+/(\d+)/\d+/\d+/\d+ .* 0/1 "GET /test/late ')
             self.assertGreater(int(match.group(1)), 50)
             for client in busy:
                 rig.log.wait(r' be/s1 \d+/\d/\d+/\d+/\d+ .* 0/0 "GET /test/delay/300 ')
+
+    def test_who_waits_for_one_server_has_a_place_in_the_line_of_that(self):
+        rig = self.rig(self.TEXT % 'maxconn 1\n    use-server s1 if { path /test/bound }')
+        first = rig.connect().request('GET', '/test/delay/200')
+        rig.server().wait_count('requests', 1)
+        self.assertEqual(rig.get('/test/bound').status, 404)
+        first.response()
+        rig.log.wait(r' 1/0 "GET /test/bound ')
 
     def test_the_queue_shows_in_the_log(self):
         rig = self.rig(self.TEXT % 'maxconn 1')

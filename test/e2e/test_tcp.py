@@ -187,9 +187,8 @@ class Relay(Case):
             client.half_close()
             self.assertEqual(client.rest(), b'<end>')
         rig.log.wait(r' fe/s1 \d/\d+/\d+ 6 -- .* 0/0$')
-        rig.log.wait(r' fe/s1 [1-9]\d\d/\d+/\d+ 7 -- .* 0/0$')
-        # One stood before it in the backend's line; the server's own is for those bound to it.
-        rig.log.wait(r' fe/s1 [1-9]\d\d/\d+/\d+ 8 -- .* 0/1$')
+        rig.log.wait(r' fe/s1 [1-9]\d\d/\d+/\d+ 7 -- .* 0/1$')
+        rig.log.wait(r' fe/s1 [1-9]\d\d/\d+/\d+ 8 -- .* 0/2$')
 
     def test_a_reset_is_passed_on(self):
         gone = threading.Event()

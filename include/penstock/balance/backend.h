@@ -97,6 +97,9 @@ class Backend final {
   // Requests being served by its servers, of all workers.
   std::uint32_t in_use() const;
 
+  // The place that who comes now has in the line for `wanted`, or in the backend's: 1 if nobody is before it, since
+  // 0 in a log line says that there was no waiting.
+  std::uint32_t last_place(const ServerSlot* wanted) const;
   // `wanted` as the choice said.
   void stand_in_line(Waiting& waiting, ServerSlot* wanted);
   void leave_line(Waiting& waiting);
