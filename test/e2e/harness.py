@@ -73,6 +73,7 @@ CERTIFICATES = {
     'ex01': ('ec', ['mail.contoso.com', 'ex01.contoso.local'], 365, 'ca'),
     'other': ('ec', ['other.contoso.com'], 365, 'other-ca'),
     'soon': ('ec', ['soon.contoso.com'], 3, 'ca'),
+    'past': ('ec', ['past.contoso.com'], -1, 'ca'),
     'client': ('ec', ['client.contoso.com'], 365, 'ca'),
 }
 

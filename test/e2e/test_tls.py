@@ -7,8 +7,8 @@ import ssl
 import subprocess
 import tempfile
 
-from harness import (Case, Client, NBTHREAD, Output, PATIENCE, Rig, Shared, certificate,
-                     certificates, check, openssl, pattern_bytes, penstock_only, tls_client)
+from harness import (Case, Client, IS_HAPROXY, NBTHREAD, Output, PATIENCE, Rig, Shared, certificate,
+                     certificates, check, openssl, pattern_bytes, penstock_only, read_head, tls_client)
 
 
 def s_client(address, *arguments, commands=b''):
@@ -165,6 +165,39 @@ ODD_HELLOS = {
     'an alert': bytes.fromhex('15030100020228'),
     'nothing': b'',
 }
+
+
+class Bounds(Case):
+    TEXT = """
+frontend fe
+    bind <fe> ssl crt <certs>/mail.pem %s
+    http-request return status 200
+"""
+
+    def served(self, words, **options):
+        rig = self.rig(self.TEXT % words)
+        try:
+            with rig.connect(**options) as client:
+                return client.get('/').status == 200
+        except (OSError, AssertionError):
+            return False
+
+    def test_under_strict_sni_only_names_of_a_certificate_are_served(self):
+        nameless = tls_client()
+        for words, sni, good in (('strict-sni', 'mail.contoso.com', True),
+                                 ('strict-sni', 'MAIL.contoso.com', True),
+                                 ('strict-sni', 'other.contoso.com', False), ('strict-sni', None, False),
+                                 ('', 'other.contoso.com', True), ('', None, True)):
+            self.assertEqual(self.served(words, sni=sni, context=nameless), good, (words, sni))
+
+    def test_each_way_to_bound_the_versions(self):
+        v12, v13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
+        for words, served in (('no-tlsv10 no-tlsv11 no-tlsv12', {v13}), ('no-tlsv13', {v12}), ('ssl-min-ver TLSv1.3', {v13}),
+                              ('ssl-max-ver TLSv1.2', {v12}), ('force-tlsv12', {v12}),
+                              ('no-tlsv10 no-tlsv11', {v12, v13})):
+            for version in (v12, v13):
+                self.assertEqual(self.served(words, sni='mail.contoso.com', version=version),
+                                 version in served, (words, version))
 
 
 class OddHellos(Case):
@@ -326,6 +359,29 @@ backend be
         self.assertEqual(rig.post('/test/echo', b'x' * 3000000).json()['body_size'], 3000000)
 
 
+class ExpiredServer(Case):
+
+    def test_an_expired_certificate_of_a_server_is_503_and_takes_it_down(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate('past'))
+
+        def talk(sock, _):
+            with context.wrap_socket(sock, server_side=True) as tls:
+                read_head(tls)
+                tls.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+        text = Back.TEXT % ('safe', '%s ca-file <certs>/ca.pem check inter 100ms fall 1')
+        text = text.replace('<s1+tls>', self.script(talk).address)
+        rig = self.rig(text % 'verify required')
+        line = rig.log.wait(r'Server be/s1 is DOWN, reason: Layer6 invalid response, info: "(.*)", check').group(1)
+        self.assertIn('SSL handshake failure', line)
+        if not IS_HAPROXY:
+            self.assertRegex(line, 'certificate has expired')
+        rig = self.rig((text % 'verify required').replace(' check ', ' no-check '))
+        self.assertEqual(rig.get('/').status, 503)
+        rig = self.rig(text % 'verify none')
+        self.assertEqual(rig.get('/').status, 200)
+
+
 class ServerRenegotiates(Case):
     """IIS asks again, for a client certificate that it would like but does not need."""
 
@@ -431,6 +487,12 @@ backend be
         code, text = check(self.TEXT % '<certs>/soon.pem')
         self.assertEqual(code, 0)
         self.assertRegex(text, r'soon\.pem')
+
+    @penstock_only('says nothing')
+    def test_a_certificate_past_its_end_is_a_warning_that_says_so(self):
+        code, text = check(self.TEXT % '<certs>/past.pem')
+        self.assertEqual(code, 0)
+        self.assertRegex(text, r'(?i)WARNING.*past\.pem.*(ended|expired)')
 
     @penstock_only('takes it')
     def test_crt_without_ssl_is_named(self):
