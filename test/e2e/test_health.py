@@ -2,7 +2,7 @@
 import re
 import time
 
-from harness import Case, penstock_only, read_head
+from harness import Case, penstock_only, read_head, reset
 
 TEXT = """
 frontend fe
@@ -151,6 +151,31 @@ backend be
         rig.log.wait('Server be/s1 is UP')
         self.assertGreaterEqual(server.probe_counts['owa'] - before, 3)
 
+    def counting(self):
+        """A server that counts its probes and is good as long as it is told to be."""
+        self.good, self.count = True, 0
+
+        def talk(sock, _):
+            read_head(sock)
+            self.count += 1
+            sock.sendall(b'HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n' % (200 if self.good else 503))
+        return self.TEXT.replace('<s1>', self.script(talk).address)
+
+    def test_it_is_down_after_fall_checks_and_up_after_rise_exactly(self):
+        """In doubt fastinter is the pace; the next check after the state line comes too late to count."""
+        text = self.counting()
+        rig = self.rig(text % 'inter 300ms fastinter 20ms downinter 1m fall 4 rise 2')
+        rig.log.wait('for server be/s1 succeeded.*status: 4/4 UP')
+        self.good, self.count = False, 0
+        rig.log.wait('Server be/s1 is DOWN')
+        self.assertEqual(self.count, 4)
+
+        rig = self.rig(text % 'inter 1m fastinter 20ms downinter 300ms fall 4 rise 3')
+        rig.log.wait('Server be/s1 is DOWN')
+        self.good, self.count = True, 0
+        rig.log.wait('Server be/s1 is UP')
+        self.assertEqual(self.count, 3)
+
     def test_a_new_server_starts_up_and_one_failure_takes_it_down(self):
         rig = self.rig(self.TEXT % 'inter 10s fall 3 rise 1', start=False)
         rig.server('s1').states['owa'] = 'offline-rst'
@@ -295,6 +320,36 @@ backend be
         rig, said = self.probed(['timeout connect 200ms', 'timeout check 200ms'], hole.address)
         self.assertEqual(said, 'is DOWN')
         rig.log.wait('reason: Layer4 timeout', start=0)
+
+    def test_the_reason_is_worded_as_by_haproxy(self):
+        clear = self.collector()[0].address
+        gone = self.collector(b'HTTP/1.1 503 Gone\r\nContent-Length: 0\r\n\r\n')[0].address
+
+        def silence(sock, _):
+            sock.recv(1000)
+            sock.recv(1000)
+
+        def cut(sock, _):
+            read_head(sock)
+            reset(sock)
+        silent, cutting = self.script(silence).address, self.script(cut).address
+        for lines, address, reason in (
+                ('', '<dead>', 'Layer4 connection problem, info: "Connection refused"'),
+                ('', self.black_hole().address, 'Layer4 timeout'),
+                ('', silent, 'Layer7 timeout'),
+                ('', cutting, 'Socket error, info: "Connection reset by peer"'),
+                ('', gone, 'Layer7 wrong status, code: 503, info: "Gone"'),
+                ('http-check expect status 200', gone, 'Layer7 wrong status, code: 503, info: "Gone"'),
+                ('http-check expect string fine', clear,
+                 'Layer7 invalid response, info: "HTTP content check did not match"'),
+                ('http-check expect ! string ok', clear,
+                 'Layer7 invalid response, info: "HTTP check matched unwanted content"'),
+                ('', silent + ' ssl verify none', 'Layer6 timeout')):
+            rig, _ = self.probed(['timeout connect 300ms', 'timeout check 300ms', 'option httpchk GET /',
+                                  'no option log-health-checks', lines], address, 'is DOWN')
+            said = rig.log.wait(r'Server be/s1 is DOWN, reason: (.*), check duration: \d+ms\. 1 active and '
+                                r'0 backup servers left\. 0 sessions active, 0 requeued, 0 remaining in queue')
+            self.assertEqual(said.group(1), reason, (lines, address))
 
     def test_check_ssl_probes_over_tls_while_traffic_is_clear(self):
         text = """

@@ -193,12 +193,35 @@ class Reload(Case):
             self.assertEqual(client.get('/test/server').body, b'EX01')
         wait_until(lambda: self.refused(first.getsockname()), 'the first port to close')
 
+    def test_a_unix_socket_and_an_inherited_one_stay_open_or_go_as_the_file_says(self):
+        extra = 'frontend %s\n    bind %s\n    default_backend be\n'
+        path = extra % ('un', '<dir>/front.sock')
+        inherited = extra % ('inh', '<fe2>')
+        rig = self.rig(ONE + path + inherited)
+        rig.addresses['un'] = rig.folder + '/front.sock'
+        rig.get('/test/server')
+
+        def served(name):
+            return rig.get('/test/server', frontend=name).body == b'EX01'
+        waiting = rig.connect('un')      # Accepted, perhaps, by nobody yet.
+        inode = os.stat(rig.addresses['un']).st_ino
+        for text in (TWO, ONE, TWO, ONE):
+            self.reload(rig, text + path + inherited)
+        self.assertEqual(os.stat(rig.addresses['un']).st_ino, inode)
+        self.assertEqual(waiting.get('/test/server').body, b'EX01')
+        self.assertTrue(served('un') and served('fe2'))
+        self.reload(rig, ONE + inherited)
+        wait_until(lambda: self.refused(rig.addresses['un']), 'the unix socket to close')
+        self.assertTrue(served('fe2'))
+        self.reload(rig, ONE + path)
+        wait_until(lambda: served('un'), 'the unix socket to open again')
+
     @staticmethod
     def refused(address):
         try:
             Client(address).close()
             return False
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, FileNotFoundError):
             return True
 
     def test_two_hundred_kept_connections_stay(self):
@@ -243,6 +266,25 @@ class Stop(Case):
         code = rig.wait_exit()
         self.assertIn(code, (0, -signal.SIGTERM, 143))
         self.assertEqual(client.rest(), b'')
+
+    @penstock_only('leaves it to the signal')
+    def test_the_exit_status_after_sigterm_is_0_and_under_W_that_of_a_master(self):
+        for arguments, status in (((), 0), (('-W',), 143)):
+            rig = self.rig(ONE, arguments=arguments)
+            rig.get('/test/server')
+            rig.signal(signal.SIGTERM)
+            self.assertEqual(rig.wait_exit(), status)
+
+    def test_sigterm_in_the_middle_of_a_download_ends_it_at_once(self):
+        rig = self.rig(ONE)
+        client = rig.connect().request('GET', '/test/size/30000000')
+        client.take_until(b'\r\n\r\n')
+        client.take(100000)
+        started = time.monotonic()
+        rig.signal(signal.SIGTERM)
+        self.assertIn(rig.wait_exit(), (0, -signal.SIGTERM, 143))
+        self.assertLess(time.monotonic() - started, 3)
+        self.assertLess(len(client.rest()), 29900000)
 
     def test_sigint_stops_now_with_status_0(self):
         rig = self.rig(ONE)
