@@ -76,6 +76,8 @@ void Crew::put_to_work(std::shared_ptr<const Snapshot> snapshot) {
   for (auto& worker : workers_) {
     worker->adopt(snapshot_, [this] { loop_.post([this] { adopted(); }); });
   }
+  // maxconn may be higher now.
+  if (process_.paused.exchange(0) != 0) wake_listeners();
 }
 
 void Crew::watch_addresses() {

@@ -97,8 +97,7 @@ int Master::check() {
 
 // Every client may need two descriptors; listeners and checks have theirs. A limit too low for what the
 // configuration promises is an error now, not at the busiest hour.
-bool Master::make_room_for_descriptors(const Snapshot& snapshot) {
-  ProcessState& process = crew_.process();
+Result<void> Master::make_room_for_descriptors(const Snapshot& snapshot) {
   const auto workers = static_cast<std::int64_t>(crew_.workers_for(snapshot.config));
   const auto binds = static_cast<std::int64_t>(snapshot.binds.size());
   const std::int64_t checks = std::any_of(snapshot.backends.begin(), snapshot.backends.end(), [](const auto& backend) {
@@ -114,22 +113,18 @@ bool Master::make_room_for_descriptors(const Snapshot& snapshot) {
                                                       : limit.rlim_max;
   const auto got = static_cast<std::int64_t>(std::min<std::uint64_t>(raise_descriptor_limit(wanted), 1u << 30));
   if (global.maxconn != 0 && got < static_cast<std::int64_t>(wanted)) {
-    std::fprintf(stderr,
-                 "[ALERT] (%d) : maxconn %u needs %llu descriptors (2 for each connection, %lld for listeners, checks and "
-                 "threads), but the limit of this process is %lld. Raise it (LimitNOFILE= in the service unit, ulimit -n), "
-                 "or set maxconn to %lld.\n",
-                 process.pid, global.maxconn, static_cast<unsigned long long>(wanted), static_cast<long long>(fixed),
-                 static_cast<long long>(got), static_cast<long long>(std::max<std::int64_t>(0, (got - fixed) / 2)));
-    return false;
+    return Error{format("maxconn {} needs {} descriptors (2 for each connection, {} for listeners, checks and threads), but the "
+                        "limit of this process is {}. Raise it (LimitNOFILE= in the service unit, ulimit -n), or set maxconn to {}.",
+                        global.maxconn, wanted, fixed, got, std::max<std::int64_t>(0, (got - fixed) / 2))};
   }
+  if (got - fixed < 2) {
+    return Error{format("a limit of {} descriptors leaves none for connections: {} are needed for listeners, checks and threads",
+                        got, fixed)};
+  }
+  ProcessState& process = crew_.process();
   process.descriptor_limit = static_cast<std::int32_t>(got - fixed);
-  if (process.descriptor_limit < 2) {
-    std::fprintf(stderr, "[ALERT] (%d) : a limit of %lld descriptors leaves none for connections: %lld are needed for listeners, checks and threads\n",
-                 process.pid, static_cast<long long>(got), static_cast<long long>(fixed));
-    return false;
-  }
-  process.maxconn = global.maxconn != 0 ? global.maxconn : static_cast<std::uint32_t>(process.descriptor_limit / 2);
-  return true;
+  process.maxconn = global.maxconn != 0 ? global.maxconn : static_cast<std::uint32_t>((got - fixed) / 2);
+  return {};
 }
 
 int Master::run() {
@@ -144,7 +139,10 @@ int Master::run() {
     std::fprintf(stderr, "[ALERT] (%d) : the configuration has no error, but there is nothing to listen on\n", crew_.process().pid);
     return 2;
   }
-  if (!make_room_for_descriptors(*loaded.snapshot)) return 1;
+  if (Result<void> room = make_room_for_descriptors(*loaded.snapshot); !room) {
+    std::fprintf(stderr, "[ALERT] (%d) : %s\n", crew_.process().pid, room.error().text.c_str());
+    return 1;
+  }
   const std::string& pid_file = options_.pid_file.empty() ? loaded.snapshot->config.global.pid_file : options_.pid_file;
   if (!pid_file.empty()) {
     std::ofstream file(pid_file, std::ios::trunc);
@@ -162,6 +160,9 @@ int Master::run() {
 }
 
 void Master::on_adopted() {
+  if (!changes_.empty()) {
+    say(Level::Notice, format("Reloaded in {} ms: {}.", loop_.now() - reload_begun_ms_, std::exchange(changes_, "")));
+  }
   if (std::exchange(reload_again_, false)) reload();
 }
 
@@ -184,11 +185,17 @@ void Master::reload() {
     reload_again_ = true;
     return;
   }
-  const std::uint64_t begun = loop_.now();
+  reload_begun_ms_ = loop_.now();
   Loaded loaded = load(false);
   if (loaded.snapshot && loaded.snapshot->binds.empty()) {
     loaded.diagnostics.add(config::Place{}, "there is nothing to listen on");
     loaded.snapshot = nullptr;
+  }
+  if (loaded.snapshot) {
+    if (Result<void> room = make_room_for_descriptors(*loaded.snapshot); !room) {
+      loaded.diagnostics.add(config::Place{}, room.error().text);
+      loaded.snapshot = nullptr;
+    }
   }
   if (!loaded.snapshot) {
     print(loaded.diagnostics);
@@ -201,9 +208,8 @@ void Master::reload() {
     return;
   }
   print(loaded.diagnostics);
-  const std::string changes = changes_between(*crew_.snapshot(), *loaded.snapshot);
+  changes_ = changes_between(*crew_.snapshot(), *loaded.snapshot);
   crew_.put_to_work(std::move(loaded.snapshot));
-  say(Level::Notice, format("Reloaded in {} ms: {}.", loop_.now() - begun, changes));
 }
 
 void Master::say(Level level, const std::string& line) {

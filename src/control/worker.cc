@@ -12,7 +12,6 @@ namespace penstock {
 Worker::Worker(unsigned index, unsigned workers, ProcessState& process, WorkerOwner& owner)
     : index_(index), workers_(workers), owner_(owner) {
   loop_.descriptors = &process.descriptors;
-  loop_.descriptor_limit = process.descriptor_limit;
   StationOwner& for_station = *this;
   station_ = std::make_unique<Station>(loop_, index, process, for_station);
 }
@@ -66,6 +65,7 @@ void Worker::take(std::shared_ptr<const Snapshot> snapshot) {
   options.workers = workers_;
   options.spread_percent = snapshot->config.global.spread_checks;
   options.spread_limit_ms = snapshot->config.global.max_spread_checks_ms;
+  loop_.descriptor_limit = station_->process().descriptor_limit;
   loop_.gulp_budget = static_cast<std::size_t>(snapshot->config.global.gulp_budget);
   snapshot_ = std::move(snapshot);
   HealthEvents& for_events = *this;

@@ -1,5 +1,6 @@
 #include "penstock/http/h1_front.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "penstock/base/require.h"
@@ -12,6 +13,8 @@ constexpr std::uint64_t kDrainLimit = 256 * 1024;
 constexpr std::uint64_t kDrainMs = 5000;
 // A closing connection waits so long for the client's own end.
 constexpr std::uint64_t kLingerMs = 1000;
+// A client that has not asked anything yet has this long for its first request when it is to leave.
+constexpr std::uint64_t kFreshMs = 3000;
 
 }  // namespace
 
@@ -106,7 +109,7 @@ bool H1Front::take_step() {
   if (!was_begun && parser_.begun() && state_ == State::Idle) {
     state_ = State::Head;
     begun_at_ = loop().now();
-    if (requests_ != 0) connection_->set_deadline(options_->head_ms);
+    if (requests_ != 0 || last_) connection_->set_deadline(options_->head_ms);
   }
   switch (step) {
     case H1Parser::Step::More:
@@ -354,7 +357,10 @@ void H1Front::set_options(const H1FrontOptions& options) {
 
 void H1Front::leave() {
   last_ = true;
-  if (state_ == State::Idle) linger();
+  if (state_ != State::Idle) return;
+  if (requests_ != 0) return linger();
+  // It came to ask something, and its request may be on the way.
+  connection_->set_deadline(options_->head_ms == 0 ? kFreshMs : std::min(options_->head_ms, kFreshMs));
 }
 
 void H1Front::set_client_ms(std::uint64_t ms) {
@@ -424,7 +430,7 @@ void H1Front::on_time_out() {
   switch (state_) {
     case State::Idle:
       // A kept-alive client that has nothing to ask is let go without a word.
-      if (requests_ != 0) return end({});
+      if (requests_ != 0 || last_) return end({});
       if (!connection_->ready()) return on_lost(connection_->late());
       return refuse(late);
     case State::Head:

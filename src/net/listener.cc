@@ -1,5 +1,7 @@
 #include "penstock/net/listener.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include <utility>
@@ -17,6 +19,11 @@ struct ListenerCallbacks {
     self.waiting_ = true;
     self.owner_->on_connection(self);
     loop.settle();
+  }
+  static int descriptor_of(Listener& self) {
+    uv_os_fd_t fd = -1;
+    uv_fileno(reinterpret_cast<uv_handle_t*>(self.socket_space_), &fd);
+    return fd;
   }
   static uv_stream_t* stream_of(Listener& self) { return reinterpret_cast<uv_stream_t*>(self.socket_space_); }
 };
@@ -45,11 +52,27 @@ Owned<Listener> Listener::open(Loop& loop, int fd, bool is_unix, int backlog, Li
 Owned<Connection> Listener::accept(const TlsContext* context, ConnectionEvents& events) {
   require(waiting_);
   waiting_ = false;
+  if (queued_ >= 0) return Connection::adopt(loop(), std::exchange(queued_, -1), is_unix_, context, events);
   return Connection::accept(loop(), ListenerCallbacks::stream_of(*this), is_unix_, context, events);
 }
 
 void Listener::resume() {
   if (waiting_) owner_->on_connection(*this);
+}
+
+bool Listener::take_queued() {
+  if (waiting_) return true;
+  queued_ = ::accept4(ListenerCallbacks::descriptor_of(*this), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  waiting_ = queued_ >= 0;
+  return waiting_;
+}
+
+void Listener::refuse() {
+  ::shutdown(ListenerCallbacks::descriptor_of(*this), SHUT_RD);
+}
+
+void Listener::on_close() {
+  if (queued_ >= 0) ::close(queued_);
 }
 
 }  // namespace penstock

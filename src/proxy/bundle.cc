@@ -273,6 +273,7 @@ class Gatherer {
     if (listening == 0 && ::listen(fd, bound->backlog) != 0) return Error{format("fd@{}: {}", fd, std::strerror(errno))};
     bound->address = SocketAddress::local_of(fd);
     bound->is_unix = bound->address.is_unix();
+    bound->is_inherited = true;
     for (std::size_t i = 0; i < options_.workers; ++i) {
       const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
       if (copy < 0) return Error{format("fd@{}: {}", fd, std::strerror(errno))};

@@ -38,18 +38,21 @@ bool names_connection_scheme(std::string_view value) {
 
 void drop_hop_fields(Head& head) {
   // The values stay where they are while fields go: they are views into the head's bytes.
-  constexpr std::size_t kMost = 8;
-  std::string_view lists[kMost];
+  constexpr std::size_t kAtOnce = 8;
+  std::string_view lists[kAtOnce];
   std::size_t count = 0;
-  for (std::size_t i = head.fields.size(); i-- > 0;) {
-    const std::string_view name = head.fields[i].name;
-    // By length first: most fields are none of these.
-    const bool connection = name.size() == 10 && (equal_nocase(name, "connection") || equal_nocase(name, "keep-alive"));
-    if (!connection && !(name.size() == 16 && equal_nocase(name, "proxy-connection"))) continue;
-    if (count < kMost && equal_nocase(name, "connection")) lists[count++] = head.fields[i].value;
-    head.fields.erase(i);
-  }
-  for (std::size_t i = 0; i < count; ++i) drop_named(head, lists[i]);
+  do {
+    count = 0;
+    for (std::size_t i = head.fields.size(); i-- > 0 && count < kAtOnce;) {
+      const std::string_view name = head.fields[i].name;
+      // By length first: most fields are none of these.
+      const bool ten = name.size() == 10 && (equal_nocase(name, "connection") || equal_nocase(name, "keep-alive"));
+      if (!ten && !(name.size() == 16 && equal_nocase(name, "proxy-connection"))) continue;
+      if (equal_nocase(name, "connection")) lists[count++] = head.fields[i].value;
+      head.fields.erase(i);
+    }
+    for (std::size_t i = 0; i < count; ++i) drop_named(head, lists[i]);
+  } while (count == kAtOnce);
   if (!head.upgrade) head.drop("upgrade");
 }
 

@@ -58,7 +58,12 @@ void Frontend::close(Ref<Generation> last) {
   closed_ = true;
   last_ = std::move(last);
   // What the system has queued was promised an answer: it is taken before the socket goes.
-  if (listener_ && listener_->waiting()) on_connection(*listener_);
+  while (listener_ && listener_->take_queued()) {
+    on_connection(*listener_);
+    if (listener_->waiting()) break;  // No room.
+  }
+  // The socket may have duplicates that live as long as the old configuration; none must queue clients more.
+  if (listener_ && !bind_->bound->is_inherited) listener_->refuse();
   listener_.reset();
   for (Client& client : clients_) client.leave();
   if (clients_.empty()) last_ = nullptr;

@@ -42,7 +42,8 @@ bool Station::admit(const FrontendSpec& frontend, const BindSpec& bind) {
   const std::uint32_t here = frontend.state->connections.fetch_add(1);
   const std::uint32_t this_way = bind.bound->connections->fetch_add(1);
   // Two for each client: its own and the one to its server.
-  const bool room = process_.descriptors.load(std::memory_order_relaxed) + 2 <= process_.descriptor_limit;
+  const bool room = process_.descriptors.load(std::memory_order_relaxed) + 2 <=
+                    process_.descriptor_limit.load(std::memory_order_relaxed);
   const auto below = [](std::uint32_t count, std::uint32_t most) { return most == 0 || count < most; };
   if (below(all, limit) && below(here, frontend.maxconn) && below(this_way, bind.maxconn) && room) {
     ++clients_;
@@ -71,8 +72,10 @@ void Station::resume_listeners() {
 
 void Station::drain() {
   if (std::exchange(draining_, true)) return;
+  // One more until all are closed: what leaves meanwhile is not the last.
+  ++clients_;
   for (auto& [key, frontend] : frontends_) frontend->close(generation_);
-  if (clients_ == 0) owner_.on_station_empty(worker_);
+  if (--clients_ == 0) owner_.on_station_empty(worker_);
 }
 
 void Station::close() {

@@ -140,6 +140,16 @@ class Reload(Case):
         self.reload(rig, ONE)
         self.assertEqual(client.get('/test/server').body, b'EX01')
 
+    def test_a_maxconn_that_needs_more_descriptors_than_allowed_is_refused(self):
+        rig = self.rig(ONE, globals_='    maxconn 20', nofile=400)
+        rig.get('/test/server')
+        rig.globals_ = '    maxconn 5000'
+        rig.reload(ONE)
+        rig.log.wait('maxconn 5000 needs')
+        rig.log.wait('Reload refused')
+        rig.globals_ = '    maxconn 25'
+        self.reload(rig, ONE)
+
     def test_a_missing_certificate_changes_nothing(self):
         text = ONE.replace('bind <fe>', 'bind <fe> ssl crt <dir>/site.pem')
         rig = self.rig(text, start=False)
@@ -192,6 +202,37 @@ class Reload(Case):
         with Client(second.getsockname()) as client:
             self.assertEqual(client.get('/test/server').body, b'EX01')
         wait_until(lambda: self.refused(first.getsockname()), 'the first port to close')
+
+    def rig_with_own_address(self, **options):
+        """A frontend at a socket that the program makes itself, beside the usual one."""
+        sock = reserved_port()
+        self.addCleanup(sock.close)
+        two = 'frontend two\n    bind %s:%d\n    default_backend be\n' % sock.getsockname()
+        rig = self.rig(ONE + two, **options)
+        rig.get('/test/server')  # It is there.
+        return rig, sock.getsockname()
+
+    def test_what_the_system_has_queued_for_a_bind_that_goes_is_served(self):
+        rig, address = self.rig_with_own_address(globals_='    maxconn 1')
+        held = rig.connect()
+        self.assertEqual(held.get('/test/server').status, 200)
+        queued = [Client(address) for _ in range(9)]  # By the system: the one place is taken.
+        for client in queued:
+            client.send(b'GET /test/server HTTP/1.1\r\nHost: a\r\n\r\n')
+        rig.globals_ = '    maxconn 100'
+        self.reload(rig, ONE)
+        for client in queued:
+            answer = client.response()
+            self.assertEqual(answer.status, 200)
+            self.assertEqual(answer.get('connection'), 'close')
+
+    def test_an_address_that_is_gone_refuses_clients_though_an_old_exchange_runs_on(self):
+        rig, address = self.rig_with_own_address()
+        with Client(address) as old:
+            old.request('GET', '/test/drip/1000?ms=20').take_until(b'\r\n\r\n')
+            self.reload(rig, ONE)
+            with self.assertRaises(ConnectionRefusedError):
+                Client(address)
 
     def test_a_unix_socket_and_an_inherited_one_stay_open_or_go_as_the_file_says(self):
         extra = 'frontend %s\n    bind %s\n    default_backend be\n'

@@ -31,7 +31,7 @@ class Waiting : public ListNode<LineTag> {
   virtual void on_turn() = 0;
 
  protected:
-  ~Waiting() = default;
+  virtual ~Waiting() = default;
 
  private:
   friend class Backend;

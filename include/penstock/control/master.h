@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "penstock/base/result.h"
 #include "penstock/control/crew.h"
 #include "penstock/control/options.h"
 #include "penstock/net/signals.h"
@@ -32,7 +33,7 @@ class Master final : private CrewOwner, private SignalOwner {
   };
   Loaded load(bool check_only);
   void print(const config::Diagnostics& diagnostics);
-  bool make_room_for_descriptors(const Snapshot& snapshot);
+  Result<void> make_room_for_descriptors(const Snapshot& snapshot);
 
   void on_signal(int number) override;
   void on_adopted() override;
@@ -53,6 +54,8 @@ class Master final : private CrewOwner, private SignalOwner {
   std::uint64_t grace_end_ms_ = 0;
   std::uint64_t drain_end_ms_ = 0;
   std::uint64_t next_rotation_ms_ = 0;
+  std::uint64_t reload_begun_ms_ = 0;
+  std::string changes_;  // Of the reload that workers are adopting.
   int exit_status_ = 0;
   bool reload_again_ = false;
   bool draining_ = false;

@@ -69,7 +69,7 @@ class H1Front final : public Living, public Stream, private ConnectionEvents, pr
   void detach();
   // The answer now being given is this connection's last.
   void close_after_answer() { last_ = true; }
-  // As above; if no request is being served, the connection ends at once.
+  // As above; a kept connection that serves no request ends at once, a new one soon if nothing comes.
   void leave();
   // From now on silence of the client is judged by this, in ms (timeout client; tunnel once it is one).
   void set_client_ms(std::uint64_t ms);

@@ -30,10 +30,15 @@ class Listener final : public Living {
   bool waiting() const { return waiting_; }
   // Asks the owner again for what was left waiting.
   void resume();
+  // For one that is about to close: true if a connection waits, here or in the system's queue.
+  bool take_queued();
+  // The system turns away whoever comes from now on, at every duplicate of the socket.
+  void refuse();
 
  private:
   friend struct ListenerCallbacks;
   Listener(Loop& loop, ListenerOwner& owner);
+  void on_close() override;
   void on_deadline() override {}
 
   static constexpr std::size_t kSocketSpace = 264;
@@ -41,6 +46,7 @@ class Listener final : public Living {
   ListenerOwner* owner_;
   bool is_unix_ = false;
   bool waiting_ = false;
+  int queued_ = -1;  // What waits, if take_queued() found it.
 };
 
 }  // namespace penstock

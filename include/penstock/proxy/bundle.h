@@ -23,6 +23,7 @@ struct BoundAddress {
   std::string key;           // What makes two bind addresses the same, options included.
   SocketAddress address;     // With the port the system chose, if it was to choose.
   bool is_unix = false;
+  bool is_inherited = false;  // `fd@`: whoever gave it goes on with it.
   int backlog = 1024;
   std::vector<Descriptor> sockets;
   // Clients that came this way, of all workers. Its own: clients outlive the sockets.

@@ -24,7 +24,7 @@ struct ProcessState {
   std::atomic<std::uint32_t> requests{0};      // Names requests: %rt, unique ids.
   // Descriptors for connections: how many are open, and how many may be.
   std::atomic<std::int32_t> descriptors{0};
-  std::int32_t descriptor_limit = 0;
+  std::atomic<std::int32_t> descriptor_limit{0};
   // Listeners that left a connection waiting for want of room; whoever makes room wakes them.
   std::atomic<std::uint32_t> paused{0};
   int pid = 0;
