@@ -114,6 +114,12 @@ void Exchange::hold(Slice bytes) {
   body_came();
 }
 
+void Exchange::hold(const Trailers& trailers) {
+  Arena& arena = front_.arena();
+  for (const Field& field : trailers.fields)
+    held_trailers_.fields.push_back(arena, Field{arena.copy(field.name), arena.copy(field.value)});
+}
+
 void Exchange::body_came() {
   clear_deadline();
   const bool of_backend = step_ == Step::BackendBody;
@@ -342,7 +348,7 @@ void Exchange::send_held_body() {
   bool room = true;
   if (!held_body_.empty()) room = back_->send_body(std::move(held_body_));
   held_body_.clear();
-  if (request_ended_) back_->send_end(Trailers());
+  if (request_ended_) back_->send_end(held_trailers_);
   if (room) front_.set_reading(true);
 }
 
@@ -474,6 +480,7 @@ void Exchange::on_request_body(Slice bytes) {
 
 void Exchange::on_request_end(const Trailers& trailers) {
   request_ended_ = true;
+  if (!request_sent_) hold(trailers);
   if (step_ == Step::Body || step_ == Step::BackendBody) return body_came();
   if (back_ && request_sent_) back_->send_end(trailers);
   if (response_ended_) finish();

@@ -71,6 +71,13 @@ class Messages(Shared):
         self.assertEqual([[n.lower(), v] for n, v in answer['trailers']], [['x-sum', '40321']])
         self.assertEqual(client.get('/test/server').body, b'EX01')
 
+    def test_trailers_of_an_empty_body_that_came_before_there_was_a_server_arrive(self):
+        self.r.server().cut()  # A connection to it has to be made.
+        client = self.connect()
+        client.send('POST /test/echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
+                    '0\r\nX-Sum: none\r\n\r\n')
+        self.assertEqual(client.response().json()['trailers'], [['X-Sum', 'none']])
+
     def test_trailers_of_an_answer_arrive(self):
         client = self.connect()
         answer = client.get('/test/chunked?sizes=1,2000,70000&trailer=X-Sum:72001')

@@ -281,12 +281,14 @@ backend be
         client.send(b'x' * 50000)
         self.assertEqual(client.response().json()['body_size'], 100000)
 
-    def test_a_chunked_body_arrives_whole(self):
+    def test_a_chunked_body_arrives_whole_with_its_trailers(self):
         rig = self.rig(self.TEXT % ('10s', self.OPTION, ''))
         client = rig.connect().request('POST', '/test/echo', [('Transfer-Encoding', 'chunked')])
         client.send('4\r\nfour\r\n')
-        client.send('3\r\nend\r\n0\r\n\r\n')
-        self.assertEqual(client.response().json()['body_size'], 7)
+        client.send('3\r\nend\r\n0\r\nX-Sum: 7\r\n\r\n')
+        answer = client.response().json()
+        self.assertEqual(answer['body_size'], 7)
+        self.assertEqual(answer['trailers'], [['X-Sum', '7']])
         self.assertEqual(client.get('/test/server').status, 200)
 
     def test_a_body_that_does_not_come_is_408(self):

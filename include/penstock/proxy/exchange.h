@@ -72,6 +72,7 @@ class Exchange final : public Living, private Waiting, private Served, private H
   void on_request_head(Head& head);
   bool waits_for_body(bool of_backend);
   void hold(Slice bytes);
+  void hold(const Trailers& trailers);
   void body_came();
   void apply_request_rules(Head& head);
   bool run_rules(const rules::Program& program, bool of_backend);
@@ -144,6 +145,7 @@ class Exchange final : public Living, private Waiting, private Served, private H
   rules::Reply tarpit_reply_;
   Failure failure_;
   Slice held_body_;             // Came before there was a server to send it to.
+  Trailers held_trailers_;
   std::uint64_t start_ms_ = 0;  // Loop time when the wait for this request ended: its first byte.
   std::uint64_t queued_ms_ = 0;
   std::uint64_t chosen_ms_ = 0;
