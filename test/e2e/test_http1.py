@@ -78,6 +78,15 @@ class Messages(Shared):
                     '0\r\nX-Sum: none\r\n\r\n')
         self.assertEqual(client.response().json()['trailers'], [['X-Sum', 'none']])
 
+    def test_trailers_of_131072_bytes_pass_and_one_byte_more_is_refused(self):
+        for above, status in ((0, 200), (1, 431)):
+            client = self.connect().request('POST', '/test/echo', [('Transfer-Encoding', 'chunked')])
+            trailers = b'X-Long: ' + b'x' * 43000 + b'\r\n'
+            trailers = trailers * 3 + b'X-Last: %s\r\n\r\n'
+            trailers %= b'x' * (131072 + above - len(trailers % b''))
+            client.send(b'4\r\nfour\r\n0\r\n' + trailers)
+            self.assertEqual(client.response().status, status)
+
     def test_trailers_of_an_answer_arrive(self):
         client = self.connect()
         answer = client.get('/test/chunked?sizes=1,2000,70000&trailer=X-Sum:72001')

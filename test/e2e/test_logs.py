@@ -286,7 +286,8 @@ class Lines(Case):
         lines = ['Nov 22 15:00:00 host ' + re.sub(r'^<\d+>\w{3} [ \d]\d \d\d:\d\d:\d\d ', '', line)
                  for line in rig.log.lines]
         for option, pattern in (('-srv', r'be/s1\s|22 '), ('-st', r'(?m)^200 20|^404 1|^502 1'),
-                                ('-pct', r'\d'), ('-tc', r'SH')):
+                                ('-pct', r'\d'), ('-tc', r'SH'),
+                                ('-ut', r'(?m)^20 .*/test/server$')):
             done = subprocess.run([halog, option], input='\n'.join(lines) + '\n', text=True,
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE)
             self.assertEqual(done.returncode, 0, done.stderr)
