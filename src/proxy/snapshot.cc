@@ -79,11 +79,6 @@ class SnapshotBuilder final : private rules::Environment {
       backend_proxies_.push_back(&proxy);
     }
     for (std::size_t i = 0; i < frontend_proxies_.size(); ++i) frontend_by_name_[frontend_proxies_[i]->name] = static_cast<int>(i);
-    for (std::size_t b = 0; b < backend_proxies_.size(); ++b) {
-      for (std::size_t i = 0; i < backend_proxies_[b]->servers.size(); ++i) {
-        server_by_name_[{static_cast<int>(b), backend_proxies_[b]->servers[i].name}] = static_cast<int>(i);
-      }
-    }
     snapshot_.logs = logs_of(config_.global.logs, config_.global.log_tag);
     for (const config::Proxy* proxy : backend_proxies_) build_backend(*proxy);
     for (const config::Proxy* proxy : frontend_proxies_) build_frontend(*proxy);
@@ -97,8 +92,9 @@ class SnapshotBuilder final : private rules::Environment {
   }
   int backend_index(const std::string& name) const override { return snapshot_.backend_index(name); }
   int server_index(int backend, const std::string& name) const override {
-    const auto found = server_by_name_.find({backend, name});
-    return found == server_by_name_.end() ? -1 : found->second;
+    const auto& servers = backend_proxies_[static_cast<std::size_t>(backend)]->servers;
+    const auto found = std::find_if(servers.begin(), servers.end(), [&](const auto& server) { return server.name == name; });
+    return found == servers.end() ? -1 : static_cast<int>(found - servers.begin());
   }
   std::string_view hostname() const override { return sources_.process.hostname; }
 
@@ -265,6 +261,7 @@ class SnapshotBuilder final : private rules::Environment {
     spec.http_mode = proxy.http_mode;
     spec.forward_for = proxy.forward_for;
     spec.logs = logs_of(proxy.logs, log_tag(proxy));
+    balance.servers.reserve(proxy.servers.size());
     for (std::size_t i = 0; i < proxy.servers.size(); ++i) build_server(proxy, proxy.servers[i], i, spec);
   }
 
@@ -273,8 +270,11 @@ class SnapshotBuilder final : private rules::Environment {
   }
 
   // Unless given, a tenth of what the frontends that may lead here admit (manual, "fullconn").
+  // Asked only by servers whose maxconn grows from a minconn: to find who leads here means looking at every rule.
   std::uint32_t fullconn_of(const config::Proxy& proxy) const {
     if (proxy.fullconn != 0) return proxy.fullconn;
+    const auto grows = [](const config::Server& server) { return server.minconn != 0; };
+    if (std::none_of(proxy.servers.begin(), proxy.servers.end(), grows)) return 1;
     std::uint64_t sum = 0;
     for (const config::Proxy* frontend : frontend_proxies_) {
       const auto leads_here = [&](const std::string& name) {
@@ -446,7 +446,6 @@ class SnapshotBuilder final : private rules::Environment {
   config::Diagnostics& diagnostics_;
   std::vector<const config::Proxy*> frontend_proxies_, backend_proxies_;
   std::map<std::string, int> frontend_by_name_;
-  std::map<std::pair<int, std::string>, int> server_by_name_;
   std::map<std::string, std::shared_ptr<const TlsContext>> bind_contexts_, server_contexts_;
   std::set<std::string> judged_, bound_;
 };

@@ -5,12 +5,12 @@
 
 #include <atomic>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "penstock/net/address.h"
@@ -214,8 +214,8 @@ class ServerRegistry {
   void sweep();
 
  private:
-  std::map<std::string, std::shared_ptr<BackendState>> backends_;
-  std::map<std::string, std::shared_ptr<Server>> servers_;
+  std::unordered_map<std::string, std::shared_ptr<BackendState>> backends_;
+  std::unordered_map<std::string, std::shared_ptr<Server>> servers_;
 };
 
 }  // namespace penstock

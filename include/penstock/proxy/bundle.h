@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "penstock/config/diagnostics.h"
@@ -57,7 +58,7 @@ class Bundle {
   std::map<std::string, std::string> files_;
   std::map<std::string, std::vector<std::string>> certificate_files_;
   std::map<std::string, std::shared_ptr<BoundAddress>> sockets_;
-  std::map<std::string, SocketAddress> resolved_;
+  std::unordered_map<std::string, SocketAddress> resolved_;
 };
 
 // What the system's certificate store holds, as one PEM text; path "@system-ca" in a Bundle.

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "penstock/balance/server.h"
@@ -122,7 +123,7 @@ class Snapshot {
 
  private:
   friend class SnapshotBuilder;
-  std::map<std::string, int> backend_by_name_;
+  std::unordered_map<std::string, int> backend_by_name_;
 };
 
 }  // namespace penstock
