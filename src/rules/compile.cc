@@ -7,6 +7,7 @@
 #include "action.h"
 #include "penstock/base/text.h"
 #include "rule_compiler.h"
+#include "rule_index.h"
 
 namespace penstock::rules {
 
@@ -21,6 +22,9 @@ struct UseBackend {
 };
 
 namespace {
+
+// Fewer rules are asked one by one in the time that finding them takes.
+constexpr std::size_t kScannedAsFast = 16;
 
 // Programs of one proxy, rule by rule.
 class SetCompiler {
@@ -159,6 +163,7 @@ class FrontendCompiler {
       Condition condition;
       if (compile_condition_of(compiling_, rule, 0, condition)) rules_.monitor_fail_.push_back(std::move(condition));
     }
+    index_choices();
     for (const config::Proxy& other : compiling_.config->proxies) {
       if (other.is_backend) rules_.backends_by_name_.emplace(other.name, compiling_.environment.backend_index(other.name));
     }
@@ -176,6 +181,14 @@ class FrontendCompiler {
     }
     compiling_.diagnostics.add(name.place, format("there is no backend '{}'{}", name.text, hint(name.text, names)));
     return -1;
+  }
+
+  void index_choices() {
+    if (rules_.use_backend_.size() < kScannedAsFast) return;
+    std::vector<const ConditionCode*> conditions;
+    for (const UseBackend& use : rules_.use_backend_) conditions.push_back(use.condition.code());
+    rules_.use_backend_index_ =
+        std::make_unique<RuleIndex>(conditions, rules_.acls_.get(), available_to(Rule::Set::UseBackend, proxy_.mode));
   }
 
   void compile_use_backend(const Rule& rule) {
@@ -254,13 +267,23 @@ void FrontendRules::make_unique_id(Subject& subject) const {
   subject.unique_id = unique_id.expand(subject);
 }
 
+int FrontendRules::backend_of(const UseBackend& use, Subject& subject) const {
+  if (use.backend >= 0) return use.backend;
+  const auto at = backends_by_name_.find(use.name.expand(subject));
+  // The manual: a name that is no backend's ends the choice, and default_backend applies.
+  return at == backends_by_name_.end() ? default_backend_ : at->second;
+}
+
 int FrontendRules::choose_backend(Subject& subject) const {
-  for (const UseBackend& use : use_backend_) {
-    if (!use.condition.holds(subject)) continue;
-    if (use.backend >= 0) return use.backend;
-    const auto at = backends_by_name_.find(use.name.expand(subject));
-    // The manual: a name that is no backend's ends the choice, and default_backend applies.
-    return at == backends_by_name_.end() ? default_backend_ : at->second;
+  if (use_backend_index_ == nullptr) {
+    for (const UseBackend& use : use_backend_) {
+      if (use.condition.holds(subject)) return backend_of(use, subject);
+    }
+    return default_backend_;
+  }
+  RuleIndex::Walk walk = use_backend_index_->may_hold(subject);
+  for (std::uint32_t rule = 0; walk.next(rule);) {
+    if (use_backend_[rule].condition.holds(subject)) return backend_of(use_backend_[rule], subject);
   }
   return default_backend_;
 }

@@ -95,6 +95,13 @@ Type Matcher::input() const {
   return Type::Text;
 }
 
+std::vector<std::string_view> Matcher::texts() const {
+  std::vector<std::string_view> all(exact_.begin(), exact_.end());
+  all.insert(all.end(), folded_.begin(), folded_.end());
+  for (const Text& pattern : texts_) all.push_back(pattern.text);
+  return all;
+}
+
 bool Matcher::add_integer(std::string_view pattern, std::string_view comparison, std::string& error) {
   Range range;
   if (!parse_range(pattern, range.low, range.high, decimal_)) {

@@ -30,6 +30,8 @@ class Matcher {
   explicit Matcher(Match match, bool decimal = false) : match_(match), decimal_(decimal) {}
   Match match() const { return match_; }
   bool empty() const { return count_ == 0; }
+  // Patterns of Match::Str, Beg and their kin.
+  std::vector<std::string_view> texts() const;
   // The type a sample must be cast to before it is matched.
   Type input() const;
   // One pattern. `comparison` is "eq", "ge", ... for integers. False with the reason in `error`.

@@ -24,6 +24,7 @@ namespace penstock::rules {
 std::vector<NamedFile> collect_files(const config::Config& config);
 
 struct UseBackend;
+class RuleIndex;
 
 // Error replies of one proxy by status.
 using ErrorReplies = std::map<std::uint16_t, ReplyTemplate>;
@@ -67,8 +68,10 @@ class FrontendRules {
 
  private:
   friend class FrontendCompiler;
+  int backend_of(const UseBackend& use, Subject& subject) const;
   std::unique_ptr<AclTable> acls_;
   std::vector<UseBackend> use_backend_;
+  std::unique_ptr<RuleIndex> use_backend_index_;  // Of many.
   std::map<std::string, int, std::less<>> backends_by_name_;
   int default_backend_ = -1;
   std::vector<Condition> monitor_fail_;

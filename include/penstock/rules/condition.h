@@ -20,6 +20,8 @@ class Condition {
   ~Condition();
   // What cannot be known yet counts as false.
   bool holds(Subject& subject) const;
+  // Null: none.
+  const ConditionCode* code() const { return code_.get(); }
 
  private:
   std::unique_ptr<ConditionCode> code_;
