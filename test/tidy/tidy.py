@@ -198,6 +198,16 @@ class Tidy:
                         self.complain(model, 1, '%s::%s is read by nobody, and its keyword does not warn'
                                       % (struct, name))
 
+    def warnings(self):
+        """Each warning about Exchange has its entry in the manual, in the order of the alphabet."""
+        path, page = 'src/config/lint.cc', 'man/penstock.8'
+        names = re.findall(r'"([a-z0-9-]+)"', re.search(r'(?s) kNames\[\] = \{(.*?)\}', self.product[path]).group(1))
+        with open(os.path.join(self.root, page)) as file:
+            part = re.search(r'(?s)^\.SH WARNINGS ABOUT EXCHANGE$(.*?)^\.SH', file.read(), re.M).group(1)
+        told = [name.replace('\\', '') for name in re.findall(r'(?m)^\.TP\n\.B (.*)$', part)]
+        if names != told or names != sorted(names):
+            self.complain(page, 1, 'names of warnings differ from those of %s: %s' % (path, set(names) ^ set(told)))
+
     def headings(self):
         for path, text in self.files.items():
             if path.endswith('.h'):
@@ -349,7 +359,7 @@ def main():
     options = parser.parse_args()
     tidy = Tidy(os.path.abspath(options.root))
     for rule in (tidy.directions, tidy.doors, tidy.cycles, tidy.words, tidy.state, tidy.headings,
-                 tidy.silence):
+                 tidy.silence, tidy.warnings):
         rule()
     if options.build:
         tidy.variables(options.build)
