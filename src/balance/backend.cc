@@ -92,6 +92,10 @@ bool Backend::acquire(ServerSlot& slot) {
 
 Backend::Choice Backend::choose(std::uint32_t hash, Wish wish, const ServerSlot* avoid) {
   look_again();
+  if (wish.pinned) {
+    ServerSlot& slot = *slots_[wish.slot->index];
+    return {acquire(slot) ? Choice::Kind::Chosen : Choice::Kind::Full, &slot};
+  }
   if (candidates_.empty()) return {};
   if (wish.slot != nullptr && wish.slot != avoid && wish.slot->spec.state->takes_traffic()) {
     ServerSlot& slot = *slots_[wish.slot->index];

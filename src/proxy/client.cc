@@ -124,9 +124,15 @@ const H1FrontOptions& Client::front_options() const {
   return frontend_.generation()->snapshot().frontends[frontend_.bind().frontend].http;
 }
 
-// Until a request is there to be served the connection lives under the newest rules.
-void Client::adopt_options() {
+// Until a request is there to be served the connection lives under the newest rules. Of its own
+// connections it keeps those whose server is still there.
+void Client::adopt(const Snapshot& snapshot) {
   if (front_ && front_->waiting()) front_->set_options(front_options());
+  lose_own([&](const OwnBack& own) { return !snapshot.uses(*own.server); });
+}
+
+void Client::shut_down(const Server& server) {
+  lose_own([&](const OwnBack& own) { return own.server.get() == &server; });
 }
 
 void Client::on_front_end(H1Front&, const Failure&) { frontend_.client_over(*this); }
@@ -160,28 +166,54 @@ void Client::leave() {
 
 Owned<H1Back> Client::lend_own(const Server& server, std::string_view tls_name) {
   for (std::size_t i = 0; i < own_.size(); ++i) {
-    if (own_[i].server.get() != &server || own_[i].back->tls_name() != tls_name) continue;
+    if (own_[i].server.get() != &server || !own_[i].back || own_[i].back->tls_name() != tls_name) continue;
     Owned<H1Back> back = std::move(own_[i].back);
     own_.erase(own_.begin() + static_cast<std::ptrdiff_t>(i));
-    if (back->reusable()) return back;
+    return back;
   }
   return nullptr;
 }
 
 void Client::keep_own(const std::shared_ptr<Server>& server, Owned<H1Back> back) {
-  if (own_.size() >= kOwnLimit) own_.erase(own_.begin());
+  make_room_for_own();
   back->set_owner(*this);
   own_.push_back({server, std::move(back)});
 }
 
-// A connection of its own has ended. If it carried the client's identity, the client must not think
-// that it is still known: its connection ends too, once nothing else is under way.
+void Client::make_room_for_own() {
+  if (own_.size() < kOwnLimit) return;
+  own_.erase(own_.begin());
+  if (private_) leave();
+}
+
+void Client::become_private() {
+  if (private_) return;
+  private_ = facts_.pinned = true;
+  station().process().pinned.fetch_add(1, std::memory_order_relaxed);
+}
+
+const OwnBack* Client::own_in(std::string_view backend) const {
+  const auto at = std::find_if(own_.rbegin(), own_.rend(), [&](const OwnBack& own) { return own.server->backend_name == backend; });
+  return at == own_.rend() ? nullptr : &*at;
+}
+
 void Client::on_back_lost(H1Back& back, const Failure&, std::string_view) {
-  const auto at = std::find_if(own_.begin(), own_.end(), [&](const OwnBack& own) { return own.back.get() == &back; });
-  if (at != own_.end()) own_.erase(at);
-  if (!private_) return;
-  leaving_ = true;
-  front_->leave();
+  lose_own([&](const OwnBack& own) { return own.back.get() == &back; });
+}
+
+// Some connections of its own end. As they may have carried the client's identity, the client must not
+// think that it is still known: its connection ends too, once nothing else is under way.
+template <typename Which>
+void Client::lose_own(Which which) {
+  bool lost = false;
+  for (OwnBack& own : own_) {
+    if (!own.back || !which(own)) continue;
+    own.back.reset();
+    lost = true;
+  }
+  if (!lost) return;
+  if (private_) return leave();
+  std::erase_if(own_, [](const OwnBack& own) { return !own.back; });
 }
 
 }  // namespace penstock

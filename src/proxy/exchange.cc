@@ -205,6 +205,7 @@ void Exchange::apply_backend_rules() {
 void Exchange::prepare_request() {
   Head& head = *subject_.request;
   Arena& arena = front_.arena();
+  // Before a server is chosen: who it is must not be said where others have been or will be.
   if (forwarding::carries_connection_credential(head)) client_.become_private();
   const bool by_frontend = frontend_.forward_for.enabled;
   const config::ForwardFor& option = by_frontend ? frontend_.forward_for : backend_spec_->forward_for;
@@ -217,10 +218,10 @@ void Exchange::prepare_request() {
   if (!frontend_.unique_id_header.empty()) head.fields.push_back(arena, {frontend_.unique_id_header, subject_.unique_id});
   forwarding::raise_version(head);
   const bool keep = backend_spec_->http_mode == config::HttpMode::KeepAlive && frontend_.http_mode == config::HttpMode::KeepAlive;
-  head.keep_alive = keep;
-  if (frontend_.http_mode == config::HttpMode::Close || backend_spec_->http_mode == config::HttpMode::Close) {
-    front_.close_after_answer();
-  }
+  const bool close = backend_spec_->http_mode == config::HttpMode::Close || frontend_.http_mode == config::HttpMode::Close;
+  // `option http-server-close` would end with the connection what the client said on it.
+  head.keep_alive = keep || (client_.is_private() && !close);
+  if (close) front_.close_after_answer();
   if (subject_.effects.timeout_client_ms > 0) {
     front_.set_client_ms(static_cast<std::uint64_t>(subject_.effects.timeout_client_ms));
   }
@@ -237,8 +238,23 @@ std::uint32_t Exchange::hash_key() {
   return key ? sdbm_hash(*key) : backend_spec_->balance.state->turn.fetch_add(1, std::memory_order_relaxed);
 }
 
-// The server tried before; else the one rules name; else the one that knows the client.
+// A private client's connection in this backend, whatever else would choose.
+Backend::Wish Exchange::pinned_server() {
+  const OwnBack* own = client_.own_in(backend_spec_->balance.name);
+  if (own == nullptr) return {};
+  for (const auto& slot : backend_->slots()) {
+    if (slot->spec.state == own->server) return {slot.get(), true, true};
+  }
+  return {};
+}
+
+// The server that the client is pinned to; else the one tried before; else the one rules name; else
+// the one that knows the client.
 Backend::Wish Exchange::wish_of_server() {
+  if (client_.is_private()) {
+    const Backend::Wish pinned = pinned_server();
+    if (pinned.slot != nullptr) return pinned;
+  }
   if (again_ != nullptr) return {again_, true};
   if (avoid_ != nullptr) return {};
   const int named = backend_spec_->rules.choose_server(subject_);
@@ -252,6 +268,7 @@ Backend::Wish Exchange::wish_of_server() {
 }
 
 void Exchange::choose_server() {
+  if (lost_identity()) return cut(Cause::ServerClosed, Phase::Connect);
   const Backend::Wish wish = wish_of_server();
   const Backend::Choice choice = backend_->choose(hash_key(), wish, avoid_);
   switch (choice.kind) {
@@ -291,6 +308,16 @@ bool Exchange::must_be_private() const {
   return is_named || client_.is_private() || backend_spec_->balance.reuse == ReuseMode::Never;
 }
 
+// The connection on which the client said who it is has ended. On another one the server would not know it, or not
+// understand the second half of what it says; that the connection is gone it understands (RFC 9112 section 9.3.1).
+bool Exchange::lost_identity() {
+  if (!client_.is_private()) return false;
+  const OwnBack* own = client_.own_in(backend_spec_->balance.name);
+  if (own == nullptr || own->back) return false;
+  subject_.log.status = 502;
+  return true;
+}
+
 // An idle connection where one may be used, else a new one.
 void Exchange::connect() {
   step_ = Step::Connect;
@@ -310,6 +337,7 @@ void Exchange::connect() {
     address.set_port(static_cast<std::uint16_t>(subject_.client->destination.port() + spec.port_offset));
   }
   if (address.empty()) return connect_failed(Failure{Cause::ServerClosed, Phase::Connect, true, 503, 0, "no address"});
+  client_.make_room_for_own();
   const std::string greeting = proxy_header(spec.send_proxy, subject_.client->source, subject_.client->destination);
   back_ = H1Back::connect(loop(), address, spec.socket, tls_target(greeting), slot_->pool.take_ticket(sni),
                           backend_spec_->http, *this);
@@ -366,6 +394,7 @@ void Exchange::on_response_head(Head& head) {
   subject_.log.status = head.status;
   subject_.response = &head;
   if (forwarding::asks_connection_credential(head)) client_.become_private();
+  if (client_.is_private() && !head.keep_alive) front_.close_after_answer();
   client_.set_last_server(slot_->spec.state, head.status == 401 || head.status == 407);
   forwarding::drop_hop_fields(head);
   frontend_.rules.capture_response(subject_);
@@ -388,8 +417,7 @@ bool Exchange::run_response_rules(Head&) {
       case rules::Verdict::Kind::Deny:
       case rules::Verdict::Kind::Reply:
       case rules::Verdict::Kind::Error:
-        back_->abandon({});
-        back_.reset();
+        drop_back({});
         if (verdict.kind == rules::Verdict::Kind::Error) {
           reply_with_status(500, Cause::Denied, Phase::Headers);
         } else {
@@ -543,7 +571,7 @@ void Exchange::on_server_failure(const Failure& failure) {
 }
 
 bool Exchange::retry_on_fresh_connection(const Failure&) {
-  if (retried_fresh_ || !request_ended_ || !is_repeatable(*subject_.request)) return false;
+  if (client_.is_private() || retried_fresh_ || !request_ended_ || !is_repeatable(*subject_.request)) return false;
   retried_fresh_ = fresh_only_ = true;
   request_sent_ = false;
   back_.reset();
@@ -598,9 +626,9 @@ void Exchange::connect_failed(const Failure& failure) {
 }
 
 // `retry-on`: what was sent once may go out once more. A request with a body never does: no mail is sent
-// twice.
+// twice. Nor does one of a private client: on another connection it would be somebody else's.
 bool Exchange::may_repeat() const {
-  return request_ended_ && !head_answered_ && subject_.request->body.kind == BodyLength::Kind::None &&
+  return request_ended_ && !client_.is_private() && !head_answered_ && subject_.request->body.kind == BodyLength::Kind::None &&
          !subject_.request->upgrade && !subject_.effects.no_l7_retry && subject_.log.retries < backend_spec_->retries;
 }
 
@@ -643,8 +671,7 @@ void Exchange::retry() {
 void Exchange::fail(Failure failure) {
   if (step_ == Step::Done) return;
   clear_deadline();
-  if (back_) back_->abandon(failure);
-  back_.reset();
+  drop_back(failure);
   note_connections();
   leave_server();
   // A server that breaks the protocol costs the client its connection too: who knows what it read.
@@ -688,15 +715,20 @@ void Exchange::reply_as(const rules::Reply& reply, Cause cause, Phase phase) {
   finish();
 }
 
+// It serves nobody any more. A private client's connection ends with its own.
+void Exchange::drop_back(const Failure& failure) {
+  if (!back_) return;
+  if (request_sent_ && client_.is_private()) client_.leave();
+  back_->abandon(failure);
+  back_.reset();
+}
+
 // Home to the pool, to the client whose own it is, or nowhere.
 void Exchange::part_with_back() {
   if (!back_) return;
+  if (slot_ != nullptr && slot_->spec.tls) slot_->pool.keep_ticket(back_->tls_name(), back_->connection().take_ticket());
+  if (!response_ended_ || slot_ == nullptr || !back_->reusable()) return drop_back({});
   Owned<H1Back> back = std::move(back_);
-  if (slot_ != nullptr && slot_->spec.tls) slot_->pool.keep_ticket(back->tls_name(), back->connection().take_ticket());
-  if (!response_ended_ || slot_ == nullptr || !back->reusable()) {
-    back->abandon({});
-    return;
-  }
   // A client's own stays with it over reloads: the server knows it by this connection.
   if (must_be_private()) return client_.keep_own(slot_->spec.state, std::move(back));
   if (generation_->retired()) return;

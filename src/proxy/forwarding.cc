@@ -1,5 +1,7 @@
 #include "penstock/proxy/forwarding.h"
 
+#include <algorithm>
+
 namespace penstock::forwarding {
 namespace {
 
@@ -32,6 +34,19 @@ void drop_named(Head& head, std::string_view list) {
 
 bool names_connection_scheme(std::string_view value) {
   return starts_with_nocase(value, "ntlm") || starts_with_nocase(value, "nego");
+}
+
+// The next element of a list whose elements may hold quoted commas (RFC 9110 section 5.6.1).
+std::string_view cut_element(std::string_view& list) {
+  bool quoted = false;
+  std::size_t at = 0;
+  for (; at < list.size() && (quoted || list[at] != ','); ++at) {
+    if (list[at] == '"') quoted = !quoted;
+    if (list[at] == '\\' && quoted) ++at;
+  }
+  const std::string_view element = list.substr(0, at);
+  list.remove_prefix(std::min(list.size(), at + 1));
+  return trim(element);
 }
 
 }  // namespace
@@ -72,15 +87,14 @@ bool carries_connection_credential(const Head& request) {
 }
 
 bool asks_connection_credential(const Head& response) {
+  const bool challenge = response.status == 401 || response.status == 407;
   for (const Field& field : response.fields) {
-    if (equal_nocase(field.name, "persistent-auth")) {
-      if (equal_nocase(field.value, "true")) return true;
-      continue;
-    }
+    if (field.name.size() == 15 && equal_nocase(field.name, "persistent-auth") && equal_nocase(field.value, "true")) return true;
+    if (!challenge) continue;
     if (!equal_nocase(field.name, "www-authenticate") && !equal_nocase(field.name, "proxy-authenticate")) continue;
     std::string_view rest = field.value;
     while (!rest.empty()) {
-      if (names_connection_scheme(trim(cut(rest, ',')))) return true;
+      if (names_connection_scheme(cut_element(rest))) return true;
     }
   }
   return false;

@@ -32,9 +32,13 @@ void Frontend::adopt(const BindSpec& bind) {
     if (other_trust && client.trust() != bind.trust) {
       client.leave();
     } else {
-      client.adopt_options();
+      client.adopt(generation()->snapshot());
     }
   }
+}
+
+void Frontend::shut_down(const Server& server) {
+  for (Client& client : clients_) client.shut_down(server);
 }
 
 void Frontend::on_connection(Listener& listener) {

@@ -93,6 +93,8 @@ void Station::serve_lines(BackendState& state) {
 
 void Station::shut_down_sessions(const Server& server) {
   for (Generation& generation : generations_) generation.shut_down(server);
+  for (auto& [key, frontend] : frontends_) frontend->shut_down(server);
+  for (auto& frontend : closing_) frontend->shut_down(server);
 }
 
 }  // namespace penstock

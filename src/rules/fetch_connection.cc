@@ -33,6 +33,13 @@ bool fetch_destination_port(const Call&, Subject& subject, Cursor&, Value& out) 
   return true;
 }
 
+// Ours alone: NTLM or Negotiate was spoken on this connection.
+bool fetch_pinned(const Call&, Subject& subject, Cursor&, Value& out) {
+  if (subject.client == nullptr) return false;
+  out.set_bool(subject.client->pinned);
+  return true;
+}
+
 bool fetch_proxied(const Call&, Subject& subject, Cursor&, Value& out) {
   if (subject.client == nullptr) return false;
   out.set_bool(subject.client->proxied);
@@ -211,6 +218,7 @@ constexpr Fetch kFetches[] = {
     {"fc_dst_port", Type::Integer, "", kNeedsClient, kOnNothing, fetch_destination_port},
     {"fc_err", Type::Integer, "", kNeedsClient, kOnNothing, fetch_no_error},
     {"fc_http_major", Type::Integer, "", kNeedsKeptRequest, kOnNothing, fetch_http_major},
+    {"fc_pinned", Type::Bool, "", kNeedsClient, kOnNothing, fetch_pinned},
     {"fc_rcvd_proxy", Type::Bool, "", kNeedsClient, kOnNothing, fetch_proxied},
     {"fc_src", Type::Address, "", kNeedsClient, kOnNothing, fetch_source},
     {"fc_src_port", Type::Integer, "", kNeedsClient, kOnNothing, fetch_source_port},

@@ -81,10 +81,12 @@ class Backend final {
     // if any will do.
     ServerSlot* slot = nullptr;
   };
-  // Which server the request should go to. A firm wish waits while that server is full.
+  // Which server the request should go to. A firm wish waits while that server is full; a pinned one is
+  // granted whatever the server's health, since a connection to it is there.
   struct Wish {
     const ServerSlot* slot = nullptr;
     bool firm = false;
+    bool pinned = false;
   };
   // `hash` is the key of policies that hash. `wish` is granted if the server is usable; `avoid` is not
   // taken while another can be had.

@@ -24,7 +24,8 @@ class Station;
 struct ClientTag;
 
 // Server connections that serve this client and no other (http-reuse never; a connection that has
-// carried a credential). Each belongs to one server of one backend.
+// carried a credential). Each belongs to one server of one backend, which its state stands for. Null
+// if it ended: whom the client said to be there is forgotten, and no other connection may stand in.
 struct OwnBack {
   std::shared_ptr<Server> server;
   Owned<H1Back> back;
@@ -48,17 +49,23 @@ class Client final : public Living, public ListNode<ClientTag>, private H1FrontO
   void exchange_done();
   void tunnel_done();
 
-  // Leaves when between requests.
+  // Leaves when between requests, else after the exchange under way.
   void leave();
-  void adopt_options();
+  void adopt(const Snapshot& snapshot);
+  // `on-marked-down shutdown-sessions`: idle connections of its own to `server` end.
+  void shut_down(const Server& server);
   const std::string& trust() const { return trust_; }
 
   // Its own connection to `server`, if there is one idle.
   Owned<H1Back> lend_own(const Server& server, std::string_view tls_name);
   void keep_own(const std::shared_ptr<Server>& server, Owned<H1Back> back);
+  // One more is to be made: the one that was idle longest ends if there are too many.
+  void make_room_for_own();
   // A credential was seen: from now on every server connection is this client's own.
-  void become_private() { private_ = true; }
+  void become_private();
   bool is_private() const { return private_; }
+  // The latest of its own in this backend; null: none. An entry without a connection: it is lost.
+  const OwnBack* own_in(std::string_view backend) const;
   // The server that served the last request to this backend (by state), if it was.
   const std::shared_ptr<Server>& last_server() const { return last_server_; }
   void set_last_server(const std::shared_ptr<Server>& server, bool must_stay) {
@@ -82,6 +89,8 @@ class Client final : public Living, public ListNode<ClientTag>, private H1FrontO
   void on_refused(H1Front& front, const Loss& loss) override;
   void on_back_ready(H1Back&) override {}
   void on_back_lost(H1Back& back, const Failure& failure, std::string_view why) override;
+  template <typename Which>
+  void lose_own(Which which);
 
   Frontend& frontend_;
   std::shared_ptr<FrontendState> counted_in_;

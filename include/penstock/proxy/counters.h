@@ -22,6 +22,8 @@ struct ProcessState {
   ConnectionCount connections{0};   // Of clients.
   std::atomic<std::uint32_t> maxconn{0};
   std::atomic<std::uint32_t> requests{0};      // Names requests: %rt, unique ids.
+  // Clients that spoke NTLM or Negotiate, whose server connections are theirs alone.
+  std::atomic<std::uint32_t> pinned{0};
   // Descriptors for connections: how many are open, and how many may be.
   std::atomic<std::int32_t> descriptors{0};
   std::atomic<std::int32_t> descriptor_limit{0};

@@ -79,7 +79,9 @@ class Exchange final : public Living, private Waiting, private Served, private H
   void choose_backend();
   void apply_backend_rules();
   void prepare_request();
+  Backend::Wish pinned_server();
   Backend::Wish wish_of_server();
+  bool lost_identity();
   void choose_server();
   void connect();
   void send_request();
@@ -122,6 +124,7 @@ class Exchange final : public Living, private Waiting, private Served, private H
   TlsTarget tls_target(std::string_view greeting);
   void send_held_body();
   void leave_server();
+  void drop_back(const Failure& failure);
   void part_with_back();
   bool must_be_private() const;
   void start_tunnel();

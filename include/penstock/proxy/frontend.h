@@ -27,6 +27,8 @@ class Frontend final : private ListenerOwner {
   // leave after the exchange they are in, or begin, which is still served by `last`.
   void close(Ref<Generation> last);
   void resume();
+  // `on-marked-down shutdown-sessions`, for what clients keep to themselves.
+  void shut_down(const Server& server);
 
   Station& station() { return station_; }
   const BindSpec& bind() const { return *bind_; }

@@ -118,6 +118,8 @@ class Snapshot {
     const auto found = backend_by_name_.find(name);
     return found == backend_by_name_.end() ? -1 : found->second;
   }
+  // The server is still there, at the same address.
+  bool uses(const Server& server) const;
 
   Snapshot(config::Config config, Bundle bundle) : config(std::move(config)), bundle(std::move(bundle)) {}
 

@@ -92,13 +92,19 @@ TEST_CASE("a credential of the connection is known from one of the request") {
   CHECK_FALSE(carries({"Authorization", "Basic bnRsbQ=="}));
   CHECK_FALSE(carries({"Authorization", "Bearer ntlm"}));
   CHECK_FALSE(carries({"X-Authorization", "NTLM"}));
-  const auto asks = [](Field field) {
-    return forwarding::asks_connection_credential(Message{field}.head);
+  const auto asks = [](Field field, std::uint16_t status = 401) {
+    Message message{field};
+    message.head.status = status;
+    return forwarding::asks_connection_credential(message.head);
   };
   CHECK(asks({"WWW-Authenticate", "NTLM"}));
   CHECK(asks({"WWW-Authenticate", "Basic realm=\"a\", Negotiate"}));
-  CHECK(asks({"Proxy-Authenticate", "Negotiate"}));
-  CHECK(asks({"Persistent-Auth", "true"}));
+  CHECK(asks({"WWW-Authenticate", "Basic realm=\"a, \\\" b\", , nego2"}));
+  CHECK(asks({"Proxy-Authenticate", "Negotiate"}, 407));
+  CHECK(asks({"Persistent-Auth", "true"}, 200));
   CHECK_FALSE(asks({"Persistent-Auth", "false"}));
+  CHECK_FALSE(asks({"WWW-Authenticate", "NTLM"}, 200));
+  CHECK_FALSE(asks({"WWW-Authenticate", "Basic realm=\"a, ntlm\""}));
+  CHECK_FALSE(asks({"WWW-Authenticate", "Basic realm=\"a, ntlm"}));
   CHECK_FALSE(asks({"WWW-Authenticate", "Basic realm=\"ntlm\""}));
 }

@@ -1,0 +1,243 @@
+"""NTLM and Negotiate log in a connection: whose it is on our other side, and for how long."""
+import base64
+import struct
+import threading
+
+from harness import Case, penstock_only, read_head, wait_until
+
+
+def negotiate(user):
+    """A login of one leg, as Kerberos does it: the first request brings all there is to say."""
+    return [('Authorization', 'Negotiate ' + base64.b64encode(b'\x60user=' + user.encode()).decode())]
+
+
+def ntlm(kind, user=''):
+    """The first message of NTLM, or the third with the user's name."""
+    name = user.encode('utf-16-le')
+    head = b'NTLMSSP\0' + struct.pack('<I', kind) + bytes(24)
+    head += struct.pack('<HHI', len(name), len(name), 64)
+    return [('Authorization', 'NTLM ' + base64.b64encode(head.ljust(64, b'\0') + name).decode())]
+
+
+def pools(names, servers='    server s1 <s1>\n', defaults=''):
+    """A frontend that takes the pool from the request's X-Pool."""
+    text = 'frontend fe\n    bind <fe>\n    log-format "%ci %s %ST pinned=%[fc_pinned] %r"\n' + defaults
+    text += ''.join('    use_backend %s if { hdr(x-pool) %s }\n' % (name, name) for name in names)
+    text += '    default_backend %s\n' % names[0]
+    for name in names:
+        text += 'backend %s\n%s' % (name, servers)
+    return text
+
+
+def who(client, pool='a', fields=()):
+    """User, server and number of the server connection that a request is served on."""
+    answer = client.get('/test/whoami', [('X-Pool', pool), *fields])
+    return tuple(answer.body.decode().split())
+
+
+@penstock_only('the reference program keeps no pins')
+class Pins(Case):
+
+    def test_two_pools_that_name_one_address_do_not_share_a_login(self):
+        rig = self.rig(pools('ab'))
+        client = rig.connect()
+        alice = who(client, 'a', negotiate('alice'))
+        self.assertEqual(who(client, 'b')[0], 'None')
+        bob = who(client, 'b', negotiate('bob'))
+        self.assertEqual((alice[0], bob[0]), ('alice', 'bob'))
+        self.assertEqual(who(client, 'a'), alice)
+        self.assertEqual(who(client, 'b'), bob)
+
+    def test_a_pin_wins_over_balancing_whatever_comes_between(self):
+        two = '    balance roundrobin\n    server s1 <s1>\n    server s2 <s2>\n'
+        rig = self.rig(pools('ab', two))
+        client = rig.connect()
+        in_a, in_b = who(client, 'a', negotiate('alice')), who(client, 'b', negotiate('bob'))
+        for _ in range(4):
+            rig.get('/test/server')    # Somebody else takes a turn.
+            self.assertEqual(who(client, 'a'), in_a)
+            self.assertEqual(who(client, 'b'), in_b)
+
+    def test_a_pin_wins_over_a_rule_that_names_another_server(self):
+        two = '    use-server s2 if { hdr(x-two) 1 }\n    server s1 <s1> weight 256\n    server s2 <s2> weight 0\n'
+        rig = self.rig(pools('a', two))
+        client = rig.connect()
+        alice = who(client, 'a', negotiate('alice'))
+        self.assertEqual(who(client, 'a', [('X-Two', '1')]), alice)
+
+    CHECKED = ('    option httpchk GET /owa/healthcheck.htm\n'
+               '    server s1 <s1> check inter 50ms fall 1 rise 2 %s\n')
+
+    def down(self, more=''):
+        rig = self.rig(pools('a', self.CHECKED % more))
+        client = rig.connect()
+        alice = who(client, 'a', negotiate('alice'))
+        rig.server().states['owa'] = 'offline-fin'
+        rig.log.wait('Server a/s1 is DOWN')
+        return rig, client, alice
+
+    def test_a_pin_stays_when_its_server_goes_down(self):
+        rig, client, alice = self.down()
+        self.assertEqual(rig.get('/test/whoami').status, 503)
+        self.assertEqual(who(client), alice)
+
+    def test_shutdown_sessions_ends_pins_that_are_idle(self):
+        _, client, _ = self.down('on-marked-down shutdown-sessions')
+        self.assertEqual(client.ending(), 'fin')
+
+    def test_the_client_ends_with_its_pin(self):
+        for how in ('fin', 'rst'):
+            rig = self.rig(pools('ab'))
+            client = rig.connect()
+            who(client, 'a', negotiate('alice'))
+            rig.server().cut(how)
+            self.assertEqual(client.ending(), 'fin')
+
+    def slow_pool(self):
+        """Pool b is a server that answers when told to."""
+        go = threading.Event()
+        came = threading.Event()
+
+        def talk(sock, _):
+            read_head(sock)
+            came.set()
+            go.wait(20)
+            sock.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow')
+            sock.recv(1)
+        script = self.script(talk)
+        rig = self.rig(pools('ab').replace('backend b\n    server s1 <s1>',
+                                           'backend b\n    server s1 ' + script.address))
+        return rig, go, came
+
+    def test_a_running_exchange_with_another_pool_finishes_before_the_client_ends(self):
+        rig, go, came = self.slow_pool()
+        client = rig.connect()
+        who(client, 'a', negotiate('alice'))
+        client.request('GET', '/', [('X-Pool', 'b')])
+        came.wait(20)
+        rig.server().cut('fin')
+        wait_until(lambda: not rig.server().connections, 'the pinned connection to end')
+        go.set()
+        answer = client.response()
+        self.assertEqual((answer.status, answer.body), (200, b'slow'))
+        self.assertEqual(client.ending(), 'fin')
+
+    def test_a_third_message_never_goes_where_its_challenge_did_not_come_from(self):
+        rig, go, came = self.slow_pool()
+        client = rig.connect()
+        self.assertEqual(client.get('/ews/', ntlm(1)).status, 401)
+        client.request('GET', '/', [('X-Pool', 'b')])
+        client.request('GET', '/ews/', ntlm(3, 'alice'))
+        came.wait(20)
+        rig.server().cut('fin')
+        wait_until(lambda: not rig.server().connections, 'the pinned connection to end')
+        go.set()
+        self.assertEqual(client.response().body, b'slow')
+        self.assertEqual(client.ending(), 'fin')
+        self.assertEqual(rig.server().counters['ntlm_stray_type3'], 0)
+        self.assertEqual(rig.server().counters['requests'], 1)
+
+    def test_a_request_whose_pin_has_ended_is_not_sent_on_another_connection(self):
+        """Not even one that may be repeated, and whatever retry-on says."""
+        for retry in ('', '    retry-on all-retryable-errors\n'):
+            rig = self.rig(pools('a', retry + '    server s1 <s1>\n'))
+            client = rig.connect()
+            who(client, 'a', negotiate('alice'))
+            client.request('GET', '/test/cut?after=-1&how=fin')
+            self.assertIn(client.rest()[:12], (b'', b'HTTP/1.1 502'))
+            self.assertEqual(rig.server().counters['requests'], 2)
+
+    def test_an_answer_that_ends_the_pin_ends_the_client_too(self):
+        for path in ('/test/old', '/test/until-close/10', '/test/last', '/test/early/413?then=close'):
+            rig = self.rig(pools('a'))
+            client = rig.connect()
+            who(client, 'a', negotiate('alice'))
+            client.request('GET', path)
+            head = client.take_until(b'\r\n\r\n').lower()
+            if 'last' not in path:
+                self.assertIn(b'connection: close', head, path)
+            client.rest()
+
+    def test_sixteen_pins_are_kept_and_the_seventeenth_ends_the_client(self):
+        names = ['p%02d' % n for n in range(17)]
+        rig = self.rig(pools(names))
+        client = rig.connect()
+        pinned = [who(client, name, negotiate('u' + name)) for name in names[:16]]
+        self.assertEqual([who(client, name) for name in names[:16]], pinned)
+        self.assertEqual(who(client, names[0]), pinned[0])   # Now p01 is the least recently used.
+        client.request('GET', '/test/delay/200', [('X-Pool', names[16]), *negotiate('last')])
+        open_ = rig.server().connections
+        wait_until(lambda: int(pinned[1][2]) not in open_, 'the least recently used to make room')
+        self.assertIn(int(pinned[0][2]), open_)
+        answer = client.response()
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(answer.get('connection'), 'close')
+        self.assertEqual(client.ending(), 'fin')
+
+    def test_the_words_that_make_a_connection_private(self):
+        rig = self.rig(pools('a', '    http-reuse always\n    server s1 <s1>\n'))
+
+        def pinned(fields=(), answer=()):
+            target = '/test/whoami'
+            if answer:
+                status, *more = answer
+                raw = ('HTTP/1.1 %d X\r\nContent-Length: 0\r\n' % status
+                       + ''.join(line + '\r\n' for line in more) + '\r\n')
+                target = '/test/raw/%s?then=keep' % base64.urlsafe_b64encode(raw.encode()).decode()
+            start = len(rig.log.drain())
+            with rig.connect() as client:
+                client.get(target, fields)
+                client.get('/test/server')
+            rig.log.wait(r' GET /test/(raw|whoami)', start=start)
+            return rig.log.wait(r'pinned=(\d) GET /test/server', start=start).group(1) == '1'
+        for words in ('NTLM TlRM', 'ntlm TlRM', 'Negotiate YII', 'NEGOTIATE YII', 'Nego2 x', 'nego'):
+            for name in ('Authorization', 'authorization', 'Proxy-Authorization'):
+                self.assertTrue(pinned([(name, words)]), (name, words))
+        for words in ('Basic bnRsbTpuZWdv', 'Bearer NTLM', 'Digest a="NTLM, Negotiate"'):
+            self.assertFalse(pinned([('Authorization', words)]), words)
+        self.assertFalse(pinned([('X-Authorization', 'NTLM TlRM')]))
+        for answer in ([401, 'WWW-Authenticate: NTLM'], [401, 'www-authenticate:negotiate'],
+                       [407, 'Proxy-Authenticate: Negotiate'],
+                       [401, 'WWW-Authenticate: Basic realm="a, b", NTLM'],
+                       [401, 'WWW-Authenticate: Basic realm="x"', 'X-A: b', 'WWW-Authenticate: Negotiate'],
+                       [401, 'WWW-Authenticate: Bearer, Basic realm="\\"", Nego2 , NTLM'],
+                       [200, 'Persistent-Auth: true'], [204, 'persistent-auth: TRUE']):
+            self.assertTrue(pinned(answer=answer), answer)
+        for answer in ([401, 'WWW-Authenticate: Basic realm="NTLM, Negotiate"'], [200, 'WWW-Authenticate: NTLM'],
+                       [401, 'X-WWW-Authenticate: NTLM'], [200, 'Persistent-Auth: false'],
+                       [403, 'WWW-Authenticate: Negotiate']):
+            self.assertFalse(pinned(answer=answer), answer)
+
+    def test_a_login_outlives_http_server_close(self):
+        rig = self.rig(pools('a', defaults='    option http-server-close\n'))
+        client = rig.connect()
+        self.assertEqual(client.get('/ews/', ntlm(1)).status, 401)
+        alice = who(client, 'a', ntlm(3, 'alice'))
+        self.assertEqual(alice[0], 'alice')
+        self.assertEqual(who(client), alice)
+        self.assertEqual(rig.server().counters['ntlm_stray_type3'], 0)
+
+    def test_the_first_credential_goes_where_nobody_was_and_nobody_will_be(self):
+        for reuse in ('safe', 'aggressive', 'always'):
+            rig = self.rig(pools('a', '    http-reuse %s\n    server s1 <s1>\n' % reuse))
+            others = [rig.connect() for _ in range(3)]
+            shared = {who(other)[2] for _ in range(3) for other in others}
+            client = rig.connect()
+            shared.add(who(client)[2])
+            alice = who(client, 'a', negotiate('alice'))
+            self.assertNotIn(alice[2], shared, reuse)
+            client.close()
+            for other in [*others, rig.connect()]:
+                for _ in range(2):
+                    self.assertNotEqual(who(other)[2], alice[2], reuse)
+            wait_until(lambda: int(alice[2]) not in rig.server().connections, 'the pin to end')
+
+    def test_a_reload_keeps_pins_whose_server_stays_and_ends_the_others(self):
+        rig = self.rig(pools('ab'))
+        stays, goes = rig.connect(), rig.connect()
+        alice = who(stays, 'a', negotiate('alice'))
+        who(goes, 'b', negotiate('bob'))
+        rig.reload(pools('ab').replace('backend b\n    server s1 <s1>', 'backend b\n    server s1 <s2>'))
+        self.assertEqual(goes.ending(), 'fin')
+        self.assertEqual(who(stays, 'a'), alice)
+        self.assertEqual(who(stays, 'b')[1], 'EX02')
