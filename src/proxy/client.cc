@@ -166,7 +166,8 @@ void Client::leave() {
 
 Owned<H1Back> Client::lend_own(const Server& server, std::string_view tls_name) {
   for (std::size_t i = 0; i < own_.size(); ++i) {
-    if (own_[i].server.get() != &server || !own_[i].back || own_[i].back->tls_name() != tls_name) continue;
+    if (own_[i].server.get() != &server || !own_[i].back || own_[i].back->tls_name() != tls_name)
+      continue;
     Owned<H1Back> back = std::move(own_[i].back);
     own_.erase(own_.begin() + static_cast<std::ptrdiff_t>(i));
     return back;
@@ -193,7 +194,9 @@ void Client::become_private() {
 }
 
 const OwnBack* Client::own_in(std::string_view backend) const {
-  const auto at = std::find_if(own_.rbegin(), own_.rend(), [&](const OwnBack& own) { return own.server->backend_name == backend; });
+  const auto at = std::find_if(own_.rbegin(), own_.rend(), [&](const OwnBack& own) {
+    return own.server->backend_name == backend;
+  });
   return at == own_.rend() ? nullptr : &*at;
 }
 
@@ -201,8 +204,8 @@ void Client::on_back_lost(H1Back& back, const Failure&, std::string_view) {
   lose_own([&](const OwnBack& own) { return own.back.get() == &back; });
 }
 
-// Some connections of its own end. As they may have carried the client's identity, the client must not
-// think that it is still known: its connection ends too, once nothing else is under way.
+// Some connections of its own end. As they may have carried the client's identity, the client must
+// not think that it is still known: its connection ends too, once nothing else is under way.
 template <typename Which>
 void Client::lose_own(Which which) {
   bool lost = false;

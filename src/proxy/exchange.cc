@@ -218,7 +218,8 @@ void Exchange::prepare_request() {
   if (!frontend_.unique_id_header.empty()) head.fields.push_back(arena, {frontend_.unique_id_header, subject_.unique_id});
   forwarding::raise_version(head);
   const bool keep = backend_spec_->http_mode == config::HttpMode::KeepAlive && frontend_.http_mode == config::HttpMode::KeepAlive;
-  const bool close = backend_spec_->http_mode == config::HttpMode::Close || frontend_.http_mode == config::HttpMode::Close;
+  const bool close = backend_spec_->http_mode == config::HttpMode::Close ||
+                     frontend_.http_mode == config::HttpMode::Close;
   // `option http-server-close` would end with the connection what the client said on it.
   head.keep_alive = keep || (client_.is_private() && !close);
   if (close) front_.close_after_answer();
@@ -308,8 +309,9 @@ bool Exchange::must_be_private() const {
   return is_named || client_.is_private() || backend_spec_->balance.reuse == ReuseMode::Never;
 }
 
-// The connection on which the client said who it is has ended. On another one the server would not know it, or not
-// understand the second half of what it says; that the connection is gone it understands (RFC 9112 section 9.3.1).
+// The connection on which the client said who it is has ended. On another one the server would not
+// know it, or not understand the second half of what it says; that the connection is gone it
+// understands (RFC 9112 section 9.3.1).
 bool Exchange::lost_identity() {
   if (!client_.is_private()) return false;
   const OwnBack* own = client_.own_in(backend_spec_->balance.name);
@@ -571,7 +573,9 @@ void Exchange::on_server_failure(const Failure& failure) {
 }
 
 bool Exchange::retry_on_fresh_connection(const Failure&) {
-  if (client_.is_private() || retried_fresh_ || !request_ended_ || !is_repeatable(*subject_.request)) return false;
+  if (client_.is_private() || retried_fresh_ || !request_ended_ ||
+      !is_repeatable(*subject_.request))
+    return false;
   retried_fresh_ = fresh_only_ = true;
   request_sent_ = false;
   back_.reset();
@@ -625,11 +629,12 @@ void Exchange::connect_failed(const Failure& failure) {
   retry();
 }
 
-// `retry-on`: what was sent once may go out once more. A request with a body never does: no mail is sent
-// twice. Nor does one of a private client: on another connection it would be somebody else's.
+// `retry-on`: what was sent once may go out once more. A request with a body never does: no mail is
+// sent twice. Nor does one of a private client: on another connection it would be somebody else's.
 bool Exchange::may_repeat() const {
-  return request_ended_ && !client_.is_private() && !head_answered_ && subject_.request->body.kind == BodyLength::Kind::None &&
-         !subject_.request->upgrade && !subject_.effects.no_l7_retry && subject_.log.retries < backend_spec_->retries;
+  return request_ended_ && !client_.is_private() && !head_answered_ &&
+         subject_.request->body.kind == BodyLength::Kind::None && !subject_.request->upgrade &&
+         !subject_.effects.no_l7_retry && subject_.log.retries < backend_spec_->retries;
 }
 
 bool Exchange::repeats_after(const Failure& failure) const {
@@ -726,7 +731,8 @@ void Exchange::drop_back(const Failure& failure) {
 // Home to the pool, to the client whose own it is, or nowhere.
 void Exchange::part_with_back() {
   if (!back_) return;
-  if (slot_ != nullptr && slot_->spec.tls) slot_->pool.keep_ticket(back_->tls_name(), back_->connection().take_ticket());
+  if (slot_ != nullptr && slot_->spec.tls)
+    slot_->pool.keep_ticket(back_->tls_name(), back_->connection().take_ticket());
   if (!response_ended_ || slot_ == nullptr || !back_->reusable()) return drop_back({});
   Owned<H1Back> back = std::move(back_);
   // A client's own stays with it over reloads: the server knows it by this connection.

@@ -89,7 +89,9 @@ bool carries_connection_credential(const Head& request) {
 bool asks_connection_credential(const Head& response) {
   const bool challenge = response.status == 401 || response.status == 407;
   for (const Field& field : response.fields) {
-    if (field.name.size() == 15 && equal_nocase(field.name, "persistent-auth") && equal_nocase(field.value, "true")) return true;
+    if (field.name.size() == 15 && equal_nocase(field.name, "persistent-auth") &&
+        equal_nocase(field.value, "true"))
+      return true;
     if (!challenge) continue;
     if (!equal_nocase(field.name, "www-authenticate") && !equal_nocase(field.name, "proxy-authenticate")) continue;
     std::string_view rest = field.value;

@@ -466,8 +466,10 @@ std::string_view BackendRuntimeSpec::sni_of(const ServerSpec& server, rules::Sub
 bool Snapshot::uses(const Server& server) const {
   const int index = backend_index(server.backend_name);
   if (index < 0) return false;
-  const std::vector<ServerSpec>& servers = backends[static_cast<std::size_t>(index)].balance.servers;
-  return std::any_of(servers.begin(), servers.end(), [&](const ServerSpec& spec) { return spec.state.get() == &server; });
+  const std::vector<ServerSpec>& servers =
+      backends[static_cast<std::size_t>(index)].balance.servers;
+  return std::any_of(servers.begin(), servers.end(),
+                     [&](const ServerSpec& spec) { return spec.state.get() == &server; });
 }
 
 std::shared_ptr<const Snapshot> Snapshot::build(config::Config config, Bundle bundle, const Sources& sources,

@@ -813,7 +813,7 @@ class Rig:
         if 'Sanitizer' in text or 'runtime error:' in text:
             return 'a sanitizer complained:\n' + text[-8000:]
         code = self.process.returncode
-        if ended_before is None and code not in (0, -signal.SIGINT, 130 if IS_HAPROXY else 0):
+        if ended_before is None and code not in (0, -signal.SIGINT, 130 if 'haproxy' in self.program else 0):
             return 'exit status %d after SIGINT:\n%s' % (code, text[-4000:])
         if code < 0 and -code not in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             return 'died of signal %d:\n%s' % (-code, text[-4000:])

@@ -1,9 +1,12 @@
 """NTLM and Negotiate log in a connection: whose it is on our other side, and for how long."""
 import base64
+import os
+import shutil
 import struct
+import subprocess
 import threading
 
-from harness import Case, penstock_only, read_head, wait_until
+from harness import Case, HERE, PROGRAM, penstock_only, read_head, wait_until
 
 
 def negotiate(user):
@@ -19,9 +22,9 @@ def ntlm(kind, user=''):
     return [('Authorization', 'NTLM ' + base64.b64encode(head.ljust(64, b'\0') + name).decode())]
 
 
-def pools(names, servers='    server s1 <s1>\n', defaults=''):
+def pools(names, servers='    server s1 <s1>\n', more=''):
     """A frontend that takes the pool from the request's X-Pool."""
-    text = 'frontend fe\n    bind <fe>\n    log-format "%ci %s %ST pinned=%[fc_pinned] %r"\n' + defaults
+    text = 'frontend fe\n    bind <fe>\n' + more
     text += ''.join('    use_backend %s if { hdr(x-pool) %s }\n' % (name, name) for name in names)
     text += '    default_backend %s\n' % names[0]
     for name in names:
@@ -175,7 +178,8 @@ class Pins(Case):
         self.assertEqual(client.ending(), 'fin')
 
     def test_the_words_that_make_a_connection_private(self):
-        rig = self.rig(pools('a', '    http-reuse always\n    server s1 <s1>\n'))
+        rig = self.rig(pools('a', '    http-reuse always\n    server s1 <s1>\n',
+                             '    log-format "pinned=%[fc_pinned] %r"\n'))
 
         def pinned(fields=(), answer=()):
             target = '/test/whoami'
@@ -209,7 +213,7 @@ class Pins(Case):
             self.assertFalse(pinned(answer=answer), answer)
 
     def test_a_login_outlives_http_server_close(self):
-        rig = self.rig(pools('a', defaults='    option http-server-close\n'))
+        rig = self.rig(pools('a', more='    option http-server-close\n'))
         client = rig.connect()
         self.assertEqual(client.get('/ews/', ntlm(1)).status, 401)
         alice = who(client, 'a', ntlm(3, 'alice'))
@@ -241,3 +245,101 @@ class Pins(Case):
         self.assertEqual(goes.ending(), 'fin')
         self.assertEqual(who(stays, 'a'), alice)
         self.assertEqual(who(stays, 'b')[1], 'EX02')
+
+
+def haproxy(case):
+    path = shutil.which('haproxy') or '/usr/sbin/haproxy'
+    if not os.path.exists(path):
+        case.skipTest('haproxy is not installed')
+    return path
+
+
+class Leaks(Case):
+    """What other proxies do with a login, by the same steps: HAProxy is the control that the steps show it."""
+
+    def second_client(self, program, reuse, first):
+        """Whom the server takes a client without a login for, after another's first request."""
+        rig = self.rig('frontend fe\n    bind <fe>\n    default_backend be\nbackend be\n'
+                       '    http-reuse %s\n    server s1 <s1>\n' % reuse, program=program, nbthread=1)
+        with rig.connect() as alice:
+            first(alice)
+            self.assertEqual(alice.get('/test/whoami').body.split()[0], b'alice')
+        bob = rig.connect()
+        return [who(bob)[0] for _ in range(3)]
+
+    def one_leg(self, client):
+        self.assertEqual(who(client, 'a', negotiate('alice'))[0], 'alice')
+
+    def two_legs_behind_somebody(self, client):
+        """NTLM on a server connection that was shared before the login (plain NTLM through nginx, nghttpx)."""
+        who(client)
+        client.get('/ews/', ntlm(1))
+        who(client, 'a', ntlm(3, 'alice'))
+
+    def test_a_login_of_one_leg_is_not_shared(self):
+        for reuse in ('safe', 'aggressive', 'always'):
+            self.assertEqual(self.second_client(PROGRAM, reuse, self.one_leg), ['None'] * 3)
+
+    def test_a_login_of_two_legs_is_not_shared(self):
+        for reuse in ('safe', 'aggressive', 'always'):
+            seen = self.second_client(PROGRAM, reuse, self.two_legs_behind_somebody)
+            self.assertEqual(seen, ['None'] * 3)
+
+    def test_the_same_steps_show_the_leak_of_the_reference_program(self):
+        self.assertIn('alice', self.second_client(haproxy(self), 'safe', self.one_leg))
+
+
+class RealNtlm(Case):
+    """NTLMv2 itself: curl in front, impacket behind."""
+    USERS = 6
+    ROUNDS = 3
+
+    def origins(self, count, seed):
+        python = '/usr/bin/python3'
+        if subprocess.run([python, '-c', 'import impacket.ntlm'], stderr=subprocess.DEVNULL).returncode:
+            self.skipTest('python3-impacket is not installed')
+        process = subprocess.Popen([python, os.path.join(HERE, 'ntlm_origin.py'), str(count), str(seed)],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.communicate)
+        return process.stdout.readline().split()
+
+    def curl(self, rig, user, n, wrong):
+        """One curl, its requests on one connection as long as that lives."""
+        urls = [rig.url('/ews/' if k % 3 and user else '/who') for k in range(12)]
+        login = ['--ntlm', '-u', 'CONTOSO\\%s:%s' % (user, user[::-1])] if user else []
+        code, text, error = rig.curl(*login, '-H', 'X-Pool: ' + 'ab'[n % 2], *urls)
+        seen = [line.split()[0] for line in text.decode().splitlines()]
+        if set(seen) - {str(user)}:
+            wrong.append('%s was served as %s' % (user, seen))
+        if code or len(seen) != len(urls):
+            wrong.append('%s got %d answers; %d %s' % (user, len(seen), code, error))
+
+    def mingle(self, program, reuse, seed):
+        """Many users and strangers at once, while the configuration is read again; what went wrong."""
+        servers = '    http-reuse %s\n' % reuse + ''.join(
+            '    server s%d 127.0.0.1:%s\n' % (n, port) for n, port in enumerate(self.origins(3, seed), 1))
+        text = pools('ab', servers)
+        rig = self.rig(text, program=program)
+        users = ['user%d' % n for n in range(self.USERS)] + [None] * self.USERS
+        wrong = []
+        for _ in range(self.ROUNDS):
+            threads = [threading.Thread(target=self.curl, args=(rig, user, n, wrong))
+                       for n, user in enumerate(users)]
+            for thread in threads:
+                thread.start()
+            rig.reload(text)
+            for thread in threads:
+                thread.join()
+        return wrong, rig.get('/stats').body.decode()
+
+    def test_many_users_and_strangers_are_each_served_as_themselves(self):
+        """Servers close when they like, and the configuration is read again in the middle."""
+        for seed, reuse in ((1, 'safe'), (2, 'always')):
+            wrong, stats = self.mingle(PROGRAM, reuse, seed)
+            self.assertEqual(wrong, [])
+            self.assertNotIn('stray', stats)
+            self.assertRegex(stats, r'logins=\d\d')
+
+    def test_the_reference_program_told_to_share_mixes_them_up(self):
+        wrong, _ = self.mingle(haproxy(self), 'always', 3)
+        self.assertIn('was served as', '\n'.join(wrong))

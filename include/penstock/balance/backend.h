@@ -81,8 +81,8 @@ class Backend final {
     // if any will do.
     ServerSlot* slot = nullptr;
   };
-  // Which server the request should go to. A firm wish waits while that server is full; a pinned one is
-  // granted whatever the server's health, since a connection to it is there.
+  // Which server the request should go to. A firm wish waits while that server is full; a pinned
+  // one is granted whatever the server's health, since a connection to it is there.
   struct Wish {
     const ServerSlot* slot = nullptr;
     bool firm = false;

@@ -24,8 +24,9 @@ class Station;
 struct ClientTag;
 
 // Server connections that serve this client and no other (http-reuse never; a connection that has
-// carried a credential). Each belongs to one server of one backend, which its state stands for. Null
-// if it ended: whom the client said to be there is forgotten, and no other connection may stand in.
+// carried a credential). Each belongs to one server of one backend, which its state stands for.
+// Null if it ended: whom the client said to be there is forgotten, and no other connection may
+// stand in.
 struct OwnBack {
   std::shared_ptr<Server> server;
   Owned<H1Back> back;

@@ -17,8 +17,8 @@ void drop_hop_fields(Head& head);
 // HTTP/1.1 if it names its Host.
 void raise_version(Head& head);
 
-// The request brings a credential that belongs to the connection (NTLM, Negotiate, Kerberos through it); the
-// answer challenges for one, or says that it holds (Persistent-Auth).
+// The request brings a credential that belongs to the connection (NTLM, Negotiate, Kerberos through
+// it); the answer challenges for one, or says that it holds (Persistent-Auth).
 bool carries_connection_credential(const Head& request);
 bool asks_connection_credential(const Head& response);
 

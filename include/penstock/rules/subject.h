@@ -41,7 +41,7 @@ struct ClientFacts {
   std::string bind_name;            // `name` of the bind line; empty: none.
   std::uint32_t bind_id = 0;
   bool proxied = false;             // The PROXY protocol was used.
-  bool pinned = false;              // NTLM or Negotiate was spoken: its server connections are its own.
+  bool pinned = false;  // NTLM or Negotiate was spoken: its server connections are its own.
   std::int64_t accepted_us = 0;     // Wall clock, microseconds since 1970.
   VariableSet* variables = nullptr; // Scope `sess`; with an arena of the connection. Null: `sess`
                                     // variables live as long as the exchange.
