@@ -519,7 +519,10 @@ class Writer {
         break;
     }
     add_word(words, "ca-file", tls.ca_file);
+    add_word(words, "ca-verify-file", tls.ca_verify_file);
     add_word(words, "crl-file", tls.crl_file);
+    add_word(words, "ca-ignore-err", tls.ca_ignore_err);
+    add_word(words, "crt-ignore-err", tls.crt_ignore_err);
   }
   void write_bind(const Bind& bind) {
     std::string words;

@@ -21,6 +21,22 @@ void parse_ca_file(Line& line, Bind& bind) {
 void parse_crl_file(Line& line, Bind& bind) {
   bind.tls.crl_file = based(line.reading.config.global.ca_base, line.take_text("a file"));
 }
+void parse_ca_verify_file(Line& line, Bind& bind) {
+  bind.tls.ca_verify_file = based(line.reading.config.global.ca_base, line.take_text("a file"));
+}
+template <std::string Tls::*errors>
+void parse_ignore_err(Line& line, Bind& bind) {
+  constexpr std::string_view kWanted = "'all', or numbers of verification errors with commas between them";
+  const Word* word = line.take(kWanted);
+  if (word == nullptr) return;
+  std::string_view rest = word->text;
+  while (rest != "all" && !rest.empty()) {
+    const auto number = parse_unsigned(cut(rest, ','));
+    if (number && *number > 0 && *number < 256) continue;
+    return line.reading.diagnostics.add(word->place, format("'{}' expects {}, not '{}'", line.subject, kWanted, word->text));
+  }
+  bind.tls.*errors = word->text;
+}
 void parse_ciphers(Line& line, Bind& bind) {
   bind.tls.ciphers = line.take_text("a list of ciphers");
 }
@@ -140,11 +156,14 @@ constexpr BindKeyword kBindKeywords[] = {
     {"backlog", parse_backlog, "Length of the kernel's queue of connections not yet accepted."},
     {"ca-file", parse_ca_file,
      "PEM file of the authorities that client certificates must come from; ca-base applies."},
-    {"ca-ignore-err", refused<Bind>,
-     "Errors of a client's certificate chain are never passed over; use 'verify optional'."},
+    {"ca-ignore-err", parse_ignore_err<&Tls::ca_ignore_err>,
+     "Errors of the authorities above a client's certificate that do not end the handshake: 'all' or "
+     "numbers with commas; see ssl_c_ca_err."},
     {"ca-sign-file", refused<Bind>, "Certificates are never made up; give them with 'crt'."},
     {"ca-sign-pass", refused<Bind>, "Certificates are never made up; give them with 'crt'."},
-    {"ca-verify-file", refused<Bind>, "Name all authorities in one 'ca-file'."},
+    {"ca-verify-file", parse_ca_verify_file,
+     "PEM file of more authorities for client certificates, of which clients are not told; ca-base "
+     "applies."},
     {"ciphers", parse_ciphers, "Ciphers for TLS 1.2 and older, in OpenSSL's syntax."},
     {"ciphersuites", parse_ciphersuites,
      "Cipher suites of TLS 1.3. Has no effect: BoringSSL chooses them itself."},
@@ -152,8 +171,9 @@ constexpr BindKeyword kBindKeywords[] = {
     {"crt", parse_crt,
      "PEM file with certificate, chain and key, or a folder of such files; crt-base applies. May "
      "be repeated."},
-    {"crt-ignore-err", refused<Bind>,
-     "Errors of a client's certificate are never passed over; use 'verify optional'."},
+    {"crt-ignore-err", parse_ignore_err<&Tls::crt_ignore_err>,
+     "Errors of a client's certificate that do not end the handshake: 'all' or numbers with commas "
+     "(10 expired, 23 revoked); see ssl_c_err."},
     {"crt-list", refused<Bind>,
      "Name the certificates with 'crt', one word for each file or folder."},
     {"curves", parse_curves, "Curves for the key exchange, best first, separated by colons."},

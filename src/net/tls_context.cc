@@ -73,6 +73,11 @@ Result<Trust> read_trust(const TlsOptions& options, std::vector<std::string>& wa
   trust.authorities = std::move(*authorities);
   trust.store.reset(X509_STORE_new());
   for (const bssl::UniquePtr<X509>& authority : trust.authorities) X509_STORE_add_cert(trust.store.get(), authority.get());
+  if (!options.extra_ca_pem.empty()) {
+    Result<std::vector<bssl::UniquePtr<X509>>> extra = read_certificates(options.extra_ca_name, options.extra_ca_pem, nullptr);
+    if (!extra) return extra.error();
+    for (const bssl::UniquePtr<X509>& authority : *extra) X509_STORE_add_cert(trust.store.get(), authority.get());
+  }
   // A root of ours ends the chain even where the peer sends a longer, older way.
   X509_STORE_set_flags(trust.store.get(), X509_V_FLAG_TRUSTED_FIRST);
   ERR_clear_error();  // An authority given twice is no harm.
@@ -129,6 +134,8 @@ void set_scope(Parts& parts, const TlsOptions& options, std::string_view shown) 
   if (options.check != TlsPeerCheck::None) {
     mix(digest, options.ca_pem);
     mix(digest, options.crl_pem);
+    mix(digest, options.extra_ca_pem);
+    mix(digest, options.leaf_errors_ignored.to_string() + options.ca_errors_ignored.to_string());
   }
   mix(digest, shown);
   SHA256_Final(parts.scope.data(), &digest);
@@ -201,6 +208,21 @@ int verify_mode(TlsPeerCheck check) {
   return SSL_VERIFY_NONE;
 }
 
+// Errors that are to be passed over are noted, each kind's first.
+int on_certificate_error(int good, X509_STORE_CTX* store) {
+  if (good == 1) return 1;
+  auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  const auto& parts = *static_cast<const Parts*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+  auto& noted = *static_cast<PassedOver*>(SSL_get_app_data(ssl));
+  const int error = X509_STORE_CTX_get_error(store);
+  const int depth = X509_STORE_CTX_get_error_depth(store);
+  const VerifyErrors& ignored = depth == 0 ? parts.leaf_errors_ignored : parts.ca_errors_ignored;
+  if (error < 0 || static_cast<std::size_t>(error) >= ignored.size() || !ignored.test(static_cast<std::size_t>(error))) return 0;
+  if (depth == 0 && noted.leaf == 0) noted.leaf = error;
+  if (depth > 0 && noted.ca == 0) noted = {noted.leaf, error, depth};
+  return 1;
+}
+
 void face_clients(SSL_CTX* ctx, const Recipe& recipe, const Parts& parts) {
   SSL_CTX_set_select_certificate_cb(ctx, on_client_hello);
   if (!parts.alpn.empty()) SSL_CTX_set_alpn_select_cb(ctx, on_alpn, nullptr);
@@ -211,7 +233,7 @@ void face_clients(SSL_CTX* ctx, const Recipe& recipe, const Parts& parts) {
   SSL_CTX_set_session_psk_dhe_timeout(ctx, lifetime);
   SSL_CTX_set_session_id_context(ctx, parts.scope.data(), parts.scope.size());
   if (!recipe.options().prefer_client_ciphers) SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
-  SSL_CTX_set_verify(ctx, verify_mode(parts.check), nullptr);
+  SSL_CTX_set_verify(ctx, verify_mode(parts.check), parts.passes_over ? on_certificate_error : nullptr);
   // The names we accept certificates of: clients with several choose by them.
   for (const bssl::UniquePtr<X509>& authority : recipe.trust().authorities) SSL_CTX_add_client_CA(ctx, authority.get());
 }
@@ -262,6 +284,8 @@ void set_fallback(Parts& parts) {
 
 }  // namespace
 
+void note_errors_in(SSL* ssl, PassedOver& noted) { SSL_set_app_data(ssl, &noted); }
+
 void keep_sessions_in(SSL* ssl, bssl::UniquePtr<SSL_SESSION>& newest) { SSL_set_app_data(ssl, &newest); }
 
 SSL_CTX* TlsContextParts::choose(const SSL_CLIENT_HELLO& hello) const {
@@ -291,6 +315,9 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::for_clients(const TlsOptio
   set_scope(*parts, options, {});
   parts->strict_sni = strict_sni;
   parts->ticket_keys = &keys;
+  parts->leaf_errors_ignored = options.leaf_errors_ignored;
+  parts->ca_errors_ignored = options.ca_errors_ignored;
+  parts->passes_over = options.leaf_errors_ignored.any() || options.ca_errors_ignored.any();
   Result<Recipe> recipe = Recipe::from(options, *parts);
   if (!recipe) return recipe.error();
   for (const PemFile& file : certificates) {

@@ -36,11 +36,23 @@ struct TlsContextParts {
   OwnAbilities own;
   bool strict_sni = false;
   const TicketKeys* ticket_keys = nullptr;
+  // Errors of a client's certificate and of those above it that do not end the handshake.
+  bool passes_over = false;
+  VerifyErrors leaf_errors_ignored, ca_errors_ignored;
 
   SSL_CTX* first() const { return contexts.front().get(); }
   // The context for this client, or null if it must be refused.
   SSL_CTX* choose(const SSL_CLIENT_HELLO& hello) const;
 };
+
+// The first error that was passed over at the client's own certificate, and above it.
+struct PassedOver {
+  int leaf = 0;
+  int ca = 0;
+  int ca_depth = 0;
+};
+// `noted` must outlive `ssl`, which faces a client.
+void note_errors_in(SSL* ssl, PassedOver& noted);
 
 // What the server gives us to resume goes to `newest`, which must outlive `ssl`.
 void keep_sessions_in(SSL* ssl, bssl::UniquePtr<SSL_SESSION>& newest);

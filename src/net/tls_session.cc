@@ -1,6 +1,7 @@
 #include "penstock/net/tls_session.h"
 
 #include <openssl/err.h>
+#include <openssl/pool.h>
 #include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -54,6 +55,7 @@ struct TlsSession::Implementation {
   std::shared_ptr<const TlsContextParts> context;
   TlsWire wire;
   std::unique_ptr<ServerSide> server;
+  PassedOver passed_over;
   bssl::UniquePtr<SSL> ssl;  // Goes before what it looks at.
   std::string error;
   bool established = false;
@@ -201,6 +203,7 @@ TlsSession::~TlsSession() = default;
 std::unique_ptr<TlsSession> TlsSession::for_client(const TlsContext& context, Outbox& out) {
   auto implementation = std::make_unique<Implementation>(context, out);
   SSL_set_accept_state(implementation->ssl.get());
+  if (implementation->context->passes_over) note_errors_in(implementation->ssl.get(), implementation->passed_over);
   return std::unique_ptr<TlsSession>(new TlsSession(std::move(implementation)));
 }
 
@@ -292,7 +295,20 @@ TlsFacts TlsSession::facts() const {
   facts.alpn = std::string_view(reinterpret_cast<const char*>(alpn), alpn_size);
   facts.sni = text_or_empty(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
   facts.resumed = SSL_session_reused(ssl) == 1;
-  facts.has_peer_certificate = SSL_get0_peer_certificates(ssl) != nullptr;
+  if (const STACK_OF(CRYPTO_BUFFER)* chain = SSL_get0_peer_certificates(ssl); chain != nullptr && sk_CRYPTO_BUFFER_num(chain) != 0) {
+    const CRYPTO_BUFFER* leaf = sk_CRYPTO_BUFFER_value(chain, 0);
+    facts.peer_certificate = {reinterpret_cast<const char*>(CRYPTO_BUFFER_data(leaf)), CRYPTO_BUFFER_len(leaf)};
+    facts.verify_result = static_cast<int>(SSL_get_verify_result(ssl));
+    // A session remembers its result, but not at which certificate it came about.
+    facts.leaf_error = facts.resumed ? facts.verify_result : implementation_->passed_over.leaf;
+    facts.ca_error = implementation_->passed_over.ca;
+    facts.ca_error_depth = implementation_->passed_over.ca_depth;
+  }
+  if (const SSL_SESSION* session = SSL_get_session(ssl); session != nullptr) {
+    unsigned size = 0;
+    const std::uint8_t* id = SSL_SESSION_get_id(session, &size);
+    facts.resumption_id = {reinterpret_cast<const char*>(id), size};
+  }
   return facts;
 }
 

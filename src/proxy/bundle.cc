@@ -119,6 +119,7 @@ class Gatherer {
   void gather_bind_files(const config::Bind& bind) {
     for (const config::CertificateSource& source : bind.certificates) gather_certificates(source.path, source.place);
     read(bind.tls.ca_file, bind.tls.place);
+    read(bind.tls.ca_verify_file, bind.tls.place);
     read(bind.tls.crl_file, bind.tls.place);
   }
 

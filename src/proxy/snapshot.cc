@@ -141,6 +141,13 @@ class SnapshotBuilder final : private rules::Environment {
     return known.get();
   }
 
+  static VerifyErrors errors_of(std::string_view list) {
+    VerifyErrors errors;
+    if (list == "all") return errors.set();
+    while (!list.empty()) errors.set(static_cast<std::size_t>(*parse_unsigned(cut(list, ','))));
+    return errors;
+  }
+
   TlsOptions tls_options(const config::Tls& tls) {
     TlsOptions options;
     options.min_version = wire_version(tls.min_version);
@@ -157,6 +164,10 @@ class SnapshotBuilder final : private rules::Environment {
     options.system_ca = tls.ca_file == kSystemCa;
     if (const std::string* text = bundle_.content(tls.ca_file)) options.ca_pem = *text;
     if (const std::string* text = bundle_.content(tls.crl_file)) options.crl_pem = *text;
+    options.extra_ca_name = tls.ca_verify_file;
+    if (const std::string* text = bundle_.content(tls.ca_verify_file)) options.extra_ca_pem = *text;
+    options.ca_errors_ignored = errors_of(tls.ca_ignore_err);
+    options.leaf_errors_ignored = errors_of(tls.crt_ignore_err);
     return options;
   }
 
@@ -164,6 +175,7 @@ class SnapshotBuilder final : private rules::Environment {
     std::string key = format("{} {} {} {} {} {} {} {} {}", static_cast<int>(tls.min_version), static_cast<int>(tls.max_version),
                              tls.ciphers, tls.curves, tls.tickets, static_cast<int>(tls.verify), tls.ca_file, tls.crl_file,
                              tls.alpn.size());
+    key += format(" {} {} {}", tls.ca_verify_file, tls.ca_ignore_err, tls.crt_ignore_err);
     for (const std::string& protocol : tls.alpn) key += " " + protocol;
     return key;
   }
@@ -421,7 +433,8 @@ class SnapshotBuilder final : private rules::Environment {
         spec.name = bind.name;
         spec.frontend = frontend;
         spec.tls = tls;
-        spec.trust = format("{} {} {}", static_cast<int>(bind.tls.verify), hash_of(bind.tls.ca_file), hash_of(bind.tls.crl_file));
+        spec.trust = format("{} {} {} {} {} {}", static_cast<int>(bind.tls.verify), hash_of(bind.tls.ca_file), hash_of(bind.tls.crl_file),
+                            hash_of(bind.tls.ca_verify_file), bind.tls.ca_ignore_err, bind.tls.crt_ignore_err);
         spec.accept_proxy = bind.accept_proxy;
         spec.maxconn = bind.maxconn;
         spec.id = bind.id;

@@ -251,7 +251,7 @@ void forget(Subject& subject, unsigned what) {
 // Parsing.
 
 const Fetch* find_fetch(std::string_view name) {
-  for (std::span<const Fetch> table : {internal_fetches(), connection_fetches(), http_fetches()}) {
+  for (std::span<const Fetch> table : {internal_fetches(), connection_fetches(), certificate_fetches(), http_fetches()}) {
     for (const Fetch& fetch : table) {
       if (fetch.name == name) return &fetch;
     }
@@ -261,7 +261,7 @@ const Fetch* find_fetch(std::string_view name) {
 
 std::vector<std::string_view> fetch_names() {
   std::vector<std::string_view> names;
-  for (std::span<const Fetch> table : {internal_fetches(), connection_fetches(), http_fetches()}) {
+  for (std::span<const Fetch> table : {internal_fetches(), connection_fetches(), certificate_fetches(), http_fetches()}) {
     for (const Fetch& fetch : table) names.push_back(fetch.name);
   }
   return names;

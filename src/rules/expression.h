@@ -122,6 +122,7 @@ struct Expression {
 
 std::span<const Fetch> internal_fetches();
 std::span<const Fetch> connection_fetches();
+std::span<const Fetch> certificate_fetches();
 std::span<const Fetch> http_fetches();
 std::span<const Converter> basic_converters();
 std::span<const Converter> text_converters();

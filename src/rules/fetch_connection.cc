@@ -97,6 +97,13 @@ bool fetch_tls_bool(const Call&, Subject& subject, Cursor&, Value& out) {
   return true;
 }
 
+bool fetch_resumption_id(const Call&, Subject& subject, Cursor&, Value& out) {
+  const TlsFacts* tls = tls_of(subject);
+  if (tls == nullptr || tls->resumption_id.empty()) return false;
+  out.set_binary(tls->resumption_id);
+  return true;
+}
+
 bool fetch_has_sni(const Call&, Subject& subject, Cursor&, Value& out) {
   const TlsFacts* tls = tls_of(subject);
   if (tls == nullptr) return false;
@@ -241,24 +248,16 @@ constexpr Fetch kFetches[] = {
     {"so_name", Type::Text, "", kNeedsClient, kOnNothing, fetch_bind_name},
     {"src", Type::Address, "", kNeedsClient, kOnNothing, fetch_source},
     {"src_port", Type::Integer, "", kNeedsClient, kOnNothing, fetch_source_port},
-    {"ssl_c_ca_err", Type::Integer, "", kNeedsHandshake, kOnNothing, fetch_tls_no_error},
-    {"ssl_c_err", Type::Integer, "", kNeedsHandshake, kOnNothing, fetch_tls_no_error},
-    {"ssl_c_used", Type::Bool, "", kNeedsHandshake, kOnNothing,
-     fetch_tls_bool<&TlsFacts::has_peer_certificate>},
-    {"ssl_c_verify", Type::Integer, "", kNeedsHandshake, kOnNothing, fetch_tls_no_error},
     {"ssl_fc", Type::Bool, "", kNeedsHandshake, kOnNothing, fetch_is_tls},
     {"ssl_fc_alg_keysize", Type::Integer, "", kNeedsHandshake, kOnNothing, fetch_key_size},
     {"ssl_fc_alpn", Type::Text, "", kNeedsHandshake, kOnNothing, fetch_tls_text<&TlsFacts::alpn>},
     {"ssl_fc_cipher", Type::Text, "", kNeedsHandshake, kOnNothing,
      fetch_tls_text<&TlsFacts::cipher>},
     {"ssl_fc_err", Type::Integer, "", kNeedsHandshake, kOnNothing, fetch_tls_no_error},
-    {"ssl_fc_has_crt", Type::Bool, "", kNeedsHandshake, kOnNothing,
-     fetch_tls_bool<&TlsFacts::has_peer_certificate>},
     {"ssl_fc_has_sni", Type::Bool, "", kNeedsHandshake, kOnNothing, fetch_has_sni},
-    {"ssl_fc_is_resumed", Type::Bool, "", kNeedsHandshake, kOnNothing,
-     fetch_tls_bool<&TlsFacts::resumed>},
-    {"ssl_fc_protocol", Type::Text, "", kNeedsHandshake, kOnNothing,
-     fetch_tls_text<&TlsFacts::version>},
+    {"ssl_fc_is_resumed", Type::Bool, "", kNeedsHandshake, kOnNothing, fetch_tls_bool<&TlsFacts::resumed>},
+    {"ssl_fc_protocol", Type::Text, "", kNeedsHandshake, kOnNothing, fetch_tls_text<&TlsFacts::version>},
+    {"ssl_fc_session_id", Type::Binary, "", kNeedsHandshake, kOnNothing, fetch_resumption_id},
     {"ssl_fc_sni", Type::Text, "", kNeedsHandshake, kOnNothing, fetch_tls_text<&TlsFacts::sni>},
     {"ssl_fc_use_keysize", Type::Integer, "", kNeedsHandshake, kOnNothing, fetch_key_size},
     {"wait_end", Type::Bool, "", kNeedsNothing, kOnMoment, fetch_wait_end},

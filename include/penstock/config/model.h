@@ -74,6 +74,9 @@ struct Tls {
   Verify verify = Verify::Unset;  // bind: none; server: required (unless `ssl-server-verify none`).
   std::string ca_file;            // Path with ca-base applied, or "@system-ca".
   std::string crl_file;
+  std::string ca_verify_file;  // bind: authorities that clients are not told of.
+  // bind: errors passed over, as "all" or numbers with commas between them: of authorities, of the client's certificate.
+  std::string ca_ignore_err, crt_ignore_err;
   Place place;  // Of `ssl`, else of the line.
   // `no-tlsv1x` words, 1 << TlsVersion each; finish turns them into min_version and max_version.
   unsigned excluded = 0;

@@ -1,6 +1,7 @@
 // What TLS is told and what it tells, as plain values: files, options, facts of certificates.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -12,6 +13,9 @@ struct PemFile {
   std::string name;  // For errors: the path.
   std::string text;
 };
+
+// Numbers of X.509 verification errors: 10 has expired, 18 self signed, 23 revoked...
+using VerifyErrors = std::bitset<256>;
 
 enum class TlsPeerCheck : std::uint8_t { None, Optional, Required };
 
@@ -29,7 +33,10 @@ struct TlsOptions {
   TlsPeerCheck check = TlsPeerCheck::None;
   std::string ca_name, ca_pem;    // ca_name for errors.
   bool system_ca = false;         // ca_pem then holds the system's bundle.
+  std::string extra_ca_name, extra_ca_pem;  // Believed as well, but not named to clients.
   std::string crl_name, crl_pem;
+  // Of clients' certificates: errors that do not end the handshake, of the leaf and of those above it.
+  VerifyErrors leaf_errors_ignored, ca_errors_ignored;
 };
 
 // What a certificate says, for -c and logs.

@@ -38,7 +38,14 @@ struct TlsFacts {
   std::string_view alpn;      // Empty: none.
   std::string_view sni;       // What the client named; empty: nothing.
   bool resumed = false;
-  bool has_peer_certificate = false;
+  std::string_view peer_certificate;  // DER; empty: none was shown, nor by whom this resumes.
+  std::string_view resumption_id;  // What TLS calls the session ID.
+  // Numbers of X.509 verification, 0: none. The result; the first error of the peer's own certificate and of one
+  // above it, where such errors are passed over.
+  int verify_result = 0;
+  int leaf_error = 0;
+  int ca_error = 0;
+  int ca_error_depth = 0;
   int cipher_bits = 0;
 };
 

@@ -82,8 +82,8 @@ TEST_CASE("a full handshake of TLS 1.2 and of TLS 1.3 tells its facts") {
     CHECK(facts.cipher_bits >= 128);
     CHECK_FALSE(facts.resumed);
   }
-  CHECK_FALSE(pair.front.tls->facts().has_peer_certificate);
-  CHECK(pair.back.tls->facts().has_peer_certificate);
+  CHECK(pair.front.tls->facts().peer_certificate.empty());
+  CHECK_FALSE(pair.back.tls->facts().peer_certificate.empty());
 }
 
 TEST_CASE("versions without overlap fail on both sides with words") {
@@ -253,7 +253,7 @@ TEST_CASE("a required client certificate must be there and be trusted") {
   const TlsOptions theirs = options_between(version, version);
   TlsPair trusted(*front, *back_context(theirs, good.both()));
   REQUIRE(trusted.shake());
-  CHECK(trusted.front.tls->facts().has_peer_certificate);
+  CHECK_FALSE(trusted.front.tls->facts().peer_certificate.empty());
   TlsPair missing(*front, *back_context(theirs));
   missing.shake();
   CHECK(missing.front.step == Step::Failed);
@@ -279,10 +279,10 @@ TEST_CASE("an optional client certificate may be missing but not be bad") {
   const auto front = front_context({self_signed({{"a.example"}})}, keys, trusting(authority.certificate(), TlsPeerCheck::Optional));
   TlsPair missing(*front, *back_context());
   REQUIRE(missing.shake());
-  CHECK_FALSE(missing.front.tls->facts().has_peer_certificate);
+  CHECK(missing.front.tls->facts().peer_certificate.empty());
   TlsPair good(*front, *back_context({}, authority.issue({{"phone"}}).both()));
   REQUIRE(good.shake());
-  CHECK(good.front.tls->facts().has_peer_certificate);
+  CHECK_FALSE(good.front.tls->facts().peer_certificate.empty());
   TlsPair bad(*front, *back_context({}, self_signed({{"phone"}}).both()));
   bad.shake();
   CHECK(bad.front.step == Step::Failed);
