@@ -1,8 +1,9 @@
 // Finds among many rules those that may hold, without asking each.
 //
-// A rule is found by texts if each alternative of its condition compares some sample with exact texts or with
-// beginnings: it cannot hold unless one of these stands in the subject. All other rules are asked always.
-// A rule found is asked itself all the same, in its order: the answer is that of asking all.
+// A rule is found by texts if each alternative of its condition compares some sample with exact
+// texts or with beginnings: it cannot hold unless one of these stands in the subject. All other
+// rules are asked always. A rule found is asked itself all the same, in its order: the answer is
+// that of asking all.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,8 @@ class RuleIndex {
   // Numbers of rules that may hold, ascending.
   class Walk {
    public:
-    Walk(std::span<const std::uint32_t> found, std::span<const std::uint32_t> always) : found_(found), always_(always) {}
+    Walk(std::span<const std::uint32_t> found, std::span<const std::uint32_t> always)
+        : found_(found), always_(always) {}
     // False: there is none left.
     bool next(std::uint32_t& rule);
 
@@ -30,9 +32,10 @@ class RuleIndex {
     std::span<const std::uint32_t> found_, always_;
   };
 
-  // Conditions in the order of their rules, null where there is none; they and the ACLs outlive the index.
-  // `available` (Needs) is what the place of the rules offers.
-  RuleIndex(std::span<const ConditionCode* const> conditions, const AclTable* acls, unsigned available);
+  // Conditions in the order of their rules, null where there is none; they and the ACLs outlive the
+  // index. `available` (Needs) is what the place of the rules offers.
+  RuleIndex(std::span<const ConditionCode* const> conditions, const AclTable* acls,
+            unsigned available);
   // What is found lives in the subject's arena.
   Walk may_hold(Subject& subject) const;
 
@@ -55,7 +58,8 @@ class RuleIndex {
     std::vector<std::size_t> lengths;  // Of beginnings, each once, ascending.
   };
 
-  void find(const Sampled& sampled, std::string_view text, Subject& subject, ArenaVector<std::uint32_t>& found) const;
+  void find(const Sampled& sampled, std::string_view text, Subject& subject,
+            ArenaVector<std::uint32_t>& found) const;
 
   const AclTable* acls_;
   unsigned available_;

@@ -22,14 +22,15 @@ class Certificate {
 
   // The whole name as "/C=DE/O=Contoso/CN=anna", or as RFC 2253 writes it.
   std::string name(Name which, bool rfc2253) const;
-  // The value of one entry ("CN", "OU", "1.2.3"): the first, the nth, or from the end if `nth` is negative.
-  // Empty if there is none.
+  // The value of one entry ("CN", "OU", "1.2.3"): the first, the nth, or from the end if `nth` is
+  // negative. Empty if there is none.
   std::string name_entry(Name which, std::string_view entry, std::int64_t nth) const;
-  // YYMMDDhhmmssZ; empty outside of the years 2000 to 2099 and before 2000 what RFC 5280 writes with two digits.
+  // YYMMDDhhmmssZ; empty outside of the years 2000 to 2099 and before 2000 what RFC 5280 writes
+  // with two digits.
   std::string date(Date which) const;
-  std::string serial() const;               // Bytes, most significant first.
-  std::string sha1() const;                 // Of the DER form; bytes.
-  int version() const;                      // 1 to 3.
+  std::string serial() const;                    // Bytes, most significant first.
+  std::string sha1() const;                      // Of the DER form; bytes.
+  int version() const;                           // 1 to 3.
   std::string_view signature_algorithm() const;  // "RSA-SHA256"
   std::string_view key_algorithm() const;        // "rsaEncryption"
 

@@ -25,26 +25,39 @@ class Dice {
   std::uint32_t state_;
 };
 
-const char* const kPaths[] = {"/",     "/owa",      "/owa/",  "/OWA/auth", "/ews",
-                              "/ews/", "/ewsextra", "/o",     "/mapi",     "/MAPI/nspi",
+const char* const kPaths[] = {"/",     "/owa",       "/owa/",  "/OWA/auth", "/ews",
+                              "/ews/", "/ewsextra",  "/o",     "/mapi",     "/MAPI/nspi",
                               "/rpc",  "/oab/a.lzx", "/ecp/x", "//owa",     "/owa/auth/logon.aspx"};
-const char* const kHosts[] = {"mail.contoso.com", "MAIL.contoso.com", "autodiscover.contoso.com", "other.example"};
-const char* const kAcls = "acl is_owa path_beg -i /owa /ecp\nacl is_mail hdr(host) -i mail.contoso.com\n"
-                          "acl has_x req.hdr(x) -m found\nacl one_of path / /o /oab/a.lzx\n";
+const char* const kHosts[] = {"mail.contoso.com", "MAIL.contoso.com", "autodiscover.contoso.com",
+                              "other.example"};
+const char* const kAcls =
+    "acl is_owa path_beg -i /owa /ecp\nacl is_mail hdr(host) -i mail.contoso.com\n"
+    "acl has_x req.hdr(x) -m found\nacl one_of path / /o /oab/a.lzx\n";
 
 std::string test_of(Dice& dice) {
   switch (dice.roll(11)) {
-    case 0: return "{ path " + dice.pick(kPaths) + " }";
-    case 1: return "{ path_beg " + dice.pick(kPaths) + " }";
-    case 2: return "{ path_beg -i " + dice.pick(kPaths) + " " + dice.pick(kPaths) + " }";
-    case 3: return "{ hdr(host) -i " + dice.pick(kHosts) + " }";
-    case 4: return "{ hdr(host) " + dice.pick(kHosts) + " }";
-    case 5: return "{ path,lower -m beg " + dice.pick(kPaths) + " }";
-    case 6: return "{ path_end " + dice.pick(kPaths) + " }";
-    case 7: return "{ hdr_beg(host) -i " + dice.pick(kHosts).substr(0, 5) + " }";
-    case 8: return dice.roll(2) == 0 ? "is_owa" : "is_mail";
-    case 9: return dice.roll(2) == 0 ? "has_x" : "one_of";
-    default: return "{ method POST }";
+    case 0:
+      return "{ path " + dice.pick(kPaths) + " }";
+    case 1:
+      return "{ path_beg " + dice.pick(kPaths) + " }";
+    case 2:
+      return "{ path_beg -i " + dice.pick(kPaths) + " " + dice.pick(kPaths) + " }";
+    case 3:
+      return "{ hdr(host) -i " + dice.pick(kHosts) + " }";
+    case 4:
+      return "{ hdr(host) " + dice.pick(kHosts) + " }";
+    case 5:
+      return "{ path,lower -m beg " + dice.pick(kPaths) + " }";
+    case 6:
+      return "{ path_end " + dice.pick(kPaths) + " }";
+    case 7:
+      return "{ hdr_beg(host) -i " + dice.pick(kHosts).substr(0, 5) + " }";
+    case 8:
+      return dice.roll(2) == 0 ? "is_owa" : "is_mail";
+    case 9:
+      return dice.roll(2) == 0 ? "has_x" : "one_of";
+    default:
+      return "{ method POST }";
   }
 }
 
@@ -81,7 +94,8 @@ TEST_CASE("among many use_backend rules the one is chosen that asking each in tu
       const std::string rule = "use_backend " + name + " " + condition_of(dice) + "\n";
       all += rule;
       backends += "backend " + name + "\n";
-      Rig& alone = rigs.emplace_back(std::string("frontend fe\n") + kAcls + rule + "backend " + name + "\n");
+      Rig& alone =
+          rigs.emplace_back(std::string("frontend fe\n") + kAcls + rule + "backend " + name + "\n");
       each.push_back(alone.frontend());
       REQUIRE(alone.complaints() == "");
     }
@@ -93,7 +107,8 @@ TEST_CASE("among many use_backend rules the one is chosen that asking each in tu
       int expected = -1;
       for (std::size_t rule = 0; rule < kRules && expected < 0; ++rule) {
         Try exchange(request);
-        if (each[rule].choose_backend(exchange.subject) >= 0) expected = rig.backend_index(format("b{}", rule));
+        if (each[rule].choose_backend(exchange.subject) >= 0)
+          expected = rig.backend_index(format("b{}", rule));
       }
       Try exchange(request);
       INFO(all << request);
@@ -117,7 +132,9 @@ TEST_CASE("two thousand rules for hosts and paths find theirs, the last too") {
   REQUIRE(rig.complaints() == "");
   const auto choice = [&](const std::string& request) {
     Try exchange(request);
-    return rig.config().proxies[static_cast<std::size_t>(rules.choose_backend(exchange.subject))].name;
+    return rig.config()
+        .proxies[static_cast<std::size_t>(rules.choose_backend(exchange.subject))]
+        .name;
   };
   CHECK(choice("GET / HTTP/1.1\nHost: H1998.test\n") == "b1998");
   CHECK(choice("GET /P1999/x HTTP/1.1\nHost: a\n") == "b1999");
