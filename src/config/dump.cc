@@ -204,7 +204,14 @@ class Writer {
     if (proxy.monitor_uri) name_line("monitor-uri", *proxy.monitor_uri);
     if (proxy.unique_id_format) name_line("unique-id-format", proxy.unique_id_format->text);
     name_line("unique-id-header", proxy.unique_id_header);
-    flag_line("option clitcpka", proxy.tcp_ka_client);
+    write_probes("cli", proxy.tcp_ka_client, proxy.client_probes);
+  }
+
+  void write_probes(std::string_view side, bool on, const KeepAliveProbes& probes) {
+    flag_line(format("option {}tcpka", side), on);
+    time_line(format("{}tcpka-idle", side), probes.idle_ms);
+    time_line(format("{}tcpka-intvl", side), probes.interval_ms);
+    number_line(format("{}tcpka-cnt", side), probes.count, 0);
   }
 
   void write_logs(const Proxy& proxy) {
@@ -296,7 +303,7 @@ class Writer {
     flag_line("option allbackups", proxy.all_backups);
     flag_line("option log-health-checks", proxy.log_health_checks);
     flag_line("option abortonclose", proxy.abort_on_close);
-    flag_line("option srvtcpka", proxy.tcp_ka_server);
+    write_probes("srv", proxy.tcp_ka_server, proxy.server_probes);
     write_health(proxy.health);
   }
 
@@ -544,6 +551,7 @@ class Writer {
     add_flag(words, "transparent", bind.transparent);
     add_flag(words, "defer-accept", bind.defer_accept);
     add_flag(words, "tfo", bind.tfo);
+    add_time(words, "tcp-ut", bind.tcp_ut_ms);
     add_word(words, "interface", bind.interface);
     if (bind.unix_mode) append_format(words, " mode {:o}", *bind.unix_mode);
     if (bind.unix_uid) append_format(words, " uid {}", *bind.unix_uid);
@@ -581,6 +589,7 @@ class Writer {
     add_number(words, "pool-low-conn", server.pool_low_conn);
     add_time(words, "pool-purge-delay", server.pool_purge_delay_ms, standard.pool_purge_delay_ms);
     add_number(words, "max-reuse", server.max_reuse, standard.max_reuse);
+    add_time(words, "tcp-ut", server.tcp_ut_ms);
     add_word(words, "source", server.source);
     if (server.init_addr != standard.init_addr)
       add_word(words, "init-addr", init_addr_text(server));

@@ -15,6 +15,9 @@ void parse_alpn(Line& line, Bind& bind) {
 void parse_backlog(Line& line, Bind& bind) {
   bind.backlog = static_cast<std::uint32_t>(line.take_number("a number", 1, kMost));
 }
+void parse_tcp_ut(Line& line, Bind& bind) {
+  bind.tcp_ut_ms = line.take_ms();
+}
 void parse_ca_file(Line& line, Bind& bind) {
   bind.tls.ca_file = based(line.reading.config.global.ca_base, line.take_text("a file"));
 }
@@ -147,7 +150,8 @@ constexpr BindKeyword kBindKeywords[] = {
     {"accept-netscaler-cip", refused<Bind>,
      "The client's first bytes would be misread without it; only plain connections are accepted."},
     {"accept-proxy", parse_accept_proxy,
-     "Each connection begins with a header of the PROXY protocol, whose addresses are the client's."},
+     "Each connection begins with a header of the PROXY protocol, whose addresses are the "
+     "client's."},
     {"allow-0rtt", not_yet_parameter<Bind, 0>,
      "Early data of TLS 1.3 is never accepted, since it can be replayed."},
     {"alpn", parse_alpn,
@@ -228,8 +232,7 @@ constexpr BindKeyword kBindKeywords[] = {
     {"ssl-max-ver", parse_max_version, "Newest TLS version spoken."},
     {"ssl-min-ver", parse_min_version, "Oldest TLS version spoken; TLSv1.2 unless said otherwise."},
     {"strict-sni", parse_strict_sni, "Refuse clients whose server name no certificate fits."},
-    {"tcp-ut", no_effect_parameter<Bind, 1>,
-     "The kernel's own time for unacknowledged data stays."},
+    {"tcp-ut", parse_tcp_ut, "Longest time that a client may leave sent data unacknowledged."},
     {"tfo", parse_tfo, "Accept data in a client's SYN (TCP Fast Open)."},
     {"thread", no_effect_parameter<Bind, 1>, "Every worker accepts on every line."},
     {"tls-ticket-keys", not_yet_parameter<Bind, 1>,

@@ -47,6 +47,15 @@ void parse_acl(Line& line, Draft& draft) {
   draft.proxy.acls.push_back({*name, line.take_rest()});
 }
 
+template <KeepAliveProbes Proxy::*Side, std::uint64_t KeepAliveProbes::*Member>
+void parse_probe_time(Line& line, Draft& draft) {
+  draft.proxy.*Side.*Member = line.take_ms("a time such as 60s", TimeUnit::Second);
+}
+template <KeepAliveProbes Proxy::*Side>
+void parse_probe_count(Line& line, Draft& draft) {
+  (draft.proxy.*Side).count = static_cast<std::uint32_t>(line.take_number("a number", 1, 127));
+}
+
 void parse_backlog(Line& line, Draft& draft) {
   draft.proxy.backlog = take_count(line);
 }
@@ -498,7 +507,6 @@ constexpr std::string_view kHeadersSuccessor =
 constexpr std::string_view kAnswersSuccessor =
     "Write 'http-response add-header', 'set-header', 'replace-header' or 'del-header'.";
 constexpr std::string_view kDenySuccessor = "Write 'http-request deny if' and a condition.";
-constexpr std::string_view kKernelProbes = "The kernel's own times for keep-alive probes are used.";
 constexpr std::string_view kErrorLocation =
     "The built-in answer is sent; write 'http-error status <code>' or 'errorfile'.";
 
@@ -521,9 +529,13 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"bind-process", no_effect<Draft>, "There is one process; all its workers serve every proxy."},
     {"block", obsolete<Draft>, kDenySuccessor},
     {"capture", parse_capture, "Log a header: request|response header <name> len <n>.", kFrontOnly},
-    {"clitcpka-cnt", no_effect<Draft>, kKernelProbes, kFront},
-    {"clitcpka-idle", no_effect<Draft>, kKernelProbes, kFront},
-    {"clitcpka-intvl", no_effect<Draft>, kKernelProbes, kFront},
+    {"clitcpka-cnt", parse_probe_count<&Proxy::client_probes>,
+     "TCP keep-alive probes that a client may leave unanswered.", kFront},
+    {"clitcpka-idle", parse_probe_time<&Proxy::client_probes, &KeepAliveProbes::idle_ms>,
+     "Silence of a client before the first TCP keep-alive probe; without a unit, in seconds.",
+     kFront},
+    {"clitcpka-intvl", parse_probe_time<&Proxy::client_probes, &KeepAliveProbes::interval_ms>,
+     "Time between TCP keep-alive probes of a client; without a unit, in seconds.", kFront},
     {"clitimeout", obsolete<Draft>, "Write 'timeout client'."},
     {"compression", not_yet<Draft>, "Exchange compresses what is worth it by itself."},
     {"contimeout", obsolete<Draft>, "Write 'timeout connect'."},
@@ -630,9 +642,13 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      kBackOnly},
     {"source", parse_source, "Address from which we connect to the servers.", kBack},
     {"srvexp", obsolete<Draft>, "Write 'timeout server'."},
-    {"srvtcpka-cnt", no_effect<Draft>, kKernelProbes, kBack},
-    {"srvtcpka-idle", no_effect<Draft>, kKernelProbes, kBack},
-    {"srvtcpka-intvl", no_effect<Draft>, kKernelProbes, kBack},
+    {"srvtcpka-cnt", parse_probe_count<&Proxy::server_probes>,
+     "TCP keep-alive probes that a server may leave unanswered.", kBack},
+    {"srvtcpka-idle", parse_probe_time<&Proxy::server_probes, &KeepAliveProbes::idle_ms>,
+     "Silence of a server before the first TCP keep-alive probe; without a unit, in seconds.",
+     kBack},
+    {"srvtcpka-intvl", parse_probe_time<&Proxy::server_probes, &KeepAliveProbes::interval_ms>,
+     "Time between TCP keep-alive probes of a server; without a unit, in seconds.", kBack},
     {"srvtimeout", obsolete<Draft>, "Write 'timeout server'."},
     {"stats", parse_stats, "The statistics page. Not offered yet: a warning."},
     {"stick", parse_persistence, "Persistence comes later.", kBackOnly},

@@ -186,6 +186,9 @@ void parse_pool_max_conn(Line& line, Server& server) {
   else
     server.pool_max_conn = static_cast<std::int32_t>(take_count(line));
 }
+void parse_tcp_ut(Line& line, Server& server) {
+  server.tcp_ut_ms = line.take_ms();
+}
 void parse_pool_purge_delay(Line& line, Server& server) {
   server.pool_purge_delay_ms = line.take_ms();
 }
@@ -377,7 +380,8 @@ constexpr ServerKeyword kServerKeywords[] = {
      "Names are resolved at start and at each reload, by the system's resolver."},
     {"rise", parse_rise, "Good checks in a row after which a server is up again."},
     {"send-proxy", parse_send_proxy,
-     "Begin each connection with a header of the PROXY protocol, version 1: whose connection it is."},
+     "Begin each connection with a header of the PROXY protocol, version 1: whose connection it "
+     "is."},
     {"send-proxy-v2", parse_send_proxy_v2, "The same in version 2."},
     {"send-proxy-v2-ssl", refused<Server>,
      "What TLS agreed on with the client is not told to servers; write 'send-proxy-v2'."},
@@ -395,8 +399,7 @@ constexpr ServerKeyword kServerKeywords[] = {
     {"ssl-min-ver", parse_min_version, "Oldest TLS version spoken."},
     {"ssl-reuse", parse_nothing, "TLS sessions are resumed where the server offers it."},
     {"stick", parse_nothing, "Undoes 'non-stick'."},
-    {"tcp-ut", no_effect_parameter<Server, 1>,
-     "The kernel's own time for unacknowledged data stays."},
+    {"tcp-ut", parse_tcp_ut, "Longest time that the server may leave sent data unacknowledged."},
     {"tfo", not_yet_parameter<Server, 0>, "TCP Fast Open towards servers is not used."},
     {"tls-tickets", parse_tickets, "Undoes 'no-tls-tickets' of a default."},
     {"track", not_yet_parameter<Server, 1>,

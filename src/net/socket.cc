@@ -58,10 +58,17 @@ Result<Descriptor> Descriptor::duplicate() const {
 }
 
 void set_options(int fd, const SocketOptions& options) {
+  const auto set = [fd](int level, int name, int value) {
+    if (value != 0) setsockopt(fd, level, name, &value, sizeof(value));
+  };
   const int keep_alive = options.keep_alive ? 1 : 0;
   setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &keep_alive, sizeof(keep_alive));
-  if (options.send_buffer != 0) setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &options.send_buffer, sizeof(int));
-  if (options.receive_buffer != 0) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &options.receive_buffer, sizeof(int));
+  set(IPPROTO_TCP, TCP_KEEPIDLE, options.keep_alive_idle_s);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, options.keep_alive_interval_s);
+  set(IPPROTO_TCP, TCP_KEEPCNT, options.keep_alive_probes);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(options.user_timeout_ms));
+  set(SOL_SOCKET, SO_SNDBUF, options.send_buffer);
+  set(SOL_SOCKET, SO_RCVBUF, options.receive_buffer);
 }
 
 Result<Descriptor> listen_on(const SocketAddress& address, const ListenOptions& options) {

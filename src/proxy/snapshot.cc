@@ -339,13 +339,25 @@ class SnapshotBuilder final : private rules::Environment {
     return rules::compile_sample(text, words.empty() ? proxy.balance.place : words[0].place, *this, diagnostics_);
   }
 
+  // The kernel counts in seconds, up to its own limit.
+  static void set_probes(bool on, const config::KeepAliveProbes& probes, SocketOptions& options) {
+    const auto seconds = [](std::uint64_t ms) {
+      return static_cast<int>(std::min<std::uint64_t>((ms + 999) / 1000, 32767));
+    };
+    options.keep_alive = on;
+    options.keep_alive_idle_s = seconds(probes.idle_ms);
+    options.keep_alive_interval_s = seconds(probes.interval_ms);
+    options.keep_alive_probes = static_cast<int>(probes.count);
+  }
+
   void build_server(const config::Proxy& proxy, const config::Server& server, std::size_t index, BackendRuntimeSpec& backend) {
     ServerSpec spec;
     spec.name = server.name;
     spec.address = bundle_.resolved(server.address);
     spec.port_from_client = server.address.port_is_offset || (server.address.port_low == 0 && !spec.address.is_unix());
     spec.port_offset = server.address.port_offset;
-    spec.socket.keep_alive = proxy.tcp_ka_server;
+    set_probes(proxy.tcp_ka_server, proxy.server_probes, spec.socket);
+    spec.socket.user_timeout_ms = static_cast<unsigned>(server.tcp_ut_ms);
     spec.socket.send_buffer = static_cast<int>(config_.global.sndbuf_server);
     spec.socket.receive_buffer = static_cast<int>(config_.global.rcvbuf_server);
     if (!server.source.empty()) set_source(server, spec);
@@ -438,7 +450,8 @@ class SnapshotBuilder final : private rules::Environment {
         spec.accept_proxy = bind.accept_proxy;
         spec.maxconn = bind.maxconn;
         spec.id = bind.id;
-        spec.accepted.keep_alive = proxy.tcp_ka_client;
+        set_probes(proxy.tcp_ka_client, proxy.client_probes, spec.accepted);
+        spec.accepted.user_timeout_ms = static_cast<unsigned>(bind.tcp_ut_ms);
         spec.accepted.send_buffer = static_cast<int>(config_.global.sndbuf_client);
         spec.accepted.receive_buffer = static_cast<int>(config_.global.rcvbuf_client);
         snapshot_.binds.push_back(std::move(spec));

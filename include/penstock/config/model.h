@@ -88,6 +88,13 @@ struct CertificateSource {
   Place place;
 };
 
+// Of TCP, where `option clitcpka` or `srvtcpka` asks for them. 0: the system's.
+struct KeepAliveProbes {
+  std::uint64_t idle_ms = 0;
+  std::uint64_t interval_ms = 0;
+  std::uint32_t count = 0;
+};
+
 struct Bind {
   Place place;
   std::vector<Address> addresses;  // The comma separated list of the line.
@@ -105,6 +112,7 @@ struct Bind {
   bool transparent = false;
   bool defer_accept = false;
   bool tfo = false;
+  std::uint64_t tcp_ut_ms = 0;  // 0: the system's.
   std::string interface;
   std::optional<std::uint32_t> unix_mode, unix_uid, unix_gid;
 };
@@ -150,6 +158,7 @@ struct Server {
   std::int32_t pool_max_conn = -1;                  // -1: no limit; 0: no idle connections kept.
   std::uint32_t pool_low_conn = 0;
   std::uint64_t pool_purge_delay_ms = 5000;
+  std::uint64_t tcp_ut_ms = 0;                      // 0: the system's.
   std::int32_t max_reuse = -1;                      // -1: no limit; 0: each connection serves once.
   std::string source;                               // `source <addr>` as written.
   enum class InitAddr { Last, Libc, None };
@@ -328,6 +337,7 @@ struct Proxy {
   bool log_asap = false;
   bool log_separate_errors = false;
   bool tcp_ka_client = false, tcp_ka_server = false;
+  KeepAliveProbes client_probes, server_probes;
 };
 
 struct Global {

@@ -47,7 +47,12 @@ struct ListenOptions {
 
 struct SocketOptions {
   bool keep_alive = false;
-  int send_buffer = 0;     // 0: the system's.
+  // 0: the system's.
+  int keep_alive_idle_s = 0;
+  int keep_alive_interval_s = 0;
+  int keep_alive_probes = 0;
+  unsigned user_timeout_ms = 0;
+  int send_buffer = 0;
   int receive_buffer = 0;
   SocketAddress source;    // To connect from; empty: the system's choice.
 };
