@@ -33,7 +33,9 @@ class Check final : public Living, public ListNode<Checks::WaitingTag>, private 
   void judge(const CheckResult& result);
   void remember(const CheckResult& result, int health);
   void move_to(ServerStatus status, const CheckResult& result);
-  void log_change(ServerStatus before, const CheckResult& result);
+  void log_change(BackendTally& tally, const ServerSpec& server, ServerStatus before,
+                  const std::string& reason);
+  void lead(const Follower& follower, bool aloud);
   void ramp();
 
   Checks& checks_;
@@ -41,9 +43,9 @@ class Check final : public Living, public ListNode<Checks::WaitingTag>, private 
   const ServerSpec& server_;
   BackendTally& tally_;
   const HealthCount count_;
-  Probe* probe_ = nullptr;           // While a check is under way.
+  Probe* probe_ = nullptr;  // While a check is under way.
   TlsTicket ticket_;
-  std::uint64_t ramp_due_ms_ = 0;    // 0: no slow start.
+  std::uint64_t ramp_due_ms_ = 0;  // 0: no slow start.
 };
 
 Check::Check(Loop& loop, Checks& checks, const Checks::Target& target, BackendTally& tally)
@@ -54,13 +56,14 @@ Check::Check(Loop& loop, Checks& checks, const Checks::Target& target, BackendTa
       tally_(tally),
       count_(spec().rise, spec().fall) {
   for (const CheckStepSpec& step : spec().steps) {
-    const bool by_regex =
-        step.match == CheckStepSpec::Match::StatusRegex || step.match == CheckStepSpec::Match::StringRegex;
+    const bool by_regex = step.match == CheckStepSpec::Match::StatusRegex ||
+                          step.match == CheckStepSpec::Match::StringRegex;
     require(step.kind != CheckStepSpec::Kind::Expect || !by_regex || step.regex != nullptr);
   }
   Server::CheckMemory& memory = this->memory();
   const bool was_up = state().status.load(std::memory_order_relaxed) != ServerStatus::Down;
   memory.health = memory.begun ? count_.adopted(memory.health, was_up) : count_.initial();
+  for (const Follower& follower : server_.followers) lead(follower, false);
 }
 
 std::uint64_t Check::interval_ms() const {
@@ -118,7 +121,8 @@ void Check::on_probe_done(Probe& probe, const CheckResult& result) {
   judge(result);
   const std::uint64_t interval = interval_ms();
   const std::uint64_t noise = interval * checks_.options_.spread_percent / 100;
-  memory().next_ms = loop().now() + std::max<std::uint64_t>(1, interval - noise + checks_.chance(2 * noise));
+  memory().next_ms =
+      loop().now() + std::max<std::uint64_t>(1, interval - noise + checks_.chance(2 * noise));
   wait();
 }
 
@@ -128,11 +132,13 @@ void Check::judge(const CheckResult& result) {
   switch (check_verdict(result.status)) {
     case CheckVerdict::Failed:
       remember(result, count_.after_failure(health));
-      if (before != ServerStatus::Down && !count_.up(memory().health)) move_to(ServerStatus::Down, result);
+      if (before != ServerStatus::Down && !count_.up(memory().health))
+        move_to(ServerStatus::Down, result);
       return;
     case CheckVerdict::Passed:
       remember(result, count_.after_success(health));
-      if (before != ServerStatus::Up && count_.up(memory().health)) move_to(ServerStatus::Up, result);
+      if (before != ServerStatus::Up && count_.up(memory().health))
+        move_to(ServerStatus::Up, result);
       return;
     case CheckVerdict::Conditional:
       // A server that is DOWN stays so: what it asks for is to get less, not more.
@@ -152,7 +158,8 @@ void Check::remember(const CheckResult& result, int health) {
   memory.last_duration_ms = result.duration_ms;
   memory.last_text = result.info;
   if (!spec().log_all || !news) return;
-  checks_.log_.write(backend_, Level::Notice, check_line(backend_, server_, result, count_.text(health)));
+  checks_.log_.write(backend_, Level::Notice,
+                     check_line(backend_, server_, result, count_.text(health)));
 }
 
 void Check::move_to(ServerStatus status, const CheckResult& result) {
@@ -172,30 +179,48 @@ void Check::move_to(ServerStatus status, const CheckResult& result) {
   state().changed_at_ms.store(now, std::memory_order_relaxed);
   state().status.store(status, std::memory_order_relaxed);
   tally_.changed(server_, before);
-  log_change(before, result);
+  // The check's own line has just said why.
+  log_change(tally_, server_, before, spec().log_all ? std::string() : check_reason(result));
   checks_.events_.on_server_changed(backend_, server_, status != ServerStatus::Down);
+  for (const Follower& follower : server_.followers) lead(follower, true);
 }
 
-void Check::log_change(ServerStatus before, const CheckResult& result) {
-  // The check's own line has just said why.
-  const std::string reason = spec().log_all ? std::string() : check_reason(result);
+// Makes a server that tracks this one what this one is.
+void Check::lead(const Follower& follower, bool aloud) {
+  Server& led = *follower.server->state;
+  const ServerStatus before = led.status.load(std::memory_order_relaxed);
+  const ServerStatus status = state().status.load(std::memory_order_relaxed);
+  if (before == status || before == ServerStatus::Maintenance ||
+      status == ServerStatus::Maintenance)
+    return;
+  BackendTally& tally = checks_.tally_of(*follower.backend);  // Counts what is, the first time.
+  led.changed_at_ms.store(loop().now(), std::memory_order_relaxed);
+  led.status.store(status, std::memory_order_relaxed);
+  tally.changed(*follower.server, before);
+  if (aloud) log_change(tally, *follower.server, before, {});
+  checks_.events_.on_server_changed(*follower.backend, *follower.server,
+                                    status != ServerStatus::Down);
+}
+
+void Check::log_change(BackendTally& tally, const ServerSpec& server, ServerStatus before,
+                       const std::string& reason) {
   HealthLog& log = checks_.log_;
-  switch (state().status.load(std::memory_order_relaxed)) {
+  switch (server.state->status.load(std::memory_order_relaxed)) {
     case ServerStatus::Down:
-      log.write(backend_, before == ServerStatus::Drain ? Level::Notice : Level::Alert,
-                down_line(tally_, server_, reason));
+      log.write(tally.spec, before == ServerStatus::Drain ? Level::Notice : Level::Alert,
+                down_line(tally, server, reason));
       break;
     case ServerStatus::Up:
-      log.write(backend_, Level::Notice, up_line(tally_, server_, "UP", reason));
+      log.write(tally.spec, Level::Notice, up_line(tally, server, "UP", reason));
       break;
     case ServerStatus::Drain:
-      log.write(backend_, Level::Notice, up_line(tally_, server_, "stopping", reason));
+      log.write(tally.spec, Level::Notice, up_line(tally, server, "stopping", reason));
       break;
     case ServerStatus::Maintenance:
       break;
   }
-  const bool took_traffic = before == ServerStatus::Up && server_.weight != 0;
-  if (took_traffic && tally_.none()) log.write(backend_, Level::Emerg, no_server_line(backend_));
+  const bool took_traffic = before == ServerStatus::Up && server.weight != 0;
+  if (took_traffic && tally.none()) log.write(tally.spec, Level::Emerg, no_server_line(tally.spec));
 }
 
 void Check::ramp() {
@@ -206,15 +231,13 @@ void Check::ramp() {
   ramp_due_ms_ = ramp < 256 ? now + slow_start_step_ms(server_.slowstart_ms) : 0;
 }
 
-Checks::Checks(Loop& loop, const std::vector<Target>& targets, const ChecksOptions& options, HealthEvents& events,
-               HealthLog& log)
+Checks::Checks(Loop& loop, const std::vector<Target>& targets, const ChecksOptions& options,
+               HealthEvents& events, HealthLog& log)
     : loop_(loop), options_(options), events_(events), log_(log), random_(loop.now() * 2 + 1) {
   checks_.reserve(targets.size());
   std::uint64_t shortest_ms = UINT64_MAX;
   for (const Target& target : targets) {
-    std::unique_ptr<BackendTally>& tally = tallies_[target.backend];
-    if (!tally) tally = std::make_unique<BackendTally>(*target.backend);
-    checks_.emplace_back(new Check(loop, *this, target, *tally));
+    checks_.emplace_back(new Check(loop, *this, target, tally_of(*target.backend)));
     shortest_ms = std::min(shortest_ms, checks_.back()->interval_ms());
   }
   const std::uint64_t count = targets.size() * options.workers;
@@ -227,6 +250,12 @@ Checks::Checks(Loop& loop, const std::vector<Target>& targets, const ChecksOptio
 Checks::~Checks() {
   checks_.clear();
   Later::unlink();
+}
+
+BackendTally& Checks::tally_of(const BackendSpec& backend) {
+  std::unique_ptr<BackendTally>& tally = tallies_[&backend];
+  if (!tally) tally = std::make_unique<BackendTally>(backend);
+  return *tally;
 }
 
 void Checks::want_probe(Check& check) {
@@ -265,6 +294,7 @@ std::uint64_t Checks::chance(std::uint64_t limit) {
 void Checks::forget(const BackendSpec& backend, const ServerSpec& server) {
   Server& state = *server.state;
   state.check = {};
+  if (server.tracked_state) return;
   ServerStatus before = state.status.load(std::memory_order_relaxed);
   if (before == ServerStatus::Maintenance) return;
   state.ramp.store(256, std::memory_order_relaxed);

@@ -1,5 +1,6 @@
 #include "health_judge.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "penstock/base/require.h"
@@ -38,9 +39,12 @@ bool undecided(const CheckStepSpec& step, const Answer& answer, bool is_found) {
 Judgement judge_body(const CheckStepSpec& expect, const Answer& answer) {
   const bool is_found = found(expect, answer.bytes);
   if (undecided(expect, answer, is_found)) return {};
-  if (answer.bytes.empty()) return bad_answer("HTTP content check could not find a response body", expect);
+  if (answer.bytes.empty())
+    return bad_answer("HTTP content check could not find a response body", expect);
   if (is_found != expect.negated) return {Kind::Pass};
-  return bad_answer(expect.negated ? "HTTP check matched unwanted content" : "HTTP content check did not match", expect);
+  return bad_answer(
+      expect.negated ? "HTTP check matched unwanted content" : "HTTP content check did not match",
+      expect);
 }
 
 }  // namespace
@@ -61,6 +65,7 @@ Judgement judge_http(const CheckStepSpec& expect, const Answer& answer) {
     case Match::String:
     case Match::StringRegex:
     case Match::Binary:
+    case Match::SmtpReply:
       return judge_body(expect, answer);
   }
   if (matched == expect.negated) return wrong_status(head, expect);
@@ -74,15 +79,42 @@ Judgement judge_http_by_default(const Answer& answer) {
 }
 
 Judgement judge_bytes(const CheckStepSpec& expect, const Answer& answer, std::size_t number) {
+  if (expect.match == Match::SmtpReply) return judge_smtp(answer, number);
   const bool is_found = found(expect, answer.bytes);
   if (undecided(expect, answer, is_found)) return {};
-  if (answer.bytes.empty()) return bad_answer(format("TCPCHK got an empty response at step {}", number), expect);
+  if (answer.bytes.empty())
+    return bad_answer(format("TCPCHK got an empty response at step {}", number), expect);
   if (is_found != expect.negated) return {Kind::Pass};
   std::string what = expect.match == Match::Binary        ? "content (binary)"
                      : expect.match == Match::StringRegex ? "content (regex)"
                                                           : format("content '{}'", expect.pattern);
-  return bad_answer(
-      format("TCPCHK {} {} at step {}", expect.negated ? "matched unwanted" : "did not match", what, number), expect);
+  return bad_answer(format("TCPCHK {} {} at step {}",
+                           expect.negated ? "matched unwanted" : "did not match", what, number),
+                    expect);
+}
+
+Judgement judge_smtp(const Answer& answer, std::size_t number) {
+  std::string_view rest = answer.bytes;
+  if (rest.empty() && answer.complete)
+    return {Kind::Fail, CheckStatus::L7Response,
+            format("TCPCHK got an empty response at step {}", number)};
+  while (!rest.empty()) {
+    const std::size_t end = rest.find('\n');
+    if (end == std::string_view::npos && !answer.complete) return {};
+    std::string_view line = rest.substr(0, end);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    const std::optional<std::uint64_t> code = parse_unsigned(line.substr(0, 3));
+    const char separator = line.size() > 3 ? line[3] : ' ';
+    if (line.size() < 3 || !code || *code < 100 || (separator != ' ' && separator != '-'))
+      return {Kind::Fail, CheckStatus::L7Response, std::string(line)};
+    if (separator == '-' && !(rest.empty() && answer.complete)) continue;
+    Judgement judgement{*code / 100 == 2 ? Kind::Pass : Kind::Fail, CheckStatus::L7Status,
+                        std::string(trim(line.substr(std::min<std::size_t>(line.size(), 4)))),
+                        static_cast<int>(*code)};
+    return judgement;
+  }
+  return {};
 }
 
 bool status_in(std::string_view list, unsigned status) {
@@ -115,6 +147,8 @@ bool asks_exchange(std::string_view request) {
   return ends_with_nocase(path, "/healthcheck.htm");
 }
 
-std::string_view method_of(std::string_view request) { return cut(request, ' '); }
+std::string_view method_of(std::string_view request) {
+  return cut(request, ' ');
+}
 
 }  // namespace penstock::check

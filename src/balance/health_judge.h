@@ -23,6 +23,7 @@ struct Judgement {
   Kind kind = Kind::Wait;
   CheckStatus status = CheckStatus::Unknown;  // Of Fail.
   std::string info;
+  int code = 0;  // Of an SMTP reply.
 };
 
 // An expectation of an http check; `answer.head` is there.
@@ -31,6 +32,9 @@ Judgement judge_http(const CheckStepSpec& expect, const Answer& answer);
 Judgement judge_http_by_default(const Answer& answer);
 // `number`: the step's place, for the log.
 Judgement judge_bytes(const CheckStepSpec& expect, const Answer& answer, std::size_t number);
+
+// A whole reply, of one line or several (RFC 5321 section 4.2); 2xx is good.
+Judgement judge_smtp(const Answer& answer, std::size_t number);
 
 // "200", "200-299,401"
 bool status_in(std::string_view list, unsigned status);

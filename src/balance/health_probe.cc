@@ -46,6 +46,8 @@ void Probe::start(const ServerSpec& server, TlsTicket ticket, ProbeOwner& owner)
   step_ = 0;
   settled_ = false;
   result_ = {};
+  reply_code_ = 0;
+  reply_info_.clear();
   connect();
 }
 
@@ -155,6 +157,8 @@ bool Probe::met(const Step* expect) {
   Judgement judgement = !http               ? check::judge_bytes(*expect, answer, step_number())
                         : expect == nullptr ? check::judge_http_by_default(answer)
                                             : check::judge_http(*expect, answer);
+  if (judgement.kind != Judgement::Kind::Wait) reply_code_ = judgement.code;
+  if (judgement.kind == Judgement::Kind::Pass) reply_info_ = judgement.info;
   if (judgement.kind == Judgement::Kind::Fail) conclude(judgement.status, std::move(judgement.info));
   return judgement.kind == Judgement::Kind::Pass;
 }
@@ -238,7 +242,7 @@ std::size_t Probe::step_number() const {
 // Which line of a tcp-check it was. An http check is one question and needs no such thing.
 std::string Probe::place_of_trouble(bool connecting) const {
   const Step* now = step();
-  if (spec().http || spec().steps.empty()) return {};
+  if (!spec().scripted) return {};
   if (now == nullptr) return " at the end of tcp-check";
   if (connecting && now->kind != Step::Kind::Connect) return " at initial connection step of tcp-check";
   std::string text = format(" at step {} of tcp-check", step_number());
@@ -267,9 +271,9 @@ void Probe::pass() {
   if (!spoken) {
     // Nothing was said and nothing needs to arrive: the address is free again at once.
     if (!is_tls_) connection_->reset_on_close();
-    return conclude(is_tls_ ? CheckStatus::L6Ok : CheckStatus::L4Ok, spec().steps.empty() ? "" : "(tcp-check)");
+    return conclude(is_tls_ ? CheckStatus::L6Ok : CheckStatus::L4Ok, spec().scripted ? "(tcp-check)" : "");
   }
-  conclude(CheckStatus::L7Ok, spec().http ? "" : "(tcp-check)");
+  conclude(CheckStatus::L7Ok, spec().scripted ? "(tcp-check)" : std::move(reply_info_));
 }
 
 void Probe::conclude(CheckStatus status, std::string info) {
@@ -278,7 +282,7 @@ void Probe::conclude(CheckStatus status, std::string info) {
   result_.duration_ms = loop_.now() - began_ms_;
   const bool with_code =
       status == CheckStatus::L7Ok || status == CheckStatus::L7Conditional || status == CheckStatus::L7Status;
-  if (with_code) result_.code = spec().http ? parser_->head().status : 0;
+  if (with_code) result_.code = spec().http ? parser_->head().status : reply_code_;
   settle();
 }
 

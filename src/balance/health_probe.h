@@ -76,6 +76,8 @@ class Probe final : private ConnectionEvents, private Later {
   Arena arena_;
   std::string bytes_;                 // Body, or raw bytes, since the last Send.
   CheckResult result_;
+  int reply_code_ = 0;
+  std::string reply_info_;
   std::uint64_t began_ms_ = 0;
   std::size_t step_ = 0;
   // Of the present connection:

@@ -25,7 +25,9 @@ bool Tickets::is_oldest(std::uint64_t ticket) const {
 void put_in_force(const BackendSpec& backend, const ServerSpec& server) {
   std::atomic<ServerStatus>& status = server.state->status;
   if (server.disabled == (status.load(std::memory_order_relaxed) == ServerStatus::Maintenance)) return;
-  status.store(server.disabled ? ServerStatus::Maintenance : ServerStatus::Up, std::memory_order_relaxed);
+  ServerStatus now = server.disabled ? ServerStatus::Maintenance : ServerStatus::Up;
+  if (!server.disabled && server.tracked_state) now = server.tracked_state->status.load(std::memory_order_relaxed);
+  status.store(now, std::memory_order_relaxed);
   backend.state->version.fetch_add(1, std::memory_order_acq_rel);
 }
 

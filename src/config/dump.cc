@@ -346,6 +346,9 @@ class Writer {
       case Health::Kind::TcpScript:
         line("option tcp-check");
         break;
+      case Health::Kind::Smtp:
+        line("option smtpchk {}", health.hello);
+        break;
     }
     flag_line("http-check disable-on-404", health.disable_on_404);
     const bool http = health.kind != Health::Kind::TcpScript;
@@ -581,6 +584,7 @@ class Writer {
     add_flag(words, "send-proxy-v2", server.send_proxy_v2);
     add_flag(words, "check-send-proxy", server.check.send_proxy);
     add_flag(words, "disabled", server.disabled);
+    if (server.track) add_word(words, "track", server.track->text);
     add_time(words, "slowstart", server.slowstart_ms);
     add_flag(words, "on-marked-down shutdown-sessions", server.shutdown_sessions_when_down);
     add_flag(words, "on-marked-up shutdown-backup-sessions",

@@ -217,7 +217,53 @@ class Judge {
                                        name.text, did_you_mean(name.text, names)));
   }
 
+  // A backend's server by the words behind `track`; null after a complaint.
+  const Server* tracked_by(const Server& server, const Proxy*& backend) {
+    std::string_view name = server.track->text;
+    if (const std::size_t slash = name.find('/'); slash != std::string_view::npos) {
+      const std::string other(name.substr(0, slash));
+      name.remove_prefix(slash + 1);
+      backend = config_.find_backend(other);
+      if (backend == nullptr) {
+        complaints_.add(server.track->place,
+                        format("there is no backend '{}' to track a server of", other));
+        return nullptr;
+      }
+    }
+    std::vector<std::string_view> names;
+    for (const Server& known : backend->servers) {
+      if (known.name == name) return &known;
+      names.push_back(known.name);
+    }
+    complaints_.add(server.track->place, format("{} '{}' has no server '{}'{}", type_of(*backend),
+                                                backend->name, name, did_you_mean(name, names)));
+    return nullptr;
+  }
+
+  void judge_tracking(const Proxy& proxy, const Server& server) {
+    const Place place = server.track->place;
+    if (server.check.enabled)
+      return complaints_.add(
+          place,
+          "a server that tracks another has no check of its own: leave 'check' or 'track' out");
+    if (server.slowstart_ms != 0)
+      complaints_.warn(place, "'slowstart' has no effect beside 'track'");
+    const Proxy* backend = &proxy;
+    const Server* at = &server;
+    std::unordered_set<const Server*> seen;
+    while (at->track) {
+      if (!seen.insert(at).second)
+        return complaints_.add(place, "'track' leads back to where it began");
+      at = tracked_by(*at, backend);
+      if (at == nullptr) return;
+    }
+    if (!at->check.enabled)
+      complaints_.add(place, format("server '{}/{}' is not checked: there is nothing to track",
+                                    backend->name, at->name));
+  }
+
   void judge_server(const Proxy& proxy, const Server& server) {
+    if (server.track) judge_tracking(proxy, server);
     const Tls& tls = server.tls;
     const bool speaks_tls =
         tls.enabled || server.check.ssl || (server.check.enabled && has_tls_step(proxy));

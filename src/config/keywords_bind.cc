@@ -29,14 +29,16 @@ void parse_ca_verify_file(Line& line, Bind& bind) {
 }
 template <std::string Tls::*errors>
 void parse_ignore_err(Line& line, Bind& bind) {
-  constexpr std::string_view kWanted = "'all', or numbers of verification errors with commas between them";
+  constexpr std::string_view kWanted =
+      "'all', or numbers of verification errors with commas between them";
   const Word* word = line.take(kWanted);
   if (word == nullptr) return;
   std::string_view rest = word->text;
   while (rest != "all" && !rest.empty()) {
     const auto number = parse_unsigned(cut(rest, ','));
     if (number && *number > 0 && *number < 256) continue;
-    return line.reading.diagnostics.add(word->place, format("'{}' expects {}, not '{}'", line.subject, kWanted, word->text));
+    return line.reading.diagnostics.add(
+        word->place, format("'{}' expects {}, not '{}'", line.subject, kWanted, word->text));
   }
   bind.tls.*errors = word->text;
 }
@@ -144,7 +146,9 @@ void parse_verify(Line& line, Bind& bind) {
   if (const auto choice = line.take_choice(kChoices)) bind.tls.verify = kVerify[*choice];
 }
 
-void parse_accept_proxy(Line&, Bind& bind) { bind.accept_proxy = true; }
+void parse_accept_proxy(Line&, Bind& bind) {
+  bind.accept_proxy = true;
+}
 
 constexpr BindKeyword kBindKeywords[] = {
     {"accept-netscaler-cip", refused<Bind>,
@@ -161,7 +165,8 @@ constexpr BindKeyword kBindKeywords[] = {
     {"ca-file", parse_ca_file,
      "PEM file of the authorities that client certificates must come from; ca-base applies."},
     {"ca-ignore-err", parse_ignore_err<&Tls::ca_ignore_err>,
-     "Errors of the authorities above a client's certificate that do not end the handshake: 'all' or "
+     "Errors of the authorities above a client's certificate that do not end the handshake: 'all' "
+     "or "
      "numbers with commas; see ssl_c_ca_err."},
     {"ca-sign-file", refused<Bind>, "Certificates are never made up; give them with 'crt'."},
     {"ca-sign-pass", refused<Bind>, "Certificates are never made up; give them with 'crt'."},

@@ -138,6 +138,20 @@ void parse_connecting(Line& line, Draft& draft) {
   draft.proxy.health = Health();
   not_yet(line, draft);
 }
+void parse_smtpchk(Line& line, Draft& draft) {
+  begin_own_check(draft);
+  draft.proxy.health = Health();
+  draft.proxy.health.kind = Health::Kind::Smtp;
+  draft.proxy.health.place = line.place;
+  draft.proxy.health.hello = "HELO localhost";
+  if (!line.more()) return;
+  const Word& hello = line.pop();
+  const std::string name = line.take_text("the name we call ourselves by, behind HELO or EHLO");
+  draft.proxy.health.hello = (equal_nocase(hello.text, "EHLO") ? "EHLO " : "HELO ") + name;
+  if (!equal_nocase(hello.text, "EHLO") && !equal_nocase(hello.text, "HELO"))
+    line.warn(hello.place,
+              format("'{}' is taken for HELO: 'option smtpchk' knows HELO and EHLO", hello.text));
+}
 void parse_tcp_check(Line& line, Draft& draft) {
   if (line.negated) {
     if (draft.proxy.health.kind == Health::Kind::TcpScript) draft.proxy.health = Health();
@@ -236,7 +250,9 @@ constexpr OptionKeyword kOptionKeywords[] = {
     {"redis-check", refused<Draft>, "Write the conversation with 'option tcp-check'.", kBack},
     {"redispatch", parse_redispatch,
      "Let a retry go to another server: on the last, or on every n-th.", kBackSwitch},
-    {"smtpchk", parse_connecting, "Connecting is all that is checked.", kBack},
+    {"smtpchk", parse_smtpchk,
+     "Check health by greeting an SMTP server, which must answer 2xx: [HELO|EHLO <domain>].",
+     kBack},
     {"socket-stats", no_effect<Draft>, "Statistics are not offered yet.", kFrontSwitch},
     {"splice-auto", no_effect<Draft>, "Bulk is read and written in large pieces instead.", kSwitch},
     {"splice-request", no_effect<Draft>, "Bulk is read and written in large pieces instead.",

@@ -210,6 +210,11 @@ void parse_sni(Line& line, Server& server) {
   if (word != nullptr) server.sni = *word;
 }
 
+void parse_track(Line& line, Server& server) {
+  const Word* word = line.take("a server, as [<backend>/]<server>");
+  if (word != nullptr) server.track = *word;
+}
+
 void parse_source(Line& line, Server& server) {
   const Word* word = line.take("an address");
   if (word == nullptr) return;
@@ -402,8 +407,8 @@ constexpr ServerKeyword kServerKeywords[] = {
     {"tcp-ut", parse_tcp_ut, "Longest time that the server may leave sent data unacknowledged."},
     {"tfo", not_yet_parameter<Server, 0>, "TCP Fast Open towards servers is not used."},
     {"tls-tickets", parse_tickets, "Undoes 'no-tls-tickets' of a default."},
-    {"track", not_yet_parameter<Server, 1>,
-     "The server counts as up: write 'check', with 'addr' and 'port' if need be."},
+    {"track", parse_track,
+     "The server is up and down with another one, whose checks are its own: [<backend>/]<server>."},
     {"verify", parse_verify,
      "Whether the server's certificate is verified: required (the default) or none."},
     {"verifyhost", parse_verifyhost,

@@ -168,6 +168,16 @@ std::vector<CheckStepSpec> tcp_steps(const config::Health& health, const Bundle&
   return out;
 }
 
+// A greeting, our name, good-bye: each is answered by 2xx.
+std::vector<CheckStepSpec> smtp_steps(const config::Health& health) {
+  CheckStepSpec reply, hello, quit;
+  reply.kind = CheckStepSpec::Kind::Expect;
+  reply.match = CheckStepSpec::Match::SmtpReply;
+  hello.send = health.hello + "\r\n";
+  quit.send = "QUIT\r\n";
+  return {reply, hello, reply, quit, reply};
+}
+
 }  // namespace
 
 bool wants_tls_check(const config::Server& server, const config::Health& health) {
@@ -209,6 +219,10 @@ CheckSpec checks_of(const config::Proxy& proxy, const config::Server& server, co
       break;
     case config::Health::Kind::TcpScript:
       out.steps = tcp_steps(proxy.health, bundle, diagnostics);
+      out.scripted = !out.steps.empty();
+      break;
+    case config::Health::Kind::Smtp:
+      out.steps = smtp_steps(proxy.health);
       break;
   }
   return out;

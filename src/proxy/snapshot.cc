@@ -63,6 +63,9 @@ std::string date_text(std::int64_t unix_time) {
   return space;
 }
 
+// Of servers that track servers; a longer one goes in a circle, which was complained about.
+constexpr std::size_t kLongestChain = 10000;
+
 }  // namespace
 
 class SnapshotBuilder final : private rules::Environment {
@@ -81,6 +84,7 @@ class SnapshotBuilder final : private rules::Environment {
     for (std::size_t i = 0; i < frontend_proxies_.size(); ++i) frontend_by_name_[frontend_proxies_[i]->name] = static_cast<int>(i);
     snapshot_.logs = logs_of(config_.global.logs, config_.global.log_tag);
     for (const config::Proxy* proxy : backend_proxies_) build_backend(*proxy);
+    for (std::size_t i = 0; i < backend_proxies_.size(); ++i) lead_trackers(i);
     for (const config::Proxy* proxy : frontend_proxies_) build_frontend(*proxy);
   }
 
@@ -392,6 +396,38 @@ class SnapshotBuilder final : private rules::Environment {
       }
     }
     backend.balance.servers.push_back(std::move(spec));
+  }
+
+  // A server that tracks one that tracks another follows the last of them, which is checked.
+  void lead_trackers(std::size_t backend) {
+    const std::vector<config::Server>& lines = backend_proxies_[backend]->servers;
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      const config::Server& server = lines[i];
+      if (!server.track) continue;
+      std::size_t at = backend, place = i;
+      std::string first;
+      bool disabled = server.disabled;
+      for (std::size_t steps = 0; backend_proxies_[at]->servers[place].track; ++steps) {
+        std::string_view name = backend_proxies_[at]->servers[place].track->text;
+        if (const std::size_t slash = name.find('/'); slash != std::string_view::npos) {
+          const int other = backend_index(std::string(name.substr(0, slash)));
+          if (other < 0) return;  // Disabled, or complained about.
+          at = static_cast<std::size_t>(other);
+          name.remove_prefix(slash + 1);
+        }
+        const int found = server_index(static_cast<int>(at), std::string(name));
+        if (found < 0 || steps > kLongestChain) return;  // As above.
+        place = static_cast<std::size_t>(found);
+        if (first.empty()) first = format("{}/{}", backend_proxies_[at]->name, name);
+        disabled = disabled || backend_proxies_[at]->servers[place].disabled;
+      }
+      ServerSpec& leader = snapshot_.backends[at].balance.servers[place];
+      BackendSpec& balance = snapshot_.backends[backend].balance;
+      balance.servers[i].tracked = first;
+      balance.servers[i].tracked_state = leader.state;
+      balance.servers[i].disabled = disabled;
+      leader.followers.push_back({&balance, &balance.servers[i]});
+    }
   }
 
   void set_source(const config::Server& server, ServerSpec& spec) {

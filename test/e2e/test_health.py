@@ -404,3 +404,106 @@ backend be
         rig.server('s1').states['owa'] = 'offline-rst'
         rig.start()
         rig.log.wait('Health check for server be/s1 succeeded.*code: 302')
+
+
+class Smtp(Case):
+    """`option smtpchk`: a greeting, HELO, QUIT."""
+    TEXT = """
+listen mail
+    bind <fe>
+    mode tcp
+    option tcplog
+    option log-health-checks
+    option smtpchk%s
+    server s1 <script> check inter 50ms rise 1 fall 1
+"""
+    REPLIES = (b'220 ready\r\n', b'250 mx.contoso.com\r\n', b'221 bye\r\n')
+
+    def told(self, replies, words=''):
+        """What the log says of a server that answers so."""
+        self.said = []
+
+        def talk(sock, _):
+            said = []
+            self.said.append(said)
+            for reply in replies:
+                sock.sendall(reply)
+                said.append(sock.recv(1000))
+
+        script = self.script(talk)
+        rig = self.rig((self.TEXT % words).replace('<script>', script.address))
+        return rig.log.wait(r'Health check for server mail/s1 (.*), check duration: ').group(1)
+
+    def test_a_server_that_answers_2xx_is_up(self):
+        self.assertEqual(self.told(self.REPLIES), 'succeeded, reason: Layer7 check passed, code: 221, info: "bye"')
+        self.assertEqual(b''.join(self.said[0]), b'HELO localhost\r\nQUIT\r\n')
+
+    def test_the_greeting_and_our_name_may_be_chosen(self):
+        self.assertIn('passed', self.told(self.REPLIES, ' EHLO lb.contoso.com'))
+        self.assertEqual(b''.join(self.said[0]), b'EHLO lb.contoso.com\r\nQUIT\r\n')
+
+    @penstock_only('reads the first line alone')
+    def test_a_reply_may_have_several_lines_and_come_in_pieces(self):
+        replies = (b'220-mx\r\n220 ready\r\n', b'250-mx\r\n250-SIZE 1\r\n250 OK\r\n', b'221 bye\r\n')
+        self.assertIn('passed', self.told(replies, ' EHLO x'))
+
+    def test_any_other_reply_takes_the_server_out(self):
+        for replies, text in (((b'421 too busy\r\n',), 'Layer7 wrong status, code: 421, info: "too busy"'),
+                              ((b'hello\r\n',), 'Layer7 invalid response, info: "hello"'),
+                              (self.REPLIES[:2] + (b'500 what\r\n',), 'Layer7 wrong status, code: 500, info: "what"')):
+            self.assertEqual(self.told(replies), 'failed, reason: ' + text)
+
+    @penstock_only('waits for another')
+    def test_a_name_that_is_refused_takes_the_server_out_at_once(self):
+        replies = self.REPLIES[:1] + (b'502 not here\r\n',)
+        self.assertEqual(self.told(replies), 'failed, reason: Layer7 wrong status, code: 502, info: "not here"')
+
+
+class Track(Case):
+    TEXT = """
+frontend fe
+    bind <fe>
+    use_backend bk_ews if { path_beg -i /ews }
+    use_backend bk_oab if { path_beg -i /oab }
+    default_backend bk_owa
+backend bk_owa
+    option httpchk GET /owa/healthcheck.htm
+    server s1 <s1> check inter 60ms rise 1 fall 1
+    server s2 <s2> check inter 60ms rise 1 fall 1
+backend bk_ews
+    server s1 <s1> track bk_owa/s1
+    server s2 <s2> track bk_owa/s2
+backend bk_oab
+    server s1 <s1> track bk_ews/s1%s
+    server s2 <s2> track bk_ews/s2
+"""
+
+    def servers(self, rig, path):
+        return {rig.get(path).get('x-feserver') for _ in range(6)}
+
+    def test_servers_go_and_come_with_the_one_they_track(self):
+        rig = self.rig(self.TEXT % '')
+        server = rig.server('s1')
+        server.wait(lambda: server.probe_counts['owa'] >= 1, 'a probe')
+        self.assertEqual(self.servers(rig, '/ews/'), {'EX01', 'EX02'})
+        server.states['owa'] = '503-httpapi'
+        rig.log.wait(r'Server bk_owa/s1 is DOWN, reason: ')
+        rig.log.wait(r'Server bk_ews/s1 is DOWN via bk_owa/s1\. 1 active and 0 backup servers left\.')
+        rig.log.wait(r'Server bk_oab/s1 is DOWN via bk_ews/s1\. 1 active and 0 backup servers left\.')
+        for path in ('/owa/', '/ews/', '/oab/'):
+            self.assertEqual(self.servers(rig, path), {'EX02'}, path)
+        server.states['owa'] = 'up'
+        rig.log.wait(r'Server bk_oab/s1 is UP via bk_ews/s1\. 2 active and 0 backup servers online\.')
+        self.assertEqual(self.servers(rig, '/oab/'), {'EX01', 'EX02'})
+        self.assertEqual(server.probe_counts['ews'], 0)
+
+    @penstock_only('reloads in place')
+    def test_a_reload_finds_them_as_they_were(self):
+        rig = self.rig(self.TEXT % ' weight 2')
+        server = rig.server('s1')
+        server.states['owa'] = '503-httpapi'
+        rig.log.wait(r'Server bk_oab/s1 is DOWN via bk_ews/s1')
+        start = len(rig.log.drain())
+        rig.reload(self.TEXT % '')
+        rig.log.wait('Reloaded in', start=start)
+        self.assertEqual(self.servers(rig, '/oab/'), {'EX02'})

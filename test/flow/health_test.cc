@@ -153,6 +153,7 @@ CheckSpec http_check(std::string uri = "/") {
 
 CheckSpec with(CheckSpec check, CheckStepSpec step) {
   check.steps.push_back(std::move(step));
+  check.scripted = !check.http;
   return check;
 }
 
@@ -371,6 +372,7 @@ TEST_CASE("a conversation in raw bytes goes step by step and ends with its last 
   CheckSpec check = tcp_check();
   check.steps = {connects(), expects(Match::String, "+OK POP3"), sends("CAPA\r\n"), expects(Match::Binary, "USER\r\n"),
                  sends("QUIT\r\n")};
+  check.scripted = !check.http;
   rig.server(server.address(), check);
   CHECK(rig.first_result() == succeeded("Layer7 check passed, code: 0, info: \"(tcp-check)\""));
   rig.run_until([&] { return server.received(0) == "CAPA\r\nQUIT\r\n"; });
@@ -384,6 +386,7 @@ TEST_CASE("a raw conversation that goes wrong names the step") {
     CheckSpec check = tcp_check();
     check.answer_ms = 50;
     check.steps = {connects(), std::move(expect)};
+    check.scripted = !check.http;
     rig.server(server.address(), check);
     return rig.first_result();
   };
@@ -403,6 +406,7 @@ TEST_CASE("a reset in a raw conversation is a socket error and names the step") 
   server.next().expects("hello\r\n").resets();
   CheckSpec check = tcp_check();
   check.steps = {sends("hello\r\n"), expects(Match::String, "+OK")};
+  check.scripted = !check.http;
   rig.server(server.address(), check);
   CHECK(rig.first_result() ==
         failed("Socket error, info: \"Connection reset by peer at step 2 of tcp-check (expect string '+OK')\""));
@@ -425,11 +429,13 @@ TEST_CASE("connecting that fails is told by step, or as the initial connection")
   server.stop_listening();
   CheckSpec check = tcp_check();
   check.steps = {connects(server.address()), expects(Match::String, "x")};
+  check.scripted = !check.http;
   rig.server(server.address(), check);
   CHECK(rig.first_result() == failed("Layer4 connection problem, info: \"Connection refused at step 1 of tcp-check "
                                      "(connect port " + std::to_string(server.address().port()) + ")\""));
   Rig other;
   check.steps = {sends("x")};
+  check.scripted = !check.http;
   other.server(server.address(), check);
   CHECK(other.first_result() == failed("Layer4 connection problem, info: \"Connection refused at initial connection "
                                        "step of tcp-check\""));
@@ -443,6 +449,7 @@ TEST_CASE("a check may go over several connections, and says goodbye on each") {
   CheckSpec check = tcp_check();
   check.steps = {connects(pop3.address()), expects(Match::String, "+OK"), sends("QUIT\r\n"), connects(imap.address()),
                  expects(Match::String, "* OK")};
+  check.scripted = !check.http;
   rig.server(pop3.address(), check);
   CHECK(rig.first_result() == succeeded("Layer7 check passed, code: 0, info: \"(tcp-check)\""));
   CHECK(imap.accepted() == 1);
@@ -457,6 +464,7 @@ TEST_CASE("two HTTP questions over two connections must both be answered well") 
   CheckSpec check = http_check();
   check.steps = {connects(first.address()), check.steps[0], expects(Match::Status, "200"), connects(second.address()),
                  check.steps[0]};
+  check.scripted = !check.http;
   rig.server(first.address(), check);
   CHECK(rig.first_result() == failed("Layer7 wrong status, code: 503, info: \"Service Unavailable\""));
 }

@@ -77,6 +77,7 @@ class Checks final : private Later {
   friend class Check;
   struct WaitingTag;
   void run_later() override { start_waiting(); }
+  BackendTally& tally_of(const BackendSpec& backend);
   void want_probe(Check& check);
   void give_back(Probe& probe);
   void start_waiting();

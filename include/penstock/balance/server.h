@@ -113,7 +113,7 @@ struct CheckHeader {
 };
 struct CheckStepSpec {
   enum class Kind : std::uint8_t { Connect, Send, Expect };
-  enum class Match : std::uint8_t { Status, StatusRegex, String, StringRegex, Binary, Header };
+  enum class Match : std::uint8_t { Status, StatusRegex, String, StringRegex, Binary, Header, SmtpReply };
   Kind kind = Kind::Send;
   std::string comment;
   std::string send;             // Send: bytes as they go out (an HTTP request, or raw).
@@ -136,6 +136,7 @@ struct CheckStepSpec {
 struct CheckSpec {
   bool enabled = false;
   bool http = false;             // Answers are HTTP messages; else raw bytes.
+  bool scripted = false;         // The administrator's own tcp-check lines: complaints name the step.
   std::uint64_t inter_ms = 2000;
   std::uint64_t fastinter_ms = 0, downinter_ms = 0;  // 0: inter.
   std::uint64_t connect_ms = 0;  // timeout connect (of the check: the shorter of it and inter).
@@ -152,6 +153,15 @@ struct CheckSpec {
   std::vector<CheckStepSpec> steps;
   bool disable_on_404 = false;
   bool log_all = false;              // option log-health-checks
+};
+
+struct BackendSpec;
+struct ServerSpec;
+
+// A server whose health is that of another.
+struct Follower {
+  const BackendSpec* backend = nullptr;
+  const ServerSpec* server = nullptr;
 };
 
 // One server line, resolved. Immutable.
@@ -182,6 +192,10 @@ struct ServerSpec {
   std::int32_t max_reuse = -1;
   CheckSpec check;
   std::shared_ptr<Server> state;
+  // `track`: whose health is this one's, in words ("backend/server") and as the state that is checked.
+  std::string tracked;
+  std::shared_ptr<const Server> tracked_state;
+  std::vector<Follower> followers;   // Of a checked one, those of other backends and followers of followers included.
 };
 
 enum class BalanceKind : std::uint8_t { RoundRobin, LeastConn, First, Source, Random, Hash };

@@ -143,7 +143,8 @@ struct Server {
   std::string verify_host;
   std::string certificate;   // `crt`: what we show to the server.
   Check check;
-  std::uint32_t weight = 1;  // 0..256
+  std::optional<Word> track;  // `[<backend>/]<server>` whose checks are this one's too.
+  std::uint32_t weight = 1;   // 0..256
   std::uint32_t maxconn = 0;    // 0: no limit.
   std::uint32_t minconn = 0;
   std::uint32_t maxqueue = 0;   // 0: no limit.
@@ -231,7 +232,7 @@ struct CheckStep {
 };
 
 struct Health {
-  enum class Kind { Tcp, Http, TcpScript };
+  enum class Kind { Tcp, Http, TcpScript, Smtp };
   Kind kind = Kind::Tcp;
   // `option httpchk`: kept apart from the steps, which may override it.
   std::string method = "OPTIONS";
@@ -240,6 +241,7 @@ struct Health {
   std::string host;               // From the fourth argument's header lines.
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  std::string hello;             // Smtp: what we say first, "HELO localhost".
   std::vector<CheckStep> steps;
   bool disable_on_404 = false;
   Place place;
