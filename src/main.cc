@@ -2,14 +2,19 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <string>
 #include <vector>
 
 #include "penstock/config/read.h"
+#include "penstock/control/announcer.h"
+#include "penstock/control/handover.h"
 #include "penstock/control/master.h"
 #include "penstock/control/options.h"
+#include "penstock/control/parent.h"
+#include "penstock/net/signals.h"
 
 using namespace penstock;
 
@@ -22,6 +27,28 @@ int test_condition(const std::string& text) {
   for (const config::Complaint& complaint : diagnostics.complaints()) std::fprintf(stderr, "%s\n", complaint.text.c_str());
   if (!value) return 2;
   return *value ? 0 : 1;
+}
+
+int serve(Options options) {
+  // A reload or soft stop asked for during the start is not lost.
+  hold_signals({SIGHUP, SIGUSR1, SIGUSR2});
+  ignore_broken_pipes();
+  Handover first = gather(options, {});
+  const config::Global& global = first.config.global;
+  options.daemon = (options.daemon || global.daemon) && !options.foreground;
+  options.master_worker = options.master_worker || global.master_worker;
+  Announcer announcer(options);
+  if (options.daemon) {
+    if (const std::optional<int> status = announcer.go_to_background()) return *status;
+  }
+  if (auto file = announcer.open_pid_file(options.pid_file.empty() ? global.pid_file : options.pid_file); !file) {
+    std::fprintf(stderr, "[ALERT] (%d) : %s\n", static_cast<int>(getpid()), file.error().text.c_str());
+    return 1;
+  }
+  // Who gives up privileges leaves a parent that keeps them, to read and bind at a reload.
+  const bool drops = geteuid() == 0 && differs(first.account);
+  if (options.master_worker || drops) return Parent(options, std::move(first), announcer).run();
+  return Master(options, &announcer).run(std::move(first));
 }
 
 }  // namespace
@@ -56,6 +83,5 @@ int main(int count, char** words) {
     return 1;
   }
   if (options.test_condition) return test_condition(options.condition);
-  Master master(options);
-  return options.check ? master.check() : master.run();
+  return options.check ? Master(options).check() : serve(options);
 }

@@ -54,6 +54,7 @@ class Writer {
     for (const auto& [name, value] : global.set_env)
       line("setenv {} {}", quoted(name), quoted(value));
     flag_line("daemon", global.daemon);
+    flag_line("master-worker", global.master_worker);
     flag_line("quiet", global.quiet);
     name_line("pidfile", global.pid_file);
     name_line("chroot", global.chroot);

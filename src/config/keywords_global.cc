@@ -27,30 +27,41 @@ void parse_crt_base(Line& line, Reading& reading) {
   global_of(reading).crt_base = line.take_text("a folder");
 }
 
-// Kept in the model for the day they work; until then each says that it does not.
 void parse_chroot(Line& line, Reading& reading) {
+  global_of(reading).chroot_place = line.place;
   global_of(reading).chroot = line.take_text("a folder");
-  warn_not_yet(line);
 }
-void parse_daemon(Line& line, Reading& reading) {
+void parse_daemon(Line&, Reading& reading) {
   global_of(reading).daemon = true;
-  warn_not_yet(line);
+}
+void parse_master_worker(Line& line, Reading& reading) {
+  global_of(reading).master_worker = true;
+  line.accept("no-exit-on-failure");  // It is always so.
+}
+
+// Of `user` and `uid`, and of `group` and `gid`, the first line counts.
+bool is_first(Line& line, Place& place) {
+  if (place.line != 0) {
+    line.skip_rest();
+    line.warn(format("'{}' has no effect: line {} says it already", line.subject, place.line));
+    return false;
+  }
+  place = line.place;
+  return true;
 }
 void parse_user(Line& line, Reading& reading) {
-  global_of(reading).user = line.take_text("a user's name");
-  warn_not_yet(line);
+  if (is_first(line, global_of(reading).user_place))
+    global_of(reading).user = line.take_text("a user's name");
 }
 void parse_group(Line& line, Reading& reading) {
-  global_of(reading).group = line.take_text("a group's name");
-  warn_not_yet(line);
+  if (is_first(line, global_of(reading).group_place))
+    global_of(reading).group = line.take_text("a group's name");
 }
 void parse_uid(Line& line, Reading& reading) {
-  global_of(reading).uid = take_count(line);
-  warn_not_yet(line);
+  if (is_first(line, global_of(reading).user_place)) global_of(reading).uid = take_count(line);
 }
 void parse_gid(Line& line, Reading& reading) {
-  global_of(reading).gid = take_count(line);
-  warn_not_yet(line);
+  if (is_first(line, global_of(reading).group_place)) global_of(reading).gid = take_count(line);
 }
 
 void parse_default_path(Line& line, Reading&) {
@@ -309,14 +320,14 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"busy-polling", no_effect<Reading>, "Workers sleep when there is nothing to do."},
     {"ca-base", parse_ca_base, "Folder of 'ca-file' and 'crl-file' paths that are not absolute."},
     {"chroot", parse_chroot,
-     "Dropping privileges comes later; start as the right user, with CAP_NET_BIND_SERVICE."},
+     "Folder that becomes the root of the serving process; needs a start as root."},
     {"close-spread-time", no_effect<Reading>,
      "Idle connections of old processes are closed as 'hard-stop-after' says."},
     {"cluster-secret", no_effect<Reading>, "QUIC (HTTP/3) is not spoken."},
     {"cpu-map", no_effect<Reading>, "The kernel places the workers."},
     {"crt-base", parse_crt_base, "Folder of 'crt' paths that are not absolute."},
     {"daemon", parse_daemon,
-     "Going into the background comes later; a service manager starts penstock in the foreground."},
+     "Go into the background, as -D does; with -db, -d or -Ws it stays in the foreground."},
     {"debug", obsolete<Reading>, "Start with -d instead."},
     {"default-path", parse_default_path,
      "Where relative paths begin: 'current', the working folder, is what is offered."},
@@ -331,9 +342,9 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
      "No program is ever started; use 'option httpchk' or 'option tcp-check'."},
     {"fd-hard-limit", no_effect<Reading>,
      "The descriptors needed are counted at start; set 'maxconn' or 'ulimit-n'."},
-    {"gid", parse_gid, "Dropping privileges comes later; start as the right group."},
+    {"gid", parse_gid, "Group number of the serving process; needs a start as root."},
     {"grace", parse_grace, "Time that listeners stay open after a soft stop was asked for."},
-    {"group", parse_group, "Dropping privileges comes later; start as the right group."},
+    {"group", parse_group, "Group of the serving process, by name; needs a start as root."},
     {"h1-accept-payload-with-any-method", no_effect<Reading>,
      "Bodies are accepted with any method."},
     {"h1-case-adjust", no_effect<Reading>, "Header names pass as they came, in their own case."},
@@ -361,6 +372,9 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"lua-load", refused<Reading>, "Lua is not built in."},
     {"lua-load-per-thread", refused<Reading>, "Lua is not built in."},
     {"lua-prepend-path", refused<Reading>, "Lua is not built in."},
+    {"master-worker", parse_master_worker,
+     "Serve in a child that is started again when it dies, as -W does; always so where privileges "
+     "are dropped."},
     {"max-spread-checks", parse_max_spread_checks,
      "Longest time over which first checks are spread at start."},
     {"maxcompcpuusage", no_effect<Reading>, "Nothing is compressed."},
@@ -514,12 +528,13 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"tune.vars.txn-max-size", no_effect<Reading>, kMemory},
     {"tune.zlib.memlevel", no_effect<Reading>, "Nothing is compressed."},
     {"tune.zlib.windowsize", no_effect<Reading>, "Nothing is compressed."},
-    {"uid", parse_uid, "Dropping privileges comes later; start as the right user."},
+    {"uid", parse_uid, "User number of the serving process; needs a start as root."},
     {"ulimit-n", parse_ulimit_n,
      "Descriptor limit to set at start; computed from 'maxconn' if not given."},
     {"unix-bind", not_yet<Reading>, "Give mode, uid and gid on each 'bind' line."},
     {"unsetenv", parse_unsetenv, "Forget variables."},
-    {"user", parse_user, "Dropping privileges comes later; start as the right user."},
+    {"user", parse_user,
+     "User of the serving process, by name; without 'group', the user's own group is taken."},
     {"wurfl-cache-size", no_effect<Reading>, "Device detection is not built in."},
     {"wurfl-data-file", refused<Reading>, "Device detection is not built in."},
     {"wurfl-information-list", no_effect<Reading>, "Device detection is not built in."},

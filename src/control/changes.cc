@@ -2,6 +2,7 @@
 
 #include <map>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "penstock/base/text.h"
@@ -93,6 +94,21 @@ std::string changes_between(const Snapshot& before, const Snapshot& after) {
   return format("{}, {}, {}", describe("servers", compare(servers_of(before), servers_of(after))),
                 describe("binds", compare(binds_of(before), binds_of(after))),
                 describe("rules", compare(rules_of(before), rules_of(after))));
+}
+
+std::string changes_for_next_start(const Snapshot& before, const Snapshot& after) {
+  const config::Global &was = before.config.global, &is = after.config.global;
+  const std::pair<const char*, bool> words[] = {
+      {"nbthread", was.nbthread != is.nbthread}, {"user", was.user != is.user},
+      {"uid", was.uid != is.uid},                {"group", was.group != is.group},
+      {"gid", was.gid != is.gid},                {"chroot", was.chroot != is.chroot},
+      {"daemon", was.daemon != is.daemon},       {"pidfile", was.pid_file != is.pid_file},
+      {"master-worker", was.master_worker != is.master_worker}};
+  std::string text;
+  for (const auto& [word, changed] : words) {
+    if (changed) text += (text.empty() ? "" : ", ") + std::string(word);
+  }
+  return text;
 }
 
 }  // namespace penstock

@@ -19,6 +19,11 @@ std::string host_name() {
 
 }  // namespace
 
+unsigned workers_for(const config::Global& global) {
+  if (global.nbthread != 0) return global.nbthread;
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
 Crew::Crew(Loop& loop, CrewOwner& owner) : loop_(loop), owner_(owner) {
   process_.pid = getpid();
   process_.started_us = Loop::wall_us();
@@ -34,26 +39,22 @@ Crew::~Crew() {
 
 unsigned Crew::workers_for(const config::Config& config) const {
   if (!workers_.empty()) return static_cast<unsigned>(workers_.size());
-  if (config.global.nbthread != 0) return config.global.nbthread;
-  return std::max(1u, std::thread::hardware_concurrency());
+  return penstock::workers_for(config.global);
 }
 
-std::shared_ptr<const Snapshot> Crew::build(config::Config config, bool check_only,
+std::shared_ptr<const Snapshot> Crew::build(config::Config config, Bundle bundle, bool check_only,
                                             config::Diagnostics& diagnostics) {
   const bool failed_before = diagnostics.failed();
-  GatherOptions gather;
-  gather.workers = workers_for(config);
-  // Sockets are bound when all else is known to be good; until then files alone are gathered, so
-  // that their errors are told together with those of the text.
-  gather.check_only = check_only || failed_before;
-  diagnostics.set_source(&config);
-  Bundle bundle =
-      Bundle::gather(config, snapshot_ ? &snapshot_->bundle : nullptr, gather, diagnostics);
   const Snapshot::Sources sources{servers_, tickets_,          frontend_states_, log_outputs_,
-                                  process_, &log_descriptors_, check_only};
-  diagnostics.set_source(nullptr);
+                                  process_, &log_descriptors_, log_reach_,       check_only};
   auto snapshot = Snapshot::build(std::move(config), std::move(bundle), sources, diagnostics);
   return failed_before ? nullptr : snapshot;
+}
+
+void Crew::reached_log(const std::string& name, const Descriptor& connected) {
+  for (const auto& [key, output] : log_outputs_) {
+    if (output->socket_name() == name) output->reached(connected);
+  }
 }
 
 void Crew::start(std::shared_ptr<const Snapshot> snapshot) {

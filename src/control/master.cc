@@ -1,12 +1,11 @@
 #include "penstock/control/master.h"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <csignal>
-#include <fstream>
+#include <ctime>
 #include <utility>
 
 #include "penstock/base/text.h"
@@ -20,9 +19,7 @@ namespace {
 constexpr std::uint64_t kTickMs = 1000;
 // Three keys are kept, so a ticket can be opened for at least twice this long.
 constexpr std::uint64_t kRotationMs = 3600 * 1000;
-// Loops, pipes, log sockets, files being read, and some to spare.
-constexpr std::int64_t kReserve = 64;
-constexpr std::int64_t kForEachWorker = 8;
+constexpr auto kSignals = {SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT};
 
 const char* level_word(config::Severity severity) {
   switch (severity) {
@@ -31,6 +28,14 @@ const char* level_word(config::Severity severity) {
     case config::Severity::Alert: return "alert";
   }
   return "";
+}
+
+Result<Handover> received(Message message, const Bundle* known, const Options& options) {
+  if (message.descriptors.empty() || message.incomplete) return Error{"there were not enough descriptors to take it over"};
+  const Result<std::string> bytes = read_sealed(message.descriptors.front().get());
+  if (!bytes) return bytes.error();
+  message.descriptors.erase(message.descriptors.begin());
+  return unpack(*bytes, std::move(message.descriptors), known, options);
 }
 
 bool has_bind(const config::Config& config) {
@@ -54,16 +59,18 @@ class Master::Ticker final : public Living {
   Master& master_;
 };
 
-Master::Master(const Options& options) : options_(options), crew_(loop_, *this), quiet_(options.quiet) {}
+Master::Master(const Options& options, Announcer* announcer, Channel* parent)
+    : options_(options), announcer_(announcer), parent_(parent), crew_(loop_, *this) {
+  crew_.process().in_background = options_.daemon;
+}
 
 Master::~Master() = default;
 
-Master::Loaded Master::load(bool check_only) {
+Master::Loaded Master::build(Handover handover, bool check_only) {
   Loaded out;
-  config::Config config = config::read(config::load_sources(options_.files, out.diagnostics), out.diagnostics);
-  quiet_ = options_.quiet || config.global.quiet;
-  if (options_.maxconn != 0) config.global.maxconn = static_cast<std::uint32_t>(options_.maxconn);
-  out.snapshot = crew_.build(std::move(config), check_only, out.diagnostics);
+  out.diagnostics = std::move(handover.diagnostics);
+  quiet_ = !options_.verbose && (options_.quiet || handover.config.global.quiet);
+  out.snapshot = crew_.build(std::move(handover.config), std::move(handover.bundle), check_only, out.diagnostics);
   return out;
 }
 
@@ -75,7 +82,9 @@ void Master::print(const config::Diagnostics& diagnostics) {
 }
 
 int Master::check() {
-  Loaded loaded = load(true);
+  GatherPlan plan;
+  plan.check_only = true;
+  Loaded loaded = build(gather(options_, plan), true);
   if (loaded.snapshot) {
     loaded.diagnostics.set_source(&loaded.snapshot->config);
     config::lint(loaded.snapshot->config, loaded.diagnostics);
@@ -97,74 +106,127 @@ int Master::check() {
 
 // Every client may need two descriptors; listeners and checks have theirs. A limit too low for what the
 // configuration promises is an error now, not at the busiest hour.
-Result<void> Master::make_room_for_descriptors(const Snapshot& snapshot) {
-  const auto workers = static_cast<std::int64_t>(crew_.workers_for(snapshot.config));
-  const auto binds = static_cast<std::int64_t>(snapshot.binds.size());
-  const std::int64_t checks = std::any_of(snapshot.backends.begin(), snapshot.backends.end(), [](const auto& backend) {
-    return std::any_of(backend.balance.servers.begin(), backend.balance.servers.end(),
-                       [](const auto& server) { return server.check.enabled; });
-  }) ? static_cast<std::int64_t>(kChecksInFlight) : 0;
-  const std::int64_t fixed = kReserve + workers * kForEachWorker + 2 * binds * workers + checks;
-  const config::Global& global = snapshot.config.global;
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  const std::uint64_t wanted = global.maxconn != 0 ? static_cast<std::uint64_t>(2 * static_cast<std::int64_t>(global.maxconn) + fixed)
-                               : global.ulimit_n != 0 ? global.ulimit_n
-                                                      : limit.rlim_max;
-  const auto got = static_cast<std::int64_t>(std::min<std::uint64_t>(raise_descriptor_limit(wanted), 1u << 30));
-  if (global.maxconn != 0 && got < static_cast<std::int64_t>(wanted)) {
+Result<Master::Limits> Master::make_room_for_descriptors(const Handover& handover) {
+  const DescriptorNeed need =
+      descriptor_need(handover.config, handover.bundle.bound_count(), crew_.workers_for(handover.config));
+  const std::int64_t fixed = need.fixed;
+  const config::Global& global = handover.config.global;
+  const auto got = static_cast<std::int64_t>(std::min<std::uint64_t>(raise_descriptor_limit(need.wanted), 1u << 30));
+  if (global.maxconn != 0 && got < static_cast<std::int64_t>(need.wanted)) {
     return Error{format("maxconn {} needs {} descriptors (2 for each connection, {} for listeners, checks and threads), but the "
                         "limit of this process is {}. Raise it (LimitNOFILE= in the service unit, ulimit -n), or set maxconn to {}.",
-                        global.maxconn, wanted, fixed, got, std::max<std::int64_t>(0, (got - fixed) / 2))};
+                        global.maxconn, need.wanted, fixed, got, std::max<std::int64_t>(0, (got - fixed) / 2))};
   }
   if (got - fixed < 2) {
     return Error{format("a limit of {} descriptors leaves none for connections: {} are needed for listeners, checks and threads",
                         got, fixed)};
   }
-  ProcessState& process = crew_.process();
-  process.descriptor_limit = static_cast<std::int32_t>(got - fixed);
-  process.maxconn = global.maxconn != 0 ? global.maxconn : static_cast<std::uint32_t>((got - fixed) / 2);
-  return {};
+  return Limits{static_cast<std::int32_t>(got - fixed),
+                global.maxconn != 0 ? global.maxconn : static_cast<std::uint32_t>((got - fixed) / 2)};
 }
 
-int Master::run() {
+void Master::set_limits(const Limits& limits) {
+  crew_.process().descriptor_limit = limits.descriptors;
+  crew_.process().maxconn = limits.maxconn;
+}
+
+int Master::run(Handover first, std::string_view ticket_keys, std::string_view story) {
   ignore_broken_pipes();
-  // Before anything is read: a reload asked for meanwhile is not lost.
+  // Reads the zone now: later its file may be out of reach.
+  ::tzset();
   SignalOwner& for_signals = *this;
-  signals_ = std::make_unique<Signals>(loop_, for_signals, std::initializer_list<int>{SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT});
-  Loaded loaded = load(false);
+  signals_ = std::make_unique<Signals>(loop_, for_signals, kSignals);
+  release_signals(kSignals);
+  if (parent_ != nullptr) {
+    WatchOwner& for_watch = *this;
+    watch_ = Watch::open(loop_, parent_->fd(), for_watch);
+    crew_.set_log_reach(*this);
+    crew_.tickets().restore(ticket_keys);
+    story_ = story;
+  }
+  if (const int status = start(std::move(first)); status != 0) return status;
+  loop_.run();
+  return exit_status_;
+}
+
+int Master::start(Handover first) {
+  if (!first.diagnostics.failed()) {
+    // The limit may be raised by whoever has privileges, so first this.
+    const Result<Limits> limits = make_room_for_descriptors(first);
+    if (!limits) return fail(1, limits.error().text);
+    set_limits(*limits);
+    if (Result<void> done = become(first.account); !done) return fail(1, done.error().text);
+  }
+  Loaded loaded = build(std::move(first), false);
   print(loaded.diagnostics);
   if (!loaded.snapshot || (options_.zero_warning && loaded.diagnostics.warnings() != 0)) return 1;
-  if (loaded.snapshot->binds.empty()) {
-    std::fprintf(stderr, "[ALERT] (%d) : the configuration has no error, but there is nothing to listen on\n", crew_.process().pid);
-    return 2;
-  }
-  if (Result<void> room = make_room_for_descriptors(*loaded.snapshot); !room) {
-    std::fprintf(stderr, "[ALERT] (%d) : %s\n", crew_.process().pid, room.error().text.c_str());
-    return 1;
-  }
-  const std::string& pid_file = options_.pid_file.empty() ? loaded.snapshot->config.global.pid_file : options_.pid_file;
-  if (!pid_file.empty()) {
-    std::ofstream file(pid_file, std::ios::trunc);
-    file << crew_.process().pid << "\n";
-    if (!file) {
-      std::fprintf(stderr, "[ALERT] (%d) : cannot write the process id to '%s'\n", crew_.process().pid, pid_file.c_str());
-      return 1;
-    }
-  }
+  if (loaded.snapshot->binds.empty()) return fail(2, "the configuration has no error, but there is nothing to listen on");
   ticker_ = Owned<Ticker>(new Ticker(loop_, *this));
   next_rotation_ms_ = loop_.now() + kRotationMs;
   crew_.start(std::move(loaded.snapshot));
-  loop_.run();
-  return exit_status_;
+  return 0;
+}
+
+int Master::fail(int status, const std::string& why) {
+  std::fprintf(stderr, "[ALERT] (%d) : %s\n", crew_.process().pid, why.c_str());
+  return status;
 }
 
 void Master::on_adopted() {
   if (!changes_.empty()) {
     say(Level::Notice, format("Reloaded in {} ms: {}.", loop_.now() - reload_begun_ms_, std::exchange(changes_, "")));
   }
+  if (!story_.empty()) log(Level::Alert, std::exchange(story_, ""));
+  answer(Message::Kind::Accepted, "Serving.");
   if (std::exchange(reload_again_, false)) reload();
 }
+
+void Master::answer(Message::Kind kind, const std::string& status) {
+  if (announcer_ != nullptr) return announcer_->ready(status);
+  if (crew_.process().in_background) leave_terminal();
+  if (kind == Message::Kind::Accepted) send_ticket_keys();
+  (void)parent_->send(kind);  // If it is gone, the watch says so.
+}
+
+void Master::send_ticket_keys() {
+  if (parent_ != nullptr) (void)parent_->send(Message::Kind::TicketKeys, crew_.tickets().save());
+}
+
+void Master::on_readable() {
+  while (std::optional<Message> message = parent_->receive()) on_message(std::move(*message));
+  if (!parent_->closed()) return;
+  watch_.reset();
+  say(Level::Alert, "The parent is gone: stopping.");
+  finish(1);
+}
+
+void Master::on_message(Message message) {
+  switch (message.kind) {
+    case Message::Kind::TakeOver: {
+      Result<Handover> handover = received(std::move(message), crew_.bundle(), options_);
+      if (handover) return take_over(std::move(*handover));
+      config::Diagnostics diagnostics;
+      diagnostics.add(config::Place{}, handover.error().text);
+      return refuse(diagnostics);
+    }
+    case Message::Kind::Leave:
+      return leave();
+    case Message::Kind::Stop:
+      return stop_by(static_cast<int>(message.number));
+    case Message::Kind::LogSocket:
+      if (!message.descriptors.empty()) crew_.reached_log(message.text, message.descriptors.front());
+      return;
+    case Message::Kind::Accepted:
+    case Message::Kind::Refused:
+    case Message::Kind::TicketKeys:
+    case Message::Kind::WantReload:
+    case Message::Kind::WantLogSocket:
+    case Message::Kind::More:
+      return;
+  }
+}
+
+void Master::want_log_socket(const std::string& name) { parent_->offer(Message::Kind::WantLogSocket, name); }
 
 void Master::on_signal(int number) {
   switch (number) {
@@ -174,46 +236,66 @@ void Master::on_signal(int number) {
     case SIGUSR1:
       return leave();
     default:
-      return finish(options_.master_worker ? 128 + number : 0);
+      return stop_by(number);
   }
+}
+
+void Master::stop_by(int signal) {
+  if (announcer_ != nullptr) announcer_->stopping();
+  finish(options_.master_worker ? 128 + signal : 0);
 }
 
 void Master::reload() {
   if (draining_) return;
+  if (parent_ != nullptr) {
+    (void)parent_->send(Message::Kind::WantReload);
+    return;
+  }
   // One that is under way becomes one more when it is done.
   if (crew_.adopting()) {
     reload_again_ = true;
     return;
   }
+  announcer_->reloading();
+  GatherPlan plan;
+  plan.previous = crew_.bundle();
+  plan.workers = crew_.workers_for(crew_.snapshot()->config);
+  take_over(gather(options_, plan));
+}
+
+void Master::take_over(Handover handover) {
   reload_begun_ms_ = loop_.now();
-  Loaded loaded = load(false);
-  if (loaded.snapshot && loaded.snapshot->binds.empty()) {
-    loaded.diagnostics.add(config::Place{}, "there is nothing to listen on");
-    loaded.snapshot = nullptr;
-  }
-  if (loaded.snapshot) {
-    if (Result<void> room = make_room_for_descriptors(*loaded.snapshot); !room) {
-      loaded.diagnostics.add(config::Place{}, room.error().text);
-      loaded.snapshot = nullptr;
-    }
-  }
-  if (!loaded.snapshot) {
-    print(loaded.diagnostics);
-    for (const config::Complaint& complaint : loaded.diagnostics.complaints()) {
-      say(complaint.severity == config::Severity::Alert ? Level::Alert : Level::Warning,
-          format("Reload: {} : [{}:{}:{}] {}", level_word(complaint.severity), complaint.file, complaint.place.line,
-                 complaint.place.column, complaint.text));
-    }
-    say(Level::Alert, format("Reload refused: {} error(s); everything goes on as before.", loaded.diagnostics.alerts()));
-    return;
-  }
+  const bool is_readable = !handover.diagnostics.failed();
+  const Result<Limits> limits = is_readable ? make_room_for_descriptors(handover) : Limits{};
+  Loaded loaded = build(std::move(handover), false);
+  if (loaded.snapshot && loaded.snapshot->binds.empty()) loaded.diagnostics.add(config::Place{}, "there is nothing to listen on");
+  if (!limits) loaded.diagnostics.add(config::Place{}, limits.error().text);
+  if (draining_) loaded.diagnostics.add(config::Place{}, "this process is about to leave");
+  const std::string later = loaded.snapshot ? changes_for_next_start(*crew_.snapshot(), *loaded.snapshot) : "";
+  if (!later.empty()) loaded.diagnostics.warn(config::Place{}, later + ": a change takes effect at the next start");
   print(loaded.diagnostics);
+  if (loaded.diagnostics.failed()) return refuse(loaded.diagnostics);
   changes_ = changes_between(*crew_.snapshot(), *loaded.snapshot);
+  set_limits(*limits);
   crew_.put_to_work(std::move(loaded.snapshot));
+}
+
+void Master::refuse(const config::Diagnostics& diagnostics) {
+  for (const config::Complaint& complaint : diagnostics.complaints()) {
+    say(complaint.severity == config::Severity::Alert ? Level::Alert : Level::Warning,
+        format("Reload: {} : [{}:{}:{}] {}", level_word(complaint.severity), complaint.file, complaint.place.line,
+               complaint.place.column, complaint.text));
+  }
+  say(Level::Alert, format("Reload refused: {} error(s); everything goes on as before.", diagnostics.alerts()));
+  answer(Message::Kind::Refused, "A new configuration was refused; serving with the one before.");
 }
 
 void Master::say(Level level, const std::string& line) {
   if (!quiet_) std::fprintf(stderr, "[%s] (%d) : %s\n", level <= Level::Alert ? "ALERT" : level <= Level::Warning ? "WARNING" : "NOTICE", crew_.process().pid, line.c_str());
+  log(level, line);
+}
+
+void Master::log(Level level, const std::string& line) {
   if (!crew_.snapshot()) return;
   for (LogOutput* output : crew_.snapshot()->logs) output->write(level, line);
 }
@@ -245,7 +327,8 @@ void Master::finish(int status) {
 void Master::tick() {
   crew_.sweep();
   if (loop_.now() >= next_rotation_ms_) {
-    crew_.rotate_tickets();
+    crew_.tickets().rotate();
+    send_ticket_keys();
     next_rotation_ms_ = loop_.now() + kRotationMs;
   }
   if (grace_end_ms_ != 0 && loop_.now() >= grace_end_ms_) drain();

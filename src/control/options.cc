@@ -2,6 +2,9 @@
 
 #include <sys/utsname.h>
 
+#include <climits>
+#include <csignal>
+
 #include "penstock/base/text.h"
 
 #ifndef PENSTOCK_VERSION
@@ -26,10 +29,14 @@ std::string usage_text() {
   -C FOLDER       change to this folder first
   -n NUMBER       maxconn of the process
   -p FILE         write the process id there
-  -db, -d         stay in the foreground (as always)
+  -D              go into the background
+  -db, -d         stay in the foreground, whatever the configuration says
+  -W, -Ws         serve in a child that is started again when it dies
+  -sf PID..., -st PID...
+                  when we serve, these processes end: softly, at once
   -dW             a warning is an error
   -dKcfg          list the keywords known
-  -W, -Ws, -S, -L, -m, -D, -dM, -x, -sf, -st: taken as haproxy does, see penstock(8)
+  -S, -L, -m, -N, -dM, -x: taken as haproxy does, see penstock(8)
   -v, --version, -vv, -h, --help
 )";
 }
@@ -41,7 +48,7 @@ std::string version_text(bool in_full) {
   uname(&system);
   text += format("Running on: {} {} {}\n", system.sysname, system.release, system.machine);
   text += "Build options :\n  TARGET  = linux-glibc\n";
-  text += "Feature list : +EPOLL +GETADDRINFO +OPENSSL +PCRE2 +PCRE2_JIT +THREAD -LUA -PROMEX -QUIC -SLZ -ZLIB\n";
+  text += "Feature list : +EPOLL +GETADDRINFO +OPENSSL +PCRE2 +PCRE2_JIT +SYSTEMD +THREAD -LUA -PROMEX -QUIC -SLZ -ZLIB\n";
   text += "Running with the TLS library BoringSSL\n";
   text += "Available services : none\n";
   return text;
@@ -70,7 +77,11 @@ class ArgumentReader {
     } else if (word == "-c") {
       options.check = true;
     } else if (word == "-d") {
-      options.dump = true;
+      options.dump = options.foreground = true;
+    } else if (word == "-db") {
+      options.foreground = true;
+    } else if (word == "-D") {
+      options.daemon = true;
     } else if (word == "-cc") {
       options.test_condition = true;
       value(word, options.condition);
@@ -84,8 +95,13 @@ class ArgumentReader {
       value(word, options.pid_file);
     } else if (word == "-n") {
       number(word, options.maxconn);
-    } else if (word == "-W" || word == "-Ws") {
+    } else if (word == "-W") {
       options.master_worker = true;
+    } else if (word == "-Ws") {
+      options.master_worker = options.foreground = true;
+    } else if (word == "-sf" || word == "-st") {
+      options.former_signal = word == "-sf" ? SIGUSR1 : SIGTERM;
+      take_pids(word);
     } else if (word == "-dW") {
       options.zero_warning = true;
     } else if (word == "-v" || word == "--version") {
@@ -104,25 +120,35 @@ class ArgumentReader {
   // What scripts written for haproxy may say.
   void take_without_effect(const std::string& word) {
     std::string ignored;
-    if (word == "-db" || word == "-dM" || word.starts_with("-dM") || word == "-dS" || word == "-dV" || word == "-dG" ||
+    if (word == "-dM" || word.starts_with("-dM") || word == "-dS" || word == "-dV" || word == "-dG" ||
         word == "-dr" || word == "-dL" || word == "-de" || word == "-dp" || word == "-4") {
       return;
     }
-    if (word == "-D") {
-      out_.warnings.push_back("-D: penstock stays in the foreground; let the service manager put it in the background");
-    } else if (word == "-S") {
+    if (word == "-S") {
       value(word, ignored);
       out_.warnings.push_back("-S: there is no runtime socket yet, the option has no effect");
+    } else if (word == "-m") {
+      unsigned long megabytes = 0;
+      number(word, megabytes);
+      out_.warnings.push_back("-m: memory is not limited here; let the service manager do it (MemoryMax=)");
     } else if (word == "-x") {
       value(word, ignored);
       out_.warnings.push_back("-x: sockets are not taken over from another process; a reload by SIGHUP keeps them open");
-    } else if (word == "-L" || word == "-m" || word == "-N") {
+    } else if (word == "-L" || word == "-N") {
       value(word, ignored);
-    } else if (word == "-sf" || word == "-st") {
-      while (at_ < words_.size() && parse_unsigned(words_[at_])) ++at_;
-      out_.warnings.push_back(word + ": other processes are not told to end; reload with SIGHUP instead");
     } else {
       wrong(format("unknown option '{}'", word));
+    }
+  }
+
+  // As many as follow; none is no error, since scripts put the output of a command here. 0 and 1 are
+  // nobody's former process.
+  void take_pids(const std::string& option) {
+    while (at_ < words_.size() && !words_[at_].starts_with('-')) {
+      const std::string& word = words_[at_++];
+      const auto pid = parse_unsigned(word);
+      if (!pid || *pid < 2 || *pid > INT_MAX) return wrong(format("'{}' needs process ids, not '{}'", option, word));
+      out_.options.former_pids.push_back(static_cast<int>(*pid));
     }
   }
 

@@ -1,11 +1,22 @@
 #include "penstock/net/signals.h"
 
 #include <pthread.h>
+#include <sys/signalfd.h>
 #include <uv.h>
 
 #include "penstock/base/require.h"
 
 namespace penstock {
+namespace {
+
+sigset_t set_of(std::initializer_list<int> numbers) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : numbers) sigaddset(&set, number);
+  return set;
+}
+
+}  // namespace
 
 struct SignalCallbacks {
   static void on_uv_signal(uv_signal_t* watch, int number) {
@@ -40,6 +51,24 @@ SignalsBlocked::SignalsBlocked() {
 }
 
 SignalsBlocked::~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+void hold_signals(std::initializer_list<int> numbers) {
+  const sigset_t set = set_of(numbers);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  // An action of its own, which never runs, tells those who look (/proc/PID/status) that they are not lost.
+  for (const int number : numbers) std::signal(number, [](int) {});
+}
+
+void release_signals(std::initializer_list<int> numbers) {
+  const sigset_t set = set_of(numbers);
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+int signals_as_descriptor(std::initializer_list<int> numbers) {
+  hold_signals(numbers);
+  const sigset_t set = set_of(numbers);
+  return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
 
 void ignore_broken_pipes() { std::signal(SIGPIPE, SIG_IGN); }
 

@@ -170,6 +170,11 @@ class Gatherer {
 
   void resolve_log(const config::LogTarget& target) {
     if (target.kind == config::LogTarget::Kind::Udp) resolve(target.address, target.place, false);
+    if (target.kind != config::LogTarget::Kind::Unix || !options_.log_sockets || options_.check_only) return;
+    const bool is_abstract = target.address.kind == config::Address::Kind::Abstract;
+    const SocketAddress address =
+        is_abstract ? SocketAddress::abstract(target.address.host) : SocketAddress::unix_path(target.address.host);
+    if (Result<Descriptor> fd = open_log_socket(address)) bundle_.log_sockets_[address.text()] = std::move(*fd);
   }
 
   void resolve(const config::Address& address, config::Place place, bool may_fail) {
@@ -208,12 +213,9 @@ class Gatherer {
   void bind_one(const config::Proxy& proxy, const config::Bind& bind, const config::Address& address, int port) {
     const std::string key = bind_key(bind, address, port);
     if (bundle_.sockets_.contains(key)) return;
-    if (previous_ != nullptr) {
-      const auto before = previous_->sockets_.find(key);
-      if (before != previous_->sockets_.end()) {
-        bundle_.sockets_[key] = before->second;
-        return;
-      }
+    if (auto before = previous_ == nullptr ? nullptr : previous_->socket_of(key)) {
+      bundle_.sockets_[key] = std::move(before);
+      return;
     }
     Result<std::shared_ptr<BoundAddress>> made = make(proxy, bind, address, port);
     if (!made) return diagnostics_.add(bind.place, made.error().text);
@@ -297,6 +299,17 @@ Bundle Bundle::gather(const config::Config& config, const Bundle* previous, cons
   return bundle;
 }
 
+int Bundle::log_socket(const std::string& name) const {
+  const auto found = log_sockets_.find(name);
+  return found == log_sockets_.end() ? -1 : found->second.get();
+}
+
+Result<Descriptor> open_log_socket(const SocketAddress& address) {
+  Result<Descriptor> fd = datagram_socket(address);
+  if (fd) connect_datagrams(fd->get(), address);
+  return fd;
+}
+
 const std::string* Bundle::content(const std::string& path) const {
   const auto found = files_.find(path);
   return found == files_.end() ? nullptr : &found->second;
@@ -313,6 +326,11 @@ std::vector<PemFile> Bundle::certificates(const std::string& path) const {
 std::shared_ptr<const BoundAddress> Bundle::bound(const config::Bind& bind, const config::Address& address,
                                                   int port) const {
   const auto found = sockets_.find(bind_key(bind, address, port));
+  return found == sockets_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<BoundAddress> Bundle::socket_of(const std::string& key) const {
+  const auto found = sockets_.find(key);
   return found == sockets_.end() ? nullptr : found->second;
 }
 

@@ -476,8 +476,6 @@ Result<std::unique_ptr<LogOutput>> LogOutput::open(const config::LogTarget& targ
                                                    const LogIdentity& identity,
                                                    const SocketAddress& resolved,
                                                    LogDescriptors* descriptors) {
-  // Reads the zone now: later its file may be out of reach.
-  ::tzset();
   std::unique_ptr<LogOutput> output(new LogOutput(target, identity));
   const auto opened = [&]() -> Result<void> {
     switch (target.kind) {
@@ -535,6 +533,14 @@ Result<void> LogOutput::open_descriptor(int fd, LogDescriptors* descriptors) {
   return {};
 }
 
+void LogOutput::reach_by(LogReach& reach, int connected) {
+  if (!address_.is_unix()) return;
+  reach_ = &reach;
+  if (connected >= 0) ::dup3(connected, datagrams_.get(), O_CLOEXEC);
+}
+
+void LogOutput::reached(const Descriptor& connected) { ::dup3(connected.get(), datagrams_.get(), O_CLOEXEC); }
+
 void LogOutput::write(Level level, std::string_view message) {
   if (level > level_) return;
   write(level, message, Loop::wall_us());
@@ -580,6 +586,7 @@ void LogOutput::send(std::string_view line, std::int64_t now_us) {
   if (!did_not_fit(reason) && reconnects_.due(now_us)) {
     reason = connect_datagrams(datagrams_.get(), address_);
     if (reason == 0) reason = try_send_datagram(datagrams_.get(), line);
+    if (reason != 0 && reach_ != nullptr) reach_->want_log_socket(socket_name());
   }
   if (reason != 0) losses_->add(1, reason, now_us);
 }

@@ -113,7 +113,9 @@ class SnapshotBuilder final : private rules::Environment {
 
   // One output for each distinct `log` line, kept over reloads.
   LogOutput* log_output(const config::LogTarget& target, const std::string& tag) {
-    if (sources_.check_only) return nullptr;
+    using Kind = config::LogTarget::Kind;
+    const bool is_terminal = target.kind == Kind::Stdout || target.kind == Kind::Stderr;
+    if (sources_.check_only || (is_terminal && sources_.process.in_background)) return nullptr;
     SocketAddress address = bundle_.resolved(target.address);
     if (!address.empty() && address.port() == 0) address.set_port(514);
     const config::Global& global = config_.global;
@@ -140,6 +142,7 @@ class SnapshotBuilder final : private rules::Environment {
         return nullptr;
       }
       known = std::move(*opened);
+      if (sources_.log_reach != nullptr) known->reach_by(*sources_.log_reach, bundle_.log_socket(known->socket_name()));
     }
     snapshot_.outputs.push_back(known);
     return known.get();

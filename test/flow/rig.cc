@@ -96,7 +96,10 @@ std::shared_ptr<const Snapshot> Rig::build(const std::string& text) {
   config::Diagnostics diagnostics;
   config::Config config = config::read({{"rig.cfg", all}}, diagnostics);
   config.global.nbthread = workers_;
-  auto snapshot = crew_->build(std::move(config), false, diagnostics);
+  GatherOptions gather;
+  gather.workers = crew_->workers_for(config);
+  Bundle bundle = Bundle::gather(config, crew_->bundle(), gather, diagnostics);
+  auto snapshot = crew_->build(std::move(config), std::move(bundle), false, diagnostics);
   for (const config::Complaint& complaint : diagnostics.complaints()) {
     if (complaint.severity == config::Severity::Alert)
       UNSCOPED_INFO(config::Diagnostics::text_of(complaint, 0));

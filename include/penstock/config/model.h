@@ -348,9 +348,11 @@ struct Global {
   std::uint64_t hard_stop_after_ms = 0;  // 0: no limit.
   std::uint64_t grace_ms = 0;
   bool daemon = false;
+  bool master_worker = false;
   bool quiet = false;
   std::string pid_file, chroot, user, group, ca_base, crt_base, node, description;
   std::optional<std::uint32_t> uid, gid;
+  Place chroot_place, user_place, group_place;  // Also of `uid` and `gid`.
   std::uint32_t ulimit_n = 0;
   std::vector<LogTarget> logs;
   std::string log_tag = "penstock";

@@ -11,4 +11,7 @@ namespace penstock {
 // files may have been read anew".
 std::string changes_between(const Snapshot& before, const Snapshot& after);
 
+// "user, pidfile": words of `global` that changed and that a process takes up once, when it starts.
+std::string changes_for_next_start(const Snapshot& before, const Snapshot& after);
+
 }  // namespace penstock

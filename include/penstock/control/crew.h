@@ -27,6 +27,9 @@ class CrewOwner {
   ~CrewOwner() = default;
 };
 
+// As many workers as a configuration asks for.
+unsigned workers_for(const config::Global& global);
+
 class Crew final : private WorkerOwner {
  public:
   Crew(Loop& loop, CrewOwner& owner);
@@ -38,10 +41,12 @@ class Crew final : private WorkerOwner {
   ProcessState& process() { return process_; }
   // As many as run, or will once this configuration is started.
   unsigned workers_for(const config::Config& config) const;
-  // Gathers and compiles; what was bound and counted before is kept where it stays. Null after
-  // complaints; nothing has changed then.
-  std::shared_ptr<const Snapshot> build(config::Config config, bool check_only,
+  // Compiles; what was counted before is kept where it stays. Null after complaints; nothing has
+  // changed then.
+  std::shared_ptr<const Snapshot> build(config::Config config, Bundle bundle, bool check_only,
                                         config::Diagnostics& diagnostics);
+  // What the next build() is to keep.
+  const Bundle* bundle() const { return snapshot_ ? &snapshot_->bundle : nullptr; }
 
   // Once, with the snapshot to begin with; on_adopted() follows.
   void start(std::shared_ptr<const Snapshot> snapshot);
@@ -52,9 +57,13 @@ class Crew final : private WorkerOwner {
   const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
 
   void drain();
+  // Where unix log sockets are out of reach; to be set before build().
+  void set_log_reach(LogReach& reach) { log_reach_ = &reach; }
+  // What was wanted of it.
+  void reached_log(const std::string& name, const Descriptor& connected);
   // To be called now and then: what nobody uses any more is freed.
   void sweep();
-  void rotate_tickets() { tickets_.rotate(); }
+  TicketKeys& tickets() { return tickets_; }
 
  private:
   void wake_lines(std::shared_ptr<BackendState> state) override;
@@ -70,6 +79,7 @@ class Crew final : private WorkerOwner {
   ServerRegistry servers_;
   TicketKeys tickets_;
   LogDescriptors log_descriptors_;
+  LogReach* log_reach_ = nullptr;
   std::map<std::string, std::shared_ptr<FrontendState>> frontend_states_;
   std::map<std::string, std::shared_ptr<LogOutput>> log_outputs_;
   std::shared_ptr<const Snapshot> snapshot_;

@@ -1,5 +1,5 @@
-// The serving process: signals, reload, what is said to the administrator. It has the main thread and a
-// loop of its own; reading and building happen there, and so does the end of what was built.
+// The serving process: signals or the parent's word, reload, what is said to the administrator. It has the
+// main thread and a loop of its own; reading and building happen there, and so does the end of what was built.
 #pragma once
 
 #include <cstdint>
@@ -8,22 +8,28 @@
 #include <vector>
 
 #include "penstock/base/result.h"
+#include "penstock/control/announcer.h"
+#include "penstock/control/channel.h"
 #include "penstock/control/crew.h"
+#include "penstock/control/handover.h"
 #include "penstock/control/options.h"
 #include "penstock/net/signals.h"
+#include "penstock/net/watch.h"
 #include "penstock/proxy/snapshot.h"
 
 namespace penstock {
 
-class Master final : private CrewOwner, private SignalOwner {
+class Master final : private CrewOwner, private SignalOwner, private WatchOwner, private LogReach {
  public:
-  explicit Master(const Options& options);
+  // Alone it announces how it is; as a child it tells its parent. Neither is needed for check().
+  explicit Master(const Options& options, Announcer* announcer = nullptr, Channel* parent = nullptr);
   ~Master();
 
   // penstock -c: 0 if the configuration can be used, else 1.
   int check();
-  // Serves until a signal ends it; the exit status.
-  int run();
+  // Serves until a signal ends it; the exit status. The child that comes after another goes on with its
+  // ticket keys, and tells its story.
+  int run(Handover first, std::string_view ticket_keys = {}, std::string_view story = {});
 
  private:
   class Ticker;
@@ -31,26 +37,46 @@ class Master final : private CrewOwner, private SignalOwner {
     std::shared_ptr<const Snapshot> snapshot;
     config::Diagnostics diagnostics;
   };
-  Loaded load(bool check_only);
+  Loaded build(Handover handover, bool check_only);
+  int start(Handover first);
+  int fail(int status, const std::string& why);
   void print(const config::Diagnostics& diagnostics);
-  Result<void> make_room_for_descriptors(const Snapshot& snapshot);
+  struct Limits {
+    std::int32_t descriptors = 0;  // For connections.
+    std::uint32_t maxconn = 0;
+  };
+  Result<Limits> make_room_for_descriptors(const Handover& handover);
+  void set_limits(const Limits& limits);
 
   void on_signal(int number) override;
+  void on_readable() override;
+  void on_message(Message message);
+  void want_log_socket(const std::string& name) override;
   void on_adopted() override;
   void on_crew_idle() override { finish(0); }
 
   void reload();
+  void take_over(Handover handover);
+  void refuse(const config::Diagnostics& diagnostics);
+  void answer(Message::Kind kind, const std::string& status);
+  void send_ticket_keys();
   void leave();
   void drain();
+  void stop_by(int signal);
   void finish(int status);
   void tick();
   void say(Level level, const std::string& line);
+  void log(Level level, const std::string& line);
 
   const Options& options_;
+  Announcer* const announcer_;
+  Channel* const parent_;  // Null: alone.
   Loop loop_;
   Crew crew_;
   std::unique_ptr<Signals> signals_;
+  Owned<Watch> watch_;
   Owned<Ticker> ticker_;
+  std::string story_;
   std::uint64_t grace_end_ms_ = 0;
   std::uint64_t drain_end_ms_ = 0;
   std::uint64_t next_rotation_ms_ = 0;

@@ -13,12 +13,16 @@ struct Options {
   std::string condition;     // -cc
   bool check = false;        // -c
   bool dump = false;         // -d with -c
-  bool verbose = false;      // -V
+  bool verbose = false;      // -V, stronger than any word for quiet.
   bool quiet = false;        // -q
-  bool master_worker = false;  // -W, -Ws: decides the exit status after a signal.
+  bool daemon = false;         // -D
+  bool foreground = false;     // -d, -db, -Ws: whatever the configuration says.
+  bool master_worker = false;  // -W, -Ws: with a parent; decides the exit status after a signal.
   bool zero_warning = false;   // -dW
   bool test_condition = false;
   unsigned long maxconn = 0;   // -n
+  std::vector<int> former_pids;  // -sf, -st: processes that end when we serve,
+  int former_signal = 0;         // by this signal.
 };
 
 struct Arguments {

@@ -44,6 +44,13 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
+// From now on these are kept, each kind once, until somebody takes them: Signals or a descriptor, after
+// release_signals().
+void hold_signals(std::initializer_list<int> numbers);
+void release_signals(std::initializer_list<int> numbers);
+// Holds them and gives a descriptor (signalfd(2)) to take them from; for a process without a loop.
+int signals_as_descriptor(std::initializer_list<int> numbers);
+
 // A peer that is gone must cost an error code, not the process.
 void ignore_broken_pipes();
 

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "penstock/base/packing.h"
 #include "penstock/config/diagnostics.h"
 #include "penstock/config/model.h"
 #include "penstock/net/address.h"
@@ -35,6 +36,8 @@ struct GatherOptions {
   std::size_t workers = 1;
   // penstock -c: reads files and resolves names, opens no socket.
   bool check_only = false;
+  // Whoever serves may not reach unix log sockets: they are connected here.
+  bool log_sockets = false;
 };
 
 class Bundle {
@@ -52,14 +55,30 @@ class Bundle {
   // Of a server, a check, a log target; empty if it could not be resolved (init-addr none).
   SocketAddress resolved(const config::Address& address) const;
   std::size_t bound_count() const { return sockets_.size(); }
+  // A socket connected to the unix socket of a log target, by its address' text, for whoever cannot
+  // reach it; it stays the bundle's. -1: there is none.
+  int log_socket(const std::string& name) const;
+
+  // For another process: bytes, and the descriptors that go with them in order, which stay this
+  // bundle's. The sockets that `known` has, the other one has too: they are only named.
+  void pack(Packer& packer, std::vector<int>& descriptors, const Bundle* known) const;
+  // Takes what pack() gave. Bytes of any other kind are an error; descriptors left over are closed.
+  static Result<Bundle> unpack(Unpacker& unpacker, std::vector<Descriptor> descriptors, const Bundle* known);
 
  private:
+  std::shared_ptr<BoundAddress> socket_of(const std::string& key) const;
+
   friend class Gatherer;
+  friend class BundleReader;
   std::map<std::string, std::string> files_;
   std::map<std::string, std::vector<std::string>> certificate_files_;
   std::map<std::string, std::shared_ptr<BoundAddress>> sockets_;
   std::unordered_map<std::string, SocketAddress> resolved_;
+  std::map<std::string, Descriptor> log_sockets_;
 };
+
+// To the unix socket of a log target; not connected if nobody is there.
+Result<Descriptor> open_log_socket(const SocketAddress& address);
 
 // What the system's certificate store holds, as one PEM text; path "@system-ca" in a Bundle.
 constexpr const char* kSystemCa = "@system-ca";

@@ -77,6 +77,16 @@ class LogDescriptors {
   std::map<int, std::unique_ptr<LogDescriptor>> writers_;
 };
 
+// Reaches unix log sockets for a process that cannot, because its root is another folder.
+class LogReach {
+ public:
+  // To be answered, sooner or later, by a call of LogOutput::reached(). From any thread.
+  virtual void want_log_socket(const std::string& name) = 0;
+
+ protected:
+  ~LogReach() = default;
+};
+
 class LogOutput final : public LogSink {
  public:
   // A UDP or unix target that cannot be reached now is not an error: it is tried again. `resolved`
@@ -94,6 +104,14 @@ class LogOutput final : public LogSink {
   void write(Level level, std::string_view message) override;
   // The same for a caller who has read the clock: Unix time in microseconds.
   void write(Level level, std::string_view message, std::int64_t now_us);
+
+  // For an output whose unix socket is out of reach: `connected` is a socket to begin with (-1: none),
+  // `reach` gets others when nobody listens there any more; it must outlive this.
+  void reach_by(LogReach& reach, int connected);
+  // From now on lines go to this one. Others may be writing meanwhile.
+  void reached(const Descriptor& connected);
+  // By the text of a unix socket's address; empty if the target is none.
+  std::string socket_name() const { return address_.is_unix() ? address_.text() : ""; }
 
   // Where losses are said; must outlive this output. It may be an output, even this one.
   void report_to(LogSink& sink) { losses_->report_to(sink); }
@@ -122,6 +140,7 @@ class LogOutput final : public LogSink {
   SocketAddress address_;
   Descriptor datagrams_;
   AtMostEvery reconnects_{1000000};
+  LogReach* reach_ = nullptr;
   std::unique_ptr<LogDescriptors> own_descriptors_;
   LogDescriptor* descriptor_ = nullptr;  // Null: datagrams.
   LogLosses own_losses_;

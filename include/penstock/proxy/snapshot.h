@@ -99,6 +99,8 @@ class Snapshot {
     std::map<std::string, std::shared_ptr<LogOutput>>& log_outputs;
     ProcessState& process;
     LogDescriptors* log_descriptors = nullptr;
+    // Null: log targets are within reach.
+    LogReach* log_reach = nullptr;
     // penstock -c: log targets are not opened.
     bool check_only = false;
   };

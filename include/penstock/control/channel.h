@@ -1,0 +1,76 @@
+// What parent and child say to each other: messages, whole and in order, with descriptors.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "penstock/base/result.h"
+#include "penstock/net/socket.h"
+
+namespace penstock {
+
+struct Message {
+  enum class Kind : std::uint8_t {
+    // To the child.
+    TakeOver,   // The first descriptor is sealed memory: a packed handover; the others are its own.
+    Leave,      // Drain and end, as after SIGUSR1.
+    Stop,       // End now; `number` is the signal.
+    LogSocket,  // An answer to WantLogSocket, with the socket if there is one.
+    // To the parent.
+    Accepted,       // The handover is at work.
+    Refused,        // It is not; all goes on as before.
+    TicketKeys,     // For a child that comes after this one; secret.
+    WantReload,     // An administrator asked the child.
+    WantLogSocket,  // The text is a unix socket's path.
+    // Between packets of one message.
+    More,
+  };
+  static constexpr Kind kLast = Kind::More;
+
+  Kind kind = Kind::More;
+  std::uint32_t number = 0;
+  std::string text;  // Short: kLongestText at most.
+  std::vector<Descriptor> descriptors;
+  bool incomplete = false;  // Descriptors were lost, because there was no room for them.
+};
+
+class Channel {
+ public:
+  static constexpr std::size_t kLongestText = 4096;
+  // The kernel passes 253 at a time (SCM_MAX_FD).
+  static constexpr std::size_t kDescriptorsInPacket = 250;
+
+  // Two ends of a line. Who is left when the other end closes finds `closed()` at its next receive().
+  static Result<std::pair<Channel, Channel>> pair();
+
+  int fd() const { return socket_.get(); }
+  // Waits for room, but not for ever. From any thread if there are no descriptors.
+  Result<void> send(Message::Kind kind, std::string_view text = {}, std::uint32_t number = 0,
+                    std::span<const int> descriptors = {}) const;
+  // The same in one packet, and only if there is room now: for what may get lost.
+  bool offer(Message::Kind kind, std::string_view text, std::span<const int> descriptors = {}) const;
+  // The next whole message; none if it has not come yet, or never will.
+  std::optional<Message> receive();
+  bool closed() const { return closed_; }
+
+ private:
+  explicit Channel(Descriptor socket) : socket_(std::move(socket)) {}
+  void take_packet(std::string_view packet, std::vector<Descriptor> descriptors, bool incomplete);
+
+  Descriptor socket_;
+  std::optional<Message> coming_;
+  std::size_t packets_left_ = 0;
+  bool closed_ = false;
+};
+
+// Memory that can be passed on but not changed any more, by nobody.
+Result<Descriptor> sealed_memory(std::string_view bytes);
+// What it holds; an error if it is not such memory.
+Result<std::string> read_sealed(int fd);
+
+}  // namespace penstock

@@ -1,0 +1,73 @@
+// The process that keeps the privileges which the serving one gives up. It reads, gathers, hands bundles
+// to its child, and starts another when that dies, while the listening sockets stay open. It speaks to no
+// client, has one thread and no libuv, so that it can fork at any time.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "penstock/control/announcer.h"
+#include "penstock/control/channel.h"
+#include "penstock/control/handover.h"
+#include "penstock/control/options.h"
+
+namespace penstock {
+
+// How long to wait before another child is started, after one that lived for so long. One that dies
+// again and again at once waits longer each time.
+std::uint64_t restart_wait_ms(std::uint64_t lived_ms, std::uint64_t last_wait_ms);
+
+class Parent final {
+ public:
+  Parent(const Options& options, Handover first, Announcer& announcer);
+
+  // The exit status, of the whole program; in the child that of the serving process.
+  int run();
+
+ private:
+  enum class Side { Parent, Child };
+  Side start_child();
+  int serve();
+  void wait();
+  void take_signals();
+  void on_signal(int number);
+  void take_messages();
+  void on_message(Message message);
+  void on_accepted();
+  void on_child_end(int status);
+  void restart_later(const std::string& how);
+  void reload();
+  Result<void> offer();
+  void raise_child_limit() const;
+  void send_log_socket(const std::string& name);
+  void tell_child(Message::Kind kind, std::uint32_t number = 0);
+  void end(int status);
+  void say(const std::string& line) const;
+
+  const Options& options_;
+  Announcer& announcer_;
+  Handover accepted_;                // What the child serves; what another one is started with.
+  std::optional<Handover> offered_;  // Not answered yet.
+  const Account account_;
+  const unsigned workers_;
+  std::string ticket_keys_;
+  std::string story_;  // Why there is another child.
+  Descriptor signals_;
+  std::optional<Channel> channel_;
+  pid_t child_ = 0;
+  std::uint64_t started_ms_ = 0;
+  std::uint64_t start_at_ms_ = 0;  // The next child, if there is none.
+  std::uint64_t wait_ms_ = 0;
+  std::uint64_t kill_at_ms_ = 0;   // 0: not asked to stop.
+  int exit_status_ = 0;
+  bool served_ = false;         // A child has accepted once.
+  bool child_serves_ = false;
+  bool leaving_ = false;        // Whenever the child ends, so do we.
+  bool reload_again_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace penstock

@@ -1,0 +1,286 @@
+#include "penstock/control/parent.h"
+
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "penstock/base/text.h"
+#include "penstock/control/crew.h"
+#include "penstock/control/master.h"
+#include "penstock/net/signals.h"
+
+namespace penstock {
+namespace {
+
+// Who lived for so long did not die of its start.
+constexpr std::uint64_t kLongLifeMs = 1000;
+constexpr std::uint64_t kFirstWaitMs = 100;
+constexpr std::uint64_t kLongestWaitMs = 10000;
+// For a child that was told to stop.
+constexpr std::uint64_t kStopMs = 5000;
+
+std::uint64_t now_ms() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
+// The child's own way to end: an administrator spoke to it, not to us.
+bool ended_on_purpose(int status) {
+  if (!WIFEXITED(status)) return false;
+  const int code = WEXITSTATUS(status);
+  return code == 0 || code == 128 + SIGINT || code == 128 + SIGTERM;
+}
+
+std::string end_text(int status) {
+  if (WIFSIGNALED(status)) return format("died of signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)));
+  return format("ended with status {}", WEXITSTATUS(status));
+}
+
+}  // namespace
+
+std::uint64_t restart_wait_ms(std::uint64_t lived_ms, std::uint64_t last_wait_ms) {
+  if (lived_ms >= kLongLifeMs) return 0;
+  return std::clamp(2 * last_wait_ms, kFirstWaitMs, kLongestWaitMs);
+}
+
+Parent::Parent(const Options& options, Handover first, Announcer& announcer)
+    : options_(options),
+      announcer_(announcer),
+      accepted_(std::move(first)),
+      account_(accepted_.account),
+      workers_(workers_for(accepted_.config.global)) {}
+
+int Parent::run() {
+  ignore_broken_pipes();
+  signals_ = Descriptor(signals_as_descriptor({SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGCHLD}));
+  while (!ended_) {
+    if (child_ == 0 && now_ms() >= start_at_ms_ && start_child() == Side::Child) return serve();
+    if (!ended_) wait();
+  }
+  return exit_status_;
+}
+
+// The child has all that we have, so the first handover, or that of the child before, need not cross.
+Parent::Side Parent::start_child() {
+  auto ends = Channel::pair();
+  std::fflush(nullptr);  // What is not yet said would be said twice.
+  const pid_t pid = ends ? ::fork() : -1;
+  if (pid == 0) {
+    channel_ = std::move(ends->second);
+    return Side::Child;
+  }
+  if (pid < 0) {
+    if (!served_) end(1);
+    restart_later(format("cannot be started ({})", ends ? std::strerror(errno) : ends.error().text));
+    return Side::Parent;
+  }
+  channel_ = std::move(ends->first);
+  child_ = pid;
+  child_serves_ = false;
+  started_ms_ = now_ms();
+  // Said once, by the first.
+  accepted_.diagnostics = {};
+  return Side::Parent;
+}
+
+int Parent::serve() {
+  signals_ = Descriptor();
+  announcer_.forget();
+  // Nothing stays behind: a socket that a reload gives up must be closed.
+  Handover mine = std::move(accepted_);
+  Master master(options_, nullptr, &*channel_);
+  return master.run(std::move(mine), ticket_keys_, story_);
+}
+
+void Parent::wait() {
+  pollfd waits[2] = {{signals_.get(), POLLIN, 0}, {channel_ ? channel_->fd() : -1, POLLIN, 0}};
+  const std::uint64_t due = child_ == 0 ? start_at_ms_ : kill_at_ms_;
+  const std::uint64_t now = now_ms();
+  const int wait_ms = due == 0 ? -1 : due > now ? static_cast<int>(due - now) : 0;
+  ::poll(waits, 2, wait_ms);
+  if (waits[1].revents != 0) take_messages();
+  if (waits[0].revents != 0) take_signals();
+  if (child_ != 0 && kill_at_ms_ != 0 && now_ms() >= kill_at_ms_) ::kill(child_, SIGKILL);
+}
+
+void Parent::take_signals() {
+  signalfd_siginfo signal{};
+  while (::read(signals_.get(), &signal, sizeof(signal)) == sizeof(signal)) on_signal(static_cast<int>(signal.ssi_signo));
+}
+
+void Parent::on_signal(int number) {
+  switch (number) {
+    case SIGCHLD: {
+      int status = 0;
+      if (child_ != 0 && ::waitpid(child_, &status, WNOHANG) == child_) on_child_end(status);
+      return;
+    }
+    case SIGHUP:
+    case SIGUSR2:
+      return reload();
+    case SIGUSR1:
+      leaving_ = true;
+      announcer_.stopping();
+      return child_ == 0 ? end(0) : tell_child(Message::Kind::Leave);
+    default:
+      exit_status_ = options_.master_worker ? 128 + number : 0;
+      announcer_.stopping();
+      if (child_ == 0) return end(exit_status_);
+      kill_at_ms_ = now_ms() + kStopMs;
+      return tell_child(Message::Kind::Stop, static_cast<std::uint32_t>(number));
+  }
+}
+
+void Parent::tell_child(Message::Kind kind, std::uint32_t number) {
+  if (!channel_ || !channel_->send(kind, {}, number)) ::kill(child_, SIGKILL);
+}
+
+void Parent::take_messages() {
+  while (channel_) {
+    std::optional<Message> message = channel_->receive();
+    if (message) {
+      on_message(std::move(*message));
+      continue;
+    }
+    if (!channel_->closed()) return;
+    // It is dying, or as good as dead.
+    channel_.reset();
+    ::kill(child_, SIGKILL);
+  }
+}
+
+void Parent::on_message(Message message) {
+  switch (message.kind) {
+    case Message::Kind::Accepted:
+      return on_accepted();
+    case Message::Kind::Refused:
+      offered_.reset();
+      announcer_.ready("A new configuration was refused; serving with the one before.");
+      break;
+    case Message::Kind::TicketKeys:
+      ticket_keys_ = std::move(message.text);
+      return;
+    case Message::Kind::WantReload:
+      return reload();
+    case Message::Kind::WantLogSocket:
+      return send_log_socket(message.text);
+    case Message::Kind::TakeOver:
+    case Message::Kind::Leave:
+    case Message::Kind::Stop:
+    case Message::Kind::LogSocket:
+    case Message::Kind::More:
+      return;
+  }
+  if (std::exchange(reload_again_, false)) reload();
+}
+
+void Parent::on_accepted() {
+  if (offered_) {
+    accepted_ = std::move(*offered_);
+    offered_.reset();
+    // These take effect at the next start of the program, not of a child.
+    accepted_.account = account_;
+    accepted_.config.global.nbthread = workers_;
+    accepted_.diagnostics = {};
+  }
+  served_ = child_serves_ = true;
+  announcer_.ready("Serving.");
+  if (std::exchange(reload_again_, false)) reload();
+}
+
+void Parent::on_child_end(int status) {
+  take_messages();
+  channel_.reset();
+  const pid_t pid = std::exchange(child_, 0);
+  child_serves_ = false;
+  if (kill_at_ms_ != 0) return end(exit_status_);
+  if (leaving_ || ended_on_purpose(status)) return end(WIFEXITED(status) ? WEXITSTATUS(status) : 0);
+  if (!served_) {
+    if (!WIFEXITED(status)) say(format("The serving process {} {}.", pid, end_text(status)));
+    return end(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+  }
+  if (offered_) {
+    offered_.reset();
+    say("It died of the new configuration, which is refused.");
+  }
+  restart_later(format("{} {}", pid, end_text(status)));
+}
+
+void Parent::restart_later(const std::string& how) {
+  const std::uint64_t now = now_ms();
+  wait_ms_ = restart_wait_ms(now - started_ms_, wait_ms_);
+  start_at_ms_ = now + wait_ms_;
+  story_ = format("The serving process {}. Another one is started {}.", how,
+                  wait_ms_ == 0 ? "at once" : format("in {} ms: this one died soon after its start", wait_ms_));
+  say(story_);
+}
+
+void Parent::reload() {
+  if (leaving_ || kill_at_ms_ != 0) return;
+  // One that is under way becomes one more when it is done.
+  if (!child_serves_ || offered_) {
+    reload_again_ = true;
+    return;
+  }
+  announcer_.reloading();
+  GatherPlan plan;
+  plan.previous = &accepted_.bundle;
+  plan.workers = workers_;
+  offered_ = gather(options_, plan);
+  raise_child_limit();
+  if (auto offered = offer(); !offered) {
+    offered_.reset();
+    say(format("Reload refused: {}; everything goes on as before.", offered.error().text));
+    announcer_.ready("A new configuration could not be handed over; serving with the one before.");
+  }
+}
+
+Result<void> Parent::offer() {
+  std::vector<int> descriptors;
+  const std::string bytes = pack(*offered_, &accepted_.bundle, descriptors);
+  const Result<Descriptor> memory = sealed_memory(bytes);
+  if (!memory) return memory.error();
+  descriptors.insert(descriptors.begin(), (*memory).get());
+  return channel_->send(Message::Kind::TakeOver, {}, 0, descriptors);
+}
+
+// The child may not do it any more.
+void Parent::raise_child_limit() const {
+  const DescriptorNeed need = descriptor_need(offered_->config, offered_->bundle.bound_count(), workers_);
+  rlimit limit{};
+  if (::prlimit(child_, RLIMIT_NOFILE, nullptr, &limit) != 0 || need.wanted <= limit.rlim_cur) return;
+  const rlimit raised{need.wanted, std::max<rlim_t>(need.wanted, limit.rlim_max)};
+  ::prlimit(child_, RLIMIT_NOFILE, &raised, nullptr);
+}
+
+// Only where the configuration logs to: the child may be anybody by now.
+void Parent::send_log_socket(const std::string& name) {
+  if (accepted_.bundle.log_socket(name) < 0) return;
+  const bool is_abstract = name.starts_with("abns@");
+  const Result<Descriptor> socket =
+      open_log_socket(is_abstract ? SocketAddress::abstract(name.substr(5)) : SocketAddress::unix_path(name));
+  if (!socket) return;
+  const int fd = (*socket).get();
+  channel_->offer(Message::Kind::LogSocket, name, {&fd, 1});
+}
+
+void Parent::end(int status) {
+  exit_status_ = status;
+  ended_ = true;
+}
+
+void Parent::say(const std::string& line) const {
+  std::fprintf(stderr, "[ALERT] (%d) : %s\n", static_cast<int>(::getpid()), line.c_str());
+}
+
+}  // namespace penstock
