@@ -48,7 +48,7 @@ int serve(Options options) {
   // Who gives up privileges leaves a parent that keeps them, to read and bind at a reload.
   const bool drops = geteuid() == 0 && differs(first.account);
   if (options.master_worker || drops) return Parent(options, std::move(first), announcer).run();
-  return Master(options, &announcer).run(std::move(first));
+  return Master(options, announcer).run(std::move(first));
 }
 
 }  // namespace
@@ -83,5 +83,7 @@ int main(int count, char** words) {
     return 1;
   }
   if (options.test_condition) return test_condition(options.condition);
-  return options.check ? Master(options).check() : serve(options);
+  if (!options.check) return serve(options);
+  Announcer silent(options);
+  return Master(options, silent).check();
 }

@@ -65,20 +65,24 @@ Result<void> Announcer::open_pid_file(const std::string& path) {
   // What stands there may be the number of a process that goes on if we fail.
   pid_file_ = Descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644));
   if (!pid_file_) return Error{format("cannot write the process id to '{}': {}", path, std::strerror(errno))};
+  pid_ = ::getpid();
   return {};
+}
+
+void Announcer::write_pid_file() {
+  const Descriptor file = std::move(pid_file_);
+  if (!file) return;
+  const std::string text = format("{}\n", pid_);
+  if (::ftruncate(file.get(), 0) == 0 && ::write(file.get(), text.data(), text.size()) > 0) return;
+  std::fprintf(stderr, "penstock: cannot write the pid file: %s\n", std::strerror(errno));
 }
 
 void Announcer::ready(const std::string& status) {
   if (!std::exchange(was_ready_, true)) {
-    if (const Descriptor file = std::move(pid_file_)) {
-      const std::string text = format("{}\n", ::getpid());
-      if (::ftruncate(file.get(), 0) != 0 || ::write(file.get(), text.data(), text.size()) < 0) {
-        std::fprintf(stderr, "penstock: cannot write the pid file: %s\n", std::strerror(errno));
-      }
-    }
+    pid_file_ = Descriptor();
     for (const int pid : options_.former_pids) ::kill(pid, options_.former_signal);
   }
-  notify_manager(ready_text(::getpid(), status));
+  notify_supervisor(ready_text(::getpid(), status));
   release_terminal();
 }
 
@@ -90,14 +94,9 @@ void Announcer::release_terminal() {
   waiting_ = Descriptor();
 }
 
-void Announcer::reloading() const { notify_manager(reloading_text(monotonic_us())); }
+void Announcer::reloading() const { notify_supervisor(reloading_text(monotonic_us())); }
 
-void Announcer::stopping() const { notify_manager(stopping_text()); }
-
-void Announcer::forget() {
-  pid_file_ = Descriptor();
-  waiting_ = Descriptor();
-}
+void Announcer::stopping() const { notify_supervisor(stopping_text()); }
 
 void leave_terminal() {
   std::fflush(nullptr);

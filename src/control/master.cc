@@ -19,7 +19,7 @@ namespace {
 constexpr std::uint64_t kTickMs = 1000;
 // Three keys are kept, so a ticket can be opened for at least twice this long.
 constexpr std::uint64_t kRotationMs = 3600 * 1000;
-constexpr auto kSignals = {SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT};
+constexpr const char* kServing = "Serving.";
 
 const char* level_word(config::Severity severity) {
   switch (severity) {
@@ -59,7 +59,7 @@ class Master::Ticker final : public Living {
   Master& master_;
 };
 
-Master::Master(const Options& options, Announcer* announcer, Channel* parent)
+Master::Master(const Options& options, Announcer& announcer, Channel* parent)
     : options_(options), announcer_(announcer), parent_(parent), crew_(loop_, *this) {
   crew_.process().in_background = options_.daemon;
 }
@@ -134,9 +134,10 @@ int Master::run(Handover first, std::string_view ticket_keys, std::string_view s
   ignore_broken_pipes();
   // Reads the zone now: later its file may be out of reach.
   ::tzset();
+  const std::initializer_list<int> numbers = {SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT};
   SignalOwner& for_signals = *this;
-  signals_ = std::make_unique<Signals>(loop_, for_signals, kSignals);
-  release_signals(kSignals);
+  signals_ = std::make_unique<Signals>(loop_, for_signals, numbers);
+  release_signals(numbers);
   if (parent_ != nullptr) {
     WatchOwner& for_watch = *this;
     watch_ = Watch::open(loop_, parent_->fd(), for_watch);
@@ -163,6 +164,9 @@ int Master::start(Handover first) {
   if (loaded.snapshot->binds.empty()) return fail(2, "the configuration has no error, but there is nothing to listen on");
   ticker_ = Owned<Ticker>(new Ticker(loop_, *this));
   next_rotation_ms_ = loop_.now() + kRotationMs;
+  announcer_.write_pid_file();
+  // From here on nothing can fail, and clients wait at the sockets already.
+  answer(Message::Kind::Accepted, kServing);
   crew_.start(std::move(loaded.snapshot));
   return 0;
 }
@@ -173,16 +177,16 @@ int Master::fail(int status, const std::string& why) {
 }
 
 void Master::on_adopted() {
+  if (!story_.empty()) log(Level::Alert, std::exchange(story_, ""));
   if (!changes_.empty()) {
     say(Level::Notice, format("Reloaded in {} ms: {}.", loop_.now() - reload_begun_ms_, std::exchange(changes_, "")));
+    answer(Message::Kind::Accepted, kServing);
   }
-  if (!story_.empty()) log(Level::Alert, std::exchange(story_, ""));
-  answer(Message::Kind::Accepted, "Serving.");
   if (std::exchange(reload_again_, false)) reload();
 }
 
 void Master::answer(Message::Kind kind, const std::string& status) {
-  if (announcer_ != nullptr) return announcer_->ready(status);
+  if (parent_ == nullptr) return announcer_.ready(status);
   if (crew_.process().in_background) leave_terminal();
   if (kind == Message::Kind::Accepted) send_ticket_keys();
   (void)parent_->send(kind);  // If it is gone, the watch says so.
@@ -241,7 +245,7 @@ void Master::on_signal(int number) {
 }
 
 void Master::stop_by(int signal) {
-  if (announcer_ != nullptr) announcer_->stopping();
+  if (parent_ == nullptr) announcer_.stopping();
   finish(options_.master_worker ? 128 + signal : 0);
 }
 
@@ -256,7 +260,7 @@ void Master::reload() {
     reload_again_ = true;
     return;
   }
-  announcer_->reloading();
+  announcer_.reloading();
   GatherPlan plan;
   plan.previous = crew_.bundle();
   plan.workers = crew_.workers_for(crew_.snapshot()->config);

@@ -25,7 +25,7 @@ bool notify(const std::string& socket, std::string_view text) {
   return fd && send_datagram((*fd).get(), text);
 }
 
-void notify_manager(std::string_view text) {
+void notify_supervisor(std::string_view text) {
   if (const char* socket = std::getenv("NOTIFY_SOCKET")) notify(socket, text);
 }
 

@@ -95,10 +95,10 @@ Parent::Side Parent::start_child() {
 
 int Parent::serve() {
   signals_ = Descriptor();
-  announcer_.forget();
+  announcer_.let_parent_speak();
   // Nothing stays behind: a socket that a reload gives up must be closed.
   Handover mine = std::move(accepted_);
-  Master master(options_, nullptr, &*channel_);
+  Master master(options_, announcer_, &*channel_);
   return master.run(std::move(mine), ticket_keys_, story_);
 }
 
@@ -136,13 +136,15 @@ void Parent::on_signal(int number) {
       exit_status_ = options_.master_worker ? 128 + number : 0;
       announcer_.stopping();
       if (child_ == 0) return end(exit_status_);
+      stopping_ = true;
       kill_at_ms_ = now_ms() + kStopMs;
       return tell_child(Message::Kind::Stop, static_cast<std::uint32_t>(number));
   }
 }
 
 void Parent::tell_child(Message::Kind kind, std::uint32_t number) {
-  if (!channel_ || !channel_->send(kind, {}, number)) ::kill(child_, SIGKILL);
+  // Who does not listen any more is killed when its time is over.
+  if (!channel_ || !channel_->send(kind, {}, number)) kill_at_ms_ = now_ms() + kStopMs;
 }
 
 void Parent::take_messages() {
@@ -153,9 +155,9 @@ void Parent::take_messages() {
       continue;
     }
     if (!channel_->closed()) return;
-    // It is dying, or as good as dead.
+    // It is about to end, or as good as dead.
     channel_.reset();
-    ::kill(child_, SIGKILL);
+    kill_at_ms_ = now_ms() + kStopMs;
   }
 }
 
@@ -199,12 +201,14 @@ void Parent::on_accepted() {
 }
 
 void Parent::on_child_end(int status) {
+  const pid_t pid = std::exchange(child_, 0);
   take_messages();
   channel_.reset();
-  const pid_t pid = std::exchange(child_, 0);
+  kill_at_ms_ = 0;
   child_serves_ = false;
-  if (kill_at_ms_ != 0) return end(exit_status_);
+  if (stopping_) return end(exit_status_);
   if (leaving_ || ended_on_purpose(status)) return end(WIFEXITED(status) ? WEXITSTATUS(status) : 0);
+  // Who cannot even start would not do better the next time.
   if (!served_) {
     if (!WIFEXITED(status)) say(format("The serving process {} {}.", pid, end_text(status)));
     return end(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
@@ -226,7 +230,7 @@ void Parent::restart_later(const std::string& how) {
 }
 
 void Parent::reload() {
-  if (leaving_ || kill_at_ms_ != 0) return;
+  if (leaving_ || stopping_) return;
   // One that is under way becomes one more when it is done.
   if (!child_serves_ || offered_) {
     reload_again_ = true;

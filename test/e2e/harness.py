@@ -726,8 +726,8 @@ class Rig:
 
     def start(self):
         asan = os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=1:abort_on_error=0'
-        environment = dict(os.environ, ASAN_OPTIONS=asan.lstrip(':'),
-                           UBSAN_OPTIONS='print_stacktrace=1:halt_on_error=1', **self.environment)
+        environment = {**os.environ, 'ASAN_OPTIONS': asan.lstrip(':'),
+                       'UBSAN_OPTIONS': 'print_stacktrace=1:halt_on_error=1', **self.environment}
         for name, sock in self.listeners.items():
             environment[name] = str(sock.fileno())
 
@@ -813,7 +813,8 @@ class Rig:
         if 'Sanitizer' in text or 'runtime error:' in text:
             return 'a sanitizer complained:\n' + text[-8000:]
         code = self.process.returncode
-        if ended_before is None and code not in (0, -signal.SIGINT, 130 if 'haproxy' in self.program else 0):
+        is_master = 'haproxy' in self.program or {'-W', '-Ws'} & set(self.arguments)
+        if ended_before is None and code not in (0, -signal.SIGINT, 130 if is_master else 0):
             return 'exit status %d after SIGINT:\n%s' % (code, text[-4000:])
         if code < 0 and -code not in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             return 'died of signal %d:\n%s' % (-code, text[-4000:])

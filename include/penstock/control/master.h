@@ -21,8 +21,8 @@ namespace penstock {
 
 class Master final : private CrewOwner, private SignalOwner, private WatchOwner, private LogReach {
  public:
-  // Alone it announces how it is; as a child it tells its parent. Neither is needed for check().
-  explicit Master(const Options& options, Announcer* announcer = nullptr, Channel* parent = nullptr);
+  // Alone it announces how it is; as a child it tells its parent.
+  Master(const Options& options, Announcer& announcer, Channel* parent = nullptr);
   ~Master();
 
   // penstock -c: 0 if the configuration can be used, else 1.
@@ -69,7 +69,7 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   void log(Level level, const std::string& line);
 
   const Options& options_;
-  Announcer* const announcer_;
+  Announcer& announcer_;
   Channel* const parent_;  // Null: alone.
   Loop loop_;
   Crew crew_;

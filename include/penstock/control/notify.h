@@ -16,6 +16,6 @@ std::string stopping_text();
 // "/path", or "@name" for an abstract socket; false if it could not be delivered.
 bool notify(const std::string& socket, std::string_view text);
 // The same to the manager that started us, if there is one.
-void notify_manager(std::string_view text);
+void notify_supervisor(std::string_view text);
 
 }  // namespace penstock

@@ -61,11 +61,12 @@ class Parent final {
   std::uint64_t started_ms_ = 0;
   std::uint64_t start_at_ms_ = 0;  // The next child, if there is none.
   std::uint64_t wait_ms_ = 0;
-  std::uint64_t kill_at_ms_ = 0;   // 0: not asked to stop.
+  std::uint64_t kill_at_ms_ = 0;   // 0: it need not end.
   int exit_status_ = 0;
   bool served_ = false;         // A child has accepted once.
   bool child_serves_ = false;
-  bool leaving_ = false;        // Whenever the child ends, so do we.
+  bool leaving_ = false;        // Whenever the child ends, so do we;
+  bool stopping_ = false;       // so here, and with which status is known.
   bool reload_again_ = false;
   bool ended_ = false;
 };

@@ -1,0 +1,570 @@
+"""The process itself: options, background, privileges, parent and child, what the service manager hears.
+
+Much of it needs root. Tests of dropped privileges run as the user of Debian's haproxy package.
+"""
+import os
+import pwd
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+from harness import (HERE, PATIENCE, PROGRAM, Case, Client, Cut, Log, certificate, certificates, check,
+                     penstock_only, reserved_port, tls_client, wait_until)
+
+try:
+    OTHER = pwd.getpwnam('haproxy')
+except KeyError:
+    OTHER = None
+needs_root = unittest.skipUnless(os.geteuid() == 0 and OTHER, 'needs root and the user haproxy')
+
+PLAIN = """
+frontend fe
+    bind <fe>
+    http-request return status 200 content-type text/plain string here
+"""
+DROPPED = '    user haproxy\n    group haproxy\n'
+# LeakSanitizer cannot look into a process that has given up privileges.
+ENVIRONMENT = {'ASAN_OPTIONS': 'detect_leaks=0:abort_on_error=0'}
+
+
+def children(pid):
+    try:
+        with open('/proc/%d/task/%d/children' % (pid, pid)) as file:
+            return [int(word) for word in file.read().split()]
+    except OSError:
+        return []
+
+
+def facts(pid):
+    with open('/proc/%d/status' % pid) as file:
+        return dict(re.findall(r'(?m)^(\w+):[ \t]*(.*?)[ \t]*$', file.read()))
+
+
+def is_gone(pid):
+    try:
+        return facts(pid)['State'].startswith('Z')
+    except OSError:
+        return True
+
+
+def end(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def low_port():
+    """A port below 1024 that nobody listens on, reserved."""
+    for _ in range(200):
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            sock.bind(('127.0.0.1', random.randrange(600, 1024)))
+            return sock
+        except OSError:
+            sock.close()
+    raise unittest.SkipTest('no port below 1024 is free')
+
+
+class Manager:
+    """A service manager: the socket that NOTIFY_SOCKET names, and what came there."""
+
+    def __init__(self, name):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(name)
+        self.socket.settimeout(PATIENCE)
+
+    def next(self):
+        return self.socket.recv(4096).decode()
+
+    def close(self):
+        self.socket.close()
+
+
+@penstock_only('has other processes')
+class Process(Case):
+    ONCE = True
+
+    def jail(self):
+        folder = tempfile.TemporaryDirectory(prefix='penstock-jail.')
+        self.addCleanup(folder.cleanup)
+        os.chmod(folder.name, 0o755)
+        return folder.name
+
+    def serve(self, text=PLAIN, **options):
+        rig = self.rig(text, environment={**ENVIRONMENT, **options.pop('environment', {})}, **options)
+        if rig.process:
+            rig.get('/')
+        return rig
+
+    def child(self, rig, other_than=0):
+        def found():
+            return [pid for pid in children(rig.process.pid) if pid != other_than]
+        return wait_until(found, 'a child')[0]
+
+    def background(self, text, *arguments, pid_file=None):
+        """Starts without -db; the exit status, what was said, and the process id written."""
+        with tempfile.NamedTemporaryFile('w', prefix='penstock-e2e.', suffix='.cfg') as file:
+            file.write(text)
+            file.flush()
+            pid_file = pid_file or file.name + '.pid'
+            done = subprocess.run([PROGRAM, '-f', file.name, '-p', pid_file, *arguments], timeout=PATIENCE,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  env={**os.environ, **ENVIRONMENT})
+        pid = None
+        if os.path.exists(pid_file):
+            with open(pid_file) as file:
+                pid = int(file.read() or 0) or None
+            os.unlink(pid_file)
+        if pid:
+            self.addCleanup(end, pid)
+        return done.returncode, done.stdout.decode(), pid
+
+    def somewhere(self, text=PLAIN, globals_=''):
+        """A configuration with an address of its own, and the address."""
+        port = reserved_port()
+        self.addCleanup(port.close)
+        address = port.getsockname()
+        head = 'global\n%s\ndefaults\n    mode http\n    timeout connect 5s\n    timeout client 5s\n' \
+               '    timeout server 5s\n' % globals_
+        return head + text.replace('<fe>', '127.0.0.1:%d' % address[1]), address
+
+
+@needs_root
+class Privileges(Process):
+
+    def test_the_serving_process_is_who_was_named_with_no_way_back(self):
+        rig = self.serve(globals_=DROPPED + '    chroot ' + self.jail())
+        child = self.child(rig)
+        about = facts(child)
+        self.assertEqual(about['Uid'].split(), [str(OTHER.pw_uid)] * 4)
+        self.assertEqual(about['Gid'].split(), [str(OTHER.pw_gid)] * 4)
+        self.assertEqual((about['Groups'], int(about['CapPrm'], 16), about['NoNewPrivs']), ('', 0, '1'))
+        self.assertIn('penstock-jail.', os.readlink('/proc/%d/root' % child))
+        self.assertEqual(facts(rig.process.pid)['Uid'].split()[0], '0')
+
+    def test_without_group_the_users_own_is_taken(self):
+        child = self.child(self.serve(globals_='    uid %d' % OTHER.pw_uid))
+        self.assertEqual(facts(child)['Gid'].split(), [str(OTHER.pw_gid)] * 4)
+
+    def test_one_process_serves_where_nothing_is_dropped(self):
+        self.assertEqual(children(self.serve(globals_='    user root').process.pid), [])
+
+    def test_the_child_keeps_no_descriptor_of_the_parents(self):
+        rig = self.serve(globals_=DROPPED + '    pidfile <dir>/pid')
+        def links(pid):
+            return [os.readlink('/proc/%d/fd/%s' % (pid, fd)) for fd in os.listdir('/proc/%d/fd' % pid)]
+        self.assertIn('anon_inode:[signalfd]', links(rig.process.pid))
+        self.assertFalse([link for link in links(self.child(rig)) if 'signalfd' in link or 'pid' in link])
+
+    def test_a_reload_reads_what_only_root_may_and_binds_low_ports(self):
+        """A new certificate that root alone can read, a port below 1024; a maxconn beyond the descriptor
+        limit, if root may raise that here (CAP_SYS_RESOURCE)."""
+        may_raise = int(facts(os.getpid())['CapEff'], 16) >> 24 & 1
+        text = PLAIN + 'frontend tls\n    bind <dir>/tls.sock ssl crt <dir>/secret.pem\n' \
+                       '    http-request return status 200\n'
+        port = low_port()
+        self.addCleanup(port.close)
+        rig = self.serve(start=False, globals_=DROPPED + '    maxconn 50', nofile=600)
+        def put(name):
+            with open(certificate(name), 'rb') as source, open(rig.folder + '/secret.pem', 'wb') as to:
+                to.write(source.read())
+            os.chmod(rig.folder + '/secret.pem', 0o400)
+        put('mail')
+        rig.write(text).start()
+        rig.get('/')
+        os.chmod(rig.folder, 0o700)
+        def seen():
+            context = tls_client(verify=True)
+            with Client(rig.folder + '/tls.sock', sni='mail.contoso.com', context=context) as client:
+                return [name for _, name in client.socket.getpeercert()['subjectAltName']]
+        self.assertEqual(seen(), ['mail.contoso.com'])
+        put('ex01')
+        rig.globals_ = DROPPED + '    maxconn %d' % (2000 if may_raise else 60)
+        rig.reload(text + 'frontend low\n    bind 127.0.0.1:%d\n    http-request return status 200\n'
+                   % port.getsockname()[1])
+        rig.output.wait(r'Reloaded in .*binds \+1 -0 ~0')
+        self.assertEqual(seen(), ['mail.contoso.com', 'ex01.contoso.local'])
+        with Client(port.getsockname()) as client:
+            self.assertEqual(client.get('/').status, 200)
+        self.assertEqual(facts(self.child(rig))['Uid'].split()[0], str(OTHER.pw_uid))
+
+    def test_what_a_reload_takes_away_is_closed(self):
+        """The parent and the child before must not keep a socket open that nobody serves."""
+        port = reserved_port()
+        more = 'frontend more\n    bind 127.0.0.1:%d\n    http-request return status 200\n' % port.getsockname()[1]
+        address = port.getsockname()
+        rig = self.serve(PLAIN + more, globals_=DROPPED)
+        port.close()
+        rig.reload(PLAIN)
+        rig.output.wait(r'binds \+0 -1 ~0')
+        def refused():
+            try:
+                Client(address).close()
+            except ConnectionRefusedError:
+                return True
+        wait_until(refused, 'the address to be free')
+
+    def test_a_reload_refused_changes_nothing_and_says_why(self):
+        rig = self.serve(PLAIN, globals_=DROPPED)
+        child = self.child(rig)
+        rig.reload(PLAIN + '    use_backend nowhere\n    bind 127.0.0.1:1 ssl crt /nonexistent.pem\n')
+        rig.output.wait(r"(?s)nowhere.*cannot read '/nonexistent.pem'.*Reload refused: 2 error")
+        self.assertEqual(rig.get('/').body, b'here')
+        rig.reload(PLAIN.replace('here', 'there'))
+        rig.output.wait('Reloaded')
+        self.assertEqual(rig.get('/').body, b'there')
+        self.assertEqual(self.child(rig), child)
+
+    def test_what_takes_effect_at_the_next_start_is_said(self):
+        rig = self.serve(globals_=DROPPED)
+        rig.globals_ = '    user root\n    group haproxy'
+        rig.reload(PLAIN)
+        rig.output.wait(r'user: a change takes effect at the next start')
+        rig.output.wait('Reloaded')
+        self.assertEqual(facts(self.child(rig))['Uid'].split()[0], str(OTHER.pw_uid))
+
+    def test_names_that_are_not_there_are_errors(self):
+        text, _ = self.somewhere()
+        for line, said in (('user nosuchuser', "there is no user 'nosuchuser'"),
+                           ('group nosuchgroup', "there is no group 'nosuchgroup'"),
+                           ('chroot /nonexistent', "'/nonexistent' is no folder")):
+            code, output = check(text.replace('global\n', 'global\n    ' + line + '\n'))
+            self.assertEqual(code, 1, line)
+            self.assertRegex(output, r'test\.cfg:2:.*' + re.escape(said))
+
+    def test_who_is_not_root_is_told_what_cannot_be(self):
+        nobody, folder = pwd.getpwnam('nobody'), self.jail()
+        program = shutil.copy(PROGRAM, folder)   # The one under test may be out of reach.
+        for line, said in (('user haproxy', 'cannot become group .*of user haproxy'),
+                           ('chroot /var/lib/haproxy', "cannot chroot to '/var/lib/haproxy'")):
+            text, _ = self.somewhere(globals_='    ' + line)
+            with open(folder + '/x.cfg', 'w') as file:
+                file.write(text)
+            done = subprocess.run([program, '-db', '-f', folder + '/x.cfg'], user=nobody.pw_uid,
+                                  group=nobody.pw_gid, extra_groups=[], timeout=PATIENCE, cwd=folder,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            self.assertEqual(done.returncode, 1)
+            self.assertRegex(done.stdout.decode(), said)
+
+    def test_under_chroot_a_log_socket_made_anew_is_reached_again(self):
+        rig = self.serve(start=False, globals_=DROPPED + '    chroot ' + self.jail() + '\n    log <dir>/log local0')
+        first = Log('unix', rig.folder + '/log')
+        rig.write(PLAIN.replace('bind', 'log global\n    option httplog\n    bind')).start()
+        rig.get('/one')
+        first.wait('GET /one')
+        first.close()
+        os.unlink(rig.folder + '/log')
+        second = Log('unix', rig.folder + '/log')
+        self.addCleanup(second.close)
+        def heard():
+            rig.get('/two')
+            return any('GET /two' in line for line in second.drain())
+        wait_until(heard, 'a line at the new socket', pause=0.05)
+
+
+@needs_root
+class DebianConfiguration(Process):
+
+    def test_the_file_that_debian_installs_runs_unchanged(self):
+        """With a frontend added: chroot, user, group, daemon, error files, /dev/log."""
+        source = '/etc/haproxy/haproxy.cfg'
+        if not os.path.exists(source):
+            self.skipTest('the package haproxy is not installed')
+        with open(source) as file:
+            text = file.read()
+        port = reserved_port()
+        self.addCleanup(port.close)
+        text += '\nfrontend fe\n    bind 127.0.0.1:%d\n    http-request deny if { path /no }\n' \
+                '    http-request return status 200\n' % port.getsockname()[1]
+        code, said, pid = self.background(text)
+        self.assertEqual((code, 'ALERT' in said), (0, False), said)
+        child = children(pid)[0]
+        self.assertEqual(facts(child)['Uid'].split()[0], str(OTHER.pw_uid))
+        self.assertEqual(os.readlink('/proc/%d/root' % child), '/var/lib/haproxy')
+        with Client(port.getsockname()) as client:
+            self.assertEqual(client.get('/').status, 200)
+            with open('/etc/haproxy/errors/403.http', 'rb') as file:
+                self.assertIn(client.get('/no').body.strip(), file.read())
+        os.kill(pid, signal.SIGHUP)
+        os.kill(pid, signal.SIGTERM)
+        wait_until(lambda: is_gone(pid) and is_gone(child), 'the end')
+
+
+class Restart(Process):
+
+    def test_clients_notice_little_of_a_dead_child(self):
+        """kill -9 with clients trying all the time: nobody is refused, service is back within a second."""
+        rig = self.serve(arguments=['-W'])
+        stop = threading.Event()
+        refused, gaps = [], []
+
+        def client():
+            last = time.monotonic()
+            while not stop.is_set():
+                try:
+                    with Client(rig.addresses['fe']) as one:
+                        one.get('/')
+                except ConnectionRefusedError as error:
+                    refused.append(error)
+                except (OSError, Cut):
+                    continue     # It was with the one that died.
+                now = time.monotonic()
+                gaps.append(now - last)
+                last = now
+        threads = [threading.Thread(target=client) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        child = 0
+        for _ in range(2):
+            child = self.child(rig, other_than=child)
+            before = len(gaps)
+            wait_until(lambda: len(gaps) > before + 8, 'clients to be served')
+            os.kill(child, signal.SIGKILL)
+        self.child(rig, other_than=child)
+        before = len(gaps)
+        wait_until(lambda: len(gaps) > before + 8, 'service to be back')
+        stop.set()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(refused, [])
+        self.assertLess(max(gaps), 1.0 if PATIENCE <= 10 else 10.0)
+        rig.output.wait(r'died of signal 9 \(Killed\)\. Another one is started')
+
+    def test_another_child_serves_what_was_accepted_last(self):
+        """Whatever stands on the disk by then."""
+        rig = self.serve(arguments=['-W'])
+        rig.reload(PLAIN.replace('here', 'there'))
+        rig.output.wait('Reloaded')
+        rig.reload('nonsense\n')
+        rig.output.wait('Reload refused')
+        child = self.child(rig)
+        os.kill(child, signal.SIGKILL)
+        self.child(rig, other_than=child)
+        self.assertEqual(rig.get('/').body, b'there')
+        rig.reload(PLAIN.replace('here', 'elsewhere'))
+        wait_until(lambda: rig.get('/').body == b'elsewhere', 'a reload by the new child')
+
+    def test_ticket_keys_outlive_the_child(self):
+        rig = self.serve(PLAIN.replace('bind <fe>', 'bind <fe>\n    bind <fetls> ssl crt <certs>/mail.pem'),
+                         arguments=['-W'])
+        context = tls_client()
+        context.maximum_version = 0x0303
+        def visit(reuse=None):
+            with Client(rig.addresses['fetls'], sni='mail.contoso.com', context=context, reuse=reuse) as client:
+                client.get('/')
+                return client.socket.session, client.socket.session_reused
+        kept, _ = visit()
+        child = self.child(rig)
+        os.kill(child, signal.SIGKILL)
+        self.child(rig, other_than=child)
+        self.assertTrue(visit(kept)[1])
+
+    def test_one_that_dies_again_and_again_is_waited_for(self):
+        rig = self.serve(arguments=['-W'])
+        child = 0
+        for wait in (100, 200):
+            child = self.child(rig, other_than=child)
+            if wait == 100:     # However long the first lived, the second did not.
+                os.kill(child, signal.SIGKILL)
+                child = self.child(rig, other_than=child)
+            os.kill(child, signal.SIGKILL)
+        rig.output.wait(r'in [24]00 ms: this one died soon after its start')
+
+    def test_the_story_is_told_in_the_log(self):
+        rig = self.serve(arguments=['-W'])
+        child = self.child(rig)
+        os.kill(child, signal.SIGSEGV)
+        rig.log.wait(r'The serving process %d died of signal 11' % child)
+        self.assertEqual(rig.get('/').body, b'here')
+
+    def test_the_child_ends_with_its_parent(self):
+        rig = self.serve(arguments=['-W'])
+        child = self.child(rig)
+        rig.process.kill()
+        wait_until(lambda: is_gone(child), 'the child to end')
+        rig.wait_exit()
+        self.assertTrue(rig.output.ended)
+
+
+class Signals(Process):
+
+    def test_with_W_the_status_is_that_of_the_signal(self):
+        for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            rig = self.serve(arguments=['-W'])
+            child = self.child(rig)
+            rig.signal(number)
+            self.assertEqual(rig.wait_exit(), status)
+            self.assertTrue(rig.output.ended and is_gone(child))
+
+    def test_master_worker_in_the_configuration_is_W(self):
+        rig = self.serve(globals_='    master-worker')
+        self.child(rig)
+        rig.signal(signal.SIGINT)
+        self.assertEqual(rig.wait_exit(), 130)
+
+    @needs_root
+    def test_a_parent_alone_does_not_change_the_status(self):
+        rig = self.serve(globals_=DROPPED)
+        rig.signal(signal.SIGTERM)
+        self.assertEqual(rig.wait_exit(), 0)
+
+    def test_a_soft_stop_drains_and_leaves(self):
+        rig = self.serve(PLAIN.rstrip() + ' if { path / }\n    default_backend be\n'
+                         'backend be\n    server s1 <s1>\n', arguments=['-W'])
+        slow = rig.connect().request('GET', '/test/delay/300')
+        rig.server().wait_count('requests', 1)
+        rig.signal(signal.SIGUSR1)
+        rig.output.wait('Leaving when the last connection has ended')
+        self.assertEqual(slow.response().status, 200)
+        self.assertEqual(rig.wait_exit(), 0)
+
+    def test_what_is_asked_of_the_child_is_done_by_both(self):
+        rig = self.serve(arguments=['-W'])
+        child = self.child(rig)
+        rig.write(PLAIN.replace('here', 'there'))
+        os.kill(child, signal.SIGHUP)
+        rig.output.wait('Reloaded')
+        self.assertEqual(rig.get('/').body, b'there')
+        os.kill(child, signal.SIGTERM)
+        self.assertEqual(rig.wait_exit(), 143)
+
+    def test_hups_during_a_reload_become_one_more(self):
+        rig = self.serve(arguments=['-W'])
+        for i in range(20):
+            rig.signal(signal.SIGHUP)
+        rig.write(PLAIN.replace('here', 'there'))
+        rig.signal(signal.SIGHUP)
+        wait_until(lambda: rig.get('/').body == b'there', 'the last configuration')
+        self.assertLess(rig.output.text.count('Reloaded'), 22)
+
+
+class Background(Process):
+
+    def test_D_returns_when_clients_are_served(self):
+        for arguments in (['-D'], ['-D', '-W']):
+            text, address = self.somewhere(globals_='    log stdout format raw local0')
+            code, said, pid = self.background(text, *arguments)
+            self.assertEqual(code, 0, said)
+            with Client(address) as client:
+                self.assertEqual(client.get('/').body, b'here')
+            self.assertEqual(os.getsid(pid), pid)
+            os.kill(pid, signal.SIGTERM)
+            wait_until(lambda: is_gone(pid), 'the end')
+
+    def test_an_error_is_told_in_the_foreground(self):
+        text, _ = self.somewhere()
+        code, said, pid = self.background(text + '    bind 127.0.0.1:1 ssl crt <missing>\n', '-D')
+        self.assertEqual((code, pid), (1, None))
+        self.assertIn('<missing>', said)
+
+    def test_a_certificate_that_is_none_is_told_in_the_foreground(self):
+        """Found by the process in the background, which then ends."""
+        with tempfile.NamedTemporaryFile('w', suffix='.pem') as bad:
+            bad.write('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n')
+            bad.flush()
+            for arguments in (['-D'], ['-D', '-W']):
+                text, _ = self.somewhere(PLAIN.replace('<fe>', '<fe> ssl crt ' + bad.name))
+                code, said, pid = self.background(text, *arguments)
+                self.assertEqual((code, pid), (1, None), said)
+                self.assertIn(bad.name, said)
+
+    def test_daemon_in_the_configuration_is_D(self):
+        text, _ = self.somewhere(globals_='    daemon')
+        code, _, pid = self.background(text)
+        self.assertEqual(code, 0)
+        self.assertFalse(is_gone(pid))
+
+    def test_db_and_d_stay_in_the_foreground(self):
+        for option in ('-d', '-db', '-Ws'):
+            rig = self.serve(globals_='    daemon', arguments=[option])
+            self.assertIsNone(rig.process.poll(), option)
+
+    def test_a_pid_file_that_cannot_be_written_is_an_error(self):
+        text, _ = self.somewhere()
+        code, said, _ = self.background(text, '-D', pid_file='/nonexistent/pid')
+        self.assertEqual(code, 1)
+        self.assertIn("'/nonexistent/pid'", said)
+
+    def test_the_pid_file_names_whom_scripts_signal(self):
+        rig = self.serve(globals_='    pidfile <dir>/pid', arguments=['-W'])
+        with open(rig.folder + '/pid') as file:
+            self.assertEqual(int(file.read()), rig.process.pid)
+
+    def test_a_start_that_fails_leaves_the_pid_file_as_it_was(self):
+        text, _ = self.somewhere(PLAIN.replace('<fe>', '<fe> ssl crt ' + os.path.join(HERE, 'harness.py')))
+        with tempfile.NamedTemporaryFile('w+') as file:
+            file.write('12345\n')
+            file.flush()
+            done = subprocess.run([PROGRAM, '-db', '-f', '/dev/stdin', '-p', file.name], input=text.encode(),
+                                  timeout=PATIENCE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            file.seek(0)
+            self.assertEqual((done.returncode, file.read()), (1, '12345\n'))
+
+    def test_sf_ends_former_processes_softly_and_st_at_once(self):
+        text, address = self.somewhere()
+        former = None
+        for option in ('-D', '-sf', '-st'):
+            code, said, pid = self.background(text, '-D', *([option, str(former)] if former else []))
+            self.assertEqual(code, 0, said)
+            if former:
+                wait_until(lambda: is_gone(former), 'the former process to end')
+            with Client(address) as client:
+                self.assertEqual(client.get('/').status, 200)
+            former = pid
+
+
+class ServiceManager(Process):
+
+    def names(self):
+        """A path, and an abstract name; as bind() and as NOTIFY_SOCKET have it."""
+        folder = tempfile.TemporaryDirectory(prefix='penstock-e2e.')
+        self.addCleanup(folder.cleanup)
+        return ((folder.name + '/notify', folder.name + '/notify'),
+                ('\0' + folder.name, '@' + folder.name))
+
+    def test_start_reload_and_stop_are_told(self):
+        for arguments in ([], ['-Ws']):
+            for address, name in self.names():
+                manager = Manager(address)
+                self.addCleanup(manager.close)
+                rig = self.serve(arguments=arguments, environment={'NOTIFY_SOCKET': name})
+                said = manager.next()
+                self.assertTrue(said.startswith('READY=1\n'), said)
+                self.assertIn('MAINPID=%d\n' % rig.process.pid, said)
+                rig.reload(PLAIN)
+                self.assertRegex(manager.next(), r'^RELOADING=1\nMONOTONIC_USEC=\d+\n')
+                self.assertRegex(manager.next(), r'^READY=1\n')
+                rig.reload('nonsense\n')
+                self.assertRegex(manager.next(), r'^RELOADING=1\n')
+                self.assertRegex(manager.next(), r'(?s)^READY=1\n.*refused')
+                rig.signal(signal.SIGTERM)
+                self.assertRegex(manager.next(), r'^STOPPING=1\n')
+                self.assertEqual(rig.wait_exit(), 143 if arguments else 0)
+
+    def test_in_the_background_the_manager_hears_of_the_new_process(self):
+        (address, name), _ = self.names()
+        manager = Manager(address)
+        self.addCleanup(manager.close)
+        ENVIRONMENT['NOTIFY_SOCKET'] = name
+        self.addCleanup(ENVIRONMENT.pop, 'NOTIFY_SOCKET')
+        text, _ = self.somewhere()
+        _, _, pid = self.background(text, '-D')
+        self.assertIn('MAINPID=%d\n' % pid, manager.next())
+
+    def test_a_manager_that_is_gone_does_no_harm(self):
+        rig = self.serve(environment={'NOTIFY_SOCKET': '/nonexistent/notify'})
+        self.assertEqual(rig.get('/').status, 200)
+
+
+if __name__ == '__main__':
+    unittest.main()
