@@ -183,6 +183,7 @@ void Master::on_adopted() {
     answer(Message::Kind::Accepted, kServing);
   }
   if (std::exchange(reload_again_, false)) reload();
+  if (std::optional<Message> message = std::exchange(waiting_, std::nullopt)) on_message(std::move(*message));
 }
 
 void Master::answer(Message::Kind kind, const std::string& status) {
@@ -207,6 +208,11 @@ void Master::on_readable() {
 void Master::on_message(Message message) {
   switch (message.kind) {
     case Message::Kind::TakeOver: {
+      // One at a time, the first one too.
+      if (crew_.adopting()) {
+        waiting_ = std::move(message);
+        return;
+      }
       Result<Handover> handover = received(std::move(message), crew_.bundle(), options_);
       if (handover) return take_over(std::move(*handover));
       config::Diagnostics diagnostics;

@@ -1,7 +1,7 @@
 // A Bundle on its way to another process: see Bundle::pack().
-#include "penstock/proxy/bundle.h"
-
 #include <utility>
+
+#include "penstock/proxy/bundle.h"
 
 namespace penstock {
 namespace {
@@ -55,7 +55,8 @@ void Bundle::pack(Packer& packer, std::vector<int>& descriptors, const Bundle* k
 
 class BundleReader {
  public:
-  BundleReader(Unpacker& from, std::vector<Descriptor>& descriptors, const Bundle* known, Bundle& bundle)
+  BundleReader(Unpacker& from, std::vector<Descriptor>& descriptors, const Bundle* known,
+               Bundle& bundle)
       : from_(from), descriptors_(descriptors), known_(known), bundle_(bundle) {}
 
   bool read() {
@@ -99,7 +100,8 @@ class BundleReader {
       bound = known_ == nullptr ? nullptr : known_->socket_of(key);
       good_ = good_ && bound != nullptr;
     }
-    for (std::uint64_t left = count; left > 0 && good_; --left) bound->sockets.push_back(take_descriptor());
+    for (std::uint64_t left = count; left > 0 && good_; --left)
+      bound->sockets.push_back(take_descriptor());
     bundle_.sockets_[key] = std::move(bound);
   }
 
@@ -117,7 +119,8 @@ class BundleReader {
   bool good_ = true;
 };
 
-Result<Bundle> Bundle::unpack(Unpacker& unpacker, std::vector<Descriptor> descriptors, const Bundle* known) {
+Result<Bundle> Bundle::unpack(Unpacker& unpacker, std::vector<Descriptor> descriptors,
+                              const Bundle* known) {
   Bundle bundle;
   if (!BundleReader(unpacker, descriptors, known, bundle).read()) {
     return Error{"what the parent handed over is not whole (too few descriptors?)"};

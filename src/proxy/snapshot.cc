@@ -114,8 +114,11 @@ class SnapshotBuilder final : private rules::Environment {
   // One output for each distinct `log` line, kept over reloads.
   LogOutput* log_output(const config::LogTarget& target, const std::string& tag) {
     using Kind = config::LogTarget::Kind;
-    const bool is_terminal = target.kind == Kind::Stdout || target.kind == Kind::Stderr;
-    if (sources_.check_only || (is_terminal && sources_.process.in_background)) return nullptr;
+    if (sources_.check_only) return nullptr;
+    if (sources_.process.in_background && (target.kind == Kind::Stdout || target.kind == Kind::Stderr)) {
+      diagnostics_.warn(target.place, "in the background nobody reads stdout and stderr: nothing is logged there");
+      return nullptr;
+    }
     SocketAddress address = bundle_.resolved(target.address);
     if (!address.empty() && address.port() == 0) address.set_port(514);
     const config::Global& global = config_.global;

@@ -15,7 +15,7 @@ import threading
 import time
 import unittest
 
-from harness import (HERE, PATIENCE, PROGRAM, Case, Client, Cut, Log, certificate, certificates, check,
+from harness import (HERE, PATIENCE, PROGRAM, ROOT, Case, Client, Cut, Log, certificate, certificates, check,
                      penstock_only, reserved_port, tls_client, wait_until)
 
 try:
@@ -30,8 +30,12 @@ frontend fe
     http-request return status 200 content-type text/plain string here
 """
 DROPPED = '    user haproxy\n    group haproxy\n'
-# LeakSanitizer cannot look into a process that has given up privileges.
-ENVIRONMENT = {'ASAN_OPTIONS': 'detect_leaks=0:abort_on_error=0'}
+
+
+def environment_for(text, more=()):
+    """LeakSanitizer cannot look into a process that has given up privileges."""
+    drops = re.search(r'(?m)^\s*(user|uid|group|gid|chroot)\b', text)
+    return {**({'ASAN_OPTIONS': 'detect_leaks=0:abort_on_error=0'} if drops else {}), **dict(more)}
 
 
 def children(pid):
@@ -92,7 +96,6 @@ class Manager:
 
 @penstock_only('has other processes')
 class Process(Case):
-    ONCE = True
 
     def jail(self):
         folder = tempfile.TemporaryDirectory(prefix='penstock-jail.')
@@ -101,7 +104,8 @@ class Process(Case):
         return folder.name
 
     def serve(self, text=PLAIN, **options):
-        rig = self.rig(text, environment={**ENVIRONMENT, **options.pop('environment', {})}, **options)
+        environment = environment_for(options.get('globals_', ''), options.pop('environment', {}))
+        rig = self.rig(text, environment=environment, **options)
         if rig.process:
             rig.get('/')
         return rig
@@ -111,7 +115,7 @@ class Process(Case):
             return [pid for pid in children(rig.process.pid) if pid != other_than]
         return wait_until(found, 'a child')[0]
 
-    def background(self, text, *arguments, pid_file=None):
+    def background(self, text, *arguments, pid_file=None, environment=()):
         """Starts without -db; the exit status, what was said, and the process id written."""
         with tempfile.NamedTemporaryFile('w', prefix='penstock-e2e.', suffix='.cfg') as file:
             file.write(text)
@@ -119,7 +123,7 @@ class Process(Case):
             pid_file = pid_file or file.name + '.pid'
             done = subprocess.run([PROGRAM, '-f', file.name, '-p', pid_file, *arguments], timeout=PATIENCE,
                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                  env={**os.environ, **ENVIRONMENT})
+                                  env={**os.environ, **environment_for(text, environment)})
         pid = None
         if os.path.exists(pid_file):
             with open(pid_file) as file:
@@ -438,6 +442,13 @@ class Signals(Process):
         os.kill(child, signal.SIGTERM)
         self.assertEqual(rig.wait_exit(), 143)
 
+    def test_a_reload_asked_for_during_the_start_is_not_lost(self):
+        for arguments in ([], ['-W']):
+            rig = self.rig(PLAIN, start=False, arguments=arguments).start()
+            rig.write(PLAIN.replace('here', 'there'))
+            rig.signal(signal.SIGHUP)
+            wait_until(lambda: rig.get('/').body == b'there', 'the configuration written last')
+
     def test_hups_during_a_reload_become_one_more(self):
         rig = self.serve(arguments=['-W'])
         for i in range(20):
@@ -449,12 +460,14 @@ class Signals(Process):
 
 
 class Background(Process):
+    ONCE = True
 
     def test_D_returns_when_clients_are_served(self):
         for arguments in (['-D'], ['-D', '-W']):
             text, address = self.somewhere(globals_='    log stdout format raw local0')
             code, said, pid = self.background(text, *arguments)
             self.assertEqual(code, 0, said)
+            self.assertIn('nobody reads stdout', said)
             with Client(address) as client:
                 self.assertEqual(client.get('/').body, b'here')
             self.assertEqual(os.getsid(pid), pid)
@@ -524,6 +537,7 @@ class Background(Process):
 
 
 class ServiceManager(Process):
+    ONCE = True
 
     def names(self):
         """A path, and an abstract name; as bind() and as NOTIFY_SOCKET have it."""
@@ -551,14 +565,25 @@ class ServiceManager(Process):
                 self.assertRegex(manager.next(), r'^STOPPING=1\n')
                 self.assertEqual(rig.wait_exit(), 143 if arguments else 0)
 
+    def test_the_service_unit_is_of_type_notify_and_starts_what_notifies(self):
+        with open(os.path.join(ROOT, 'contrib', 'penstock.service')) as file:
+            unit = dict(re.findall(r'(?m)^(Type|ExecStart|SuccessExitStatus)=(.*)$', file.read()))
+        self.assertEqual((unit['Type'], unit['SuccessExitStatus']), ('notify', '143'))
+        (address, name), _ = self.names()
+        manager = Manager(address)
+        self.addCleanup(manager.close)
+        options = re.match(r'/usr/sbin/penstock (.*) -f \$\{CONFIG\} \$EXTRAOPTS$', unit['ExecStart'])
+        rig = self.serve(arguments=options.group(1).split(), environment={'NOTIFY_SOCKET': name})
+        self.assertTrue(manager.next().startswith('READY=1\n'))
+        rig.signal(signal.SIGTERM)
+        self.assertEqual(rig.wait_exit(), 143)
+
     def test_in_the_background_the_manager_hears_of_the_new_process(self):
         (address, name), _ = self.names()
         manager = Manager(address)
         self.addCleanup(manager.close)
-        ENVIRONMENT['NOTIFY_SOCKET'] = name
-        self.addCleanup(ENVIRONMENT.pop, 'NOTIFY_SOCKET')
         text, _ = self.somewhere()
-        _, _, pid = self.background(text, '-D')
+        _, _, pid = self.background(text, '-D', environment={'NOTIFY_SOCKET': name})
         self.assertIn('MAINPID=%d\n' % pid, manager.next())
 
     def test_a_manager_that_is_gone_does_no_harm(self):

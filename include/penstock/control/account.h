@@ -1,5 +1,5 @@
-// Who the serving process is: user, group, root folder (`user`, `uid`, `group`, `gid`, `chroot`), and
-// how it becomes that.
+// Who the serving process is: user, group, root folder (`user`, `uid`, `group`, `gid`, `chroot`),
+// and how it becomes that.
 #pragma once
 
 #include <sys/types.h>

@@ -1,5 +1,5 @@
-// Tells those outside how we are: the pid file, the service manager, whoever started us and waits, the
-// processes before us. One process of the program does, the one that the others know.
+// Tells those outside how we are: the pid file, the service manager, whoever started us and waits,
+// the processes before us. One process of the program does, the one that the others know.
 #pragma once
 
 #include <optional>
@@ -15,11 +15,11 @@ class Announcer {
  public:
   explicit Announcer(const Options& options) : options_(options) {}
 
-  // Goes into the background. Nothing: this is the process that goes on there, and whoever started us
-  // waits for ready(). Else it did, and this is the exit status.
+  // Goes into the background. Nothing: this is the process that goes on there, and whoever started
+  // us waits for ready(). Else it did, and this is the exit status.
   std::optional<int> go_to_background();
-  // The pid file, which names this process, in two steps: it tells early whether it can be written, and
-  // is written when all else is known to be good. A child may take the second.
+  // The pid file, which names this process, in two steps: it tells early whether it can be written,
+  // and is written when all else is known to be good. A child may take the second.
   Result<void> open_pid_file(const std::string& path);
   void write_pid_file();
 
@@ -35,7 +35,7 @@ class Announcer {
 
   const Options& options_;
   Descriptor pid_file_;
-  int pid_ = 0;  // What it will say.
+  int pid_ = 0;         // What it will say.
   Descriptor waiting_;  // Whoever started us reads the other end.
   bool was_ready_ = false;
 };

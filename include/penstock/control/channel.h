@@ -45,7 +45,8 @@ class Channel {
   // The kernel passes 253 at a time (SCM_MAX_FD).
   static constexpr std::size_t kDescriptorsInPacket = 250;
 
-  // Two ends of a line. Who is left when the other end closes finds `closed()` at its next receive().
+  // Two ends of a line. Who is left when the other end closes finds `closed()` at its next
+  // receive().
   static Result<std::pair<Channel, Channel>> pair();
 
   int fd() const { return socket_.get(); }
@@ -53,7 +54,8 @@ class Channel {
   Result<void> send(Message::Kind kind, std::string_view text = {}, std::uint32_t number = 0,
                     std::span<const int> descriptors = {}) const;
   // The same in one packet, and only if there is room now: for what may get lost.
-  bool offer(Message::Kind kind, std::string_view text, std::span<const int> descriptors = {}) const;
+  bool offer(Message::Kind kind, std::string_view text,
+             std::span<const int> descriptors = {}) const;
   // The next whole message; none if it has not come yet, or never will.
   std::optional<Message> receive();
   bool closed() const { return closed_; }

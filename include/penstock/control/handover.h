@@ -1,5 +1,5 @@
-// All that a serving process needs from outside, gathered by whoever may open it: itself, or the parent
-// that kept the privileges to do so.
+// All that a serving process needs from outside, gathered by whoever may open it: itself, or the
+// parent that kept the privileges to do so.
 #pragma once
 
 #include <string>
@@ -19,10 +19,11 @@ namespace penstock {
 
 struct Handover {
   std::vector<config::Source> sources;
-  config::Config config;            // What the sources say.
+  config::Config config;  // What the sources say.
   Bundle bundle;
   Account account;
-  config::Diagnostics diagnostics;  // What was found wrong so far; said by whoever builds from this.
+  config::Diagnostics
+      diagnostics;  // What was found wrong so far; said by whoever builds from this.
 };
 
 struct GatherPlan {
@@ -32,12 +33,12 @@ struct GatherPlan {
 };
 Handover gather(const Options& options, const GatherPlan& plan);
 
-// For the child: bytes and, in order, the descriptors that go with them. Sockets of `known`, a bundle
-// that the child has, stay at home. The child reads the texts again, which costs less than a second
-// form of the configuration that both must agree on.
+// For the child: bytes and, in order, the descriptors that go with them. Sockets of `known`, a
+// bundle that the child has, stay at home. The child reads the texts again, which costs less than a
+// second form of the configuration that both must agree on.
 std::string pack(const Handover& handover, const Bundle* known, std::vector<int>& descriptors);
-Result<Handover> unpack(std::string_view bytes, std::vector<Descriptor> descriptors, const Bundle* known,
-                        const Options& options);
+Result<Handover> unpack(std::string_view bytes, std::vector<Descriptor> descriptors,
+                        const Bundle* known, const Options& options);
 
 // Descriptors that a configuration needs: for all, and of these for all but connections.
 struct DescriptorNeed {

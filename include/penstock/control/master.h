@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -82,6 +83,7 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   std::uint64_t next_rotation_ms_ = 0;
   std::uint64_t reload_begun_ms_ = 0;
   std::string changes_;  // Of the reload that workers are adopting.
+  std::optional<Message> waiting_;  // A handover that came meanwhile.
   int exit_status_ = 0;
   bool reload_again_ = false;
   bool draining_ = false;

@@ -1,5 +1,5 @@
-// Tells the service manager how we are (sd_notify(3)): one datagram to the socket that $NOTIFY_SOCKET
-// names. Without such a variable nothing is said.
+// Tells the service manager how we are (sd_notify(3)): one datagram to the socket that
+// $NOTIFY_SOCKET names. Without such a variable nothing is said.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// The process that keeps the privileges which the serving one gives up. It reads, gathers, hands bundles
-// to its child, and starts another when that dies, while the listening sockets stay open. It speaks to no
-// client, has one thread and no libuv, so that it can fork at any time.
+// The process that keeps the privileges which the serving one gives up. It reads, gathers, hands
+// bundles to its child, and starts another when that dies, while the listening sockets stay open.
+// It speaks to no client, has one thread and no libuv, so that it can fork at any time.
 #pragma once
 
 #include <sys/types.h>
@@ -61,12 +61,12 @@ class Parent final {
   std::uint64_t started_ms_ = 0;
   std::uint64_t start_at_ms_ = 0;  // The next child, if there is none.
   std::uint64_t wait_ms_ = 0;
-  std::uint64_t kill_at_ms_ = 0;   // 0: it need not end.
+  std::uint64_t kill_at_ms_ = 0;  // 0: it need not end.
   int exit_status_ = 0;
-  bool served_ = false;         // A child has accepted once.
+  bool served_ = false;  // A child has accepted once.
   bool child_serves_ = false;
-  bool leaving_ = false;        // Whenever the child ends, so do we;
-  bool stopping_ = false;       // so here, and with which status is known.
+  bool leaving_ = false;   // Whenever the child ends, so do we;
+  bool stopping_ = false;  // so here, and with which status is known.
   bool reload_again_ = false;
   bool ended_ = false;
 };

@@ -30,9 +30,12 @@ class OnDisk {
     std::fclose(file);
   }
   Handover gathered(const std::string& more = "", const Bundle* previous = nullptr) const {
-    write("x.cfg", "global\n nbthread 2\ndefaults\n mode http\n timeout connect 1s\n timeout client 1s\n timeout server 1s\n"
-                   " errorfile 503 " + folder_ + "/answer.http\nfrontend fe\n bind " + folder_ +
-                       "/fe.sock\n http-request deny\n" + more);
+    write("x.cfg",
+          "global\n nbthread 2\ndefaults\n mode http\n timeout connect 1s\n timeout client 1s\n "
+          "timeout server 1s\n"
+          " errorfile 503 " +
+              folder_ + "/answer.http\nfrontend fe\n bind " + folder_ +
+              "/fe.sock\n http-request deny\n" + more);
     GatherPlan plan;
     plan.previous = previous;
     return gather(options, plan);
@@ -95,13 +98,16 @@ TEST_CASE("too few descriptors are an error, too many are closed") {
   CHECK(::fcntl(left_over, F_GETFD) < 0);
 }
 
-TEST_CASE("bytes cut anywhere, or with any number in them changed, are an error or a bundle, never worse") {
+TEST_CASE(
+    "bytes cut anywhere, or with any number in them changed, are an error or a bundle, never "
+    "worse") {
   const OnDisk disk;
   const Handover here = disk.gathered();
   std::vector<int> descriptors;
   const std::string bytes = pack(here, nullptr, descriptors);
   for (std::size_t size = 0; size < bytes.size(); ++size) {
-    CHECK_FALSE(unpack(std::string_view(bytes).substr(0, size), copies(descriptors), nullptr, disk.options));
+    CHECK_FALSE(unpack(std::string_view(bytes).substr(0, size), copies(descriptors), nullptr,
+                       disk.options));
   }
   for (std::size_t at = 0; at < bytes.size(); ++at) {
     for (const char byte : {'\x00', '\x01', '\x7f', '\xff'}) {
