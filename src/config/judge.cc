@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "keywords.h"
+#include "penstock/config/lint.h"
 
 namespace penstock::config {
 
@@ -611,8 +612,8 @@ class Judge {
                       "'ssl' needs a certificate: write 'crt' and a PEM file or a folder of them");
     }
     if (!bind.tls.enabled && !bind.certificates.empty()) {
-      complaints_.warn(bind.certificates[0].place,
-                       "'crt' without 'ssl': clients are spoken to in clear text; write 'ssl' too");
+      warn_by_name(config_, complaints_, "clear-bind", bind.certificates[0].place,
+                   "'crt' without 'ssl': clients are spoken to in clear text; write 'ssl' too");
     }
     const bool asks =
         bind.tls.verify == Tls::Verify::Optional || bind.tls.verify == Tls::Verify::Required;

@@ -56,6 +56,14 @@ void parse_probe_count(Line& line, Draft& draft) {
   (draft.proxy.*Side).count = static_cast<std::uint32_t>(line.take_number("a number", 1, 127));
 }
 
+void parse_compression(Line& line, Draft& draft) {
+  draft.proxy.compression = true;  // The linter has a word to say.
+  line.warn(
+      "'compression' is not offered yet, the line has no effect. Exchange compresses what is worth "
+      "it by itself.");
+  line.skip_rest();
+}
+
 void parse_backlog(Line& line, Draft& draft) {
   draft.proxy.backlog = take_count(line);
 }
@@ -537,7 +545,8 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"clitcpka-intvl", parse_probe_time<&Proxy::client_probes, &KeepAliveProbes::interval_ms>,
      "Time between TCP keep-alive probes of a client; without a unit, in seconds.", kFront},
     {"clitimeout", obsolete<Draft>, "Write 'timeout client'."},
-    {"compression", not_yet<Draft>, "Exchange compresses what is worth it by itself."},
+    {"compression", parse_compression,
+     "Not offered yet, has no effect. Exchange compresses what is worth it by itself."},
     {"contimeout", obsolete<Draft>, "Write 'timeout connect'."},
     {"cookie", parse_persistence, "Persistence by a cookie comes later.", kBack},
     {"declare", parse_declare,

@@ -1,5 +1,6 @@
 // `timeout` lines (configuration manual section 4.2).
 #include "keywords.h"
+#include "penstock/config/lint.h"
 
 namespace penstock::config {
 
@@ -10,8 +11,9 @@ using TimeoutKeyword = Keyword<Draft>;
 // A second line of one section is most likely a mistake; the last one counts.
 std::uint64_t take_timeout(Line& line, Draft& draft) {
   if (!draft.given.insert(line.subject).second) {
-    line.warn(
-        format("'{}' was given in this section already: this line replaces it", line.subject));
+    warn_by_name(line.reading.config, line.reading.diagnostics, "double-timeout", line.place,
+                 format("'{}' was given in this section already: this line replaces it; write one",
+                        line.subject));
   }
   return line.take_ms();
 }

@@ -39,9 +39,10 @@ constexpr std::uint64_t kMapiMs = 5 * kMinute;         // NotificationWait is he
 constexpr std::uint64_t kActiveSyncMs = 15 * kMinute;  // A phone's Ping as Exchange presets it.
 
 constexpr std::string_view kNames[] = {
-    "buffered-rpc", "clear-check",    "clear-server", "csp-header",    "denied-ecp",
-    "denied-path",  "h2-ntlm",        "hsts-preload", "missing-route", "path-case",
-    "probe-method", "redirect-order", "shared-reuse", "short-timeout"};
+    "buffered-rpc",  "clear-bind",      "clear-check",    "clear-server", "csp-header",
+    "denied-ecp",    "denied-path",     "double-timeout", "h2-ntlm",      "hsts-preload",
+    "missing-route", "oab-compression", "path-case",      "probe-method", "redirect-order",
+    "shared-reuse",  "short-timeout"};
 
 std::string_view path_of(Vdir vdir) {
   for (const VdirName& known : kVdirs) {
@@ -156,11 +157,11 @@ class Linter {
 
   void run() {
     for (const Proxy& proxy : config_.proxies) learn(proxy);
+    for (const Proxy& proxy : config_.proxies) learn_default(proxy);
     if (vdirs_.empty()) return;
     for (const Proxy& proxy : config_.proxies) {
       if (proxy.disabled) continue;
-      if (proxy.is_frontend && proxy.mode == Mode::Http && vdirs_.contains(&proxy))
-        look_at_frontend(proxy);
+      if (proxy.is_frontend && vdirs_.contains(&proxy)) look_at_frontend(proxy);
       if (proxy.is_backend && vdirs_.contains(&proxy)) look_at_backend(proxy);
     }
   }
@@ -169,10 +170,7 @@ class Linter {
   using Vdirs = std::set<Vdir>;
 
   void warn(std::string_view name, Place place, std::string text) {
-    const auto& off = config_.global.lint_off;
-    if (std::find(off.begin(), off.end(), name) != off.end()) return;
-    diagnostics_.warn(place,
-                      format("{}: {} ('lint-off {}' in 'global' silences this)", name, text, name));
+    warn_by_name(config_, diagnostics_, name, place, text);
   }
 
   // Which virtual directories a proxy serves: by the tests that lead to it, and by what its check
@@ -197,6 +195,30 @@ class Linter {
     }
   }
 
+  // Where a frontend's requests go that no rule leads elsewhere.
+  const Proxy* default_of(const Proxy& proxy) const {
+    if (!proxy.is_frontend) return nullptr;
+    if (proxy.default_backend) return config_.find_backend(proxy.default_backend->text);
+    return proxy.is_backend ? &proxy : nullptr;
+  }
+
+  // A default backend that is Exchange gets whatever no rule leads elsewhere, by path or by name.
+  void learn_default(const Proxy& proxy) {
+    const Proxy* backend = default_of(proxy);
+    if (backend == nullptr || backend->servers.empty() || !vdirs_.contains(backend)) return;
+    Vdirs led = vdirs_[&proxy];
+    for (const Rule& rule : proxy.rules) {
+      const Proxy* other =
+          rule.set == Rule::Set::UseBackend ? config_.find_backend(rule.words[0].text) : nullptr;
+      if (other != nullptr && other != backend)
+        led.insert(vdirs_[other].begin(), vdirs_[other].end());
+    }
+    for (const VdirName& known : kVdirs) {
+      vdirs_[&proxy].insert(known.vdir);
+      if (!led.contains(known.vdir)) vdirs_[backend].insert(known.vdir);
+    }
+  }
+
   bool serves(const Proxy& proxy, Vdir vdir) const {
     const auto at = vdirs_.find(&proxy);
     return at != vdirs_.end() && at->second.contains(vdir);
@@ -211,6 +233,7 @@ class Linter {
 
   void look_at_frontend(const Proxy& proxy) {
     look_at_timeout(proxy, "client", proxy.timeout.client, sets_timeout(proxy, "client"));
+    if (proxy.mode != Mode::Http) return;
     look_at_case(proxy);
     look_at_routes(proxy);
     look_at_denials(proxy);
@@ -229,11 +252,17 @@ class Linter {
   void look_at_backend(const Proxy& proxy) {
     look_at_probe(proxy);
     for (const Server& server : proxy.servers) look_at_server(proxy, server);
-    if (proxy.mode != Mode::Http) return;
-    look_at_headers(proxy);
     const bool by_rule = std::any_of(config_.proxies.begin(), config_.proxies.end(),
                                      [](const Proxy& any) { return sets_timeout(any, "server"); });
     look_at_timeout(proxy, "server", proxy.timeout.server, by_rule);
+    if (proxy.mode != Mode::Http) return;
+    look_at_headers(proxy);
+    if (proxy.compression && serves(proxy, Vdir::Oab)) {
+      warn("oab-compression", proxy.place,
+           format("the address book is fetched in ranges and is compressed already: write no "
+                  "'compression' in '{}'",
+                  proxy.name));
+    }
     if (proxy.http_buffer_request && serves(proxy, Vdir::Rpc) && !proxy.is_frontend)
       complain_of_buffering(proxy);
     if (proxy.reuse == Reuse::Aggressive || proxy.reuse == Reuse::Always) {
@@ -247,6 +276,10 @@ class Linter {
   }
 
   void look_at_timeout(const Proxy& proxy, std::string_view side, std::uint64_t ms, bool by_rule) {
+    // A tunnel's time takes the place of both.
+    const Proxy* backend = proxy.is_backend ? &proxy : default_of(proxy);
+    if (proxy.mode == Mode::Tcp && backend != nullptr && backend->timeout.tunnel != 0)
+      ms = backend->timeout.tunnel;
     if (ms == 0 || by_rule) return;
     const bool phones = serves(proxy, Vdir::ActiveSync);
     const std::uint64_t least = phones ? kActiveSyncMs : serves(proxy, Vdir::Mapi) ? kMapiMs : 0;
@@ -309,9 +342,14 @@ class Linter {
       if (!denies(rule)) continue;
       const std::vector<Test> tests = tests_of(proxy, rule);
       for (const Test& test : tests) {
-        if (!test.about_path() || test.negated || test.patterns.empty()) continue;
+        if (!test.about_path() || test.patterns.empty()) continue;
         const VdirName* vdir = vdir_in(test.patterns[0]->text);
         if (vdir == nullptr) continue;
+        if (test.negated) {
+          if (!said && !guards) complain_of_allowed_path(rule, *vdir);
+          said = true;
+          continue;
+        }
         if (vdir->vdir == Vdir::Ecp && tests.size() == 1) {
           warn("denied-ecp", rule.place,
                "users set inbox rules and automatic replies through /ecp: deny it to strangers "
@@ -330,6 +368,16 @@ class Linter {
                     vdir->path, static_cast<int>(vdir->path[1]), vdir->path.substr(2)));
       }
     }
+  }
+
+  void complain_of_allowed_path(const Rule& rule, const VdirName& vdir) {
+    warn("denied-path", rule.place,
+         format("paths are matched as they came, and IIS resolves them afterwards: "
+                "'{}/..%2fpowershell' is let "
+                "pass and reaches /powershell. Write above it 'http-request deny if {{ "
+                "path,url_dec -m sub /.. "
+                "\\\\ }} || {{ path,url_dec -m beg // }}'",
+                vdir.path));
   }
 
   void look_at_order(const Proxy& proxy) {
@@ -418,6 +466,14 @@ class Linter {
 };
 
 }  // namespace
+
+void warn_by_name(const Config& config, Diagnostics& diagnostics, std::string_view name,
+                  Place place, std::string_view text) {
+  const auto& off = config.global.lint_off;
+  if (std::find(off.begin(), off.end(), name) != off.end()) return;
+  diagnostics.warn(place,
+                   format("{}: {} ('lint-off {}' in 'global' silences this)", name, text, name));
+}
 
 void lint(const Config& config, Diagnostics& diagnostics) {
   Linter(config, diagnostics).run();

@@ -14,6 +14,10 @@ namespace penstock::config {
 // no virtual directory of Exchange.
 void lint(const Config& config, Diagnostics& diagnostics);
 
+// Warns of one such trap, for those who see it while they read; silent if `lint-off` names it.
+void warn_by_name(const Config& config, Diagnostics& diagnostics, std::string_view name,
+                  Place place, std::string_view text);
+
 // The names that `lint-off` takes.
 std::span<const std::string_view> lint_names();
 
