@@ -1,9 +1,11 @@
 #include "penstock/control/account.h"
 
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -41,6 +43,15 @@ Result<void> change_user(uid_t uid, const std::string& name) {
     return Error{format("the system did not make us user {}", name)};
   if (uid != 0 && ::setuid(0) == 0)
     return Error{format("as user {} this process could still become root", name)};
+  return {};
+}
+
+// They go with root, but may be told to stay (SECBIT_KEEP_CAPS, ambient ones).
+Result<void> drop_capabilities() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct none[2] = {};
+  ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  if (::syscall(SYS_capset, &header, none) != 0) return refused("cannot drop capabilities");
   return {};
 }
 
@@ -82,9 +93,11 @@ Account account_of(const config::Global& global, config::Diagnostics& diagnostic
   }
   account.chroot = global.chroot;
   struct stat facts {};
+  // No error: the start of the program needs it, a check elsewhere or a reload does not.
   if (!account.chroot.empty() &&
       (::stat(account.chroot.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode))) {
-    diagnostics.add(global.chroot_place, format("'{}' is no folder to be chroot", account.chroot));
+    diagnostics.warn(global.chroot_place,
+                     format("'{}' is no folder: a start will fail", account.chroot));
   }
   return account;
 }
@@ -108,6 +121,9 @@ Result<void> become(const Account& account) {
   }
   if (account.uid) {
     if (auto done = change_user(*account.uid, account.user); !done) return done;
+    if (*account.uid != 0) {
+      if (auto done = drop_capabilities(); !done) return done;
+    }
   }
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return refused("cannot forbid new privileges");
   return {};

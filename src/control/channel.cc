@@ -91,7 +91,7 @@ Result<std::pair<Channel, Channel>> Channel::pair() {
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
     return Error{format("cannot make a line between parent and child: {}", std::strerror(errno))};
   }
-  return std::pair(Channel(Descriptor(ends[0])), Channel(Descriptor(ends[1])));
+  return std::pair(Channel(Descriptor(ends[0]), false), Channel(Descriptor(ends[1]), true));
 }
 
 Result<void> Channel::send(Message::Kind kind, std::string_view text, std::uint32_t number,
@@ -123,7 +123,7 @@ std::optional<Message> Channel::receive() {
     message.msg_iov = &bytes;
     message.msg_iovlen = 1;
     message.msg_control = control.bytes;
-    message.msg_controllen = sizeof(control.bytes);
+    message.msg_controllen = takes_descriptors_ ? sizeof(control.bytes) : 0;
     const ssize_t count = ::recvmsg(fd(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && errno == EAGAIN) return std::nullopt;

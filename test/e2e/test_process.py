@@ -58,6 +58,13 @@ def is_gone(pid):
         return True
 
 
+def is_refused(address):
+    try:
+        socket.create_connection(address).close()
+    except ConnectionRefusedError:
+        return True
+
+
 def end(pid):
     try:
         os.kill(pid, signal.SIGKILL)
@@ -211,12 +218,7 @@ class Privileges(Process):
         port.close()
         rig.reload(PLAIN)
         rig.output.wait(r'binds \+0 -1 ~0')
-        def refused():
-            try:
-                Client(address).close()
-            except ConnectionRefusedError:
-                return True
-        wait_until(refused, 'the address to be free')
+        wait_until(lambda: is_refused(address), 'the address to be free')
 
     def test_a_reload_refused_changes_nothing_and_says_why(self):
         rig = self.serve(PLAIN, globals_=DROPPED)
@@ -240,11 +242,16 @@ class Privileges(Process):
     def test_names_that_are_not_there_are_errors(self):
         text, _ = self.somewhere()
         for line, said in (('user nosuchuser', "there is no user 'nosuchuser'"),
-                           ('group nosuchgroup', "there is no group 'nosuchgroup'"),
-                           ('chroot /nonexistent', "'/nonexistent' is no folder")):
+                           ('group nosuchgroup', "there is no group 'nosuchgroup'")):
             code, output = check(text.replace('global\n', 'global\n    ' + line + '\n'))
             self.assertEqual(code, 1, line)
             self.assertRegex(output, r'test\.cfg:2:.*' + re.escape(said))
+        code, output = check(text.replace('global\n', 'global\n    chroot /nonexistent\n'))
+        self.assertEqual(code, 0)
+        self.assertIn("'/nonexistent' is no folder: a start will fail", output)
+        code, output, _ = self.background(text.replace('global\n', 'global\n    chroot /nonexistent\n'), '-D')
+        self.assertEqual(code, 1)
+        self.assertIn("cannot chroot to '/nonexistent': No such file", output)
 
     def test_who_is_not_root_is_told_what_cannot_be(self):
         nobody, folder = pwd.getpwnam('nobody'), self.jail()
@@ -308,15 +315,18 @@ class Restart(Process):
 
     def test_clients_notice_little_of_a_dead_child(self):
         """kill -9 with clients trying all the time: nobody is refused, service is back within a second."""
-        rig = self.serve(arguments=['-W'])
+        port = reserved_port()
+        self.addCleanup(port.close)
+        address = port.getsockname()
+        rig = self.serve(PLAIN + '    bind 127.0.0.1:%d\n' % address[1], arguments=['-W'])
         stop = threading.Event()
         refused, gaps = [], []
 
-        def client():
+        def client(address):
             last = time.monotonic()
             while not stop.is_set():
                 try:
-                    with Client(rig.addresses['fe']) as one:
+                    with Client(address) as one:
                         one.get('/')
                 except ConnectionRefusedError as error:
                     refused.append(error)
@@ -325,7 +335,8 @@ class Restart(Process):
                 now = time.monotonic()
                 gaps.append(now - last)
                 last = now
-        threads = [threading.Thread(target=client) for _ in range(4)]
+        threads = [threading.Thread(target=client, args=[to])
+                   for to in (address, address, rig.addresses['fe'], rig.addresses['fe'])]
         for thread in threads:
             thread.start()
         child = 0
@@ -423,12 +434,16 @@ class Signals(Process):
         self.assertEqual(rig.wait_exit(), 0)
 
     def test_a_soft_stop_drains_and_leaves(self):
-        rig = self.serve(PLAIN.rstrip() + ' if { path / }\n    default_backend be\n'
-                         'backend be\n    server s1 <s1>\n', arguments=['-W'])
+        port = reserved_port()
+        address = port.getsockname()
+        rig = self.serve(PLAIN.rstrip() + ' if { path / }\n    bind 127.0.0.1:%d\n    default_backend be\n'
+                         'backend be\n    server s1 <s1>\n' % address[1], arguments=['-W'])
+        port.close()
         slow = rig.connect().request('GET', '/test/delay/300')
         rig.server().wait_count('requests', 1)
         rig.signal(signal.SIGUSR1)
         rig.output.wait('Leaving when the last connection has ended')
+        wait_until(lambda: is_refused(address), 'nobody new to be let in')
         self.assertEqual(slow.response().status, 200)
         self.assertEqual(rig.wait_exit(), 0)
 

@@ -45,8 +45,9 @@ class Channel {
   // The kernel passes 253 at a time (SCM_MAX_FD).
   static constexpr std::size_t kDescriptorsInPacket = 250;
 
-  // Two ends of a line. Who is left when the other end closes finds `closed()` at its next
-  // receive().
+  // Two ends of a line, the parent's and the child's. Only the child is given descriptors: the
+  // parent takes none from whoever the child may have become. Who is left when the other end closes
+  // finds `closed()` at its next receive().
   static Result<std::pair<Channel, Channel>> pair();
 
   int fd() const { return socket_.get(); }
@@ -61,10 +62,12 @@ class Channel {
   bool closed() const { return closed_; }
 
  private:
-  explicit Channel(Descriptor socket) : socket_(std::move(socket)) {}
+  Channel(Descriptor socket, bool takes_descriptors)
+      : socket_(std::move(socket)), takes_descriptors_(takes_descriptors) {}
   void take_packet(std::string_view packet, std::vector<Descriptor> descriptors, bool incomplete);
 
   Descriptor socket_;
+  bool takes_descriptors_;
   std::optional<Message> coming_;
   std::size_t packets_left_ = 0;
   bool closed_ = false;

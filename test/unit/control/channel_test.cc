@@ -86,6 +86,18 @@ TEST_CASE("what is no packet closes the line") {
   CHECK(line.there().closed());
 }
 
+TEST_CASE("the parent is given no descriptor") {
+  Line line;
+  const Descriptor memory = std::move(*sealed_memory("x"));
+  const std::vector<int> descriptors(3, memory.get());
+  REQUIRE(line.there().send(Message::Kind::TicketKeys, "keys", 0, descriptors));
+  const auto message = line.here().receive();
+  REQUIRE(message);
+  CHECK(message->text == "keys");
+  CHECK(message->descriptors.empty());
+  CHECK(message->incomplete);
+}
+
 TEST_CASE("an offer is not waited for") {
   Line line;
   const std::string text(Channel::kLongestText, 'x');
