@@ -105,6 +105,36 @@ class States(Case):
         rig.log.wait(r'^<133>.*Server bk_ews/s1 is UP')
 
 
+VDIRS = {'owa': '/owa', 'ecp': '/ecp', 'ews': '/EWS', 'mapi': '/mapi', 'eas': '/Microsoft-Server-ActiveSync',
+         'rpc': '/rpc', 'oab': '/OAB', 'autodiscover': '/Autodiscover', 'powershell': '/PowerShell'}
+
+
+class Matrix(Case):
+
+    def test_each_virtual_directory_in_each_state_takes_out_its_own_pool(self):
+        """The states go round: in each turn every directory has one, another than its neighbours."""
+        text = 'listen fe\n    bind <fe>\n'
+        for name, path in VDIRS.items():
+            text += ('backend %s\n    option httpchk GET %s/healthcheck.htm\n    http-check expect status 200\n'
+                     '    timeout check 250ms\n    server s1 <s1> check inter 40ms rise 1 fall 1\n' % (name, path))
+        rig = self.rig(text)
+        server, states = rig.server('s1'), ['up', *STATES]
+        for turn in range(len(states)):
+            start = len(rig.log.drain())
+            chosen = {name: states[(n + turn) % len(states)] for n, name in enumerate(VDIRS)}
+            server.states.update(chosen)
+            for name, state in chosen.items():
+                if state != 'up':
+                    rig.log.wait('Server %s/s1 is DOWN, %s' % (name, STATES[state]), start=start)
+            up = [name for name, state in chosen.items() if state == 'up']
+            for name in VDIRS:
+                server.states[name] = 'up'
+                if name not in up:
+                    rig.log.wait('Server %s/s1 is UP, reason: Layer7 check passed' % name, start=start)
+            for line in rig.log.lines[start:]:
+                self.assertIsNone(re.search('Server (%s)/' % '|'.join(up), line), line)
+
+
 def one_state(text, state, reason):
     def test(self):
         self.down_and_up(text, state, reason)

@@ -1,12 +1,14 @@
 """NTLM and Negotiate log in a connection: whose it is on our other side, and for how long."""
 import base64
 import os
+import random
 import shutil
 import struct
 import subprocess
 import threading
 
-from harness import Case, HERE, PROGRAM, penstock_only, read_head, wait_until
+from harness import (Case, Client, Cut, Farm, HERE, PROGRAM, cassim, penstock_only, read_head,
+                     wait_until)
 
 
 def negotiate(user):
@@ -343,3 +345,130 @@ class RealNtlm(Case):
     def test_the_reference_program_told_to_share_mixes_them_up(self):
         wrong, _ = self.mingle(haproxy(self), 'always', 3)
         self.assertIn('was served as', '\n'.join(wrong))
+
+
+class Person(threading.Thread):
+    """A client of one kind that makes requests at its own pace, and again from the start when it is cut off."""
+    KINDS = ('ntlm', 'kerberos', 'basic', 'nobody')
+
+    def __init__(self, rig, number, seed, wrong):
+        super().__init__()
+        self.rig, self.wrong = rig, wrong
+        self.kind, self.name = self.KINDS[number % 4], 'user%d' % number
+        self.chance = random.Random('%s %s' % (seed, number))
+        self.served = 0
+        self.client = None
+
+    def run(self):
+        try:
+            while self.served < 40:
+                try:
+                    self.live()
+                except (Cut, OSError):     # Servers come and go.
+                    pass
+                finally:
+                    self.client.close()
+        except Exception as error:
+            self.wrong.append('%s (%s): %r' % (self.name, self.kind, error))
+
+    def live(self):
+        """One connection: it logs in to pools as it needs them, and is the same to each from then on."""
+        self.client = Client(self.rig.addresses['fe'])
+        known = {}
+        for _ in range(self.chance.randrange(1, 12)):
+            pool = self.chance.choice('ab')
+            if self.kind == 'basic':
+                login = base64.b64encode(b'dom\\%s:pw' % self.name.encode()).decode()
+                self.expect([self.name], pool, [('Authorization', 'Basic ' + login)])
+            elif self.kind == 'nobody' or (pool not in known and self.chance.random() < 0.3):
+                self.expect(['None'], pool)
+            elif pool in known:
+                self.expect([self.name], pool)
+            else:
+                self.log_in(pool)
+                known[pool] = True
+
+    def log_in(self, pool):
+        if self.kind == 'kerberos':
+            return self.expect([self.name], pool, negotiate(self.name))
+        answer = self.client.get('/ews/', [('X-Pool', pool), *ntlm(1)])
+        if answer.status != 401 or not answer.get('www-authenticate', '').startswith('NTLM TlRM'):
+            raise Cut('no challenge but %d' % answer.status)
+        self.expect([self.name], pool, ntlm(3, self.name))
+
+    def expect(self, names, pool, fields=()):
+        answer = self.client.get('/test/whoami', [('X-Pool', pool), *fields])
+        if answer.status in (502, 503, 504):
+            raise Cut('no server')
+        got = answer.body.decode().split()[0]
+        if got not in names:
+            self.wrong.append('%s (%s) was served as %s in pool %s' % (self.name, self.kind, got, pool))
+        self.served += 1
+
+
+@penstock_only('the reference program shares a login of one leg')
+class Storm(Case):
+
+    def test_nobody_is_ever_served_as_another_while_servers_close_and_rules_change(self):
+        for seed, reuse in ((1, 'safe'), (2, 'always'), (3, 'aggressive')):
+            servers = '    http-reuse %s\n    server s1 <s1>\n    server s2 <s2>\n' % reuse
+            rig = self.rig(pools('ab', servers))
+            wrong, chance = [], random.Random(seed)
+            people = [Person(rig, n, seed, wrong) for n in range(24)]
+            for person in people:
+                person.start()
+            turn = 0
+            while any(person.is_alive() for person in people):
+                turn += 1
+                self.close_some(rig.server(chance.choice(('s1', 's2'))), chance)
+                if turn % 20 == 0:
+                    rig.reload(pools('ab', servers + '    retries %d\n' % (turn // 20 % 3 + 1)))
+                people[0].join(0.01)
+            for person in people:
+                person.join()
+            self.assertEqual(wrong, [])
+            for server in rig.servers.values():
+                self.assertEqual(server.counters['ntlm_stray_type3'], 0)
+                self.assertGreater(server.counters['ntlm_type3'], 0)
+
+    def close_some(self, server, chance):
+        """Some connections end, by FIN or RST, whatever they are doing."""
+        async def close():
+            for conn in list(server.connections.values()):
+                if chance.random() < 0.05:
+                    try:
+                        conn.finish() if chance.random() < 0.5 else conn.reset()
+                    except cassim.Gone:
+                        pass
+        Farm.run(close())
+
+
+class Logins(Case):
+    """What may be counted as a try to guess a password."""
+
+    def test_a_failed_login_can_be_told_from_the_legs_of_ntlm(self):
+        rig = self.rig('''
+frontend fe
+    bind <fe>
+    acl tried req.hdr(authorization) -m beg -i "Basic " "NTLM TlRMTVNTUAAD" "Negotiate TlRMTVNTUAAD"
+    http-request set-var(txn.tried) bool(true) if tried
+    http-response set-header X-Failed yes if { status 401 } { var(txn.tried) -m bool }
+    default_backend be
+backend be
+    server s1 <s1>
+''')
+
+        def failed(client, fields=()):
+            answer = client.get('/ews/', fields)
+            return answer.status, answer.get('x-failed')
+        with rig.connect() as client:       # A login as it should be: none of its legs counts.
+            self.assertEqual(failed(client), (401, None))
+            self.assertEqual(failed(client, ntlm(1)), (401, None))
+            self.assertEqual(failed(client, ntlm(3, 'alice')), (200, None))
+        with rig.connect() as client:       # Never challenged: the server refuses.
+            self.assertEqual(failed(client, ntlm(3, 'alice')), (401, 'yes'))
+        rig.server().answers['ews'] = cassim.CANNED['401-basic']
+        basic = [('Authorization', 'Basic ' + base64.b64encode(b'alice:guess').decode())]
+        with rig.connect() as client:
+            self.assertEqual(failed(client, basic), (401, 'yes'))
+            self.assertEqual(failed(client), (401, None))

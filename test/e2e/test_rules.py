@@ -427,6 +427,14 @@ backend be
         self.assertEqual(self.values('option forwardfor header X-Client', name='x-client'),
                          ['127.0.0.1'])
 
+    def test_an_ipv6_client_is_named_without_brackets(self):
+        rig = self.rig(self.TEXT.replace('<fe>', '<fe> accept-proxy') % 'option forwardfor except 2001:db8:1::/48')
+        for source, named in (('2001:db8::7', ['2001:db8::7']), ('2001:db8:1::7', [])):
+            with Client(rig.addresses['fe']) as client:
+                client.send('PROXY TCP6 %s 2001:db8::1 4711 443\r\n' % source)
+                got = client.get('/test/echo').json()['fields']
+                self.assertEqual([value for name, value in got if name == 'X-Forwarded-For'], named)
+
     def test_a_client_cannot_forge_it_when_it_is_deleted_first(self):
         self.assertEqual(self.values(
             'option forwardfor if-none\n    http-request del-header X-Forwarded-For',
