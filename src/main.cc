@@ -1,4 +1,5 @@
 // penstock: reads a configuration in HAProxy's grammar, terminates TLS, routes, probes, forwards.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -30,6 +31,14 @@ int test_condition(const std::string& text) {
   return *value ? 0 : 1;
 }
 
+// Whoever starts us may have closed standard streams. No socket should come to stand in their
+// place, where complaints are written.
+void open_standard_streams() {
+  int fd = 0;
+  while (fd >= 0 && fd <= STDERR_FILENO) fd = open("/dev/null", O_RDWR);
+  if (fd >= 0) close(fd);
+}
+
 int serve(Options options) {
   // A reload or soft stop asked for during the start is not lost.
   hold_signals({SIGHUP, SIGUSR1, SIGUSR2});
@@ -58,6 +67,7 @@ int serve(Options options) {
 }  // namespace
 
 int main(int count, char** words) {
+  open_standard_streams();
   const Arguments arguments = parse_arguments(std::vector<std::string>(words + 1, words + count));
   switch (arguments.wish) {
     case Arguments::Wish::Version:

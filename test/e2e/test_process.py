@@ -281,6 +281,13 @@ class Privileges(Process):
             rig.get('/two')
             return any('GET /two' in line for line in second.drain())
         wait_until(heard, 'a line at the new socket', pause=0.05)
+        third = Log('unix', rig.folder + '/other')
+        self.addCleanup(third.close)
+        rig.globals_ += '\n    log <dir>/other local0'
+        rig.reload(PLAIN.replace('bind', 'log global\n    option httplog\n    bind'))
+        rig.output.wait('Reloaded')
+        rig.get('/three')
+        third.wait('GET /three')
 
 
 @needs_root
@@ -551,6 +558,30 @@ class Background(Process):
                 with Client(door) as client:
                     self.assertEqual(client.get('/').status, 200)
             former = pid
+
+
+class Streams(Process):
+    ONCE = True
+
+    def test_closed_standard_streams_lead_nowhere(self):
+        """No socket may stand where complaints are written."""
+        text, address = self.somewhere()
+        with tempfile.NamedTemporaryFile('w', suffix='.cfg') as file:
+            file.write(text)
+            file.flush()
+            for option in ('-db', '-W'):
+                process = subprocess.Popen([PROGRAM, option, '-f', file.name],
+                                           preexec_fn=lambda: os.closerange(0, 3))
+                self.addCleanup(process.wait)
+                self.addCleanup(end, process.pid)
+                wait_until(lambda: not is_refused(address), 'the program to listen')
+                with Client(address) as client:
+                    self.assertEqual(client.get('/').status, 200)
+                for pid in [process.pid, *children(process.pid)]:
+                    for fd in range(3):
+                        self.assertEqual(os.readlink('/proc/%d/fd/%d' % (pid, fd)), '/dev/null')
+                process.send_signal(signal.SIGTERM)
+                process.wait(PATIENCE)
 
 
 class ServiceManager(Process):
