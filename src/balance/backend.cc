@@ -28,9 +28,9 @@ bool Backend::has_server() {
   return !candidates_.empty();
 }
 
-std::size_t Backend::usable_count() {
+bool Backend::has_server_besides(const ServerSlot& slot) {
   look_again();
-  return candidates_.size();
+  return std::any_of(candidates_.begin(), candidates_.end(), [&](const Candidate& other) { return other.index != slot.index; });
 }
 
 std::uint32_t Backend::in_use() const {
@@ -96,12 +96,12 @@ Backend::Choice Backend::choose(std::uint32_t hash, Wish wish, const ServerSlot*
     ServerSlot& slot = *slots_[wish.slot->index];
     return {acquire(slot) ? Choice::Kind::Chosen : Choice::Kind::Full, &slot};
   }
-  if (candidates_.empty()) return {};
-  if (wish.slot != nullptr && wish.slot != avoid && wish.slot->spec.state->takes_traffic()) {
+  if (wish.slot != nullptr && wish.slot != avoid && (wish.anyhow || wish.slot->spec.state->takes_traffic())) {
     ServerSlot& slot = *slots_[wish.slot->index];
     if (acquire(slot)) return {Choice::Kind::Chosen, &slot};
     if (wish.firm && may_wait(slot)) return {Choice::Kind::Full, &slot};
   }
+  if (candidates_.empty()) return {};
   const Candidate* first = candidate_by_policy(hash);
   if (first == nullptr) return {};
   const auto take = [&](const Candidate& candidate) { return acquire(*slots_[candidate.index]); };

@@ -119,6 +119,7 @@ class Writer {
     number_line("tune.bufsize", global.buffer_size, standard.buffer_size);
     number_line("tune.http.maxhead", global.max_head, standard.max_head);
     number_line("tune.http.maxhdr", global.max_headers, standard.max_headers);
+    number_line("tune.http.cookielen", global.cookie_length, standard.cookie_length);
     number_line("tune.http.logurilen", global.log_uri_length, standard.log_uri_length);
     number_line("tune.gulp-budget", global.gulp_budget, standard.gulp_budget);
     number_line("tune.ssl.lifetime", global.ssl_lifetime_s, standard.ssl_lifetime_s);
@@ -201,6 +202,10 @@ class Writer {
         line("declare capture {} len {}", side, capture.length);
       else
         line("capture {} header {} len {}", side, quoted(capture.header), capture.length);
+    }
+    if (proxy.cookie_capture) {
+      const Capture& capture = *proxy.cookie_capture;
+      line("capture cookie {} len {}", quoted(capture.header), capture.length);
     }
     if (proxy.monitor_uri) name_line("monitor-uri", *proxy.monitor_uri);
     if (proxy.unique_id_format) name_line("unique-id-format", proxy.unique_id_format->text);
@@ -301,11 +306,36 @@ class Writer {
       line("option redispatch{}",
            proxy.redispatch_interval == 0 ? "" : format(" {}", proxy.redispatch_interval));
     flag_line("option prefer-last-server", proxy.prefer_last_server);
+    flag_line("option persist", proxy.persist);
+    write_cookie(proxy.cookie);
+    name_line("dynamic-cookie-key", proxy.dynamic_cookie_key);
     flag_line("option allbackups", proxy.all_backups);
     flag_line("option log-health-checks", proxy.log_health_checks);
     flag_line("option abortonclose", proxy.abort_on_close);
     write_probes("srv", proxy.tcp_ka_server, proxy.server_probes);
     write_health(proxy.health);
+  }
+
+  void write_cookie(const Cookie& cookie) {
+    if (cookie.name.empty()) return;
+    static constexpr const char* kKinds[] = {"", " rewrite", " insert", " prefix"};
+    std::string words = kKinds[static_cast<std::size_t>(cookie.kind)];
+    if (cookie.indirect) words += " indirect";
+    if (cookie.nocache) words += " nocache";
+    if (cookie.postonly) words += " postonly";
+    if (cookie.preserve) words += " preserve";
+    if (cookie.httponly) words += " httponly";
+    if (cookie.secure) words += " secure";
+    for (const std::string& domain : cookie.domains)
+      append_format(words, " domain {}", quoted(domain));
+    if (cookie.maxidle_s != 0)
+      append_format(words, " maxidle {}", duration_text(cookie.maxidle_s * 1000));
+    if (cookie.maxlife_s != 0)
+      append_format(words, " maxlife {}", duration_text(cookie.maxlife_s * 1000));
+    if (cookie.dynamic) words += " dynamic";
+    for (const std::string& attribute : cookie.attributes)
+      append_format(words, " attr {}", quoted(attribute));
+    line("cookie {}{}", quoted(cookie.name), words);
   }
 
   void write_balance(const Balance& balance) {
@@ -575,6 +605,7 @@ class Writer {
     add_tls(words, server.tls, config_.global.server_defaults, false);
     if (server.sni) add_word(words, "sni", server.sni->text);
     add_word(words, "verifyhost", server.verify_host);
+    add_word(words, "cookie", server.cookie);
     add_word(words, "crt", server.certificate);
     add_number(words, "weight", server.weight, standard.weight);
     add_number(words, "maxconn", server.maxconn);

@@ -173,6 +173,7 @@ class Judge {
     judge_reach(proxy);
     judge_backends(proxy);
     judge_mode(proxy);
+    judge_cookies(proxy);
     judge_logs(proxy);
     if (!draft.broken) judge_timeouts(proxy);
     for (const Bind& bind : proxy.binds) judge_bind(bind);
@@ -520,7 +521,8 @@ class Judge {
       return is_http;
     });
     if (proxy.forward_for.enabled) add("option forwardfor");
-    if (!proxy.captures.empty()) add("capture");
+    if (!proxy.captures.empty() || proxy.cookie_capture) add("capture");
+    if (!proxy.cookie.name.empty()) add("cookie");
     if (proxy.monitor_uri) add("monitor-uri");
     if (list.empty()) return;
     complaints_.warn(proxy.place,
@@ -528,7 +530,22 @@ class Judge {
                             type_of(proxy), proxy.name, list));
     proxy.forward_for = ForwardFor();
     proxy.captures.clear();
+    proxy.cookie_capture.reset();
+    proxy.cookie = Cookie();
     proxy.monitor_uri.reset();
+  }
+
+  void judge_cookies(Proxy& proxy) {
+    const Cookie& cookie = proxy.cookie;
+    if (proxy.is_backend && cookie.dynamic && proxy.dynamic_cookie_key.empty()) {
+      complaints_.warn(cookie.place,
+                       "'dynamic' makes no values without a secret: write 'dynamic-cookie-key'");
+    }
+    const std::uint32_t most = config_.global.cookie_length;
+    if (!proxy.cookie_capture || proxy.cookie_capture->length <= most) return;
+    complaints_.warn(
+        proxy.cookie_capture->place,
+        format("a captured cookie is cut at {} characters ('tune.http.cookielen')", most));
   }
 
   void judge_logs(Proxy& proxy) {

@@ -17,6 +17,7 @@ std::span<const Keyword<Draft>> timeout_keywords();  // Behind `timeout`.
 std::span<const Keyword<Draft>> http_check_keywords();
 std::span<const Keyword<Draft>> tcp_check_keywords();
 std::span<const Keyword<Draft>> stats_keywords();
+std::span<const Keyword<Cookie>> cookie_keywords();  // Behind `cookie <name>`.
 std::span<const Keyword<Bind>> bind_keywords();
 std::span<const Keyword<Server>> server_keywords();
 
@@ -30,6 +31,8 @@ std::optional<Address> take_address(Line& line, AddressUse use);
 std::optional<std::string> address_word(Line& line, const Word& word);
 // The canonical writing of an address.
 std::string address_text(const Address& address, AddressUse use);
+
+void parse_cookie(Line& line, Draft& draft);
 
 // `bind` behind its keyword, `server` and `default-server` behind theirs.
 void parse_bind(Line& line, Draft& draft);
@@ -60,6 +63,9 @@ bool stands_rightly(Line& line, Draft& draft, unsigned where);
 // One of the statuses that we answer ourselves.
 std::uint32_t take_status(Line& line);
 bool is_proxy_name(std::string_view name);
+// What may stand before and behind the '=' of a cookie, or as one of its attributes.
+bool is_cookie_name(std::string_view text);
+bool is_cookie_text(std::string_view text);
 // Begins the section's own health check: what it inherited is dropped.
 void begin_own_check(Draft& draft);
 

@@ -280,6 +280,9 @@ void parse_gulp_budget(Line& line, Reading& reading) {
 void parse_logurilen(Line& line, Reading& reading) {
   global_of(reading).log_uri_length = take_count(line, 1, 65535);
 }
+void parse_cookielen(Line& line, Reading& reading) {
+  global_of(reading).cookie_length = take_count(line, 1, 65535);
+}
 void parse_maxhdr(Line& line, Reading& reading) {
   global_of(reading).max_headers = take_count(line, 1, 32767);
 }
@@ -467,7 +470,7 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"tune.h2.initial-window-size", no_effect<Reading>, "HTTP/2 is not spoken yet."},
     {"tune.h2.max-concurrent-streams", no_effect<Reading>, "HTTP/2 is not spoken yet."},
     {"tune.h2.max-frame-size", no_effect<Reading>, "HTTP/2 is not spoken yet."},
-    {"tune.http.cookielen", no_effect<Reading>, "Cookies are not captured."},
+    {"tune.http.cookielen", parse_cookielen, "Longest captured cookie, its name included."},
     {"tune.http.logurilen", parse_logurilen, "Longest request line in a log line."},
     {"tune.http.maxhdr", parse_maxhdr, "Most header fields of one message."},
     {"tune.http.maxhead", parse_maxhead,

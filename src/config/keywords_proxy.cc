@@ -182,21 +182,21 @@ void parse_capture(Line& line, Draft& draft) {
   constexpr std::string_view kSides[] = {"request", "response", "cookie"};
   const auto side = line.take_choice(kSides);
   if (!side) return;
-  if (*side == 2) {
-    line.skip_rest();
-    return line.warn(
-        "'capture cookie' is not offered yet: logs show '-' in its place; the line has no effect");
-  }
+  const bool is_cookie = *side == 2;
   constexpr std::string_view kHeader[] = {"header"};
   Capture capture;
-  capture.side = *side == 0 ? Capture::Side::Request : Capture::Side::Response;
+  capture.side = *side == 1 ? Capture::Side::Response : Capture::Side::Request;
   capture.place = line.place;
-  line.take_choice(kHeader);
-  capture.header = line.take_text("the name of a header");
+  if (!is_cookie) line.take_choice(kHeader);
+  capture.header = line.take_text(is_cookie ? "the beginning of a cookie" : "the name of a header");
   constexpr std::string_view kLength[] = {"len"};
   line.take_choice(kLength);
   capture.length = static_cast<std::uint32_t>(line.take_number("a length", 1, 65535));
-  if (!line.failed()) draft.proxy.captures.push_back(std::move(capture));
+  if (line.failed()) return;
+  if (is_cookie)
+    draft.proxy.cookie_capture = std::move(capture);
+  else
+    draft.proxy.captures.push_back(std::move(capture));
 }
 
 // A slot that rules fill: a capture without a header.
@@ -212,6 +212,19 @@ void parse_declare(Line& line, Draft& draft) {
   capture.place = line.place;
   capture.length = static_cast<std::uint32_t>(line.take_number("a length", 1, 65535));
   if (!line.failed()) draft.proxy.captures.push_back(std::move(capture));
+}
+
+void parse_dynamic_cookie_key(Line& line, Draft& draft) {
+  draft.proxy.dynamic_cookie_key = line.take_text("a secret key");
+}
+
+template <Rule::Set Set>
+void parse_persist_rule(Line& line, Draft& draft) {
+  if (line.peek_text() != "if" && line.peek_text() != "unless") {
+    return line.complain(line.more() ? line.peek().place : line.end_place(),
+                         format("'{}' expects 'if' or 'unless' and a condition", line.subject));
+  }
+  draft.proxy.rules.push_back({Set, line.place, line.take_rest()});
 }
 
 void parse_persistence(Line& line, Draft& draft) {
@@ -536,7 +549,9 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      kFrontOnly},
     {"bind-process", no_effect<Draft>, "There is one process; all its workers serve every proxy."},
     {"block", obsolete<Draft>, kDenySuccessor},
-    {"capture", parse_capture, "Log a header: request|response header <name> len <n>.", kFrontOnly},
+    {"capture", parse_capture,
+     "Log a header or a cookie: request|response header <name> len <n>, cookie <name> len <n>.",
+     kFrontOnly},
     {"clitcpka-cnt", parse_probe_count<&Proxy::client_probes>,
      "TCP keep-alive probes that a client may leave unanswered.", kFront},
     {"clitcpka-idle", parse_probe_time<&Proxy::client_probes, &KeepAliveProbes::idle_ms>,
@@ -548,7 +563,9 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"compression", parse_compression,
      "Not offered yet, has no effect. Exchange compresses what is worth it by itself."},
     {"contimeout", obsolete<Draft>, "Write 'timeout connect'."},
-    {"cookie", parse_persistence, "Persistence by a cookie comes later.", kBack},
+    {"cookie", parse_cookie,
+     "Clients come back to their server by a cookie: <name> [words]; see the cookie keywords.",
+     kBack},
     {"declare", parse_declare,
      "Reserve a slot that rules capture into: capture request|response len <n>.", kFrontOnly},
     {"default-server", parse_default_server,
@@ -558,6 +575,8 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      "Text about this proxy, for the statistics, which come later.", kProxies},
     {"disabled", parse_disabled, "The proxy is read and judged, and not run."},
     {"dispatch", refused<Draft>, "Write 'server' and the address.", kBackOnly},
+    {"dynamic-cookie-key", parse_dynamic_cookie_key,
+     "Secret that 'cookie ... dynamic' makes the servers' values with.", kBack},
     {"email-alert", no_effect<Draft>, "No mail is sent; watch the log or the statistics."},
     {"enabled", parse_enabled, "Undoes 'disabled' of defaults."},
     {"error-log-format", not_yet<Draft>, "Errors are logged in the format of the rest.", kFront},
@@ -571,7 +590,8 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      "No program is ever started; use 'option httpchk' or 'option tcp-check'.", kBack},
     {"filter", refused<Draft>, "There are no filters; what they change would stay as it is.",
      kProxies},
-    {"force-persist", parse_persistence, "Persistence comes later.", kBackOnly},
+    {"force-persist", parse_persist_rule<Rule::Set::ForcePersist>,
+     "Requests that go to their server even if it is down: if|unless <condition>.", kBackOnly},
     {"fullconn", parse_fullconn,
      "Load of a backend at which its servers reach 'maxconn'; see 'minconn'.", kBack},
     {"grace", obsolete<Draft>, "Write 'grace' in the 'global' section."},
@@ -592,7 +612,8 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      "Who may use an idle server connection: never, safe, aggressive, always.", kBack},
     {"http-send-name-header", not_yet<Draft>, "Servers are not told their names.", kBack},
     {"id", parse_id, "The proxy's number in statistics.", kProxies},
-    {"ignore-persist", parse_persistence, "Persistence comes later.", kBackOnly},
+    {"ignore-persist", parse_persist_rule<Rule::Set::IgnorePersist>,
+     "Requests that are balanced, whatever their cookie: if|unless <condition>.", kBackOnly},
     {"load-server-state-from-file", no_effect<Draft>, "A reload keeps server states by itself.",
      kBack},
     {"log", parse_log,

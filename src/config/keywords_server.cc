@@ -80,6 +80,12 @@ void parse_ciphersuites(Line& line, Server& server) {
   server.tls.ciphersuites = line.take_text("a list of cipher suites");
   warn_ciphersuites(line);
 }
+void parse_cookie(Line& line, Server& server) {
+  const Place place = line.more() ? line.peek().place : line.place;
+  server.cookie = line.take_text("a value");
+  if (!line.failed() && !is_cookie_text(server.cookie))
+    line.complain(place, format("'{}' is no value for a cookie", server.cookie));
+}
 void parse_crl_file(Line& line, Server& server) {
   server.tls.crl_file = based(line.reading.config.global.ca_base, line.take_text("a file"));
 }
@@ -298,8 +304,7 @@ constexpr ServerKeyword kServerKeywords[] = {
     {"ciphers", parse_ciphers, "Ciphers for TLS 1.2 and older, in OpenSSL's syntax."},
     {"ciphersuites", parse_ciphersuites,
      "Cipher suites of TLS 1.3. Has no effect: BoringSSL chooses them itself."},
-    {"cookie", not_yet_parameter<Server, 1>,
-     "It is the value of the backend's 'cookie' that means this server; persistence comes later."},
+    {"cookie", parse_cookie, "Value of the backend's 'cookie' that means this server."},
     {"crl-file", parse_crl_file, "PEM file of revoked server certificates; ca-base applies."},
     {"crt", parse_crt,
      "PEM file with the certificate and key that we show to the server; crt-base applies."},

@@ -190,6 +190,7 @@ void Exchange::choose_backend() {
   backend_spec_ = &generation_->snapshot().backends[static_cast<std::size_t>(index)];
   subject_.backend = backend_spec_->balance.name;
   subject_.backend_index = index;
+  if (backend_spec_->cookie.line.logged()) subject_.log.cookies[0] = subject_.log.cookies[1] = 'N';
   if (!waits_for_body(true)) apply_backend_rules();
 }
 
@@ -227,9 +228,36 @@ void Exchange::prepare_request() {
     front_.set_client_ms(static_cast<std::uint64_t>(subject_.effects.timeout_client_ms));
   }
   front_.set_abort_on_close(backend_spec_->abort_on_close);
+  apply_persistence();
   queued_ms_ = loop().now();
   choose_server();
 }
+
+// Who has a say before balancing: a use-server rule, else the client's cookie. Both pass over a server that
+// is down, unless the client is to come back to it all the same.
+void Exchange::apply_persistence() {
+  const BackendRuntimeSpec& spec = *backend_spec_;
+  persistence_ = spec.rules.persistence(subject_);
+  const int named = spec.rules.choose_server(subject_);
+  if (named >= 0) {
+    const ServerSlot& slot = *backend_->slots()[static_cast<std::size_t>(named)];
+    if (belongs_to(slot)) meant_ = &slot;
+  }
+  if (!spec.cookie.in_use()) return;
+  using persistence::Power;
+  const bool powerless = meant_ != nullptr || persistence_ == rules::Persistence::Ignored;
+  const Power power = powerless ? Power::None : stays_when_down() ? Power::Anyhow : Power::Usual;
+  const std::int64_t now_s = Loop::wall_us() / 1'000'000;
+  claim_ = persistence::read(*subject_.request, spec.cookie, spec.balance.servers, power, now_s, front_.arena());
+  if (claim_.server >= 0) meant_ = backend_->slots()[static_cast<std::size_t>(claim_.server)].get();
+  if (spec.cookie.line.logged()) subject_.log.cookies[0] = claim_.letter;
+}
+
+bool Exchange::stays_when_down() const {
+  return persistence_ == rules::Persistence::Forced || backend_spec_->persist;
+}
+
+bool Exchange::belongs_to(const ServerSlot& slot) const { return stays_when_down() || slot.spec.state->keeps_traffic(); }
 
 std::uint32_t Exchange::hash_key() {
   if (backend_spec_->balance.balance == BalanceKind::Source) return sdbm_hash(subject_.client->source.ip_bytes());
@@ -249,23 +277,27 @@ Backend::Wish Exchange::pinned_server() {
   return {};
 }
 
-// The server that the client is pinned to; else the one tried before; else the one rules name; else
-// the one that knows the client.
-Backend::Wish Exchange::wish_of_server() {
-  if (client_.is_private()) {
-    const Backend::Wish pinned = pinned_server();
-    if (pinned.slot != nullptr) return pinned;
-  }
-  if (again_ != nullptr) return {again_, true};
-  if (avoid_ != nullptr) return {};
-  const int named = backend_spec_->rules.choose_server(subject_);
-  if (named >= 0) return {backend_->slots()[static_cast<std::size_t>(named)].get(), true};
+// The server that answered last, where that is preferred.
+Backend::Wish Exchange::last_server() {
   if (client_.last_server() == nullptr) return {};
   if (!client_.must_stay() && !backend_spec_->balance.prefer_last_server) return {};
   for (const auto& slot : backend_->slots()) {
     if (slot->spec.state == client_.last_server()) return {slot.get(), client_.must_stay()};
   }
   return {};
+}
+
+// The server that the client is pinned to; else the one tried before; else the one meant by a rule or by
+// the client's cookie; else the last one.
+Backend::Wish Exchange::wish_of_server() {
+  if (client_.is_private()) {
+    const Backend::Wish pinned = pinned_server();
+    if (pinned.slot != nullptr) return pinned;
+  }
+  if (again_ != nullptr) return {again_, true, false, again_ == meant_ && belongs_to(*again_)};
+  if (avoid_ != nullptr) return {};
+  if (meant_ != nullptr && belongs_to(*meant_)) return {meant_, true, false, true};
+  return last_server();
 }
 
 void Exchange::choose_server() {
@@ -289,6 +321,8 @@ void Exchange::choose_server() {
       break;
   }
   clear_deadline();
+  // The cookie was good, and another server serves.
+  if (subject_.log.cookies[0] == 'V' && choice.slot != meant_) subject_.log.cookies[0] = wish.pinned ? 'U' : 'D';
   if (avoid_ != nullptr && avoid_ != choice.slot) subject_.log.redispatched = true;
   avoid_ = again_ = nullptr;
   slot_ = choice.slot;
@@ -436,6 +470,7 @@ bool Exchange::run_response_rules(Head&) {
 }
 
 void Exchange::send_response(Head& head) {
+  if (backend_spec_->cookie.in_use()) write_cookie(head);
   if (!is_listen()) backend_spec_->rules.http_after_response.run(subject_);
   frontend_.rules.http_after_response.run(subject_);
   subject_.log.status = head.status;
@@ -447,6 +482,13 @@ void Exchange::send_response(Head& head) {
     log();
     no_log_ = true;
   }
+}
+
+void Exchange::write_cookie(Head& head) {
+  const bool ignored = persistence_ == rules::Persistence::Ignored;
+  const persistence::Visit visit{*subject_.request, slot_->spec, claim_, slot_ == meant_, ignored, Loop::wall_us() / 1'000'000};
+  const char letter = persistence::write(head, backend_spec_->cookie, visit, front_.arena());
+  if (backend_spec_->cookie.line.logged()) subject_.log.cookies[1] = letter;
 }
 
 void Exchange::start_tunnel() {
@@ -660,11 +702,12 @@ void Exchange::retry() {
   ServerSlot* failed = slot_;
   leave_server();
   const bool down = !failed->spec.state->takes_traffic();
-  if (spec.redispatch && (spec.redispatch_due(subject_.log.retries) || down)) {
+  const bool redispatch = spec.redispatch && persistence_ != rules::Persistence::Forced;
+  if (redispatch && (spec.redispatch_due(subject_.log.retries) || down)) {
     avoid_ = failed;
-    if (backend_->usable_count() > 1 || down) return choose_server();
+    if (backend_->has_server_besides(*failed) || down) return choose_server();
   }
-  if (!spec.redispatch && down) return fail(failure_);
+  if (down && !(failed == meant_ && belongs_to(*failed))) return fail(failure_);
   avoid_ = nullptr;
   again_ = failed;
   if (step_ != Step::Connect) return choose_server();

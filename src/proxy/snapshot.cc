@@ -274,6 +274,8 @@ class SnapshotBuilder final : private rules::Environment {
     spec.server_fin_ms = proxy.timeout.server_fin;
     spec.tarpit_ms = proxy.timeout.tarpit != 0 ? proxy.timeout.tarpit : proxy.timeout.connect;
     spec.retries = proxy.retries;
+    spec.cookie = persistence::compile(proxy.cookie);
+    spec.persist = proxy.persist;
     spec.redispatch = proxy.redispatch;
     spec.redispatch_interval = proxy.redispatch_interval;
     spec.abort_on_close = proxy.abort_on_close;
@@ -381,6 +383,10 @@ class SnapshotBuilder final : private rules::Environment {
     spec.minconn = server.minconn;
     spec.maxqueue = server.maxqueue;
     spec.id = server.id != 0 ? server.id : static_cast<std::uint32_t>(index + 1);
+    spec.cookie = server.cookie;
+    if (spec.cookie.empty() && proxy.cookie.dynamic) {
+      spec.cookie = persistence::dynamic_value(proxy.dynamic_cookie_key, spec.address);
+    }
     spec.backup = server.backup;
     spec.slowstart_ms = server.slowstart_ms;
     spec.shutdown_when_down = server.shutdown_sessions_when_down;

@@ -6,6 +6,7 @@
 #include "acl.h"
 #include "action.h"
 #include "penstock/base/text.h"
+#include "penstock/http/cookies.h"
 #include "rule_compiler.h"
 #include "rule_index.h"
 
@@ -106,6 +107,14 @@ void capture_field(Subject& subject, const Head& head, const config::Capture& ca
   }
 }
 
+// The first cookie that begins as the capture says, as "name=value".
+void capture_cookie(Subject& subject, const cookies::Cookie& cookie, const config::Capture& capture, std::string_view& out) {
+  const std::string_view wanted = capture.header;
+  if (!out.empty() || !cookie.is_pair || (!cookie.name.starts_with(wanted) && !wanted.starts_with(cookie.name))) return;
+  const std::string_view text = subject.arena.concat({cookie.name, "=", cookie.value});
+  if (text.starts_with(wanted)) out = text.substr(0, capture.length);
+}
+
 }  // namespace
 
 // FrontendRules.
@@ -142,6 +151,11 @@ class FrontendCompiler {
   void count_slots() {
     slots_.is_frontend = true;
     rules_.captures = proxy_.captures;
+    rules_.cookie_capture = proxy_.cookie_capture;
+    if (rules_.cookie_capture) {
+      std::uint32_t& length = rules_.cookie_capture->length;
+      length = std::min(length, compiling_.config->global.cookie_length);
+    }
     std::set<SlotPlace> makers;
     for (const config::Capture& capture : proxy_.captures) {
       if (capture.side == config::Capture::Side::Request) makers.insert(slot_place(capture.place));
@@ -251,6 +265,14 @@ void FrontendRules::begin(Subject& subject, std::size_t uri_limit) const {
     if (captures[i].side != config::Capture::Side::Request) continue;
     capture_field(subject, *subject.request, captures[i], subject.request_captures[capture_slots_[i]]);
   }
+  if (!cookie_capture) return;
+  for (const Field& field : subject.request->fields) {
+    if (!equal_nocase(field.name, "cookie")) continue;
+    cookies::Cookie cookie;
+    for (std::size_t at = 0; cookies::next(field.value, at, cookie);) {
+      capture_cookie(subject, cookie, *cookie_capture, subject.log.request_cookie);
+    }
+  }
 }
 
 void FrontendRules::capture_response(Subject& subject) const {
@@ -258,6 +280,12 @@ void FrontendRules::capture_response(Subject& subject) const {
   for (std::size_t i = 0; i < captures.size(); ++i) {
     if (captures[i].side != config::Capture::Side::Response || capture_slots_[i] >= subject.response_captures.size()) continue;
     capture_field(subject, *subject.response, captures[i], subject.response_captures[capture_slots_[i]]);
+  }
+  if (!cookie_capture) return;
+  for (const Field& field : subject.response->fields) {
+    if (!equal_nocase(field.name, "set-cookie")) continue;
+    const auto cookie = cookies::set_by(field.value);
+    if (cookie) capture_cookie(subject, *cookie, *cookie_capture, subject.log.response_cookie);
   }
 }
 
@@ -316,6 +344,8 @@ class BackendCompiler {
     rules_.http_after_response = sets.compile(Rule::Set::HttpAfterResponse);
     for (const Rule& rule : proxy_.rules) {
       if (rule.set == Rule::Set::UseServer) compile_use_server(rule);
+      if (rule.set == Rule::Set::ForcePersist) compile_persist(rule, Persistence::Forced);
+      if (rule.set == Rule::Set::IgnorePersist) compile_persist(rule, Persistence::Ignored);
     }
     compile_samples();
     rules_.errors_ = compile_errors(compiling_);
@@ -351,6 +381,11 @@ class BackendCompiler {
     if (compile_condition_of(compiling_, rule, 1, use.condition)) rules_.use_server_.push_back(std::move(use));
   }
 
+  void compile_persist(const Rule& rule, Persistence persistence) {
+    PersistRule persist{persistence, {}};
+    if (compile_condition_of(compiling_, rule, 0, persist.condition)) rules_.persist_.push_back(std::move(persist));
+  }
+
   void compile_samples() {
     const unsigned available = proxy_.mode == config::Mode::Http ? kForRequest : kForTcpContent;
     for (const config::Server& server : proxy_.servers) {
@@ -378,6 +413,13 @@ int BackendRules::choose_server(Subject& subject) const {
     if (use.condition.holds(subject)) return use.server;
   }
   return -1;
+}
+
+Persistence BackendRules::persistence(Subject& subject) const {
+  for (const PersistRule& rule : persist_) {
+    if (rule.condition.holds(subject)) return rule.persistence;
+  }
+  return Persistence::Usual;
 }
 
 const ReplyTemplate* BackendRules::error(std::uint16_t status) const { return find_error(errors_, status); }

@@ -150,6 +150,7 @@ void cover(const Case& one, Covered& covered) {
     for (std::size_t i = 1; i < words.size(); ++i) {
       if (words[0] == "bind") found.insert("bind\t" + words[i]);
       if (of_server) found.insert("server\t" + words[i]);
+      if (words[0] == "cookie") found.insert("proxy\tcookie " + words[i]);
     }
     if (!alerts.contains(number)) covered.taken.insert(found.begin(), found.end());
     if (alerts.contains(number) || warnings.contains(number))

@@ -81,12 +81,14 @@ class Backend final {
     // if any will do.
     ServerSlot* slot = nullptr;
   };
-  // Which server the request should go to. A firm wish waits while that server is full; a pinned
-  // one is granted whatever the server's health, since a connection to it is there.
+  // Which server the request should go to. A firm wish waits while that server is full; `anyhow` one
+  // that takes no new traffic will do, as who wishes has looked at it; a pinned one is granted whatever
+  // the server's health, since a connection to it is there.
   struct Wish {
     const ServerSlot* slot = nullptr;
     bool firm = false;
     bool pinned = false;
+    bool anyhow = false;
   };
   // `hash` is the key of policies that hash. `wish` is granted if the server is usable; `avoid` is not
   // taken while another can be had.
@@ -95,7 +97,7 @@ class Backend final {
   void release(ServerSlot& slot);
   // A server that is up takes requests, whether it has room or not.
   bool has_server();
-  std::size_t usable_count();
+  bool has_server_besides(const ServerSlot& slot);
   // Requests being served by its servers, of all workers.
   std::uint32_t in_use() const;
 

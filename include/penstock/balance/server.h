@@ -51,6 +51,11 @@ class Server {
   std::atomic<std::uint64_t> changed_at_ms{0};
 
   bool takes_traffic() const { return status.load(std::memory_order_relaxed) == ServerStatus::Up; }
+  // Whoever belongs to it may still come: one that drains keeps those it has.
+  bool keeps_traffic() const {
+    const ServerStatus now = status.load(std::memory_order_relaxed);
+    return now == ServerStatus::Up || now == ServerStatus::Drain;
+  }
 
   // What the checking worker remembers; nobody else touches it. A reload finds it as it was.
   struct CheckMemory {
@@ -181,6 +186,7 @@ struct ServerSpec {
   std::uint32_t minconn = 0;   // Less than maxconn: the limit follows the backend's load.
   std::uint32_t maxqueue = 0;
   std::uint32_t id = 0;
+  std::string cookie;          // What the backend's cookie calls it; empty: nothing.
   bool backup = false;
   bool disabled = false;
   std::uint64_t slowstart_ms = 0;

@@ -149,6 +149,7 @@ struct Server {
   std::uint32_t minconn = 0;
   std::uint32_t maxqueue = 0;   // 0: no limit.
   std::uint32_t id = 0;         // 0: its place in the backend, from 1.
+  std::string cookie;           // Value of the backend's cookie that means this server; empty: none.
   bool backup = false;
   bool send_proxy = false;
   bool send_proxy_v2 = false;
@@ -200,6 +201,25 @@ struct Capture {
   std::string header;
   std::uint32_t length = 0;
   Place place;
+};
+
+// `cookie <name> ...`: how a client comes back to its server.
+struct Cookie {
+  enum class Kind { Passive, Rewrite, Insert, Prefix };
+  std::string name;          // Empty: no such line.
+  Kind kind = Kind::Passive;
+  bool indirect = false;
+  bool nocache = false;
+  bool postonly = false;
+  bool preserve = false;
+  bool httponly = false;
+  bool secure = false;
+  bool dynamic = false;
+  std::vector<std::string> domains, attributes;
+  std::uint64_t maxidle_s = 0, maxlife_s = 0;  // 0: no limit.
+  Place place;
+  // The HTTP log tells what became of the cookie.
+  bool logged() const { return kind != Kind::Passive || indirect; }
 };
 
 // One step of a health check conversation (`http-check`, `tcp-check`).
@@ -306,6 +326,7 @@ struct Proxy {
   std::uint64_t tcp_response_inspect_delay_ms = 0;  // `tcp-response inspect-delay`
   std::optional<Word> default_backend;
   std::vector<Capture> captures;
+  std::optional<Capture> cookie_capture;  // `capture cookie`: `header` is how its name begins.
 
   std::vector<Server> servers;
   Balance balance;
@@ -316,6 +337,9 @@ struct Proxy {
   bool redispatch = false;
   std::int32_t redispatch_interval = 0;   // `option redispatch <n>`; 0 means the last retry only.
   bool prefer_last_server = false;
+  bool persist = false;                   // `option persist`
+  Cookie cookie;
+  std::string dynamic_cookie_key;
   bool all_backups = false;
   bool log_health_checks = false;
   bool abort_on_close = false;
@@ -370,6 +394,7 @@ struct Global {
   std::uint64_t max_head = 131072;        // tune.http.maxhead
   std::uint32_t max_headers = 101;        // tune.http.maxhdr
   std::uint32_t log_uri_length = 1024;    // tune.http.logurilen
+  std::uint32_t cookie_length = 63;       // tune.http.cookielen
   std::uint64_t gulp_budget = 16 * 1024 * 1024;  // tune.gulp-budget, per worker
   std::uint64_t ssl_lifetime_s = 300;            // tune.ssl.lifetime
   std::uint64_t sndbuf_client = 0, rcvbuf_client = 0, sndbuf_server = 0, rcvbuf_server = 0;

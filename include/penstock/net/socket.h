@@ -39,8 +39,7 @@ struct ListenOptions {
   bool defer_accept = false;
   bool fast_open = false;
   std::string interface;
-  // Unix sockets: whoever listens at the path gives way; permission bits and owner, if given.
-  bool replace = false;
+  // Unix sockets: permission bits and owner, if given.
   int mode = -1;
   int uid = -1;
   int gid = -1;

@@ -79,7 +79,11 @@ class Exchange final : public Living, private Waiting, private Served, private H
   void choose_backend();
   void apply_backend_rules();
   void prepare_request();
+  void apply_persistence();
+  bool stays_when_down() const;
+  bool belongs_to(const ServerSlot& slot) const;
   Backend::Wish pinned_server();
+  Backend::Wish last_server();
   Backend::Wish wish_of_server();
   bool lost_identity();
   void choose_server();
@@ -87,6 +91,7 @@ class Exchange final : public Living, private Waiting, private Served, private H
   void send_request();
   void on_response_head(Head& head);
   void send_response(Head& head);
+  void write_cookie(Head& head);
   void finish();
   void end();
 
@@ -139,6 +144,7 @@ class Exchange final : public Living, private Waiting, private Served, private H
   const BackendRuntimeSpec* backend_spec_ = nullptr;
   Backend* backend_ = nullptr;
   ServerSlot* slot_ = nullptr;      // Counted on: leave_server() gives it back.
+  const ServerSlot* meant_ = nullptr;  // The one that a rule or the client's cookie names.
   ServerSlot* avoid_ = nullptr;     // Failed to connect; another one, if there is any.
   ServerSlot* again_ = nullptr;     // Failed to connect; to be tried again.
   Owned<H1Back> back_;
@@ -146,6 +152,8 @@ class Exchange final : public Living, private Waiting, private Served, private H
   FromServer from_server_{*this};
   rules::Subject subject_;
   rules::Reply tarpit_reply_;
+  rules::Persistence persistence_ = rules::Persistence::Usual;
+  persistence::Claim claim_;
   Failure failure_;
   Slice held_body_;             // Came before there was a server to send it to.
   Trailers held_trailers_;

@@ -17,6 +17,7 @@
 #include "penstock/proxy/bundle.h"
 #include "penstock/proxy/counters.h"
 #include "penstock/proxy/log_output.h"
+#include "penstock/proxy/persistence.h"
 #include "penstock/rules/compile.h"
 
 namespace penstock {
@@ -68,6 +69,8 @@ struct BackendRuntimeSpec {
   H1BackOptions http;
   std::uint64_t connect_ms = 0, server_ms = 0, queue_ms = 0, tunnel_ms = 0, server_fin_ms = 0, tarpit_ms = 0;
   std::uint32_t retries = 3;
+  persistence::CookieSpec cookie;
+  bool persist = false;              // A server's clients stay with it while it is down.
   bool redispatch = false;
   std::int32_t redispatch_interval = 0;
   bool abort_on_close = false;

@@ -45,9 +45,9 @@ class FrontendRules {
   Program http_after_response;
 
   // Makes the capture slots and remembers the request line; to be called first for each request, before
-  // any rule. Takes what `capture request header` names. In mode tcp it makes the slots only.
+  // any rule. Takes what `capture request header` and `capture cookie` name. In mode tcp it makes the slots only.
   void begin(Subject& subject, std::size_t uri_limit = 1024) const;
-  // Takes what `capture response header` names; to be called when the response's head came, before rules.
+  // Takes what `capture response header` and `capture cookie` name; to be called when the response's head came, before rules.
   void capture_response(Subject& subject) const;
   // Sets subject.unique_id if there is a unique-id-format. Adds no field.
   void make_unique_id(Subject& subject) const;
@@ -65,6 +65,7 @@ class FrontendRules {
   Format unique_id;              // Empty: none.
   AddressSet forward_for_except;
   std::vector<config::Capture> captures;
+  std::optional<config::Capture> cookie_capture;
 
  private:
   friend class FrontendCompiler;
@@ -86,6 +87,14 @@ struct UseServer {
   Condition condition;
 };
 
+// `force-persist`, `ignore-persist`: whether a client comes back to its server even if that is down, or
+// not at all.
+enum class Persistence : std::uint8_t { Usual, Forced, Ignored };
+struct PersistRule {
+  Persistence persistence = Persistence::Usual;
+  Condition condition;
+};
+
 class BackendRules {
  public:
   BackendRules();
@@ -102,6 +111,8 @@ class BackendRules {
   Program http_after_response;
   // -1: by balance.
   int choose_server(Subject& subject) const;
+  // As the first rule that holds says.
+  Persistence persistence(Subject& subject) const;
   const ReplyTemplate* error(std::uint16_t status) const;
 
   // Of `sni` of each server, by its place in config::Proxy::servers; empty where there is none.
@@ -114,6 +125,7 @@ class BackendRules {
   friend class BackendCompiler;
   std::unique_ptr<AclTable> acls_;
   std::vector<UseServer> use_server_;
+  std::vector<PersistRule> persist_;
   ErrorReplies errors_;
 };
 

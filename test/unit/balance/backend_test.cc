@@ -91,7 +91,7 @@ TEST_CASE("a backend without a server that is UP has nobody to choose") {
   set_status(rig.spec, 0, ServerStatus::Down);
   CHECK_FALSE(rig.backend.has_server());
   CHECK(rig.chosen() == "none");
-  CHECK(rig.backend.usable_count() == 0);
+  CHECK(!rig.backend.has_server());
 }
 
 TEST_CASE("maxconn is never exceeded, and a full server's turn goes to one that has room") {
@@ -297,4 +297,21 @@ TEST_CASE("who waits for one server holds up nobody who waits for another") {
   rig.backend.release(rig.slot(0));
   CHECK(a.served);
   CHECK_FALSE(c.served);
+}
+
+TEST_CASE("a server that takes no new traffic is had by who wishes it anyhow, even if no other is there") {
+  Rig rig(farm(2));
+  for (const std::size_t i : {0, 1}) set_status(rig.spec, i, ServerStatus::Down);
+  ServerSlot* second = &rig.slot(1);
+  CHECK(rig.backend.choose(0, {second, true}, nullptr).kind == Backend::Choice::Kind::None);
+  CHECK(rig.backend.choose(0, {second, true, false, true}, nullptr).slot == second);
+  CHECK(rig.backend.choose(0, {second, true, false, true}, second).kind == Backend::Choice::Kind::None);
+}
+
+TEST_CASE("another server is one that takes new traffic") {
+  Rig rig(farm(2));
+  CHECK(rig.backend.has_server_besides(rig.slot(0)));
+  set_status(rig.spec, 0, ServerStatus::Down);
+  CHECK_FALSE(rig.backend.has_server_besides(rig.slot(1)));
+  CHECK(rig.backend.has_server_besides(rig.slot(0)));
 }
