@@ -39,10 +39,10 @@ constexpr std::uint64_t kMapiMs = 5 * kMinute;         // NotificationWait is he
 constexpr std::uint64_t kActiveSyncMs = 15 * kMinute;  // A phone's Ping as Exchange presets it.
 
 constexpr std::string_view kNames[] = {
-    "buffered-rpc",  "clear-bind",      "clear-check",    "clear-server", "csp-header",
-    "denied-ecp",    "denied-path",     "double-timeout", "h2-ntlm",      "hsts-preload",
-    "missing-route", "oab-compression", "path-case",      "probe-method", "redirect-order",
-    "shared-reuse",  "short-timeout"};
+    "buffered-rpc",   "clear-bind",      "clear-check",    "clear-server", "csp-header",
+    "denied-ecp",     "denied-path",     "double-timeout", "h2-ntlm",      "hsts-preload",
+    "missing-route",  "oab-compression", "owa-ecp-cookie", "path-case",    "probe-method",
+    "redirect-order", "shared-reuse",    "short-timeout"};
 
 std::string_view path_of(Vdir vdir) {
   for (const VdirName& known : kVdirs) {
@@ -150,6 +150,18 @@ const std::string& health_method(const Health& health) {
   return health.method;
 }
 
+// The servers that both have are called the same by both cookies.
+bool share_cookie(const Proxy& a, const Proxy& b) {
+  if (a.cookie.name != b.cookie.name || a.cookie.dynamic != b.cookie.dynamic) return false;
+  if (a.cookie.dynamic && a.dynamic_cookie_key != b.dynamic_cookie_key) return false;
+  for (const Server& one : a.servers) {
+    for (const Server& other : b.servers) {
+      if (one.address.host == other.address.host && one.cookie != other.cookie) return false;
+    }
+  }
+  return true;
+}
+
 class Linter {
  public:
   Linter(const Config& config, Diagnostics& diagnostics)
@@ -251,6 +263,7 @@ class Linter {
 
   void look_at_backend(const Proxy& proxy) {
     look_at_probe(proxy);
+    if (serves(proxy, Vdir::Ecp) && !serves(proxy, Vdir::Owa)) look_at_cookie(proxy);
     for (const Server& server : proxy.servers) look_at_server(proxy, server);
     const bool by_rule = std::any_of(config_.proxies.begin(), config_.proxies.end(),
                                      [](const Proxy& any) { return sets_timeout(any, "server"); });
@@ -434,6 +447,22 @@ class Linter {
          format("Exchange answers {} of healthcheck.htm without asking the health of '{}': write "
                 "'option httpchk GET {}'",
                 method, path_of(*vdirs_[&proxy].begin()), health_uri(health)));
+  }
+
+  // Of a pool for /ecp alone.
+  void look_at_cookie(const Proxy& ecp) {
+    if (ecp.mode != Mode::Http) return;
+    for (const Proxy& owa : config_.proxies) {
+      const bool is_other =
+          &owa != &ecp && owa.is_backend && owa.mode == Mode::Http && !owa.disabled;
+      if (!is_other || !serves(owa, Vdir::Owa) || share_cookie(owa, ecp)) continue;
+      const Proxy& by_cookie = owa.cookie.name.empty() ? ecp : owa;
+      return warn("owa-ecp-cookie", ecp.cookie.name.empty() ? ecp.place : ecp.cookie.place,
+                  format("OWA opens pages of /ecp with the same login, so a client of '{0}' must "
+                         "come to the same server in '{1}': write the same 'cookie {2}' line in "
+                         "both, and the same 'cookie' values on their servers",
+                         owa.name, ecp.name, by_cookie.cookie.name));
+    }
   }
 
   void look_at_server(const Proxy& proxy, const Server& server) {
