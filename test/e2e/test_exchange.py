@@ -11,12 +11,15 @@ from harness import (Case, Client, IS_HAPROXY, PATIENCE, ROOT, Rig, Shared, cass
                      pattern_bytes, sample, wait_until)
 
 
-def example(name):
-    """A file of examples/ in which only addresses, paths, ports and maxconn are others."""
-    with open(os.path.join(ROOT, 'examples', name)) as file:
+def example(name, folder='examples'):
+    """A file in which only addresses, paths, ports and maxconn are others."""
+    with open(os.path.join(ROOT, folder, name)) as file:
         text = file.read()
     for old, new in (('127.0.0.1:514', '<log>'), ('10.0.0.9:80 ', '<fehttp> '),
-                     ('10.0.0.9:443 ', '<fe> '), ('/etc/penstock/certs/', '<dir>/certs/'),
+                     ('10.0.0.9:443 ', '<fe> '), ('/etc/haproxy/', '/etc/penstock/'),
+                     ('/etc/penstock/certs/', '<dir>/certs/'), ('127.0.0.1:8404', '<festats>'),
+                     ('/run/haproxy/', '<dir>/'),
+                     ('internal src 10.', 'internal src 127.0.0.0/8 10.'),
                      ('/etc/penstock/exchange-ca.pem', '<certs>/ca.pem'),
                      ('10.0.0.15:443', '<s1+tls>'), ('10.0.0.16:443', '<s2+tls>'),
                      ('10.0.0.15:80', '<s1>'), ('10.0.0.16:80', '<s2>')):
@@ -24,8 +27,8 @@ def example(name):
     return re.sub(r'(?m)^    maxconn \d+$', '    maxconn 500', text)
 
 
-def example_rig(name, servers=None):
-    rig = Rig(example(name), bare=True, servers=servers, start=False)
+def example_rig(name, servers=None, folder='examples'):
+    rig = Rig(example(name, folder), bare=True, servers=servers, start=False)
     os.mkdir(os.path.join(rig.folder, 'certs'))
     for cert in ('mail', 'autodiscover'):
         os.symlink(certificate(cert), os.path.join(rig.folder, 'certs', cert + '.pem'))
@@ -178,6 +181,72 @@ class Offloaded(Routed, Shared):
         self.assertEqual(len(cookies), 5)
         for value in cookies:
             self.assertTrue(value.endswith('; secure'), value)
+
+
+class Affinity:
+    """Scenario 3: OWA and ECP share a cookie."""
+
+    https = Routed.https
+
+    def ask(self, target, cookies=''):
+        """(server, the cookies of affinity given to who brought these)."""
+        answer = self.https().get(target, [('Cookie', 'cadata=x' + cookies)])
+        return answer.get('x-feserver'), [text for text in answer.all('set-cookie') if 'EXLB' in text]
+
+    def test_a_browser_stays_with_its_server_in_owa_and_ecp(self):
+        seen = set()
+        for first, second in (('/owa/', '/ecp'), ('/ecp', '/owa/')) * 3:
+            name, given = self.ask(first)
+            self.assertEqual(given, ['EXLB=ex%s; path=/; HttpOnly; Secure' % name[2:]])
+            for target in (second, first, second):
+                self.assertEqual(self.ask(target, '; EXLB=ex' + name[2:]), (name, []))
+            seen.add(name)
+        for name in ('EX01', 'EX02'):
+            self.assertEqual(self.ask('/owa/', '; EXLB=ex' + name[2:]), (name, []))
+        for server in self.r.servers.values():
+            self.assertFalse([entry for entry in server.log if 'EXLB' in entry.get('cookie', '')])
+        self.assertLessEqual(seen, {'EX01', 'EX02'})
+
+    def test_a_login_of_ntlm_stays_though_a_cookie_says_otherwise(self):
+        client = self.https()
+        cookie = b'Cookie: cadata=x; EXLB=ex0%d\r\n'
+        names = []
+        for step, number in (('ews_ntlm_c1.http', 1), ('ews_ntlm_c2.http', 1), ('ews_ntlm_c3.http', 1),
+                             ('ews_ntlm_c4_same_conn_no_auth.http', 2)):
+            head, body = sample(step).replace(b'/EWS/Exchange.asmx', b'/owa/').split(b'\r\n\r\n', 1)
+            client.send(head + b'\r\n' + cookie % number + b'\r\n' + body)
+            names.append(client.response().get('x-feserver'))
+        self.assertEqual(names, ['EX01'] * 4)
+        self.r.log.wait(r' bk_owa/ex01 .* --UI ')
+
+
+class Affine(Affinity, Routed, Shared):
+    NAME = 'exchange-l7-affinity.cfg'
+
+    def test_a_client_stays_with_its_server_by_its_address_or_login(self):
+        for target in ('/EWS/x', '/mapi/x', '/rpc/x'):
+            self.assertEqual(len({self.https().get(target).get('x-feserver') for _ in range(6)}), 1)
+        seen = set()
+        for user in range(12):
+            token = [('Authorization', 'Basic ' + base64.b64encode(b'user%d:x' % user).decode())]
+            names = {self.https().get('/Microsoft-Server-ActiveSync', token).get('x-feserver')
+                     for _ in range(3)}
+            self.assertEqual(len(names), 1)
+            seen |= names
+        self.assertEqual(seen, {'EX01', 'EX02'})
+
+
+class Scenario3(Affinity, Shared):
+    """The configuration of the article's scenario 3 as it is."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.r = example_rig('43-scenario3-single-ns-l7-affinity.cfg', folder='test/data/configs')
+        cls.r.start()
+
+    def test_every_pool_is_served(self):
+        for name, (target, fields, status) in VDIRS.items():
+            self.assertEqual(self.https().get(target, fields).status, status, name)
 
 
 class OneDirectoryDown(Case):
