@@ -130,10 +130,23 @@ std::vector<Test> tests_of(const Proxy& proxy, const Rule& rule) {
   return tests;
 }
 
-bool denies(const Rule& rule) {
-  if (rule.set != Rule::Set::HttpRequest) return false;
+bool returns_error(const Rule& rule) {
+  for (std::size_t i = 1; i + 1 < rule.words.size(); ++i) {
+    if (rule.words[i].text == "status") return rule.words[i + 1].text.starts_with('4');
+  }
+  return false;
+}
+
+// What it names does not get to a server.
+bool denies(const Config& config, const Rule& rule) {
   const std::string& action = rule.words[0].text;
-  return action == "deny" || action == "tarpit" || action == "silent-drop" || action == "reject";
+  if (rule.set == Rule::Set::UseBackend) {
+    const Proxy* backend = config.find_backend(action);
+    return backend != nullptr && backend->servers.empty();
+  }
+  if (rule.set != Rule::Set::HttpRequest && rule.set != Rule::Set::TcpContent) return false;
+  return action == "deny" || action == "tarpit" || action == "silent-drop" || action == "reject" ||
+         (action == "return" && returns_error(rule));
 }
 
 const std::string& health_uri(const Health& health) {
@@ -342,7 +355,7 @@ class Linter {
 
   void look_at_denials(const Proxy& proxy) {
     const bool guards = std::any_of(proxy.rules.begin(), proxy.rules.end(), [&](const Rule& rule) {
-      if (!denies(rule)) return rule.words[0].text == "normalize-uri";
+      if (!denies(config_, rule)) return rule.words[0].text == "normalize-uri";
       const std::vector<Test> tests = tests_of(proxy, rule);
       return std::any_of(tests.begin(), tests.end(), [](const Test& test) {
         return std::any_of(test.patterns.begin(), test.patterns.end(), [](const Word* pattern) {
@@ -352,7 +365,7 @@ class Linter {
     });
     bool said = false;
     for (const Rule& rule : proxy.rules) {
-      if (!denies(rule)) continue;
+      if (!denies(config_, rule)) continue;
       const std::vector<Test> tests = tests_of(proxy, rule);
       for (const Test& test : tests) {
         if (!test.about_path() || test.patterns.empty()) continue;

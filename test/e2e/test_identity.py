@@ -70,6 +70,19 @@ class Pins(Case):
         alice = who(client, 'a', negotiate('alice'))
         self.assertEqual(who(client, 'a', [('X-Two', '1')]), alice)
 
+    def test_a_pin_waits_for_its_server_rather_than_take_another(self):
+        two = '    use-server s1 if { hdr(x-one) 1 }\n    server s1 <s1> maxconn 1\n    server s2 <s2>\n'
+        rig = self.rig(pools('a', two))
+        client, busy = rig.connect(), rig.connect()
+        alice = who(client, 'a', [('X-One', '1'), *negotiate('alice')])
+        busy.request('GET', '/test/hang', [('X-One', '1')])
+        rig.server('s1').wait_count('hanging', 1)
+        client.request('GET', '/test/whoami')
+        self.assertEqual(rig.who(), ['EX02'])      # Others go round it.
+        Farm.loop.call_soon_threadsafe(rig.server('s1').connections[2].writer.close)
+        self.assertEqual(tuple(client.response().body.decode().split()), alice)
+        self.assertEqual(alice[1], 'EX01')
+
     CHECKED = ('    option httpchk GET /owa/healthcheck.htm\n'
                '    server s1 <s1> check inter 50ms fall 1 rise 2 %s\n')
 
