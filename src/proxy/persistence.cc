@@ -86,13 +86,12 @@ class Cacheability {
   bool judge(const Head& request, const Head& response) {
     constexpr std::uint16_t kStatuses[] = {200, 203, 204, 206, 300, 301, 404, 405, 410, 414, 501};
     const std::string_view method = request.method;
-    if (method != "GET" && method != "HEAD" && method != "OPTIONS" && method != "TRACE")
-      return false;
-    if (std::find(std::begin(kStatuses), std::end(kStatuses), response.status) ==
-        std::end(kStatuses))
-      return false;
+    const bool usual =
+        (method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE") &&
+        std::find(std::begin(kStatuses), std::end(kStatuses), response.status) !=
+            std::end(kStatuses);
     for (const Field& field : response.fields) read(field);
-    return dated_ && !refused_;
+    return (usual || public_) && dated_ && !refused_;
   }
 
  private:
@@ -107,8 +106,10 @@ class Cacheability {
         refused_ = true;
       if (starts_with_nocase(word, "max-age=") || starts_with_nocase(word, "s-maxage="))
         dated_ = true;
+      if (equal_nocase(word, "public")) public_ = true;
     }
   }
+  bool public_ = false;  // Said to be kept, whatever method and status.
   bool dated_ = false;
   bool refused_ = false;
 };
@@ -201,6 +202,8 @@ Claim read(Head& request, const CookieSpec& spec, std::span<const ServerSpec> se
 }
 
 char write(Head& response, const CookieSpec& spec, const Visit& visit, Arena& arena) {
+  // The server's own cookie then means nothing to us.
+  if (visit.ignored) return 'N';
   char letter = 'N';
   for (std::size_t i = 0; i < response.fields.size(); ++i) {
     Field& field = response.fields[i];
@@ -210,7 +213,7 @@ char write(Head& response, const CookieSpec& spec, const Visit& visit, Arena& ar
     if (treated == 'D') response.fields.erase(i--);
   }
   const config::Cookie& line = spec.line;
-  if (line.kind != Kind::Insert || visit.ignored || letter == 'P') return letter;
+  if (line.kind != Kind::Insert || letter == 'P') return letter;
   if (line.postonly && visit.request.method != "POST") return letter;
   if (visit.direct && !is_stale(line, visit.claim, visit.now_s)) return letter;
   const bool caches = line.nocache && Cacheability().judge(visit.request, response);

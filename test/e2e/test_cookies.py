@@ -323,6 +323,7 @@ backend be
         self.farm('cookie X insert indirect\nignore-persist if { path_end .gif }')
         self.assertEqual(self.ask('X=s2', target='/a.gif'), ('s1', [], [], '--UN'))
         self.assertEqual(self.ask(target='/a.gif'), ('s1', [], [], '--NN'))
+        self.assertEqual(self.ask('X=s2', target='/a.gif', give=['X=own']), ('s1', [], ['X=own'], '--UN'))
         self.assertEqual(self.ask('X=s2'), ('s2', [], [], '--VN'))
 
     def test_the_first_rule_about_persistence_counts(self):

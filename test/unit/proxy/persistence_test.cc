@@ -129,6 +129,7 @@ TEST_CASE("insert gives a cookie to who has not the right one") {
   CHECK(rig.answer(0, {{"set-cookie", "X=own"}}, true) == "D");
   rig.ignored = true;
   CHECK(rig.answer(0) == "N");
+  CHECK(rig.answer(0, {{"Set-Cookie", "X=own"}}) == "N | X=own");
 }
 
 TEST_CASE("a server without a value makes the client forget its cookie") {
@@ -237,6 +238,9 @@ TEST_CASE("nocache makes private what a cache might keep") {
         "I | \"1\" | no-cache | X=s1; path=/");
   rig.request.method = "POST";
   CHECK(rig.answer(0, {{"ETag", "\"1\""}}) == "I | \"1\" | X=s1; path=/");
+  CHECK(rig.answer(0, {{"Cache-Control", "public, max-age=60"}}) ==
+        "I | public, max-age=60 | X=s1; path=/ | private");
+  CHECK(rig.answer(0, {{"Cache-Control", "public"}}) == "I | public | X=s1; path=/");
 }
 
 TEST_CASE("the hash of dynamic cookies is XXH64") {
