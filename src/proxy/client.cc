@@ -193,11 +193,17 @@ void Client::become_private() {
   station().process().pinned.fetch_add(1, std::memory_order_relaxed);
 }
 
-const OwnBack* Client::own_in(std::string_view backend) const {
-  const auto at = std::find_if(own_.rbegin(), own_.rend(), [&](const OwnBack& own) {
-    return own.server->backend_name == backend;
+const Server* Client::own_server(std::string_view backend) const {
+  for (std::size_t i = own_.size(); i-- > 0;) {
+    if (own_[i].server->backend_name == backend) return own_[i].server.get();
+  }
+  return nullptr;
+}
+
+bool Client::has_lost_own(std::string_view backend) const {
+  return std::any_of(own_.begin(), own_.end(), [&](const OwnBack& own) {
+    return !own.back && own.server->backend_name == backend;
   });
-  return at == own_.rend() ? nullptr : &*at;
 }
 
 void Client::on_back_lost(H1Back& back, const Failure&, std::string_view) {

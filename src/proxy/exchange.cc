@@ -269,10 +269,10 @@ std::uint32_t Exchange::hash_key() {
 
 // A private client's connection in this backend, whatever else would choose.
 Backend::Wish Exchange::pinned_server() {
-  const OwnBack* own = client_.own_in(backend_spec_->balance.name);
+  const Server* own = client_.own_server(backend_spec_->balance.name);
   if (own == nullptr) return {};
   for (const auto& slot : backend_->slots()) {
-    if (slot->spec.state == own->server) return {slot.get(), true, true};
+    if (slot->spec.state.get() == own) return {slot.get(), true, true};
   }
   return {};
 }
@@ -347,9 +347,7 @@ bool Exchange::must_be_private() const {
 // know it, or not understand the second half of what it says; that the connection is gone it
 // understands (RFC 9112 section 9.3.1).
 bool Exchange::lost_identity() {
-  if (!client_.is_private()) return false;
-  const OwnBack* own = client_.own_in(backend_spec_->balance.name);
-  if (own == nullptr || own->back) return false;
+  if (!client_.is_private() || !client_.has_lost_own(backend_spec_->balance.name)) return false;
   subject_.log.status = 502;
   return true;
 }

@@ -53,6 +53,17 @@ class Pins(Case):
         self.assertEqual(who(client, 'a'), alice)
         self.assertEqual(who(client, 'b'), bob)
 
+    def test_logins_under_two_names_of_a_server_are_apart(self):
+        rig = self.rig(pools('a', '    server s1 <s1+tls> ssl verify none sni req.hdr(host)\n'))
+        client = rig.connect()
+        one, two = [('Host', 'one.contoso.com')], [('Host', 'two.contoso.com')]
+        alice = who(client, 'a', one + negotiate('alice'))
+        self.assertEqual(who(client, 'a', two)[0], 'None')
+        bob = who(client, 'a', two + negotiate('bob'))
+        self.assertEqual((alice[0], bob[0]), ('alice', 'bob'))
+        self.assertEqual(who(client, 'a', one), alice)
+        self.assertEqual(who(client, 'a', two), bob)
+
     def test_a_pin_wins_over_balancing_whatever_comes_between(self):
         two = '    balance roundrobin\n    server s1 <s1>\n    server s2 <s2>\n'
         rig = self.rig(pools('ab', two))
@@ -69,6 +80,24 @@ class Pins(Case):
         client = rig.connect()
         alice = who(client, 'a', negotiate('alice'))
         self.assertEqual(who(client, 'a', [('X-Two', '1')]), alice)
+
+    def test_a_pin_wins_over_a_cookie(self):
+        two = ('    balance roundrobin\n    cookie EX insert\n    server s1 <s1> cookie one\n'
+               '    server s2 <s2> cookie two\n')
+        rig = self.rig(pools('a', two))
+        client = rig.connect()
+        alice = who(client, 'a', [('Cookie', 'EX=one'), *negotiate('alice')])
+        self.assertEqual(alice[1], 'EX01')
+        self.assertEqual(who(client, 'a', [('Cookie', 'EX=two')]), alice)
+        self.assertEqual(rig.who(fields=[('Cookie', 'EX=two')]), ['EX02'])
+
+    def test_a_pin_is_not_idle_in_the_sense_of_the_pool(self):
+        rig = self.rig(pools('a', '    server s1 <s1> pool-purge-delay 10ms pool-max-conn 0\n'))
+        client, other = rig.connect(), rig.connect()
+        alice = who(client, 'a', negotiate('alice'))
+        for _ in range(3):      # Many times the delay.
+            other.get('/test/delay/50')
+        self.assertEqual(who(client), alice)
 
     def test_a_pin_waits_for_its_server_rather_than_take_another(self):
         two = '    use-server s1 if { hdr(x-one) 1 }\n    server s1 <s1> maxconn 1\n    server s2 <s2>\n'

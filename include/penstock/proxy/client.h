@@ -65,8 +65,10 @@ class Client final : public Living, public ListNode<ClientTag>, private H1FrontO
   // A credential was seen: from now on every server connection is this client's own.
   void become_private();
   bool is_private() const { return private_; }
-  // The latest of its own in this backend; null: none. An entry without a connection: it is lost.
-  const OwnBack* own_in(std::string_view backend) const;
+  // The server of the latest of its own in this backend; null: none.
+  const Server* own_server(std::string_view backend) const;
+  // One of them has ended, and with it whom the client said to be there.
+  bool has_lost_own(std::string_view backend) const;
   // The server that served the last request to this backend (by state), if it was.
   const std::shared_ptr<Server>& last_server() const { return last_server_; }
   void set_last_server(const std::shared_ptr<Server>& server, bool must_stay) {
