@@ -4,6 +4,7 @@
 #include "expression.h"
 #include "hash.h"
 #include "penstock/base/text.h"
+#include "penstock/http/cookies.h"
 
 namespace penstock::rules {
 
@@ -333,14 +334,16 @@ bool next_cookie(const Head& head, std::string_view name, bool of_response, Curs
       cursor.offset = 0;
       continue;
     }
-    const std::size_t end = std::min(field.value.find(';', cursor.offset), field.value.size());
-    const std::string_view pair = field.value.substr(cursor.offset, end - cursor.offset);
-    // Of a Set-Cookie line only the first pair is the cookie.
-    cursor.offset = of_response ? field.value.size() : end + 1;
-    const std::size_t equals = pair.find('=');
-    if (equals == std::string_view::npos) continue;
-    if (!name.empty() && trim(pair.substr(0, equals)) != name) continue;
-    out = trim(pair.substr(equals + 1));
+    cookies::Cookie cookie;
+    if (of_response) {
+      // Only the first pair of a Set-Cookie line is the cookie.
+      cookie = cookies::set_by(field.value).value_or(cookie);
+      cursor.offset = field.value.size();
+    } else {
+      cookies::next(field.value, cursor.offset, cookie);
+    }
+    if (!cookie.is_pair || (!name.empty() && cookie.name != name)) continue;
+    out = cookie.value;
     return true;
   }
   return false;

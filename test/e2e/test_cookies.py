@@ -207,6 +207,13 @@ class Modes(CookieCase):
         self.assertEqual(self.answer.get('x-gone'), 's1')
 
 
+    def test_rules_read_cookies_as_persistence_does(self):
+        self.farm('http-request set-header Cookie "%[req.cook(X)] %[req.cook_cnt(X)]"')
+        for sent, seen in (('a="1; X=9"; X=2', '2 1'), ('X="2; 3"; b=1', '"2; 3" 1'), ('a=1, X=2', '2 1'),
+                           ('X = 2 ; b', '2 1'), ('X=1; X=2', '2 2')):
+            self.assertEqual(self.ask(sent)[1], [seen])
+
+
 class Dates(CookieCase):
 
     def dates(self, given):
