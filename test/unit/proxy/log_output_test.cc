@@ -395,6 +395,30 @@ TEST_CASE("a loss is said at once, then at most once a minute while it goes on")
                                  start + "121 since the start: No such file or directory"});
 }
 
+TEST_CASE("who cannot reach a unix socket asks for one, once a second, and uses what it gets") {
+  struct Reach final : LogReach {
+    void want_log_socket(const std::string& name) override { wanted.push_back(name); }
+    std::vector<std::string> wanted;
+  } reach;
+  Folder outside, inside;
+  const Descriptor receiver = unix_receiver(outside.file("log"));
+  const Descriptor first = std::move(*datagrams_to(SocketAddress::unix_path(outside.file("log"))));
+  auto output = open_output(unix_target(inside.file("log")));
+  output->reach_by(reach, first.get());
+  output->write(Level::Info, "by the first", kNow);
+  CHECK(next_datagram(receiver.get()) == "by the first\n");
+
+  const Descriptor again = unix_receiver(outside.file("log"));
+  CHECK(shutdown(receiver.get(), SHUT_RDWR) == 0);
+  output->write(Level::Info, "lost 1", kNow + kSecond);
+  output->write(Level::Info, "lost 2", kNow + kSecond);
+  CHECK(reach.wanted == std::vector<std::string>{inside.file("log")});
+  output->reached(std::move(*datagrams_to(SocketAddress::unix_path(outside.file("log")))));
+  output->write(Level::Info, "by another", kNow + kSecond);
+  CHECK(next_datagram(again.get()) == "by another\n");
+  CHECK(output->dropped() == 2);
+}
+
 TEST_CASE("a clock set back keeps nobody from trying again") {
   Folder folder;
   auto output = open_output(unix_target(folder.file("log")));
