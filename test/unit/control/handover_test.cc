@@ -110,7 +110,7 @@ TEST_CASE(
                        disk.options));
   }
   for (std::size_t at = 0; at < bytes.size(); ++at) {
-    for (const char byte : {'\x00', '\x01', '\x7f', '\xff'}) {
+    for (const char byte : {'\x01', '\xff'}) {
       std::string other = bytes;
       other[at] = byte;
       (void)unpack(other, copies(descriptors), nullptr, disk.options);
