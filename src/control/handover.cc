@@ -22,6 +22,12 @@ config::Config read_config(const std::vector<config::Source>& sources, const Opt
   return config;
 }
 
+std::uint64_t hard_limit() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_max;
+}
+
 bool has_checks(const config::Config& config) {
   return std::any_of(config.proxies.begin(), config.proxies.end(), [](const config::Proxy& proxy) {
     return !proxy.disabled &&
@@ -41,6 +47,8 @@ Handover gather(const Options& options, const GatherPlan& plan) {
   // Sockets are bound when all else is known to be good; until then files alone are gathered, so
   // that their errors are told together with those of the text.
   how.check_only = plan.check_only || out.diagnostics.failed();
+  // Sockets are opened before all that is needed can be counted.
+  if (!how.check_only) raise_descriptor_limit(hard_limit());
   out.diagnostics.set_source(&out.config);
   out.account = account_of(out.config.global, out.diagnostics);
   how.log_sockets = differs(out.account);
@@ -104,9 +112,7 @@ DescriptorNeed descriptor_need(const config::Config& config, std::size_t binds, 
   const config::Global& global = config.global;
   if (global.maxconn != 0)
     return {2 * std::uint64_t{global.maxconn} + static_cast<std::uint64_t>(fixed), fixed};
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  return {global.ulimit_n != 0 ? global.ulimit_n : limit.rlim_max, fixed};
+  return {global.ulimit_n != 0 ? global.ulimit_n : hard_limit(), fixed};
 }
 
 }  // namespace penstock

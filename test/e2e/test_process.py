@@ -6,6 +6,7 @@ import os
 import pwd
 import random
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -580,6 +581,29 @@ class Streams(Process):
                         self.assertEqual(os.readlink('/proc/%d/fd/%d' % (pid, fd)), '/dev/null')
                 process.send_signal(signal.SIGTERM)
                 process.wait(PATIENCE)
+
+
+class Descriptors(Process):
+    ONCE = True
+
+    def test_more_addresses_than_the_soft_limit_are_bound(self):
+        text, _ = self.somewhere()
+        folder = self.jail()
+        text += ''.join('    bind %s/%d.sock\n' % (folder, i) for i in range(150))
+        with open(folder + '/x.cfg', 'w') as file:
+            file.write(text)
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        process = subprocess.Popen([PROGRAM, '-db', '-f', folder + '/x.cfg'],
+                                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard)))
+        self.addCleanup(process.wait)
+        self.addCleanup(end, process.pid)
+        def ready():
+            try:
+                return Client(folder + '/149.sock')
+            except OSError:
+                self.assertIsNone(process.poll())
+        with wait_until(ready, 'the last address') as client:
+            self.assertEqual(client.get('/').status, 200)
 
 
 class ServiceManager(Process):
