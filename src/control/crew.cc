@@ -122,7 +122,8 @@ void Crew::on_worker_empty(unsigned) {
 }
 
 void Crew::on_server_changed(const BackendSpec& backend, const ServerSpec& server, bool up) {
-  if (up) wake_lines(backend.state);
+  // Down: who waits for this very server need not wait on.
+  wake_lines(backend.state);
   if (!up && server.shutdown_when_down) {
     for (auto& worker : workers_) worker->shut_down_sessions(server.state);
   }

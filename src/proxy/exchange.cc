@@ -322,7 +322,10 @@ void Exchange::choose_server() {
   }
   clear_deadline();
   // The cookie was good, and another server serves.
-  if (subject_.log.cookies[0] == 'V' && choice.slot != meant_) subject_.log.cookies[0] = wish.pinned ? 'U' : 'D';
+  if (subject_.log.cookies[0] == 'V' && choice.slot != meant_) {
+    subject_.log.cookies[0] = wish.pinned ? 'U' : 'D';
+    if (!wish.pinned) subject_.log.redispatched = true;
+  }
   if (avoid_ != nullptr && avoid_ != choice.slot) subject_.log.redispatched = true;
   avoid_ = again_ = nullptr;
   slot_ = choice.slot;

@@ -392,6 +392,28 @@ backend be
         rig.log.wait(r'be/s2 .* --VN \d+/\d+/\d+/\d+/0 1/0 "GET /test/server')
 
 
+    def test_who_waits_for_a_server_that_goes_down_goes_to_another(self):
+        rig = self.rig("""
+frontend fe
+    bind <fe>
+    default_backend be
+backend be
+    balance first
+    option redispatch
+    cookie X insert indirect
+    server s1 <s1> cookie s1
+    server s2 <s2> cookie s2 maxconn 1 check inter 100ms rise 1 fall 1
+""")
+        rig.connect().request('GET', '/test/hang', [('Cookie', 'X=s2')])
+        rig.server('s2').wait_count('hanging', 1)
+        waiting = rig.connect().request('GET', '/test/server', [('Cookie', 'X=s2')])
+        self.assertEqual(rig.get('/test/server').body, b'EX01')
+        rig.server('s2').refuse()
+        answer = waiting.response()
+        self.assertEqual((answer.body, answer.get('set-cookie')), (b'EX01', 'X=s1; path=/'))
+        rig.log.wait(r' be/s1 .* --DI .*"GET /test/server')
+
+
 class Captures(CookieCase):
 
     def test_the_first_cookie_that_begins_so_is_logged(self):
