@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import Client, PATIENCE, ROOT, SAMPLES, sample
+from harness import Client, PATIENCE, ROOT, SAMPLES, sample, wait_until
 
 
 class Cassim(unittest.TestCase):
@@ -82,3 +82,18 @@ class Cassim(unittest.TestCase):
         self.assertEqual(self.client().get('/Microsoft-Server-ActiveSync').status, 449)
         self.control('PUT', '/answer/eas', 'none')
         self.assertEqual(self.client().get('/Microsoft-Server-ActiveSync').status, 401)
+
+    def test_news_end_what_waits_for_them(self):
+        phone = self.client().send(sample('eas_ping_c.http'))
+        wait_until(lambda: 'requests' in self.control('GET', '/stats')[1], 'the Ping to arrive')
+        self.control('PUT', '/mail')
+        self.assertEqual(phone.response().body, sample('eas_ping_status1.wbxml').replace(b'1\0', b'2\0'))
+
+    def test_a_heartbeat_out_of_bounds_is_told_the_limit(self):
+        raw = sample('eas_ping_c.http').replace(b'480\0', b'999\0')
+        raw = raw.replace(b'Content-Length: 33', b'Content-Length: 34').replace(b'999\0', b'9999\0')
+        self.assertIn(b'\x035\0\x01\x48\x033540\0', self.client().send(raw).response().body)
+
+    def test_a_wrong_password_leads_back_to_the_logon_page(self):
+        raw = sample('owa_auth_c.http').replace(b'password=Passw0rd', b'password=wrongone')
+        self.assertIn('reason=2', self.client().send(raw).response().get('location'))

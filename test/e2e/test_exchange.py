@@ -1,5 +1,6 @@
 """The Exchange configurations of examples/ at work, with the traffic that Exchange really has."""
 import base64
+import hashlib
 import os
 import re
 import ssl
@@ -7,7 +8,7 @@ import struct
 import threading
 import time
 
-from harness import (Case, Client, IS_HAPROXY, PATIENCE, ROOT, Rig, Shared, cassim, certificate,
+from harness import (Case, Client, Farm, IS_HAPROXY, PATIENCE, ROOT, Rig, Shared, cassim, certificate,
                      pattern_bytes, sample, wait_until)
 
 
@@ -317,6 +318,27 @@ class LongLived(Case):
         out.reset()
         self.assertEqual(into.rest(), b'')
 
+    def test_an_out_channel_whose_client_has_said_all_still_hears(self):
+        rig = self.rig(EXCHANGE)
+        out, into = self.pair(rig)
+        out.half_close()
+        into.send(b'x')
+        self.assertEqual(out.take(1), b'x')
+
+    def test_new_mail_is_told_at_once_to_who_waits_for_it(self):
+        rig = self.rig(EXCHANGE)
+        server = rig.server()
+        server.auth = False
+        phone = rig.connect().send(sample('eas_ping_c.http'))
+        outlook = rig.connect().send(sample('mapi_notificationwait_c.http'))
+        outlook.take_until(b'PROCESSING\r\n')
+        server.wait_count('requests', 2)
+        Farm.loop.call_soon_threadsafe(server.new_mail)
+        started = time.monotonic()
+        self.assertIn(b'\x032\0', phone.response().body)
+        outlook.take_until(b'DONE\r\n')
+        self.assertLess(time.monotonic() - started, PATIENCE / 2)
+
     def test_a_notification_is_passed_on_as_it_is_written(self):
         rig = self.rig(EXCHANGE)
         server = rig.server()
@@ -372,6 +394,27 @@ class LongLived(Case):
             server.answers['owa'] = sample(canned) if isinstance(canned, str) else canned
             answer = rig.get('/owa/')
             self.assertEqual((answer.status, answer.reason), (status, reason))
+
+
+class ExtendedProtection(Case):
+    """The login names the certificate that the client saw: IIS takes its own alone."""
+
+    def status(self, bind, server):
+        rig = self.rig('frontend fe\n    bind <fe>%s\n    default_backend be\n'
+                       'backend be\n    server s1 <s1%s\n' % (bind, server))
+        rig.server().extended_protection = True
+        with Client(rig.addresses['fe'], sni='mail.contoso.com' if bind else None) as client:
+            seen = hashlib.sha256(client.socket.getpeercert(True)).hexdigest() if bind else '0'
+            token = base64.b64encode(b'\x60user=alice cb=%s' % seen.encode()).decode()
+            return client.get('/ews/', [('Authorization', 'Negotiate ' + token)]).status
+
+    def test_the_same_certificate_on_both_sides_lets_users_log_in(self):
+        self.assertEqual(self.status(' ssl crt <certs>/ex01.pem', '+tls> ssl verify none'), 200)
+
+    def test_another_certificate_and_offloading_do_not(self):
+        self.assertEqual(self.status(' ssl crt <certs>/mail.pem', '+tls> ssl verify none'), 401)
+        self.assertEqual(self.status(' ssl crt <certs>/ex01.pem', '>'), 401)
+        self.assertEqual(self.status('', '+tls> ssl verify none'), 401)
 
 
 class Identity(Case):
