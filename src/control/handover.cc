@@ -52,6 +52,7 @@ Handover gather(const Options& options, const GatherPlan& plan) {
   out.diagnostics.set_source(&out.config);
   out.account = account_of(out.config.global, out.diagnostics);
   how.log_sockets = differs(out.account);
+  how.replace_sockets = plan.previous == nullptr && !options.former_pids.empty();
   out.bundle = Bundle::gather(out.config, plan.previous, how, out.diagnostics);
   out.diagnostics.set_source(nullptr);
   return out;

@@ -51,6 +51,8 @@ std::string version_text(bool in_full) {
   text += "Feature list : +EPOLL +GETADDRINFO +OPENSSL +PCRE2 +PCRE2_JIT +SYSTEMD +THREAD -LUA -PROMEX -QUIC -SLZ -ZLIB\n";
   text += "Running with the TLS library BoringSSL\n";
   text += "Available services : none\n";
+  text += "Processes : one; with -W, -Ws, or user, group or chroot as root, a parent and the child that serves\n";
+  text += "Service manager : told by sd_notify\n";
   return text;
 }
 

@@ -75,7 +75,7 @@ Result<Descriptor> listen_on(const SocketAddress& address, const ListenOptions& 
   Descriptor fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return system_error("cannot make a socket for", address);
   if (address.is_unix()) {
-    remove_dead_socket(address);
+    if (!options.replace || ::unlink(address.text().c_str()) != 0) remove_dead_socket(address);
   } else {
     switch_on(fd.get(), SOL_SOCKET, SO_REUSEADDR);
     switch_on(fd.get(), SOL_SOCKET, SO_REUSEPORT);

@@ -230,6 +230,7 @@ class Gatherer {
     bound->backlog = static_cast<int>(backlog);
     ListenOptions listen;
     listen.backlog = bound->backlog;
+    listen.replace = options_.replace_sockets;
     listen.v6_only = bind.v6_only;
     listen.transparent = bind.transparent;
     listen.defer_accept = bind.defer_accept;

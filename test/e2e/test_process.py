@@ -548,14 +548,16 @@ class Background(Process):
 
     def test_sf_ends_former_processes_softly_and_st_at_once(self):
         text, address = self.somewhere()
-        former = None
+        former, folder = None, self.jail()
+        text += '    bind %s/fe.sock\n' % folder
         for option in ('-D', '-sf', '-st'):
             code, said, pid = self.background(text, '-D', *([option, str(former)] if former else []))
             self.assertEqual(code, 0, said)
             if former:
                 wait_until(lambda: is_gone(former), 'the former process to end')
-            with Client(address) as client:
-                self.assertEqual(client.get('/').status, 200)
+            for door in (address, folder + '/fe.sock'):
+                with Client(door) as client:
+                    self.assertEqual(client.get('/').status, 200)
             former = pid
 
 

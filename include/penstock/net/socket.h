@@ -39,7 +39,8 @@ struct ListenOptions {
   bool defer_accept = false;
   bool fast_open = false;
   std::string interface;
-  // Unix sockets: permission bits and owner, if given.
+  // Unix sockets: whoever listens at the path gives way; permission bits and owner, if given.
+  bool replace = false;
   int mode = -1;
   int uid = -1;
   int gid = -1;

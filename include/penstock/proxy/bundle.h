@@ -36,6 +36,8 @@ struct GatherOptions {
   std::size_t workers = 1;
   // penstock -c: reads files and resolves names, opens no socket.
   bool check_only = false;
+  // A process before us (-sf, -st) may still listen on unix sockets: they are taken from it.
+  bool replace_sockets = false;
   // Whoever serves may not reach unix log sockets: they are connected here.
   bool log_sockets = false;
 };
