@@ -318,6 +318,15 @@ class LongLived(Case):
         out.reset()
         self.assertEqual(into.rest(), b'')
 
+    def test_pings_keep_an_idle_pair_alive_beyond_every_timeout(self):
+        rig = self.rig(EXCHANGE, defaults='    timeout client 400ms\n    timeout server 400ms')
+        rig.server().time_scale = 0.001     # A ping every 120 ms instead of 120 s.
+        out, into = self.pair(rig)
+        for _ in range(10):
+            into.send(cassim.RTS_PING)      # Comes back; the server's own come besides.
+            for _ in range(2):
+                self.assertEqual(out.take(20), cassim.RTS_PING)
+
     def test_an_out_channel_whose_client_has_said_all_still_hears(self):
         rig = self.rig(EXCHANGE)
         out, into = self.pair(rig)
