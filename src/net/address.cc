@@ -21,7 +21,7 @@ const sockaddr_un* un(const sockaddr_storage& s) { return reinterpret_cast<const
 
 SocketAddress::SocketAddress(const sockaddr* address, socklen_t length) : SocketAddress() {
   length_ = length < sizeof(storage_) ? length : static_cast<socklen_t>(sizeof(storage_));
-  std::memcpy(&storage_, address, length_);
+  if (length_ != 0) std::memcpy(&storage_, address, length_);  // No address may be a null one.
 }
 
 bool SocketAddress::from_ip(std::string_view ip, std::uint16_t port, SocketAddress& out) {
