@@ -406,8 +406,8 @@ class Restart(Process):
     def test_the_story_is_told_in_the_log(self):
         rig = self.serve(arguments=['-W'])
         child = self.child(rig)
-        os.kill(child, signal.SIGSEGV)
-        rig.log.wait(r'The serving process %d died of signal 11' % child)
+        os.kill(child, signal.SIGABRT)
+        rig.log.wait(r'The serving process %d died of signal 6' % child)
         self.assertEqual(rig.get('/').body, b'here')
 
     def test_the_child_ends_with_its_parent(self):
