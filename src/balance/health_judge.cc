@@ -12,33 +12,65 @@ namespace {
 using Kind = Judgement::Kind;
 using Match = CheckStepSpec::Match;
 
-std::string with_comment(std::string info, const CheckStepSpec& step) {
+Judgement failed(const CheckStepSpec& step, CheckStatus usual, std::string info) {
+  if (step.on_error) info = step.on_error->make();
   if (!step.comment.empty()) append_format(info, " comment: {}", step.comment);
-  return info;
+  return {Kind::Fail, step.error_status != CheckStatus::Unknown ? step.error_status : usual,
+          std::move(info)};
 }
 
 Judgement wrong_status(const Head& head, const CheckStepSpec& step) {
-  return {Kind::Fail, CheckStatus::L7Status, with_comment(std::string(head.reason), step)};
+  return failed(step, CheckStatus::L7Status, std::string(head.reason));
 }
 
 Judgement bad_answer(std::string info, const CheckStepSpec& step) {
-  return {Kind::Fail, CheckStatus::L7Response, with_comment(std::move(info), step)};
+  return failed(step, CheckStatus::L7Response, std::move(info));
 }
 
-bool found(const CheckStepSpec& step, std::string_view bytes) {
+std::string hexadecimal(std::string_view bytes) {
+  std::string out;
+  for (const char byte : bytes) append_format(out, "{:02X}", static_cast<unsigned char>(byte));
+  return out;
+}
+
+bool found(const CheckStepSpec& step, std::string_view bytes, std::string_view pattern) {
   if (step.match == Match::StringRegex) return step.regex->matches(bytes);
-  return bytes.find(step.pattern) != std::string_view::npos;
+  if (step.match == Match::BinaryRegex) return step.regex->matches(hexadecimal(bytes));
+  return bytes.find(pattern) != std::string_view::npos;
 }
 
-// Text that was found decides at once; text that was not may still come.
-bool undecided(const CheckStepSpec& step, const Answer& answer, bool is_found) {
+// Text that was found decides at once; text that was not may still come, unless min-recv says how
+// much is enough, which cannot be less than the text itself.
+bool undecided(const CheckStepSpec& step, const Answer& answer, bool is_found,
+               std::string_view pattern) {
   if (answer.complete) return false;
-  return !is_found || answer.bytes.size() < step.min_recv;
+  if (!step.min_recv) return !is_found;
+  const bool by_regex = step.match == Match::StringRegex || step.match == Match::BinaryRegex;
+  const std::size_t least = *step.min_recv == 0 || by_regex ? 1 : pattern.size();
+  return answer.bytes.size() < std::max<std::uint64_t>(*step.min_recv, least);
+}
+
+std::string pattern_of(const CheckStepSpec& step) {
+  return step.text ? step.text->make() : step.pattern;
+}
+
+std::string_view kind_of(const CheckStepSpec& expect) {
+  switch (expect.match) {
+    case Match::Binary:
+      return expect.text ? "log-format binary" : "binary";
+    case Match::BinaryRegex:
+      return "binary regex";
+    case Match::StringRegex:
+      return "regex";
+    default:
+      return expect.text ? "log-format string" : "string";
+  }
 }
 
 Judgement judge_body(const CheckStepSpec& expect, const Answer& answer) {
-  const bool is_found = found(expect, answer.bytes);
-  if (undecided(expect, answer, is_found)) return {};
+  const std::string pattern = pattern_of(expect);
+  const bool is_found = found(expect, answer.bytes, pattern);
+  if (undecided(expect, answer, is_found, pattern)) return {};
   if (answer.bytes.empty())
     return bad_answer("HTTP content check could not find a response body", expect);
   if (is_found != expect.negated) return {Kind::Pass};
@@ -65,6 +97,7 @@ Judgement judge_http(const CheckStepSpec& expect, const Answer& answer) {
     case Match::String:
     case Match::StringRegex:
     case Match::Binary:
+    case Match::BinaryRegex:
     case Match::SmtpReply:
       return judge_body(expect, answer);
   }
@@ -80,17 +113,18 @@ Judgement judge_http_by_default(const Answer& answer) {
 
 Judgement judge_bytes(const CheckStepSpec& expect, const Answer& answer, std::size_t number) {
   if (expect.match == Match::SmtpReply) return judge_smtp(answer, number);
-  const bool is_found = found(expect, answer.bytes);
-  if (undecided(expect, answer, is_found)) return {};
+  const std::string pattern = pattern_of(expect);
+  const bool is_found = found(expect, answer.bytes, pattern);
+  if (undecided(expect, answer, is_found, pattern)) return {};
   if (answer.bytes.empty())
     return bad_answer(format("TCPCHK got an empty response at step {}", number), expect);
   if (is_found != expect.negated) return {Kind::Pass};
-  std::string what = expect.match == Match::Binary        ? "content (binary)"
-                     : expect.match == Match::StringRegex ? "content (regex)"
-                                                          : format("content '{}'", expect.pattern);
-  return bad_answer(format("TCPCHK {} {} at step {}",
-                           expect.negated ? "matched unwanted" : "did not match", what, number),
-                    expect);
+  const bool is_shown = expect.match == Match::String && !expect.text;
+  return bad_answer(
+      format("TCPCHK {} content {} at step {}",
+             expect.negated ? "matched unwanted" : "did not match",
+             is_shown ? format("'{}'", expect.pattern) : format("({})", kind_of(expect)), number),
+      expect);
 }
 
 Judgement judge_smtp(const Answer& answer, std::size_t number) {
@@ -115,6 +149,13 @@ Judgement judge_smtp(const Answer& answer, std::size_t number) {
     return judgement;
   }
   return {};
+}
+
+std::string expectation(const CheckStepSpec& expect) {
+  const bool is_shown =
+      !expect.text && (expect.match == Match::String || expect.match == Match::Binary);
+  return is_shown ? format("{} '{}'", kind_of(expect), expect.pattern)
+                  : std::string(kind_of(expect));
 }
 
 bool status_in(std::string_view list, unsigned status) {

@@ -35,6 +35,8 @@ Judgement judge_bytes(const CheckStepSpec& expect, const Answer& answer, std::si
 
 // A whole reply, of one line or several (RFC 5321 section 4.2); 2xx is good.
 Judgement judge_smtp(const Answer& answer, std::size_t number);
+// "string '+OK'", "regex"
+std::string expectation(const CheckStepSpec& expect);
 
 // "200", "200-299,401"
 bool status_in(std::string_view list, unsigned status);

@@ -138,7 +138,7 @@ void Probe::send(const Step& send) {
     parser_->start_response(arena_, check::method_of(send.send) == "HEAD", false);
     exchange_ = check::asks_exchange(send.send);
   }
-  connection_->send(std::string_view(send.send));
+  connection_->send(std::string_view(send.text ? send.text->make() : send.send));
 }
 
 // True if the answer is what it should be. False: the bytes that decide have not come, or it is not
@@ -223,6 +223,10 @@ void Probe::on_lost(const Loss& loss) {
 
 void Probe::on_time_out() {
   if (settled_) return;
+  const Step* now = step();
+  if (connected_ && now != nullptr && now->timeout_status != CheckStatus::Unknown) {
+    return conclude(now->timeout_status, place_of_trouble(false));
+  }
   if (connected_) return conclude(CheckStatus::L7Timeout, place_of_trouble(false));
   conclude(connection_->is_tls() ? CheckStatus::L6Timeout : CheckStatus::L4Timeout, place_of_trouble(true));
 }
@@ -239,12 +243,13 @@ std::size_t Probe::step_number() const {
   return now != nullptr && now->number != 0 ? now->number : step_ + 1;
 }
 
-// Which line of a tcp-check it was. An http check is one question and needs no such thing.
+// Which line of a tcp-check it was. Other checks ask one question and need no such thing.
 std::string Probe::place_of_trouble(bool connecting) const {
   const Step* now = step();
   if (!spec().scripted) return {};
+  if (connecting && (now == nullptr || now->kind != Step::Kind::Connect))
+    return " at initial connection step of tcp-check";
   if (now == nullptr) return " at the end of tcp-check";
-  if (connecting && now->kind != Step::Kind::Connect) return " at initial connection step of tcp-check";
   std::string text = format(" at step {} of tcp-check", step_number());
   switch (now->kind) {
     case Step::Kind::Connect:
@@ -254,11 +259,7 @@ std::string Probe::place_of_trouble(bool connecting) const {
       text += " (send)";
       break;
     case Step::Kind::Expect:
-      if (now->match == Step::Match::StringRegex) {
-        text += " (expect regex)";
-      } else {
-        append_format(text, " (expect {} '{}')", now->match == Step::Match::Binary ? "binary" : "string", now->pattern);
-      }
+      append_format(text, " (expect {})", check::expectation(*now));
       break;
   }
   if (!now->comment.empty()) append_format(text, " comment: '{}'", now->comment);
@@ -271,9 +272,14 @@ void Probe::pass() {
   if (!spoken) {
     // Nothing was said and nothing needs to arrive: the address is free again at once.
     if (!is_tls_) connection_->reset_on_close();
-    return conclude(is_tls_ ? CheckStatus::L6Ok : CheckStatus::L4Ok, spec().scripted ? "(tcp-check)" : "");
+    return conclude(is_tls_ ? CheckStatus::L6Ok : CheckStatus::L4Ok,
+                    spec().steps.empty() ? "" : "(tcp-check)");
   }
-  conclude(CheckStatus::L7Ok, spec().scripted ? "(tcp-check)" : std::move(reply_info_));
+  std::string info = spec().scripted ? "(tcp-check)" : std::move(reply_info_);
+  const Step& last = spec().steps.back();
+  if (last.on_success) info = last.on_success->make();
+  conclude(last.ok_status != CheckStatus::Unknown ? last.ok_status : CheckStatus::L7Ok,
+           std::move(info));
 }
 
 void Probe::conclude(CheckStatus status, std::string info) {

@@ -380,6 +380,9 @@ class Writer {
       case Health::Kind::Smtp:
         line("option smtpchk {}", health.hello);
         break;
+      case Health::Kind::TlsHello:
+        line("option ssl-hello-chk");
+        break;
     }
     flag_line("http-check disable-on-404", health.disable_on_404);
     const bool http = health.kind != Health::Kind::TcpScript;
@@ -453,6 +456,9 @@ class Writer {
     return digits;
   }
   static std::string tcp_send_words(const CheckStep& step) {
+    if (step.formatted)
+      return format("{} {}", step.hex_format ? "send-binary-lf" : "send-lf", quoted(step.data)) +
+             comment_words(step);
     const bool is_text = step.data.find('\0') == std::string::npos;
     return (is_text ? format("send {}", quoted(step.data))
                     : format("send-binary {}", hex(step.data))) +
@@ -460,8 +466,13 @@ class Writer {
   }
   static std::string expect_words(const CheckStep& step) {
     std::string words = "expect";
-    if (step.min_recv != 0) append_format(words, " min-recv {}", step.min_recv);
+    if (step.min_recv) append_format(words, " min-recv {}", *step.min_recv);
     words += comment_words(step);
+    add_word(words, "ok-status", step.ok_status);
+    add_word(words, "error-status", step.error_status);
+    add_word(words, "tout-status", step.timeout_status);
+    add_word(words, "on-success", step.on_success);
+    add_word(words, "on-error", step.on_error);
     if (step.negated) words += " !";
     switch (step.match) {
       case CheckStep::Match::Status:
@@ -469,11 +480,14 @@ class Writer {
       case CheckStep::Match::RStatus:
         return words + " rstatus " + quoted(step.pattern);
       case CheckStep::Match::String:
-        return words + " string " + quoted(step.pattern);
+        return words + (step.formatted ? " string-lf " : " string ") + quoted(step.pattern);
       case CheckStep::Match::RString:
         return words + " rstring " + quoted(step.pattern);
       case CheckStep::Match::Binary:
+        if (step.formatted) return words + " binary-lf " + quoted(step.pattern);
         return words + " binary " + hex(step.pattern);
+      case CheckStep::Match::RBinary:
+        return words + " rbinary " + quoted(step.pattern);
       case CheckStep::Match::Header:
         break;
     }
@@ -513,6 +527,13 @@ class Writer {
 
   // bind and server lines.
 
+  static std::string proxy_v2_text(unsigned options) {
+    std::vector<std::string> words;
+    for (const ProxyV2Word& word : config::proxy_v2_words()) {
+      if ((options & word.option) != 0) words.emplace_back(word.name);
+    }
+    return joined(words);
+  }
   static std::string joined(const std::vector<std::string>& parts) {
     std::string text;
     for (const std::string& part : parts) text += (text.empty() ? "" : ",") + part;
@@ -614,6 +635,7 @@ class Writer {
     add_flag(words, "backup", server.backup);
     add_flag(words, "send-proxy", server.send_proxy);
     add_flag(words, "send-proxy-v2", server.send_proxy_v2);
+    add_word(words, "proxy-v2-options", proxy_v2_text(server.proxy_v2_options));
     add_flag(words, "check-send-proxy", server.check.send_proxy);
     add_flag(words, "disabled", server.disabled);
     if (server.track) add_word(words, "track", server.track->text);

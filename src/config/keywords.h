@@ -19,6 +19,12 @@ std::span<const Keyword<Draft>> tcp_check_keywords();
 std::span<const Keyword<Draft>> stats_keywords();
 std::span<const Keyword<Cookie>> cookie_keywords();  // Behind `cookie <name>`.
 std::span<const Keyword<Bind>> bind_keywords();
+// Words of `proxy-v2-options`.
+struct ProxyV2Word {
+  std::string_view name;
+  unsigned option = 0;
+};
+std::span<const ProxyV2Word> proxy_v2_words();
 std::span<const Keyword<Server>> server_keywords();
 
 // Address: what may be left out depends on the line.

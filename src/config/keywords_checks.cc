@@ -63,8 +63,8 @@ void parse_connect(Line& line, Draft& draft) {
       constexpr std::string_view kProtocols[] = {"h1"};
       line.take_choice(kProtocols);
     } else {
-      constexpr std::string_view kWords[] = {"default", "port",   "addr",    "ssl",  "sni",
-                                             "alpn",    "linger", "comment", "proto"};
+      constexpr std::string_view kWords[] = {"default", "port",   "addr",    "ssl",   "sni",
+                                             "alpn",    "linger", "comment", "proto", "send-proxy"};
       return complain_unknown(line, word, format("'{}'", subject), kWords);
     }
   }
@@ -129,27 +129,10 @@ bool is_status_list(std::string_view text) {
   return true;
 }
 
-std::optional<std::string> from_hex(std::string_view text) {
-  const auto value = [](char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-  };
-  if (text.size() % 2 != 0) return std::nullopt;
-  std::string bytes;
-  for (std::size_t i = 0; i < text.size(); i += 2) {
-    const int high = value(text[i]), low = value(text[i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    bytes.push_back(static_cast<char>(high * 16 + low));
-  }
-  return bytes;
-}
-
 std::string take_hex(Line& line) {
   const Word* word = line.take("bytes in hexadecimal digits");
   if (word == nullptr) return {};
-  const auto bytes = from_hex(word->text);
+  const auto bytes = parse_hexadecimal(word->text);
   if (!bytes)
     line.complain(word->place, format("'{}' is no even number of hexadecimal digits", word->text));
   return bytes.value_or("");
@@ -171,6 +154,30 @@ void take_header_match(Line& line, CheckStep& step) {
   step.pattern = line.take_text("a value");
 }
 
+// Results that may be told in place of the usual ones.
+bool take_status(Line& line, const Word& word, CheckStep& step) {
+  constexpr std::string_view kGood[] = {"L7OK", "L7OKC", "L6OK", "L4OK"};
+  constexpr std::string_view kBad[] = {"L7OKC", "L7RSP", "L7STS", "L6RSP", "L4CON"};
+  constexpr std::string_view kLate[] = {"L7TOUT", "L6TOUT", "L4TOUT"};
+  std::span<const std::string_view> choices;
+  std::string* result = nullptr;
+  if (word.text == "ok-status") {
+    choices = kGood;
+    result = &step.ok_status;
+  }
+  if (word.text == "error-status") {
+    choices = kBad;
+    result = &step.error_status;
+  }
+  if (word.text == "tout-status") {
+    choices = kLate;
+    result = &step.timeout_status;
+  }
+  if (result == nullptr) return false;
+  if (const auto choice = line.take_choice(choices)) *result = choices[*choice];
+  return true;
+}
+
 // The part of `expect` that http-check and tcp-check share; true when the word was one of it.
 bool take_expect_word(Line& line, const Word& word, CheckStep& step) {
   if (word.text == "comment") {
@@ -178,39 +185,47 @@ bool take_expect_word(Line& line, const Word& word, CheckStep& step) {
     return true;
   }
   if (word.text == "min-recv") {
+    step.min_recv.reset();
     if (!line.accept("-1")) step.min_recv = line.take_number("a number", 0, 1048576);
     return true;
   }
-  constexpr std::string_view kUnused[] = {"ok-status",  "error-status", "tout-status",
-                                          "on-success", "on-error",     "status-code"};
-  if (std::find(std::begin(kUnused), std::end(kUnused), word.text) == std::end(kUnused))
-    return false;
-  line.warn(word.place,
-            format("'{}' has no effect: results of checks are reported in penstock's own words",
-                   word.text));
-  line.take("a value");
-  return true;
+  if (word.text == "on-success") {
+    step.on_success = line.take_any("a text");
+    return true;
+  }
+  if (word.text == "on-error") {
+    step.on_error = line.take_any("a text");
+    return true;
+  }
+  if (word.text == "status-code") {
+    line.warn(word.place, "'status-code' has no effect: codes of answers are told as they came");
+    line.take("an expression");
+    return true;
+  }
+  return take_status(line, word, step);
 }
 
 struct MatchWord {
   std::string_view name;
   CheckStep::Match match;
+  bool formatted = false;
 };
-constexpr MatchWord kHttpMatches[] = {{"status", CheckStep::Match::Status},
-                                      {"rstatus", CheckStep::Match::RStatus},
-                                      {"string", CheckStep::Match::String},
-                                      {"rstring", CheckStep::Match::RString},
-                                      {"hdr", CheckStep::Match::Header}};
-constexpr MatchWord kTcpMatches[] = {{"string", CheckStep::Match::String},
-                                     {"rstring", CheckStep::Match::RString},
-                                     {"binary", CheckStep::Match::Binary}};
+constexpr MatchWord kHttpMatches[] = {
+    {"status", CheckStep::Match::Status},          {"rstatus", CheckStep::Match::RStatus},
+    {"string", CheckStep::Match::String},          {"rstring", CheckStep::Match::RString},
+    {"string-lf", CheckStep::Match::String, true}, {"hdr", CheckStep::Match::Header}};
+constexpr MatchWord kTcpMatches[] = {
+    {"string", CheckStep::Match::String},          {"rstring", CheckStep::Match::RString},
+    {"string-lf", CheckStep::Match::String, true}, {"binary", CheckStep::Match::Binary},
+    {"rbinary", CheckStep::Match::RBinary},        {"binary-lf", CheckStep::Match::Binary, true}};
 
 void take_pattern(Line& line, CheckStep& step) {
   switch (step.match) {
     case CheckStep::Match::Header:
       return take_header_match(line, step);
     case CheckStep::Match::Binary:
-      step.pattern = take_hex(line);
+      step.hex_format = step.formatted;
+      step.pattern = step.formatted ? line.take_any("a log-format") : take_hex(line);
       return;
     case CheckStep::Match::Status: {
       const Word* word = line.take("status codes such as 200 or 200-399");
@@ -225,6 +240,7 @@ void take_pattern(Line& line, CheckStep& step) {
     case CheckStep::Match::RStatus:
     case CheckStep::Match::String:
     case CheckStep::Match::RString:
+    case CheckStep::Match::RBinary:
       step.pattern = line.take_any("a pattern");
       return;
   }
@@ -264,6 +280,7 @@ void parse_expect(Line& line, Draft& draft, std::span<const MatchWord> matches) 
                                   near.empty() ? "" : format("; did you mean '{}'?", near)));
     }
     step.match = match->match;
+    step.formatted = match->formatted;
     break;
   }
   take_pattern(line, step);
@@ -294,19 +311,30 @@ void parse_send_binary(Line& line, Draft& draft) {
   if (line.accept("comment")) step.comment = line.take_any("a text");
   if (!line.failed()) add_step(draft, std::move(step));
 }
+template <bool is_hex>
+void parse_send_format(Line& line, Draft& draft) {
+  CheckStep step = new_step(line, CheckStep::Kind::Send);
+  step.formatted = true;
+  step.hex_format = is_hex;
+  step.data = line.take_any("a log-format");
+  if (line.accept("comment")) step.comment = line.take_any("a text");
+  hint_at_blanks(line);
+  if (!line.failed()) add_step(draft, std::move(step));
+}
 
 constexpr unsigned kBack = kInDefaults | kInBackend;
 
 constexpr CheckKeyword kHttpCheckKeywords[] = {
     {"comment", parse_comment, "Text for complaints about the steps that follow.", kBack},
     {"connect", parse_connect,
-     "Open a connection: [default] [port <n>] [addr <ip>] [ssl] [sni <name>] [alpn <list>] "
-     "[linger] [comment <text>].",
+     "Open a connection: [default] [port <n>] [addr <ip>] [send-proxy] [ssl] [sni <name>] "
+     "[alpn <list>] [linger] [comment <text>].",
      kBack},
     {"disable-on-404", parse_disable_on_404,
      "A server that answers 404 gets no new clients and keeps those it has.", kBack},
     {"expect", parse_http_expect,
-     "What makes an answer good: [!] status|rstatus|string|rstring|hdr <pattern>.", kBack},
+     "What makes an answer good: [!] status|rstatus|string|rstring|string-lf|hdr <pattern>.",
+     kBack},
     {"send", parse_http_send,
      "The request: [meth <m>] [uri <path>] [ver <v>] [hdr <name> <value>]... [body <text>].",
      kBack},
@@ -320,16 +348,17 @@ static_assert(is_sorted(kHttpCheckKeywords));
 constexpr CheckKeyword kTcpCheckKeywords[] = {
     {"comment", parse_comment, "Text for complaints about the steps that follow.", kBack},
     {"connect", parse_connect,
-     "Open a connection: [default] [port <n>] [addr <ip>] [ssl] [sni <name>] [alpn <list>] "
-     "[linger] [comment <text>].",
+     "Open a connection: [default] [port <n>] [addr <ip>] [send-proxy] [ssl] [sni <name>] "
+     "[alpn <list>] [linger] [comment <text>].",
      kBack},
-    {"expect", parse_tcp_expect, "What makes an answer good: [!] string|rstring|binary <pattern>.",
+    {"expect", parse_tcp_expect,
+     "What makes an answer good: [!] string|rstring|binary|rbinary|string-lf|binary-lf <pattern>.",
      kBack},
     {"send", parse_tcp_send, "Text to send.", kBack},
     {"send-binary", parse_send_binary, "Bytes to send, in hexadecimal digits.", kBack},
-    {"send-binary-lf", refused<Draft>, "Write the bytes themselves with 'tcp-check send-binary'.",
-     kBack},
-    {"send-lf", refused<Draft>, "Write the text itself with 'tcp-check send'.", kBack},
+    {"send-binary-lf", parse_send_format<true>,
+     "Bytes to send, in hexadecimal digits that a log-format makes.", kBack},
+    {"send-lf", parse_send_format<false>, "Text to send, made by a log-format.", kBack},
     {"set-var", refused<Draft>, "Checks have no variables.", kBack},
     {"set-var-fmt", refused<Draft>, "Checks have no variables.", kBack},
     {"unset-var", refused<Draft>, "Checks have no variables.", kBack},

@@ -132,17 +132,18 @@ void parse_httpchk(Line& line, Draft& draft) {
   }
 }
 
-// Kinds of checks that come later: until then connecting is all that is checked.
-void parse_connecting(Line& line, Draft& draft) {
+void begin_check(const Line& line, Draft& draft, Health::Kind kind) {
   begin_own_check(draft);
   draft.proxy.health = Health();
-  not_yet(line, draft);
+  draft.proxy.health.kind = kind;
+  draft.proxy.health.place = line.place;
+}
+
+void parse_ssl_hello_chk(Line& line, Draft& draft) {
+  begin_check(line, draft, Health::Kind::TlsHello);
 }
 void parse_smtpchk(Line& line, Draft& draft) {
-  begin_own_check(draft);
-  draft.proxy.health = Health();
-  draft.proxy.health.kind = Health::Kind::Smtp;
-  draft.proxy.health.place = line.place;
+  begin_check(line, draft, Health::Kind::Smtp);
   draft.proxy.health.hello = "HELO localhost";
   if (!line.more()) return;
   const Word& hello = line.pop();
@@ -263,8 +264,8 @@ constexpr OptionKeyword kOptionKeywords[] = {
     {"spop-check", refused<Draft>, "SPOE is not offered.", kBack},
     {"srvtcpka", parse_switch<&Proxy::tcp_ka_server>, "TCP keep-alive towards servers.",
      kBackSwitch},
-    {"ssl-hello-chk", parse_connecting,
-     "Connecting is all that is checked; 'check-ssl' checks the whole handshake.", kBack},
+    {"ssl-hello-chk", parse_ssl_hello_chk,
+     "Check health by a TLS handshake, whatever the certificate says.", kBack},
     {"tcp-check", parse_tcp_check, "Check health by a conversation written with 'tcp-check' lines.",
      kBack | kNegatable},
     {"tcp-smart-accept", no_effect<Draft>, "The kernel decides when it acknowledges.",

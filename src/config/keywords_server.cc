@@ -7,6 +7,12 @@ namespace {
 
 using ServerKeyword = Keyword<Server>;
 
+constexpr ProxyV2Word kProxyV2Words[] = {
+    {"ssl", kProxySsl},          {"cert-cn", kProxyCertCn},     {"ssl-cipher", kProxySslCipher},
+    {"cert-sig", kProxyCertSig}, {"cert-key", kProxyCertKey},   {"authority", kProxyAuthority},
+    {"crc32c", kProxyCrc32c},    {"unique-id", kProxyUniqueId},
+};
+
 constexpr std::uint64_t kMost = 2147483647;
 
 std::uint32_t take_count(Line& line, std::uint64_t low = 0) {
@@ -30,6 +36,39 @@ void parse_send_proxy_v2(Line&, Server& server) {
 }
 void parse_no_send_proxy(Line&, Server& server) {
   server.send_proxy = server.send_proxy_v2 = false;
+}
+void parse_send_proxy_v2_ssl(Line& line, Server& server) {
+  parse_send_proxy_v2(line, server);
+  server.proxy_v2_options |= kProxySsl;
+}
+void parse_send_proxy_v2_ssl_cn(Line& line, Server& server) {
+  parse_send_proxy_v2_ssl(line, server);
+  server.proxy_v2_options |= kProxyCertCn;
+}
+void parse_no_send_proxy_v2_ssl(Line& line, Server& server) {
+  parse_no_send_proxy(line, server);
+  server.proxy_v2_options &= ~(kProxySsl | kProxyCertCn);
+}
+void parse_no_send_proxy_v2_ssl_cn(Line&, Server& server) {
+  server.proxy_v2_options &= ~kProxyCertCn;
+}
+void parse_proxy_v2_options(Line& line, Server& server) {
+  const Word* word = line.take("options such as ssl,authority");
+  if (word == nullptr) return;
+  std::vector<std::string_view> names;
+  for (const ProxyV2Word& option : proxy_v2_words()) names.push_back(option.name);
+  std::string_view list = word->text;
+  while (!list.empty()) {
+    const std::string_view name = cut(list, ',');
+    const auto option = std::find(names.begin(), names.end(), name);
+    if (option == names.end())
+      return complain_unknown(line, {std::string(name), word->place}, "'proxy-v2-options'", names);
+    server.proxy_v2_options |=
+        proxy_v2_words()[static_cast<std::size_t>(option - names.begin())].option;
+    if (name.starts_with("cert-") && name != "cert-cn")
+      line.warn(word->place,
+                format("'{}' has no effect: servers are not told about our certificate", name));
+  }
 }
 void parse_check_send_proxy(Line&, Server& server) {
   server.check.send_proxy = true;
@@ -342,8 +381,9 @@ constexpr ServerKeyword kServerKeywords[] = {
     {"no-check-ssl", parse_no_check_ssl, "Check in clear text, even if traffic is TLS."},
     {"no-send-proxy", parse_no_send_proxy, "Undoes 'send-proxy' and 'send-proxy-v2'."},
     {"no-send-proxy-v2", parse_no_send_proxy, "Undoes 'send-proxy' and 'send-proxy-v2'."},
-    {"no-send-proxy-v2-ssl", parse_nothing, "No PROXY protocol header is sent."},
-    {"no-send-proxy-v2-ssl-cn", parse_nothing, "No PROXY protocol header is sent."},
+    {"no-send-proxy-v2-ssl", parse_no_send_proxy_v2_ssl, "Undoes 'send-proxy-v2-ssl'."},
+    {"no-send-proxy-v2-ssl-cn", parse_no_send_proxy_v2_ssl_cn,
+     "Undoes what 'send-proxy-v2-ssl-cn' adds to 'send-proxy-v2-ssl'."},
     {"no-ssl", parse_no_ssl, "Undoes 'ssl' of a default-server line."},
     {"no-ssl-reuse", no_effect_parameter<Server, 0>,
      "TLS sessions are resumed where the server offers it; write 'no-tls-tickets' to resume less."},
@@ -377,8 +417,9 @@ constexpr ServerKeyword kServerKeywords[] = {
      "Time between rounds that close idle connections beyond recent need."},
     {"port", parse_port, "Port that checks connect to, instead of the server's."},
     {"proto", parse_proto, "Protocol spoken to the server: 'h1'."},
-    {"proxy-v2-options", refused<Server>,
-     "The PROXY protocol comes later; the server would misread the first bytes."},
+    {"proxy-v2-options", parse_proxy_v2_options,
+     "What 'send-proxy-v2' tells beside addresses: ssl, cert-cn, ssl-cipher, authority, crc32c, "
+     "unique-id, with commas between them."},
     {"redir", refused<Server>, "Write 'http-request redirect prefix'."},
     {"resolve-net", no_effect_parameter<Server, 1>,
      "Names are resolved at start and at each reload, by the system's resolver."},
@@ -393,10 +434,10 @@ constexpr ServerKeyword kServerKeywords[] = {
      "Begin each connection with a header of the PROXY protocol, version 1: whose connection it "
      "is."},
     {"send-proxy-v2", parse_send_proxy_v2, "The same in version 2."},
-    {"send-proxy-v2-ssl", refused<Server>,
-     "What TLS agreed on with the client is not told to servers; write 'send-proxy-v2'."},
-    {"send-proxy-v2-ssl-cn", refused<Server>,
-     "What TLS agreed on with the client is not told to servers; write 'send-proxy-v2'."},
+    {"send-proxy-v2-ssl", parse_send_proxy_v2_ssl,
+     "Version 2, and what TLS agreed on with the client."},
+    {"send-proxy-v2-ssl-cn", parse_send_proxy_v2_ssl_cn,
+     "Version 2, what TLS agreed on with the client, and the name in the client's certificate."},
     {"shard", no_effect_parameter<Server, 1>, "It concerns peers."},
     {"slowstart", parse_slowstart, "Time over which a server that came up gets its full share."},
     {"sni", parse_sni,
@@ -438,6 +479,9 @@ void take_parameters(Line& line, Server& server, bool is_default) {
 
 }  // namespace
 
+std::span<const ProxyV2Word> proxy_v2_words() {
+  return kProxyV2Words;
+}
 std::span<const Keyword<Server>> server_keywords() {
   return kServerKeywords;
 }

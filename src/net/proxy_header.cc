@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "penstock/base/text.h"
+#include "penstock/net/certificate.h"
 
 namespace penstock {
 namespace {
@@ -116,6 +117,68 @@ void append_number(std::string& out, std::uint16_t number) {
   out += static_cast<char>(number & 255);
 }
 
+void append_long(std::string& out, std::uint32_t number) {
+  append_number(out, static_cast<std::uint16_t>(number >> 16));
+  append_number(out, static_cast<std::uint16_t>(number & 0xffff));
+}
+
+// Type, length, value (section 2.2). What the client said must not make the whole too long.
+enum Tlv : char {
+  kAlpn = 1,
+  kAuthority = 2,
+  kChecksum = 3,
+  kUniqueId = 5,
+  kTls = 0x20,
+  kTlsVersion,
+  kTlsName,
+  kTlsCipher
+};
+constexpr std::size_t kValueLimit = 1024;
+
+void append_tlv(std::string& out, Tlv type, std::string_view value) {
+  value = value.substr(0, kValueLimit);
+  out += static_cast<char>(type);
+  append_number(out, static_cast<std::uint16_t>(value.size()));
+  out.append(value);
+}
+
+// Section 2.2.6.
+std::string tls_value(const ProxyTold& told) {
+  constexpr char kSpoken = 1, kShownNow = 2, kShown = 4;
+  std::string out;
+  const TlsFacts* tls = told.tls;
+  const bool shown = tls != nullptr && !tls->peer_certificate.empty();
+  char client = tls != nullptr ? kSpoken : 0;
+  if (shown) client |= tls->resumed ? kShown : kShown | kShownNow;
+  out += client;
+  append_long(out, tls != nullptr ? static_cast<std::uint32_t>(tls->verify_result) : 0);
+  if (tls == nullptr) return out;
+  append_tlv(out, kTlsVersion, tls->version);
+  if (told.wishes.common_name && shown) {
+    const Certificate certificate(tls->peer_certificate);
+    const std::string name =
+        certificate ? certificate.name_entry(Certificate::Name::Subject, "CN", 1) : "";
+    if (!name.empty()) append_tlv(out, kTlsName, name);
+  }
+  if (told.wishes.cipher) append_tlv(out, kTlsCipher, tls->cipher);
+  return out;
+}
+
+// CRC-32C (RFC 9260, appendix A), over a header whose checksum is 0.
+std::uint32_t checksum(std::string_view bytes) {
+  std::uint32_t sum = ~0u;
+  for (const char byte : bytes) {
+    sum ^= static_cast<unsigned char>(byte);
+    for (int bit = 0; bit < 8; ++bit) sum = sum >> 1 ^ (0x82f63b78u & (0u - (sum & 1)));
+  }
+  return ~sum;
+}
+
+void put_number(std::string& out, std::size_t at, std::uint32_t number, std::size_t size) {
+  for (std::size_t i = 0; i < size; ++i)
+    out[at + i] = static_cast<char>(number >> (8 * (size - 1 - i)) & 255);
+}
+
 }  // namespace
 
 Step read_proxy_header(std::string_view bytes, ProxyHeader& out) {
@@ -128,7 +191,8 @@ Step read_proxy_header(std::string_view bytes, ProxyHeader& out) {
   return start.size() < kLineStart.size() ? Step::More : read_line(bytes, out);
 }
 
-std::string proxy_header(ProxyVersion version, const SocketAddress& source, const SocketAddress& destination) {
+std::string proxy_header(ProxyVersion version, const SocketAddress& source,
+                         const SocketAddress& destination, const ProxyTold& told) {
   const bool known = (source.is_ip4() && destination.is_ip4()) || (source.is_ip6() && destination.is_ip6());
   if (version == ProxyVersion::None) return {};
   if (version == ProxyVersion::One) {
@@ -144,6 +208,17 @@ std::string proxy_header(ProxyVersion version, const SocketAddress& source, cons
   out.append(source.ip_bytes()).append(destination.ip_bytes());
   append_number(out, source.port());
   append_number(out, destination.port());
+  const ProxyWishes& wishes = told.wishes;
+  const std::size_t sum_at = out.size() + 3;
+  if (wishes.checksum) append_tlv(out, kChecksum, std::string_view("\0\0\0\0", 4));
+  if (told.tls != nullptr && !told.tls->alpn.empty()) append_tlv(out, kAlpn, told.tls->alpn);
+  if (wishes.authority && told.tls != nullptr && !told.tls->sni.empty())
+    append_tlv(out, kAuthority, told.tls->sni);
+  if (wishes.unique_id && !told.unique_id.empty())
+    append_tlv(out, kUniqueId, told.unique_id.substr(0, 128));
+  if (wishes.tls || wishes.cipher || wishes.common_name) append_tlv(out, kTls, tls_value(told));
+  put_number(out, kFixedPart - 2, static_cast<std::uint32_t>(out.size() - kFixedPart), 2);
+  if (wishes.checksum) put_number(out, sum_at, checksum(out), 4);
   return out;
 }
 

@@ -2,11 +2,23 @@
 
 #include <algorithm>
 
+#include "penstock/balance/health_result.h"
 #include "penstock/base/text.h"
+#include "penstock/rules/compile.h"
 #include "penstock/rules/pattern.h"
 
 namespace penstock {
 namespace {
+
+// What making a step takes.
+struct StepMaker {
+  const config::Proxy& proxy;
+  const config::Server& server;
+  std::uint32_t id;
+  const Bundle& bundle;
+  const rules::Environment& environment;
+  config::Diagnostics& diagnostics;
+};
 
 bool has_header(const std::vector<std::pair<std::string, std::string>>& headers, std::string_view name) {
   return std::any_of(headers.begin(), headers.end(), [&](const auto& header) { return equal_nocase(header.first, name); });
@@ -50,6 +62,8 @@ CheckStepSpec::Match match_of(config::CheckStep::Match match) {
     case Match::String: return CheckStepSpec::Match::String;
     case Match::RString: return CheckStepSpec::Match::StringRegex;
     case Match::Binary: return CheckStepSpec::Match::Binary;
+    case Match::RBinary:
+      return CheckStepSpec::Match::BinaryRegex;
     case Match::Header: return CheckStepSpec::Match::Header;
   }
   return CheckStepSpec::Match::Status;
@@ -64,7 +78,57 @@ class StepRegex final : public CheckRegex {
   std::unique_ptr<rules::Pattern> pattern_;
 };
 
-CheckStepSpec expect_step(const config::CheckStep& step, config::Diagnostics& diagnostics) {
+// A log-format that knows whose check it is.
+class StepText final : public CheckText {
+ public:
+  StepText(rules::Format format, const StepMaker& maker, bool is_hex)
+      : format_(std::move(format)),
+        backend_(maker.proxy.name),
+        server_(maker.server.name),
+        id_(maker.id),
+        is_hex_(is_hex) {}
+  std::string make() const override {
+    Arena arena;
+    rules::Subject subject(arena);
+    const rules::ClientFacts nobody;
+    subject.client = &nobody;
+    subject.backend = backend_;
+    subject.server = server_;
+    subject.server_index = 0;  // One is known.
+    subject.server_id = id_;
+    const std::string_view text = format_.expand(subject);
+    return is_hex_ ? parse_hexadecimal(text).value_or("") : std::string(text);
+  }
+
+ private:
+  rules::Format format_;
+  std::string backend_, server_;
+  std::uint32_t id_;
+  bool is_hex_;
+};
+
+std::shared_ptr<const CheckText> text_of(const std::string& format, const config::CheckStep& step,
+                                         const StepMaker& maker, bool is_hex = false) {
+  if (format.empty()) return nullptr;
+  auto compiled =
+      rules::compile_plain_format(format, step.place, maker.environment, maker.diagnostics);
+  if (!compiled) return nullptr;
+  return std::make_shared<StepText>(std::move(*compiled), maker, is_hex);
+}
+
+CheckStatus status_named(std::string_view name) {
+  constexpr CheckStatus kOffered[] = {
+      CheckStatus::L7Ok,       CheckStatus::L7Conditional, CheckStatus::L6Ok,
+      CheckStatus::L4Ok,       CheckStatus::L7Response,    CheckStatus::L7Status,
+      CheckStatus::L6Response, CheckStatus::L4Connect,     CheckStatus::L7Timeout,
+      CheckStatus::L6Timeout,  CheckStatus::L4Timeout};
+  for (const CheckStatus status : kOffered) {
+    if (check_status_name(status) == name) return status;
+  }
+  return CheckStatus::Unknown;
+}
+
+CheckStepSpec expect_step(const config::CheckStep& step, const StepMaker& maker) {
   CheckStepSpec out;
   out.kind = CheckStepSpec::Kind::Expect;
   out.match = match_of(step.match);
@@ -72,11 +136,20 @@ CheckStepSpec expect_step(const config::CheckStep& step, config::Diagnostics& di
   out.pattern = step.pattern;
   out.header_name = step.header_name;
   out.min_recv = step.min_recv;
-  if (out.match != CheckStepSpec::Match::StatusRegex && out.match != CheckStepSpec::Match::StringRegex) return out;
+  if (step.formatted) out.text = text_of(step.pattern, step, maker, step.hex_format);
+  out.ok_status = status_named(step.ok_status);
+  out.error_status = status_named(step.error_status);
+  out.timeout_status = status_named(step.timeout_status);
+  out.on_success = text_of(step.on_success, step, maker);
+  out.on_error = text_of(step.on_error, step, maker);
+  using Match = config::CheckStep::Match;
+  if (step.match != Match::RStatus && step.match != Match::RString && step.match != Match::RBinary)
+    return out;
   std::string error;
   auto pattern = rules::Pattern::compile(step.pattern, error);
   if (!pattern) {
-    diagnostics.add(step.place, format("'{}' is no regular expression: {}", step.pattern, error));
+    maker.diagnostics.add(step.place,
+                          format("'{}' is no regular expression: {}", step.pattern, error));
     out.match = CheckStepSpec::Match::String;
     return out;
   }
@@ -108,7 +181,7 @@ CheckStepSpec connect_step(const config::CheckStep& step, const Bundle& bundle) 
 }
 
 // `http-check send` replaces what `option httpchk` said; without any, that is what is sent.
-std::vector<CheckStepSpec> http_steps(const config::Health& health, const Bundle& bundle, config::Diagnostics& diagnostics) {
+std::vector<CheckStepSpec> http_steps(const config::Health& health, const StepMaker& maker) {
   std::vector<CheckStepSpec> out;
   std::string comment;
   bool sends = false, expects = false;
@@ -124,9 +197,9 @@ std::vector<CheckStepSpec> http_steps(const config::Health& health, const Bundle
       case config::CheckStep::Kind::Connect:
         // Connecting comes before what is sent over it.
         if (!scripted) {
-          out.insert(out.begin(), connect_step(step, bundle));
+          out.insert(out.begin(), connect_step(step, maker.bundle));
         } else {
-          out.push_back(connect_step(step, bundle));
+          out.push_back(connect_step(step, maker.bundle));
         }
         break;
       case config::CheckStep::Kind::Send:
@@ -134,7 +207,7 @@ std::vector<CheckStepSpec> http_steps(const config::Health& health, const Bundle
         sends = true;
         break;
       case config::CheckStep::Kind::Expect:
-        out.push_back(expect_step(step, diagnostics));
+        out.push_back(expect_step(step, maker));
         expects = true;
         break;
     }
@@ -151,31 +224,48 @@ std::vector<CheckStepSpec> http_steps(const config::Health& health, const Bundle
   return out;
 }
 
-std::vector<CheckStepSpec> tcp_steps(const config::Health& health, const Bundle& bundle, config::Diagnostics& diagnostics) {
+CheckStepSpec tcp_step(const config::CheckStep& step, const StepMaker& maker) {
+  if (step.kind == config::CheckStep::Kind::Connect) return connect_step(step, maker.bundle);
+  if (step.kind == config::CheckStep::Kind::Expect) return expect_step(step, maker);
+  CheckStepSpec out;
+  out.kind = CheckStepSpec::Kind::Send;
+  out.send = step.data;
+  if (step.formatted) out.text = text_of(step.data, step, maker, step.hex_format);
+  return out;
+}
+
+// Lines are counted as they are written; a comment is about the next.
+std::vector<CheckStepSpec> tcp_steps(const config::Health& health, const StepMaker& maker) {
   std::vector<CheckStepSpec> out;
+  std::string comment;
+  std::uint32_t number = 0;
   for (const config::CheckStep& step : health.steps) {
-    if (step.kind == config::CheckStep::Kind::Comment) continue;
-    CheckStepSpec spec;
-    if (step.kind == config::CheckStep::Kind::Send) {
-      spec.kind = CheckStepSpec::Kind::Send;
-      spec.send = step.data;
-    } else {
-      spec = step.kind == config::CheckStep::Kind::Expect ? expect_step(step, diagnostics) : connect_step(step, bundle);
+    ++number;
+    if (step.kind == config::CheckStep::Kind::Comment) {
+      comment = step.comment;
+      continue;
     }
-    spec.comment = step.comment;
-    out.push_back(std::move(spec));
+    out.push_back(tcp_step(step, maker));
+    out.back().number = number;
+    out.back().comment = !step.comment.empty() ? step.comment : comment;
+    comment.clear();
   }
   return out;
 }
 
 // A greeting, our name, good-bye: each is answered by 2xx.
 std::vector<CheckStepSpec> smtp_steps(const config::Health& health) {
-  CheckStepSpec reply, hello, quit;
-  reply.kind = CheckStepSpec::Kind::Expect;
-  reply.match = CheckStepSpec::Match::SmtpReply;
+  CheckStepSpec greeting, hello, quit;
+  greeting.kind = CheckStepSpec::Kind::Expect;
+  greeting.match = CheckStepSpec::Match::SmtpReply;
   hello.send = health.hello + "\r\n";
   quit.send = "QUIT\r\n";
-  return {reply, hello, reply, quit, reply};
+  // Numbers are those that HAProxy tells of the same dialogue.
+  CheckStepSpec welcome = greeting, goodbye = greeting;
+  greeting.number = 2;
+  welcome.number = 5;
+  goodbye.number = 7;
+  return {greeting, hello, welcome, quit, goodbye};
 }
 
 }  // namespace
@@ -184,13 +274,16 @@ bool wants_tls_check(const config::Server& server, const config::Health& health)
   for (const config::CheckStep& step : health.steps) {
     if (step.kind == config::CheckStep::Kind::Connect && step.ssl) return true;
   }
+  if (health.kind == config::Health::Kind::TlsHello) return true;
   if (server.check.no_ssl) return false;
   if (server.check.ssl) return true;
   return server.tls.enabled && !server.check.address && server.check.port == 0;
 }
 
-CheckSpec checks_of(const config::Proxy& proxy, const config::Server& server, const ServerSpec& spec, const Bundle& bundle,
-                    config::Diagnostics& diagnostics) {
+CheckSpec checks_of(const config::Proxy& proxy, const config::Server& server,
+                    const ServerSpec& spec, const Bundle& bundle,
+                    const rules::Environment& environment, config::Diagnostics& diagnostics) {
+  const StepMaker maker{proxy, server, spec.id, bundle, environment, diagnostics};
   CheckSpec out;
   out.enabled = true;
   const config::Check& check = server.check;
@@ -215,14 +308,16 @@ CheckSpec checks_of(const config::Proxy& proxy, const config::Server& server, co
       break;
     case config::Health::Kind::Http:
       out.http = true;
-      out.steps = http_steps(proxy.health, bundle, diagnostics);
+      out.steps = http_steps(proxy.health, maker);
       break;
     case config::Health::Kind::TcpScript:
-      out.steps = tcp_steps(proxy.health, bundle, diagnostics);
-      out.scripted = !out.steps.empty();
+      out.scripted = true;
+      out.steps = tcp_steps(proxy.health, maker);
       break;
     case config::Health::Kind::Smtp:
       out.steps = smtp_steps(proxy.health);
+      break;
+    case config::Health::Kind::TlsHello:
       break;
   }
   return out;

@@ -375,7 +375,9 @@ void Exchange::connect() {
   }
   if (address.empty()) return connect_failed(Failure{Cause::ServerClosed, Phase::Connect, true, 503, 0, "no address"});
   client_.make_room_for_own();
-  const std::string greeting = proxy_header(spec.send_proxy, subject_.client->source, subject_.client->destination);
+  const std::string greeting =
+      proxy_header(spec.send_proxy, subject_.client->source, subject_.client->destination,
+                   {spec.proxy_wishes, subject_.client->tls, subject_.unique_id});
   back_ = H1Back::connect(loop(), address, spec.socket, tls_target(greeting), slot_->pool.take_ticket(sni),
                           backend_spec_->http, *this);
 }

@@ -362,6 +362,13 @@ class SnapshotBuilder final : private rules::Environment {
     options.keep_alive_probes = static_cast<int>(probes.count);
   }
 
+  static ProxyWishes proxy_wishes(unsigned options) {
+    const auto has = [&](config::ProxyV2Option option) { return (options & option) != 0; };
+    return {has(config::kProxySsl),    has(config::kProxySslCipher),
+            has(config::kProxyCertCn), has(config::kProxyAuthority),
+            has(config::kProxyCrc32c), has(config::kProxyUniqueId)};
+  }
+
   void build_server(const config::Proxy& proxy, const config::Server& server, std::size_t index, BackendRuntimeSpec& backend) {
     ServerSpec spec;
     spec.name = server.name;
@@ -397,13 +404,16 @@ class SnapshotBuilder final : private rules::Environment {
     spec.max_reuse = server.max_reuse;
     if (server.send_proxy) spec.send_proxy = ProxyVersion::One;
     if (server.send_proxy_v2) spec.send_proxy = ProxyVersion::Two;
+    spec.proxy_wishes = proxy_wishes(server.proxy_v2_options);
     spec.state = sources_.servers.server(proxy.name, server.name, spec.address.text());
     spec.disabled = server.disabled;
     if (server.check.enabled) {
-      spec.check = checks_of(proxy, server, spec, bundle_, diagnostics_);
+      spec.check = checks_of(proxy, server, spec, bundle_, *this, diagnostics_);
       if (wants_tls_check(server, proxy.health)) {
         config::Tls tls = server.tls;
         if (!server.check.alpn.empty()) tls.alpn = server.check.alpn;
+        if (proxy.health.kind == config::Health::Kind::TlsHello && !tls.enabled)
+          tls.verify = config::Tls::Verify::None;
         spec.check.tls = tls_for_server(server, tls);
       }
     }

@@ -160,7 +160,10 @@ void Tunnel::connect() {
   }
   if (address.empty()) return connect_failed(Cause::ServerClosed);
   tls_name_ = backend_spec_->sni_of(spec, subject_);
-  const std::string greeting = proxy_header(spec.send_proxy, subject_.client->source, subject_.client->destination);
+  if (spec.proxy_wishes.unique_id) frontend_.rules.make_unique_id(subject_);
+  const std::string greeting =
+      proxy_header(spec.send_proxy, subject_.client->source, subject_.client->destination,
+                   {spec.proxy_wishes, subject_.client->tls, subject_.unique_id});
   const TlsTarget tls{spec.tls.get(), tls_name_, spec.verify_name, greeting};
   back_ = Connection::connect(loop(), address, spec.socket, tls, slot_->pool.take_ticket(tls_name_), server_side_);
   back_->set_deadline(backend_spec_->connect_ms);

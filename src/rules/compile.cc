@@ -452,6 +452,13 @@ Sample compile_sample(const std::string& text, config::Place place, const Enviro
   return Sample(parse_whole_expression(compiling, text, place, kForRequest));
 }
 
+std::optional<Format> compile_plain_format(const std::string& text, config::Place place,
+                                           const Environment& environment,
+                                           config::Diagnostics& diagnostics) {
+  Compiling compiling{nullptr, nullptr, environment, diagnostics, -1, -1, nullptr};
+  return compile_format(compiling, text, place, FormatUse::Http, kNeedsNothing);
+}
+
 std::vector<NamedFile> collect_files(const config::Config& config) {
   std::vector<NamedFile> all;
   for (const config::Proxy& proxy : config.proxies) {

@@ -1,9 +1,10 @@
 """The PROXY protocol, from a proxy in front and towards servers."""
 import socket
+import ssl
 import struct
 import threading
 
-from harness import Case, Client, PATIENCE, read_head, tls_client
+from harness import Case, Client, PATIENCE, certificate, read_head, tls_client
 
 SIGNATURE = b'\r\n\r\n\0\r\nQUIT\n'
 
@@ -137,13 +138,69 @@ class Tcp(Case):
         for word, of in (('send-proxy', lambda a, b: b'PROXY TCP4 %s %s %d %d\r\n' % (
                 a[0].encode(), b[0].encode(), a[1], b[1])), ('send-proxy-v2', v2)):
             server, got, done = self.heard()
-            rig = self.rig('listen fe\n    bind <fe>\n    mode tcp\n    server s1 %s %s' % (server.address, word))
+            rig = self.rig('listen fe\n    bind <fe>\n    mode tcp\n    server s1 %s %s\n' % (server.address, word))
             client = rig.connect()
             own, peer = client.socket.getsockname(), client.socket.getpeername()
             client.send(b'abc')
             client.half_close()
             self.assertTrue(done.wait(PATIENCE))
             self.assertEqual(got, [of(own, peer) + b'abc'])
+
+    def told(self, bind, words, context=None, extra=''):
+        """The fields behind the addresses of a header: {type: value}, those of TLS by their own types."""
+        server, got, done = self.heard()
+        rig = self.rig('listen fe\n    bind <fe> %s\n    mode tcp\n%s    server s1 %s %s\n' % (
+            bind, extra, server.address, words))
+        client = rig.connect(context=context, sni='mail.contoso.com' if context else None)
+        client.send(b'abc')
+        client.close()
+        self.assertTrue(done.wait(PATIENCE))
+        size = 16 + int.from_bytes(got[0][14:16], 'big')
+        header, fields = got[0][:size], {}
+
+        def take(rest):
+            while rest:
+                end = 3 + int.from_bytes(rest[1:3], 'big')
+                value, kind, rest = rest[3:end], rest[0], rest[end:]
+                if kind == 0x20:
+                    fields['client'], fields['verified'] = value[0], int.from_bytes(value[1:5], 'big')
+                    take(value[5:])
+                else:
+                    fields[kind] = value
+        take(header[28:])
+        return header, fields
+
+    def test_version_2_may_tell_what_tls_agreed_on(self):
+        tls = 'ssl crt <certs>/mail.pem alpn http/1.1'
+        context = tls_client(alpn=['http/1.1'], version=ssl.TLSVersion.TLSv1_2)
+        context.set_ciphers('ECDHE-ECDSA-AES128-GCM-SHA256')
+        _, told = self.told(tls, 'send-proxy-v2 proxy-v2-options ssl,ssl-cipher,authority', context)
+        self.assertEqual(told, {1: b'http/1.1', 2: b'mail.contoso.com', 'client': 1, 'verified': 0,
+                                0x21: b'TLSv1.2', 0x23: b'ECDHE-ECDSA-AES128-GCM-SHA256'})
+        _, told = self.told('', 'send-proxy-v2-ssl proxy-v2-options authority')
+        self.assertEqual(told, {'client': 0, 'verified': 0})
+        _, told = self.told(tls, 'send-proxy-v2', tls_client())
+        self.assertEqual(told, {})
+
+    def test_version_2_may_tell_the_name_in_the_clients_certificate(self):
+        context = tls_client()
+        context.load_cert_chain(certificate('client'))
+        bind = 'ssl crt <certs>/mail.pem verify optional ca-file <certs>/%s.pem crt-ignore-err all ca-ignore-err all'
+        _, told = self.told(bind % 'ca', 'send-proxy-v2-ssl-cn', context)
+        self.assertEqual(told, {'client': 7, 'verified': 0, 0x21: b'TLSv1.3', 0x22: b'client.contoso.com'})
+        _, told = self.told(bind % 'other-ca', 'send-proxy-v2-ssl-cn', context)
+        self.assertNotEqual(told['verified'], 0)
+
+    def test_version_2_may_bear_a_checksum_and_a_unique_id(self):
+        header, told = self.told('', 'send-proxy-v2 proxy-v2-options crc32c,unique-id',
+                                 extra='    unique-id-format %{+X}o\\ %ci\n')
+        self.assertEqual(told[5], b'7F000001')
+        at, total = header.index(told[3]), 0xffffffff
+        for byte in header[:at] + b'\0\0\0\0' + header[at + 4:]:
+            total ^= byte
+            for _ in range(8):
+                total = total >> 1 ^ (0x82f63b78 if total & 1 else 0)
+        self.assertEqual(told[3], (total ^ 0xffffffff).to_bytes(4, 'big'))
 
     def test_a_header_received_is_passed_on(self):
         server, got, done = self.heard()

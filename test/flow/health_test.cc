@@ -69,6 +69,7 @@ class Rig final : public HealthEvents, public HealthLog {
     server.check = check;
     server.check.enabled = true;
     server.check.address = address;
+    server.check.scripted = !check.http && !check.steps.empty();
     spec.servers.push_back(server);
     return spec.servers.back();
   }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -112,13 +113,29 @@ class CheckRegex {
   virtual bool matches(std::string_view text) const = 0;
 };
 
+// A text that a check makes anew each time, from a log-format.
+class CheckText {
+ public:
+  virtual ~CheckText() = default;
+  virtual std::string make() const = 0;
+};
+
 // How a server is checked; compiled from `check`, `option httpchk`, `http-check` and friends.
 struct CheckHeader {
   std::string name, value;
 };
 struct CheckStepSpec {
   enum class Kind : std::uint8_t { Connect, Send, Expect };
-  enum class Match : std::uint8_t { Status, StatusRegex, String, StringRegex, Binary, Header, SmtpReply };
+  enum class Match : std::uint8_t {
+    Status,
+    StatusRegex,
+    String,
+    StringRegex,
+    Binary,
+    BinaryRegex,
+    Header,
+    SmtpReply
+  };
   Kind kind = Kind::Send;
   std::string comment;
   std::string send;             // Send: bytes as they go out (an HTTP request, or raw).
@@ -126,9 +143,18 @@ struct CheckStepSpec {
   bool negated = false;
   std::string pattern;
   std::string header_name;
-  std::shared_ptr<const CheckRegex> regex;  // StatusRegex, StringRegex: required.
-  std::uint64_t min_recv = 0;               // Bytes without which nothing is judged; 0: none given.
+  std::shared_ptr<const CheckRegex> regex;  // StatusRegex, StringRegex, BinaryRegex: required.
+  std::shared_ptr<const CheckText>
+      text;  // What is sent, or the pattern, if it is not known beforehand.
+  // Bytes without which nothing is judged, and with which all is. None: only what is found decides.
+  std::optional<std::uint64_t> min_recv;
   std::uint32_t number = 0;     // Its place in the rule set, from 1, for the log; 0: that among these steps.
+  // Expect: results in place of the usual ones, Unknown for those, and texts about them. What is
+  // said of a success counts if it is the last step.
+  CheckStatus ok_status = CheckStatus::Unknown;
+  CheckStatus error_status = CheckStatus::Unknown;
+  CheckStatus timeout_status = CheckStatus::Unknown;
+  std::shared_ptr<const CheckText> on_success, on_error;
   // Connect
   SocketAddress address;        // `addr`; empty: the check's.
   std::uint16_t port = 0;       // 0: the check's.
@@ -177,6 +203,7 @@ struct ServerSpec {
   int port_offset = 0;
   SocketOptions socket;
   ProxyVersion send_proxy = ProxyVersion::None;
+  ProxyWishes proxy_wishes;
   std::shared_ptr<const TlsContext> tls;
   int sni_sample = -1;             // Index of the compiled expression in the backend's rules; -1: none.
   std::string fixed_sni;

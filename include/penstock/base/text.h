@@ -60,6 +60,9 @@ std::optional<std::uint64_t> parse_size(std::string_view text);
 // The shortest exact text for a time: "10s", "1500ms", "2h", "0".
 std::string duration_text(std::uint64_t ms);
 
+// Two digits a byte, either case.
+std::optional<std::string> parse_hexadecimal(std::string_view digits);
+
 // The candidate nearest to `word` by edit distance, or empty when none is near enough to be meant.
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
 

@@ -134,6 +134,18 @@ struct Check {
   std::vector<std::string> alpn;   // `check-alpn`
 };
 
+// `proxy-v2-options`: what a PROXY header of version 2 says beside addresses.
+enum ProxyV2Option : unsigned {
+  kProxySsl = 1,
+  kProxyCertCn = 2,
+  kProxySslCipher = 4,
+  kProxyCertSig = 8,
+  kProxyCertKey = 16,
+  kProxyAuthority = 32,
+  kProxyCrc32c = 64,
+  kProxyUniqueId = 128,
+};
+
 struct Server {
   Place place;
   std::string name;
@@ -153,6 +165,7 @@ struct Server {
   bool backup = false;
   bool send_proxy = false;
   bool send_proxy_v2 = false;
+  unsigned proxy_v2_options = 0;  // Bits of ProxyV2Option.
   bool disabled = false;
   std::uint64_t slowstart_ms = 0;
   bool shutdown_sessions_when_down = false;         // `on-marked-down shutdown-sessions`
@@ -242,17 +255,21 @@ struct CheckStep {
   std::vector<std::pair<std::string, std::string>> headers;
   // Send: tcp (raw bytes)
   std::string data;
+  bool formatted = false;   // `send-lf`, `string-lf` and the like: data or pattern is a log-format,
+  bool hex_format = false;  // whose text is hexadecimal digits.
   // Expect
-  enum class Match { Status, RStatus, String, RString, Binary, Header };
+  enum class Match { Status, RStatus, String, RString, Binary, RBinary, Header };
   Match match = Match::Status;
   bool negated = false;
   std::string pattern;          // "200", "200-299,401", a text, a regex, raw bytes
   std::string header_name;
-  std::uint64_t min_recv = 0;
+  std::optional<std::uint64_t> min_recv;
+  // Results told in place of the usual ones, such as "L7STS", and texts about them, as log-formats.
+  std::string ok_status, error_status, timeout_status, on_success, on_error;
 };
 
 struct Health {
-  enum class Kind { Tcp, Http, TcpScript, Smtp };
+  enum class Kind { Tcp, Http, TcpScript, Smtp, TlsHello };
   Kind kind = Kind::Tcp;
   // `option httpchk`: kept apart from the steps, which may override it.
   std::string method = "OPTIONS";

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "penstock/net/address.h"
+#include "penstock/net/tls_session.h"
 
 namespace penstock {
 
@@ -26,8 +27,25 @@ ProxyHeader::Step read_proxy_header(std::string_view bytes, ProxyHeader& out);
 
 enum class ProxyVersion : std::uint8_t { None, One, Two };
 
+// What a header of version 2 tells beside addresses, if wanted.
+struct ProxyWishes {
+  bool tls =
+      false;  // Whether the client spoke TLS, in which version, and what became of its certificate.
+  bool cipher = false;  // Implies tls, as common_name does.
+  bool common_name = false;
+  bool authority = false;  // The name that the client asked for in TLS.
+  bool checksum = false;
+  bool unique_id = false;
+};
+struct ProxyTold {
+  ProxyWishes wishes;
+  const TlsFacts* tls = nullptr;  // Of the client's connection; null: clear text.
+  std::string_view unique_id;
+};
+
 // The header of a connection from `source` to `destination`; empty addresses, or those of two
 // families or of none of IP's, make it UNKNOWN or LOCAL.
-std::string proxy_header(ProxyVersion version, const SocketAddress& source, const SocketAddress& destination);
+std::string proxy_header(ProxyVersion version, const SocketAddress& source,
+                         const SocketAddress& destination, const ProxyTold& told = {});
 
 }  // namespace penstock

@@ -138,5 +138,9 @@ BackendRules compile_backend(const config::Config& config, const config::Proxy& 
 // One expression for a place that may look at the request (server `sni`, balance). Empty after a complaint.
 Sample compile_sample(const std::string& text, config::Place place, const Environment& environment,
                       config::Diagnostics& diagnostics);
+// A log-format for a place where there is no client and no message (checks).
+std::optional<Format> compile_plain_format(const std::string& text, config::Place place,
+                                           const Environment& environment,
+                                           config::Diagnostics& diagnostics);
 
 }  // namespace penstock::rules
