@@ -94,19 +94,26 @@ void Tunnel::inspect() {
 
 // True if these rules let the connection pass; false if they wait, or have ended it.
 bool Tunnel::look_into(const rules::Program& program, std::uint64_t delay_ms) {
-  const std::uint64_t waited_ms = loop().now() - start_ms_;
-  subject_.buffer = early_;
-  subject_.buffer_final = waited_ms >= delay_ms || client_ended_ || early_.size() >= kInspectLimit;
-  const rules::Verdict verdict = program.run(subject_);
-  subject_.buffer_final = true;
+  const rules::Verdict verdict = judge_early(program, start_ms_, delay_ms, client_ended_);
   if (verdict.kind == rules::Verdict::Kind::Wait) {
-    set_deadline(delay_ms - waited_ms);
     front_->set_reading(true);
     return false;
   }
   if (!refused(verdict)) return true;
   end(Cause::Denied, Phase::Request);
   return false;
+}
+
+// What content rules make of the bytes held back. If they wait for more, the delay bounds it.
+rules::Verdict Tunnel::judge_early(const rules::Program& program, std::uint64_t since_ms, std::uint64_t delay_ms,
+                                   bool ended) {
+  const std::uint64_t waited_ms = loop().now() - since_ms;
+  subject_.buffer = early_;
+  subject_.buffer_final = waited_ms >= delay_ms || ended || early_.size() >= kInspectLimit;
+  const rules::Verdict verdict = program.run(subject_);
+  subject_.buffer_final = true;
+  if (verdict.kind == rules::Verdict::Kind::Wait) set_deadline(delay_ms - waited_ms);
+  return verdict;
 }
 
 bool Tunnel::choose_backend() {
@@ -189,13 +196,16 @@ void Tunnel::connect_failed(Cause cause) {
 
 void Tunnel::joined() {
   step_ = Step::Relay;
-  subject_.log.tc = static_cast<std::int64_t>(loop().now() - chosen_ms_);
+  joined_ms_ = loop().now();
+  subject_.log.tc = static_cast<std::int64_t>(joined_ms_ - chosen_ms_);
   if (!early_.empty()) back_->send(early_);
   subject_.buffer = {};
   early_ = std::string();
   front_->set_reading(true);
   if (client_ended_) back_->finish_sending();
   touch();
+  answer_passes_ = backend_spec_->rules.tcp_response.empty();
+  if (!answer_passes_ && backend_spec_->rules.response_inspect_delay_ms != 0) judge_answer();
 }
 
 void Tunnel::touch() {
@@ -216,7 +226,10 @@ void Tunnel::on_side_bytes(bool of_client, Slice bytes) {
     return read_early();
   }
   touch();
-  if (!of_client && !answer_seen_ && !let_answer_pass(bytes)) return;
+  if (!of_client && !answer_passes_) {
+    early_ += bytes.view();
+    return judge_answer();
+  }
   Connection& to = other(of_client);
   to.send(std::move(bytes));
   if (to.congested()) (of_client ? *front_ : *back_).set_reading(false);
@@ -225,14 +238,17 @@ void Tunnel::on_side_bytes(bool of_client, Slice bytes) {
 // A client that waits for its server is read from within bounds: so long its end is seen.
 void Tunnel::read_early() { front_->set_reading(early_.size() < kInspectLimit); }
 
-// `tcp-response content`, with what the server said first.
-bool Tunnel::let_answer_pass(const Slice& bytes) {
-  answer_seen_ = true;
-  subject_.buffer = bytes.view();
-  const bool passes = !refused(backend_spec_->rules.tcp_response.run(subject_));
+// `tcp-response content`, with what the server has said so far: its first bytes, or those of inspect-delay.
+void Tunnel::judge_answer() {
+  const rules::Verdict verdict = judge_early(backend_spec_->rules.tcp_response, joined_ms_,
+                                             backend_spec_->rules.response_inspect_delay_ms, server_ended_);
   subject_.buffer = {};
-  if (!passes) end(Cause::Denied, Phase::Data);
-  return passes;
+  if (verdict.kind == rules::Verdict::Kind::Wait) return;
+  if (refused(verdict)) return end(Cause::Denied, Phase::Data);
+  clear_deadline();
+  answer_passes_ = true;
+  if (!early_.empty()) front_->send(std::exchange(early_, {}));
+  if (front_->congested()) back_->set_reading(false);
 }
 
 void Tunnel::on_side_sent(bool of_client) {
@@ -250,6 +266,8 @@ void Tunnel::on_side_end(bool of_client) {
     if (backend_spec_ != nullptr && backend_spec_->abort_on_close) end(Cause::ClientClosed, phase_now());
     return;
   }
+  if (!of_client && !answer_passes_) judge_answer();
+  if (step_ == Step::Done) return;
   other(of_client).finish_sending();
   touch();
   end_when_sent();
@@ -300,7 +318,8 @@ void Tunnel::on_deadline() {
     return end(Cause::ServerTimeout, Phase::Queue);
   }
   if (step_ == Step::Inspect) return inspect();
-  if (step_ == Step::Pause) choose_server();
+  if (step_ == Step::Pause) return choose_server();
+  if (step_ == Step::Relay) judge_answer();
 }
 
 void Tunnel::on_server_down() { end(Cause::Down, phase_now()); }

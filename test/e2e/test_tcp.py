@@ -359,6 +359,58 @@ backend be
         client = rig.connect().send(b'abc')
         self.assertEqual(client.rest(), b'')
 
+    ANSWERS = """    tcp-response inspect-delay %s
+    tcp-response content accept if { res.payload(0,3) -m str 220 }
+    tcp-response content reject if { res.len gt 2 }
+%s    server s1 %s"""
+
+    def greeting(self, *pieces, last=b''):
+        """A server that says one more piece for each byte it hears, then `last` and an end if there is one."""
+        def talk(sock, _):
+            for piece in pieces:
+                sock.sendall(piece)
+                if not sock.recv(1):
+                    return
+            if last:
+                return sock.sendall(last)
+            while sock.recv(1000):
+                pass
+        return self.script(talk).address
+
+    def test_an_answer_in_pieces_waits_until_rules_know_enough(self):
+        rig = self.rig(TEXT % ('', self.ANSWERS % ('1h', '', self.greeting(b'2', b'20 hel', b'lo'))))
+        client = rig.connect()
+        with self.assertRaises(AssertionError):
+            client.socket.settimeout(0.1)       # What is measured: nothing of it comes.
+            client.take(1)
+        client.socket.settimeout(PATIENCE)
+        self.assertEqual(client.send(b'a').take(7), b'220 hel')
+        self.assertEqual(client.send(b'b').take(2), b'lo')
+        rig = self.rig(TEXT % ('', self.ANSWERS % ('1h', '', self.greeting(b'5', b'54 no'))))
+        client = rig.connect().send(b'a')
+        self.assertEqual(client.rest(), b'')
+        rig.log.wait(r' fe/s1 \d+/\d+/\d+ \d PD ')
+
+    def test_a_silent_answer_is_judged_at_the_end_of_the_delay(self):
+        for more, ending in (('    tcp-response content reject\n', True), ('', False)):
+            rig = self.rig(TEXT % ('', self.ANSWERS % ('100ms', more, self.greeting(b'', b'554 late'))))
+            client = rig.connect()
+            if ending:
+                self.assertIn(client.ending(), ('fin', 'rst'))
+                rig.log.wait(r' fe/s1 \d+/\d+/1\d\d 0 PD ')
+                continue
+            with self.assertRaises(AssertionError):
+                client.socket.settimeout(0.3)   # The delay is over, and no rule has refused.
+                client.take(1)
+            client.socket.settimeout(PATIENCE)
+            self.assertEqual(client.send(b'a').take(8), b'554 late')
+
+    def test_an_answer_that_ends_is_judged_then(self):
+        for more, heard in (('    tcp-response content reject\n', b''), ('', b'22')):
+            rig = self.rig(TEXT % ('', self.ANSWERS % ('1h', more, self.greeting(last=b'22'))))
+            client = rig.connect()
+            self.assertEqual(client.rest(), heard)
+
     def test_a_rule_names_the_server(self):
         rig = self.rig(TEXT % ('', '    use-server s2 if { src 127.0.0.1 }\n    server s1 %s\n    server s2 %s' % (
             self.named(b'1').address, self.named(b'2').address)))

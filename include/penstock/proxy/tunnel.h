@@ -58,7 +58,8 @@ class Tunnel final : public Living, private Waiting, private Served, private Lat
   bool look_into(const rules::Program& program, std::uint64_t delay_ms);
   bool choose_backend();
   static bool refused(const rules::Verdict& verdict);
-  bool let_answer_pass(const Slice& bytes);
+  rules::Verdict judge_early(const rules::Program& program, std::uint64_t since_ms, std::uint64_t delay_ms, bool ended);
+  void judge_answer();
   void choose_server();
   void connect();
   void connect_failed(Cause cause);
@@ -89,17 +90,18 @@ class Tunnel final : public Living, private Waiting, private Served, private Lat
   rules::Subject subject_;
   Side client_side_{*this, true};
   Side server_side_{*this, false};
-  std::string early_;              // What the client said before there was a server.
+  std::string early_;              // What came too soon: before there was a server, or before rules know it.
   std::string tls_name_;           // What the server is asked for by SNI.
   Owned<Connection> front_;
   Owned<Connection> back_;
   std::uint64_t start_ms_ = 0;
   std::uint64_t queued_ms_ = 0;
   std::uint64_t chosen_ms_ = 0;
+  std::uint64_t joined_ms_ = 0;
   Step step_ = Step::Welcome;
   bool client_ended_ = false;
   bool server_ended_ = false;
-  bool answer_seen_ = false;
+  bool answer_passes_ = false;
 };
 
 }  // namespace penstock
