@@ -84,6 +84,11 @@ bool is_last_word(const Rule& rule) {
   return false;
 }
 
+// True when a request may go on to a server by this action, past the rules behind it.
+bool lets_pass(const Rule& rule) {
+  return rule.words[0].text == "accept" || rule.words[0].text == "allow";
+}
+
 std::string_view set_name(Rule::Set set) {
   switch (set) {
     case Rule::Set::TcpConnection:
@@ -413,7 +418,7 @@ class Judge {
 
   void judge_order(const Proxy& proxy) {
     std::map<Rule::Set, const Rule*> ended;
-    std::set<Rule::Set> said;
+    std::set<Rule::Set> said, let_pass;
     for (const Rule& rule : proxy.rules) {
       const auto end = ended.find(rule.set);
       if (end != ended.end()) {
@@ -423,11 +428,12 @@ class Judge {
               format("this '{}' rule can never be reached: the one at {} always ends the matter",
                      set_name(rule.set), where(config_, end->second->place)));
         }
-      } else if (is_last_word(rule) && is_unconditional(rule)) {
-        ended.emplace(rule.set, &rule);
+        continue;
       }
+      if (lets_pass(rule)) let_pass.insert(rule.set);
+      if (is_last_word(rule) && is_unconditional(rule)) ended.emplace(rule.set, &rule);
     }
-    ended_by_rules_ = ends_all(ended, proxy);
+    ended_by_rules_ = ends_all(ended, let_pass, proxy);
     const auto use = ended.find(Rule::Set::UseBackend);
     if (use != ended.end() && proxy.default_backend &&
         !stands_before(proxy.default_backend->place, proxy.place)) {
@@ -439,15 +445,14 @@ class Judge {
     }
   }
 
-  // The rule that answers every request itself, if there is one.
-  static const Rule* ends_all(const std::map<Rule::Set, const Rule*>& ended, const Proxy& proxy) {
-    const auto http = ended.find(Rule::Set::HttpRequest);
-    if (proxy.mode == Mode::Http && http != ended.end() && http->second->words[0].text != "allow")
-      return http->second;
-    for (const Rule::Set set :
-         {Rule::Set::TcpConnection, Rule::Set::TcpSession, Rule::Set::TcpContent}) {
-      const auto tcp = ended.find(set);
-      if (tcp != ended.end() && tcp->second->words[0].text != "accept") return tcp->second;
+  // The rule that answers every request itself, if there is one: none above it lets anything pass.
+  static const Rule* ends_all(const std::map<Rule::Set, const Rule*>& ended,
+                              const std::set<Rule::Set>& let_pass, const Proxy& proxy) {
+    for (const Rule::Set set : {Rule::Set::HttpRequest, Rule::Set::TcpConnection,
+                                Rule::Set::TcpSession, Rule::Set::TcpContent}) {
+      if (set == Rule::Set::HttpRequest && proxy.mode != Mode::Http) continue;
+      const auto end = ended.find(set);
+      if (end != ended.end() && !let_pass.contains(set)) return end->second;
     }
     return nullptr;
   }
