@@ -31,7 +31,7 @@ Owned<H1Back> Pool::lend(std::string_view tls_name, bool used_only) {
     if (back.tls_name() != tls_name || (used_only && back.served() < 2)) continue;
     Owned<H1Back> lent = std::move(idle_[i]);
     idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(i));
-    if (lent->reusable()) return lent;
+    if (lent->may_serve_on()) return lent;
   }
   return nullptr;
 }

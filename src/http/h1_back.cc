@@ -28,6 +28,8 @@ Owned<H1Back> H1Back::connect(Loop& loop, const SocketAddress& address, const So
 // Not later: it may hear of its socket in this very turn, and nobody must hear of it.
 void H1Back::on_close() {
   Later::unlink();
+  // All was said: without a parting from both sides no port stays occupied for it.
+  if (reusable()) connection_->reset_on_close();
   connection_.reset();
 }
 
@@ -53,6 +55,14 @@ void H1Back::begin(StreamEvents& events, Arena& arena, bool to_head, bool to_con
 bool H1Back::reusable() const {
   return ready_ && request_done_ && answer_done_ && keep_ && !tunnel_ && !read_ended_ &&
          input_.empty();
+}
+
+void H1Back::rest() {
+  connection_->set_reading(true, true);
+}
+
+bool H1Back::may_serve_on() const {
+  return reusable() && !connection_->has_news();
 }
 
 void H1Back::send_head(const Head& head) {

@@ -84,7 +84,7 @@ void H1Front::process() {
   processing_ = false;
   if (closed() || state_ == State::Over || state_ == State::Lingering) return;
   const bool wanted = reading_ || state_ == State::Draining || (request_done_ && !tunnel_);
-  connection_->set_reading(wanted && input_.empty());
+  connection_->set_reading(wanted && input_.empty(), request_done_ && !tunnel_);
 }
 
 // One step of the parser; false when its input must wait.
@@ -151,7 +151,10 @@ void H1Front::begin_serving() {
   Head& head = parser_.head();
   to_head_ = head.method == "HEAD";
   to_http10_ = head.version == HttpVersion::Http10;
-  if (!head.keep_alive) last_ = true;
+  if (!head.keep_alive) {
+    last_ = true;
+    says_no_more_ = head.body.kind == BodyLength::Kind::None;
+  }
   events_ = &owner_.on_request(*this);
   touch();
   events_->on_head(head);
@@ -303,15 +306,16 @@ void H1Front::next_request() {
 }
 
 // Says that nothing more comes, and reads on for a moment: a reset would destroy an answer that the
-// client has not read yet.
+// client has not read yet. One that said itself that it would send no more needs no such care.
 void H1Front::linger() {
   state_ = State::Lingering;
   events_ = nullptr;
+  says_no_more_ = says_no_more_ && request_done_ && input_.empty();
   input_.clear();
   drained_ = 0;
   // Lost, or not yet as far as to be spoken to.
   if (!connection_->ready()) return end({});
-  connection_->finish_sending();
+  if (!says_no_more_ || connection_->is_tls()) connection_->finish_sending();
   connection_->set_reading(true);
   loop().later(*this);
 }
@@ -319,7 +323,7 @@ void H1Front::linger() {
 void H1Front::linger_on() {
   if (connection_->lost()) return end({});
   if (!connection_->all_sent()) return connection_->set_deadline(stuck_ ? kLingerMs : client_ms_);
-  if (read_ended_) return end({});
+  if (read_ended_ || says_no_more_) return end({});
   connection_->set_reading(true);
   connection_->set_deadline(kLingerMs);
 }

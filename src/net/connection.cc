@@ -21,6 +21,9 @@ namespace {
 constexpr std::size_t kFirstGulp = 64 * 1024;
 constexpr std::size_t kRecordSize = 16 * 1024;
 constexpr unsigned kTrySlices = 16;
+// Looks at a new connection to a server before the system is asked to watch it: a busy worker finds the
+// answer there, and with luck the connection is over before it need be watched at all.
+constexpr std::uint8_t kGlances = 1;
 // Above four buffers uv_write allocates.
 constexpr unsigned kHandSlices = 4;
 
@@ -34,10 +37,7 @@ union Connection::Socket {
 };
 
 struct Connection::Request {
-  union {
-    uv_connect_t connect;
-    uv_write_t write;
-  };
+  uv_write_t write;
 };
 
 struct Connection::Greeting {
@@ -67,7 +67,7 @@ struct ConnectionCallbacks {
     self.arrived(count);
     loop.settle();
   }
-  static void on_uv_connected(uv_connect_t* request, int status) {
+  static void on_uv_connected(uv_write_t* request, int status) {
     Connection& self = holder_of<Connection>(request->handle);
     if (self.closed()) return;
     Loop& loop = self.loop();
@@ -93,39 +93,40 @@ Connection::~Connection() {
 
 void Connection::on_close() {
   Later::unlink();
+  ListNode<PutOffTag>::unlink();
   end_gulp();
 }
 
-// Makes the handle; for TCP of a known family the socket too.
-int Connection::open_socket(int family) {
-  is_pipe_ = family == AF_UNIX;
-  const int status = is_pipe_ ? uv_pipe_init(loop().raw(), &socket().pipe, 0)
-                              : uv_tcp_init_ex(loop().raw(), &socket().tcp, static_cast<unsigned>(family));
-  if (status != 0) return status;
+void Connection::make_handle(bool is_pipe) {
+  is_pipe_ = is_pipe;
+  require((is_pipe ? uv_pipe_init(loop().raw(), &socket().pipe, 0) : uv_tcp_init(loop().raw(), &socket().tcp)) == 0);
   hold(&socket().handle);
   has_socket_ = true;
   if (loop().descriptors != nullptr) loop().descriptors->fetch_add(1, std::memory_order_relaxed);
-  return 0;
+}
+
+int Connection::open(int fd) {
+  return is_pipe_ ? uv_pipe_open(&socket().pipe, fd) : uv_tcp_open(&socket().tcp, fd);
 }
 
 Owned<Connection> Connection::adopt(Loop& loop, int fd, bool is_unix, const TlsContext* context,
                                     ConnectionEvents& events) {
   Owned<Connection> self(new Connection(loop, events));
-  require(self->open_socket(is_unix ? AF_UNIX : AF_UNSPEC) == 0);
-  const int status = is_unix ? uv_pipe_open(&self->socket().pipe, fd) : uv_tcp_open(&self->socket().tcp, fd);
-  require(status == 0);
+  self->make_handle(is_unix);
+  require(self->open(fd) == 0);
   self->state_ = State::Ready;
   if (context != nullptr) self->start_tls(TlsSession::for_client(*context, self->out_));
   loop.later(*self);
   return self;
 }
 
-Owned<Connection> Connection::accept(Loop& loop, uv_stream_s* listener, bool is_unix, const TlsContext* context,
-                                     ConnectionEvents& events) {
+Owned<Connection> Connection::accept(Loop& loop, uv_stream_s* listener, bool is_unix, bool has_spoken,
+                                     const TlsContext* context, ConnectionEvents& events) {
   Owned<Connection> self(new Connection(loop, events));
-  require(self->open_socket(is_unix ? AF_UNIX : AF_UNSPEC) == 0);
+  self->make_handle(is_unix);
   if (uv_accept(listener, &self->socket().stream) != 0) return nullptr;
   self->state_ = State::Ready;
+  self->glancing_ = has_spoken;
   if (context != nullptr) self->start_tls(TlsSession::for_client(*context, self->out_));
   loop.later(*self);
   return self;
@@ -148,33 +149,37 @@ Owned<Connection> Connection::connect(Loop& loop, const SocketAddress& address, 
   return self;
 }
 
+// With system calls of our own: libuv's way asks the system more often, and knows no abstract names.
 int Connection::start_connect(const SocketAddress& address, const SocketOptions& options) {
-  int status = open_socket(address.family());
-  if (status != 0) return status;
-  if (is_pipe_) {
-    // A unix socket connects at once or not at all; libuv's own way knows no abstract names.
-    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return -errno;
-    if (::connect(fd, address.raw(), address.length()) != 0) {
-      const int reason = -errno;
-      ::close(fd);
-      return reason;
+  make_handle(address.is_unix());
+  Descriptor fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return -errno;
+  if (!is_pipe_) {
+    const int on = 1;
+    setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    set_options(fd.get(), options);
+    if (!options.source.empty()) {
+      setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+      if (::bind(fd.get(), options.source.raw(), options.source.length()) != 0) return -errno;
     }
-    status = uv_pipe_open(&socket().pipe, fd);
-    if (status != 0) ::close(fd);
-    if (status == 0) loop().later(*this);
-    return status;
   }
-  const int fd = descriptor();
-  const int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  set_options(fd, options);
-  if (!options.source.empty()) {
-    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
-    if (::bind(fd, options.source.raw(), options.source.length()) != 0) return -errno;
-  }
+  // A unix socket connects at once or not at all.
+  if (::connect(fd.get(), address.raw(), address.length()) != 0 && errno != EINPROGRESS) return -errno;
+  const int status = open(fd.get());
+  if (status == 0) fd.release();
+  loop().later(*this);
+  return status;
+}
+
+// Writing nothing tells how far a connection is. One that is up by the end of the turn in which it was
+// asked for, as those of this machine are, has cost libuv nothing; another is waited for.
+void Connection::await_connect() {
+  if (request_) return;
+  uv_buf_t nothing = uv_buf_init(const_cast<char*>(""), 0);
+  const int status = uv_try_write(&socket().stream, &nothing, 1);
+  if (status != UV_EAGAIN) return connected(status);
   request_ = std::make_unique<Request>();
-  return uv_tcp_connect(&request_->connect, &socket().tcp, address.raw(), ConnectionCallbacks::on_uv_connected);
+  require(uv_write(&request_->write, &socket().stream, &nothing, 1, ConnectionCallbacks::on_uv_connected) == 0);
 }
 
 void Connection::start_tls(std::unique_ptr<TlsSession> session) {
@@ -231,6 +236,7 @@ void Connection::connected(int status) {
     return;
   }
   state_ = State::Ready;
+  glances_ = kGlances;
   loop().later(*this);
   events_->on_ready();
 }
@@ -256,8 +262,11 @@ void Connection::run_later() {
   if (state_ == State::Lost || closed()) return;
   if (state_ == State::Connecting) {
     if (handed_ != 0) return fail(Loss::Kind::Connect, -static_cast<int>(std::exchange(handed_, 0)));
-    if (is_pipe_) connected(0);
-    return;
+    return is_pipe_ ? connected(0) : await_connect();
+  }
+  if (glancing_ && !ListNode<PutOffTag>::linked()) {
+    glance();
+    if (closed() || state_ == State::Lost) return;
   }
   if (held_ && reading_) {
     deliver_held();
@@ -272,15 +281,47 @@ void Connection::run_later() {
   flush();
 }
 
-void Connection::set_reading(bool on) {
-  if (reading_ == on) return;
+void Connection::set_reading(bool on, bool quiet) {
+  if (reading_ == on && quiet_ == quiet) return;
   reading_ = on;
+  quiet_ = quiet;
+  if (!quiet && dozed_) {
+    dozed_ = false;
+    ListNode<PutOffTag>::unlink();
+  }
   loop().later(*this);
 }
 
+bool Connection::has_news() const {
+  if (polling_) return false;
+  char byte;
+  return ::recv(descriptor(), &byte, 1, MSG_PEEK) >= 0 || (errno != EAGAIN && errno != EINTR);
+}
+
+bool Connection::wants_bytes() const {
+  return (reading_ || state_ == State::Handshake || state_ == State::Greeting) && !read_ended_ && !held_;
+}
+
+// Whether the system must be asked to watch it. A new one is glanced at first; one from which nothing is
+// expected mostly ends, or is expected to speak again, before it is worth watching.
+bool Connection::must_be_watched() {
+  if (ListNode<PutOffTag>::linked()) return false;
+  if (quiet_ && state_ == State::Ready) {
+    if (std::exchange(dozed_, true)) return true;
+    loop().doze(*this);
+    return false;
+  }
+  if (glances_ == 0) return true;
+  --glances_;
+  glancing_ = true;
+  loop().put_off(*this);
+  return false;
+}
+
 void Connection::poll_as_wished() {
-  const bool wanted = (reading_ || state_ == State::Handshake || state_ == State::Greeting) && !read_ended_ && !held_;
+  const bool wanted = wants_bytes();
   if (wanted == polling_) return;
+  if (wanted && !must_be_watched()) return;
   polling_ = wanted;
   if (wanted) {
     uv_read_start(&socket().stream, ConnectionCallbacks::on_uv_alloc, ConnectionCallbacks::on_uv_read);
@@ -302,6 +343,19 @@ Filling& Connection::landing() {
   if (filling.sole()) filling.rewind();
   if (filling.room() < kRecordSize / 2) filling.start(kBlockSize);
   return filling;
+}
+
+void Connection::glance() {
+  glancing_ = false;
+  if (!wants_bytes() || polling_) return;
+  char* base = nullptr;
+  std::size_t size = 0;
+  offer_space(&base, &size);
+  const ssize_t count = ::recv(descriptor(), base, size, 0);
+  const int status = count > 0 ? static_cast<int>(count) : count == 0 ? static_cast<int>(UV_EOF) : -errno;
+  if (status == UV_EAGAIN || status == UV_EINTR) return;
+  glances_ = 0;
+  arrived(status);
 }
 
 void Connection::offer_space(char** base, std::size_t* size) {

@@ -1,5 +1,7 @@
 #include "penstock/net/listener.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
@@ -53,7 +55,34 @@ Owned<Connection> Listener::accept(const TlsContext* context, ConnectionEvents& 
   require(waiting_);
   waiting_ = false;
   if (queued_ >= 0) return Connection::adopt(loop(), std::exchange(queued_, -1), is_unix_, context, events);
-  return Connection::accept(loop(), ListenerCallbacks::stream_of(*this), is_unix_, context, events);
+  note_accept();
+  return Connection::accept(loop(), ListenerCallbacks::stream_of(*this), is_unix_, rush_ || deferred_, context, events);
+}
+
+void Listener::set_manners(bool clients_speak_first, bool deferred) {
+  clients_speak_first_ = clients_speak_first && !is_unix_;
+  deferred_ = deferred;
+  if (rush_ && !clients_speak_first_) set_rush(false);
+}
+
+// In a rush each connection would cost two wake-ups, one when it comes and one when it speaks. Then the
+// system is asked to keep it until it speaks, for a second at most. At other times who says nothing is
+// seen at once.
+void Listener::note_accept() {
+  if (!clients_speak_first_ || deferred_) return;
+  if (++accepted_ == kRush && !rush_) set_rush(true);
+  if (!has_deadline()) set_deadline(kWindowMs);
+}
+
+void Listener::set_rush(bool on) {
+  rush_ = on;
+  const int seconds = on ? 1 : 0;
+  setsockopt(ListenerCallbacks::descriptor_of(*this), IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
+}
+
+void Listener::on_deadline() {
+  if (rush_ && accepted_ < kRush / 2) set_rush(false);
+  if (std::exchange(accepted_, 0) != 0 || rush_) set_deadline(kWindowMs);
 }
 
 void Listener::resume() {
@@ -72,6 +101,7 @@ void Listener::refuse() {
 }
 
 void Listener::on_close() {
+  if (rush_) set_rush(false);  // Duplicates of the socket live on.
   if (queued_ >= 0) ::close(queued_);
 }
 

@@ -3,6 +3,7 @@
 #include <time.h>
 #include <uv.h>
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -16,6 +17,7 @@ struct LoopCallbacks {
     Loop& loop = *static_cast<Loop*>(timer->data);
     loop.armed_for_ = UINT64_MAX;
     loop.expire();
+    loop.wake_drowsy();
     loop.arm();
     loop.settle();
   }
@@ -24,9 +26,11 @@ struct LoopCallbacks {
     loop.run_posted();
     loop.settle();
   }
+  static void on_uv_idle(uv_idle_t*) {}
   static void on_uv_check(uv_check_t* check) {
     Loop& loop = *static_cast<Loop*>(check->data);
     loop.settle();
+    loop.run_put_off();
     loop.free_buried();
   }
 };
@@ -35,15 +39,18 @@ Loop::Loop()
     : loop_(std::make_unique<uv_loop_t>()),
       timer_(std::make_unique<uv_timer_t>()),
       async_(std::make_unique<uv_async_t>()),
-      check_(std::make_unique<uv_check_t>()) {
+      check_(std::make_unique<uv_check_t>()),
+      restless_(std::make_unique<uv_idle_t>()) {
   require(uv_loop_init(loop_.get()) == 0);
   require(uv_timer_init(loop_.get(), timer_.get()) == 0);
   require(uv_async_init(loop_.get(), async_.get(), LoopCallbacks::on_uv_async) == 0);
   require(uv_check_init(loop_.get(), check_.get()) == 0);
+  require(uv_idle_init(loop_.get(), restless_.get()) == 0);
   timer_->data = async_->data = check_->data = this;
   require(uv_check_start(check_.get(), LoopCallbacks::on_uv_check) == 0);
   uv_unref(reinterpret_cast<uv_handle_t*>(check_.get()));
   uv_unref(reinterpret_cast<uv_handle_t*>(timer_.get()));
+  uv_unref(reinterpret_cast<uv_handle_t*>(restless_.get()));
   wheel_now_ = now();
 }
 
@@ -52,6 +59,7 @@ Loop::~Loop() {
   uv_close(reinterpret_cast<uv_handle_t*>(timer_.get()), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(async_.get()), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(check_.get()), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(restless_.get()), nullptr);
   while (uv_run(loop_.get(), UV_RUN_DEFAULT) != 0) {
   }
   require(uv_loop_close(loop_.get()) == 0);
@@ -160,8 +168,33 @@ std::uint64_t Loop::next_expiry() const {
   return earliest;
 }
 
+void Loop::put_off(PutOff& work) {
+  put_off_.push_back(work);
+  uv_idle_start(restless_.get(), LoopCallbacks::on_uv_idle);
+}
+
+void Loop::run_put_off() {
+  if (uv_is_active(reinterpret_cast<uv_handle_t*>(restless_.get())) == 0) return;
+  while (!put_off_.empty()) later(put_off_.pop_front());
+  settle();
+  if (put_off_.empty()) uv_idle_stop(restless_.get());
+}
+
+void Loop::doze(PutOff& work) {
+  drowsy_.push_back(work);
+  if (wake_at_ != UINT64_MAX) return;
+  wake_at_ = now() + kDozeMs;
+  arm();
+}
+
+void Loop::wake_drowsy() {
+  if (now() < wake_at_) return;
+  wake_at_ = UINT64_MAX;
+  while (!drowsy_.empty()) later(drowsy_.pop_front());
+}
+
 void Loop::arm() {
-  const std::uint64_t next = next_expiry();
+  const std::uint64_t next = std::min(next_expiry(), wake_at_);
   if (next == UINT64_MAX || next == armed_for_) return;
   armed_for_ = next;
   const std::uint64_t wait = next > now() ? next - now() : 0;

@@ -61,14 +61,19 @@ void set_options(int fd, const SocketOptions& options) {
   const auto set = [fd](int level, int name, int value) {
     if (value != 0) setsockopt(fd, level, name, &value, sizeof(value));
   };
-  const int keep_alive = options.keep_alive ? 1 : 0;
-  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &keep_alive, sizeof(keep_alive));
+  set(SOL_SOCKET, SO_KEEPALIVE, options.keep_alive ? 1 : 0);
   set(IPPROTO_TCP, TCP_KEEPIDLE, options.keep_alive_idle_s);
   set(IPPROTO_TCP, TCP_KEEPINTVL, options.keep_alive_interval_s);
   set(IPPROTO_TCP, TCP_KEEPCNT, options.keep_alive_probes);
   set(IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(options.user_timeout_ms));
   set(SOL_SOCKET, SO_SNDBUF, options.send_buffer);
   set(SOL_SOCKET, SO_RCVBUF, options.receive_buffer);
+}
+
+void change_options(int fd, const SocketOptions& options) {
+  const int off = 0;
+  if (!options.keep_alive) setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &off, sizeof(off));
+  set_options(fd, options);
 }
 
 Result<Descriptor> listen_on(const SocketAddress& address, const ListenOptions& options) {

@@ -69,8 +69,7 @@ Owned<Client> Client::welcome(Frontend& frontend, Listener& listener) {
 bool Client::let_in(const Generation& generation, const FrontendSpec& spec, Connection& connection) {
   if (frontend_.bind().accept_proxy) connection.expect_proxy_header();
   if (spec.rules.tcp_connection.empty()) return true;
-  facts_.source = connection.peer();
-  facts_.destination = connection.local();
+  facts_.ends = &connection;
   Arena arena;
   rules::Subject subject(arena);
   subject.client = &facts_;
@@ -89,14 +88,19 @@ const rules::ClientFacts& Client::facts() {
   if (facts_known_) return facts_;
   facts_known_ = true;
   Connection& connection = front_ ? front_->connection() : *tunnel_->front();
-  facts_.source = connection.peer();
-  facts_.destination = connection.local();
+  facts_.ends = &connection;
+  // For the log: once the client is gone the system does not know it any more.
+  if (is_logged()) connection.peer();
   facts_.proxied = connection.proxied();
   if (connection.is_tls() && connection.ready()) {
     tls_facts_ = connection.tls_facts();
     facts_.tls = &tls_facts_;
   }
   return facts_;
+}
+
+bool Client::is_logged() const {
+  return !frontend_.generation()->snapshot().frontends[frontend_.bind().frontend].logs.empty();
 }
 
 void Client::on_close() {

@@ -211,10 +211,10 @@ void Exchange::prepare_request() {
   const bool by_frontend = frontend_.forward_for.enabled;
   const config::ForwardFor& option = by_frontend ? frontend_.forward_for : backend_spec_->forward_for;
   const rules::AddressSet& except = by_frontend ? frontend_.rules.forward_for_except : backend_spec_->rules.forward_for_except;
-  if (option.enabled && !subject_.client->source.is_unix() && !except.contains(subject_.client->source) &&
+  if (option.enabled && !subject_.client->source().is_unix() && !except.contains(subject_.client->source()) &&
       !(option.if_none && head.find(option.header) != nullptr)) {
     char space[64];
-    head.fields.push_back(arena, {option.header, arena.copy(subject_.client->source.write_ip(space))});
+    head.fields.push_back(arena, {option.header, arena.copy(subject_.client->source().write_ip(space))});
   }
   if (!frontend_.unique_id_header.empty()) head.fields.push_back(arena, {frontend_.unique_id_header, subject_.unique_id});
   forwarding::raise_version(head);
@@ -260,7 +260,7 @@ bool Exchange::stays_when_down() const {
 bool Exchange::belongs_to(const ServerSlot& slot) const { return stays_when_down() || slot.spec.state->keeps_traffic(); }
 
 std::uint32_t Exchange::hash_key() {
-  if (backend_spec_->balance.balance == BalanceKind::Source) return sdbm_hash(subject_.client->source.ip_bytes());
+  if (backend_spec_->balance.balance == BalanceKind::Source) return sdbm_hash(subject_.client->source().ip_bytes());
   if (backend_spec_->balance.balance != BalanceKind::Hash) return 0;
   const auto key = backend_spec_->hash_sample.text(subject_);
   // Without a key the turn goes round, as the manual has it.
@@ -371,12 +371,13 @@ void Exchange::connect() {
   const ServerSpec& spec = slot_->spec;
   SocketAddress address = spec.address;
   if (spec.port_from_client) {
-    address.set_port(static_cast<std::uint16_t>(subject_.client->destination.port() + spec.port_offset));
+    address.set_port(static_cast<std::uint16_t>(subject_.client->destination().port() + spec.port_offset));
   }
   if (address.empty()) return connect_failed(Failure{Cause::ServerClosed, Phase::Connect, true, 503, 0, "no address"});
   client_.make_room_for_own();
-  const std::string greeting =
-      proxy_header(spec.send_proxy, subject_.client->source, subject_.client->destination,
+  std::string greeting;
+  if (spec.send_proxy != ProxyVersion::None)
+    greeting = proxy_header(spec.send_proxy, subject_.client->source(), subject_.client->destination(),
                    {spec.proxy_wishes, subject_.client->tls, subject_.unique_id});
   back_ = H1Back::connect(loop(), address, spec.socket, tls_target(greeting), slot_->pool.take_ticket(sni),
                           backend_spec_->http, *this);

@@ -14,8 +14,9 @@ Frontend::Frontend(Station& station, const BindSpec& bind) : station_(station), 
   const Descriptor& socket = bound.sockets[station.worker() % bound.sockets.size()];
   Result<Descriptor> own = socket.duplicate();
   require(static_cast<bool>(own));
-  set_options(own->get(), bind.accepted);
+  change_options(own->get(), bind.accepted);
   listener_ = Listener::open(station.loop(), own->release(), bound.is_unix, bound.backlog, *this);
+  set_manners();
 }
 
 Frontend::~Frontend() {
@@ -27,7 +28,8 @@ const Ref<Generation>& Frontend::generation() const { return last_ ? last_ : sta
 void Frontend::adopt(const BindSpec& bind) {
   const bool other_trust = bind.trust != bind_->trust;
   bind_ = &bind;
-  set_options(bind.bound->sockets[station_.worker() % bind.bound->sockets.size()].get(), bind.accepted);
+  change_options(bind.bound->sockets[station_.worker() % bind.bound->sockets.size()].get(), bind.accepted);
+  set_manners();
   for (Client& client : clients_) {
     if (other_trust && client.trust() != bind.trust) {
       client.leave();
@@ -35,6 +37,11 @@ void Frontend::adopt(const BindSpec& bind) {
       client.adopt(generation()->snapshot());
     }
   }
+}
+
+void Frontend::set_manners() {
+  const bool is_http = generation()->snapshot().frontends[bind_->frontend].mode == config::Mode::Http;
+  listener_->set_manners(is_http || bind_->tls || bind_->accept_proxy, bind_->defer_accept);
 }
 
 void Frontend::shut_down(const Server& server) {

@@ -506,6 +506,7 @@ class SnapshotBuilder final : private rules::Environment {
         spec.trust = format("{} {} {} {} {} {}", static_cast<int>(bind.tls.verify), hash_of(bind.tls.ca_file), hash_of(bind.tls.crl_file),
                             hash_of(bind.tls.ca_verify_file), bind.tls.ca_ignore_err, bind.tls.crt_ignore_err);
         spec.accept_proxy = bind.accept_proxy;
+        spec.defer_accept = bind.defer_accept;
         spec.maxconn = bind.maxconn;
         spec.id = bind.id;
         set_probes(proxy.tcp_ka_client, proxy.client_probes, spec.accepted);

@@ -127,7 +127,8 @@ bool Tunnel::choose_backend() {
 }
 
 void Tunnel::choose_server() {
-  const std::uint32_t hash = sdbm_hash(subject_.client->source.ip_bytes());
+  const bool by_source = backend_spec_->balance.balance == BalanceKind::Source;
+  const std::uint32_t hash = by_source ? sdbm_hash(subject_.client->source().ip_bytes()) : 0;
   const int named = again_ == nullptr && avoid_ == nullptr ? backend_spec_->rules.choose_server(subject_) : -1;
   const ServerSlot* wanted = named >= 0 ? backend_->slots()[static_cast<std::size_t>(named)].get() : again_;
   const Backend::Choice choice = backend_->choose(hash, {wanted, true}, avoid_);
@@ -163,13 +164,14 @@ void Tunnel::connect() {
   const ServerSpec& spec = slot_->spec;
   SocketAddress address = spec.address;
   if (spec.port_from_client) {
-    address.set_port(static_cast<std::uint16_t>(subject_.client->destination.port() + spec.port_offset));
+    address.set_port(static_cast<std::uint16_t>(subject_.client->destination().port() + spec.port_offset));
   }
   if (address.empty()) return connect_failed(Cause::ServerClosed);
   tls_name_ = backend_spec_->sni_of(spec, subject_);
   if (spec.proxy_wishes.unique_id) frontend_.rules.make_unique_id(subject_);
-  const std::string greeting =
-      proxy_header(spec.send_proxy, subject_.client->source, subject_.client->destination,
+  std::string greeting;
+  if (spec.send_proxy != ProxyVersion::None)
+    greeting = proxy_header(spec.send_proxy, subject_.client->source(), subject_.client->destination(),
                    {spec.proxy_wishes, subject_.client->tls, subject_.unique_id});
   const TlsTarget tls{spec.tls.get(), tls_name_, spec.verify_name, greeting};
   back_ = Connection::connect(loop(), address, spec.socket, tls, slot_->pool.take_ticket(tls_name_), server_side_);

@@ -7,29 +7,33 @@ namespace penstock::rules {
 
 namespace {
 
+bool knows_ends(const Subject& subject) {
+  return subject.client != nullptr && subject.client->ends != nullptr;
+}
+
 bool fetch_source(const Call&, Subject& subject, Cursor&, Value& out) {
   Ip ip;
-  if (subject.client == nullptr || !Ip::of(subject.client->source, ip)) return false;
+  if (!knows_ends(subject) || !Ip::of(subject.client->source(), ip)) return false;
   out.set_ip(ip);
   return true;
 }
 
 bool fetch_destination(const Call&, Subject& subject, Cursor&, Value& out) {
   Ip ip;
-  if (subject.client == nullptr || !Ip::of(subject.client->destination, ip)) return false;
+  if (!knows_ends(subject) || !Ip::of(subject.client->destination(), ip)) return false;
   out.set_ip(ip);
   return true;
 }
 
 bool fetch_source_port(const Call&, Subject& subject, Cursor&, Value& out) {
-  if (subject.client == nullptr || subject.client->source.ip_bytes().empty()) return false;
-  out.set_integer(subject.client->source.port());
+  if (!knows_ends(subject) || subject.client->source().ip_bytes().empty()) return false;
+  out.set_integer(subject.client->source().port());
   return true;
 }
 
 bool fetch_destination_port(const Call&, Subject& subject, Cursor&, Value& out) {
-  if (subject.client == nullptr || subject.client->destination.ip_bytes().empty()) return false;
-  out.set_integer(subject.client->destination.port());
+  if (!knows_ends(subject) || subject.client->destination().ip_bytes().empty()) return false;
+  out.set_integer(subject.client->destination().port());
   return true;
 }
 

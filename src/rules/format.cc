@@ -311,8 +311,9 @@ class Printer {
     if (with_cookies) sink_.put(std::string_view(log_.cookies, 2));
   }
 
-  const SocketAddress* source() const { return subject_.client == nullptr ? nullptr : &subject_.client->source; }
-  const SocketAddress* destination() const { return subject_.client == nullptr ? nullptr : &subject_.client->destination; }
+  bool knows_ends() const { return subject_.client != nullptr && subject_.client->ends != nullptr; }
+  const SocketAddress* source() const { return knows_ends() ? &subject_.client->source() : nullptr; }
+  const SocketAddress* destination() const { return knows_ends() ? &subject_.client->destination() : nullptr; }
   std::uint32_t bind_id() const { return subject_.client == nullptr ? 0 : subject_.client->bind_id; }
   const TlsFacts* tls() const { return subject_.client == nullptr ? nullptr : subject_.client->tls; }
 

@@ -3,6 +3,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <functional>
+#include <utility>
+
 #include "penstock/http/h1_back.h"
 #include "penstock/net/loop.h"
 #include "unit/catch.h"
@@ -18,36 +21,50 @@ class Owner final : public H1BackOwner {
   int calls = 0;
 };
 
-// Drops a connection when its time comes: in a turn, before that turn looks at sockets.
-class Dropping final : public Living {
+// Does something and stops the loop when its time comes: in a turn, before that turn looks at
+// sockets.
+class Soon final : public Living {
  public:
-  Dropping(Loop& loop, Owned<H1Back>& back) : Living(loop), back_(back) { set_deadline(1); }
+  Soon(Loop& loop, std::function<void()> what) : Living(loop), what_(std::move(what)) {
+    set_deadline(1);
+  }
 
  private:
   void on_deadline() override {
-    back_.reset();
+    what_();
     loop().stop();
   }
-  Owned<H1Back>& back_;
+  std::function<void()> what_;
 };
 
 }  // namespace
 
 TEST_CASE("a connection dropped in the turn in which it is made is not heard of again") {
+  // A listener with room for one, which is taken: the next one waits until there is room.
   const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  REQUIRE(::listen(listener, 8) == 0);
+  REQUIRE(::listen(listener, 0) == 0);
+  const SocketAddress address = SocketAddress::local_of(listener);
+  const int first = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  REQUIRE(::connect(first, address.raw(), address.length()) == 0);
   Loop loop;
   Owner owner;
   const H1BackOptions options;
-  Owned<H1Back> back = H1Back::connect(loop, SocketAddress::local_of(listener), SocketOptions(),
-                                       TlsTarget(), TlsTicket(), options, owner);
-  const Owned<Dropping> dropping(new Dropping(loop, back));
+  Owned<H1Back> back =
+      H1Back::connect(loop, address, SocketOptions(), TlsTarget(), TlsTicket(), options, owner);
+  {
+    const Owned<Soon> look(new Soon(loop, [] {}));
+    loop.run();
+  }
+  REQUIRE(owner.calls == 0);
   // Made as far as the system goes, while the loop has yet to look, and the deadline has passed.
+  ::close(::accept(listener, nullptr, nullptr));
+  const Owned<Soon> dropping(new Soon(loop, [&] { back.reset(); }));
   pollfd made{back->connection().descriptor(), POLLOUT, 0};
   REQUIRE(::poll(&made, 1, 10000) == 1);
   ::poll(nullptr, 0, 5);
   loop.run();
   CHECK(back == nullptr);
   CHECK(owner.calls == 0);
+  ::close(first);
   ::close(listener);
 }

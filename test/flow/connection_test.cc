@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -136,6 +138,25 @@ class Limit final : public Living {
   std::function<void()> reached_;
 };
 
+// A client of plain system calls, which block.
+class RawClient {
+ public:
+  explicit RawClient(const SocketAddress& address)
+      : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    REQUIRE(::connect(fd_, address.raw(), address.length()) == 0);
+  }
+  RawClient(const RawClient&) = delete;
+  RawClient& operator=(const RawClient&) = delete;
+  ~RawClient() { ::close(fd_); }
+  void say(std::string_view text) {
+    REQUIRE(::send(fd_, text.data(), text.size(), MSG_NOSIGNAL) ==
+            static_cast<ssize_t>(text.size()));
+  }
+
+ private:
+  int fd_;
+};
+
 struct Contexts {
   Contexts() {
     penstock::test::TestAuthority authority;
@@ -167,7 +188,7 @@ class Rig final : private ListenerOwner {
     auto fd = listen_on(any, {});
     REQUIRE(fd);
     address = SocketAddress::local_of(fd->get());
-    listener = Listener::open(loop, fd->release(), false, 16, *this);
+    listener = Listener::open(loop, fd->release(), false, 128, *this);
   }
   ~Rig() {
     server.connection.reset();
@@ -720,4 +741,111 @@ TEST_CASE("a listener may be dropped when a connection comes") {
   rig.connect();
   rig.run();
   CHECK(rig.server.received == "x");
+}
+
+TEST_CASE("in a rush a client is told of when it speaks, and afterwards at once again") {
+  Rig rig(false);
+  rig.listener->set_manners(true, false);
+  int accepted = 0;
+  rig.accepted = [&] { ++accepted; };
+  std::deque<RawClient> clients;
+  for (int i = 0; i < 60; ++i) clients.emplace_back(rig.address).say("x");
+  rig.run_until([&] { return accepted == 60; });
+  RawClient silent(rig.address);
+  rig.linger(50);
+  CHECK(accepted == 60);
+  silent.say("hello");
+  rig.run_until([&] { return rig.server.received.ends_with("hello"); });
+  CHECK(accepted == 61);
+  rig.linger(300);
+  RawClient later(rig.address);
+  for (int i = 0; i < 500 && accepted == 61; ++i) rig.linger(1);
+  CHECK(accepted == 62);
+}
+
+TEST_CASE("where the server may speak first a rush changes nothing") {
+  Rig rig(false);
+  int accepted = 0;
+  rig.accepted = [&] { ++accepted; };
+  std::deque<RawClient> clients;
+  for (int i = 0; i < 60; ++i) clients.emplace_back(rig.address);
+  rig.run_until([&] { return accepted == 60; });
+  RawClient silent(rig.address);
+  for (int i = 0; i < 500 && accepted == 60; ++i) rig.linger(1);
+  CHECK(accepted == 61);
+}
+
+TEST_CASE("what a quiet connection says is heard a little later, and can be asked for before") {
+  Rig rig(false);
+  rig.accepted = [&] { rig.server.connection->set_reading(true, true); };
+  RawClient client(rig.address);
+  rig.run_until([&] { return rig.server.connection != nullptr; });
+  CHECK_FALSE(rig.server.connection->has_news());
+  client.say("news");
+  CHECK(rig.server.connection->has_news());
+  CHECK(rig.server.received.empty());
+  rig.run_until([&] { return rig.server.received == "news"; });
+}
+
+TEST_CASE("a connection that ceases to be quiet is heard at once, as often as it changes") {
+  Rig rig(false);
+  rig.accepted = [&] { rig.server.connection->set_reading(true, true); };
+  RawClient client(rig.address);
+  rig.run_until([&] { return rig.server.connection != nullptr; });
+  for (const char* word : {"one ", "two ", "three"}) {
+    client.say(word);
+    const std::size_t heard = rig.server.received.size();
+    rig.server.connection->set_reading(true, false);
+    rig.run_until([&] { return rig.server.received.size() > heard; });
+    rig.server.connection->set_reading(false);
+    rig.linger(1);
+    rig.server.connection->set_reading(true, true);
+    rig.linger(1);
+  }
+  CHECK(rig.server.received == "one two three");
+}
+
+TEST_CASE("a connection that a busy server takes late is ready then, and nothing is lost") {
+  Rig rig(false);
+  // Room for one: the next one's first packet is dropped and comes again after a second.
+  const int full = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  SocketAddress any;
+  REQUIRE(SocketAddress::from_ip("127.0.0.1", 0, any));
+  REQUIRE(::bind(full, any.raw(), any.length()) == 0);
+  REQUIRE(::listen(full, 0) == 0);
+  rig.address = SocketAddress::local_of(full);
+  RawClient first(rig.address);
+  rig.client.ready = [&] {
+    rig.client.connection->send("late");
+    rig.finish();
+  };
+  rig.connect();
+  rig.linger(50);
+  CHECK(rig.client.story.empty());
+  ::close(::accept(full, nullptr, nullptr));
+  rig.run();
+  CHECK(rig.client.story == "ready ");
+  const int second = ::accept(full, nullptr, nullptr);
+  rig.linger(1);
+  char said[5] = "";
+  CHECK(::recv(second, said, 4, MSG_WAITALL) == 4);
+  CHECK(std::string_view(said) == "late");
+  ::close(second);
+  ::close(full);
+}
+
+TEST_CASE("a connection dropped before it was looked at leaves nothing behind") {
+  Rig rig(false);
+  rig.client.ready = [&] { rig.client.connection.reset(); };
+  rig.accepted = [&] {
+    rig.server.connection->set_reading(true, true);
+    rig.server.connection.reset();
+    rig.finish();
+  };
+  rig.connect();
+  rig.run();
+  // The loop is not kept awake by it.
+  const std::clock_t before = std::clock();
+  rig.linger(200);
+  CHECK(std::clock() - before < CLOCKS_PER_SEC / 10);
 }

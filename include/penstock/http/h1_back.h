@@ -45,6 +45,8 @@ class H1Back final : public Living, public Stream, private ConnectionEvents, pri
   void set_server_fin_ms(std::uint64_t ms) { server_fin_ms_ = ms; }
   // Request and answer are both complete and another request may follow.
   bool reusable() const;
+  // The same of one that has rested since.
+  bool may_serve_on() const;
   // Requests were served on it before the one now being served.
   bool was_used() const { return served_ > 1; }
   std::uint32_t served() const { return served_; }
@@ -53,10 +55,9 @@ class H1Back final : public Living, public Stream, private ConnectionEvents, pri
   Connection& connection() { return *connection_; }
   // Bytes of the answer that came, head and framing included.
   std::uint64_t bytes_read() const { return bytes_read_; }
-  std::uint64_t idle_since() const { return idle_since_; }
   // The name TLS was asked for, if any: a connection serves requests of that name only.
   const std::string& tls_name() const { return tls_name_; }
-  void rest() { idle_since_ = loop().now(); }
+  void rest();
 
   void send_head(const Head& head) override;
   bool send_body(Slice bytes) override;
@@ -94,7 +95,6 @@ class H1Back final : public Living, public Stream, private ConnectionEvents, pri
   std::uint64_t bytes_read_ = 0;
   std::uint32_t interim_ = 0;
   bool upgrade_asked_ = false;
-  std::uint64_t idle_since_ = 0;
   std::uint32_t served_ = 0;
   bool ready_ = false;
   bool reading_ = true;

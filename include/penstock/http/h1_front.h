@@ -137,6 +137,7 @@ class H1Front final : public Living, public Stream, private ConnectionEvents, pr
   State state_ = State::Idle;
   bool reading_ = true;          // What the exchange wants.
   bool last_ = false;
+  bool says_no_more_ = false;    // The client said that its request, without a body, is its last.
   bool answer_begun_ = false;    // Its final head was sent.
   bool answer_done_ = false;
   bool request_done_ = false;

@@ -52,4 +52,14 @@ class SocketAddress {
   socklen_t length_ = 0;
 };
 
+// The two ends of a connection. The system is asked when somebody first wants to know.
+class Endpoints {
+ public:
+  virtual const SocketAddress& peer() = 0;
+  virtual const SocketAddress& local() = 0;
+
+ protected:
+  ~Endpoints() = default;
+};
+
 }  // namespace penstock

@@ -57,14 +57,15 @@ struct TlsTarget {
   std::string_view greeting;            // Said first, in clear text: the PROXY protocol.
 };
 
-class Connection final : public Living, private Later {
+class Connection final : public Living, public Endpoints, private PutOff {
  public:
   // Takes over `fd`, connected. TLS, if a context is given, is the side of the server. Without TLS
   // the connection is ready at once and on_ready() is not called.
   static Owned<Connection> adopt(Loop& loop, int fd, bool is_unix, const TlsContext* context, ConnectionEvents& events);
-  // The same for what `listener`, a libuv stream, has to accept; null if there is nothing.
-  static Owned<Connection> accept(Loop& loop, uv_stream_s* listener, bool is_unix, const TlsContext* context,
-                                  ConnectionEvents& events);
+  // The same for what `listener`, a libuv stream, has to accept; null if there is nothing. Has spoken:
+  // the first bytes are there already.
+  static Owned<Connection> accept(Loop& loop, uv_stream_s* listener, bool is_unix, bool has_spoken,
+                                  const TlsContext* context, ConnectionEvents& events);
   // Connects; the user sets a deadline for it. on_ready() or on_lost() follows, in a later turn.
   static Owned<Connection> connect(Loop& loop, const SocketAddress& address, const SocketOptions& options,
                                    const TlsTarget& tls, TlsTicket ticket, ConnectionEvents& events);
@@ -104,8 +105,12 @@ class Connection final : public Living, private Later {
   // After all that was sent, tells the peer that no more comes.
   void finish_sending();
   bool finished_sending() const { return finish_asked_; }
-  void set_reading(bool on);
+  // Quiet: nothing is expected while it lasts, and what comes all the same, be it an end, may be
+  // noticed a moment later (Loop::kDozeMs).
+  void set_reading(bool on, bool quiet = false);
   bool reading() const { return reading_; }
+  // Of a quiet one: something has come, be it an end, that was not told yet.
+  bool has_news() const;
   // Its close will be a reset: what is unsent is thrown away.
   void reset_on_close();
 
@@ -113,8 +118,8 @@ class Connection final : public Living, private Later {
   // Facts of an established TLS; only if is_tls().
   TlsFacts tls_facts() const { return tls_->facts(); }
   TlsTicket take_ticket() { return tls_ ? tls_->take_ticket() : TlsTicket(); }
-  const SocketAddress& peer();
-  const SocketAddress& local();
+  const SocketAddress& peer() override;
+  const SocketAddress& local() override;
   int descriptor() const;
 
  private:
@@ -133,10 +138,15 @@ class Connection final : public Living, private Later {
 
   Socket& socket() { return *reinterpret_cast<Socket*>(socket_space_); }
   const Socket& socket() const { return *reinterpret_cast<const Socket*>(socket_space_); }
-  int open_socket(int family);
+  void make_handle(bool is_pipe);
+  int open(int fd);
   int start_connect(const SocketAddress& address, const SocketOptions& options);
   void start_tls(std::unique_ptr<TlsSession> session);
+  void await_connect();
   void connected(int status);
+  void glance();
+  bool wants_bytes() const;
+  bool must_be_watched();
   void poll_as_wished();
   void offer_space(char** base, std::size_t* size);
   void arrived(std::ptrdiff_t count);
@@ -184,7 +194,11 @@ class Connection final : public Living, private Later {
   bool has_socket_ = false;
   bool proxied_ = false;
   bool heard_ = false;         // Before it was ready.
+  std::uint8_t glances_ = 0;   // Left to try.
+  bool glancing_ = false;      // Put off for one.
   bool reading_ = true;        // What the user wants.
+  bool quiet_ = false;
+  bool dozed_ = false;         // Or dozing, since it became quiet.
   bool polling_ = false;       // What libuv was told.
   bool congested_ = false;     // The user waits for on_sent().
   bool write_broken_ = false;  // Nothing more can be written; reading goes on to its end.

@@ -17,6 +17,7 @@ struct uv_loop_s;
 struct uv_timer_s;
 struct uv_async_s;
 struct uv_check_s;
+struct uv_idle_s;
 
 namespace penstock {
 
@@ -31,6 +32,13 @@ class Later : public ListNode<LaterTag> {
 
  protected:
   ~Later() = default;
+};
+
+// Work that can also be put off: to the end of the turn, or for a while. Unlinking it puts it off for good.
+struct PutOffTag;
+class PutOff : public Later, public ListNode<PutOffTag> {
+ protected:
+  ~PutOff() = default;
 };
 
 class Loop {
@@ -60,6 +68,12 @@ class Loop {
   void later(Later& work) {
     if (!work.linked()) later_.push_back(work);
   }
+  // Runs `work` when all that had happened by the end of this turn, or of the next if this one has come
+  // to its end, was dealt with. The turn waits for nothing new meanwhile.
+  void put_off(PutOff& work);
+  // Runs `work` some time within kDozeMs.
+  static constexpr std::uint64_t kDozeMs = 100;
+  void doze(PutOff& work);
   // Every libuv callback ends with this.
   void settle() {
     while (!later_.empty()) later_.pop_front().run_later();
@@ -93,6 +107,8 @@ class Loop {
   void schedule(Living& living, std::uint64_t due_ms);
   void expire();
   void arm();
+  void run_put_off();
+  void wake_drowsy();
   std::uint64_t next_expiry() const;
   void bury(Living& living);
   void free_buried();
@@ -102,11 +118,15 @@ class Loop {
   std::unique_ptr<uv_timer_s> timer_;
   std::unique_ptr<uv_async_s> async_;
   std::unique_ptr<uv_check_s> check_;
+  std::unique_ptr<uv_idle_s> restless_;  // Active: the turn must not wait.
   std::array<std::array<List<Living>, kSlots>, kLevels> wheel_;
   std::array<std::uint64_t, kLevels> occupied_{};
   std::uint64_t wheel_now_ = 0;
   std::uint64_t armed_for_ = UINT64_MAX;
   List<Later, LaterTag> later_;
+  List<PutOff, PutOffTag> put_off_;
+  List<PutOff, PutOffTag> drowsy_;
+  std::uint64_t wake_at_ = UINT64_MAX;
   List<Living> buried_;
   Filling read_block_;
   Filling gulp_block_;

@@ -57,8 +57,10 @@ struct SocketOptions {
   int receive_buffer = 0;
   SocketAddress source;    // To connect from; empty: the system's choice.
 };
-// All but the source. What a listening socket accepts from now on inherits them.
+// All but the source, on a new socket.
 void set_options(int fd, const SocketOptions& options);
+// The same on one that may have had others. What a listening socket accepts from now on inherits them.
+void change_options(int fd, const SocketOptions& options);
 
 // Bound and listening, non-blocking. IP sockets share their port (SO_REUSEPORT): one for each worker.
 Result<Descriptor> listen_on(const SocketAddress& address, const ListenOptions& options);

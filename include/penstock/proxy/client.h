@@ -84,6 +84,7 @@ class Client final : public Living, public ListNode<ClientTag>, private H1FrontO
   bool let_in(const Generation& generation, const FrontendSpec& spec, Connection& connection);
   ~Client() override;
   const H1FrontOptions& front_options() const;
+  bool is_logged() const;
   void on_deadline() override {}
   void on_close() override;
   StreamEvents& on_request(H1Front& front) override;

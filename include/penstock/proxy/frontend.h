@@ -40,6 +40,7 @@ class Frontend final : private ListenerOwner {
 
  private:
   void on_connection(Listener& listener) override;
+  void set_manners();
 
   Station& station_;
   const BindSpec* bind_;

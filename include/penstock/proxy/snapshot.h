@@ -30,6 +30,7 @@ struct BindSpec {
   std::shared_ptr<const BoundAddress> bound;
   std::shared_ptr<const TlsContext> tls;
   bool accept_proxy = false;
+  bool defer_accept = false;
   std::string trust;            // verify, CA, CRL: a client trusted under another leaves.
   std::uint32_t maxconn = 0;    // Of this address alone; 0: none.
   std::uint32_t id = 0;

@@ -35,14 +35,16 @@ struct VariableSet {
 
 // What stays the same for all requests of one client connection.
 struct ClientFacts {
-  SocketAddress source;             // The client, as the PROXY protocol says if it is used.
-  SocketAddress destination;        // Where it connected to.
+  // The client, and where it connected to, as the PROXY protocol says if it is used. Null: unknown.
+  Endpoints* ends = nullptr;
   const TlsFacts* tls = nullptr;    // Null: clear text.
   std::string bind_name;            // `name` of the bind line; empty: none.
   std::uint32_t bind_id = 0;
   bool proxied = false;             // The PROXY protocol was used.
   bool pinned = false;  // NTLM or Negotiate was spoken: its server connections are its own.
   std::int64_t accepted_us = 0;     // Wall clock, microseconds since 1970.
+  const SocketAddress& source() const { return ends->peer(); }
+  const SocketAddress& destination() const { return ends->local(); }
   VariableSet* variables = nullptr; // Scope `sess`; with an arena of the connection. Null: `sess`
                                     // variables live as long as the exchange.
 };

@@ -172,6 +172,7 @@ class Try {
     tls.alpn = "http/1.1";
     tls.sni = "mail.contoso.com";
     tls.cipher_bits = 128;
+    facts.ends = &ends;
     facts.tls = &tls;
     facts.variables = &session;
     session.arena = &session_arena_;
@@ -183,7 +184,7 @@ class Try {
     read(request, head_);
     subject.request = &head_;
   }
-  void client(std::string_view ip, std::uint16_t port) { SocketAddress::from_ip(ip, port, facts.source); }
+  void client(std::string_view ip, std::uint16_t port) { SocketAddress::from_ip(ip, port, ends.source); }
   void clear_text() { facts.tls = nullptr; }
   void answer(std::string_view response) {
     read(response, response_head_);
@@ -228,6 +229,12 @@ class Try {
   std::string_view keep(std::string_view text) { return texts_.emplace_back(text); }
 
  public:
+  struct Ends final : Endpoints {
+    const SocketAddress& peer() override { return source; }
+    const SocketAddress& local() override { return destination; }
+    SocketAddress source, destination;
+  };
+  Ends ends;
   ClientFacts facts;
   TlsFacts tls;
   VariableSet session;

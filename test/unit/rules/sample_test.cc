@@ -32,7 +32,7 @@ TEST_CASE("samples of the connection say what the client's socket said") {
 
 TEST_CASE("a unix client has no source address") {
   Try exchange;
-  exchange.facts.source = SocketAddress::unix_path("/run/x");
+  exchange.ends.source = SocketAddress::unix_path("/run/x");
   CHECK(sample_text(exchange, "src") == "-");
   CHECK(sample_text(exchange, "src_port") == "-");
 }
