@@ -180,6 +180,7 @@ class Writer {
       else
         line_of(format("http-error status {}", reply.status), reply.words);
     }
+    if (proxy.stick_table) write_stick_table(*proxy.stick_table);
     if (proxy.is_backend) write_back(proxy);
     if (proxy.tcp_request_inspect_delay_ms != 0)
       line("tcp-request inspect-delay {}", duration_text(proxy.tcp_request_inspect_delay_ms));
@@ -336,6 +337,23 @@ class Writer {
     for (const std::string& attribute : cookie.attributes)
       append_format(words, " attr {}", quoted(attribute));
     line("cookie {}{}", quoted(cookie.name), words);
+  }
+
+  void write_stick_table(const StickTable& table) {
+    std::string words = format("type {}", stick_key_name(table.key));
+    const bool has_length =
+        table.key == StickTable::Key::String || table.key == StickTable::Key::Binary;
+    if (has_length) add_number(words, "len", table.length, StickTable().length);
+    append_format(words, " size {}", table.size);
+    add_time(words, "expire", table.expire_ms);
+    add_flag(words, "nopurge", table.no_purge);
+    for (std::size_t i = 0; i < table.store.size(); ++i) {
+      const StickTable::Stored& stored = table.store[i];
+      append_format(words, "{}{}", i == 0 ? " store " : ",",
+                    stick_data_name(stored.data));
+      if (is_rate(stored.data)) append_format(words, "({})", duration_text(stored.period_ms));
+    }
+    line("stick-table {}", words);
   }
 
   void write_balance(const Balance& balance) {
@@ -522,6 +540,8 @@ class Writer {
         return line_of("force-persist", rule.words);
       case Rule::Set::IgnorePersist:
         return line_of("ignore-persist", rule.words);
+      case Rule::Set::Stick:
+        return line_of("stick", rule.words);
     }
   }
 
@@ -648,6 +668,7 @@ class Writer {
     add_time(words, "pool-purge-delay", server.pool_purge_delay_ms, standard.pool_purge_delay_ms);
     add_number(words, "max-reuse", server.max_reuse, standard.max_reuse);
     add_time(words, "tcp-ut", server.tcp_ut_ms);
+    add_flag(words, "non-stick", server.non_stick);
     add_word(words, "source", server.source);
     if (server.init_addr != standard.init_addr)
       add_word(words, "init-addr", init_addr_text(server));

@@ -79,6 +79,7 @@ bool is_last_word(const Rule& rule) {
     case Rule::Set::MonitorFail:
     case Rule::Set::ForcePersist:
     case Rule::Set::IgnorePersist:
+    case Rule::Set::Stick:
       return false;
   }
   return false;
@@ -115,6 +116,8 @@ std::string_view set_name(Rule::Set set) {
       return "force-persist";
     case Rule::Set::IgnorePersist:
       return "ignore-persist";
+    case Rule::Set::Stick:
+      return "stick";
   }
   return "";
 }
@@ -662,7 +665,7 @@ class Judge {
                    proxy.mode == Mode::Http ? "it answers 503" : "it closes every connection"));
     }
     if (!proxy.is_frontend && proxy.servers.empty() && ended_by_rules_ == nullptr &&
-        !draft.serves_stats && !proxy.disabled) {
+        !draft.serves_stats && !proxy.disabled && !proxy.stick_table) {
       const bool has_rules =
           std::any_of(proxy.rules.begin(), proxy.rules.end(),
                       [](const Rule& rule) { return rule.set == Rule::Set::HttpRequest; });

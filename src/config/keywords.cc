@@ -41,6 +41,7 @@ std::vector<KnownKeyword> known_keywords() {
   add_keywords(all, "proxy", "tcp-check", tcp_check_keywords());
   add_keywords(all, "proxy", "stats", stats_keywords());
   add_keywords(all, "proxy", "cookie", cookie_keywords());
+  add_keywords(all, "proxy", "stick-table", stick_table_keywords());
   add_keywords(all, "bind", "", bind_keywords());
   add_keywords(all, "server", "", server_keywords());
   return all;

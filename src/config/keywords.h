@@ -18,6 +18,7 @@ std::span<const Keyword<Draft>> http_check_keywords();
 std::span<const Keyword<Draft>> tcp_check_keywords();
 std::span<const Keyword<Draft>> stats_keywords();
 std::span<const Keyword<Cookie>> cookie_keywords();  // Behind `cookie <name>`.
+std::span<const Keyword<StickTable>> stick_table_keywords();  // Behind `stick-table`.
 std::span<const Keyword<Bind>> bind_keywords();
 // Words of `proxy-v2-options`.
 struct ProxyV2Word {
@@ -45,6 +46,12 @@ void parse_bind(Line& line, Draft& draft);
 void parse_server(Line& line, Draft& draft);
 void parse_default_server(Line& line, Draft& draft);
 void parse_server_template(Line& line, Draft& draft);
+
+// `stick` and `stick-table` behind their keywords.
+void parse_stick(Line& line, Draft& draft);
+void parse_stick_table(Line& line, Draft& draft);
+std::string_view stick_key_name(StickTable::Key key);
+std::string_view stick_data_name(StickData data);
 
 // `log` behind its keyword: a target, or nothing after a complaint or a warning.
 std::optional<LogTarget> take_log_target(Line& line);

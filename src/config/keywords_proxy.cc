@@ -227,12 +227,6 @@ void parse_persist_rule(Line& line, Draft& draft) {
   draft.proxy.rules.push_back({Set, line.place, line.take_rest()});
 }
 
-void parse_persistence(Line& line, Draft& draft) {
-  const std::string subject = line.subject;
-  say_once(line, draft, subject,
-           format("'{}' has no effect yet: persistence comes later", subject));
-}
-
 void parse_default_backend(Line& line, Draft& draft) {
   const Word* word = line.take("the name of a backend");
   if (word != nullptr) draft.proxy.default_backend = *word;
@@ -409,10 +403,6 @@ void parse_option(Line& line, Draft& draft) {
   if (stands_rightly(line, draft, keyword->where)) keyword->parse(line, draft);
 }
 
-void parse_persist(Line& line, Draft& draft) {
-  parse_persistence(line, draft);
-}
-
 void parse_redirect(Line& line, Draft& draft) {
   Word redirect{"redirect", line.place};
   std::vector<Word> words = {redirect};
@@ -536,8 +526,7 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      "Names a test: <name> <criterion> [flags] [operator] <value>...; several of one name are "
      "alternatives.",
      kAnywhere | kNamedDefaults},
-    {"appsession", obsolete<Draft>,
-     "Write 'stick-table' and 'stick on' (persistence comes later)."},
+    {"appsession", obsolete<Draft>, "Write 'stick-table' and 'stick on'."},
     {"backlog", parse_backlog, "Length of the kernel's queue of connections not yet accepted.",
      kFront},
     {"balance", parse_balance,
@@ -633,7 +622,7 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"monitor-uri", parse_monitor_uri,
      "Path that answers 200 itself, for those who watch us; never logged.", kFront},
     {"option", parse_option, "See the option keywords."},
-    {"persist", parse_persist, "Persistence comes later.", kBack},
+    {"persist", no_effect<Draft>, "RDP cookies are not read.", kBack},
     {"rate-limit", not_yet<Draft>, "Rates are not limited; use 'maxconn'.", kFront},
     {"redirect", parse_redirect,
      "The same as 'http-request redirect' below all other http-request lines.", kProxies | kStrict},
@@ -681,8 +670,14 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      "Time between TCP keep-alive probes of a server; without a unit, in seconds.", kBack},
     {"srvtimeout", obsolete<Draft>, "Write 'timeout server'."},
     {"stats", parse_stats, "The statistics page. Not offered yet: a warning."},
-    {"stick", parse_persistence, "Persistence comes later.", kBackOnly},
-    {"stick-table", parse_persistence, "Persistence comes later.", kProxies},
+    {"stick", parse_stick,
+     "Keeps clients on the server that a stick table remembers: on|match|store-request|"
+     "store-response <sample> [table <proxy>] [if|unless <condition>].",
+     kBackOnly},
+    {"stick-table", parse_stick_table,
+     "What is remembered of clients: type ip|ipv6|integer|string|binary [len <n>] size <n> "
+     "[expire <time>] [nopurge] [store <data>[,...]].",
+     kProxies},
     {"tcp-check", parse_tcp_check, "Steps of a TCP health check; see the tcp-check keywords.",
      kBack},
     {"tcp-request", parse_tcp_request,

@@ -317,6 +317,12 @@ void parse_ws(Line& line, Server&) {
     line.complain("'ws h2' is not offered: WebSocket goes to servers over HTTP/1");
 }
 // Words that say what holds anyway.
+void parse_non_stick(Line&, Server& server) {
+  server.non_stick = true;
+}
+void parse_stick(Line&, Server& server) {
+  server.non_stick = false;
+}
 void parse_nothing(Line&, Server&) {}
 
 constexpr ServerKeyword kServerKeywords[] = {
@@ -400,7 +406,7 @@ constexpr ServerKeyword kServerKeywords[] = {
     {"no-tlsv13", parse_exclude<TlsVersion::Tls13>,
      "Do not speak TLSv1.3; 'ssl-max-ver' says it better."},
     {"no-verifyhost", parse_no_verifyhost, "Undoes 'verifyhost' of a default-server line."},
-    {"non-stick", no_effect_parameter<Server, 0>, "Persistence comes later."},
+    {"non-stick", parse_non_stick, "Stick tables do not learn this server."},
     {"npn", no_effect_parameter<Server, 1>, "NPN was replaced by ALPN: see 'alpn'."},
     {"observe", parse_observe, "Traffic is not observed; see 'check'."},
     {"on-error", parse_on_error, "It goes with 'observe', which is not offered yet."},
@@ -449,7 +455,7 @@ constexpr ServerKeyword kServerKeywords[] = {
     {"ssl-max-ver", parse_max_version, "Newest TLS version spoken."},
     {"ssl-min-ver", parse_min_version, "Oldest TLS version spoken."},
     {"ssl-reuse", parse_nothing, "TLS sessions are resumed where the server offers it."},
-    {"stick", parse_nothing, "Undoes 'non-stick'."},
+    {"stick", parse_stick, "Undoes 'non-stick'."},
     {"tcp-ut", parse_tcp_ut, "Longest time that the server may leave sent data unacknowledged."},
     {"tfo", not_yet_parameter<Server, 0>, "TCP Fast Open towards servers is not used."},
     {"tls-tickets", parse_tickets, "Undoes 'no-tls-tickets' of a default."},

@@ -28,7 +28,7 @@ constexpr SectionName kSections[] = {
      "Logs of others are not forwarded; use a syslog daemon."},
     {"mailers", SectionKind::Skipped, false, "No mail is sent; watch the log or the statistics."},
     {"peers", SectionKind::Skipped, false,
-     "Persistence and its exchange between peers come later."},
+     "Stick tables are not exchanged between peers."},
     {"program", SectionKind::Skipped, true,
      "No program is ever started; write a unit for the service manager."},
     {"resolvers", SectionKind::Skipped, false,

@@ -45,8 +45,9 @@ unsigned Crew::workers_for(const config::Config& config) const {
 std::shared_ptr<const Snapshot> Crew::build(config::Config config, Bundle bundle, bool check_only,
                                             config::Diagnostics& diagnostics) {
   const bool failed_before = diagnostics.failed();
-  const Snapshot::Sources sources{servers_, tickets_,          frontend_states_, log_outputs_,
-                                  process_, &log_descriptors_, log_reach_,       check_only};
+  const Snapshot::Sources sources{servers_,     tables_,  tickets_,          frontend_states_,
+                                  log_outputs_, process_, &log_descriptors_, log_reach_,
+                                  check_only};
   auto snapshot = Snapshot::build(std::move(config), std::move(bundle), sources, diagnostics);
   return failed_before ? nullptr : snapshot;
 }
@@ -70,6 +71,9 @@ void Crew::put_to_work(std::shared_ptr<const Snapshot> snapshot) {
   if (snapshot_) former_.push_back(std::move(snapshot_));
   snapshot_ = std::move(snapshot);
   watch_addresses();
+  const std::vector<const config::Proxy*> with_table = snapshot_->config.tables();
+  for (std::size_t i = 0; i < with_table.size(); ++i)
+    snapshot_->tables[i]->set_limits(*with_table[i]->stick_table);
   for (const BackendRuntimeSpec& backend : snapshot_->backends) {
     for (const ServerSpec& server : backend.balance.servers) put_in_force(backend.balance, server);
   }
@@ -104,6 +108,7 @@ void Crew::drain() {
 void Crew::sweep() {
   std::erase_if(former_, [](const auto& snapshot) { return snapshot.use_count() == 1; });
   servers_.sweep();
+  tables_.sweep();
   std::erase_if(log_outputs_, [](const auto& entry) { return entry.second.use_count() == 1; });
 }
 

@@ -233,8 +233,8 @@ void Exchange::prepare_request() {
   choose_server();
 }
 
-// Who has a say before balancing: a use-server rule, else the client's cookie. Both pass over a server that
-// is down, unless the client is to come back to it all the same.
+// Who has a say before balancing: a use-server rule, else the client's cookie, else a stick table. All pass
+// over a server that is down, unless the client is to come back to it all the same.
 void Exchange::apply_persistence() {
   const BackendRuntimeSpec& spec = *backend_spec_;
   persistence_ = spec.rules.persistence(subject_);
@@ -243,7 +243,12 @@ void Exchange::apply_persistence() {
     const ServerSlot& slot = *backend_->slots()[static_cast<std::size_t>(named)];
     if (belongs_to(slot)) meant_ = &slot;
   }
-  if (!spec.cookie.in_use()) return;
+  if (spec.cookie.in_use()) follow_cookie();
+  if (!spec.rules.stick_request.empty()) follow_tables();
+}
+
+void Exchange::follow_cookie() {
+  const BackendRuntimeSpec& spec = *backend_spec_;
   using persistence::Power;
   const bool powerless = meant_ != nullptr || persistence_ == rules::Persistence::Ignored;
   const Power power = powerless ? Power::None : stays_when_down() ? Power::Anyhow : Power::Usual;
@@ -251,6 +256,11 @@ void Exchange::apply_persistence() {
   claim_ = persistence::read(*subject_.request, spec.cookie, spec.balance.servers, power, now_s, front_.arena());
   if (claim_.server >= 0) meant_ = backend_->slots()[static_cast<std::size_t>(claim_.server)].get();
   if (spec.cookie.line.logged()) subject_.log.cookies[0] = claim_.letter;
+}
+
+void Exchange::follow_tables() {
+  const int known = sticking_.look_up(generation_->snapshot(), *backend_spec_, stays_when_down(), subject_, loop().now());
+  if (known >= 0 && meant_ == nullptr) meant_ = backend_->slots()[static_cast<std::size_t>(known)].get();
 }
 
 bool Exchange::stays_when_down() const {
@@ -436,10 +446,17 @@ void Exchange::on_response_head(Head& head) {
   if (forwarding::asks_connection_credential(head)) client_.become_private();
   if (client_.is_private() && !head.keep_alive) front_.close_after_answer();
   client_.set_last_server(slot_->spec.state, head.status == 401 || head.status == 407);
+  if (backend_spec_->rules.sticks()) remember_server();
   forwarding::drop_hop_fields(head);
   frontend_.rules.capture_response(subject_);
   if (!run_response_rules(head)) return;
   send_response(head);
+}
+
+// This server has answered: its client comes back to it.
+void Exchange::remember_server() {
+  sticking_.look_at_answer(generation_->snapshot(), *backend_spec_, subject_);
+  sticking_.store(slot_->spec, loop().now());
 }
 
 // Those of the backend first; a `listen` has but one set.

@@ -83,6 +83,7 @@ class SnapshotBuilder final : private rules::Environment {
     }
     for (std::size_t i = 0; i < frontend_proxies_.size(); ++i) frontend_by_name_[frontend_proxies_[i]->name] = static_cast<int>(i);
     snapshot_.logs = logs_of(config_.global.logs, config_.global.log_tag);
+    for (const config::Proxy* proxy : config_.tables()) snapshot_.tables.push_back(sources_.tables.table(proxy->name, *proxy->stick_table));
     for (const config::Proxy* proxy : backend_proxies_) build_backend(*proxy);
     for (std::size_t i = 0; i < backend_proxies_.size(); ++i) lead_trackers(i);
     for (const config::Proxy* proxy : frontend_proxies_) build_frontend(*proxy);
@@ -402,6 +403,7 @@ class SnapshotBuilder final : private rules::Environment {
     spec.pool_low = server.pool_low_conn;
     spec.pool_purge_ms = server.pool_purge_delay_ms;
     spec.max_reuse = server.max_reuse;
+    spec.non_stick = server.non_stick;
     if (server.send_proxy) spec.send_proxy = ProxyVersion::One;
     if (server.send_proxy_v2) spec.send_proxy = ProxyVersion::Two;
     spec.proxy_wishes = proxy_wishes(server.proxy_v2_options);

@@ -87,6 +87,7 @@ void Tunnel::inspect() {
     return;
   }
   clear_deadline();
+  apply_persistence();
   read_early();
   queued_ms_ = loop().now();
   choose_server();
@@ -126,12 +127,27 @@ bool Tunnel::choose_backend() {
   return true;
 }
 
+// A use-server rule has a say, else a stick table.
+void Tunnel::apply_persistence() {
+  const rules::BackendRules& rules = backend_spec_->rules;
+  int meant = rules.choose_server(subject_);
+  if (!rules.stick_request.empty()) {
+    const int known = sticking_.look_up(generation_->snapshot(), *backend_spec_, backend_spec_->persist, subject_, loop().now());
+    if (meant < 0) meant = known;
+  }
+  if (meant >= 0) meant_ = backend_->slots()[static_cast<std::size_t>(meant)].get();
+}
+
+bool Tunnel::belongs_to(const ServerSlot& slot) const {
+  return &slot == meant_ && (backend_spec_->persist || slot.spec.state->keeps_traffic());
+}
+
 void Tunnel::choose_server() {
   const bool by_source = backend_spec_->balance.balance == BalanceKind::Source;
   const std::uint32_t hash = by_source ? sdbm_hash(subject_.client->source().ip_bytes()) : 0;
-  const int named = again_ == nullptr && avoid_ == nullptr ? backend_spec_->rules.choose_server(subject_) : -1;
-  const ServerSlot* wanted = named >= 0 ? backend_->slots()[static_cast<std::size_t>(named)].get() : again_;
-  const Backend::Choice choice = backend_->choose(hash, {wanted, true}, avoid_);
+  const ServerSlot* wanted = again_ == nullptr && avoid_ == nullptr ? meant_ : again_;
+  const bool anyhow = wanted != nullptr && belongs_to(*wanted);
+  const Backend::Choice choice = backend_->choose(hash, {wanted, true, false, anyhow}, avoid_);
   switch (choice.kind) {
     case Backend::Choice::Kind::None:
       return end(Cause::ServerClosed, Phase::Connect);
@@ -190,7 +206,7 @@ void Tunnel::connect_failed(Cause cause) {
     avoid_ = failed;
     return choose_server();
   }
-  if (down) return end(cause, Phase::Connect);
+  if (down && !belongs_to(*failed)) return end(cause, Phase::Connect);
   again_ = failed;
   step_ = Step::Pause;
   set_deadline(spec.connect_ms == 0 ? kRetryPauseMs : std::min(kRetryPauseMs, spec.connect_ms));
@@ -200,14 +216,16 @@ void Tunnel::joined() {
   step_ = Step::Relay;
   joined_ms_ = loop().now();
   subject_.log.tc = static_cast<std::int64_t>(joined_ms_ - chosen_ms_);
+  sticking_.store(slot_->spec, joined_ms_);
   if (!early_.empty()) back_->send(early_);
   subject_.buffer = {};
   early_ = std::string();
   front_->set_reading(true);
   if (client_ended_) back_->finish_sending();
   touch();
-  answer_passes_ = backend_spec_->rules.tcp_response.empty();
-  if (!answer_passes_ && backend_spec_->rules.response_inspect_delay_ms != 0) judge_answer();
+  const rules::BackendRules& rules = backend_spec_->rules;
+  answer_passes_ = rules.tcp_response.empty() && rules.stick_response.empty();
+  if (!rules.tcp_response.empty() && rules.response_inspect_delay_ms != 0) judge_answer();
 }
 
 void Tunnel::touch() {
@@ -240,10 +258,15 @@ void Tunnel::on_side_bytes(bool of_client, Slice bytes) {
 // A client that waits for its server is read from within bounds: so long its end is seen.
 void Tunnel::read_early() { front_->set_reading(early_.size() < kInspectLimit); }
 
-// `tcp-response content`, with what the server has said so far: its first bytes, or those of inspect-delay.
+// `tcp-response content` and `stick store-response`, with what the server has said so far: its first bytes, or
+// those of inspect-delay.
 void Tunnel::judge_answer() {
-  const rules::Verdict verdict = judge_early(backend_spec_->rules.tcp_response, joined_ms_,
-                                             backend_spec_->rules.response_inspect_delay_ms, server_ended_);
+  const rules::BackendRules& rules = backend_spec_->rules;
+  const rules::Verdict verdict = judge_early(rules.tcp_response, joined_ms_, rules.response_inspect_delay_ms, server_ended_);
+  if (verdict.kind != rules::Verdict::Kind::Wait && !refused(verdict) && !rules.stick_response.empty()) {
+    sticking_.look_at_answer(generation_->snapshot(), *backend_spec_, subject_);
+    sticking_.store(slot_->spec, loop().now());
+  }
   subject_.buffer = {};
   if (verdict.kind == rules::Verdict::Kind::Wait) return;
   if (refused(verdict)) return end(Cause::Denied, Phase::Data);

@@ -47,9 +47,8 @@ class SetCompiler {
 };
 
 // The words behind the first `skip`, as a condition; an empty one holds always. False after a complaint.
-bool compile_condition_of(Compiling& compiling, const Rule& rule, std::size_t skip, Condition& out) {
+bool compile_condition_of(Compiling& compiling, const Rule& rule, std::size_t skip, unsigned available, Condition& out) {
   const std::span<const Word> words = std::span<const Word>(rule.words).subspan(std::min(skip, rule.words.size()));
-  const unsigned available = available_to(rule.set, compiling.proxy->mode);
   if (words.empty()) {
     out = Condition(nullptr, compiling.acls, available);
     return true;
@@ -62,6 +61,27 @@ bool compile_condition_of(Compiling& compiling, const Rule& rule, std::size_t sk
   if (code == nullptr) return false;
   out = Condition(std::move(code), compiling.acls, available);
   return true;
+}
+
+bool compile_condition_of(Compiling& compiling, const Rule& rule, std::size_t skip, Condition& out) {
+  return compile_condition_of(compiling, rule, skip, available_to(rule.set, compiling.proxy->mode), out);
+}
+
+// The table of the proxy named, or the section's own. False after a complaint.
+bool find_table(Compiling& compiling, const Word* name, config::Place place, std::size_t& table, const config::StickTable*& line) {
+  const std::vector<const config::Proxy*> tables = compiling.config->tables();
+  const std::string& wanted = name != nullptr ? name->text : compiling.proxy->name;
+  for (table = 0; table < tables.size(); ++table) {
+    if (tables[table]->name != wanted) continue;
+    line = &*tables[table]->stick_table;
+    return true;
+  }
+  std::vector<std::string_view> names;
+  for (const config::Proxy* proxy : tables) names.push_back(proxy->name);
+  compiling.diagnostics.add(name != nullptr ? name->place : place,
+                            name != nullptr ? format("there is no stick-table '{}'{}", wanted, hint(wanted, names))
+                                            : format("'{}' has no stick-table: write 'table' and the name of a proxy that has one", wanted));
+  return false;
 }
 
 ErrorReplies compile_errors(Compiling& compiling) {
@@ -346,6 +366,7 @@ class BackendCompiler {
       if (rule.set == Rule::Set::UseServer) compile_use_server(rule);
       if (rule.set == Rule::Set::ForcePersist) compile_persist(rule, Persistence::Forced);
       if (rule.set == Rule::Set::IgnorePersist) compile_persist(rule, Persistence::Ignored);
+      if (rule.set == Rule::Set::Stick) compile_stick(rule);
     }
     compile_samples();
     rules_.errors_ = compile_errors(compiling_);
@@ -384,6 +405,28 @@ class BackendCompiler {
   void compile_persist(const Rule& rule, Persistence persistence) {
     PersistRule persist{persistence, {}};
     if (compile_condition_of(compiling_, rule, 0, persist.condition)) rules_.persist_.push_back(std::move(persist));
+  }
+
+  // <kind> <sample> [table <proxy>] [if|unless <condition>]
+  void compile_stick(const Rule& rule) {
+    const std::span<const Word> words = rule.words;
+    const std::string& kind = words[0].text;
+    const bool of_answer = kind == "store-response";
+    const bool named = words.size() > 2 && words[2].text == "table";
+    if (named && words.size() == 3) return compiling_.diagnostics.add(words[2].place, "'table' expects the name of a proxy with a stick-table");
+    StickRule stick;
+    stick.matches = kind == "on" || kind == "match";
+    stick.stores = kind != "match";
+    if (!find_table(compiling_, named ? &words[3] : nullptr, rule.place, stick.table, stick.line)) return;
+    const unsigned available = available_to(of_answer ? Rule::Set::TcpResponse : Rule::Set::TcpContent, proxy_.mode);
+    auto sample = parse_whole_expression(compiling_, words[1].text, words[1].place, available);
+    if (sample == nullptr) return;
+    if (!castable(sample->type, type_of_keys(*stick.line))) {
+      return compiling_.diagnostics.add(words[1].place, format("'{}' cannot be a key of this table", words[1].text));
+    }
+    stick.sample = Sample(std::move(sample));
+    if (!compile_condition_of(compiling_, rule, named ? 4 : 2, available, stick.condition)) return;
+    (of_answer ? rules_.stick_response : rules_.stick_request).push_back(std::move(stick));
   }
 
   void compile_samples() {

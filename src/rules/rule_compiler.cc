@@ -22,7 +22,8 @@ unsigned available_to(Rule::Set set, config::Mode mode) {
     case Rule::Set::TcpSession: return kForWelcomed;
     case Rule::Set::TcpContent:
     case Rule::Set::UseBackend:
-    case Rule::Set::UseServer: return http ? kForRequest : kForTcpContent;
+    case Rule::Set::UseServer:
+    case Rule::Set::Stick: return http ? kForRequest : kForTcpContent;
     case Rule::Set::TcpResponse: return http ? kForResponse : kForTcpAnswer;
     case Rule::Set::HttpRequest:
     case Rule::Set::MonitorFail:
@@ -50,6 +51,7 @@ std::string_view name_of(Rule::Set set) {
     case Rule::Set::MonitorFail: return "monitor fail";
     case Rule::Set::ForcePersist: return "force-persist";
     case Rule::Set::IgnorePersist: return "ignore-persist";
+    case Rule::Set::Stick: return "stick";
   }
   return "";
 }

@@ -151,6 +151,7 @@ void cover(const Case& one, Covered& covered) {
       if (words[0] == "bind") found.insert("bind\t" + words[i]);
       if (of_server) found.insert("server\t" + words[i]);
       if (words[0] == "cookie") found.insert("proxy\tcookie " + words[i]);
+      if (words[0] == "stick-table") found.insert("proxy\tstick-table " + words[i]);
     }
     if (!alerts.contains(number)) covered.taken.insert(found.begin(), found.end());
     if (alerts.contains(number) || warnings.contains(number))

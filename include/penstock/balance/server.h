@@ -223,6 +223,7 @@ struct ServerSpec {
   std::uint32_t pool_low = 0;
   std::uint64_t pool_purge_ms = 5000;
   std::int32_t max_reuse = -1;
+  bool non_stick = false;      // Stick tables do not learn it.
   CheckSpec check;
   std::shared_ptr<Server> state;
   // `track`: whose health is this one's, in words ("backend/server") and as the state that is checked.

@@ -3,6 +3,7 @@
 // Times are in milliseconds, 0 meaning "no limit" unless said otherwise; sizes in bytes.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -175,6 +176,7 @@ struct Server {
   std::uint64_t pool_purge_delay_ms = 5000;
   std::uint64_t tcp_ut_ms = 0;                      // 0: the system's.
   std::int32_t max_reuse = -1;                      // -1: no limit; 0: each connection serves once.
+  bool non_stick = false;                           // Requests it served leave no trace in stick tables.
   std::string source;                               // `source <addr>` as written.
   enum class InitAddr { Last, Libc, None };
   std::vector<InitAddr> init_addr = {InitAddr::Last, InitAddr::Libc};
@@ -196,6 +198,7 @@ struct Rule {
     MonitorFail,     // words: condition
     ForcePersist,
     IgnorePersist,
+    Stick,           // words: match, on, store-request or store-response; sample, [table <name>], condition
   };
   Set set = Set::HttpRequest;
   Place place;
@@ -298,6 +301,37 @@ struct Balance {
   Place place;
 };
 
+// What an entry of a stick table may hold (manual section 4.2, "stick-table"). A rate stands behind
+// the count that it is the rate of.
+enum class StickData : std::uint8_t {
+  ServerId, ConnCur, Gpt0,
+  ConnCnt, ConnRate, SessCnt, SessRate, HttpReqCnt, HttpReqRate, HttpErrCnt, HttpErrRate,
+  HttpFailCnt, HttpFailRate, BytesInCnt, BytesInRate, BytesOutCnt, BytesOutRate,
+  Gpc0, Gpc0Rate, Gpc1, Gpc1Rate,
+};
+constexpr std::size_t kStickDataCount = 21;
+constexpr bool is_rate(StickData data) {
+  const int behind_first = static_cast<int>(data) - static_cast<int>(StickData::ConnCnt);
+  return behind_first > 0 && behind_first % 2 == 1;
+}
+
+// `stick-table type <key> [len <n>] size <n> [expire <time>] [nopurge] [store <data>...]`
+struct StickTable {
+  enum class Key : std::uint8_t { Ip, Ip6, Integer, String, Binary };
+  struct Stored {
+    StickData data = StickData::ServerId;
+    std::uint64_t period_ms = 0;  // Of rates.
+    bool operator==(const Stored&) const = default;
+  };
+  Key key = Key::Ip;
+  std::uint32_t length = 32;    // Most of a String that counts; all of a Binary.
+  std::uint64_t size = 0;       // Most entries.
+  std::uint64_t expire_ms = 0;  // 0: never.
+  bool no_purge = false;        // When it is full, new keys are turned away.
+  std::vector<Stored> store;    // Without ServerId, which every entry has.
+  Place place;
+};
+
 struct ForwardFor {
   bool enabled = false;
   bool if_none = false;
@@ -344,6 +378,7 @@ struct Proxy {
   std::optional<Word> default_backend;
   std::vector<Capture> captures;
   std::optional<Capture> cookie_capture;  // `capture cookie`: `header` is how its name begins.
+  std::optional<StickTable> stick_table;
 
   std::vector<Server> servers;
   Balance balance;
@@ -439,6 +474,14 @@ struct Config {
       if (proxy.is_backend && proxy.name == name) return &proxy;
     }
     return nullptr;
+  }
+  // Stick tables in order of the file. The frontend and the backend of one name share theirs.
+  std::vector<const Proxy*> tables() const {
+    std::vector<const Proxy*> with_table;
+    for (const Proxy& proxy : proxies) {
+      if (proxy.stick_table) with_table.push_back(&proxy);
+    }
+    return with_table;
   }
   const Proxy* find(const std::string& name) const {
     for (const Proxy& proxy : proxies) {

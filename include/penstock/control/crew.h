@@ -77,6 +77,7 @@ class Crew final : private WorkerOwner {
   CrewOwner& owner_;
   ProcessState process_;
   ServerRegistry servers_;
+  StickTableRegistry tables_;
   TicketKeys tickets_;
   LogDescriptors log_descriptors_;
   LogReach* log_reach_ = nullptr;

@@ -12,6 +12,7 @@
 #include "penstock/http/stream.h"
 #include "penstock/net/living.h"
 #include "penstock/proxy/generation.h"
+#include "penstock/proxy/sticking.h"
 #include "penstock/proxy/snapshot.h"
 #include "penstock/proxy/reply.h"
 #include "penstock/rules/program.h"
@@ -80,6 +81,8 @@ class Exchange final : public Living, private Waiting, private Served, private H
   void apply_backend_rules();
   void prepare_request();
   void apply_persistence();
+  void follow_cookie();
+  void follow_tables();
   bool stays_when_down() const;
   bool belongs_to(const ServerSlot& slot) const;
   Backend::Wish pinned_server();
@@ -90,6 +93,7 @@ class Exchange final : public Living, private Waiting, private Served, private H
   void connect();
   void send_request();
   void on_response_head(Head& head);
+  void remember_server();
   void send_response(Head& head);
   void write_cookie(Head& head);
   void finish();
@@ -154,6 +158,7 @@ class Exchange final : public Living, private Waiting, private Served, private H
   rules::Reply tarpit_reply_;
   rules::Persistence persistence_ = rules::Persistence::Usual;
   persistence::Claim claim_;
+  Sticking sticking_;
   Failure failure_;
   Slice held_body_;             // Came before there was a server to send it to.
   Trailers held_trailers_;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "penstock/balance/server.h"
+#include "penstock/balance/stick_table.h"
 #include "penstock/config/diagnostics.h"
 #include "penstock/config/model.h"
 #include "penstock/http/h1_back.h"
@@ -98,6 +99,7 @@ class Snapshot {
  public:
   struct Sources {
     ServerRegistry& servers;
+    StickTableRegistry& tables;
     TicketKeys& tickets;
     std::map<std::string, std::shared_ptr<FrontendState>>& frontend_states;
     std::map<std::string, std::shared_ptr<LogOutput>>& log_outputs;
@@ -117,6 +119,7 @@ class Snapshot {
   std::vector<FrontendSpec> frontends;
   std::vector<BackendRuntimeSpec> backends;
   std::vector<BindSpec> binds;
+  std::vector<std::shared_ptr<StickTable>> tables;  // Of config.tables(), in their order.
   std::vector<LogOutput*> logs;       // Global ones: for what concerns no proxy.
   std::vector<std::shared_ptr<LogOutput>> outputs;
 

@@ -10,6 +10,7 @@
 #include "penstock/base/counted.h"
 #include "penstock/net/connection.h"
 #include "penstock/proxy/generation.h"
+#include "penstock/proxy/sticking.h"
 #include "penstock/rules/subject.h"
 
 namespace penstock {
@@ -57,6 +58,8 @@ class Tunnel final : public Living, private Waiting, private Served, private Lat
   void read_early();
   bool look_into(const rules::Program& program, std::uint64_t delay_ms);
   bool choose_backend();
+  void apply_persistence();
+  bool belongs_to(const ServerSlot& slot) const;
   static bool refused(const rules::Verdict& verdict);
   rules::Verdict judge_early(const rules::Program& program, std::uint64_t since_ms, std::uint64_t delay_ms, bool ended);
   void judge_answer();
@@ -84,10 +87,12 @@ class Tunnel final : public Living, private Waiting, private Served, private Lat
   const BackendRuntimeSpec* backend_spec_ = nullptr;
   Backend* backend_ = nullptr;
   ServerSlot* slot_ = nullptr;
+  const ServerSlot* meant_ = nullptr;  // The one that a rule or a stick table names.
   ServerSlot* avoid_ = nullptr;
   ServerSlot* again_ = nullptr;
   Arena arena_;
   rules::Subject subject_;
+  Sticking sticking_;
   Side client_side_{*this, true};
   Side server_side_{*this, false};
   std::string early_;              // What came too soon: before there was a server, or before rules know it.

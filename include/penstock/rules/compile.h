@@ -16,6 +16,7 @@
 #include "penstock/rules/format.h"
 #include "penstock/rules/program.h"
 #include "penstock/rules/sample.h"
+#include "penstock/rules/stick.h"
 #include "penstock/rules/subject.h"
 
 namespace penstock::rules {
@@ -120,6 +121,9 @@ class BackendRules {
   // Of `balance uri|url_param|hdr|hash`-like arguments none: those are balance's. `balance hash <expr>`:
   Sample hash_key;
   AddressSet forward_for_except;
+  // `stick` lines that look at requests, and those that look at answers.
+  std::vector<StickRule> stick_request, stick_response;
+  bool sticks() const { return !stick_request.empty() || !stick_response.empty(); }
 
  private:
   friend class BackendCompiler;

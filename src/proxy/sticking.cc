@@ -1,0 +1,77 @@
+#include "penstock/proxy/sticking.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace penstock {
+namespace {
+
+// Manual, "stick store-request": for each request and its answer.
+constexpr std::size_t kMostKept = 8;
+
+// By name; an entry that another backend made means the server of the same id, if none has the
+// name.
+int place_of(const StickTable::Mark& mark, const BackendSpec& backend) {
+  const auto find = [&](auto is_meant) {
+    const auto at = std::find_if(backend.servers.begin(), backend.servers.end(), is_meant);
+    return at == backend.servers.end() ? -1 : static_cast<int>(at - backend.servers.begin());
+  };
+  const int named = find([&](const ServerSpec& server) { return server.name == mark.server; });
+  if (named >= 0 || mark.backend == backend.name) return named;
+  return find([&](const ServerSpec& server) { return server.id == mark.id; });
+}
+
+}  // namespace
+
+int Sticking::look_up(const Snapshot& snapshot, const BackendRuntimeSpec& backend, bool anyhow,
+                      rules::Subject& subject, std::uint64_t now_ms) {
+  int found = -1;
+  for (const rules::StickRule& rule : backend.rules.stick_request) {
+    StickTable& table = *snapshot.tables[rule.table];
+    const bool stores = rule.stores && may_keep(table);
+    if (!rule.matches && !stores) continue;
+    const std::optional<std::string_view> key = rule.key(subject);
+    if (!key) continue;
+    // Those behind the first that helps are used too: their clients are here.
+    const StickTable::Mark* mark = rule.matches ? table.find(*key, now_ms) : nullptr;
+    if (mark != nullptr && found < 0) {
+      const int place = place_of(*mark, backend.balance);
+      if (place >= 0 &&
+          (anyhow ||
+           backend.balance.servers[static_cast<std::size_t>(place)].state->keeps_traffic()))
+        found = place;
+    }
+    if (stores) keep(table, *key, subject.arena);
+  }
+  return found;
+}
+
+void Sticking::look_at_answer(const Snapshot& snapshot, const BackendRuntimeSpec& backend,
+                              rules::Subject& subject) {
+  for (const rules::StickRule& rule : backend.rules.stick_response) {
+    StickTable& table = *snapshot.tables[rule.table];
+    if (!may_keep(table)) continue;
+    const std::optional<std::string_view> key = rule.key(subject);
+    if (key) keep(table, *key, subject.arena);
+  }
+}
+
+void Sticking::store(const ServerSpec& server, std::uint64_t now_ms) {
+  for (; stored_ < kept_.size(); ++stored_) {
+    if (server.non_stick) continue;
+    kept_[stored_].table->store(kept_[stored_].key, *server.state, server.id, now_ms);
+  }
+}
+
+// One key for each table, the first.
+bool Sticking::may_keep(const StickTable& table) const {
+  return kept_.size() < kMostKept &&
+         std::none_of(kept_.begin(), kept_.end(),
+                      [&](const Kept& kept) { return kept.table == &table; });
+}
+
+void Sticking::keep(StickTable& table, std::string_view key, Arena& arena) {
+  kept_.push_back(arena, {&table, arena.copy(key)});
+}
+
+}  // namespace penstock
