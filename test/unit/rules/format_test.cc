@@ -167,7 +167,7 @@ TEST_CASE("the unique id is the manual's") {
   CHECK(rig.complaints() == "");
   Try exchange;
   exchange.client("127.0.0.1", 0x8296);
-  SocketAddress::from_ip("127.0.0.30", 0x1f90, exchange.facts.destination);
+  SocketAddress::from_ip("127.0.0.30", 0x1f90, exchange.ends.destination);
   exchange.subject.log.accept_us = std::int64_t{0x4F7B0A69} * 1000000;
   exchange.subject.log.request_counter = 3;
   exchange.subject.log.pid = 0x790A;

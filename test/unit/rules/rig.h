@@ -163,7 +163,7 @@ class Try {
  public:
   explicit Try(std::string_view request = "GET / HTTP/1.1\nHost: mail.contoso.com\n") : subject(arena_) {
     client("10.1.2.3", 40000);
-    SocketAddress::from_ip("10.0.0.9", 443, facts.destination);
+    SocketAddress::from_ip("10.0.0.9", 443, ends.destination);
     facts.bind_name = "https";
     facts.bind_id = 1;
     facts.accepted_us = 1233922454655123;
