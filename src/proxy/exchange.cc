@@ -79,6 +79,8 @@ void Exchange::on_request_head(Head& head) {
   subject_.request = &head;
   frontend_.rules.begin(subject_, generation_->snapshot().config.global.log_uri_length);
   forwarding::drop_hop_fields(head);
+  // Rules that lead upgrades to servers of their own ask for it; prepare_request() takes it away again.
+  if (head.upgrade) head.fields.push_back(front_.arena(), {"Connection", "Upgrade"});
   if (!frontend_.monitor_uri.empty() && head.target == frontend_.monitor_uri) {
     no_log_ = true;
     return reply_with_status(frontend_.rules.monitor_fails(subject_) ? 503 : 200, Cause::Local, Phase::Request);
@@ -217,6 +219,7 @@ void Exchange::prepare_request() {
     head.fields.push_back(arena, {option.header, arena.copy(subject_.client->source().write_ip(space))});
   }
   if (!frontend_.unique_id_header.empty()) head.fields.push_back(arena, {frontend_.unique_id_header, subject_.unique_id});
+  if (head.upgrade) head.drop("connection");
   forwarding::raise_version(head);
   const bool keep = backend_spec_->http_mode == config::HttpMode::KeepAlive && frontend_.http_mode == config::HttpMode::KeepAlive;
   const bool close = backend_spec_->http_mode == config::HttpMode::Close ||

@@ -427,11 +427,18 @@ class Messages(Shared):
         self.assertEqual((code, error, out), (0, '', b'5000\n'))
 
 
-# A WebSocket client that is not ours, run by the system's own Python.
+# A WebSocket client that is not ours, and a server of the same hand, run by the system's own Python. The
+# server says its port and is told where the client shall connect to.
 WEBSOCKETS = '''
 import asyncio, sys, websockets
+async def echo(link, path):
+    async for message in link:
+        await link.send(message)
 async def main():
-    async with websockets.connect(sys.argv[1], max_size=None) as link:
+    server = await websockets.serve(echo, "127.0.0.1", 0, max_size=None)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    place = await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+    async with websockets.connect(place.strip(), max_size=None) as link:
         for size in (0, 1, 125, 126, 65535, 65536, 1 << 20):
             for message in ("a" * size, b"\\xff" * size, ["x" * size, "y", "z" * size]):
                 await link.send(message)
@@ -444,16 +451,45 @@ asyncio.run(main())
 '''
 
 
-class RealClients(Shared):
-    CONFIG = PLAIN
+class WebSockets(Case):
 
-    def test_a_websocket_client_of_another_hand_hears_what_it_said(self):
+    def setUp(self):
         python = '/usr/bin/python3'
         if subprocess.run([python, '-c', 'import websockets'], stderr=subprocess.DEVNULL).returncode:
             self.skipTest('python3-websockets is not installed')
-        done = subprocess.run([python, '-c', WEBSOCKETS, self.r.url('/test/ws', 'ws')], text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE * 3)
-        self.assertEqual(done.stdout, '1000\n')
+        self.process = subprocess.Popen([python, '-c', WEBSOCKETS], text=True, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.addCleanup(self.process.kill)
+        self.port = self.process.stdout.readline().strip()
+
+    def met(self, place):
+        return self.process.communicate(place, PATIENCE * 3)[0]
+
+    def test_a_client_of_another_hand_hears_what_it_said(self):
+        rig = self.rig(PLAIN)
+        self.assertEqual(self.met(rig.url('/test/ws', 'ws')), '1000\n')
+        rig.log.wait(' 101 .*"GET /test/ws HTTP/1.1"')
+        self.assertEqual(rig.server().wire()[0].lower().count(b'connection: upgrade\r\n'), 1)
+
+    def test_a_server_of_another_hand_is_reached_by_the_route_of_upgrades(self):
+        rig = self.rig("""
+frontend fe
+    bind <fe>
+    use_backend live if { hdr(Connection) -i upgrade } { hdr(Upgrade) -i websocket }
+    default_backend be
+backend live
+    timeout tunnel 1h
+    server ws 127.0.0.1:%s
+backend be
+    server s1 <s1>
+""" % self.port)
+        self.assertEqual(rig.get('/test/server').body, b'EX01')
+        self.assertEqual(self.met(rig.url('/notify', 'ws')), '1000\n')
+        rig.log.wait(' live/ws .* 101 .*"GET /notify HTTP/1.1"')
+
+
+class RealClients(Shared):
+    CONFIG = PLAIN
 
     def test_curl_asks_for_ranges_and_in_http_1_0(self):
         code, out, error = self.r.curl('--http1.0', self.r.url('/test/chunked?sizes=3,4'))
