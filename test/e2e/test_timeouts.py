@@ -250,6 +250,23 @@ listen fe
         client.close()
         rig.log.wait(r' fe/s1 \d+/\d+/\d+ \d+ (cD|sD) ')
 
+    def test_timeout_tunnel_takes_the_place_of_both(self):
+        """Longer or shorter than theirs, it alone counts once both sides are joined."""
+        rig = self.rig(self.TEXT % self.echo().address,
+                       defaults='    timeout client 200ms\n    timeout server 200ms\n    timeout tunnel 10s')
+        client = rig.connect().send(b'a')
+        client.take(1)
+        with self.assertRaises(AssertionError):
+            client.socket.settimeout(0.5)       # What is measured: it stays open so long.
+            client.take(1)
+        client.socket.settimeout(PATIENCE)
+        self.assertEqual(client.send(b'b').take(1), b'b')
+        rig = self.rig(self.TEXT % self.echo().address, defaults='    timeout tunnel 200ms')
+        client = rig.connect().send(b'a')
+        client.take(1)
+        self.assertIn(client.ending(), ('fin', 'rst'))
+        rig.log.wait(r' fe/s1 \d+/\d+/[2-9]\d\d 1 (cD|sD) ')
+
     def test_server_fin_bounds_a_server_whose_client_has_ended(self):
         """A server that never closes must not keep a half-closed client for long."""
         def talk(sock, _):
