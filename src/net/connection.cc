@@ -429,9 +429,17 @@ void Connection::cipher_arrived(std::size_t count) {
   heard_ = true;
   tls_->receive({loop().scratch(), count});
   loop().later(*this);
-  if (state_ == State::Handshake && !shake()) return;
+  const bool is_new = state_ == State::Handshake;
+  if (is_new && !shake()) return;
   adapt_gulp(count, offered_);
-  decipher();
+  if (!decipher() && is_new && !closed() && unsent() == 0) acknowledge();
+}
+
+// A client under Nagle's algorithm holds its first request back until the end of its handshake is
+// acknowledged, which the system would leave for 40 ms to an answer that cannot come.
+void Connection::acknowledge() {
+  const int on = 1;
+  setsockopt(descriptor(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
 // True once the handshake is complete and the connection still there.
@@ -452,8 +460,9 @@ bool Connection::shake() {
   return false;
 }
 
-// Opens all records that came; as many as fit one block reach the user in one call.
-void Connection::decipher() {
+// Opens all records that came; as many as fit one block reach the user in one call. False: none held data.
+bool Connection::decipher() {
+  bool found = false;
   while (!closed() && state_ == State::Ready) {
     Filling& filling = landing();
     const std::size_t room = gulp_ != 0 ? gulp_ : filling.room();
@@ -464,16 +473,20 @@ void Connection::decipher() {
       step = tls_->read({filling.space() + used, room - used}, count);
       if (step == TlsSession::Step::Done) used += count;
     }
+    found = found || used != 0;
     if (used != 0) deliver(filling.filled(used));
-    if (closed() || state_ != State::Ready) return;
-    if (step == TlsSession::Step::Wait) return;
-    if (step == TlsSession::Step::Closed) return ended(true);
+    if (closed() || state_ != State::Ready || step == TlsSession::Step::Wait) break;
+    if (step == TlsSession::Step::Closed) {
+      ended(true);
+      break;
+    }
     if (step == TlsSession::Step::Failed) {
       flush();  // The alert that tells the peer why.
       if (!closed() && state_ != State::Lost) fail(Loss::Kind::Broken, 0);
-      return;
+      break;
     }
   }
+  return found;
 }
 
 void Connection::deliver(Slice bytes) {

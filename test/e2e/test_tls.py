@@ -3,9 +3,11 @@ import os
 import queue
 import re
 import shutil
+import socket
 import ssl
 import subprocess
 import tempfile
+import time
 
 from harness import (Case, Client, IS_HAPROXY, NBTHREAD, Output, PATIENCE, Rig, Shared, certificate,
                      certificates, check, openssl, pattern_bytes, penstock_only, read_head, tls_client)
@@ -165,6 +167,19 @@ ODD_HELLOS = {
     'an alert': bytes.fromhex('15030100020228'),
     'nothing': b'',
 }
+
+    def test_a_client_that_gathers_small_packets_does_not_wait_for_an_acknowledgement(self):
+        """Nagle's algorithm holds the request back until the end of the handshake is acknowledged: at
+        once, not after the system's 40 ms."""
+        context, times = tls_client(), []
+        for _ in range(8):
+            with socket.create_connection(self.r.addresses['fe13']) as sock:
+                with context.wrap_socket(sock, server_hostname='mail.contoso.com') as tls:
+                    begun = time.monotonic()
+                    tls.sendall(b'GET /owa/healthcheck.htm HTTP/1.1\r\nHost: mail.contoso.com\r\n\r\n')
+                    self.assertTrue(tls.recv(65536).startswith(b'HTTP/1.1 200'))
+                    times.append(time.monotonic() - begun)
+        self.assertLess(min(times), 0.035)
 
 
 class Bounds(Case):

@@ -155,7 +155,8 @@ class Connection final : public Living, public Endpoints, private PutOff {
   void cipher_arrived(std::size_t count);
   void greeted(std::string_view bytes);
   bool shake();
-  void decipher();
+  bool decipher();
+  void acknowledge();
   void deliver(Slice bytes);
   void deliver_held();
   void ended(bool clean);
