@@ -157,16 +157,6 @@ backend be
 
 
 # What comes to a TLS port and is no TLS of our day.
-ODD_HELLOS = {
-    'clear HTTP': b'GET / HTTP/1.1\r\nHost: a\r\n\r\n',
-    'garbage': bytes(range(255, 0, -1)),
-    'a hello of SSLv2': bytes.fromhex('802e0100020015000000100100800200800300800400800500800600400700c0') + b'0' * 17,
-    'a record larger than any': bytes.fromhex('160301ffff') + b'x' * 65535,
-    'half a hello': bytes.fromhex('16030100050100000100'),
-    'SSLv3': bytes.fromhex('160300002b010000270300') + b'0' * 32 + bytes.fromhex('000002002f0100'),
-    'an alert': bytes.fromhex('15030100020228'),
-    'nothing': b'',
-}
 
     def test_a_client_that_gathers_small_packets_does_not_wait_for_an_acknowledgement(self):
         """Nagle's algorithm holds the request back until the end of the handshake is acknowledged: at
@@ -180,6 +170,18 @@ ODD_HELLOS = {
                     self.assertTrue(tls.recv(65536).startswith(b'HTTP/1.1 200'))
                     times.append(time.monotonic() - begun)
         self.assertLess(min(times), 0.035)
+
+
+ODD_HELLOS = {
+    'clear HTTP': b'GET / HTTP/1.1\r\nHost: a\r\n\r\n',
+    'garbage': bytes(range(255, 0, -1)),
+    'a hello of SSLv2': bytes.fromhex('802e0100020015000000100100800200800300800400800500800600400700c0') + b'0' * 17,
+    'a record larger than any': bytes.fromhex('160301ffff') + b'x' * 65535,
+    'half a hello': bytes.fromhex('16030100050100000100'),
+    'SSLv3': bytes.fromhex('160300002b010000270300') + b'0' * 32 + bytes.fromhex('000002002f0100'),
+    'an alert': bytes.fromhex('15030100020228'),
+    'nothing': b'',
+}
 
 
 class Bounds(Case):
