@@ -155,9 +155,6 @@ backend be
             client.get('/test/server', [('Connection', 'close')])
             self.assertEqual(client.socket.recv(10), b'')
 
-
-# What comes to a TLS port and is no TLS of our day.
-
     def test_a_client_that_gathers_small_packets_does_not_wait_for_an_acknowledgement(self):
         """Nagle's algorithm holds the request back until the end of the handshake is acknowledged: at
         once, not after the system's 40 ms."""
@@ -172,6 +169,7 @@ backend be
         self.assertLess(min(times), 0.035)
 
 
+# What comes to a TLS port and is no TLS of our day.
 ODD_HELLOS = {
     'clear HTTP': b'GET / HTTP/1.1\r\nHost: a\r\n\r\n',
     'garbage': bytes(range(255, 0, -1)),
