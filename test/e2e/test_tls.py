@@ -166,7 +166,7 @@ backend be
                     tls.sendall(b'GET /owa/healthcheck.htm HTTP/1.1\r\nHost: mail.contoso.com\r\n\r\n')
                     self.assertTrue(tls.recv(65536).startswith(b'HTTP/1.1 200'))
                     times.append(time.monotonic() - begun)
-        self.assertLess(min(times), 0.035)
+        self.assertLess(min(times), 0.025)
 
 
 # What comes to a TLS port and is no TLS of our day.
