@@ -64,7 +64,8 @@ Truth evaluate_condition(const ConditionCode& code, const AclTable* acls, Subjec
   Truth any = Truth::False;
   Truth group = Truth::True;
   for (const Term& term : code.terms) {
-    if (group != Truth::False) {
+    // Left to right: what is not decided yet leaves those behind it unasked, whose answers may change too.
+    if (group == Truth::True) {
       const Truth truth = term.acl >= 0 ? evaluate_acl(*acls, static_cast<std::size_t>(term.acl), subject)
                                         : evaluate_tests({&code.tests[static_cast<std::size_t>(term.test)], 1}, subject);
       group = std::min(group, negated_if(term.negated, truth));

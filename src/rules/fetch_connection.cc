@@ -149,7 +149,7 @@ bool fetch_payload(const Call& call, Subject& subject, Cursor& cursor, Value& ou
   if (offset < 0 || length < 0) return false;
   const auto begin = static_cast<std::size_t>(offset), size = static_cast<std::size_t>(length);
   cursor.undecided = !subject.buffer_final;
-  if (begin > subject.buffer.size() || size > subject.buffer.size() - begin) return false;
+  if (begin >= subject.buffer.size() || size > subject.buffer.size() - begin) return false;
   // A block of fixed place and size does not change any more.
   if (size != 0) cursor.undecided = false;
   out.set_binary(subject.buffer.substr(begin, size == 0 ? std::string_view::npos : size));

@@ -109,6 +109,28 @@ TEST_CASE("rules of mode tcp route by the name in the hello, waiting for all of 
   CHECK(rules.choose_backend(exchange.subject) == 3);
 }
 
+TEST_CASE("of tests that must all hold the first undecided one waits: those behind it may change their minds") {
+  Rig rig("frontend fe\ntcp-request content reject unless { req.payload(0,3) -m str SSH } !{ req.len lt 3 }\n", config::Mode::Tcp);
+  const FrontendRules rules = rig.frontend();
+  Try exchange;
+  exchange.subject.buffer_final = false;
+  exchange.subject.buffer = "SS";
+  CHECK(rules.tcp_content.run(exchange.subject).kind == Verdict::Kind::Wait);
+  exchange.subject.buffer_final = true;
+  exchange.subject.buffer = "SSH";
+  CHECK(rules.tcp_content.run(exchange.subject).kind == Verdict::Kind::Continue);
+}
+
+TEST_CASE("of no bytes there is no payload") {
+  Rig rig("frontend fe\ntcp-request content reject if { req.payload(0,0) -m found }\n", config::Mode::Tcp);
+  const FrontendRules rules = rig.frontend();
+  Try exchange;
+  exchange.subject.buffer = "";
+  CHECK(rules.tcp_content.run(exchange.subject).kind == Verdict::Kind::Continue);
+  exchange.subject.buffer = "x";
+  CHECK(rules.tcp_content.run(exchange.subject).kind == Verdict::Kind::Reject);
+}
+
 TEST_CASE("payload compares bytes at their place") {
   Rig rig("frontend fe\ntcp-request content accept if { req.payload(0,3) -m str SSH }\ntcp-request content reject\n", config::Mode::Tcp);
   const FrontendRules rules = rig.frontend();
