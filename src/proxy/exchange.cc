@@ -164,6 +164,7 @@ bool Exchange::run_rules(const rules::Program& program, bool of_backend) {
       return false;
     }
     case rules::Verdict::Kind::SilentDrop:
+    case rules::Verdict::Kind::Close:
     case rules::Verdict::Kind::Reject:
       cut(Cause::Denied, Phase::Request);
       return false;
@@ -486,6 +487,7 @@ bool Exchange::run_response_rules(Head&) {
         return false;
       case rules::Verdict::Kind::Reject:
       case rules::Verdict::Kind::SilentDrop:
+      case rules::Verdict::Kind::Close:
         fail(Failure{Cause::Denied, Phase::Headers, false, 502, 0, "denied by a rule"});
         return false;
     }

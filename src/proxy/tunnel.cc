@@ -229,11 +229,16 @@ void Tunnel::joined() {
 }
 
 void Tunnel::touch() {
-  const std::uint64_t tunnel_ms = backend_spec_->tunnel_ms;
+  // A tunnel begins when rules no longer wait for more of the answer.
+  const std::uint64_t tunnel_ms = has_deadline() ? 0 : backend_spec_->tunnel_ms;
   const std::uint64_t client_fin = server_ended_ ? frontend_.client_fin_ms : 0;
   const std::uint64_t server_fin = client_ended_ ? backend_spec_->server_fin_ms : 0;
-  front_->set_deadline(client_fin != 0 ? client_fin : tunnel_ms != 0 ? tunnel_ms : frontend_.client_ms);
-  back_->set_deadline(server_fin != 0 ? server_fin : tunnel_ms != 0 ? tunnel_ms : backend_spec_->server_ms);
+  const std::uint64_t client_ms = client_fin != 0 ? client_fin : tunnel_ms != 0 ? tunnel_ms : frontend_.client_ms;
+  const std::uint64_t server_ms = server_fin != 0 ? server_fin : tunnel_ms != 0 ? tunnel_ms : backend_spec_->server_ms;
+  // They run together: the shorter one decides, and of equals the client's.
+  const bool client_first = client_ms != 0 && (server_ms == 0 || client_ms <= server_ms);
+  front_->set_deadline(client_first ? client_ms : 0);
+  back_->set_deadline(client_first ? 0 : server_ms);
 }
 
 void Tunnel::on_side_bytes(bool of_client, Slice bytes) {
@@ -268,19 +273,33 @@ void Tunnel::judge_answer() {
     sticking_.store(slot_->spec, loop().now());
   }
   subject_.buffer = {};
-  if (verdict.kind == rules::Verdict::Kind::Wait) return;
+  if (verdict.kind == rules::Verdict::Kind::Wait) return touch();
   if (refused(verdict)) return end(Cause::Denied, Phase::Data);
   clear_deadline();
+  touch();
   answer_passes_ = true;
   if (!early_.empty()) front_->send(std::exchange(early_, {}));
+  if (verdict.kind == rules::Verdict::Kind::Close) return close_server();
   if (front_->congested()) back_->set_reading(false);
+}
+
+// The client gets what the server has said so far, and that is all.
+void Tunnel::close_server() {
+  client_ended_ = server_ended_ = true;
+  front_->set_reading(false);
+  back_->set_reading(false);
+  back_->reset_on_close();
+  front_->finish_sending();
+  touch();
+  end_when_sent();
 }
 
 void Tunnel::on_side_sent(bool of_client) {
   if (step_ != Step::Relay) return;
   touch();
   end_when_sent();
-  if (step_ == Step::Relay) other(of_client).set_reading(true);
+  const bool other_ended = of_client ? server_ended_ : client_ended_;
+  if (step_ == Step::Relay && !other_ended) other(of_client).set_reading(true);
 }
 
 void Tunnel::on_side_end(bool of_client) {
@@ -371,6 +390,8 @@ void Tunnel::end(Cause cause, Phase phase) {
   if (slot_ != nullptr) log.srv_conn = slot_->spec.state->in_use.load(std::memory_order_relaxed);
   if (subject_.client == nullptr) subject_.client = &client_.facts();
   if (!frontend_.logs.empty()) access_log::write(frontend_, subject_);
+  // What a client did not end in order no server must take for the whole.
+  if (cause == Cause::ClientClosed && step_ == Step::Relay && !server_ended_) back_->reset_on_close();
   step_ = Step::Done;
   client_.tunnel_done();
 }

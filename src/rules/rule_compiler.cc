@@ -536,7 +536,7 @@ constexpr ActionRow kActions[] = {
     {"add-header", kHttp, compile_add_header},
     {"allow", kHttp, compile_end<Verdict::Kind::Continue>},
     {"capture", kHttp | kContent, compile_capture},
-    {"close", kTcpResponse, compile_end<Verdict::Kind::Reject>},
+    {"close", kTcpResponse, compile_end<Verdict::Kind::Close>},
     {"del-header", kHttp, compile_del_header},
     {"deny", kRequest | kResponse, compile_deny},
     {"disable-l7-retry", kRequest, compile_no_l7_retry},

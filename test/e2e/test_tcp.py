@@ -191,21 +191,29 @@ class Relay(Case):
         rig.log.wait(r' fe/s1 [1-9]\d\d/\d+/\d+ 8 -- .* 0/2$')
 
     def test_a_reset_is_passed_on(self):
-        gone = threading.Event()
+        gone, how = threading.Event(), []
 
         def talk(sock, _):
             try:
                 sock.sendall(b'x')
                 while sock.recv(1000):
                     pass
-            except OSError:
-                pass
+            except OSError as error:
+                how.append(type(error))
             gone.set()
         rig = self.relay(self.script(talk).address)
         client = rig.connect()
         client.take(1)
         client.reset()
         self.assertTrue(gone.wait(PATIENCE))
+        self.assertEqual(how, [ConnectionResetError])
+
+    def test_of_two_equal_limits_it_is_the_clients_that_ran_out(self):
+        rig = self.relay(self.echo().address, defaults='    timeout client 200ms\n    timeout server 200ms')
+        client = rig.connect().send(b'a')
+        client.take(1)
+        self.assertIn(client.ending(), ('fin', 'rst'))
+        rig.log.wait(r' fe/s1 \d+/\d+/[2-9]\d\d 1 cD ')
 
     def test_a_plain_check_guards_the_pool(self):
         rig = self.rig(TEXT % ('', '    server s1 <dead> check inter 50ms fall 1\n    server s2 %s check'
@@ -410,6 +418,25 @@ backend be
             rig = self.rig(TEXT % ('', self.ANSWERS % ('1h', more, self.greeting(last=b'22'))))
             client = rig.connect()
             self.assertEqual(client.rest(), heard)
+
+    def test_close_ends_the_servers_connection_and_what_it_said_passes(self):
+        rig = self.rig(TEXT % ('', '    tcp-response inspect-delay 1h\n'
+                               '    tcp-response content close if { res.payload(0,3) -m str 221 }\n    server s1 '
+                               + self.greeting(b'2', b'21 bye')))
+        client = rig.connect().send(b'a')
+        self.assertEqual(client.rest(), b'221 bye')
+        rig.log.wait(r' fe/s1 \d+/\d+/\d+ 7 -- ')
+
+    def test_timeout_tunnel_counts_from_the_last_rule_on(self):
+        rig = self.rig(TEXT % ('', self.ANSWERS % ('1h', '', self.greeting(b'2', b'20 hello'))),
+                       defaults='    timeout tunnel 100ms')
+        client = rig.connect()
+        with self.assertRaises(AssertionError):
+            client.socket.settimeout(0.3)       # What is measured: rules wait for longer than that.
+            client.take(1)
+        client.socket.settimeout(PATIENCE)
+        self.assertEqual(client.send(b'a').take(9), b'220 hello')
+        self.assertIn(client.ending(), ('fin', 'rst'))
 
     def test_a_rule_names_the_server(self):
         rig = self.rig(TEXT % ('', '    use-server s2 if { src 127.0.0.1 }\n    server s1 %s\n    server s2 %s' % (

@@ -63,6 +63,7 @@ class Tunnel final : public Living, private Waiting, private Served, private Lat
   static bool refused(const rules::Verdict& verdict);
   rules::Verdict judge_early(const rules::Program& program, std::uint64_t since_ms, std::uint64_t delay_ms, bool ended);
   void judge_answer();
+  void close_server();
   void choose_server();
   void connect();
   void connect_failed(Cause cause);

@@ -38,6 +38,7 @@ struct Verdict {
     Tarpit,      // Answer with `reply` after `timeout tarpit`; logged as PT--.
     Reject,      // Close the connection without an answer; PR--.
     SilentDrop,  // Let the connection vanish.
+    Close,       // tcp-response content only: close the server's connection; what it said passes.
     Wait,        // tcp content only: more bytes must come before the rules can say.
     SwitchToHttp,  // `tcp-request content switch-mode http`
     Error,       // A rewrite failed under strict-mode: answer 500; logged as PR-- / PH--.
