@@ -686,6 +686,8 @@ class Rig:
         if not self.bare:
             text = DEFAULTS % (self.nbthread, self.globals_, self.defaults) + text
         self.text = re.sub(r'<([a-z][a-z0-9_]*)(\+tls|\.port|\.tlsport)?>', self._place, text)
+        if not self.text.endswith('\n'):
+            self.text += '\n'
         # In one step: a program that reads at this moment finds the old text or the new one.
         with open(self.path + '.new', 'w') as file:
             file.write(self.text)
