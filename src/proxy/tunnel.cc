@@ -286,7 +286,6 @@ void Tunnel::judge_answer() {
 // The client gets what the server has said so far, and that is all.
 void Tunnel::close_server() {
   client_ended_ = server_ended_ = true;
-  front_->set_reading(false);
   back_->set_reading(false);
   back_->reset_on_close();
   front_->finish_sending();
