@@ -276,12 +276,14 @@ std::string hint(std::string_view word, std::span<const std::string_view> known)
 
 bool offered(unsigned needs, unsigned available) {
   if ((needs & kNeedsMessage) != 0 && (available & (kNeedsRequest | kNeedsResponse)) == 0) return false;
-  return (needs & ~unsigned{kNeedsMessage} & ~available) == 0;
+  if ((needs & kNeedsBytes) != 0 && (available & (kNeedsBuffer | kNeedsAnswer)) == 0) return false;
+  return (needs & ~unsigned{kNeedsMessage | kNeedsBytes} & ~available) == 0;
 }
 
 std::string_view needs_text(unsigned needs) {
   if ((needs & kNeedsBuffer) != 0) return "raw bytes of a client, which only 'tcp-request content' in mode tcp has";
   if ((needs & kNeedsAnswer) != 0) return "raw bytes of a server, which only 'tcp-response content' in mode tcp has";
+  if ((needs & kNeedsBytes) != 0) return "raw bytes, which only content rules in mode tcp have";
   if ((needs & kNeedsRequest) != 0) return "the request's head";
   if ((needs & kNeedsResponse) != 0) return "the response's head";
   if ((needs & kNeedsMessage) != 0) return "a message's head";
@@ -448,6 +450,18 @@ bool finish_fetch(Compiling& compiling, Expression& expression, config::Place pl
     const bool good = Ip::parse(arguments[0].text, arguments[0].ip) && arguments[0].ip.is6 == (name == "ipv6");
     if (!good) compiling.diagnostics.add(place, format("'{}' is no {} address", arguments[0].text, name == "ipv6" ? "IPv6" : "IPv4"));
     return good;
+  }
+  if (name.ends_with("payload_lv") && expression.fetch.has(2)) {
+    std::string_view digits = arguments[2].text;
+    const bool back = digits.starts_with('-');
+    if (back || digits.starts_with('+')) digits.remove_prefix(1);
+    const auto number = parse_unsigned(digits);
+    if (!number || *number > 65536) {
+      compiling.diagnostics.add(place, format("'{}' is no place of a block: 4, +4 or -4 was expected", arguments[2].text));
+      return false;
+    }
+    arguments[2].integer = back ? -static_cast<std::int64_t>(*number) : static_cast<std::int64_t>(*number);
+    return true;
   }
   if (name == "bool") {
     const std::string& text = arguments[0].text;

@@ -30,6 +30,7 @@ enum Needs : unsigned {
   kNeedsKeptRequest = 64,  // What was kept of the request: capture.*, unique-id.
   kNeedsKeptResponse = 128,
   kNeedsAnswer = 256,      // Raw bytes of the server, mode tcp only.
+  kNeedsBytes = 512,       // Raw bytes of either, whichever the rule is about.
 };
 
 // What the places offer.

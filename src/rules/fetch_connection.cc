@@ -1,4 +1,6 @@
 // Samples about the client's connection, its TLS, and its raw bytes (manual sections 7.3.3 to 7.3.5).
+#include <algorithm>
+
 #include "expression.h"
 #include "penstock/base/text.h"
 #include "penstock/rules/client_hello.h"
@@ -156,6 +158,44 @@ bool fetch_payload(const Call& call, Subject& subject, Cursor& cursor, Value& ou
   return true;
 }
 
+std::size_t number_at(std::string_view bytes, std::size_t at, std::size_t size) {
+  std::size_t number = 0;
+  for (const char byte : bytes.substr(at, size)) number = number << 8 | static_cast<unsigned char>(byte);
+  return number;
+}
+
+// A block whose length stands in front of it, or elsewhere: "+2" and "-2" count from behind the length.
+bool fetch_payload_of_length(const Call& call, Subject& subject, Cursor& cursor, Value& out) {
+  const std::int64_t place = call.arguments[0].integer, length = call.arguments[1].integer;
+  const auto held = static_cast<std::int64_t>(subject.buffer.size());
+  if (place < 0 || length < 1 || length > 4) return false;
+  cursor.undecided = !subject.buffer_final;
+  if (length > held || place > held - length) return false;
+  const std::string_view shift = call.text(2);
+  const bool relative = shift.empty() || shift[0] == '+' || shift[0] == '-';
+  const std::int64_t begin = (relative ? place + length : 0) + call.integer(2, 0);
+  const auto size = static_cast<std::int64_t>(number_at(subject.buffer, static_cast<std::size_t>(place), static_cast<std::size_t>(length)));
+  if (begin < 0 || size == 0) return cursor.undecided = false;
+  if (begin > held || size > held - begin) return false;
+  cursor.undecided = false;
+  out.set_binary(subject.buffer.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(size)));
+  return true;
+}
+
+// RFC 8446 section 5.1: a record of the handshake, and in it the whole of a server's first message.
+bool fetch_server_hello_type(const Call&, Subject& subject, Cursor& cursor, Value& out) {
+  constexpr std::size_t kRecordHead = 5, kMessageHead = 4;
+  const std::string_view bytes = subject.buffer;
+  if (!bytes.empty() && bytes[0] != 0x16) return false;
+  cursor.undecided = !subject.buffer_final;
+  if (bytes.size() < kRecordHead + kMessageHead) return false;
+  const std::size_t record = number_at(bytes, 3, 2), message = kMessageHead + number_at(bytes, kRecordHead + 1, 3);
+  if (bytes.size() - kRecordHead < std::min(record, message)) return false;
+  cursor.undecided = false;
+  out.set_integer(static_cast<unsigned char>(bytes[kRecordHead]));
+  return true;
+}
+
 // False: there is no complete hello; the cursor knows whether one may still come.
 bool hello_of(Subject& subject, Cursor& cursor, ClientHello& hello) {
   constexpr std::size_t kScratchSize = 16384;
@@ -234,8 +274,12 @@ constexpr Fetch kFetches[] = {
     {"fc_src", Type::Address, "", kNeedsClient, kOnNothing, fetch_source},
     {"fc_src_port", Type::Integer, "", kNeedsClient, kOnNothing, fetch_source_port},
     {"http_first_req", Type::Bool, "", kNeedsKeptRequest, kOnNothing, fetch_first_request},
+    {"payload", Type::Binary, "ii", kNeedsBytes, kOnMoment, fetch_payload},
+    {"payload_lv", Type::Binary, "ii|t", kNeedsBytes, kOnMoment, fetch_payload_of_length},
+    {"rep_ssl_hello_type", Type::Integer, "", kNeedsAnswer, kOnMoment, fetch_server_hello_type},
     {"req.len", Type::Integer, "", kNeedsBuffer, kOnMoment, fetch_length},
     {"req.payload", Type::Binary, "ii", kNeedsBuffer, kOnMoment, fetch_payload},
+    {"req.payload_lv", Type::Binary, "ii|t", kNeedsBuffer, kOnMoment, fetch_payload_of_length},
     {"req.ssl_alpn", Type::Text, "", kNeedsBuffer, kOnMoment, fetch_hello_alpn},
     {"req.ssl_ec_ext", Type::Bool, "", kNeedsBuffer, kOnMoment, fetch_hello_groups},
     {"req.ssl_hello_type", Type::Integer, "", kNeedsBuffer, kOnMoment, fetch_hello_type},
@@ -248,6 +292,8 @@ constexpr Fetch kFetches[] = {
     {"req_ssl_ver", Type::Integer, "", kNeedsBuffer, kOnMoment, fetch_hello_version},
     {"res.len", Type::Integer, "", kNeedsAnswer, kOnMoment, fetch_length},
     {"res.payload", Type::Binary, "ii", kNeedsAnswer, kOnMoment, fetch_payload},
+    {"res.payload_lv", Type::Binary, "ii|t", kNeedsAnswer, kOnMoment, fetch_payload_of_length},
+    {"res.ssl_hello_type", Type::Integer, "", kNeedsAnswer, kOnMoment, fetch_server_hello_type},
     {"so_id", Type::Integer, "", kNeedsClient, kOnNothing, fetch_bind_id},
     {"so_name", Type::Text, "", kNeedsClient, kOnNothing, fetch_bind_name},
     {"src", Type::Address, "", kNeedsClient, kOnNothing, fetch_source},

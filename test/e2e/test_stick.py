@@ -335,3 +335,50 @@ backend be
         then = self.asked(3)
         self.assertNotEqual(then[0], self.first[0])
         self.assertEqual(then, then[:1] * 3)
+
+
+class TlsNumbers(StickCase):
+    """The manual's way to keep a client of TLS 1.2 with its server: by the number that the server gave it."""
+
+    def test_a_client_that_resumes_meets_the_server_that_knows_it(self):
+        rig = self.rig("""
+listen fe
+    bind <fe>
+    mode tcp
+    balance roundrobin
+    stick-table type binary len 32 size 30k expire 30m
+    acl clienthello req_ssl_hello_type 1
+    acl serverhello rep_ssl_hello_type 2
+    tcp-request inspect-delay 5s
+    tcp-request content accept if clienthello
+    tcp-response content accept if serverhello
+    stick on payload_lv(43,1) if clienthello
+    stick store-response payload_lv(43,1) if serverhello
+    server s1 %s
+    server s2 %s
+""" % tuple(self.script(self.numbered(name)).address for name in (b's1', b's2')))
+        def ask(number):
+            with rig.connect() as client:
+                got = client.send(self.hello(1, number)).take(81)
+                return got[-2:], got[44:76]
+        first, number = ask(b'')
+        second, _ = ask(b'')
+        self.assertNotEqual(first, second)
+        for _ in range(3):
+            self.assertEqual(ask(number), (first, number))
+
+    @staticmethod
+    def hello(kind, number):
+        """As much of a hello as matters: version, 32 random bytes, the number."""
+        body = b'\3\3' + bytes(32) + bytes([len(number)]) + number
+        body += b'\0\2\x13\1\1\0' if kind == 1 else b'\x13\1\0'
+        message = bytes([kind]) + len(body).to_bytes(3, 'big') + body
+        return b'\x16\3\1' + len(message).to_bytes(2, 'big') + message
+
+    def numbered(self, name):
+        def talk(sock, count):
+            said = sock.recv(4096)
+            known = said[44:76] if said[43] == 32 else (name + b'%d' % count).ljust(32, b'.')
+            sock.sendall(self.hello(2, known) + name)
+            sock.recv(1)
+        return talk

@@ -143,3 +143,26 @@ TEST_CASE("payload compares bytes at their place") {
   exchange.subject.buffer = "SSL-";
   CHECK(rules.tcp_content.run(exchange.subject).kind == Verdict::Kind::Reject);
 }
+
+TEST_CASE("a block is found by the length in front of it, or elsewhere") {
+  Rig rig("frontend fe\ntcp-request content accept if { req.payload_lv(1,1) -m str abc } { req.payload_lv(1,1,+1) -m str bcd } "
+          "{ payload_lv(1,1,-2) -m sub x } { req.payload_lv(1,1,2) -m str abc }\ntcp-request content reject\n", config::Mode::Tcp);
+  const FrontendRules rules = rig.frontend();
+  CHECK(rig.complaints() == "");
+  Try exchange;
+  exchange.subject.buffer_final = false;
+  for (const std::string_view part : {std::string_view("x"), std::string_view("x\3"), std::string_view("x\3ab")}) {
+    exchange.subject.buffer = part;
+    CHECK(rules.tcp_content.run(exchange.subject).kind == Verdict::Kind::Wait);
+  }
+  exchange.subject.buffer = "x\3abcd";
+  CHECK(rules.tcp_content.run(exchange.subject).kind == Verdict::Kind::Continue);
+  exchange.subject.buffer = std::string_view("x\0abcd", 6);
+  CHECK(rules.tcp_content.run(exchange.subject).kind == Verdict::Kind::Reject);
+}
+
+TEST_CASE("a place that is no number is complained about") {
+  Rig rig("frontend fe\ntcp-request content accept if { req.payload_lv(1,1,+x) -m str abc }\n", config::Mode::Tcp);
+  rig.frontend();
+  CHECK(rig.complaints().find("'+x' is no place of a block") != std::string::npos);
+}
