@@ -74,8 +74,9 @@ std::uint64_t Check::interval_ms() const {
 void Check::begin(std::uint64_t after_ms) {
   Server::CheckMemory& memory = this->memory();
   const std::uint64_t now = loop().now();
-  // A timer taken over may stem from a longer interval.
-  memory.next_ms = memory.begun ? std::min(memory.next_ms, now + interval_ms()) : now + after_ms;
+  // A timer taken over may stem from a longer interval; what another process knew has none.
+  const bool is_timed = memory.begun && memory.next_ms != 0;
+  memory.next_ms = is_timed ? std::min(memory.next_ms, now + interval_ms()) : now + after_ms;
   if (state().ramp.load(std::memory_order_relaxed) < 256) ramp_due_ms_ = now;
   wait();
 }
@@ -300,6 +301,24 @@ void Checks::forget(const BackendSpec& backend, const ServerSpec& server) {
   state.ramp.store(256, std::memory_order_relaxed);
   state.status.store(ServerStatus::Up, std::memory_order_relaxed);
   if (before != ServerStatus::Up) backend.state->version.fetch_add(1, std::memory_order_acq_rel);
+}
+
+HealthNote Checks::note_of(const Server& state) {
+  const ServerStatus status = state.status.load(std::memory_order_relaxed);
+  if (status == ServerStatus::Maintenance) return {};
+  const bool is_ramping = state.ramp.load(std::memory_order_relaxed) < 256;
+  return {status, is_ramping ? state.changed_at_ms.load(std::memory_order_relaxed) : 0};
+}
+
+// Its health is the best or the worst that its status allows: the Check makes it so.
+void Checks::restore(const ServerSpec& server, const HealthNote& note) {
+  Server& state = *server.state;
+  state.status.store(note.status, std::memory_order_relaxed);
+  state.check.begun = true;
+  if (server.slowstart_ms == 0 || note.up_since_ms == 0) return;
+  state.check.up_since_ms = note.up_since_ms;
+  state.changed_at_ms.store(note.up_since_ms, std::memory_order_relaxed);
+  state.ramp.store(1, std::memory_order_relaxed);  // Until the Check looks at the clock.
 }
 
 }  // namespace penstock

@@ -111,6 +111,7 @@ Result<void> Channel::send(Message::Kind kind, std::string_view text, std::uint3
 
 bool Channel::offer(Message::Kind kind, std::string_view text,
                     std::span<const int> descriptors) const {
+  if (text.size() > kLongestText) return false;
   return static_cast<bool>(send_packet(fd(), packet_of(kind, 0, 0, text), descriptors, 0));
 }
 

@@ -17,6 +17,16 @@ std::string host_name() {
   return name;
 }
 
+void restore(const Snapshot& snapshot, const HealthNotes& notes) {
+  for (const BackendRuntimeSpec& backend : snapshot.backends) {
+    for (const ServerSpec& server : backend.balance.servers) {
+      const bool is_checked = server.check.enabled || server.tracked_state;
+      const auto found = notes.find({backend.balance.name, server.name});
+      if (is_checked && found != notes.end()) Checks::restore(server, found->second);
+    }
+  }
+}
+
 }  // namespace
 
 unsigned workers_for(const config::Global& global) {
@@ -58,7 +68,8 @@ void Crew::reached_log(const std::string& name, const Descriptor& connected) {
   }
 }
 
-void Crew::start(std::shared_ptr<const Snapshot> snapshot) {
+void Crew::start(std::shared_ptr<const Snapshot> snapshot, const HealthNotes& health) {
+  restore(*snapshot, health);
   const unsigned count = workers_for(snapshot->config);
   WorkerOwner& for_workers = *this;
   for (unsigned i = 0; i < count; ++i)
@@ -138,7 +149,8 @@ void Crew::on_server_changed(const BackendSpec& backend, const ServerSpec& serve
       for (auto& worker : workers_) worker->shut_down_sessions(other.state);
     }
   }
-  loop_.post([this, backend = backend.name, name = server.name, up] {
+  loop_.post([this, backend = backend.name, name = server.name, state = server.state, up] {
+    owner_.on_health(*state);
     const auto line = watch_.on_change(backend, name, up, loop_.now());
     if (!line) return;
     const int index = snapshot_->backend_index(backend);

@@ -130,7 +130,7 @@ void Master::set_limits(const Limits& limits) {
   crew_.process().maxconn = limits.maxconn;
 }
 
-int Master::run(Handover first, std::string_view ticket_keys, std::string_view story) {
+int Master::run(Handover first, const Legacy& legacy) {
   ignore_broken_pipes();
   // Reads the zone now: later its file may be out of reach.
   ::tzset();
@@ -142,15 +142,16 @@ int Master::run(Handover first, std::string_view ticket_keys, std::string_view s
     WatchOwner& for_watch = *this;
     watch_ = Watch::open(loop_, parent_->fd(), for_watch);
     crew_.set_log_reach(*this);
-    crew_.tickets().restore(ticket_keys);
-    story_ = story;
+    crew_.tickets().restore(legacy.ticket_keys);
+    told_ = legacy.health;
+    story_ = legacy.story;
   }
-  if (const int status = start(std::move(first)); status != 0) return status;
+  if (const int status = start(std::move(first), legacy.health); status != 0) return status;
   loop_.run();
   return exit_status_;
 }
 
-int Master::start(Handover first) {
+int Master::start(Handover first, const HealthNotes& health) {
   if (!first.diagnostics.failed()) {
     // The limit may be raised by whoever has privileges, so first this.
     const Result<Limits> limits = make_room_for_descriptors(first);
@@ -167,7 +168,7 @@ int Master::start(Handover first) {
   announcer_.write_pid_file();
   // From here on nothing can fail, and clients wait at the sockets already.
   answer(Message::Kind::Accepted, kServing);
-  crew_.start(std::move(loaded.snapshot));
+  crew_.start(std::move(loaded.snapshot), health);
   return 0;
 }
 
@@ -177,6 +178,7 @@ int Master::fail(int status, const std::string& why) {
 }
 
 void Master::on_adopted() {
+  tell_health();  // A server at another address is another one.
   if (!story_.empty()) log(Level::Alert, std::exchange(story_, ""));
   if (!changes_.empty()) {
     say(Level::Notice, format("Reloaded in {} ms: {}.", loop_.now() - reload_begun_ms_, std::exchange(changes_, "")));
@@ -195,6 +197,25 @@ void Master::answer(Message::Kind kind, const std::string& status) {
 
 void Master::send_ticket_keys() {
   if (parent_ != nullptr) (void)parent_->send(Message::Kind::TicketKeys, crew_.tickets().save());
+}
+
+// Nobody waits for a parent that does not listen now: it is told at the next tick.
+void Master::on_health(const Server& server) {
+  if (parent_ == nullptr) return;
+  const HealthNote note = Checks::note_of(server);
+  HealthNote& told = told_[{server.backend_name, server.name}];
+  if (told == note) return;
+  if (parent_->offer(Message::Kind::Health, pack_note(server, note)))
+    told = note;
+  else
+    health_untold_ = true;
+}
+
+void Master::tell_health() {
+  health_untold_ = false;
+  for (const BackendRuntimeSpec& backend : crew_.snapshot()->backends) {
+    for (const ServerSpec& server : backend.balance.servers) on_health(*server.state);
+  }
 }
 
 void Master::on_readable() {
@@ -229,6 +250,7 @@ void Master::on_message(Message message) {
     case Message::Kind::Accepted:
     case Message::Kind::Refused:
     case Message::Kind::TicketKeys:
+    case Message::Kind::Health:
     case Message::Kind::WantReload:
     case Message::Kind::WantLogSocket:
     case Message::Kind::More:
@@ -336,6 +358,7 @@ void Master::finish(int status) {
 
 void Master::tick() {
   crew_.sweep();
+  if (health_untold_) tell_health();
   if (loop_.now() >= next_rotation_ms_) {
     crew_.tickets().rotate();
     send_ticket_keys();

@@ -106,7 +106,7 @@ int Parent::serve() {
   // Nothing stays behind: a socket that a reload gives up must be closed.
   Handover mine = std::move(accepted_);
   Master master(options_, announcer_, &*channel_);
-  return master.run(std::move(mine), ticket_keys_, story_);
+  return master.run(std::move(mine), legacy_);
 }
 
 void Parent::wait() {
@@ -178,8 +178,11 @@ void Parent::on_message(Message message) {
       announcer_.ready("A new configuration was refused; serving with the one before.");
       break;
     case Message::Kind::TicketKeys:
-      ticket_keys_ = std::move(message.text);
+      legacy_.ticket_keys = std::move(message.text);
       return;
+    case Message::Kind::Health:
+      if (offered_) take_note(legacy_.health, message.text, offered_->config);
+      return take_note(legacy_.health, message.text, accepted_.config);
     case Message::Kind::WantReload:
       return reload();
     case Message::Kind::WantLogSocket:
@@ -232,10 +235,10 @@ void Parent::restart_later(const std::string& how) {
   const std::uint64_t now = now_ms();
   wait_ms_ = restart_wait_ms(now - started_ms_, wait_ms_);
   start_at_ms_ = now + wait_ms_;
-  story_ = format(
+  legacy_.story = format(
       "The serving process {}. Another one is started {}.", how,
       wait_ms_ == 0 ? "at once" : format("in {} ms: this one died soon after its start", wait_ms_));
-  say(story_);
+  say(legacy_.story);
 }
 
 void Parent::reload() {

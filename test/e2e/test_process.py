@@ -17,7 +17,7 @@ import time
 import unittest
 
 from harness import (HERE, PATIENCE, PROGRAM, ROOT, Case, Client, Cut, Log, certificate, certificates, check,
-                     penstock_only, reserved_port, tls_client, wait_until)
+                     penstock_only, read_head, reserved_port, tls_client, wait_until)
 
 try:
     OTHER = pwd.getpwnam('haproxy')
@@ -391,6 +391,70 @@ class Restart(Process):
         os.kill(child, signal.SIGKILL)
         self.child(rig, other_than=child)
         self.assertTrue(visit(kept)[1])
+
+    def down_in_spite_of_a_new_child(self, **options):
+        """The server answers the first check badly and later ones not before `well` is set: a child that
+        took it for UP would go on to do so."""
+        well = threading.Event()
+
+        def health(sock, number):
+            read_head(sock)
+            if number > 1:
+                well.wait(PATIENCE)
+            sock.sendall(b'HTTP/1.1 %s x\r\nContent-Length: 0\r\n\r\n' % (b'503' if number == 1 else b'200'))
+        checked = self.script(health)
+        text = """
+frontend fe
+    bind <fe>
+    default_backend bk
+backend bk
+    balance roundrobin
+    option httpchk GET /
+    server s1 <s1> check port %d inter 30s downinter 50ms rise 1
+    server s2 <s2>
+""" % checked.port
+        globals_ = '    max-spread-checks 1ms\n' + options.pop('globals_', '')
+        folder = tempfile.TemporaryDirectory(prefix='penstock-e2e.')
+        self.addCleanup(folder.cleanup)
+        manager = Manager(folder.name + '/notify')
+        self.addCleanup(manager.close)
+        environment = environment_for(globals_, {'NOTIFY_SOCKET': folder.name + '/notify'})
+        rig = self.rig(text, globals_=globals_, environment=environment, **options)
+
+        def reload(text):
+            """What the child knew before, the parent knows after."""
+            rig.reload(text)
+            while not manager.next().startswith('RELOADING=1'):
+                pass
+            self.assertTrue(manager.next().startswith('READY=1'))
+
+        def kill():
+            child = self.child(rig)
+            os.kill(child, signal.SIGKILL)
+            self.child(rig, other_than=child)
+        wait_until(lambda: checked.accepted > 1, 'the server to be DOWN and asked again')
+        self.assertEqual(set(rig.who(count=2)), {'EX02'})
+        reload('nonsense')
+        for _ in range(2):
+            kill()
+            self.assertEqual(rig.who(count=4), ['EX02'] * 4)
+        return rig, text, reload, kill, well
+
+    def test_a_server_that_is_down_stays_so_under_another_child(self):
+        rig, *_, well = self.down_in_spite_of_a_new_child(arguments=['-W'])
+        well.set()
+        rig.log.wait('Server bk/s1 is UP')
+        self.assertEqual(set(rig.who(count=2)), {'EX01', 'EX02'})
+
+    @needs_root
+    def test_a_server_that_is_down_stays_so_where_privileges_are_dropped(self):
+        self.down_in_spite_of_a_new_child(globals_=DROPPED)
+
+    def test_a_server_that_a_reload_put_in_place_of_one_down_is_not_taken_for_it(self):
+        rig, text, reload, kill, _ = self.down_in_spite_of_a_new_child(arguments=['-W'])
+        reload(text.replace('<s1>', '<s3>'))
+        kill()
+        self.assertEqual(set(rig.who(count=2)), {'EX02', 'EX03'})
 
     def test_one_that_dies_again_and_again_is_waited_for(self):
         rig = self.serve(arguments=['-W'])

@@ -718,6 +718,34 @@ TEST_CASE("after a reload a healthy server is not checked before its time") {
   CHECK(rig.checks->in_flight() == 0);
 }
 
+TEST_CASE("what another process found is gone on with: status, count and slow start") {
+  Rig rig;
+  ScriptedServer server(rig.loop);
+  server.next().expects("\r\n\r\n").sends(kOk).closes();
+  server.next().expects("\r\n\r\n").sends(kOk).closes();
+  ServerSpec& spec = rig.server(server.address(), http_check());
+  spec.slowstart_ms = 60000;
+  Checks::restore(spec, {ServerStatus::Down, 0});
+  CHECK(rig.lines_after(1).front() == succeeded("Layer7 check passed, code: 200", "1/2 DOWN"));
+  rig.run_until([&] { return rig.changes.size() == 1; });
+  CHECK(rig.status() == ServerStatus::Up);
+  const HealthNote note = Checks::note_of(*spec.state);
+  CHECK(note == HealthNote{ServerStatus::Up, spec.state->check.up_since_ms});
+
+  Rig next;
+  server.next().expects("\r\n\r\n").sends(kGone).closes();
+  ServerSpec& again = next.server(server.address(), http_check());
+  again.slowstart_ms = 60000;
+  Checks::restore(again, {ServerStatus::Up, note.up_since_ms});
+  next.start();
+  CHECK(Checks::note_of(*again.state) == note);
+  Checks::restore(again, {ServerStatus::Up, next.loop.now() - 30000});
+  next.checks.reset();
+  next.start();
+  next.run_until([&] { return again.state->ramp >= 128; });
+  CHECK(again.state->ramp < 200);
+}
+
 TEST_CASE("a server in maintenance is not checked") {
   Rig rig;
   ScriptedServer away(rig.loop), here(rig.loop);

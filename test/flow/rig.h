@@ -58,6 +58,7 @@ class Rig final : private CrewOwner {
  private:
   void on_adopted() override {}
   void on_crew_idle() override { idle_ = true; }
+  void on_health(const Server&) override {}
   std::shared_ptr<const Snapshot> build(const std::string& text);
   std::string filled(const std::string& text);
   bool run_while(const std::function<bool()>& what, std::uint64_t ms);

@@ -41,6 +41,13 @@ class HealthLog {
   ~HealthLog() = default;
 };
 
+// What checks found about a server, for another process to go on with.
+struct HealthNote {
+  ServerStatus status = ServerStatus::Up;  // Never Maintenance: the configuration says so.
+  std::uint64_t up_since_ms = 0;           // Its slow start began, monotonic clock; 0: it is over.
+  bool operator==(const HealthNote&) const = default;
+};
+
 struct ChecksOptions {
   // Checks this worker may have under way at once, each with one descriptor; others wait their turn.
   std::size_t in_flight = 256;
@@ -72,6 +79,9 @@ class Checks final : private Later {
   // For a server that a reload left without check: it takes traffic, whatever was found before. To be
   // called when no Checks has it any more.
   static void forget(const BackendSpec& backend, const ServerSpec& server);
+  static HealthNote note_of(const Server& state);
+  // To be called when no worker knows the server yet.
+  static void restore(const ServerSpec& server, const HealthNote& note);
 
  private:
   friend class Check;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "penstock/balance/health_watch.h"
+#include "penstock/control/legacy.h"
 #include "penstock/control/worker.h"
 #include "penstock/net/loop.h"
 #include "penstock/proxy/snapshot.h"
@@ -22,6 +23,8 @@ class CrewOwner {
   virtual void on_adopted() = 0;
   // Drained, and the last client has left.
   virtual void on_crew_idle() = 0;
+  // A server's status has changed.
+  virtual void on_health(const Server& server) = 0;
 
  protected:
   ~CrewOwner() = default;
@@ -48,8 +51,9 @@ class Crew final : private WorkerOwner {
   // What the next build() is to keep.
   const Bundle* bundle() const { return snapshot_ ? &snapshot_->bundle : nullptr; }
 
-  // Once, with the snapshot to begin with; on_adopted() follows.
-  void start(std::shared_ptr<const Snapshot> snapshot);
+  // Once, with the snapshot to begin with, and what another process found out about its servers;
+  // on_adopted() follows.
+  void start(std::shared_ptr<const Snapshot> snapshot, const HealthNotes& health = {});
   // The next one, when on_adopted() was called for the one before.
   void put_to_work(std::shared_ptr<const Snapshot> snapshot);
   bool adopting() const { return adopting_ != 0; }

@@ -13,6 +13,7 @@
 #include "penstock/control/channel.h"
 #include "penstock/control/crew.h"
 #include "penstock/control/handover.h"
+#include "penstock/control/legacy.h"
 #include "penstock/control/options.h"
 #include "penstock/net/signals.h"
 #include "penstock/net/watch.h"
@@ -28,9 +29,9 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
 
   // penstock -c: 0 if the configuration can be used, else 1.
   int check();
-  // Serves until a signal ends it; the exit status. The child that comes after another goes on with its
-  // ticket keys, and tells its story.
-  int run(Handover first, std::string_view ticket_keys = {}, std::string_view story = {});
+  // Serves until a signal ends it; the exit status. The child that comes after another goes on with
+  // what that one left, and tells its story.
+  int run(Handover first, const Legacy& legacy = {});
 
  private:
   class Ticker;
@@ -39,7 +40,7 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
     config::Diagnostics diagnostics;
   };
   Loaded build(Handover handover, bool check_only);
-  int start(Handover first);
+  int start(Handover first, const HealthNotes& health);
   int fail(int status, const std::string& why);
   void print(const config::Diagnostics& diagnostics);
   struct Limits {
@@ -55,12 +56,14 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   void want_log_socket(const std::string& name) override;
   void on_adopted() override;
   void on_crew_idle() override { finish(0); }
+  void on_health(const Server& server) override;
 
   void reload();
   void take_over(Handover handover);
   void refuse(const config::Diagnostics& diagnostics);
   void answer(Message::Kind kind, const std::string& status);
   void send_ticket_keys();
+  void tell_health();
   void leave();
   void drain();
   void stop_by(int signal);
@@ -78,6 +81,7 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   Owned<Watch> watch_;
   Owned<Ticker> ticker_;
   std::string story_;
+  HealthNotes told_;  // What the parent knows.
   std::uint64_t grace_end_ms_ = 0;
   std::uint64_t drain_end_ms_ = 0;
   std::uint64_t next_rotation_ms_ = 0;
@@ -88,6 +92,7 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   bool reload_again_ = false;
   bool draining_ = false;
   bool quiet_ = false;
+  bool health_untold_ = false;  // Something the parent had no room for.
 };
 
 }  // namespace penstock

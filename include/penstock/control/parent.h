@@ -12,6 +12,7 @@
 #include "penstock/control/announcer.h"
 #include "penstock/control/channel.h"
 #include "penstock/control/handover.h"
+#include "penstock/control/legacy.h"
 #include "penstock/control/options.h"
 
 namespace penstock {
@@ -53,8 +54,7 @@ class Parent final {
   std::optional<Handover> offered_;  // Not answered yet.
   const Account account_;
   const unsigned workers_;
-  std::string ticket_keys_;
-  std::string story_;  // Why there is another child.
+  Legacy legacy_;  // Of the child, should it die.
   Descriptor signals_;
   std::optional<Channel> channel_;
   pid_t child_ = 0;
