@@ -39,10 +39,20 @@ bool has_checks(const config::Config& config) {
 }  // namespace
 
 Handover gather(const Options& options, const GatherPlan& plan) {
+  return gather(read_texts(options), options, plan);
+}
+
+Handover read_texts(const Options& options) {
   Handover out;
   out.sources = config::load_sources(options.files, out.diagnostics);
   out.config = read_config(out.sources, options, out.diagnostics);
+  return out;
+}
+
+Handover gather(Handover texts, const Options& options, const GatherPlan& plan) {
+  Handover out = std::move(texts);
   GatherOptions how;
+  how.names = plan.names;
   how.workers = plan.workers != 0 ? plan.workers : workers_for(out.config.global);
   // Sockets are bound when all else is known to be good; until then files alone are gathered, so
   // that their errors are told together with those of the text.

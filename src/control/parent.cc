@@ -110,13 +110,16 @@ int Parent::serve() {
 }
 
 void Parent::wait() {
-  pollfd waits[2] = {{signals_.get(), POLLIN, 0}, {channel_ ? channel_->fd() : -1, POLLIN, 0}};
+  pollfd waits[3] = {{signals_.get(), POLLIN, 0},
+                     {channel_ ? channel_->fd() : -1, POLLIN, 0},
+                     {resolver_ ? resolver_->fd() : -1, POLLIN, 0}};
   const std::uint64_t due = child_ == 0 ? start_at_ms_ : kill_at_ms_;
   const std::uint64_t now = now_ms();
   const int wait_ms = due == 0 ? -1 : due > now ? static_cast<int>(due - now) : 0;
-  ::poll(waits, 2, wait_ms);
+  ::poll(waits, 3, wait_ms);
   if (waits[1].revents != 0) take_messages();
   if (waits[0].revents != 0) take_signals();
+  if (resolver_) take_names();
   if (child_ != 0 && kill_at_ms_ != 0 && now_ms() >= kill_at_ms_) ::kill(child_, SIGKILL);
 }
 
@@ -164,7 +167,7 @@ void Parent::take_messages() {
     }
     if (!channel_->closed()) return;
     // It is about to end, or as good as dead.
-    channel_.reset();
+    hang_up();
     kill_at_ms_ = now_ms() + kStopMs;
   }
 }
@@ -211,12 +214,18 @@ void Parent::on_accepted() {
   if (std::exchange(reload_again_, false)) reload();
 }
 
+void Parent::hang_up() {
+  channel_.reset();
+  child_serves_ = false;
+  // Begun anew when there is somebody to offer it to.
+  if (std::exchange(resolver_, nullptr)) reload_again_ = true;
+}
+
 void Parent::on_child_end(int status) {
   const pid_t pid = std::exchange(child_, 0);
   take_messages();
-  channel_.reset();
+  hang_up();
   kill_at_ms_ = 0;
-  child_serves_ = false;
   if (stopping_) return end(exit_status_);
   if (leaving_ || ended_on_purpose(status)) return end(WIFEXITED(status) ? WEXITSTATUS(status) : 0);
   // Who cannot even start would not do better the next time.
@@ -244,21 +253,40 @@ void Parent::restart_later(const std::string& how) {
 void Parent::reload() {
   if (leaving_ || stopping_) return;
   // One that is under way becomes one more when it is done.
-  if (!child_serves_ || offered_) {
+  if (!child_serves_ || resolver_ || offered_) {
     reload_again_ = true;
     return;
   }
   announcer_.reloading();
+  texts_ = read_texts(options_);
+  const std::set<Name> names = names_in(texts_.config);
+  if (names.empty()) return hand_over({});
+  auto resolver = Resolver::start(names);
+  if (!resolver) return refuse(resolver.error().text);
+  resolver_ = std::move(*resolver);
+}
+
+void Parent::take_names() {
+  const std::optional<NameAnswers> names = resolver_->take();
+  if (!names) return;
+  resolver_.reset();
+  if (!leaving_ && !stopping_) hand_over(*names);
+}
+
+void Parent::hand_over(const NameAnswers& names) {
   GatherPlan plan;
   plan.previous = &accepted_.bundle;
   plan.workers = workers_;
-  offered_ = gather(options_, plan);
+  plan.names = &names;
+  offered_ = gather(std::move(texts_), options_, plan);
   raise_child_limit();
-  if (auto offered = offer(); !offered) {
-    offered_.reset();
-    say(format("Reload refused: {}; everything goes on as before.", offered.error().text));
-    announcer_.ready("A new configuration could not be handed over; serving with the one before.");
-  }
+  if (auto offered = offer(); !offered) refuse(offered.error().text);
+}
+
+void Parent::refuse(const std::string& why) {
+  offered_.reset();
+  say(format("Reload refused: {}; everything goes on as before.", why));
+  announcer_.ready("A new configuration could not be handed over; serving with the one before.");
 }
 
 Result<void> Parent::offer() {

@@ -70,6 +70,32 @@ std::string bind_key(const config::Bind& bind, const config::Address& address, i
 
 }  // namespace
 
+std::set<Name> names_in(const config::Config& config) {
+  std::set<Name> out;
+  const auto add = [&out](const config::Address& address) {
+    if (address.kind == config::Address::Kind::Name) out.emplace(address.host, address.family);
+  };
+  const auto add_logs = [&add](const std::vector<config::LogTarget>& logs) {
+    for (const config::LogTarget& target : logs) add(target.address);
+  };
+  add_logs(config.global.logs);
+  for (const config::Proxy& proxy : config.proxies) {
+    if (proxy.disabled) continue;
+    add_logs(proxy.logs);
+    for (const config::Bind& bind : proxy.binds) {
+      for (const config::Address& address : bind.addresses) add(address);
+    }
+    for (const config::Server& server : proxy.servers) {
+      add(server.address);
+      if (server.check.address) add(*server.check.address);
+    }
+    for (const config::CheckStep& step : proxy.health.steps) {
+      if (step.address) add(*step.address);
+    }
+  }
+  return out;
+}
+
 class Gatherer {
  public:
   Gatherer(const config::Config& config, const Bundle* previous, const GatherOptions& options,
@@ -187,7 +213,7 @@ class Gatherer {
     } else if (address.kind == Kind::Abstract) {
       found = SocketAddress::abstract(address.host);
     } else if (address.kind != Kind::Fd && address.kind != Kind::Any) {
-      Result<SocketAddress> result = SocketAddress::resolve(address.host, 0, address.family);
+      Result<SocketAddress> result = ask(address);
       if (result) {
         found = *result;
       } else if (previous_ != nullptr && previous_->resolved_.contains(key)) {
@@ -200,6 +226,14 @@ class Gatherer {
       }
     }
     bundle_.resolved_[key] = found;
+  }
+
+  Result<SocketAddress> ask(const config::Address& address) const {
+    if (address.kind != config::Address::Kind::Name || options_.names == nullptr)
+      return SocketAddress::resolve(address.host, 0, address.family);
+    const auto found = options_.names->find({address.host, address.family});
+    if (found != options_.names->end()) return found->second;
+    return Error{format("cannot resolve '{}': no answer came", address.host)};
   }
 
   void bind_all(const config::Proxy& proxy, const config::Bind& bind) {
@@ -245,9 +279,10 @@ class Gatherer {
       case Kind::Unix: bound->address = SocketAddress::unix_path(address.host); break;
       case Kind::Abstract: bound->address = SocketAddress::abstract(address.host); break;
       case Kind::Name: {
-        Result<SocketAddress> found = SocketAddress::resolve(address.host, static_cast<std::uint16_t>(port), address.family);
+        Result<SocketAddress> found = ask(address);
         if (!found) return found.error();
         bound->address = *found;
+        bound->address.set_port(static_cast<std::uint16_t>(port));
         break;
       }
       default:

@@ -30,8 +30,12 @@ struct GatherPlan {
   const Bundle* previous = nullptr;  // Its sockets are kept where the address stays.
   unsigned workers = 0;              // 0: as many as the configuration asks for.
   bool check_only = false;           // Opens no socket.
+  const NameAnswers* names = nullptr;  // Null: the resolver is waited for.
 };
 Handover gather(const Options& options, const GatherPlan& plan);
+// The same in two steps: first the texts alone.
+Handover read_texts(const Options& options);
+Handover gather(Handover texts, const Options& options, const GatherPlan& plan);
 
 // For the child: bytes and, in order, the descriptors that go with them. Sockets of `known`, a
 // bundle that the child has, stay at home. The child reads the texts again, which costs less than a

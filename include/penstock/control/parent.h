@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -14,6 +15,7 @@
 #include "penstock/control/handover.h"
 #include "penstock/control/legacy.h"
 #include "penstock/control/options.h"
+#include "penstock/control/resolver.h"
 
 namespace penstock {
 
@@ -38,9 +40,13 @@ class Parent final {
   void take_messages();
   void on_message(Message message);
   void on_accepted();
+  void hang_up();
   void on_child_end(int status);
   void restart_later(const std::string& how);
   void reload();
+  void take_names();
+  void hand_over(const NameAnswers& names);
+  void refuse(const std::string& why);
   Result<void> offer();
   void raise_child_limit() const;
   void send_log_socket(const std::string& name);
@@ -52,6 +58,8 @@ class Parent final {
   Announcer& announcer_;
   Handover accepted_;                // What the child serves; what another one is started with.
   std::optional<Handover> offered_;  // Not answered yet.
+  Handover texts_;                   // Of the reload that waits for names,
+  std::unique_ptr<Resolver> resolver_;  // which are being asked for.
   const Account account_;
   const unsigned workers_;
   Legacy legacy_;  // Of the child, should it die.

@@ -5,11 +5,14 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "penstock/base/packing.h"
+#include "penstock/base/result.h"
 #include "penstock/config/diagnostics.h"
 #include "penstock/config/model.h"
 #include "penstock/net/address.h"
@@ -32,6 +35,12 @@ struct BoundAddress {
   std::shared_ptr<ConnectionCount> connections = std::make_shared<ConnectionCount>(0);
 };
 
+// A name, and the version of IP that alone will do, 0 if either will; what the resolver said of it.
+using Name = std::pair<std::string, int>;
+using NameAnswers = std::map<Name, Result<SocketAddress>>;
+// For which the resolver is asked.
+std::set<Name> names_in(const config::Config& config);
+
 struct GatherOptions {
   std::size_t workers = 1;
   // penstock -c: reads files and resolves names, opens no socket.
@@ -40,6 +49,8 @@ struct GatherOptions {
   bool replace_sockets = false;
   // Whoever serves may not reach unix log sockets: they are connected here.
   bool log_sockets = false;
+  // What was asked beforehand. Null: the resolver is asked now, and waited for.
+  const NameAnswers* names = nullptr;
 };
 
 class Bundle {

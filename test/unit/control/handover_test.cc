@@ -133,6 +133,34 @@ TEST_CASE("packed values come back, and nothing comes from nothing") {
   CHECK(unpacker.failed());
 }
 
+TEST_CASE("all names are known beforehand, and the resolver is not asked for any later") {
+  config::Diagnostics none;
+  Handover texts;
+  texts.sources = {{"x.cfg",
+                    "global\n log global.test daemon\ndefaults\n mode http\n timeout connect 1s\n"
+                    " timeout client 1s\n timeout server 1s\nlisten fe\n log proxy.test daemon\n"
+                    " bind bind.test:0\n option httpchk\n http-check connect addr step.test\n"
+                    " server a server.test:1\n server b ipv6@server.test:1\n"
+                    " server c 127.0.0.1:1 check addr check.test\nbackend off\n disabled\n server "
+                    "d off.test:1\n"}};
+  texts.config = config::read(texts.sources, none);
+  CHECK(names_in(texts.config) == std::set<Name>{{"global.test", 0},
+                                                 {"proxy.test", 0},
+                                                 {"bind.test", 0},
+                                                 {"step.test", 0},
+                                                 {"server.test", 0},
+                                                 {"server.test", 6},
+                                                 {"check.test", 0}});
+  NameAnswers answers;
+  GatherPlan plan;
+  plan.names = &answers;
+  const Handover gathered = gather(std::move(texts), {}, plan);
+  const auto& complaints = gathered.diagnostics.complaints();
+  CHECK(complaints.size() == 6);  // Addresses are bound when all else is well.
+  for (const config::Complaint& complaint : complaints)
+    CHECK(complaint.text.ends_with("no answer came"));
+}
+
 TEST_CASE("the descriptors a configuration needs are counted") {
   config::Config config;
   config.global.maxconn = 1000;
