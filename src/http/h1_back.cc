@@ -145,7 +145,9 @@ void H1Back::process() {
   while (!closed() && events_ != nullptr && (due_ || !input_.empty()) && take_step()) {
   }
   processing_ = false;
-  if (closed() || events_ == nullptr) return;
+  if (closed()) return;
+  if (input_.empty()) input_.clear();  // An idle connection holds no block.
+  if (events_ == nullptr) return;
   connection_->set_reading(reading_ && input_.empty());
 }
 

@@ -83,6 +83,7 @@ void H1Front::process() {
   }
   processing_ = false;
   if (closed() || state_ == State::Over || state_ == State::Lingering) return;
+  if (input_.empty()) input_.clear();  // An idle connection holds no block.
   const bool wanted = reading_ || state_ == State::Draining || (request_done_ && !tunnel_);
   connection_->set_reading(wanted && input_.empty(), request_done_ && !tunnel_);
 }

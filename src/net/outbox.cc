@@ -5,7 +5,7 @@
 namespace penstock {
 namespace {
 
-constexpr std::size_t kFirstCapacity = 8;
+constexpr std::size_t kFirstCapacity = 4;
 constexpr std::size_t kPackedCapacity = 4 * 1024;
 
 }  // namespace

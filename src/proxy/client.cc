@@ -93,8 +93,8 @@ const rules::ClientFacts& Client::facts() {
   if (is_logged()) connection.peer();
   facts_.proxied = connection.proxied();
   if (connection.is_tls() && connection.ready()) {
-    tls_facts_ = connection.tls_facts();
-    facts_.tls = &tls_facts_;
+    tls_facts_ = std::make_unique<TlsFacts>(connection.tls_facts());
+    facts_.tls = tls_facts_.get();
   }
   return facts_;
 }

@@ -109,7 +109,7 @@ class Client final : public Living, public ListNode<ClientTag>, private H1FrontO
   bool private_ = false;
   bool leaving_ = false;
   bool facts_known_ = false;
-  TlsFacts tls_facts_;
+  std::unique_ptr<TlsFacts> tls_facts_;
   rules::ClientFacts facts_;
   Arena arena_;                     // Of what rules remember of the connection.
   rules::VariableSet variables_;
