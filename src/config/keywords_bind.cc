@@ -186,7 +186,9 @@ constexpr BindKeyword kBindKeywords[] = {
     {"crt-list", refused<Bind>,
      "Name the certificates with 'crt', one word for each file or folder."},
     {"curves", parse_curves, "Curves for the key exchange, best first, separated by colons."},
-    {"defer-accept", parse_defer_accept, "Accept only when the client has sent its first bytes."},
+    {"defer-accept", parse_defer_accept,
+     "Accept only when the client has sent its first bytes. When many clients that speak first come "
+     "at once, this is done without being asked for, for a second at most."},
     {"ecdhe", parse_curves, "One curve for the key exchange; an old form of 'curves'."},
     {"expose-fd", no_effect_parameter<Bind, 1>,
      "A reload keeps the listening sockets without handing them over."},

@@ -291,6 +291,19 @@ def read_head(sock):
     return data
 
 
+def heads(sock):
+    """Heads of requests without bodies, until the client ends."""
+    unread = b''
+    while True:
+        while b'\r\n\r\n' not in unread:
+            piece = sock.recv(65536)
+            if not piece:
+                return
+            unread += piece
+        head, unread = unread.split(b'\r\n\r\n', 1)
+        yield head
+
+
 def rest_of(server, counter):
     """Waits until nothing moves any more."""
     last = [-1, 0]

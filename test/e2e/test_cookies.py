@@ -3,7 +3,7 @@ import json
 import re
 import time
 
-from harness import Case
+from harness import Case, heads
 
 DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 
@@ -24,14 +24,7 @@ def moment(text):
 def answer_as_told(name):
     """A server that tells which Cookie fields it saw and gives the fields that X-Give lists."""
     def talk(sock, _):
-        unread = b''
-        while True:
-            while b'\r\n\r\n' not in unread:
-                piece = sock.recv(65536)
-                if not piece:
-                    return
-                unread += piece
-            head, unread = unread.split(b'\r\n\r\n', 1)
+        for head in heads(sock):
             fields = [line.split(': ', 1) for line in head.decode().split('\r\n')[1:]]
             body = json.dumps([name] + [value for key, value in fields if key.lower() == 'cookie'])
             given = [json.loads(value) for key, value in fields if key.lower() == 'x-give']

@@ -1,6 +1,6 @@
 """Stick tables. Each expectation was seen with HAProxy 2.6 (PENSTOCK=/usr/sbin/haproxy), but for what
 a reload keeps."""
-from harness import Case, penstock_only, wait_until
+from harness import Case, heads, penstock_only, wait_until
 
 HTTP = """
 frontend fe
@@ -30,14 +30,7 @@ listen fe
 def answer(name):
     """An HTTP server that says who it is, and gives the fields that X-Give tells it to."""
     def talk(sock, _):
-        unread = b''
-        while True:
-            while b'\r\n\r\n' not in unread:
-                piece = sock.recv(65536)
-                if not piece:
-                    return
-                unread += piece
-            head, unread = unread.split(b'\r\n\r\n', 1)
+        for head in heads(sock):
             given = [line[8:] for line in head.split(b'\r\n') if line.lower().startswith(b'x-give: ')]
             sock.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n%s\r\n%s' % (
                 b''.join(b'X-Got: ' + value + b'\r\n' for value in given), name.encode()))
