@@ -10,6 +10,7 @@ import os
 import queue
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -122,6 +123,8 @@ def main():
     parser.add_argument('-v', action='store_true')
     parser.add_argument('--worker', action='store_true', help=argparse.SUPPRESS)
     options = parser.parse_args()
+    # Shells let their background jobs ignore it, and what we start would do so too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if options.worker:
         return worker()
     if options.program:
