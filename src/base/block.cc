@@ -6,11 +6,11 @@
 namespace penstock {
 namespace {
 
-constexpr std::size_t kCapacities[] = {4 * 1024, 16 * 1024, 64 * 1024, 256 * 1024};
-constexpr std::uint32_t kSizeClasses = 4;
+constexpr std::size_t kCapacities[] = {kSmallBlockSize, 4 * 1024, 16 * 1024, 64 * 1024, 256 * 1024};
+constexpr std::uint32_t kSizeClasses = 5;
 constexpr std::uint32_t kNoClass = kSizeClasses;
 // What a worker keeps for its next turn; beyond it, memory goes back to the system.
-constexpr std::size_t kKeptLimit[] = {256, 128, 16, 8};
+constexpr std::size_t kKeptLimit[] = {512, 256, 128, 16, 8};
 
 struct Kept {
   Block* first[kSizeClasses] = {};

@@ -2,17 +2,39 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <limits>
 #include <vector>
 
 namespace penstock {
+namespace {
 
-bool equal_nocase(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (to_lower(a[i]) != to_lower(b[i])) return false;
+std::uint64_t lower_eight(const char* text) {
+  constexpr std::uint64_t kEach = 0x0101010101010101;
+  std::uint64_t letters;
+  std::memcpy(&letters, text, sizeof(letters));
+  const std::uint64_t low = letters & (0x7f * kEach);
+  // The high bit of a byte: it is at least 'A'; it is above 'Z'.
+  const std::uint64_t from_a = low + (0x80 - 'A') * kEach, above_z = low + (0x7f - 'Z') * kEach;
+  const std::uint64_t upper = (from_a ^ above_z) & ~letters & (0x80 * kEach);
+  return letters | upper >> 2;
+}
+
+}  // namespace
+
+// Names of fields are compared more than anything else: eight letters at a time.
+bool equal_nocase(const char* a, const char* b, std::size_t size) {
+  if (size < sizeof(std::uint64_t)) {
+    for (std::size_t i = 0; i < size; ++i) {
+      if (to_lower(a[i]) != to_lower(b[i])) return false;
+    }
+    return true;
   }
-  return true;
+  const std::size_t last = size - sizeof(std::uint64_t);
+  for (std::size_t i = 0; i < last; i += sizeof(std::uint64_t)) {
+    if (lower_eight(a + i) != lower_eight(b + i)) return false;
+  }
+  return lower_eight(a + last) == lower_eight(b + last);
 }
 
 bool starts_with_nocase(std::string_view text, std::string_view prefix) {

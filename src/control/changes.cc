@@ -26,7 +26,7 @@ std::map<std::string, std::string> servers_of(const Snapshot& snapshot) {
 
 std::map<std::string, std::string> binds_of(const Snapshot& snapshot) {
   std::map<std::string, std::string> out;
-  for (const BindSpec& bind : snapshot.binds) out[bind.key] = bind.trust;
+  for (const BindSpec& bind : snapshot.binds) out[bind.key] = bind.entrance->trust;
   return out;
 }
 

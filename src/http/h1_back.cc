@@ -13,7 +13,7 @@ constexpr std::uint32_t kInterimLimit = 100;
 }  // namespace
 
 H1Back::H1Back(Loop& loop, const H1BackOptions& options, H1BackOwner& owner)
-    : Living(loop), owner_(&owner), parser_(options.limits) {}
+    : Mortal(loop), owner_(&owner), parser_(options.limits) {}
 
 Owned<H1Back> H1Back::connect(Loop& loop, const SocketAddress& address, const SocketOptions& socket,
                               const TlsTarget& tls, TlsTicket ticket, const H1BackOptions& options,

@@ -16,10 +16,14 @@ constexpr std::uint64_t kLingerMs = 1000;
 // A client that has not asked anything yet has this long for its first request when it is to leave.
 constexpr std::uint64_t kFreshMs = 3000;
 
+std::uint32_t as_patience(std::uint64_t ms) {
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(ms, UINT32_MAX));
+}
+
 }  // namespace
 
 H1Front::H1Front(Loop& loop, const H1FrontOptions& options, H1FrontOwner& owner)
-    : Living(loop), options_(&options), owner_(owner), parser_(options.limits) {}
+    : Mortal(loop), options_(&options), owner_(owner) {}
 
 Owned<H1Front> H1Front::make(Loop& loop, const H1FrontOptions& options, H1FrontOwner& owner) {
   return Owned<H1Front>(new H1Front(loop, options, owner));
@@ -40,8 +44,12 @@ void H1Front::on_ready() {
 }
 
 void H1Front::wait_for_request(bool first) {
-  arena_.clear();
-  parser_.start_request(arena_);
+  if (has_input()) {
+    request_->arena.clear();
+    request_->parser.start_request(request_->arena);
+  } else {
+    request_.reset();
+  }
   state_ = State::Idle;
   events_ = nullptr;
   reading_ = true;
@@ -50,7 +58,7 @@ void H1Front::wait_for_request(bool first) {
       false;
   to_http10_ = false;
   bytes_written_ = 0;
-  client_ms_ = options_->client_ms;
+  client_ms_ = as_patience(options_->client_ms);
   waiting_since_ = loop().now();
   connection_->set_deadline(first ? options_->head_ms : options_->keep_alive_ms);
   connection_->set_reading(true);
@@ -58,19 +66,20 @@ void H1Front::wait_for_request(bool first) {
 
 void H1Front::on_bytes(Slice bytes) {
   if (state_ == State::Lingering) {
-    drained_ += bytes.size();
+    drained_ += static_cast<std::uint32_t>(bytes.size());
     if (drained_ <= kDrainLimit) return;
     if (connection_->all_sent()) return end({});
     return connection_->set_reading(false);
   }
-  if (input_.empty()) {
-    input_ = std::move(bytes);
+  Slice& input = request().input;
+  if (input.empty()) {
+    input = std::move(bytes);
   } else {
     // Behind what waits for its turn. Reading is paused meanwhile, so this is at most one block.
     std::string all;
-    all.reserve(input_.size() + bytes.size());
-    all.append(input_.view()).append(bytes.view());
-    input_ = Slice::copy(all);
+    all.reserve(input.size() + bytes.size());
+    all.append(input.view()).append(bytes.view());
+    input = Slice::copy(all);
   }
   process();
 }
@@ -79,37 +88,38 @@ void H1Front::on_bytes(Slice bytes) {
 void H1Front::process() {
   if (processing_) return;
   processing_ = true;
-  while (!closed() && (due_ || !input_.empty()) && take_step()) {
+  while (!closed() && (due_ || has_input()) && take_step()) {
   }
   processing_ = false;
   if (closed() || state_ == State::Over || state_ == State::Lingering) return;
-  if (input_.empty()) input_.clear();  // An idle connection holds no block.
+  if (request_ && request_->input.empty()) request_->input.clear();  // Even no bytes hold their block.
   const bool wanted = reading_ || state_ == State::Draining || (request_done_ && !tunnel_);
-  connection_->set_reading(wanted && input_.empty(), request_done_ && !tunnel_);
+  connection_->set_reading(wanted && !has_input(), request_done_ && !tunnel_);
 }
 
 // One step of the parser; false when its input must wait.
 bool H1Front::take_step() {
+  Slice& input = request().input;
   if (state_ == State::Lingering || state_ == State::Over) {
-    input_.clear();
+    input.clear();
     return false;
   }
   if (request_done_ && !tunnel_) return false;
   if (state_ == State::Serving && !reading_) return false;
   if (tunnel_) {
     due_ = false;
-    if (input_.empty()) return false;
+    if (input.empty()) return false;
     touch();
-    events_->on_body(std::move(input_));
-    input_.clear();
+    events_->on_body(std::exchange(input, {}));
     return true;
   }
-  const bool was_begun = parser_.begun();
-  const H1Parser::Step step = parser_.next(input_);
+  H1Parser& parser = request_->parser;
+  const bool was_begun = parser.begun();
+  const H1Parser::Step step = parser.next(input);
   due_ = step == H1Parser::Step::Head || step == H1Parser::Step::Body;
-  if (!was_begun && parser_.begun() && state_ == State::Idle) {
+  if (!was_begun && parser.begun() && state_ == State::Idle) {
     state_ = State::Head;
-    begun_at_ = loop().now();
+    request_->begun_at = loop().now();
     if (requests_ != 0 || last_) connection_->set_deadline(options_->head_ms);
   }
   switch (step) {
@@ -119,14 +129,14 @@ bool H1Front::take_step() {
       begin_serving();
       return true;
     case H1Parser::Step::Body: {
-      Slice body = parser_.take_body();
+      Slice body = parser.take_body();
       if (state_ == State::Draining) {
-        drained_ += body.size();
+        drained_ += static_cast<std::uint32_t>(body.size());
         if (drained_ > kDrainLimit) linger();
         return state_ == State::Draining;
       }
       touch();
-      if (answer_done_ && (drained_ += body.size()) > kDrainLimit) {
+      if (answer_done_ && (drained_ += static_cast<std::uint32_t>(body.size())) > kDrainLimit) {
         give_up_on_body();
         return false;
       }
@@ -138,9 +148,8 @@ bool H1Front::take_step() {
       return true;
     case H1Parser::Step::Error:
       last_ = true;
-      input_.clear();
-      refuse(Failure{Cause::Denied, Phase::Request, false, parser_.error().status, 0,
-                     parser_.error().what});
+      input.clear();
+      refuse(Failure{Cause::Denied, Phase::Request, false, parser.error().status, 0, parser.error().what});
       return false;
   }
   return false;
@@ -149,7 +158,7 @@ bool H1Front::take_step() {
 void H1Front::begin_serving() {
   state_ = State::Serving;
   ++requests_;
-  Head& head = parser_.head();
+  Head& head = request_->parser.head();
   to_head_ = head.method == "HEAD";
   to_http10_ = head.version == HttpVersion::Http10;
   if (!head.keep_alive) {
@@ -177,13 +186,13 @@ void H1Front::refuse(const Failure& failure) {
 void H1Front::request_ended() {
   request_done_ = true;
   if (state_ == State::Draining) return next_request();
-  const Head& head = parser_.head();
+  const Head& head = request_->parser.head();
   if ((head.upgrade || head.method == "CONNECT") && !answer_begun_) {
     end_withheld_ = true;
     return;
   }
   connection_->clear_deadline();
-  events_->on_end(parser_.trailers());
+  events_->on_end(request_->parser.trailers());
 }
 
 // The answer is complete, its request is not and will not be.
@@ -280,10 +289,10 @@ void H1Front::run_later() {
     if (end_withheld_ && !tunnel_ && events_ != nullptr) {
       end_withheld_ = false;
       connection_->clear_deadline();
-      events_->on_end(parser_.trailers());
+      events_->on_end(request_->parser.trailers());
       if (closed()) return;
     }
-    if (tunnel_ && read_ended_ && input_.empty() && events_ != nullptr) {
+    if (tunnel_ && read_ended_ && !has_input() && events_ != nullptr) {
       events_->on_end(Trailers());
       return;
     }
@@ -303,7 +312,7 @@ void H1Front::next_request() {
   if (options == nullptr) return linger();
   options_ = options;
   wait_for_request(false);
-  if (!input_.empty()) process();
+  if (has_input()) process();
 }
 
 // Says that nothing more comes, and reads on for a moment: a reset would destroy an answer that the
@@ -311,8 +320,8 @@ void H1Front::next_request() {
 void H1Front::linger() {
   state_ = State::Lingering;
   events_ = nullptr;
-  says_no_more_ = says_no_more_ && request_done_ && input_.empty();
-  input_.clear();
+  says_no_more_ = says_no_more_ && request_done_ && !has_input();
+  if (request_) request_->input.clear();
   drained_ = 0;
   // Lost, or not yet as far as to be spoken to.
   if (!connection_->ready()) return end({});
@@ -333,8 +342,8 @@ void H1Front::set_reading(bool on) {
   if (reading_ == on) return;
   reading_ = on;
   if (state_ != State::Serving) return;
-  if (on && (due_ || !input_.empty())) return loop().later(*this);
-  connection_->set_reading(on && input_.empty());
+  if (on && (due_ || has_input())) return loop().later(*this);
+  connection_->set_reading(on && !has_input());
   if (on) touch();
 }
 
@@ -357,7 +366,7 @@ void H1Front::abandon(const Failure&) {
 void H1Front::set_options(const H1FrontOptions& options) {
   require(waiting());
   options_ = &options;
-  client_ms_ = options.client_ms;
+  client_ms_ = as_patience(options.client_ms);
 }
 
 void H1Front::leave() {
@@ -369,7 +378,7 @@ void H1Front::leave() {
 }
 
 void H1Front::set_client_ms(std::uint64_t ms) {
-  client_ms_ = ms;
+  client_ms_ = as_patience(ms);
   if (state_ == State::Serving) connection_->set_deadline(ms);
 }
 
@@ -397,7 +406,7 @@ void H1Front::on_read_end(bool) {
                             "client closed inside a request head"});
     case State::Serving:
       if (tunnel_) {
-        if (input_.empty() && events_ != nullptr) events_->on_end(Trailers());
+        if (!has_input() && events_ != nullptr) events_->on_end(Trailers());
         return;
       }
       if (abort_on_close_ && request_done_ && !answer_begun_ && events_ != nullptr) {

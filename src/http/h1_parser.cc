@@ -2,6 +2,7 @@
 
 #include <llhttp.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "bytes.h"
@@ -130,13 +131,22 @@ bool may_frame(std::string_view name) {
   }
 }
 
+// Without a coding or an upgrade all that can be said about framing is one length, which was judged:
+// digits, and the first of them no zero. No reader takes it for another.
+bool is_plainly_framed(const Head& head) {
+  if (head.method == "CONNECT") return false;
+  return std::none_of(head.fields.begin(), head.fields.end(), [](const Field& field) {
+    return may_frame(field.name) && field.name.size() != 10 && field.name.size() != 14;
+  });
+}
+
 }  // namespace
 
 // llhttp reads start line, chunks and those fields that it knows to bear on framing, and has to
 // agree with us. Other fields it would only walk through, byte by byte, for most of the time a head
 // takes; all that it could find there was found when the end of the head was looked for and the
 // names were read.
-struct H1Parser::Machine {
+struct H1Parser::Machine : InBlock {
   enum class State : std::uint8_t {
     Start,
     Head,
@@ -349,6 +359,7 @@ H1Error H1Parser::read_fields(std::string_view lines, ArenaVector<Field>& fields
 // llhttp knows a list of methods, and some of them only together with other protocols. All methods
 // but CONNECT are framed alike (RFC 9112 section 6), so it is given one of them in place of each.
 bool H1Parser::agree_on_head() {
+  if (is_plainly_framed(head_)) return true;
   Machine& machine = *machine_;
   machine.start_reader();
   std::string_view start_line =

@@ -32,12 +32,15 @@ constexpr unsigned kHandSlices = 4;
 union Connection::Socket {
   uv_handle_t handle;
   uv_stream_t stream;
-  uv_tcp_t tcp;
-  uv_pipe_t pipe;
+  uv_tcp_t tcp;  // Of a unix socket too: libuv asks no stream for its family.
 };
 
 struct Connection::Request {
   uv_write_t write;
+};
+
+struct Connection::Ends {
+  SocketAddress peer, local;
 };
 
 struct Connection::Greeting {
@@ -97,23 +100,19 @@ void Connection::on_close() {
   end_gulp();
 }
 
-void Connection::make_handle(bool is_pipe) {
-  is_pipe_ = is_pipe;
-  require((is_pipe ? uv_pipe_init(loop().raw(), &socket().pipe, 0) : uv_tcp_init(loop().raw(), &socket().tcp)) == 0);
+void Connection::make_handle() {
+  require(uv_tcp_init(loop().raw(), &socket().tcp) == 0);
   hold(&socket().handle);
   has_socket_ = true;
   if (loop().descriptors != nullptr) loop().descriptors->fetch_add(1, std::memory_order_relaxed);
 }
 
-int Connection::open(int fd) {
-  return is_pipe_ ? uv_pipe_open(&socket().pipe, fd) : uv_tcp_open(&socket().tcp, fd);
-}
-
 Owned<Connection> Connection::adopt(Loop& loop, int fd, bool is_unix, const TlsContext* context,
                                     ConnectionEvents& events) {
   Owned<Connection> self(new Connection(loop, events));
-  self->make_handle(is_unix);
-  require(self->open(fd) == 0);
+  self->make_handle();
+  self->is_unix_ = is_unix;
+  require(uv_tcp_open(&self->socket().tcp, fd) == 0);
   self->state_ = State::Ready;
   if (context != nullptr) self->start_tls(TlsSession::for_client(*context, self->out_));
   loop.later(*self);
@@ -123,7 +122,8 @@ Owned<Connection> Connection::adopt(Loop& loop, int fd, bool is_unix, const TlsC
 Owned<Connection> Connection::accept(Loop& loop, uv_stream_s* listener, bool is_unix, bool has_spoken,
                                      const TlsContext* context, ConnectionEvents& events) {
   Owned<Connection> self(new Connection(loop, events));
-  self->make_handle(is_unix);
+  self->make_handle();
+  self->is_unix_ = is_unix;
   if (uv_accept(listener, &self->socket().stream) != 0) return nullptr;
   self->state_ = State::Ready;
   self->glancing_ = has_spoken;
@@ -137,13 +137,14 @@ Owned<Connection> Connection::connect(Loop& loop, const SocketAddress& address, 
   Owned<Connection> self(new Connection(loop, events));
   self->out_.append(tls.greeting);
   if (tls.context != nullptr) {
+    self->plain_ = std::make_unique<Outbox>();
     self->tls_start_.reset(
         new TlsStart{tls.context, std::string(tls.name), std::string(tls.verify_name), std::move(ticket)});
   }
   const int status = self->start_connect(address, options);
   if (status != 0) {
     // Told in a later turn, as all that concerns connecting.
-    self->handed_ = static_cast<std::size_t>(-status);
+    self->handed_ = static_cast<std::uint32_t>(-status);
     loop.later(*self);
   }
   return self;
@@ -151,10 +152,11 @@ Owned<Connection> Connection::connect(Loop& loop, const SocketAddress& address, 
 
 // With system calls of our own: libuv's way asks the system more often, and knows no abstract names.
 int Connection::start_connect(const SocketAddress& address, const SocketOptions& options) {
-  make_handle(address.is_unix());
+  make_handle();
+  is_unix_ = address.is_unix();
   Descriptor fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return -errno;
-  if (!is_pipe_) {
+  if (!is_unix_) {
     const int on = 1;
     setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     set_options(fd.get(), options);
@@ -165,7 +167,7 @@ int Connection::start_connect(const SocketAddress& address, const SocketOptions&
   }
   // A unix socket connects at once or not at all.
   if (::connect(fd.get(), address.raw(), address.length()) != 0 && errno != EINPROGRESS) return -errno;
-  const int status = open(fd.get());
+  const int status = uv_tcp_open(&socket().tcp, fd.get());
   if (status == 0) fd.release();
   loop().later(*this);
   return status;
@@ -184,6 +186,7 @@ void Connection::await_connect() {
 
 void Connection::start_tls(std::unique_ptr<TlsSession> session) {
   tls_ = std::move(session);
+  if (!plain_) plain_ = std::make_unique<Outbox>();
   state_ = State::Handshake;
 }
 
@@ -207,8 +210,7 @@ void Connection::greeted(std::string_view bytes) {
       break;
   }
   if (!header.local) {
-    peer_ = std::make_unique<SocketAddress>(header.source);
-    local_ = std::make_unique<SocketAddress>(header.destination);
+    ends() = {header.source, header.destination};
   }
   proxied_ = true;
   state_ = greeting.next;
@@ -247,22 +249,29 @@ int Connection::descriptor() const {
   return fd;
 }
 
+Connection::Ends& Connection::ends() {
+  if (!ends_) ends_ = std::make_unique<Ends>();
+  return *ends_;
+}
+
 const SocketAddress& Connection::peer() {
-  if (!peer_) peer_ = std::make_unique<SocketAddress>(SocketAddress::peer_of(descriptor()));
-  return *peer_;
+  SocketAddress& peer = ends().peer;
+  if (peer.empty()) peer = SocketAddress::peer_of(descriptor());
+  return peer;
 }
 
 const SocketAddress& Connection::local() {
-  if (!local_) local_ = std::make_unique<SocketAddress>(SocketAddress::local_of(descriptor()));
-  return *local_;
+  SocketAddress& local = ends().local;
+  if (local.empty()) local = SocketAddress::local_of(descriptor());
+  return local;
 }
 
 // The end of the callback in which something was written, or reading turned on or off.
 void Connection::run_later() {
   if (state_ == State::Lost || closed()) return;
   if (state_ == State::Connecting) {
-    if (handed_ != 0) return fail(Loss::Kind::Connect, -static_cast<int>(std::exchange(handed_, 0)));
-    return is_pipe_ ? connected(0) : await_connect();
+    if (handed_ != 0) return fail(Loss::Kind::Connect, -static_cast<int>(std::exchange(handed_, 0u)));
+    return is_unix_ ? connected(0) : await_connect();
   }
   if (glancing_ && !ListNode<PutOffTag>::linked()) {
     glance();
@@ -365,7 +374,7 @@ void Connection::offer_space(char** base, std::size_t* size) {
   } else {
     Filling& filling = landing();
     *base = filling.space();
-    offered_ = gulp_ == 0 ? filling.room() : gulp_;
+    offered_ = gulp_ == 0 ? static_cast<std::uint32_t>(filling.room()) : gulp_;
   }
   *size = offered_;
 }
@@ -535,7 +544,7 @@ void Connection::wrote() {
 }
 
 bool Connection::congested() {
-  unsent_limit_ = 2 * std::max(kBlockSize, outbox().largest());
+  unsent_limit_ = static_cast<std::uint32_t>(2 * std::max(kBlockSize, outbox().largest()));
   if (unsent() <= unsent_limit_) return false;
   congested_ = true;
   return true;
@@ -561,21 +570,21 @@ void Connection::reset_on_close() {
 void Connection::seal() {
   // Small pieces share a record; a piece that fills records is sealed where it lies.
   char gathered[kRecordSize];
-  while (!plain_.empty()) {
-    const Slice& first = plain_.peek(0);
-    if (first.size() >= kRecordSize || plain_.slices() == 1) {
+  while (!plain_->empty()) {
+    const Slice& first = plain_->peek(0);
+    if (first.size() >= kRecordSize || plain_->slices() == 1) {
       const std::size_t size = first.size();
       tls_->write(first.view());
-      plain_.remove(size);
+      plain_->remove(size);
       continue;
     }
     std::size_t used = 0;
-    while (!plain_.empty() && used < kRecordSize) {
-      const Slice& slice = plain_.peek(0);
+    while (!plain_->empty() && used < kRecordSize) {
+      const Slice& slice = plain_->peek(0);
       const std::size_t count = std::min(slice.size(), kRecordSize - used);
       std::memcpy(gathered + used, slice.data(), count);
       used += count;
-      plain_.remove(count);
+      plain_->remove(count);
     }
     tls_->write({gathered, used});
   }
@@ -584,20 +593,24 @@ void Connection::seal() {
 void Connection::flush() {
   if (state_ == State::Lost) return;
   if (tls_ && state_ == State::Ready && !write_broken_) {
-    if (!plain_.empty()) seal();
+    if (!plain_->empty()) seal();
     if (finish_asked_ && !finish_done_) tls_->close();
   }
   while (!out_.empty() && handed_ == 0 && !write_broken_) {
-    uv_buf_t buffers[kTrySlices];
-    unsigned count = 0;
+    iovec pieces[kTrySlices];
+    msghdr message{};
+    message.msg_iov = pieces;
     std::size_t bytes = 0;
-    for (; count < kTrySlices && count < out_.slices(); ++count) {
-      const Slice& slice = out_.peek(count);
-      buffers[count] = uv_buf_init(const_cast<char*>(slice.data()), static_cast<unsigned>(slice.size()));
+    for (; message.msg_iovlen < kTrySlices && message.msg_iovlen < out_.slices(); ++message.msg_iovlen) {
+      const Slice& slice = out_.peek(message.msg_iovlen);
+      pieces[message.msg_iovlen] = {const_cast<char*>(slice.data()), slice.size()};
       bytes += slice.size();
     }
-    const int sent = uv_try_write(&socket().stream, buffers, count);
-    if (sent < 0 && sent != UV_EAGAIN) return write_failed(sent);
+    // What is meant for sockets costs less than what libuv uses, which is meant for files too.
+    const ssize_t sent = message.msg_iovlen == 1 ? ::send(descriptor(), pieces[0].iov_base, bytes, MSG_NOSIGNAL)
+                                                 : ::sendmsg(descriptor(), &message, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && errno != EAGAIN) return write_failed(-errno);
     if (sent > 0) out_.remove(static_cast<std::size_t>(sent));
     if (sent < 0 || static_cast<std::size_t>(sent) < bytes) hand_to_libuv();
   }
@@ -625,25 +638,25 @@ void Connection::hand_to_libuv() {
   for (; count < kHandSlices && count < out_.slices(); ++count) {
     const Slice& slice = out_.peek(count);
     buffers[count] = uv_buf_init(const_cast<char*>(slice.data()), static_cast<unsigned>(slice.size()));
-    handed_ += slice.size();
+    handed_ += static_cast<std::uint32_t>(slice.size());
   }
   const int status =
       uv_write(&request_->write, &socket().stream, buffers, count, ConnectionCallbacks::on_uv_written);
   require(status == 0);
-  left_ = uv_stream_get_write_queue_size(&socket().stream);
+  left_ = static_cast<std::uint32_t>(uv_stream_get_write_queue_size(&socket().stream));
 }
 
 // What libuv holds may be a megabyte: it is told of only when all of it has gone.
 void Connection::on_deadline() {
   if (state_ == State::Ready && handed_ != 0) {
-    const std::size_t left = uv_stream_get_write_queue_size(&socket().stream);
+    const auto left = static_cast<std::uint32_t>(uv_stream_get_write_queue_size(&socket().stream));
     if (left < std::exchange(left_, left)) return Living::set_deadline(patience_ms_);
   }
   events_->on_time_out();
 }
 
 void Connection::written(int status) {
-  const std::size_t handed = std::exchange(handed_, 0);
+  const std::size_t handed = std::exchange(handed_, 0u);
   if (status != 0) return write_failed(status);
   out_.remove(handed);
   if (out_.empty()) request_.reset();
@@ -656,7 +669,7 @@ void Connection::write_failed(int status) {
   write_status_ = status;
   thrown_away_ = unsent();
   out_.clear();
-  plain_.clear();
+  if (plain_) plain_->clear();
   if (read_ended_) return fail(Loss::Kind::Broken, UV_EPIPE);
   if (congested_) {
     congested_ = false;
@@ -666,7 +679,7 @@ void Connection::write_failed(int status) {
 
 void Connection::shut_down_if_due() {
   if (!finish_asked_ || finish_done_ || write_broken_) return;
-  if (!out_.empty() || !plain_.empty() || handed_ != 0 || state_ != State::Ready) return;
+  if (unsent() != 0 || handed_ != 0 || state_ != State::Ready) return;
   finish_done_ = true;
   ::shutdown(descriptor(), SHUT_WR);
 }

@@ -12,7 +12,16 @@ struct LivingCallbacks {
   static void on_uv_closed(uv_handle_t* handle) { delete static_cast<Living*>(handle->data); }
 };
 
-Living::~Living() { require(closed_); }
+Mortal::~Mortal() { require(closed_); }
+
+void Mortal::close() {
+  if (std::exchange(closed_, true)) return;
+  on_close();
+  unlink();
+  depart();
+}
+
+void Mortal::depart() { loop_.bury(*this); }
 
 void Living::hold(uv_handle_s* socket) {
   require(socket_ == nullptr);
@@ -20,12 +29,9 @@ void Living::hold(uv_handle_s* socket) {
   socket_ = socket;
 }
 
-void Living::close() {
-  if (std::exchange(closed_, true)) return;
-  on_close();
-  unlink();
+void Living::depart() {
   due_ms_ = armed_ms_ = kNever;
-  if (socket_ == nullptr) return loop_.bury(*this);
+  if (socket_ == nullptr) return Mortal::depart();
   uv_close(socket_, LivingCallbacks::on_uv_closed);
 }
 

@@ -127,7 +127,7 @@ char* Loop::scratch() {
   return scratch_.get();
 }
 
-void Loop::bury(Living& living) { buried_.push_back(living); }
+void Loop::bury(Mortal& mortal) { buried_.push_back(mortal); }
 
 void Loop::free_buried() {
   while (!buried_.empty()) delete &buried_.pop_front();

@@ -5,26 +5,22 @@
 namespace penstock {
 namespace {
 
-constexpr std::size_t kFirstCapacity = 4;
 constexpr std::size_t kPackedCapacity = 4 * 1024;
 
 }  // namespace
 
-Outbox::~Outbox() {
-  clear();
-  ::operator delete(items_);
-}
-
 void Outbox::grow() {
-  const std::size_t capacity = capacity_ == 0 ? kFirstCapacity : capacity_ * 2;
-  auto* items = static_cast<Slice*>(::operator new(capacity * sizeof(Slice)));
-  for (std::size_t i = 0; i < count_; ++i) {
-    Slice& old = items_[(first_ + i) & (capacity_ - 1)];
+  static_assert(16 * sizeof(Slice) <= kSmallBlockSize);
+  const std::uint32_t capacity = capacity_ == 0 ? 16 : capacity_ * 2;
+  Block* const ring = Block::take(capacity * sizeof(Slice));
+  auto* const items = reinterpret_cast<Slice*>(ring->data());
+  for (std::uint32_t i = 0; i < count_; ++i) {
+    Slice& old = this->items()[(first_ + i) & (capacity_ - 1)];
     new (items + i) Slice(std::move(old));
     old.~Slice();
   }
-  ::operator delete(items_);
-  items_ = items;
+  if (ring_ != nullptr) ring_->drop_use();
+  ring_ = ring;
   capacity_ = capacity;
   first_ = 0;
 }
@@ -35,7 +31,7 @@ void Outbox::append(Slice slice) {
   open_ = false;
   bytes_ += slice.size();
   if (slice.size() > largest_) largest_ = slice.size();
-  new (items_ + ((first_ + count_) & (capacity_ - 1))) Slice(std::move(slice));
+  new (items() + ((first_ + count_) & (capacity_ - 1))) Slice(std::move(slice));
   ++count_;
 }
 
@@ -50,7 +46,7 @@ void Outbox::append(std::string_view text) {
     Slice slice = tail_.filled(count);
     text.remove_prefix(count);
     if (open_ && count_ != 0) {
-      Slice& last = items_[(first_ + count_ - 1) & (capacity_ - 1)];
+      Slice& last = items()[(first_ + count_ - 1) & (capacity_ - 1)];
       last = std::move(last).extended(count);
       bytes_ += count;
       continue;
@@ -64,28 +60,20 @@ void Outbox::remove(std::size_t count) {
   require(count <= bytes_);
   bytes_ -= count;
   while (count != 0) {
-    Slice& slice = items_[first_];
+    Slice& slice = items()[first_];
     if (count < slice.size()) return slice.remove_prefix(count);
     count -= slice.size();
     slice.~Slice();
     first_ = (first_ + 1) & (capacity_ - 1);
     --count_;
   }
-  if (count_ == 0) {
-    open_ = false;
-    largest_ = 0;
-    tail_.reset();
-  }
-}
-
-void Outbox::clear() { remove(bytes_); }
-
-void Outbox::shrink() {
-  require(empty());
-  tail_.reset();
-  ::operator delete(items_);
-  items_ = nullptr;
+  if (count_ != 0 || ring_ == nullptr) return;
+  ring_->drop_use();
+  ring_ = nullptr;
   capacity_ = first_ = 0;
+  open_ = false;
+  largest_ = 0;
+  tail_.reset();
 }
 
 }  // namespace penstock

@@ -29,9 +29,9 @@ std::string refusal_text(const Loss& loss, bool awaited_header) {
 
 }  // namespace
 
-Client::Client(Frontend& frontend, Loop& loop) : Living(loop), frontend_(frontend) {
-  variables_.arena = &arena_;
-  facts_.variables = &variables_;
+Client::Client(Frontend& frontend, Loop& loop)
+    : Mortal(loop), frontend_(frontend), entrance_(frontend.bind().entrance) {
+  facts_.bind = entrance_.get();
 }
 
 Client::~Client() = default;
@@ -44,12 +44,7 @@ Owned<Client> Client::welcome(Frontend& frontend, Listener& listener) {
   const Ref<Generation>& generation = frontend.generation();
   const FrontendSpec& spec = generation->snapshot().frontends[bind.frontend];
   Owned<Client> self(new Client(frontend, station.loop()));
-  self->counted_in_ = spec.state;
   self->facts_.accepted_us = Loop::wall_us();
-  self->facts_.bind_name = bind.name;
-  self->facts_.bind_id = bind.id;
-  self->counted_at_ = bind.bound->connections;
-  self->trust_ = bind.trust;
   if (spec.mode == config::Mode::Http) {
     self->front_ = H1Front::make(station.loop(), spec.http, *self);
     Owned<Connection> connection = listener.accept(bind.tls.get(), self->front_->events());
@@ -93,8 +88,7 @@ const rules::ClientFacts& Client::facts() {
   if (is_logged()) connection.peer();
   facts_.proxied = connection.proxied();
   if (connection.is_tls() && connection.ready()) {
-    tls_facts_ = std::make_unique<TlsFacts>(connection.tls_facts());
-    facts_.tls = tls_facts_.get();
+    facts_.tls = std::make_unique<TlsFacts>(connection.tls_facts());
   }
   return facts_;
 }
@@ -109,7 +103,7 @@ void Client::on_close() {
   tunnel_.reset();
   own_.clear();
   front_.reset();
-  station().dismiss(*counted_in_, *counted_at_);
+  station().dismiss(*entrance_->frontend, *entrance_->connections);
 }
 
 StreamEvents& Client::on_request(H1Front&) {
@@ -120,7 +114,7 @@ StreamEvents& Client::on_request(H1Front&) {
 }
 
 const H1FrontOptions* Client::next_options() {
-  if (leaving_ || frontend_.closed() || station().draining() || trust_ != frontend_.bind().trust) return nullptr;
+  if (leaving_ || frontend_.closed() || station().draining() || trust() != frontend_.bind().entrance->trust) return nullptr;
   return &front_options();
 }
 

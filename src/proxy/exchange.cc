@@ -25,13 +25,6 @@ bool is_repeatable(const Head& head) {
 
 }  // namespace
 
-void* Exchange::operator new(std::size_t size) {
-  static_assert(sizeof(Exchange) <= 4096);
-  return Block::take(size)->data();
-}
-
-void Exchange::operator delete(void* memory) { (static_cast<Block*>(memory) - 1)->drop_use(); }
-
 Owned<Exchange> Exchange::make(Client& client, Ref<Generation> generation, const FrontendSpec& frontend) {
   return Owned<Exchange>(new Exchange(client, std::move(generation), frontend));
 }
@@ -392,7 +385,7 @@ void Exchange::connect() {
   std::string greeting;
   if (spec.send_proxy != ProxyVersion::None)
     greeting = proxy_header(spec.send_proxy, subject_.client->source(), subject_.client->destination(),
-                   {spec.proxy_wishes, subject_.client->tls, subject_.unique_id});
+                   {spec.proxy_wishes, subject_.client->tls.get(), subject_.unique_id});
   back_ = H1Back::connect(loop(), address, spec.socket, tls_target(greeting), slot_->pool.take_ticket(sni),
                           backend_spec_->http, *this);
 }

@@ -26,12 +26,12 @@ Frontend::~Frontend() {
 const Ref<Generation>& Frontend::generation() const { return last_ ? last_ : station_.generation(); }
 
 void Frontend::adopt(const BindSpec& bind) {
-  const bool other_trust = bind.trust != bind_->trust;
+  const bool other_trust = bind.entrance->trust != bind_->entrance->trust;
   bind_ = &bind;
   change_options(bind.bound->sockets[station_.worker() % bind.bound->sockets.size()].get(), bind.accepted);
   set_manners();
   for (Client& client : clients_) {
-    if (other_trust && client.trust() != bind.trust) {
+    if (other_trust && client.trust() != bind.entrance->trust) {
       client.leave();
     } else {
       client.adopt(generation()->snapshot());

@@ -502,15 +502,19 @@ class SnapshotBuilder final : private rules::Environment {
         if (!spec.bound) continue;
         spec.key = spec.bound->key;
         if (!bound_.insert(spec.key).second) continue;
-        spec.name = bind.name;
         spec.frontend = frontend;
         spec.tls = tls;
-        spec.trust = format("{} {} {} {} {} {}", static_cast<int>(bind.tls.verify), hash_of(bind.tls.ca_file), hash_of(bind.tls.crl_file),
+        auto entrance = std::make_shared<Entrance>();
+        entrance->name = bind.name;
+        entrance->id = bind.id;
+        entrance->frontend = snapshot_.frontends[frontend].state;
+        entrance->connections = spec.bound->connections;
+        entrance->trust = format("{} {} {} {} {} {}", static_cast<int>(bind.tls.verify), hash_of(bind.tls.ca_file), hash_of(bind.tls.crl_file),
                             hash_of(bind.tls.ca_verify_file), bind.tls.ca_ignore_err, bind.tls.crt_ignore_err);
+        spec.entrance = std::move(entrance);
         spec.accept_proxy = bind.accept_proxy;
         spec.defer_accept = bind.defer_accept;
         spec.maxconn = bind.maxconn;
-        spec.id = bind.id;
         set_probes(proxy.tcp_ka_client, proxy.client_probes, spec.accepted);
         spec.accepted.user_timeout_ms = static_cast<unsigned>(bind.tcp_ut_ms);
         spec.accepted.send_buffer = static_cast<int>(config_.global.sndbuf_client);

@@ -188,7 +188,7 @@ void Tunnel::connect() {
   std::string greeting;
   if (spec.send_proxy != ProxyVersion::None)
     greeting = proxy_header(spec.send_proxy, subject_.client->source(), subject_.client->destination(),
-                   {spec.proxy_wishes, subject_.client->tls, subject_.unique_id});
+                   {spec.proxy_wishes, subject_.client->tls.get(), subject_.unique_id});
   const TlsTarget tls{spec.tls.get(), tls_name_, spec.verify_name, greeting};
   back_ = Connection::connect(loop(), address, spec.socket, tls, slot_->pool.take_ticket(tls_name_), server_side_);
   back_->set_deadline(backend_spec_->connect_ms);

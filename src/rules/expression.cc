@@ -166,8 +166,9 @@ std::uint64_t next_random(Subject& subject) {
 VariableSet& variables_of(Subject& subject, Scope scope) {
   switch (scope) {
     case Scope::Connection:
-      if (subject.client != nullptr && subject.client->variables != nullptr) return *subject.client->variables;
-      return subject.transaction;
+      if (subject.client == nullptr) return subject.transaction;
+      if (!subject.client->variables) subject.client->variables = std::make_unique<ConnectionVariables>();
+      return *subject.client->variables;
     case Scope::Transaction: return subject.transaction;
     case Scope::Request: return subject.request_variables;
     case Scope::Response: return subject.response_variables;

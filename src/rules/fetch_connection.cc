@@ -53,14 +53,14 @@ bool fetch_proxied(const Call&, Subject& subject, Cursor&, Value& out) {
 }
 
 bool fetch_bind_name(const Call&, Subject& subject, Cursor&, Value& out) {
-  if (subject.client == nullptr || subject.client->bind_name.empty()) return false;
-  out.set_text(subject.client->bind_name);
+  if (subject.client == nullptr || subject.client->bind->name.empty()) return false;
+  out.set_text(subject.client->bind->name);
   return true;
 }
 
 bool fetch_bind_id(const Call&, Subject& subject, Cursor&, Value& out) {
   if (subject.client == nullptr) return false;
-  out.set_integer(subject.client->bind_id);
+  out.set_integer(subject.client->bind->id);
   return true;
 }
 
@@ -79,7 +79,7 @@ bool fetch_http_major(const Call&, Subject& subject, Cursor&, Value& out) {
 
 bool fetch_first_request(const Call&, Subject& subject, Cursor&, Value& out) { return out.set_bool(subject.first_request), true; }
 
-const TlsFacts* tls_of(const Subject& subject) { return subject.client == nullptr ? nullptr : subject.client->tls; }
+const TlsFacts* tls_of(const Subject& subject) { return subject.client == nullptr ? nullptr : subject.client->tls.get(); }
 
 bool fetch_is_tls(const Call&, Subject& subject, Cursor&, Value& out) {
   if (subject.client == nullptr) return false;

@@ -314,8 +314,8 @@ class Printer {
   bool knows_ends() const { return subject_.client != nullptr && subject_.client->ends != nullptr; }
   const SocketAddress* source() const { return knows_ends() ? &subject_.client->source() : nullptr; }
   const SocketAddress* destination() const { return knows_ends() ? &subject_.client->destination() : nullptr; }
-  std::uint32_t bind_id() const { return subject_.client == nullptr ? 0 : subject_.client->bind_id; }
-  const TlsFacts* tls() const { return subject_.client == nullptr ? nullptr : subject_.client->tls; }
+  std::uint32_t bind_id() const { return subject_.client == nullptr ? 0 : subject_.client->bind->id; }
+  const TlsFacts* tls() const { return subject_.client == nullptr ? nullptr : subject_.client->tls.get(); }
 
   void print_variable() {
     switch (node_->variable) {

@@ -12,6 +12,8 @@
 
 namespace penstock {
 
+// For what an exchange needs besides bytes.
+constexpr std::size_t kSmallBlockSize = 472;
 // One TLS record's plaintext, and as much as talk ever needs at once.
 constexpr std::size_t kBlockSize = 16 * 1024;
 // What a direction in bulk is read with at once.
@@ -20,7 +22,7 @@ constexpr std::size_t kGulpSize = 256 * 1024;
 // Bytes with a count of the slices that look at them. Handled through Slice and SpaceIn only.
 class Block {
  public:
-  // A block of at least `capacity` bytes, count 1. Sizes up to 4 KiB, 16 KiB, 64 KiB, 256 KiB come
+  // A block of at least `capacity` bytes, count 1. Sizes up to 472 bytes, 4, 16, 64 and 256 KiB come
   // from this thread's free list; larger ones from the heap each time.
   static Block* take(std::size_t capacity = kBlockSize);
   void add_use() { ++uses_; }
@@ -43,6 +45,13 @@ class Block {
   std::size_t capacity_ = 0;
   Block* next_kept_ = nullptr;
   std::size_t reserved_ = 0;  // Keeps data() aligned to 16.
+};
+
+// A base of what comes and goes with each exchange: it lives in a block, so that none of it costs an
+// allocation, and a connection that waits for its next request holds none of it.
+struct InBlock {
+  static void* operator new(std::size_t size) { return Block::take(size)->data(); }
+  static void operator delete(void* memory) { (static_cast<Block*>(memory) - 1)->drop_use(); }
 };
 
 // A counted view. Copying counts the block once more; bytes never move while a slice looks at them.

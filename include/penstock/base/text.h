@@ -34,7 +34,10 @@ std::string_view format_into(std::span<char> space, fmt::format_string<Arguments
 // ASCII only: what HTTP and the .cfg compare without case is ASCII.
 inline char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 inline char to_upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c; }
-bool equal_nocase(std::string_view a, std::string_view b);
+bool equal_nocase(const char* a, const char* b, std::size_t size);
+inline bool equal_nocase(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && equal_nocase(a.data(), b.data(), a.size());
+}
 bool starts_with_nocase(std::string_view text, std::string_view prefix);
 bool ends_with_nocase(std::string_view text, std::string_view suffix);
 // Position of `part` in `text` or npos.

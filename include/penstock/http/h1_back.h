@@ -29,7 +29,7 @@ struct H1BackOptions {
   std::uint64_t connect_ms = 0;  // timeout connect: until TLS is agreed on.
 };
 
-class H1Back final : public Living, public Stream, private ConnectionEvents, private Later {
+class H1Back final : public Mortal, public Stream, private ConnectionEvents, private Later {
  public:
   static Owned<H1Back> connect(Loop& loop, const SocketAddress& address, const SocketOptions& socket,
                                const TlsTarget& tls, TlsTicket ticket, const H1BackOptions& options,
@@ -67,7 +67,6 @@ class H1Back final : public Living, public Stream, private ConnectionEvents, pri
 
  private:
   H1Back(Loop& loop, const H1BackOptions& options, H1BackOwner& owner);
-  void on_deadline() override {}
   void on_close() override;
   void on_ready() override;
   void on_bytes(Slice bytes) override;

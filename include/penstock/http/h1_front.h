@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 
 #include "penstock/http/h1_parser.h"
 #include "penstock/http/h1_writer.h"
@@ -40,7 +41,7 @@ class H1FrontOwner {
   ~H1FrontOwner() = default;
 };
 
-class H1Front final : public Living, public Stream, private ConnectionEvents, private Later {
+class H1Front final : public Mortal, public Stream, private ConnectionEvents, private Later {
  public:
   // `options` stay in place until next_options() names others.
   static Owned<H1Front> make(Loop& loop, const H1FrontOptions& options, H1FrontOwner& owner);
@@ -50,12 +51,12 @@ class H1Front final : public Living, public Stream, private ConnectionEvents, pr
   ConnectionEvents& events() { return *this; }
   Connection& connection() { return *connection_; }
 
-  // The arena of the request being served, cleared before each next one.
-  Arena& arena() { return arena_; }
+  // The arena of the request being served; it goes when the next one is waited for.
+  Arena& arena() { return request().arena; }
   // The request's head may go: nobody looks at it any more.
-  void release_head() { parser_.release_head(); }
+  void release_head() { request().parser.release_head(); }
   // Bytes of a head that could not be read, for the log.
-  std::string_view raw_head() const { return parser_.raw_head(); }
+  std::string_view raw_head() const { return request_ ? request_->parser.raw_head() : std::string_view(); }
 
   void send_head(const Head& head) override;
   bool send_body(Slice bytes) override;
@@ -90,12 +91,24 @@ class H1Front final : public Living, public Stream, private ConnectionEvents, pr
   bool answer_begun() const { return answer_begun_; }
   // Loop time when the connection, or the wait for this request, began, and when its first byte came.
   std::uint64_t waiting_since() const { return waiting_since_; }
-  std::uint64_t begun_at() const { return begun_at_; }
+  std::uint64_t begun_at() const { return request_ ? request_->begun_at : 0; }
 
  private:
   enum class State : std::uint8_t { Idle, Head, Serving, Draining, Lingering, Over };
+  // From the first byte of a request on: who waits for one holds none.
+  struct Request : InBlock {
+    explicit Request(const H1Limits& limits) : parser(limits) { parser.start_request(arena); }
+    Arena arena;
+    H1Parser parser;
+    Slice input;  // Not looked at yet.
+    std::uint64_t begun_at = 0;
+  };
   H1Front(Loop& loop, const H1FrontOptions& options, H1FrontOwner& owner);
-  void on_deadline() override {}
+  Request& request() {
+    if (!request_) request_ = std::make_unique<Request>(options_->limits);
+    return *request_;
+  }
+  bool has_input() const { return request_ && !request_->input.empty(); }
   void on_close() override;
   void on_ready() override;
   void on_bytes(Slice bytes) override;
@@ -124,17 +137,14 @@ class H1Front final : public Living, public Stream, private ConnectionEvents, pr
   H1FrontOwner& owner_;
   Owned<Connection> connection_;
   StreamEvents* events_ = nullptr;
-  Arena arena_;
-  H1Parser parser_;
-  H1Writer writer_;
-  Slice input_;
-  std::uint64_t client_ms_ = 0;
+  std::unique_ptr<Request> request_;
   std::uint64_t bytes_written_ = 0;
   std::uint64_t waiting_since_ = 0;
-  std::uint64_t begun_at_ = 0;
-  std::uint64_t drained_ = 0;
+  std::uint32_t client_ms_ = 0;
+  std::uint32_t drained_ = 0;
   std::uint32_t requests_ = 0;
   State state_ = State::Idle;
+  H1Writer writer_;
   bool reading_ = true;          // What the exchange wants.
   bool last_ = false;
   bool says_no_more_ = false;    // The client said that its request, without a body, is its last.

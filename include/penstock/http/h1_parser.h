@@ -91,7 +91,7 @@ class H1Parser {
   Slice head_bytes_;
   H1Error error_;
   bool begun_ = false;
-  std::unique_ptr<Machine> machine_;  // Allocated once for each parser, not for each message.
+  std::unique_ptr<Machine> machine_;
 };
 
 }  // namespace penstock

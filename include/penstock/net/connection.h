@@ -93,13 +93,13 @@ class Connection final : public Living, public Endpoints, private PutOff {
   void send(Slice bytes);
   void send(std::string_view text);
   // Where a writer may put bytes directly; say wrote() after it.
-  Outbox& outbox() { return tls_ || tls_start_ ? plain_ : out_; }
+  Outbox& outbox() { return plain_ ? *plain_ : out_; }
   void wrote();
   // More is unsent than should be: send no more until on_sent().
   bool congested();
   // False: something is unsent; on_sent() will tell when all has gone to the system.
   bool all_sent();
-  std::size_t unsent() const { return out_.bytes() + plain_.bytes(); }
+  std::size_t unsent() const { return out_.bytes() + (plain_ ? plain_->bytes() : 0); }
   // What was to be sent and, should the connection end now, never will be.
   std::size_t never_sent() const { return unsent() + thrown_away_; }
   // After all that was sent, tells the peer that no more comes.
@@ -128,6 +128,7 @@ class Connection final : public Living, public Endpoints, private PutOff {
   struct Request;
   struct TlsStart;
   struct Greeting;
+  struct Ends;
   union Socket;
 
   Connection(Loop& loop, ConnectionEvents& events);
@@ -138,8 +139,8 @@ class Connection final : public Living, public Endpoints, private PutOff {
 
   Socket& socket() { return *reinterpret_cast<Socket*>(socket_space_); }
   const Socket& socket() const { return *reinterpret_cast<const Socket*>(socket_space_); }
-  void make_handle(bool is_pipe);
-  int open(int fd);
+  void make_handle();
+  Ends& ends();
   int start_connect(const SocketAddress& address, const SocketOptions& options);
   void start_tls(std::unique_ptr<TlsSession> session);
   void await_connect();
@@ -171,7 +172,7 @@ class Connection final : public Living, public Endpoints, private PutOff {
   void adapt_gulp(std::size_t count, std::size_t offered);
   void end_gulp();
 
-  static constexpr std::size_t kSocketSpace = 264;
+  static constexpr std::size_t kSocketSpace = 248;
   alignas(8) char socket_space_[kSocketSpace];
   ConnectionEvents* events_;
   std::unique_ptr<TlsSession> tls_;
@@ -179,19 +180,19 @@ class Connection final : public Living, public Endpoints, private PutOff {
   std::unique_ptr<Outbox> held_;        // Deciphered while reading was off.
   std::unique_ptr<TlsStart> tls_start_; // What TLS will need once connected.
   std::unique_ptr<Greeting> greeting_;  // While a PROXY header is awaited.
-  std::unique_ptr<SocketAddress> peer_, local_;
+  std::unique_ptr<Ends> ends_;          // As far as somebody asked.
   Outbox out_;                          // For the wire.
-  Outbox plain_;                        // For TLS to seal.
-  std::size_t offered_ = 0;
-  std::size_t handed_ = 0;              // Bytes of out_ that are with libuv.
-  std::size_t unsent_limit_ = 0;        // When congested.
+  std::unique_ptr<Outbox> plain_;       // For TLS to seal.
   std::size_t thrown_away_ = 0;         // Since writing broke.
   int write_status_ = 0;                // Why writing is broken.
-  std::size_t left_ = 0;                // Of handed_, when last looked at.
+  std::uint32_t offered_ = 0;
+  std::uint32_t handed_ = 0;            // Bytes of out_ that are with libuv.
+  std::uint32_t left_ = 0;              // Of those, when last looked at.
+  std::uint32_t unsent_limit_ = 0;      // When congested.
   std::uint32_t patience_ms_ = 0;
   std::uint32_t gulp_ = 0;              // Bytes read at once in bulk; 0: talk.
   State state_ = State::Connecting;
-  bool is_pipe_ = false;
+  bool is_unix_ = false;
   bool has_socket_ = false;
   bool proxied_ = false;
   bool heard_ = false;         // Before it was ready.

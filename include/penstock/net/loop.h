@@ -22,6 +22,7 @@ struct uv_idle_s;
 namespace penstock {
 
 class Living;
+class Mortal;
 
 // Work to be done when the callback that asked for it has returned: what a turn wrote goes out in
 // one call, what was paused goes on. Each is run once for each time it was asked for.
@@ -98,6 +99,7 @@ class Loop {
 
  private:
   friend class Living;
+  friend class Mortal;
   friend struct LoopCallbacks;
 
   // Timer wheel: five levels of 64 slots; one slot of a level spans all slots of the level below.
@@ -110,7 +112,7 @@ class Loop {
   void run_put_off();
   void wake_drowsy();
   std::uint64_t next_expiry() const;
-  void bury(Living& living);
+  void bury(Mortal& mortal);
   void free_buried();
   bool run_posted();  // False: there was nothing.
 
@@ -127,7 +129,7 @@ class Loop {
   List<PutOff, PutOffTag> put_off_;
   List<PutOff, PutOffTag> drowsy_;
   std::uint64_t wake_at_ = UINT64_MAX;
-  List<Living> buried_;
+  List<Mortal> buried_;
   Filling read_block_;
   Filling gulp_block_;
   std::unique_ptr<char[]> scratch_;

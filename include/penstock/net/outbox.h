@@ -3,19 +3,20 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "penstock/base/block.h"
 
 namespace penstock {
 
-// A ring of slices that grows on demand and gives its memory back when empty for long.
+// A ring of slices that grows on demand. An empty box holds no memory.
 class Outbox {
  public:
   Outbox() = default;
   Outbox(const Outbox&) = delete;
   Outbox& operator=(const Outbox&) = delete;
-  ~Outbox();
+  ~Outbox() { clear(); }
 
   bool empty() const { return count_ == 0; }
   std::size_t bytes() const { return bytes_; }
@@ -27,23 +28,22 @@ class Outbox {
   // Takes the slice as it is.
   void append(Slice slice);
   // The i-th slice, 0 being the next to go.
-  const Slice& peek(std::size_t index) const { return items_[(first_ + index) & (capacity_ - 1)]; }
+  const Slice& peek(std::size_t index) const { return items()[(first_ + index) & (capacity_ - 1)]; }
   // The first `count` bytes are gone.
   void remove(std::size_t count);
-  void clear();
-  // Frees what an empty box need not keep.
-  void shrink();
+  void clear() { remove(bytes_); }
 
  private:
+  Slice* items() const { return reinterpret_cast<Slice*>(ring_->data()); }
   void grow();
-  Slice* items_ = nullptr;  // Ring; capacity_ is a power of two.
-  std::size_t capacity_ = 0;
-  std::size_t first_ = 0;
-  std::size_t count_ = 0;
+  Block* ring_ = nullptr;
+  std::uint32_t capacity_ = 0;  // A power of two.
+  std::uint32_t first_ = 0;
+  std::uint32_t count_ = 0;
+  bool open_ = false;
   std::size_t bytes_ = 0;
   std::size_t largest_ = 0;
-  Filling tail_;           // Where texts are packed; its end is the last slice's while open_.
-  bool open_ = false;
+  Filling tail_;  // Where texts are packed; its end is the last slice's while open_.
 };
 
 }  // namespace penstock

@@ -32,7 +32,7 @@ struct OwnBack {
   Owned<H1Back> back;
 };
 
-class Client final : public Living, public ListNode<ClientTag>, private H1FrontOwner, private H1BackOwner {
+class Client final : public Mortal, public ListNode<ClientTag>, private H1FrontOwner, private H1BackOwner {
  public:
   // A connection waits at `listener`; null if it is gone already.
   static Owned<Client> welcome(Frontend& frontend, Listener& listener);
@@ -55,7 +55,7 @@ class Client final : public Living, public ListNode<ClientTag>, private H1FrontO
   void adopt(const Snapshot& snapshot);
   // `on-marked-down shutdown-sessions`: idle connections of its own to `server` end.
   void shut_down(const Server& server);
-  const std::string& trust() const { return trust_; }
+  const std::string& trust() const { return entrance_->trust; }
 
   // Its own connection to `server`, if there is one idle.
   Owned<H1Back> lend_own(const Server& server, std::string_view tls_name);
@@ -85,7 +85,6 @@ class Client final : public Living, public ListNode<ClientTag>, private H1FrontO
   ~Client() override;
   const H1FrontOptions& front_options() const;
   bool is_logged() const;
-  void on_deadline() override {}
   void on_close() override;
   StreamEvents& on_request(H1Front& front) override;
   const H1FrontOptions* next_options() override;
@@ -97,22 +96,17 @@ class Client final : public Living, public ListNode<ClientTag>, private H1FrontO
   void lose_own(Which which);
 
   Frontend& frontend_;
-  std::shared_ptr<FrontendState> counted_in_;
-  std::shared_ptr<ConnectionCount> counted_at_;
+  const std::shared_ptr<const Entrance> entrance_;
   Owned<H1Front> front_;
   Owned<Exchange> exchange_;
   Owned<Tunnel> tunnel_;
   std::vector<OwnBack> own_;
   std::shared_ptr<Server> last_server_;
-  std::string trust_;
   bool must_stay_ = false;
   bool private_ = false;
   bool leaving_ = false;
   bool facts_known_ = false;
-  std::unique_ptr<TlsFacts> tls_facts_;
   rules::ClientFacts facts_;
-  Arena arena_;                     // Of what rules remember of the connection.
-  rules::VariableSet variables_;
 };
 
 }  // namespace penstock

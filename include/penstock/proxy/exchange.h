@@ -22,14 +22,10 @@ namespace penstock {
 
 class Client;
 
-class Exchange final : public Living, private Waiting, private Served, private H1BackOwner, private Later {
+class Exchange final : public InBlock, public Living, private Waiting, private Served, private H1BackOwner, private Later {
  public:
   static Owned<Exchange> make(Client& client, Ref<Generation> generation, const FrontendSpec& frontend);
   StreamEvents& front_events() { return from_client_; }
-
-  // Exchanges come and go with every request: their memory is kept by the worker.
-  static void* operator new(std::size_t size);
-  static void operator delete(void* memory);
 
  private:
   // What either side says, told apart.

@@ -24,17 +24,22 @@
 namespace penstock {
 
 // One address of one bind line.
+// What a client has come in by. A reload may take the bind line away while the client is there.
+struct Entrance : rules::BindFacts {
+  std::string trust;            // verify, CA, CRL: a client trusted under another leaves.
+  std::shared_ptr<FrontendState> frontend;
+  std::shared_ptr<ConnectionCount> connections;  // Of the address.
+};
+
 struct BindSpec {
   std::string key;              // Stays over reloads while the address does.
-  std::string name;
+  std::shared_ptr<const Entrance> entrance;
   std::size_t frontend = 0;     // Index in Snapshot::frontends.
   std::shared_ptr<const BoundAddress> bound;
   std::shared_ptr<const TlsContext> tls;
   bool accept_proxy = false;
   bool defer_accept = false;
-  std::string trust;            // verify, CA, CRL: a client trusted under another leaves.
   std::uint32_t maxconn = 0;    // Of this address alone; 0: none.
-  std::uint32_t id = 0;
   SocketOptions accepted;       // Of the connections that come.
 };
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -33,20 +34,30 @@ struct VariableSet {
   ArenaVector<Variable> items;
 };
 
+// Of the bind line a client came in by.
+struct BindFacts {
+  std::string name;                 // Empty: none.
+  std::uint32_t id = 0;
+};
+
+// Scope `sess`: variables that outlive an exchange.
+struct ConnectionVariables : VariableSet {
+  ConnectionVariables() { arena = &kept; }
+  Arena kept;
+};
+
 // What stays the same for all requests of one client connection.
 struct ClientFacts {
   // The client, and where it connected to, as the PROXY protocol says if it is used. Null: unknown.
   Endpoints* ends = nullptr;
-  const TlsFacts* tls = nullptr;    // Null: clear text.
-  std::string bind_name;            // `name` of the bind line; empty: none.
-  std::uint32_t bind_id = 0;
+  std::unique_ptr<TlsFacts> tls;    // Null: clear text.
+  const BindFacts* bind = nullptr;  // Never null where rules run.
   bool proxied = false;             // The PROXY protocol was used.
   bool pinned = false;  // NTLM or Negotiate was spoken: its server connections are its own.
   std::int64_t accepted_us = 0;     // Wall clock, microseconds since 1970.
   const SocketAddress& source() const { return ends->peer(); }
   const SocketAddress& destination() const { return ends->local(); }
-  VariableSet* variables = nullptr; // Scope `sess`; with an arena of the connection. Null: `sess`
-                                    // variables live as long as the exchange.
+  mutable std::unique_ptr<ConnectionVariables> variables;  // Made by the first rule that asks for one.
 };
 
 // Numbers and letters of the log (manual sections 8.2 to 8.5). Times are in milliseconds, -1 when that

@@ -164,18 +164,16 @@ class Try {
   explicit Try(std::string_view request = "GET / HTTP/1.1\nHost: mail.contoso.com\n") : subject(arena_) {
     client("10.1.2.3", 40000);
     SocketAddress::from_ip("10.0.0.9", 443, ends.destination);
-    facts.bind_name = "https";
-    facts.bind_id = 1;
+    facts.bind = &bind_;
     facts.accepted_us = 1233922454655123;
+    facts.tls = std::make_unique<TlsFacts>();
+    TlsFacts& tls = *facts.tls;
     tls.version = "TLSv1.3";
     tls.cipher = "TLS_AES_128_GCM_SHA256";
     tls.alpn = "http/1.1";
     tls.sni = "mail.contoso.com";
     tls.cipher_bits = 128;
     facts.ends = &ends;
-    facts.tls = &tls;
-    facts.variables = &session;
-    session.arena = &session_arena_;
     subject.client = &facts;
     subject.random = &random;
     subject.now_us = 1700000000123456;
@@ -185,7 +183,7 @@ class Try {
     subject.request = &head_;
   }
   void client(std::string_view ip, std::uint16_t port) { SocketAddress::from_ip(ip, port, ends.source); }
-  void clear_text() { facts.tls = nullptr; }
+  void clear_text() { facts.tls.reset(); }
   void answer(std::string_view response) {
     read(response, response_head_);
     subject.response = &response_head_;
@@ -202,7 +200,7 @@ class Try {
 
  private:
   Arena arena_;
-  Arena session_arena_;
+  const BindFacts bind_{"https", 1};
   Head head_, response_head_;
   std::deque<std::string> texts_;
 
@@ -236,8 +234,6 @@ class Try {
   };
   Ends ends;
   ClientFacts facts;
-  TlsFacts tls;
-  VariableSet session;
   std::uint64_t random = 1;
   Subject subject;
 };

@@ -382,7 +382,7 @@ TEST_CASE("variables keep their type and value until their scope ends") {
   CHECK(sample_text(exchange, "var(txn.a)") == "3");
   CHECK(sample_text(exchange, "src,set-var(sess.ip)") == "10.1.2.3");
   CHECK(sample_text(exchange, "var(sess.ip),ipmask(8)") == "10.0.0.0");
-  CHECK(exchange.session.items.size() == 1);
+  CHECK(exchange.facts.variables->items.size() == 1);
   CHECK(sample_text(exchange, "str(long text),set-var(sess.t)") == "long text");
   CHECK(sample_text(exchange, "str(short),set-var(sess.t)") == "short");
   CHECK(sample_text(exchange, "var(sess.t)") == "short");
