@@ -136,7 +136,7 @@ class Place:
     @staticmethod
     def stop(process):
         if process.poll() is None:
-            for pid in reversed(family(process.pid)):
+            for pid in family(process.pid):  # Parents first: they would start new ones.
                 try:
                     os.kill(pid, signal.SIGKILL)
                 except OSError:
