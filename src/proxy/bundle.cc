@@ -204,26 +204,20 @@ class Gatherer {
   }
 
   void resolve(const config::Address& address, config::Place place, bool may_fail) {
-    using Kind = config::Address::Kind;
+    if (address.kind != config::Address::Kind::Name) return;
     const std::string key = address_text(address);
     if (bundle_.resolved_.contains(key)) return;
     SocketAddress found;
-    if (address.kind == Kind::Unix) {
-      found = SocketAddress::unix_path(address.host);
-    } else if (address.kind == Kind::Abstract) {
-      found = SocketAddress::abstract(address.host);
-    } else if (address.kind != Kind::Fd && address.kind != Kind::Any) {
-      Result<SocketAddress> result = ask(address);
-      if (result) {
-        found = *result;
-      } else if (previous_ != nullptr && previous_->resolved_.contains(key)) {
-        found = previous_->resolved_.at(key);
-        diagnostics_.warn(place, result.error().text + "; the address known before is kept");
-      } else if (may_fail) {
-        diagnostics_.warn(place, result.error().text + "; the server stays down (init-addr none)");
-      } else {
-        diagnostics_.add(place, result.error().text);
-      }
+    Result<SocketAddress> result = ask(address);
+    if (result) {
+      found = *result;
+    } else if (previous_ != nullptr && previous_->resolved_.contains(key)) {
+      found = previous_->resolved_.at(key);
+      diagnostics_.warn(place, result.error().text + "; the address known before is kept");
+    } else if (may_fail) {
+      diagnostics_.warn(place, result.error().text + "; the server stays down (init-addr none)");
+    } else {
+      diagnostics_.add(place, result.error().text);
     }
     bundle_.resolved_[key] = found;
   }
@@ -371,10 +365,26 @@ std::shared_ptr<BoundAddress> Bundle::socket_of(const std::string& key) const {
 }
 
 SocketAddress Bundle::resolved(const config::Address& address) const {
-  const auto found = resolved_.find(address_text(address));
-  if (found == resolved_.end()) return {};
-  SocketAddress out = found->second;
-  if (!out.empty()) out.set_port(address.port_low);
+  using Kind = config::Address::Kind;
+  SocketAddress out;
+  switch (address.kind) {
+    case Kind::Any:
+    case Kind::Fd:
+      break;
+    case Kind::Unix:
+      return SocketAddress::unix_path(address.host);
+    case Kind::Abstract:
+      return SocketAddress::abstract(address.host);
+    case Kind::Ip4:
+    case Kind::Ip6:
+      SocketAddress::from_ip(address.host, address.port_low, out);
+      break;
+    case Kind::Name:
+      const auto found = resolved_.find(address_text(address));
+      if (found == resolved_.end() || found->second.empty()) break;
+      out = found->second;
+      out.set_port(address.port_low);
+  }
   return out;
 }
 
