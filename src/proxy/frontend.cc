@@ -31,11 +31,10 @@ void Frontend::adopt(const BindSpec& bind) {
   change_options(bind.bound->sockets[station_.worker() % bind.bound->sockets.size()].get(), bind.accepted);
   set_manners();
   for (Client& client : clients_) {
-    if (other_trust && client.trust() != bind.entrance->trust) {
-      client.leave();
-    } else {
-      client.adopt(generation()->snapshot());
-    }
+    const bool leaves = other_trust && client.trust() != bind.entrance->trust;
+    // Even one that is to leave may ask something yet, when the times and limits of before are gone.
+    client.adopt(generation()->snapshot());
+    if (leaves) client.leave();
   }
 }
 

@@ -402,3 +402,17 @@ TEST_CASE("a drained crew is idle when the last exchange has ended, and not befo
   CHECK(busy.end() == End::Finished);
   rig.run_until([&] { return rig.idle(); });
 }
+
+TEST_CASE("a client that has not asked yet is served once when a reload changes who is trusted") {
+  const std::string app = "  default_backend app\nbackend app\n  server s1 ${s1}\n";
+  Rig rig("frontend web\n  bind 127.0.0.1:0 ca-ignore-err all\n" + app);
+  rig.server("s1").next().expects("\r\n\r\n").sends(kOk).repeats();
+  ScriptedClient client(rig);
+  rig.run_until([&] { return rig.crew().process().connections == 1; });
+  rig.reload("frontend web\n  bind 127.0.0.1:0\n" + app);
+  rig.linger();
+  const Answer answer = client.gets("/");
+  CHECK(answer.body == "ok");
+  CHECK(answer.has("onnection: close"));
+  CHECK(client.end() == End::Finished);
+}
