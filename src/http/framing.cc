@@ -1,5 +1,6 @@
 #include "penstock/http/framing.h"
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
 
@@ -122,6 +123,14 @@ std::optional<Authority> read_authority(std::string_view text) {
   return authority;
 }
 
+// Letters alone, as all schemes have them that lead to a server: in "http:x@there://here/" readers
+// find different hosts.
+bool is_scheme(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return to_lower(c) >= 'a' && to_lower(c) <= 'z';
+  });
+}
+
 std::string_view default_port(std::string_view scheme) {
   if (equal_nocase(scheme, "http") || equal_nocase(scheme, "ws")) return "80";
   if (equal_nocase(scheme, "https") || equal_nocase(scheme, "wss")) return "443";
@@ -144,9 +153,9 @@ const char* refuse_authority_form(std::string_view target, const std::optional<A
 // get to different places.
 const char* refuse_absolute_form(std::string_view target, const std::optional<Authority>& host) {
   const std::size_t end = target.find("://");
-  if (end == std::string_view::npos || end == 0 || target.find_first_of("/?") < end)
-    return "malformed target";
+  if (end == std::string_view::npos) return "malformed target";
   const std::string_view scheme = target.substr(0, end);
+  if (!is_scheme(scheme)) return "malformed target";
   const std::string_view rest = target.substr(end + 3);
   const auto authority = read_authority(rest.substr(0, rest.find_first_of("/?")));
   if (!authority || authority->host.empty()) return "malformed target";

@@ -150,6 +150,9 @@ TEST_CASE("each form of target goes with its methods") {
   CHECK(refused("GET", "http:///owa", {kHost}));
   CHECK(refused("GET", "://mail.contoso.com/", {kHost}));
   CHECK(refused("GET", "a/b://mail.contoso.com/", {kHost}));
+  CHECK(refused("GET", "http:x@other://mail.contoso.com/", {kHost}));
+  CHECK(refused("GET", "a:b://mail.contoso.com/", {kHost}));
+  CHECK(refused("GET", "1x://mail.contoso.com/", {kHost}));
 }
 
 TEST_CASE("CONNECT names host and port, the same as Host, and has no body") {
