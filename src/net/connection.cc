@@ -610,7 +610,8 @@ void Connection::flush() {
     const ssize_t sent = message.msg_iovlen == 1 ? ::send(descriptor(), pieces[0].iov_base, bytes, MSG_NOSIGNAL)
                                                  : ::sendmsg(descriptor(), &message, MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0 && errno != EAGAIN) return write_failed(-errno);
+    // Short of memory is no end either: libuv tries again when there is room.
+    if (sent < 0 && errno != EAGAIN && errno != ENOBUFS) return write_failed(-errno);
     if (sent > 0) out_.remove(static_cast<std::size_t>(sent));
     if (sent < 0 || static_cast<std::size_t>(sent) < bytes) hand_to_libuv();
   }

@@ -23,7 +23,6 @@
 
 namespace penstock {
 
-// One address of one bind line.
 // What a client has come in by. A reload may take the bind line away while the client is there.
 struct Entrance : rules::BindFacts {
   std::string trust;            // verify, CA, CRL: a client trusted under another leaves.
@@ -31,6 +30,7 @@ struct Entrance : rules::BindFacts {
   std::shared_ptr<ConnectionCount> connections;  // Of the address.
 };
 
+// One address of one bind line.
 struct BindSpec {
   std::string key;              // Stays over reloads while the address does.
   std::shared_ptr<const Entrance> entrance;
