@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include <bit>
 #include <charconv>
 
 #include "hex.h"
@@ -185,6 +186,12 @@ Variable* look_up(VariableSet& set, const VariableName& name) {
   return nullptr;
 }
 
+Variable* add_variable(VariableSet& set, Arena& arena, const VariableName& name) {
+  // The name lives in the compiled rules, which a connection may outlive.
+  set.items.push_back(arena, Variable{name.hash, arena.copy(name.name), {}, {}});
+  return &set.items[set.items.size() - 1];
+}
+
 bool may_set(const Variable* old, const Value& value, unsigned conditions) {
   const bool exists = old != nullptr;
   const bool is_set = exists && old->value.type != Type::None;
@@ -216,22 +223,17 @@ void set_variable(Subject& subject, const VariableName& name, const Value& value
   Value kept = value;
   // A view into a head or buffer would not outlive it.
   if (kept.is_text() && !kept.text.empty()) {
-    const bool fits = variable != nullptr && variable->value.is_text() && variable->value.text.size() >= kept.text.size();
-    if (fits) {
-      // Reuses the old text's room, so that a variable set on each request of a connection does not grow.
-      char* room = const_cast<char*>(variable->value.text.data());
-      std::memmove(room, kept.text.data(), kept.text.size());
-      kept.text = {room, kept.text.size()};
-    } else {
-      kept.text = arena.copy(kept.text);
+    if (variable == nullptr) variable = add_variable(set, arena, name);
+    // The room it has is used again, so that a variable set on each request of a connection does not grow.
+    if (variable->room.size() < kept.text.size()) {
+      const std::size_t size = std::bit_ceil(kept.text.size());
+      variable->room = {static_cast<char*>(arena.allocate(size, 1)), size};
     }
+    std::memmove(variable->room.data(), kept.text.data(), kept.text.size());
+    kept.text = {variable->room.data(), kept.text.size()};
   }
-  if (variable != nullptr) {
-    variable->value = kept;
-  } else {
-    // The name lives in the compiled rules, which a connection may outlive.
-    set.items.push_back(arena, Variable{name.hash, arena.copy(name.name), kept});
-  }
+  if (variable == nullptr) variable = add_variable(set, arena, name);
+  variable->value = kept;
   forget(subject, kOnVariables);
 }
 

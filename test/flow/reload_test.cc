@@ -1,20 +1,19 @@
 // Configurations exchanged while clients are being served: nothing is lost, nothing is cut, and
 // what was before goes when nobody needs it any more.
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
+#include "flow/folder.h"
 #include "flow/rig.h"
 #include "unit/catch.h"
 #include "unit/net/test_certificates.h"
 
 using namespace penstock;
 using penstock::test::Answer;
+using penstock::test::Folder;
 using penstock::test::Rig;
 using penstock::test::ScriptedClient;
 using End = penstock::test::ScriptedClient::End;
@@ -122,24 +121,6 @@ class Visitor final : private ConnectionEvents {
   bool leaving_ = false;
   TlsTicket ticket_;
   Owned<Connection> connection_;
-};
-
-class Folder {
- public:
-  Folder() {
-    std::string name = "/tmp/penstock-flow-XXXXXX";
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  std::string file(const std::string& name, const std::string& text) {
-    const std::string path = path_ + "/" + name;
-    std::ofstream(path) << text;
-    return path;
-  }
-
- private:
-  std::string path_;
 };
 
 }  // namespace

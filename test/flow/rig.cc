@@ -173,8 +173,9 @@ std::uint32_t Rig::waiting() const {
   return sum;
 }
 
-ScriptedClient::ScriptedClient(Rig& rig, std::size_t bind) : rig_(rig) {
-  connection_ = Connection::connect(rig.loop(), rig.address(bind), {}, {}, {}, *this);
+ScriptedClient::ScriptedClient(Rig& rig, std::size_t bind, const TlsContext* tls) : rig_(rig) {
+  const TlsTarget target{tls, "mail.test", ""};
+  connection_ = Connection::connect(rig.loop(), rig.address(bind), {}, target, {}, *this);
 }
 
 // Who leaves does not wait to be answered.

@@ -86,7 +86,8 @@ class ScriptedClient final : private ConnectionEvents {
  public:
   enum class End { None, Finished, Reset };
 
-  explicit ScriptedClient(Rig& rig, std::size_t bind = 0);
+  // To the n-th bind; `tls` stays in place as long as the client.
+  explicit ScriptedClient(Rig& rig, std::size_t bind = 0, const TlsContext* tls = nullptr);
   ~ScriptedClient();
 
   void says(std::string_view bytes);

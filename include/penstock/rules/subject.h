@@ -25,6 +25,7 @@ struct Variable {
   std::uint64_t hash = 0;
   std::string_view name;
   Value value;
+  std::span<char> room;  // Where a text of its value lies; kept when a shorter one or none takes its place.
 };
 
 // The variables of one scope. `arena` is where values are kept that must outlive the exchange; null

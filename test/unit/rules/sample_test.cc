@@ -400,6 +400,19 @@ TEST_CASE("variables keep their type and value until their scope ends") {
   CHECK(sample_text(exchange, "str(a),set-var(txn.a,ifx)").starts_with("?'ifx' is no condition of set-var"));
 }
 
+TEST_CASE("a variable of a connection whose texts are long and short in turns does not grow") {
+  Try exchange;
+  const std::string text(900, 'x');
+  for (int i = 0; i < 100; ++i) {
+    CHECK(sample_text(exchange, "str(" + text + "),set-var(sess.a)") == text);
+    CHECK(sample_text(exchange, "str(y),set-var(sess.a)") == "y");
+    CHECK(sample_text(exchange, "int(1),set-var(sess.a)") == "1");
+    CHECK(sample_text(exchange, "str(z),set-var(sess.a)") == "z");
+    CHECK(sample_text(exchange, "var(sess.a)") == "z");
+  }
+  CHECK(exchange.facts.variables->kept.held() < 5000);
+}
+
 TEST_CASE("maps give the value of the finest key") {
   Rig rig("frontend fe\n");
   rig.files["/m/str"] = "# comment\n\n  a.com   one two  \nb.com 2\r\n#c.com x\n";
