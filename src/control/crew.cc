@@ -1,5 +1,6 @@
 #include "penstock/control/crew.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -117,10 +118,12 @@ void Crew::drain() {
 }
 
 void Crew::sweep() {
-  std::erase_if(former_, [](const auto& snapshot) { return snapshot.use_count() == 1; });
+  const auto taken_apart = std::erase_if(former_, [](const auto& snapshot) { return snapshot.use_count() == 1; });
   servers_.sweep();
   tables_.sweep();
   std::erase_if(log_outputs_, [](const auto& entry) { return entry.second.use_count() == 1; });
+  // The system may have back what two snapshots took together.
+  if (taken_apart != 0) ::malloc_trim(0);
 }
 
 void Crew::wake_lines(std::shared_ptr<BackendState> state) {

@@ -148,6 +148,8 @@ def big(place, programs, table, options):
                     break
             print('%-10s %-12s %9.2f ms       after %.0f ms, the slowest answer meanwhile %.0f ms' % (
                 'big-reload', name, (proxy.cpu() - before) * 1e3, (time.monotonic() - begin) * 1e3, longest * 1e3))
+            time.sleep(1)  # What was at work before is taken apart.
+            print('%-10s %-12s %9.2f MiB      after it' % ('', name, bench.memory_kib(proxy.process.pid) / 1024))
 
 
 class Responder(threading.Thread):
