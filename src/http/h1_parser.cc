@@ -145,7 +145,7 @@ bool is_plainly_framed(const Head& head) {
 // llhttp reads start line, chunks and those fields that it knows to bear on framing, and has to
 // agree with us. Other fields it would only walk through, byte by byte, for most of the time a head
 // takes; all that it could find there was found when the end of the head was looked for and the
-// names were read.
+// names were read. It is asked about nothing that is_plainly_framed().
 struct H1Parser::Machine : InBlock {
   enum class State : std::uint8_t {
     Start,
