@@ -567,14 +567,14 @@ void Connection::reset_on_close() {
   setsockopt(descriptor(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
 
-void Connection::seal() {
+bool Connection::seal() {
   // Small pieces share a record; a piece that fills records is sealed where it lies.
   char gathered[kRecordSize];
   while (!plain_->empty()) {
     const Slice& first = plain_->peek(0);
     if (first.size() >= kRecordSize || plain_->slices() == 1) {
       const std::size_t size = first.size();
-      tls_->write(first.view());
+      if (!tls_->write(first.view())) return false;
       plain_->remove(size);
       continue;
     }
@@ -586,14 +586,15 @@ void Connection::seal() {
       used += count;
       plain_->remove(count);
     }
-    tls_->write({gathered, used});
+    if (!tls_->write({gathered, used})) return false;
   }
+  return true;
 }
 
 void Connection::flush() {
   if (state_ == State::Lost) return;
   if (tls_ && state_ == State::Ready && !write_broken_) {
-    if (!plain_->empty()) seal();
+    if (!plain_->empty() && !seal()) return fail(Loss::Kind::Broken, 0);
     if (finish_asked_ && !finish_done_) tls_->close();
   }
   while (!out_.empty() && handed_ == 0 && !write_broken_) {

@@ -223,6 +223,22 @@ int on_certificate_error(int good, X509_STORE_CTX* store) {
   return 1;
 }
 
+// A ticket holds the client's whole chain. The library keeps the tickets of TLS 1.3 until the first write and
+// cannot write when they come to 64 KiB: who shows this much gets none.
+constexpr std::size_t kLongChain = 16384;
+
+std::size_t size_of(const STACK_OF(X509)* chain) {
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < sk_X509_num(chain); ++i) size += static_cast<std::size_t>(std::max(i2d_X509(sk_X509_value(chain, i), nullptr), 0));
+  return size;
+}
+
+int on_client_chain(X509_STORE_CTX* store, void*) {
+  auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  if (size_of(X509_STORE_CTX_get0_untrusted(store)) > kLongChain) SSL_set_options(ssl, SSL_OP_NO_TICKET);
+  return X509_verify_cert(store);
+}
+
 void face_clients(SSL_CTX* ctx, const Recipe& recipe, const Parts& parts) {
   SSL_CTX_set_select_certificate_cb(ctx, on_client_hello);
   if (!parts.alpn.empty()) SSL_CTX_set_alpn_select_cb(ctx, on_alpn, nullptr);
@@ -234,6 +250,7 @@ void face_clients(SSL_CTX* ctx, const Recipe& recipe, const Parts& parts) {
   SSL_CTX_set_session_id_context(ctx, parts.scope.data(), parts.scope.size());
   if (!recipe.options().prefer_client_ciphers) SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_verify(ctx, verify_mode(parts.check), parts.passes_over ? on_certificate_error : nullptr);
+  SSL_CTX_set_cert_verify_callback(ctx, on_client_chain, nullptr);
   // The names we accept certificates of: clients with several choose by them.
   for (const bssl::UniquePtr<X509>& authority : recipe.trust().authorities) SSL_CTX_add_client_CA(ctx, authority.get());
 }

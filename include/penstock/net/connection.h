@@ -162,7 +162,7 @@ class Connection final : public Living, public Endpoints, private PutOff {
   void deliver_held();
   void ended(bool clean);
   void flush();
-  void seal();
+  bool seal();  // False: nothing can be sealed any more; see the error of the session.
   void hand_to_libuv();
   void written(int status);
   void write_failed(int status);

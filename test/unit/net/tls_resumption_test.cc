@@ -171,6 +171,25 @@ TEST_CASE("a resumed session still tells that the client had shown a certificate
   CHECK_FALSE(pair.front.tls->facts().peer_certificate.empty());
 }
 
+TEST_CASE("what is written to a client with a chain of any length arrives") {
+  const std::uint16_t version = GENERATE(0x0303, 0x0304);
+  const std::size_t certificates = GENERATE(as<std::size_t>(), 2, 20, 40, 60, 80, 120, 160);
+  TicketKeys keys;
+  TestAuthority authority;
+  const IssuedCertificate phone = authority.issue({{"phone"}});
+  std::string chain = phone.both();
+  for (std::size_t i = 1; i < certificates; ++i) chain += authority.certificate();
+  const auto front = front_context({self_signed({{"a.example"}})}, keys, trusting(authority.certificate()));
+  TlsPair pair(*front, *back_context(options_between(version, version), chain), "a.example");
+  REQUIRE(pair.shake());
+  const std::string answer(100000, 'x');
+  CHECK(pair.front.tls->write(answer));
+  pair.settle();
+  CHECK(pair.back.plain == answer);
+  CHECK(pair.front.tls->error().empty());
+  if (certificates == 2) CHECK(pair.back.tls->take_ticket());
+}
+
 TEST_CASE("towards a server a session is not resumed under another trust, name or certificate of ours") {
   TicketKeys keys;
   TestAuthority authority;
