@@ -28,9 +28,9 @@ bool Backend::has_server() {
   return !candidates_.empty();
 }
 
-bool Backend::has_server_besides(const ServerSlot& slot) {
+bool Backend::has_server_besides(Tried tried) {
   look_again();
-  return std::any_of(candidates_.begin(), candidates_.end(), [&](const Candidate& other) { return other.index != slot.index; });
+  return std::any_of(candidates_.begin(), candidates_.end(), [&](const Candidate& other) { return !tried.has(other.index); });
 }
 
 std::uint32_t Backend::in_use() const {
@@ -39,26 +39,44 @@ std::uint32_t Backend::in_use() const {
   return sum;
 }
 
-const Candidate* Backend::candidate_by_policy(std::uint32_t hash) {
+// All, or all but those; all again if none would be left.
+std::span<const Candidate> Backend::candidates_besides(Tried tried) {
+  if (tried.empty()) return candidates_;
+  besides_.clear();
+  for (const Candidate& candidate : candidates_) {
+    if (!tried.has(candidate.index)) besides_.push_back(candidate);
+  }
+  return besides_.empty() ? candidates_ : besides_;
+}
+
+const Candidate* Backend::candidate_by_turn(Tried tried) {
+  const Candidate* candidate = nullptr;
+  for (std::size_t left = schedule_.size(); left != 0; --left) {
+    const std::uint32_t turn = spec_.state->turn.fetch_add(1, std::memory_order_relaxed);
+    candidate = &candidates_[schedule_[turn % schedule_.size()]];
+    if (!tried.has(candidate->index)) break;
+  }
+  return candidate;
+}
+
+const Candidate* Backend::candidate_by_policy(std::uint32_t hash, Tried tried) {
+  const std::span<const Candidate> candidates = candidates_besides(tried);
   switch (spec_.balance) {
-    case BalanceKind::RoundRobin: {
-      if (schedule_.empty()) return nullptr;
-      const std::uint32_t turn = spec_.state->turn.fetch_add(1, std::memory_order_relaxed);
-      return &candidates_[schedule_[turn % schedule_.size()]];
-    }
+    case BalanceKind::RoundRobin:
+      return candidate_by_turn(tried);
     case BalanceKind::LeastConn:
-      return least_loaded(candidates_, spec_.state->turn.fetch_add(1, std::memory_order_relaxed));
+      return least_loaded(candidates, spec_.state->turn.fetch_add(1, std::memory_order_relaxed));
     case BalanceKind::First:
-      for (const Candidate& candidate : candidates_) {
+      for (const Candidate& candidate : candidates) {
         const std::uint32_t limit = limit_of(*candidate.spec);
         if (limit == 0 || candidate.spec->state->in_use.load(std::memory_order_relaxed) < limit) return &candidate;
       }
-      return candidates_.empty() ? nullptr : &candidates_.front();
+      return candidates.empty() ? nullptr : &candidates.front();
     case BalanceKind::Source:
     case BalanceKind::Hash:
-      return spec_.consistent ? by_rating(candidates_, hash) : by_hash(candidates_, hash);
+      return spec_.consistent ? by_rating(candidates, hash) : by_hash(candidates, hash);
     case BalanceKind::Random:
-      return by_chance(candidates_, spec_.random_draws, random_);
+      return by_chance(candidates, spec_.random_draws, random_);
   }
   return nullptr;
 }
@@ -90,37 +108,35 @@ bool Backend::acquire(ServerSlot& slot) {
   return false;
 }
 
-Backend::Choice Backend::choose(std::uint32_t hash, Wish wish, const ServerSlot* avoid) {
+Backend::Choice Backend::choose(std::uint32_t hash, Wish wish, Tried tried) {
   look_again();
   if (wish.pinned) {
     ServerSlot& slot = *slots_[wish.slot->index];
     return {acquire(slot) ? Choice::Kind::Chosen : Choice::Kind::Full, &slot};
   }
-  if (wish.slot != nullptr && wish.slot != avoid && (wish.anyhow || wish.slot->spec.state->takes_traffic())) {
+  if (wish.slot != nullptr && (wish.anyhow || wish.slot->spec.state->takes_traffic())) {
     ServerSlot& slot = *slots_[wish.slot->index];
     if (acquire(slot)) return {Choice::Kind::Chosen, &slot};
     if (wish.firm && may_wait(slot)) return {Choice::Kind::Full, &slot};
   }
   if (candidates_.empty()) return {};
-  const Candidate* first = candidate_by_policy(hash);
+  const Candidate* first = candidate_by_policy(hash, tried);
   if (first == nullptr) return {};
-  const auto take = [&](const Candidate& candidate) { return acquire(*slots_[candidate.index]); };
-  const bool hashed = spec_.balance == BalanceKind::Source || spec_.balance == BalanceKind::Hash;
   // Nobody passes those who wait, wherever they do.
-  if (!serving_line_ && !hashed && first->spec->maxconn != 0 && !spec_.state->tickets.empty()) return {Choice::Kind::Full, nullptr};
-  const bool avoidable = avoid != nullptr && candidates_.size() > 1;
-  if (!(avoidable && first->index == avoid->index) && take(*first)) {
-    return {Choice::Kind::Chosen, slots_[first->index].get()};
-  }
+  if (!serving_line_ && !hashes() && first->spec->maxconn != 0 && !spec_.state->tickets.empty()) return {Choice::Kind::Full, nullptr};
+  const auto take = [&](const Candidate& candidate) { return acquire(*slots_[candidate.index]); };
+  if (take(*first)) return {Choice::Kind::Chosen, slots_[first->index].get()};
   // A key that hashes to a full server waits for that server; others go where there is room.
-  if (hashed && !avoidable && may_wait(*slots_[first->index])) return {Choice::Kind::Full, slots_[first->index].get()};
-  const std::size_t start = static_cast<std::size_t>(first - candidates_.data());
-  for (std::size_t i = 1; i < candidates_.size(); ++i) {
-    const Candidate& candidate = candidates_[(start + i) % candidates_.size()];
-    if (avoidable && candidate.index == avoid->index) continue;
-    if (take(candidate)) return {Choice::Kind::Chosen, slots_[candidate.index].get()};
+  if (hashes() && tried.empty() && may_wait(*slots_[first->index])) return {Choice::Kind::Full, slots_[first->index].get()};
+  const auto find = [&](const Candidate& candidate) { return candidate.index == first->index; };
+  const auto start = std::find_if(candidates_.begin(), candidates_.end(), find) - candidates_.begin();
+  for (const bool those_tried : {false, true}) {
+    for (std::size_t i = 1; i < candidates_.size(); ++i) {
+      const Candidate& candidate = candidates_[(static_cast<std::size_t>(start) + i) % candidates_.size()];
+      if (tried.has(candidate.index) != those_tried) continue;
+      if (take(candidate)) return {Choice::Kind::Chosen, slots_[candidate.index].get()};
+    }
   }
-  if (avoidable && take(*first)) return {Choice::Kind::Chosen, slots_[first->index].get()};
   return {Choice::Kind::Full, nullptr};
 }
 

@@ -305,7 +305,7 @@ class Writer {
     if (!proxy.retry_on.empty()) line_of("retry-on", proxy.retry_on);
     if (proxy.redispatch)
       line("option redispatch{}",
-           proxy.redispatch_interval == 0 ? "" : format(" {}", proxy.redispatch_interval));
+           proxy.redispatch_interval == -1 ? "" : format(" {}", proxy.redispatch_interval));
     flag_line("option prefer-last-server", proxy.prefer_last_server);
     flag_line("option persist", proxy.persist);
     write_cookie(proxy.cookie);

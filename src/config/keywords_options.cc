@@ -58,7 +58,7 @@ void parse_forwardfor(Line& line, Draft& draft) {
 
 void parse_redispatch(Line& line, Draft& draft) {
   draft.proxy.redispatch = !line.negated;
-  draft.proxy.redispatch_interval = 0;
+  draft.proxy.redispatch_interval = -1;
   if (!line.more()) return;
   const Word& word = line.pop();
   const auto interval = parse_integer(word.text);
@@ -66,8 +66,7 @@ void parse_redispatch(Line& line, Draft& draft) {
     return line.complain(
         word.place, format("'option redispatch' expects a number of retries, not '{}'", word.text));
   }
-  // -1 is the manual's way to say "on the last retry", which is what no number says too.
-  draft.proxy.redispatch_interval = *interval == -1 ? 0 : static_cast<std::int32_t>(*interval);
+  draft.proxy.redispatch_interval = static_cast<std::int32_t>(*interval);
 }
 
 // Words of an old form of check: headers written behind the version, parted by "\r\n".
@@ -251,7 +250,7 @@ constexpr OptionKeyword kOptionKeywords[] = {
      "Send a connection's next request to the same server where balancing allows.", kBackSwitch},
     {"redis-check", refused<Draft>, "Write the conversation with 'option tcp-check'.", kBack},
     {"redispatch", parse_redispatch,
-     "Let a retry go to another server: on the last, or on every n-th.", kBackSwitch},
+     "Let retries go to another server. Who belongs to one leaves it on the last, or every n-th.", kBackSwitch},
     {"smtpchk", parse_smtpchk,
      "Check health by greeting an SMTP server, which must answer 2xx: [HELO|EHLO <domain>].",
      kBack},

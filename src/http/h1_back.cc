@@ -240,7 +240,7 @@ void H1Back::on_read_end(bool clean) {
   tell_failure(Failure{
       Cause::ServerClosed, head_seen_ ? Phase::Data : Phase::Headers, nothing_came && served_ > 1,
       502, 0, nothing_came ? "server closed without an answer" : "server closed inside its answer",
-      nothing_came});
+      !head_seen_ && interim_ == 0});
 }
 
 void H1Back::on_lost(const Loss& loss) {
@@ -259,7 +259,7 @@ void H1Back::on_lost(const Loss& loss) {
   const bool nothing_came = !parser_.begun() && !head_seen_;
   tell_failure(Failure{Cause::ServerClosed, head_seen_ ? Phase::Data : Phase::Headers,
                        nothing_came && served_ > 1, 502, loss.status, "server connection broken",
-                       nothing_came});
+                       !head_seen_ && interim_ == 0});
 }
 
 void H1Back::on_time_out() {

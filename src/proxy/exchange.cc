@@ -14,9 +14,6 @@
 namespace penstock {
 namespace {
 
-// Before a server that refused is tried again (manual, "retries").
-constexpr std::uint64_t kRetryPauseMs = 1000;
-
 // RFC 9110 section 9.2.1, as far as the issue of repeating goes: no mail is sent twice.
 bool is_repeatable(const Head& head) {
   if (head.body.kind != BodyLength::Kind::None || head.upgrade) return false;
@@ -301,8 +298,8 @@ Backend::Wish Exchange::wish_of_server() {
     const Backend::Wish pinned = pinned_server();
     if (pinned.slot != nullptr) return pinned;
   }
-  if (again_ != nullptr) return {again_, true, false, again_ == meant_ && belongs_to(*again_)};
-  if (avoid_ != nullptr) return {};
+  if (ServerSlot* again = tries_.again()) return {again, true, false, again == meant_ && belongs_to(*again)};
+  if (!tries_.passed_over().empty()) return {};
   if (meant_ != nullptr && belongs_to(*meant_)) return {meant_, true, false, true};
   return last_server();
 }
@@ -310,7 +307,7 @@ Backend::Wish Exchange::wish_of_server() {
 void Exchange::choose_server() {
   if (lost_identity()) return cut(Cause::ServerClosed, Phase::Connect);
   const Backend::Wish wish = wish_of_server();
-  const Backend::Choice choice = backend_->choose(hash_key(), wish, avoid_);
+  const Backend::Choice choice = backend_->choose(hash_key(), wish, tries_.passed_over());
   switch (choice.kind) {
     case Backend::Choice::Kind::None:
       return fail(Failure{Cause::ServerClosed, Phase::Connect, false, 503, 0, "no server is available"});
@@ -333,8 +330,9 @@ void Exchange::choose_server() {
     subject_.log.cookies[0] = wish.pinned ? 'U' : 'D';
     if (!wish.pinned) subject_.log.redispatched = true;
   }
-  if (avoid_ != nullptr && avoid_ != choice.slot) subject_.log.redispatched = true;
-  avoid_ = again_ = nullptr;
+  // Another try at the same server is part of connecting to it, the pause before it too.
+  const bool anew = tries_.again() != choice.slot;
+  if (tries_.chosen(*choice.slot)) subject_.log.redispatched = true;
   slot_ = choice.slot;
   slot_->served.push_back(*this);
   slot_->pool.count_in_use();
@@ -342,8 +340,10 @@ void Exchange::choose_server() {
   subject_.server = slot_->spec.name;
   subject_.server_index = static_cast<int>(slot_->index);
   subject_.server_id = slot_->spec.id;
-  chosen_ms_ = loop().now();
-  subject_.log.tw = static_cast<std::int64_t>(chosen_ms_ - queued_ms_);
+  if (anew) {
+    chosen_ms_ = loop().now();
+    subject_.log.tw = static_cast<std::int64_t>(chosen_ms_ - queued_ms_);
+  }
   connect();
 }
 
@@ -713,25 +713,25 @@ void Exchange::repeat(const Failure& failure) {
   retry();
 }
 
-// The same server again, after a pause if it could not be connected to, or another one.
+// The same server again, after a pause if it refused, or another one.
 void Exchange::retry() {
   const BackendRuntimeSpec& spec = *backend_spec_;
   if (subject_.log.retries >= spec.retries) return fail(failure_);
-  ++subject_.log.retries;
-  ServerSlot* failed = slot_;
+  const bool meant = slot_ == meant_;
+  const Tries::Failed failed{*slot_, ++subject_.log.retries, meant, meant && belongs_to(*slot_),
+                             persistence_ == rules::Persistence::Forced};
   leave_server();
-  const bool down = !failed->spec.state->takes_traffic();
-  const bool redispatch = spec.redispatch && persistence_ != rules::Persistence::Forced;
-  if (redispatch && (spec.redispatch_due(subject_.log.retries) || down)) {
-    avoid_ = failed;
-    if (backend_->has_server_besides(*failed) || down) return choose_server();
+  switch (tries_.after(failed, *backend_, spec)) {
+    case Tries::Next::None:
+      return fail(failure_);
+    case Tries::Next::Same:
+      if (step_ == Step::Connect && failure_.cause != Cause::ServerTimeout) break;
+      [[fallthrough]];
+    case Tries::Next::Other:
+      return choose_server();
   }
-  if (down && !(failed == meant_ && belongs_to(*failed))) return fail(failure_);
-  avoid_ = nullptr;
-  again_ = failed;
-  if (step_ != Step::Connect) return choose_server();
   step_ = Step::Pause;
-  set_deadline(spec.connect_ms == 0 ? kRetryPauseMs : std::min(kRetryPauseMs, spec.connect_ms));
+  set_deadline(spec.retry_pause_ms());
 }
 
 // Every failure of any step ends here: the client is told, or cut off.

@@ -10,7 +10,6 @@
 namespace penstock {
 namespace {
 
-constexpr std::uint64_t kRetryPauseMs = 1000;
 // More is not waited for: rules then decide by what there is.
 constexpr std::size_t kInspectLimit = 16 * 1024;
 
@@ -145,9 +144,10 @@ bool Tunnel::belongs_to(const ServerSlot& slot) const {
 void Tunnel::choose_server() {
   const bool by_source = backend_spec_->balance.balance == BalanceKind::Source;
   const std::uint32_t hash = by_source ? sdbm_hash(subject_.client->source().ip_bytes()) : 0;
-  const ServerSlot* wanted = again_ == nullptr && avoid_ == nullptr ? meant_ : again_;
+  const bool by_meaning = tries_.again() == nullptr && tries_.passed_over().empty();
+  const ServerSlot* wanted = by_meaning ? meant_ : tries_.again();
   const bool anyhow = wanted != nullptr && belongs_to(*wanted);
-  const Backend::Choice choice = backend_->choose(hash, {wanted, true, false, anyhow}, avoid_);
+  const Backend::Choice choice = backend_->choose(hash, {wanted, true, false, anyhow}, tries_.passed_over());
   switch (choice.kind) {
     case Backend::Choice::Kind::None:
       return end(Cause::ServerClosed, Phase::Connect);
@@ -163,15 +163,17 @@ void Tunnel::choose_server() {
       break;
   }
   clear_deadline();
-  if (avoid_ != nullptr && avoid_ != choice.slot) subject_.log.redispatched = true;
-  avoid_ = again_ = nullptr;
+  const bool anew = tries_.again() != choice.slot;
+  if (tries_.chosen(*choice.slot)) subject_.log.redispatched = true;
   slot_ = choice.slot;
   slot_->served.push_back(*this);
   slot_->spec.state->total.fetch_add(1, std::memory_order_relaxed);
   subject_.server = slot_->spec.name;
   subject_.server_index = static_cast<int>(slot_->index);
-  chosen_ms_ = loop().now();
-  subject_.log.tw = static_cast<std::int64_t>(chosen_ms_ - queued_ms_);
+  if (anew) {
+    chosen_ms_ = loop().now();
+    subject_.log.tw = static_cast<std::int64_t>(chosen_ms_ - queued_ms_);
+  }
   connect();
 }
 
@@ -198,18 +200,19 @@ void Tunnel::connect_failed(Cause cause) {
   back_.reset();
   const BackendRuntimeSpec& spec = *backend_spec_;
   if (!spec.retry_on.connect_failure || subject_.log.retries >= spec.retries) return end(cause, Phase::Connect);
-  ++subject_.log.retries;
-  ServerSlot* failed = slot_;
+  const Tries::Failed failed{*slot_, ++subject_.log.retries, slot_ == meant_, belongs_to(*slot_)};
   leave_server();
-  const bool down = !failed->spec.state->takes_traffic();
-  if (spec.redispatch && (spec.redispatch_due(subject_.log.retries) || down)) {
-    avoid_ = failed;
-    return choose_server();
+  switch (tries_.after(failed, *backend_, spec)) {
+    case Tries::Next::None:
+      return end(cause, Phase::Connect);
+    case Tries::Next::Same:
+      if (cause != Cause::ServerTimeout) break;
+      [[fallthrough]];
+    case Tries::Next::Other:
+      return choose_server();
   }
-  if (down && !belongs_to(*failed)) return end(cause, Phase::Connect);
-  again_ = failed;
   step_ = Step::Pause;
-  set_deadline(spec.connect_ms == 0 ? kRetryPauseMs : std::min(kRetryPauseMs, spec.connect_ms));
+  set_deadline(spec.retry_pause_ms());
 }
 
 void Tunnel::joined() {

@@ -35,6 +35,60 @@ class Connecting(Case):
         self.assertEqual([rig.get('/test/server').body for _ in range(4)], [b'EX02'] * 4)
         rig.log.wait(r' be/s2 .* 200 .* \d+/\d+/\d+/\d+/\+\d ')
 
+    def test_another_server_is_asked_at_once_and_nothing_is_waited_for(self):
+        for balance in ('roundrobin', 'static-rr', 'leastconn', 'random', 'first'):
+            with self.subTest(balance):
+                text = TWO.replace('retries 2', 'retries 3\n    balance ' + balance)
+                rig = self.rig(text % ('option redispatch', '<dead>'), defaults='    timeout connect 5s')
+                for n in range(3):
+                    self.assertEqual(rig.get('/test/server?%d' % n).body, b'EX02')
+                    rig.log.wait(r' be/s2 \d{1,3}/\d{1,3}/\d{1,3}/\d+/\d+ 200 .* ----? \d+/\d+/\d+/\d+/(\+1|0) .*%d' % n)
+
+    def test_so_it_is_where_a_server_swallows_connections(self):
+        rig = self.rig(TWO % ('option redispatch', self.black_hole().address), defaults='    timeout connect 300ms')
+        self.assertEqual([rig.get('/test/server').body for _ in range(2)], [b'EX02'] * 2)
+        rig.log.wait(r' be/s2 \d+/3\d\d/\d+/\d+/\d+ 200 .*/\+1 ')
+
+    def test_two_of_three_servers_are_dead(self):
+        text = TWO + '    server s3 <dead>\n'
+        rig = self.rig(text.replace('<s2>', '<dead>').replace('s3 <dead>', 's3 <s3>') % ('option redispatch', '<dead>'))
+        self.assertEqual([rig.get('/test/server').body for _ in range(3)], [b'EX03'] * 3)
+        rig.log.wait(r' be/s3 \d{1,3}/\d{1,3}/\d{1,3}/.* 200 .*/\+2 ')
+
+    def test_in_mode_tcp_too(self):
+        text = TWO.replace('frontend fe', 'frontend fe\n    mode tcp\n    option tcplog').replace('backend be', 'backend be\n    mode tcp')
+        rig = self.rig(text % ('option redispatch', '<dead>'), defaults='    timeout connect 5s')
+        for _ in range(2):
+            self.assertEqual(rig.get('/test/server').body, b'EX02')
+        rig.log.wait(r' be/s2 \d{1,3}/\d{1,3}/\d+ \d+ -- \d+/\d+/\d+/\d+/\+1 ')
+
+    def test_who_has_the_cookie_of_a_server_goes_elsewhere_at_the_last_retry(self):
+        text = TWO.replace('backend be', 'backend be\n    cookie S insert indirect').replace(
+            '<s2>', '<s2> cookie two') % ('option redispatch', '<dead> cookie one')
+        rig = self.rig(text, defaults='    timeout connect 200ms')
+        self.assertEqual(rig.get('/test/server', [('Cookie', 'S=one')]).body, b'EX02')
+        # One pause, then the last retry. All of it was before the server that answered was chosen.
+        rig.log.wait(r' be/s2 \d+/2\d\d/\d+/\d+/\d+ 200 .* --DI \d+/\d+/\d+/\d+/\+2 ')
+
+    def test_the_pause_before_a_retry_belongs_to_connecting(self):
+        hole = self.black_hole()
+        for server, letters, least in (('<dead>', 'SC', 400), (hole.address, 'sC', 600)):
+            with self.subTest(server):
+                rig = self.rig(ONE % ('retries 2', server), defaults='    timeout connect 200ms')
+                self.assertEqual(rig.get('/test/server').status, 503)
+                match = rig.log.wait(r' be/s1 \d+/(\d+)/-1/-1/(\d+) 503 \d+ - - %s-- .*/2 ' % letters)
+                self.assertLess(int(match.group(1)), 50)
+                # No pause follows a connection that took its time: so many waits, and no more.
+                self.assertGreaterEqual(int(match.group(2)), least - 5)
+                self.assertLess(int(match.group(2)), least + 150)
+
+    def test_option_redispatch_0_takes_nobody_from_the_server_of_the_cookie(self):
+        text = TWO.replace('backend be', 'backend be\n    cookie S insert indirect').replace(
+            '<s2>', '<s2> cookie two') % ('option redispatch 0', '<dead> cookie one')
+        rig = self.rig(text, defaults='    timeout connect 50ms')
+        self.assertEqual(rig.get('/test/server', [('Cookie', 'S=one')]).status, 503)
+        self.assertEqual([rig.get('/test/server').body for _ in range(2)], [b'EX02'] * 2)
+
     def test_without_redispatch_it_stays_with_its_server(self):
         rig = self.rig(TWO % ('no option redispatch', '<dead>'))
         statuses = sorted(rig.get('/test/server').status for _ in range(4))
@@ -218,6 +272,19 @@ backend be
                 rig = self.rig(self.TEXT % ('', 'conn-failure', script.address))
                 self.assertEqual(rig.get('/').status, status)
                 self.assertEqual(script.accepted, 1)
+
+    def test_half_a_head_is_an_empty_response_too(self):
+        for event in ('empty-response', 'empty-response junk-response'):
+            script = self.server_that(b'HTTP/1.1 200 OK\r\nConten', self.GOOD)
+            rig = self.rig(self.TEXT % ('', event, script.address))
+            self.assertEqual(rig.get('/').body, b'good')
+            rig.log.wait(r' be/s1 .* 200 .* \d+/\d+/\d+/\d+/1 ')
+
+    def test_another_server_is_asked_at_once(self):
+        script = self.server_that(self.BUSY)
+        rig = self.rig(self.TEXT % ('', '503\n    option redispatch', script.address) + '    server s2 <s2>\n')
+        self.assertEqual([rig.get('/test/server').body for _ in range(2)], [b'EX02'] * 2)
+        rig.log.wait(r' be/s2 .* 200 .*/\+1 ')
 
     def test_all_retryable_errors_are_all_of_them(self):
         script = self.server_that(b'', b'junk\r\n\r\n', self.BUSY, self.GOOD)

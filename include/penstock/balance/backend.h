@@ -6,6 +6,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,6 +58,20 @@ struct ServerSlot {
   List<Served, ServedTag> served;
 };
 
+// Servers that did not take a request, told apart as well as 64 bits can.
+class Tried {
+ public:
+  Tried() = default;
+  explicit Tried(const ServerSlot& slot) { add(slot); }
+  void add(const ServerSlot& slot) { bits_ |= bit(slot.index); }
+  bool has(std::uint32_t index) const { return (bits_ & bit(index)) != 0; }
+  bool empty() const { return bits_ == 0; }
+
+ private:
+  static std::uint64_t bit(std::uint32_t index) { return std::uint64_t{1} << (index % 64); }
+  std::uint64_t bits_ = 0;
+};
+
 // Wakes the lines of one backend on all workers.
 class LineWaker {
  public:
@@ -90,14 +105,16 @@ class Backend final {
     bool pinned = false;
     bool anyhow = false;
   };
-  // `hash` is the key of policies that hash. `wish` is granted if the server is usable; `avoid` is not
-  // taken while another can be had.
-  Choice choose(std::uint32_t hash, Wish wish, const ServerSlot* avoid);
+  // `hash` is the key of policies that hash. `wish` is granted if the server is usable; those
+  // tried are not taken while another can be had.
+  Choice choose(std::uint32_t hash, Wish wish, Tried tried);
   // One request on `slot` is over; who waits may come.
   void release(ServerSlot& slot);
   // A server that is up takes requests, whether it has room or not.
   bool has_server();
-  bool has_server_besides(const ServerSlot& slot);
+  bool has_server_besides(Tried tried);
+  // Who chooses goes by a key, not by turns.
+  bool hashes() const { return spec_.balance == BalanceKind::Source || spec_.balance == BalanceKind::Hash; }
   // Requests being served by its servers, of all workers.
   std::uint32_t in_use() const;
 
@@ -119,7 +136,9 @@ class Backend final {
 
  private:
   void look_again();
-  const Candidate* candidate_by_policy(std::uint32_t hash);
+  const Candidate* candidate_by_policy(std::uint32_t hash, Tried tried);
+  const Candidate* candidate_by_turn(Tried tried);
+  std::span<const Candidate> candidates_besides(Tried tried);
   std::uint32_t limit_of(const ServerSpec& server) const;
   bool is_full(const ServerSlot& slot) const;
   bool acquire(ServerSlot& slot);
@@ -133,6 +152,7 @@ class Backend final {
   LineWaker& waker_;
   std::vector<std::unique_ptr<ServerSlot>> slots_;
   std::vector<Candidate> candidates_;
+  std::vector<Candidate> besides_;     // Of them, while some are passed over.
   std::vector<std::uint32_t> schedule_;
   std::uint32_t seen_version_ = 0;
   std::uint64_t random_;

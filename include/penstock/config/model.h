@@ -387,7 +387,7 @@ struct Proxy {
   std::uint32_t retries = 3;
   std::vector<Word> retry_on;
   bool redispatch = false;
-  std::int32_t redispatch_interval = 0;   // `option redispatch <n>`; 0 means the last retry only.
+  std::int32_t redispatch_interval = -1;  // `option redispatch <n>`; -1 means the last retry only, 0 none.
   bool prefer_last_server = false;
   bool persist = false;                   // `option persist`
   Cookie cookie;

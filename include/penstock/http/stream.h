@@ -22,7 +22,7 @@ struct Failure {
   std::uint16_t status = 0;    // The answer a client should get, 0: by the table of outcome.
   int uv_status = 0;           // The system's word, if it was the system's.
   const char* detail = "";     // What exactly, for the log: a literal.
-  bool empty = false;          // Not a byte of an answer had come.
+  bool empty = false;          // No head of an answer had come, or not all of it.
 };
 
 // What a stream tells the exchange it serves: heads (1xx first), body, then on_end(). Instead, or

@@ -15,6 +15,7 @@
 #include "penstock/proxy/sticking.h"
 #include "penstock/proxy/snapshot.h"
 #include "penstock/proxy/reply.h"
+#include "penstock/proxy/tries.h"
 #include "penstock/rules/program.h"
 #include "penstock/rules/subject.h"
 
@@ -145,8 +146,7 @@ class Exchange final : public InBlock, public Living, private Waiting, private S
   Backend* backend_ = nullptr;
   ServerSlot* slot_ = nullptr;      // Counted on: leave_server() gives it back.
   const ServerSlot* meant_ = nullptr;  // The one that a rule or the client's cookie names.
-  ServerSlot* avoid_ = nullptr;     // Failed to connect; another one, if there is any.
-  ServerSlot* again_ = nullptr;     // Failed to connect; to be tried again.
+  Tries tries_;
   Owned<H1Back> back_;
   FromClient from_client_{*this};
   FromServer from_server_{*this};

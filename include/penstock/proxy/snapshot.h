@@ -79,7 +79,7 @@ struct BackendRuntimeSpec {
   persistence::CookieSpec cookie;
   bool persist = false;              // A server's clients stay with it while it is down.
   bool redispatch = false;
-  std::int32_t redispatch_interval = 0;
+  std::int32_t redispatch_interval = -1;
   bool abort_on_close = false;
   bool buffer_request = false;
   std::uint64_t body_ms = 0;         // For its body to come: timeout http-request.
@@ -90,13 +90,14 @@ struct BackendRuntimeSpec {
 
   // The name that TLS towards `server` asks for; empty: none.
   std::string_view sni_of(const ServerSpec& server, rules::Subject& subject) const;
-  // `option redispatch <interval>`: whether the retry of this number goes to another server. Every so
-  // many; a negative interval counts from the last one; the last alone by default.
+  // Before a server that refused is tried again (manual, "retries").
+  std::uint64_t retry_pause_ms() const { return connect_ms == 0 ? 1000 : std::min<std::uint64_t>(connect_ms, 1000); }
+  // `option redispatch <interval>`: whether the retry of this number may leave the server a client belongs to.
+  // Every so many; -1 is the last one, -2 the one before it; 0 is none.
   bool redispatch_due(std::uint32_t retry) const {
-    const auto tried = static_cast<std::int32_t>(retry);
-    const auto left = static_cast<std::int32_t>(retries) - tried;
-    if (redispatch_interval > 0) return tried % redispatch_interval == 0;
-    return redispatch_interval < 0 ? left % -redispatch_interval == 0 : left == 0;
+    if (redispatch_interval == 0) return false;
+    const std::int64_t every = redispatch_interval > 0 ? redispatch_interval : std::int64_t{retries} + 1 + redispatch_interval;
+    return retry % std::max<std::int64_t>(every, 1) == 0;
   }
 };
 

@@ -11,6 +11,7 @@
 #include "penstock/net/connection.h"
 #include "penstock/proxy/generation.h"
 #include "penstock/proxy/sticking.h"
+#include "penstock/proxy/tries.h"
 #include "penstock/rules/subject.h"
 
 namespace penstock {
@@ -89,8 +90,7 @@ class Tunnel final : public Living, private Waiting, private Served, private Lat
   Backend* backend_ = nullptr;
   ServerSlot* slot_ = nullptr;
   const ServerSlot* meant_ = nullptr;  // The one that a rule or a stick table names.
-  ServerSlot* avoid_ = nullptr;
-  ServerSlot* again_ = nullptr;
+  Tries tries_;
   Arena arena_;
   rules::Subject subject_;
   Sticking sticking_;

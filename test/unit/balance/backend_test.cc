@@ -24,8 +24,8 @@ struct Wakings final : LineWaker {
 struct Rig {
   explicit Rig(BackendSpec farm) : spec(std::move(farm)), backend(loop, spec, waker, 1) {}
   ServerSlot& slot(std::size_t index) { return *backend.slots()[index]; }
-  std::string chosen(const ServerSlot* last = nullptr, const ServerSlot* avoid = nullptr) {
-    const Backend::Choice choice = backend.choose(0, {last}, avoid);
+  std::string chosen(const ServerSlot* last = nullptr, const ServerSlot* failed = nullptr) {
+    const Backend::Choice choice = backend.choose(0, {last}, failed != nullptr ? Tried(*failed) : Tried());
     if (choice.kind == Kind::Chosen) return choice.slot->spec.name;
     return choice.kind == Kind::Full ? "full" : "none";
   }
@@ -81,7 +81,7 @@ TEST_CASE("two workers share one sequence of turns") {
   Wakings waker;
   Backend other(one.loop, one.spec, waker, 2);
   CHECK(one.chosen() == "s1");
-  CHECK(other.choose(0, {}, nullptr).slot->spec.name == "s2");
+  CHECK(other.choose(0, {}, {}).slot->spec.name == "s2");
   CHECK(one.chosen() == "s1");
 }
 
@@ -187,7 +187,7 @@ TEST_CASE("room made on a worker without a line of its own wakes the lines of th
   Backend other(rig.loop, rig.spec, waker, 2);
   std::vector<std::string> served;
   Client client(rig, "client", served);
-  const Backend::Choice choice = other.choose(0, {}, nullptr);
+  const Backend::Choice choice = other.choose(0, {}, {});
   REQUIRE(choice.kind == Kind::Chosen);
   rig.backend.stand_in_line(client, nullptr);
   other.release(*choice.slot);
@@ -252,12 +252,12 @@ TEST_CASE("a full server's queue takes maxqueue requests, then others serve what
   Rig rig(spec);
   std::vector<std::string> served;
   Client waiting(rig, "first", served);
-  const Backend::Choice one = rig.backend.choose(0, {}, nullptr);
-  const Backend::Choice two = rig.backend.choose(0, {}, nullptr);
+  const Backend::Choice one = rig.backend.choose(0, {}, {});
+  const Backend::Choice two = rig.backend.choose(0, {}, {});
   REQUIRE(two.kind == Kind::Full);
   CHECK(two.slot == one.slot);
   rig.backend.stand_in_line(waiting, two.slot);
-  const Backend::Choice three = rig.backend.choose(0, {}, nullptr);
+  const Backend::Choice three = rig.backend.choose(0, {}, {});
   REQUIRE(three.kind == Kind::Chosen);
   CHECK(three.slot != one.slot);
 }
@@ -265,11 +265,11 @@ TEST_CASE("a full server's queue takes maxqueue requests, then others serve what
 TEST_CASE("a firm wish waits for its server, another goes where there is room") {
   Rig rig(limited(2, 1));
   const ServerSlot* first = &rig.slot(0);
-  CHECK(rig.backend.choose(0, {first, true}, nullptr).slot == first);
-  const Backend::Choice firm = rig.backend.choose(0, {first, true}, nullptr);
+  CHECK(rig.backend.choose(0, {first, true}, {}).slot == first);
+  const Backend::Choice firm = rig.backend.choose(0, {first, true}, {});
   CHECK(firm.kind == Kind::Full);
   CHECK(firm.slot == first);
-  CHECK(rig.backend.choose(0, {first, false}, nullptr).slot == &rig.slot(1));
+  CHECK(rig.backend.choose(0, {first, false}, {}).slot == &rig.slot(1));
 }
 
 TEST_CASE("who waits for one server holds up nobody who waits for another") {
@@ -278,7 +278,7 @@ TEST_CASE("who waits for one server holds up nobody who waits for another") {
     Wanting(Rig& rig, ServerSlot* slot) : rig(rig), slot(slot) { rig.backend.stand_in_line(*this, slot); }
     ~Wanting() { rig.backend.leave_line(*this); }
     void on_turn() override {
-      const Backend::Choice choice = rig.backend.choose(0, {slot, true}, nullptr);
+      const Backend::Choice choice = rig.backend.choose(0, {slot, true}, {});
       if (choice.kind == Kind::Full) return rig.backend.stand_in_line(*this, choice.slot);
       served = true;
     }
@@ -303,15 +303,14 @@ TEST_CASE("a server that takes no new traffic is had by who wishes it anyhow, ev
   Rig rig(farm(2));
   for (const std::size_t i : {0, 1}) set_status(rig.spec, i, ServerStatus::Down);
   ServerSlot* second = &rig.slot(1);
-  CHECK(rig.backend.choose(0, {second, true}, nullptr).kind == Backend::Choice::Kind::None);
-  CHECK(rig.backend.choose(0, {second, true, false, true}, nullptr).slot == second);
-  CHECK(rig.backend.choose(0, {second, true, false, true}, second).kind == Backend::Choice::Kind::None);
+  CHECK(rig.backend.choose(0, {second, true}, {}).kind == Backend::Choice::Kind::None);
+  CHECK(rig.backend.choose(0, {second, true, false, true}, {}).slot == second);
 }
 
 TEST_CASE("another server is one that takes new traffic") {
   Rig rig(farm(2));
-  CHECK(rig.backend.has_server_besides(rig.slot(0)));
+  CHECK(rig.backend.has_server_besides(Tried(rig.slot(0))));
   set_status(rig.spec, 0, ServerStatus::Down);
-  CHECK_FALSE(rig.backend.has_server_besides(rig.slot(1)));
-  CHECK(rig.backend.has_server_besides(rig.slot(0)));
+  CHECK_FALSE(rig.backend.has_server_besides(Tried(rig.slot(1))));
+  CHECK(rig.backend.has_server_besides(Tried(rig.slot(0))));
 }
