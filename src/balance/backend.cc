@@ -232,6 +232,35 @@ void Backend::serve_line() {
   serving_line_ = false;
 }
 
+void Backend::hand_line_to(Backend& next) {
+  for (std::size_t left = line_length_; left != 0; --left) {
+    Waiting& first = line_.pop_front();
+    if (!first.on_moved(next)) {
+      line_.push_back(first);
+      continue;
+    }
+    --line_length_;
+    if (first.wanted_ != nullptr) {
+      Server& wanted = *first.wanted_->spec.state;
+      first.wanted_ = next.find(wanted);
+      if (first.wanted_ == nullptr) {
+        wanted.waiting.fetch_sub(1, std::memory_order_relaxed);
+        first.ticket_ = spec_.state->tickets.take();
+      }
+    }
+    next.line_.push_back(first);
+    ++next.line_length_;
+  }
+  next.serve_line();
+}
+
+ServerSlot* Backend::find(const Server& server) {
+  for (auto& slot : slots_) {
+    if (slot->spec.state.get() == &server) return slot.get();
+  }
+  return nullptr;
+}
+
 void Backend::shut_down(const Server& server) {
   for (auto& slot : slots_) {
     if (slot->spec.state.get() != &server) continue;

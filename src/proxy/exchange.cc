@@ -312,6 +312,7 @@ void Exchange::choose_server() {
     case Backend::Choice::Kind::None:
       return fail(Failure{Cause::ServerClosed, Phase::Connect, false, 503, 0, "no server is available"});
     case Backend::Choice::Kind::Full:
+      if (moves_on()) return choose_server();
       if (step_ != Step::Queue) {
         (choice.slot != nullptr ? subject_.log.srv_queue : subject_.log.backend_queue) += backend_->last_place(choice.slot);
         set_deadline(backend_spec_->queue_ms);
@@ -390,7 +391,10 @@ void Exchange::connect() {
                           backend_spec_->http, *this);
 }
 
-std::string_view Exchange::sni_of_server() { return backend_spec_->sni_of(slot_->spec, subject_); }
+std::string_view Exchange::sni_of_server() {
+  if (!moved_to_) return backend_spec_->sni_of(slot_->spec, subject_);
+  return moved_to_->sni_of(slot_->spec, subject_);
+}
 
 TlsTarget Exchange::tls_target(std::string_view greeting) {
   const ServerSpec& spec = slot_->spec;
@@ -645,6 +649,25 @@ bool Exchange::retry_on_fresh_connection(const Failure&) {
 }
 
 void Exchange::on_turn() { choose_server(); }
+
+// Its rules are those it began with; the servers are those of the configuration in force.
+bool Exchange::on_moved(Backend& next) {
+  const Server* own = client_.is_private() ? client_.own_server(backend_spec_->balance.name) : nullptr;
+  if (own != nullptr && next.find(*own) == nullptr) return false;
+  if (meant_ != nullptr) meant_ = next.find(*meant_->spec.state);
+  tries_.forget();
+  backend_ = &next;
+  moved_to_ = client_.station().generation();
+  return true;
+}
+
+// Where there is no room, a reload may have made some.
+bool Exchange::moves_on() {
+  const Ref<Generation>& now = client_.station().generation();
+  if (!now || &*now == (moved_to_ ? &*moved_to_ : &*generation_)) return false;
+  Backend* next = now->successor(backend_->spec());
+  return next != nullptr && on_moved(*next);
+}
 
 void Exchange::run_later() {
   if (step_ == Step::Queue) backend_->serve_line();

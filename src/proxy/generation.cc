@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
 namespace penstock {
 
@@ -35,11 +36,29 @@ void Generation::shut_down(const Server& server) {
   }
 }
 
-void Generation::retire() {
+Backend* Generation::successor(const BackendSpec& before) {
+  const int index = snapshot_->backend_index(before.name);
+  return index < 0 ? nullptr : &backend(index);
+}
+
+void Generation::retire(Generation& next) {
   retired_ = true;
   for (auto& backend : backends_) {
-    if (backend) backend->drop_idle();
+    if (!backend) continue;
+    backend->drop_idle();
+    if (backend->line_length() == 0) continue;
+    if (Backend* successor = next.successor(backend->spec())) backend->hand_line_to(*successor);
   }
+}
+
+std::string_view Generation::sni_of(const ServerSpec& server, rules::Subject& subject) const {
+  const int index = snapshot_->backend_index(server.state->backend_name);
+  if (index < 0) return {};
+  // Backends and servers have their numbers in this one.
+  const rules::Numbers* of_request = std::exchange(subject.numbers, &numbers());
+  const std::string_view name = snapshot_->backends[static_cast<std::size_t>(index)].sni_of(server, subject);
+  subject.numbers = of_request;
+  return name;
 }
 
 std::int64_t Generation::backend(rules::BackendNumber number, int backend) const {

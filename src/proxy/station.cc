@@ -33,7 +33,7 @@ void Station::adopt(std::shared_ptr<const Snapshot> snapshot) {
     frontend->close(before);
     if (!frontend->empty()) closing_.push_back(std::move(frontend));
   }
-  if (before) before->retire();
+  if (before) before->retire(*generation_);
 }
 
 bool Station::admit(const FrontendSpec& frontend, const BindSpec& bind) {

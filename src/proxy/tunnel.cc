@@ -152,6 +152,7 @@ void Tunnel::choose_server() {
     case Backend::Choice::Kind::None:
       return end(Cause::ServerClosed, Phase::Connect);
     case Backend::Choice::Kind::Full:
+      if (moves_on()) return choose_server();
       if (step_ != Step::Queue) {
         (choice.slot != nullptr ? subject_.log.srv_queue : subject_.log.backend_queue) += backend_->last_place(choice.slot);
         set_deadline(backend_spec_->queue_ms);
@@ -177,6 +178,23 @@ void Tunnel::choose_server() {
   connect();
 }
 
+// Its rules are those it began with; the servers are those of the configuration in force.
+bool Tunnel::on_moved(Backend& next) {
+  if (meant_ != nullptr) meant_ = next.find(*meant_->spec.state);
+  tries_.forget();
+  backend_ = &next;
+  moved_to_ = client_.station().generation();
+  return true;
+}
+
+// Where there is no room, a reload may have made some.
+bool Tunnel::moves_on() {
+  const Ref<Generation>& now = client_.station().generation();
+  if (!now || &*now == (moved_to_ ? &*moved_to_ : &*generation_)) return false;
+  Backend* next = now->successor(backend_->spec());
+  return next != nullptr && on_moved(*next);
+}
+
 void Tunnel::connect() {
   step_ = Step::Connect;
   const ServerSpec& spec = slot_->spec;
@@ -185,7 +203,7 @@ void Tunnel::connect() {
     address.set_port(static_cast<std::uint16_t>(subject_.client->destination().port() + spec.port_offset));
   }
   if (address.empty()) return connect_failed(Cause::ServerClosed);
-  tls_name_ = backend_spec_->sni_of(spec, subject_);
+  tls_name_ = moved_to_ ? moved_to_->sni_of(spec, subject_) : backend_spec_->sni_of(spec, subject_);
   if (spec.proxy_wishes.unique_id) frontend_.rules.make_unique_id(subject_);
   std::string greeting;
   if (spec.send_proxy != ProxyVersion::None)

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -270,7 +271,7 @@ TEST_CASE("who waits under a former configuration is not passed by those of the 
   rig.run_until([&] { return rig.in_use() == 1; });
   second.says("GET /second HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
   rig.run_until([&] { return rig.waiting() == 1; });
-  rig.reload("backend app\n  server s1 ${s1} maxconn 2\n");
+  rig.reload("backend app\n  timeout queue 1m\n  server s1 ${s1} maxconn 1\n");
   third.says("GET /third HTTP/1.1\r\nHost: test\r\n\r\n");
   rig.run_until([&] { return rig.waiting() == 2; });
   first.says("now");
@@ -280,6 +281,74 @@ TEST_CASE("who waits under a former configuration is not passed by those of the 
   CHECK(rig.line() == "200 -- s1");
   CHECK(rig.line() == "200 -- s1");
   CHECK(rig.line() == "200 -- s1");
+}
+
+TEST_CASE("a reload that makes room serves those who wait at once") {
+  const unsigned workers = GENERATE(1u, 3u);
+  const std::string lines = GENERATE(as<std::string>(), "  server s1 ${s1}\n", "  server s1 ${s1} maxconn 9\n",
+                                     "  server s1 ${s1} maxconn 1\n  server s2 ${s1}\n",
+                                     "  fullconn 1\n  server s1 ${s1} minconn 1 maxconn 9\n", "  server s2 ${s1}\n",
+                                     "  server s1 ${s1} maxconn 1\n  server off ${s1}\n");
+  const bool tcp = GENERATE(false, true);
+  const std::string begin = tcp ? "listen app\n  mode tcp\n  bind 127.0.0.1:0\n  log-format \"200 %ts %s\"\n" : "backend app\n";
+  Rig rig(begin + "  server s1 ${s1} maxconn 1\n  server off ${s1} disabled\n", workers);
+  rig.server("s1").next().expects("GET /first ").expects("now").sends(kOk);
+  rig.server("s1").next().expects("GET /").expects("\r\n\r\n").sends(kOk).repeats();
+  ScriptedClient first(rig);
+  first.says("GET /first HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\n");
+  rig.run_until([&] { return rig.in_use() == 1; });
+  std::vector<std::unique_ptr<ScriptedClient>> waiting;
+  for (std::size_t i = 0; i < 4; ++i) {
+    waiting.push_back(std::make_unique<ScriptedClient>(rig));
+    waiting[i]->says("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    rig.run_until([&] { return rig.waiting() == i + 1; });
+  }
+  rig.reload(begin + lines);
+  for (auto& client : waiting) CHECK(client->answer().status == 200);
+  CHECK(rig.waiting() == 0);
+  waiting.clear();
+  for (int i = 0; i < 4; ++i) CHECK(rig.line().starts_with("200 "));
+  first.says("now");
+  CHECK(first.answer().status == 200);
+}
+
+TEST_CASE("who waits for a server of its own waits for it under the next configuration too") {
+  const std::string app = "backend app\n  use-server s1 if TRUE\n  server s2 ${s2}\n";
+  Rig rig(app + "  server s1 ${s1} maxconn 1\n");
+  rig.server("s1").next().expects("GET /first ").expects("now").sends(kOk);
+  rig.server("s1").next().expects("GET /second ").expects("\r\n\r\n").sends(kOk);
+  ScriptedClient first(rig), second(rig);
+  first.says("GET /first HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\n");
+  rig.run_until([&] { return rig.in_use() == 1; });
+  second.says("GET /second HTTP/1.1\r\nHost: test\r\n\r\n");
+  rig.run_until([&] { return rig.waiting() == 1; });
+  const bool more = GENERATE(false, true);
+  rig.reload(app + "  server s1 ${s1} maxconn " + (more ? "2\n" : "1\n"));
+  if (!more) {
+    rig.linger();
+    CHECK(rig.waiting() == 1);
+    first.says("now");
+  }
+  CHECK(second.answer().status == 200);
+  CHECK(rig.server("s2").accepted() == 0);
+}
+
+TEST_CASE("those who wait keep their order over a reload, and go before who comes later") {
+  Rig rig("backend app\n  http-reuse never\n  server s1 ${s1} maxconn 1\n");
+  rig.server("s1").next().expects("GET /first ").expects("now").sends(kOk);
+  for (const std::string path : {"/a", "/b", "/c"}) rig.server("s1").next().expects("GET " + path).expects("\r\n\r\n").sends(kOk);
+  ScriptedClient first(rig), a(rig), b(rig), c(rig);
+  first.says("GET /first HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\n");
+  rig.run_until([&] { return rig.in_use() == 1; });
+  a.says("GET /a HTTP/1.1\r\nHost: test\r\n\r\n");
+  rig.run_until([&] { return rig.waiting() == 1; });
+  b.says("GET /b HTTP/1.1\r\nHost: test\r\n\r\n");
+  rig.run_until([&] { return rig.waiting() == 2; });
+  for (int i = 0; i < 3; ++i) rig.reload("backend app\n  http-reuse never\n  server s1 ${s1} maxconn 1\n");
+  c.says("GET /c HTTP/1.1\r\nHost: test\r\n\r\n");
+  rig.run_until([&] { return rig.waiting() == 3; });
+  first.says("now");
+  for (ScriptedClient* client : {&first, &a, &b, &c}) CHECK(client->answer().status == 200);
 }
 
 TEST_CASE("a client inside its request head takes the new rules") {

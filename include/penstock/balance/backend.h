@@ -30,6 +30,8 @@ class Waiting : public ListNode<LineTag> {
  public:
   // A server may have room now: choose again. Called from the loop.
   virtual void on_turn() = 0;
+  // A reload has put `next` in its backend's place: false if it has to wait on where it is.
+  virtual bool on_moved(Backend& next) = 0;
 
  protected:
   virtual ~Waiting() = default;
@@ -127,6 +129,9 @@ class Backend final {
   std::size_t line_length() const { return line_length_; }
   // Lets those in line choose again, in order, until one has to go on waiting.
   void serve_line();
+  // Those in line stand in that of `next` from now on, in their order, and are served as it has it.
+  void hand_line_to(Backend& next);
+  ServerSlot* find(const Server& server);
   // `on-marked-down shutdown-sessions`
   void shut_down(const Server& server);
 

@@ -106,6 +106,8 @@ class Exchange final : public InBlock, public Living, private Waiting, private S
   void on_client_failure(const Failure& failure);
   void on_server_failure(const Failure& failure);
   void on_turn() override;
+  bool on_moved(Backend& next) override;
+  bool moves_on();
   void on_server_down() override;
   void on_back_ready(H1Back& back) override;
   void on_back_lost(H1Back& back, const Failure& failure, std::string_view why) override;
@@ -141,6 +143,7 @@ class Exchange final : public InBlock, public Living, private Waiting, private S
   Client& client_;
   H1Front& front_;
   Ref<Generation> generation_;
+  Ref<Generation> moved_to_;        // Where it was sent on to a server, if a reload came before that.
   const FrontendSpec& frontend_;
   const BackendRuntimeSpec* backend_spec_ = nullptr;
   Backend* backend_ = nullptr;

@@ -28,9 +28,13 @@ class Generation final : public Counted<Generation>, public ListNode<>, private 
   // The backend whose state this is, if this generation uses it.
   Backend* find(const BackendState& state);
   void shut_down(const Server& server);
-  // It will get no new requests: idle connections are let go.
-  void retire();
+  // The backend that has taken the place of this one of another generation, or null.
+  Backend* successor(const BackendSpec& before);
+  // It will get no new requests: idle connections are let go, and who waits goes to the lines of `next`.
+  void retire(Generation& next);
   bool retired() const { return retired_; }
+  // The name that TLS towards a server of this generation asks for, in a request of a former one.
+  std::string_view sni_of(const ServerSpec& server, rules::Subject& subject) const;
   // For samples about servers (nbsrv, be_conn, ...).
   const rules::Numbers& numbers() const { return *this; }
 

@@ -22,6 +22,8 @@ class Tries {
   // Who comes by turns goes to another server at once. Who belongs to one, by persistence or by a hash, tries that
   // again until `option redispatch <interval>` says otherwise.
   Next after(const Failed& failed, Backend& backend, const BackendRuntimeSpec& spec);
+  // All servers are new.
+  void forget() { *this = {}; }
   // A choice was made; true if it fell on another server than the last try.
   bool chosen(const ServerSlot& slot);
 

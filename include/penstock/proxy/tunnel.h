@@ -53,6 +53,8 @@ class Tunnel final : public Living, private Waiting, private Served, private Lat
   void on_deadline() override;
   void run_later() override;
   void on_turn() override { choose_server(); }
+  bool on_moved(Backend& next) override;
+  bool moves_on();
 
   void welcome();
   void inspect();
@@ -85,6 +87,7 @@ class Tunnel final : public Living, private Waiting, private Served, private Lat
 
   Client& client_;
   Ref<Generation> generation_;
+  Ref<Generation> moved_to_;        // Where it was sent on to a server, if a reload came before that.
   const FrontendSpec& frontend_;
   const BackendRuntimeSpec* backend_spec_ = nullptr;
   Backend* backend_ = nullptr;

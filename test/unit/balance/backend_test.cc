@@ -44,6 +44,7 @@ struct Client final : Waiting {
     if (rig.chosen() == "full") return rig.backend.stand_in_line(*this, nullptr);
     served.push_back(name);
   }
+  bool on_moved(Backend&) override { return false; }
   Rig& rig;
   std::string name;
   std::vector<std::string>& served;
@@ -277,6 +278,7 @@ TEST_CASE("who waits for one server holds up nobody who waits for another") {
   struct Wanting final : Waiting {
     Wanting(Rig& rig, ServerSlot* slot) : rig(rig), slot(slot) { rig.backend.stand_in_line(*this, slot); }
     ~Wanting() { rig.backend.leave_line(*this); }
+    bool on_moved(Backend&) override { return false; }
     void on_turn() override {
       const Backend::Choice choice = rig.backend.choose(0, {slot, true}, {});
       if (choice.kind == Kind::Full) return rig.backend.stand_in_line(*this, choice.slot);
