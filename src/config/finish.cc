@@ -11,11 +11,25 @@ namespace {
 constexpr unsigned bit(unsigned version) {
   return 1u << version;
 }
-constexpr unsigned kOldest = static_cast<unsigned>(TlsVersion::Tls10);
+// Unless said otherwise, on bind and server lines alike.
+constexpr unsigned kOldest = static_cast<unsigned>(TlsVersion::Tls12);
 constexpr unsigned kNewest = static_cast<unsigned>(TlsVersion::Tls13);
 
-// `no-tlsv1x` words to a lowest and a highest version, which must leave no gap.
-void resolve_versions(Tls& tls, Diagnostics& diagnostics) {
+// Versions below the built-in lowest are spoken by word only: a highest one down there is spoken alone.
+void resolve_lowest(Tls& tls, bool is_spoken, Diagnostics& diagnostics) {
+  if (tls.min_version != TlsVersion::Unset || tls.max_version == TlsVersion::Unset) return;
+  if (static_cast<unsigned>(tls.max_version) >= kOldest) return;
+  tls.min_version = tls.max_version;
+  if (!is_spoken) return;
+  const std::string_view version = version_text(tls.max_version);
+  diagnostics.warn(tls.place, format("'ssl-max-ver {}' without 'ssl-min-ver': {} alone is spoken, since unless said "
+                                     "otherwise TLSv1.2 is the oldest",
+                                     version, version));
+}
+
+// `no-tlsv1x` words to a lowest and a highest version. Where they contradict ssl-min-ver and ssl-max-ver those count.
+void resolve_versions(Tls& tls, bool is_spoken, Diagnostics& diagnostics) {
+  resolve_lowest(tls, is_spoken, diagnostics);
   const unsigned low =
       tls.min_version == TlsVersion::Unset ? kOldest : static_cast<unsigned>(tls.min_version);
   const unsigned high =
@@ -29,20 +43,19 @@ void resolve_versions(Tls& tls, Diagnostics& diagnostics) {
     last = version;
   }
   const unsigned excluded = std::exchange(tls.excluded, 0u);
+  const bool has_range = tls.min_version != TlsVersion::Unset || tls.max_version != TlsVersion::Unset;
+  if ((first == 0 || gap) && has_range && low <= high) {
+    diagnostics.warn(tls.place, "beside ssl-min-ver and ssl-max-ver the no-tlsv words would leave no version, or a gap: "
+                                "they have no effect");
+    return;
+  }
   if (first == 0)
     return diagnostics.add(
         tls.place,
         "no TLS version is left: look at ssl-min-ver, ssl-max-ver and the no-tlsv words");
-  if (gap)
-    return diagnostics.add(tls.place,
-                           "the TLS versions that are left have a gap: write ssl-min-ver and "
-                           "ssl-max-ver instead of no-tlsv words");
   if ((excluded & ~1u) == 0) return;
-  // Without an own wish the built-in lowest version stands, which no-tlsv10 alone must not lower.
-  const bool keeps_default =
-      tls.min_version == TlsVersion::Unset && first < static_cast<unsigned>(TlsVersion::Tls12);
-  if (!keeps_default && first != kOldest) tls.min_version = static_cast<TlsVersion>(first);
-  if (last != kNewest) tls.max_version = static_cast<TlsVersion>(last);
+  if (first != low) tls.min_version = static_cast<TlsVersion>(first);
+  if (last != high) tls.max_version = static_cast<TlsVersion>(last);
 }
 
 void resolve_error_files(Reading& reading, Draft& draft) {
@@ -85,7 +98,7 @@ void resolve_logs(const Global& global, Proxy& proxy) {
 
 void resolve_binds(Reading& reading, Proxy& proxy) {
   for (Bind& bind : proxy.binds) {
-    resolve_versions(bind.tls, reading.diagnostics);
+    resolve_versions(bind.tls, bind.tls.enabled, reading.diagnostics);
     if (bind.tls.enabled && bind.tls.verify == Tls::Verify::Unset)
       bind.tls.verify = Tls::Verify::None;
     if (proxy.mode != Mode::Http) continue;
@@ -97,6 +110,13 @@ void resolve_binds(Reading& reading, Proxy& proxy) {
   }
 }
 
+// What is not spoken must not be offered: the server would choose it.
+void leave_out_h2(std::vector<std::string>& alpn, Place place, std::string_view word, Diagnostics& diagnostics) {
+  if (std::erase(alpn, "h2") == 0) return;
+  diagnostics.warn(place, format("'{}': HTTP/2 to servers is not offered yet: h2 is left out and http/1.1 is spoken", word));
+  if (alpn.empty()) alpn = {"http/1.1"};
+}
+
 bool checks_over_tls(const Proxy& proxy) {
   return std::any_of(proxy.health.steps.begin(), proxy.health.steps.end(),
                      [](const CheckStep& step) { return step.ssl; });
@@ -105,10 +125,14 @@ bool checks_over_tls(const Proxy& proxy) {
 void resolve_servers(Reading& reading, Draft& draft) {
   const bool script_tls = checks_over_tls(draft.proxy);
   for (Server& server : draft.proxy.servers) {
-    resolve_versions(server.tls, reading.diagnostics);
     if (server.source.empty()) server.source = draft.source;
     const bool speaks_tls =
         server.tls.enabled || server.check.ssl || (script_tls && server.check.enabled);
+    resolve_versions(server.tls, speaks_tls, reading.diagnostics);
+    if (draft.proxy.mode == Mode::Http) {
+      leave_out_h2(server.tls.alpn, server.place, "alpn", reading.diagnostics);
+      leave_out_h2(server.check.alpn, server.place, "check-alpn", reading.diagnostics);
+    }
     if (!speaks_tls || server.tls.verify != Tls::Verify::Unset) continue;
     server.tls.verify =
         reading.config.global.server_verify_none ? Tls::Verify::None : Tls::Verify::Required;
@@ -126,8 +150,8 @@ void finish(Reading& reading) {
     resolve_binds(reading, draft.proxy);
     resolve_servers(reading, draft);
   }
-  resolve_versions(config.global.bind_defaults, reading.diagnostics);
-  resolve_versions(config.global.server_defaults, reading.diagnostics);
+  resolve_versions(config.global.bind_defaults, false, reading.diagnostics);
+  resolve_versions(config.global.server_defaults, false, reading.diagnostics);
   config.global.max_head = std::max(config.global.max_head, config.global.buffer_size);
   for (Draft& draft : reading.drafts) config.proxies.push_back(std::move(draft.proxy));
 }

@@ -314,12 +314,6 @@ class Judge {
     }
     judge_send_proxy(server);
     judge_check_port(proxy, server);
-    if (proxy.mode == Mode::Http &&
-        std::find(tls.alpn.begin(), tls.alpn.end(), "h2") != tls.alpn.end()) {
-      complaints_.add(tls.place, format("server '{}': 'alpn' with h2 is not offered yet: the "
-                                        "server might choose it; write 'alpn http/1.1'",
-                                        server.name));
-    }
   }
 
   // The ports of Exchange's receive connectors.

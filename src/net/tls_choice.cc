@@ -59,8 +59,8 @@ bool scheme_fits(std::uint16_t scheme, const KeyNeeds& needs, bool tls13) {
           scheme == SSL_SIGN_RSA_PSS_RSAE_SHA512) {
         return true;
       }
-      return !tls13 && (scheme == SSL_SIGN_RSA_PKCS1_SHA1 || scheme == SSL_SIGN_RSA_PKCS1_SHA256 ||
-                        scheme == SSL_SIGN_RSA_PKCS1_SHA384 || scheme == SSL_SIGN_RSA_PKCS1_SHA512);
+      return !tls13 && (scheme == SSL_SIGN_RSA_PKCS1_SHA256 || scheme == SSL_SIGN_RSA_PKCS1_SHA384 ||
+                        scheme == SSL_SIGN_RSA_PKCS1_SHA512);
     case KeyKind::Ed25519:
       return scheme == SSL_SIGN_ED25519;
     case KeyKind::Ecdsa:
@@ -98,6 +98,45 @@ bool suites_fit(const SSL_CLIENT_HELLO& hello, const KeyNeeds& needs, const OwnA
   return any_of_u16(suites, [&](std::uint16_t suite) { return std::find(ours.begin(), ours.end(), suite) != ours.end(); });
 }
 
+// Suites that the library has no name for, and that clients and servers in the field have (RFC 5246, RFC 5289).
+struct NamedSuite {
+  std::uint16_t number;
+  std::string_view name;
+};
+constexpr NamedSuite kForeignSuites[] = {
+    {0x0004, "RC4-MD5"},
+    {0x0005, "RC4-SHA"},
+    {0x0016, "DHE-RSA-DES-CBC3-SHA"},
+    {0x0032, "DHE-DSS-AES128-SHA"},
+    {0x0033, "DHE-RSA-AES128-SHA"},
+    {0x0038, "DHE-DSS-AES256-SHA"},
+    {0x0039, "DHE-RSA-AES256-SHA"},
+    {0x003c, "AES128-SHA256"},
+    {0x003d, "AES256-SHA256"},
+    {0x0067, "DHE-RSA-AES128-SHA256"},
+    {0x006b, "DHE-RSA-AES256-SHA256"},
+    {0x009e, "DHE-RSA-AES128-GCM-SHA256"},
+    {0x009f, "DHE-RSA-AES256-GCM-SHA384"},
+    {0xc008, "ECDHE-ECDSA-DES-CBC3-SHA"},
+    {0xc012, "ECDHE-RSA-DES-CBC3-SHA"},
+    {0xc023, "ECDHE-ECDSA-AES128-SHA256"},
+    {0xc024, "ECDHE-ECDSA-AES256-SHA384"},
+    {0xc027, "ECDHE-RSA-AES128-SHA256"},
+    {0xc028, "ECDHE-RSA-AES256-SHA384"},
+};
+constexpr std::size_t kSuitesNamed = 8;
+
+std::string name_of(std::uint16_t suite) {
+  if (const SSL_CIPHER* cipher = SSL_get_cipher_by_value(suite); cipher != nullptr) return SSL_CIPHER_get_name(cipher);
+  for (const NamedSuite& foreign : kForeignSuites) {
+    if (foreign.number == suite) return std::string(foreign.name);
+  }
+  return format("{:#06x}", suite);
+}
+
+// RFC 8701, and RFC 5746 and RFC 7507: numbers that stand for no cipher.
+bool is_signal(std::uint16_t suite) { return (suite & 0x0f0f) == 0x0a0a || suite == 0x00ff || suite == 0x5600; }
+
 std::uint16_t group_of(const EVP_PKEY& key) {
   const EC_KEY* ec = EVP_PKEY_get0_EC_KEY(&key);
   switch (EC_GROUP_get_curve_name(EC_KEY_get0_group(ec))) {
@@ -134,6 +173,21 @@ bool client_can_use(const SSL_CLIENT_HELLO& hello, const KeyNeeds& needs, const 
   const bool tls13 = speaks_tls13(hello, own);
   if (!signatures_fit(hello, needs, tls13)) return false;
   return tls13 || (groups_fit(hello, needs) && suites_fit(hello, needs, own));
+}
+
+std::string suites_in(const SSL_CLIENT_HELLO& hello) {
+  std::string text;
+  std::size_t count = 0;
+  CBS suites;
+  CBS_init(&suites, hello.cipher_suites, hello.cipher_suites_len);
+  for (std::uint16_t suite = 0; CBS_get_u16(&suites, &suite) == 1;) {
+    if (is_signal(suite) || ++count > kSuitesNamed) continue;
+    if (!text.empty()) text += ", ";
+    text += name_of(suite);
+  }
+  if (count == 0) return "none";
+  if (count > kSuitesNamed) append_format(text, " and {} more", count - kSuitesNamed);
+  return text;
 }
 
 std::string name_in(const SSL_CLIENT_HELLO& hello) {

@@ -34,6 +34,9 @@ struct OwnAbilities {
 // True if a handshake with this client and such a key can succeed, as far as its hello tells.
 bool client_can_use(const SSL_CLIENT_HELLO& hello, const KeyNeeds& needs, const OwnAbilities& own);
 
+// The cipher suites in the hello, as OpenSSL calls them, for a log. The first ones, if they are many.
+std::string suites_in(const SSL_CLIENT_HELLO& hello);
+
 // The name in the hello (RFC 6066 section 3), lower case; empty if there is none.
 std::string name_in(const SSL_CLIENT_HELLO& hello);
 

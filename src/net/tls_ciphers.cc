@@ -8,6 +8,19 @@
 namespace penstock {
 namespace {
 
+// Authenticated ones first; of equals the peer chooses, who knows whether it has AES in hardware. The library
+// drops the key exchange of those that a certificate cannot serve.
+constexpr std::string_view kForwardSecret =
+    "[ECDHE-ECDSA-AES128-GCM-SHA256|ECDHE-ECDSA-CHACHA20-POLY1305|ECDHE-RSA-AES128-GCM-SHA256|ECDHE-RSA-CHACHA20-POLY1305]:"
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA";
+// What an old server may have nothing beside.
+constexpr std::string_view kStaticRsa = "AES128-GCM-SHA256:AES256-GCM-SHA384:AES128-SHA:AES256-SHA";
+
+std::string default_ciphers(TlsPeer peer) {
+  return peer == TlsPeer::Client ? std::string(kForwardSecret) : format("{}:{}", kForwardSecret, kStaticRsa);
+}
+
 std::vector<std::string> split(std::string_view list, std::string_view separators) {
   std::vector<std::string> words;
   while (!list.empty()) {
@@ -46,12 +59,19 @@ bool is_tls13_suite(std::string_view word) { return word.starts_with("TLS_AES_")
 
 std::string left_out(const std::string& word) {
   if (is_tls13_suite(word)) return format("cipher \"{}\" left out: the suites of TLS 1.3 are all on and cannot be chosen", word);
+  if (word.starts_with("@SECLEVEL=")) return format("\"{}\" in ciphers has no effect: BoringSSL knows no security levels", word);
   return format("cipher \"{}\" left out: BoringSSL has no such cipher", word);
+}
+
+// HIGH and ALL have it here, and nowhere else any more.
+bool names_3des(std::string_view word) {
+  return word.find("3DES") != std::string_view::npos || word.find("DES-CBC3") != std::string_view::npos;
 }
 
 }  // namespace
 
-Result<std::string> known_ciphers(std::string_view list, std::vector<std::string>& warnings) {
+Result<std::string> known_ciphers(std::string_view list, TlsPeer peer, std::vector<std::string>& warnings) {
+  if (list.empty()) return default_ciphers(peer);
   bssl::UniquePtr<SSL_CTX> scratch(SSL_CTX_new(TLS_method()));
   // Groups of equal preference are BoringSSL's own; who writes them writes for it.
   if (list.find('[') != std::string_view::npos) {
@@ -61,6 +81,7 @@ Result<std::string> known_ciphers(std::string_view list, std::vector<std::string
   std::vector<std::string> kept;
   std::vector<std::string> unknown;
   bool selects = false;
+  bool wants_3des = false;
   for (const std::string& word : split(list, ":, ;")) {
     const bool has_sign = word.starts_with('!') || word.starts_with('-') || word.starts_with('+');
     if (has_sign) {
@@ -78,9 +99,11 @@ Result<std::string> known_ciphers(std::string_view list, std::vector<std::string
       continue;
     }
     selects = true;
+    wants_3des = wants_3des || names_3des(word);
     kept.push_back(std::move(changed));
   }
   if (!selects) return Error{format("ciphers: BoringSSL has none of \"{}\"", unknown.empty() ? list : join(unknown, ":"))};
+  if (!wants_3des) kept.emplace_back("!3DES");
   std::string text = join(kept, ":");
   if (!library_takes(scratch.get(), text)) return Error{format("ciphers \"{}\" leave none", list)};
   for (const std::string& word : unknown) warnings.push_back(left_out(word));

@@ -22,14 +22,23 @@ namespace {
 using Parts = TlsContextParts;
 
 const Parts& parts_of(const SSL* ssl) { return *static_cast<const Parts*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl))); }
+ClientNotes& notes_of(const SSL* ssl) { return *static_cast<ClientNotes*>(SSL_get_app_data(ssl)); }
 
 // The library's callbacks.
 
 ssl_select_cert_result_t on_client_hello(const SSL_CLIENT_HELLO* hello) {
-  SSL_CTX* chosen = parts_of(hello->ssl).choose(*hello);
-  if (chosen == nullptr) return ssl_select_cert_error;
-  if (chosen != SSL_get_SSL_CTX(hello->ssl)) SSL_set_SSL_CTX(hello->ssl, chosen);
+  const Parts::Choice choice = parts_of(hello->ssl).choose(*hello);
+  if (choice.context != SSL_get_SSL_CTX(hello->ssl)) SSL_set_SSL_CTX(hello->ssl, choice.context);
+  if (!choice.fits) notes_of(hello->ssl).suites = std::make_unique<std::string>(suites_in(*hello));
   return ssl_select_cert_success;
+}
+
+// RFC 6066 section 3: a client that names nobody we know is told so.
+int on_strict_name(SSL* ssl, int* alert, void*) {
+  const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  if (name != nullptr && parts_of(ssl).names.find(lower(name)) != nullptr) return SSL_TLSEXT_ERR_OK;
+  *alert = SSL_AD_UNRECOGNIZED_NAME;
+  return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
 // Our order decides. Without a protocol in common the handshake goes on without one, as with HAProxy.
@@ -91,17 +100,12 @@ Result<Trust> read_trust(const TlsOptions& options, std::vector<std::string>& wa
 }
 
 Result<void> set_versions(SSL_CTX* ctx, const TlsOptions& options) {
-  for (const std::uint16_t version : {options.min_version, options.max_version}) {
-    if (version == 0) continue;
-    const bool is_min = version == options.min_version && SSL_CTX_set_min_proto_version(ctx, version) == 1;
-    const bool is_max = version == options.max_version && SSL_CTX_set_max_proto_version(ctx, version) == 1;
-    if (!is_min && !is_max) {
-      ERR_clear_error();
-      return Error{format("{} is not supported by this BoringSSL", version_name(version))};
-    }
-  }
-  const std::uint16_t min = SSL_CTX_get_min_proto_version(ctx);
-  const std::uint16_t max = SSL_CTX_get_max_proto_version(ctx);
+  const std::uint16_t min = options.min_version;
+  const std::uint16_t max = options.max_version;
+  const bool min_known = SSL_CTX_set_min_proto_version(ctx, min) == 1;
+  const bool max_known = SSL_CTX_set_max_proto_version(ctx, max) == 1;
+  ERR_clear_error();
+  if (!min_known || !max_known) return Error{format("{} is not supported by this BoringSSL", version_name(min_known ? max : min))};
   if (min <= max) return {};
   return Error{format("no TLS version is left between {} and {}", version_name(min), version_name(max))};
 }
@@ -141,23 +145,26 @@ void set_scope(Parts& parts, const TlsOptions& options, std::string_view shown) 
   SHA256_Final(parts.scope.data(), &digest);
 }
 
+// Ours and the peer's, best first: as the library's own lists, with Ed25519 and P-521 both ways and
+// without SHA-1. Up to TLS 1.1 none of it is asked for.
+constexpr std::array<std::uint16_t, 10> kSignatures = {
+    SSL_SIGN_ED25519,          SSL_SIGN_ECDSA_SECP256R1_SHA256, SSL_SIGN_RSA_PSS_RSAE_SHA256, SSL_SIGN_RSA_PKCS1_SHA256,
+    SSL_SIGN_ECDSA_SECP384R1_SHA384, SSL_SIGN_RSA_PSS_RSAE_SHA384, SSL_SIGN_RSA_PKCS1_SHA384, SSL_SIGN_ECDSA_SECP521R1_SHA512,
+    SSL_SIGN_RSA_PSS_RSAE_SHA512, SSL_SIGN_RSA_PKCS1_SHA512};
+
 // What all contexts of one TlsContext share.
 class Recipe {
  public:
-  static Result<Recipe> from(const TlsOptions& options, Parts& parts) {
+  static Result<Recipe> from(const TlsOptions& options, TlsPeer peer, Parts& parts) {
     Recipe recipe;
     recipe.options_ = &options;
     recipe.parts_ = &parts;
-    if (!options.ciphers.empty()) {
-      Result<std::string> ciphers = known_ciphers(options.ciphers, parts.warnings);
-      if (!ciphers) return ciphers.error();
-      recipe.ciphers_ = std::move(*ciphers);
-    }
-    if (!options.curves.empty()) {
-      Result<std::string> curves = known_curves(options.curves);
-      if (!curves) return curves.error();
-      recipe.curves_ = std::move(*curves);
-    }
+    Result<std::string> ciphers = known_ciphers(options.ciphers, peer, parts.warnings);
+    if (!ciphers) return ciphers.error();
+    recipe.ciphers_ = std::move(*ciphers);
+    Result<std::string> curves = known_curves(options.curves.empty() ? kDefaultCurves : options.curves);
+    if (!curves) return curves.error();
+    recipe.curves_ = std::move(*curves);
     Result<std::string> alpn = alpn_wire(options.alpn);
     if (!alpn) return alpn.error();
     parts.alpn = std::move(*alpn);
@@ -174,8 +181,10 @@ class Recipe {
     SSL_CTX_set_app_data(ctx.get(), parts_);
     Result<void> versions = set_versions(ctx.get(), *options_);
     if (!versions) return versions.error();
-    if (!ciphers_.empty()) SSL_CTX_set_strict_cipher_list(ctx.get(), ciphers_.c_str());
-    if (!curves_.empty()) SSL_CTX_set1_curves_list(ctx.get(), curves_.c_str());
+    SSL_CTX_set_strict_cipher_list(ctx.get(), ciphers_.c_str());
+    SSL_CTX_set1_curves_list(ctx.get(), curves_.c_str());
+    SSL_CTX_set_signing_algorithm_prefs(ctx.get(), kSignatures.data(), kSignatures.size());
+    SSL_CTX_set_verify_algorithm_prefs(ctx.get(), kSignatures.data(), kSignatures.size());
     if (trust_.store != nullptr) {
       X509_STORE_up_ref(trust_.store.get());
       SSL_CTX_set_cert_store(ctx.get(), trust_.store.get());
@@ -213,13 +222,16 @@ int on_certificate_error(int good, X509_STORE_CTX* store) {
   if (good == 1) return 1;
   auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
   const auto& parts = *static_cast<const Parts*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
-  auto& noted = *static_cast<PassedOver*>(SSL_get_app_data(ssl));
+  ClientNotes& noted = notes_of(ssl);
   const int error = X509_STORE_CTX_get_error(store);
   const int depth = X509_STORE_CTX_get_error_depth(store);
   const VerifyErrors& ignored = depth == 0 ? parts.leaf_errors_ignored : parts.ca_errors_ignored;
   if (error < 0 || static_cast<std::size_t>(error) >= ignored.size() || !ignored.test(static_cast<std::size_t>(error))) return 0;
   if (depth == 0 && noted.leaf == 0) noted.leaf = error;
-  if (depth > 0 && noted.ca == 0) noted = {noted.leaf, error, depth};
+  if (depth > 0 && noted.ca == 0) {
+    noted.ca = error;
+    noted.ca_depth = depth;
+  }
   return 1;
 }
 
@@ -241,6 +253,7 @@ int on_client_chain(X509_STORE_CTX* store, void*) {
 
 void face_clients(SSL_CTX* ctx, const Recipe& recipe, const Parts& parts) {
   SSL_CTX_set_select_certificate_cb(ctx, on_client_hello);
+  if (parts.strict_sni) SSL_CTX_set_tlsext_servername_callback(ctx, on_strict_name);
   if (!parts.alpn.empty()) SSL_CTX_set_alpn_select_cb(ctx, on_alpn, nullptr);
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_tlsext_ticket_key_cb(ctx, on_ticket);
@@ -301,13 +314,12 @@ void set_fallback(Parts& parts) {
 
 }  // namespace
 
-void note_errors_in(SSL* ssl, PassedOver& noted) { SSL_set_app_data(ssl, &noted); }
+void keep_notes_in(SSL* ssl, ClientNotes& notes) { SSL_set_app_data(ssl, &notes); }
 
 void keep_sessions_in(SSL* ssl, bssl::UniquePtr<SSL_SESSION>& newest) { SSL_set_app_data(ssl, &newest); }
 
-SSL_CTX* TlsContextParts::choose(const SSL_CLIENT_HELLO& hello) const {
+TlsContextParts::Choice TlsContextParts::choose(const SSL_CLIENT_HELLO& hello) const {
   const NameIndex::Group* group = names.find(name_in(hello));
-  if (group == nullptr && strict_sni) return nullptr;
   if (group == nullptr) group = &fallback;
   SSL_CTX* any = nullptr;
   // ECDSA first: a signature costs a tenth of RSA's. What comes last is what a client that can use
@@ -316,9 +328,9 @@ SSL_CTX* TlsContextParts::choose(const SSL_CLIENT_HELLO& hello) const {
     const std::size_t certificate = (*group)[static_cast<std::size_t>(kind)];
     if (certificate == NameIndex::kNone) continue;
     any = contexts[certificate].get();
-    if (client_can_use(hello, needs[certificate], own)) return any;
+    if (client_can_use(hello, needs[certificate], own)) return {any, true};
   }
-  return any;
+  return {any == nullptr ? first() : any, false};
 }
 
 TlsContext::TlsContext(std::shared_ptr<const TlsContextParts> parts) : parts_(std::move(parts)) {}
@@ -335,7 +347,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::for_clients(const TlsOptio
   parts->leaf_errors_ignored = options.leaf_errors_ignored;
   parts->ca_errors_ignored = options.ca_errors_ignored;
   parts->passes_over = options.leaf_errors_ignored.any() || options.ca_errors_ignored.any();
-  Result<Recipe> recipe = Recipe::from(options, *parts);
+  Result<Recipe> recipe = Recipe::from(options, TlsPeer::Client, *parts);
   if (!recipe) return recipe.error();
   for (const PemFile& file : certificates) {
     Result<void> added = add_certificate(*parts, *recipe, file);
@@ -355,7 +367,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::for_clients(const TlsOptio
 Result<std::shared_ptr<const TlsContext>> TlsContext::for_servers(const TlsOptions& options, const PemFile& certificate) {
   auto parts = std::make_shared<TlsContextParts>();
   set_scope(*parts, options, certificate.text);
-  Result<Recipe> recipe = Recipe::from(options, *parts);
+  Result<Recipe> recipe = Recipe::from(options, TlsPeer::Server, *parts);
   if (!recipe) return recipe.error();
   Result<bssl::UniquePtr<SSL_CTX>> ctx = recipe->make();
   if (!ctx) return ctx.error();

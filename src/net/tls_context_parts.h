@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -41,18 +42,23 @@ struct TlsContextParts {
   VerifyErrors leaf_errors_ignored, ca_errors_ignored;
 
   SSL_CTX* first() const { return contexts.front().get(); }
-  // The context for this client, or null if it must be refused.
-  SSL_CTX* choose(const SSL_CLIENT_HELLO& hello) const;
+  struct Choice {
+    SSL_CTX* context;
+    bool fits;  // False: as far as its hello tells, the client can use no certificate of that name.
+  };
+  Choice choose(const SSL_CLIENT_HELLO& hello) const;
 };
 
-// The first error that was passed over at the client's own certificate, and above it.
-struct PassedOver {
+// What is noted of a client on the way.
+struct ClientNotes {
+  // The first error that was passed over at the client's own certificate, and above it.
   int leaf = 0;
   int ca = 0;
   int ca_depth = 0;
+  std::unique_ptr<std::string> suites;  // What it offers, if that may be why no handshake comes about.
 };
-// `noted` must outlive `ssl`, which faces a client.
-void note_errors_in(SSL* ssl, PassedOver& noted);
+// `notes` must outlive `ssl`, which faces a client.
+void keep_notes_in(SSL* ssl, ClientNotes& notes);
 
 // What the server gives us to resume goes to `newest`, which must outlive `ssl`.
 void keep_sessions_in(SSL* ssl, bssl::UniquePtr<SSL_SESSION>& newest);

@@ -13,6 +13,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -189,12 +190,14 @@ std::vector<std::string> dns_names(X509& certificate) {
   return names;
 }
 
-std::string common_name(X509& certificate) {
-  const X509_NAME* subject = X509_get_subject_name(&certificate);
-  const int at = X509_NAME_get_index_by_NID(const_cast<X509_NAME*>(subject), NID_commonName, -1);
-  if (at < 0) return {};
-  const X509_NAME_ENTRY* entry = X509_NAME_get_entry(const_cast<X509_NAME*>(subject), at);
-  return lower(text_of(X509_NAME_ENTRY_get_data(const_cast<X509_NAME_ENTRY*>(entry))));
+std::vector<std::string> common_names(X509& certificate) {
+  std::vector<std::string> names;
+  X509_NAME* subject = X509_get_subject_name(&certificate);
+  for (int at = -1; (at = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >= 0;) {
+    std::string name = lower(text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at))));
+    if (!name.empty()) names.push_back(std::move(name));
+  }
+  return names;
 }
 
 }  // namespace
@@ -248,9 +251,8 @@ CertificateFacts facts_of(const std::string& file, X509& certificate) {
   CertificateFacts facts;
   facts.file = file;
   facts.names = dns_names(certificate);
-  if (facts.names.empty()) {
-    std::string name = common_name(certificate);
-    if (!name.empty()) facts.names.push_back(std::move(name));
+  for (std::string& name : common_names(certificate)) {
+    if (std::find(facts.names.begin(), facts.names.end(), name) == facts.names.end()) facts.names.push_back(std::move(name));
   }
   facts.not_before = unix_time(X509_get0_notBefore(&certificate));
   facts.not_after = unix_time(X509_get0_notAfter(&certificate));

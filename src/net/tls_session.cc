@@ -55,7 +55,7 @@ struct TlsSession::Implementation {
   std::shared_ptr<const TlsContextParts> context;
   TlsWire wire;
   std::unique_ptr<ServerSide> server;
-  PassedOver passed_over;
+  ClientNotes notes;
   bssl::UniquePtr<SSL> ssl;  // Goes before what it looks at.
   std::string error;
   bool established = false;
@@ -77,6 +77,10 @@ Scope scope_of(const TlsContextParts& context, std::string_view name, std::strin
   SHA256_Final(scope.data(), &digest);
   return scope;
 }
+
+// A server never tells what it would have taken.
+constexpr std::string_view kMostlyCiphers =
+    " (mostly: no cipher in common; DHE, and CBC with SHA-2, are not in BoringSSL)";
 
 std::string_view text_or_empty(const char* text) { return text == nullptr ? std::string_view() : std::string_view(text); }
 
@@ -117,7 +121,19 @@ TlsSession::Step TlsSession::Implementation::fail() {
 void TlsSession::Implementation::describe_failure(std::uint32_t packed) {
   if (!error.empty()) return;
   error = packed == 0 ? std::string("the peer ended it") : library_error_words(packed);
-  if (ERR_GET_LIB(packed) != ERR_LIB_SSL || ERR_GET_REASON(packed) != SSL_R_CERTIFICATE_VERIFY_FAILED) return;
+  if (ERR_GET_LIB(packed) != ERR_LIB_SSL) return;
+  switch (ERR_GET_REASON(packed)) {
+    case SSL_R_NO_SHARED_CIPHER:
+      if (notes.suites) error = format("no cipher in common: the client offers {}", *notes.suites);
+      return;
+    case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
+      if (server != nullptr && !established) error += kMostlyCiphers;
+      return;
+    case SSL_R_CERTIFICATE_VERIFY_FAILED:
+      break;
+    default:
+      return;
+  }
   certificate_refused = true;
   const long reason = SSL_get_verify_result(ssl.get());
   append_format(error, ": {}", X509_verify_cert_error_string(reason));
@@ -203,7 +219,7 @@ TlsSession::~TlsSession() = default;
 std::unique_ptr<TlsSession> TlsSession::for_client(const TlsContext& context, Outbox& out) {
   auto implementation = std::make_unique<Implementation>(context, out);
   SSL_set_accept_state(implementation->ssl.get());
-  if (implementation->context->passes_over) note_errors_in(implementation->ssl.get(), implementation->passed_over);
+  keep_notes_in(implementation->ssl.get(), implementation->notes);
   return std::unique_ptr<TlsSession>(new TlsSession(std::move(implementation)));
 }
 
@@ -300,9 +316,9 @@ TlsFacts TlsSession::facts() const {
     facts.peer_certificate = {reinterpret_cast<const char*>(CRYPTO_BUFFER_data(leaf)), CRYPTO_BUFFER_len(leaf)};
     facts.verify_result = static_cast<int>(SSL_get_verify_result(ssl));
     // A session remembers its result, but not at which certificate it came about.
-    facts.leaf_error = facts.resumed ? facts.verify_result : implementation_->passed_over.leaf;
-    facts.ca_error = implementation_->passed_over.ca;
-    facts.ca_error_depth = implementation_->passed_over.ca_depth;
+    facts.leaf_error = facts.resumed ? facts.verify_result : implementation_->notes.leaf;
+    facts.ca_error = implementation_->notes.ca;
+    facts.ca_error_depth = implementation_->notes.ca_depth;
   }
   if (const SSL_SESSION* session = SSL_get_session(ssl); session != nullptr) {
     unsigned size = 0;

@@ -161,8 +161,8 @@ class SnapshotBuilder final : private rules::Environment {
 
   TlsOptions tls_options(const config::Tls& tls) {
     TlsOptions options;
-    options.min_version = wire_version(tls.min_version);
-    options.max_version = wire_version(tls.max_version);
+    if (tls.min_version != config::TlsVersion::Unset) options.min_version = wire_version(tls.min_version);
+    if (tls.max_version != config::TlsVersion::Unset) options.max_version = wire_version(tls.max_version);
     options.ciphers = tls.ciphers;
     options.curves = tls.curves;
     options.alpn = tls.alpn;

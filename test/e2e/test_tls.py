@@ -5,11 +5,12 @@ import re
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
 import tempfile
 import time
 
-from harness import (Case, Client, IS_HAPROXY, NBTHREAD, Output, PATIENCE, Rig, Shared, certificate,
+from harness import (Case, Client, IS_HAPROXY, NBTHREAD, Output, PATIENCE, Rig, Script, Shared, certificate,
                      certificates, check, openssl, pattern_bytes, penstock_only, read_head, tls_client)
 
 
@@ -213,6 +214,140 @@ frontend fe
             for version in (v12, v13):
                 self.assertEqual(self.served(words, sni='mail.contoso.com', version=version),
                                  version in served, (words, version))
+
+
+V10, V11, V12, V13 = 'TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'
+VERSIONS = {V10: ssl.TLSVersion.TLSv1, V11: ssl.TLSVersion.TLSv1_1, V12: ssl.TLSVersion.TLSv1_2,
+            V13: ssl.TLSVersion.TLSv1_3}
+# What the words leave, of clients and of servers.
+WORDS = (
+    ('', {V12, V13}), ('no-sslv3', {V12, V13}), ('no-tlsv10', {V12, V13}), ('no-tlsv11', {V12, V13}),
+    ('no-tlsv10 no-tlsv11', {V12, V13}), ('no-tlsv12', {V13}), ('no-tlsv13', {V12}),
+    ('no-tls-tickets', {V12, V13}), ('ssl-min-ver TLSv1.0', {V10, V11, V12, V13}),
+    ('ssl-min-ver TLSv1.1', {V11, V12, V13}), ('ssl-min-ver TLSv1.3', {V13}), ('ssl-max-ver TLSv1.2', {V12}),
+    ('ssl-max-ver TLSv1.1', {V11}), ('ssl-max-ver TLSv1.0', {V10}),
+    ('ssl-min-ver TLSv1.0 ssl-max-ver TLSv1.1', {V10, V11}), ('force-tlsv10', {V10}), ('force-tlsv11', {V11}),
+    ('force-tlsv12', {V12}), ('force-tlsv13', {V13}), ('ssl-min-ver TLSv1.0 no-tlsv12', {V10, V11, V12, V13}))
+
+
+def weakened(context, version):
+    """OpenSSL of today speaks old versions and sees old suites on this level only."""
+    context.minimum_version = context.maximum_version = version
+    context.set_ciphers('ALL:@SECLEVEL=0')
+    return context
+
+
+def client_hello(suite, name=b'mail.contoso.com'):
+    """A hello of TLS 1.2 that offers one suite; all the rest is as wide as can be."""
+    def extension(number, content):
+        return struct.pack('>HH', number, len(content)) + content
+    algorithms = bytes.fromhex('040105010601040305030603080408050806')
+    extensions = (extension(0, struct.pack('>HBH', len(name) + 3, 0, len(name)) + name) +
+                  extension(10, bytes.fromhex('0008001d001700180019')) + extension(11, b'\x01\x00') +
+                  extension(13, struct.pack('>H', len(algorithms)) + algorithms) + extension(0xff01, b'\x00'))
+    body = (b'\x03\x03' + bytes(32) + b'\x00' + struct.pack('>HH', 2, suite) + b'\x01\x00' +
+            struct.pack('>H', len(extensions)) + extensions)
+    message = b'\x01' + struct.pack('>I', len(body))[1:] + body
+    return b'\x16\x03\x01' + struct.pack('>H', len(message)) + message
+
+
+class Defaults(Case):
+    """What is spoken where nothing is said, and where too little is: as seen on the wire."""
+    BIND = """
+frontend fe
+    bind <fe> ssl crt <certs>/mail-rsa.pem crt <certs>/mail.pem %s
+    http-request return status 200
+"""
+    SERVER = """
+frontend fe
+    bind <fe>
+    default_backend be
+backend be
+    retries 0
+    server s1 %s ssl verify none %s
+"""
+
+    def spoken_to_clients(self, words):
+        rig = self.rig(self.BIND % (words + ' ciphers ALL:@SECLEVEL=0' if IS_HAPROXY else words))
+        spoken = set()
+        for name, version in VERSIONS.items():
+            try:
+                with rig.connect(sni='mail.contoso.com', context=weakened(tls_client(), version)) as client:
+                    self.assertEqual(client.socket.version(), name)
+                    spoken.add(name)
+            except OSError:
+                pass
+        return spoken
+
+    def spoken_to_servers(self, words):
+        spoken = set()
+        for name, version in VERSIONS.items():
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate('mail-rsa'))
+            weakened(context, version)
+
+            def talk(sock, number):
+                with context.wrap_socket(sock, server_side=True) as secured:
+                    spoken.add(secured.version())
+                    read_head(secured)
+                    secured.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+            script = Script(talk)
+            self.addCleanup(script.close)
+            rig = self.rig(self.SERVER % (script.address, words))
+            self.assertEqual(rig.get('/').status == 200, name in spoken, (words, name))
+        return spoken
+
+    def test_the_versions_are_those_that_the_words_leave(self):
+        for words, left in WORDS:
+            with self.subTest(words):
+                self.assertEqual(self.spoken_to_clients(words), left)
+
+    @penstock_only('HAProxy speaks older versions to servers, and passes over words that contradict each other')
+    def test_the_versions_towards_servers_are_those_that_the_words_leave(self):
+        for words, left in (row for row in WORDS if 'force' not in row[0]):
+            with self.subTest(words):
+                self.assertEqual(self.spoken_to_servers(words), left)
+
+    @penstock_only('HAProxy takes what its OpenSSL takes: static RSA too')
+    def test_of_the_suites_those_with_a_fresh_key_are_spoken(self):
+        rig = self.rig(self.BIND % '')
+        for suite, spoken in ((0xc02f, True), (0xc02b, True), (0xc030, True), (0xcca8, True), (0xc013, True),
+                              (0xc014, True), (0xc009, True),  # ECDHE with GCM, ChaCha20, CBC
+                              (0x002f, False), (0x0035, False), (0x009c, False), (0x009d, False),  # static RSA
+                              (0x000a, False), (0xc012, False),  # 3DES
+                              (0x0004, False), (0x0005, False), (0x0009, False), (0x0034, False), (0x008c, False),
+                              (0x0002, False)):  # RC4, DES, anonymous, PSK, no encryption
+            with rig.connect() as client:
+                client.send(client_hello(suite))
+                kind = client.socket.recv(1)
+                self.assertEqual(kind, b'\x16' if spoken else b'\x15', hex(suite))
+
+    def test_an_old_suite_is_spoken_when_it_is_named(self):
+        rig = self.rig(self.BIND % 'ciphers ECDHE-RSA-AES128-GCM-SHA256:AES128-SHA')
+        with rig.connect() as client:
+            client.send(client_hello(0x002f))
+            self.assertEqual(client.socket.recv(1), b'\x16')
+
+    def test_curves_are_those_of_the_manual(self):
+        rig = self.rig(self.BIND % '')
+        for curve in ('X25519', 'P-256', 'P-384', 'P-521'):
+            report = s_client(rig.addresses['fe'], '-servername', 'mail.contoso.com', '-groups', curve)
+            self.assertIn('Server Temp Key', report, curve)
+
+    def test_an_unknown_name_is_told_by_the_alert_for_it(self):
+        rig = self.rig(self.BIND % 'strict-sni')
+        for name in ([], ['-servername', 'nobody.example']):
+            for version in ('-tls1_2', '-tls1_3'):
+                report = s_client(rig.addresses['fe'], version, *(name or ['-noservername']))
+                self.assertIn('alert number 112', report)
+
+    @penstock_only('HAProxy has both')
+    def test_words_for_servers_without_effect_are_warnings(self):
+        code, text = check('defaults\n    mode http\n' + self.SERVER.replace('<fe>', '127.0.0.1:1') % (
+            '127.0.0.1:2', 'alpn h2 ciphers DEFAULT:@SECLEVEL=0'))
+        self.assertEqual(code, 0)
+        self.assertIn('HTTP/2 to servers is not offered yet', text)
+        self.assertIn('"@SECLEVEL=0" in ciphers has no effect', text)
 
 
 class OddHellos(Case):

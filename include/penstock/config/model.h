@@ -64,8 +64,8 @@ enum class TlsVersion { Unset, Tls10, Tls11, Tls12, Tls13 };
 // TLS settings common to bind and server lines, with ssl-default-*-options as their base.
 struct Tls {
   bool enabled = false;  // The word `ssl`.
-  TlsVersion min_version = TlsVersion::Unset;
-  TlsVersion max_version = TlsVersion::Unset;
+  TlsVersion min_version = TlsVersion::Unset;  // TLSv1.2.
+  TlsVersion max_version = TlsVersion::Unset;  // TLSv1.3.
   std::string ciphers;       // TLS 1.2 and below, OpenSSL syntax.
   std::string ciphersuites;  // Kept for dump; has no effect (BoringSSL has no setter).
   std::string curves;

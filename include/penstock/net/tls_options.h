@@ -19,12 +19,12 @@ using VerifyErrors = std::bitset<256>;
 
 enum class TlsPeerCheck : std::uint8_t { None, Optional, Required };
 
-// Versions as on the wire: 0x0301 .. 0x0304; 0 = the library's own limit.
+// Versions as on the wire: 0x0301 .. 0x0304.
 struct TlsOptions {
-  std::uint16_t min_version = 0;
-  std::uint16_t max_version = 0;
-  std::string ciphers;  // TLS 1.2 and below, OpenSSL syntax; empty: the library's.
-  std::string curves;   // "X25519:P-256"; empty: the library's.
+  std::uint16_t min_version = 0x0303;
+  std::uint16_t max_version = 0x0304;
+  std::string ciphers;  // TLS 1.2 and below, OpenSSL syntax; empty: default_ciphers().
+  std::string curves;   // "X25519:P-256"; empty: default_curves().
   std::vector<std::string> alpn;
   bool prefer_client_ciphers = false;  // Towards clients: their order of ciphers instead of ours.
   // Without tickets there is no resumption at all: we keep no session on our side.
@@ -42,7 +42,7 @@ struct TlsOptions {
 // What a certificate says, for -c and logs.
 struct CertificateFacts {
   std::string file;
-  std::vector<std::string> names;    // DNS names of the leaf, else its common name.
+  std::vector<std::string> names;    // DNS names of the leaf, then its common names.
   std::int64_t not_before = 0, not_after = 0;  // Unix time.
   bool ecdsa = false;
 };

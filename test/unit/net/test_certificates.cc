@@ -60,6 +60,8 @@ bssl::UniquePtr<EVP_PKEY> new_key(KeyType type) {
       return new_ec_key(NID_X9_62_prime256v1);
     case KeyType::P384:
       return new_ec_key(NID_secp384r1);
+    case KeyType::P521:
+      return new_ec_key(NID_secp521r1);
     case KeyType::Rsa2048:
       return new_rsa_key();
     case KeyType::Ed25519:

@@ -9,7 +9,7 @@
 
 namespace penstock::test {
 
-enum class KeyType { P256, P384, Rsa2048, Ed25519 };
+enum class KeyType { P256, P384, P521, Rsa2048, Ed25519 };
 
 struct CertificateRequest {
   std::vector<std::string> names;   // Subject alternative names, DNS.

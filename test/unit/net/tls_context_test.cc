@@ -40,7 +40,7 @@ TEST_CASE("inspect tells names, validity and kind of key") {
   REQUIRE((*facts).size() == 1);
   const CertificateFacts& leaf = (*facts)[0];
   CHECK(leaf.file == "site.pem");
-  CHECK(leaf.names == std::vector<std::string>{"mail.contoso.com", "*.contoso.com"});
+  CHECK(leaf.names == std::vector<std::string>{"mail.contoso.com", "*.contoso.com", "test"});
   CHECK(leaf.ecdsa);
   CHECK(leaf.not_before >= now - 7200);
   CHECK(leaf.not_before <= now - 7200 + 60);
@@ -65,7 +65,7 @@ TEST_CASE("inspect shows the whole chain, leaf first") {
   const auto facts = TlsContext::inspect({"site.pem", leaf.key + leaf.certificate + below.certificate()}, true);
   REQUIRE(facts);
   REQUIRE((*facts).size() == 2);
-  CHECK((*facts)[0].names == std::vector<std::string>{"a.example"});
+  CHECK((*facts)[0].names == std::vector<std::string>{"a.example", "test"});
   CHECK((*facts)[1].names == std::vector<std::string>{"below"});
 }
 
@@ -124,8 +124,8 @@ TEST_CASE("for_clients tells the facts of each certificate in order") {
   TicketKeys keys;
   const auto context = front_context({self_signed({{"a.example"}}), self_signed({{"b.example"}})}, keys);
   REQUIRE(context->certificates().size() == 2);
-  CHECK(context->certificates()[0].names == std::vector<std::string>{"a.example"});
-  CHECK(context->certificates()[1].names == std::vector<std::string>{"b.example"});
+  CHECK(context->certificates()[0].names == std::vector<std::string>{"a.example", "test"});
+  CHECK(context->certificates()[1].names == std::vector<std::string>{"b.example", "test"});
 }
 
 TEST_CASE("without a certificate clients can be faced only if names are strict") {
@@ -145,6 +145,13 @@ TEST_CASE("lists of ciphers as found in the field are taken, and what is left ou
   CHECK(context->warnings()[1] ==
         "cipher \"TLS_AES_128_GCM_SHA256\" left out: the suites of TLS 1.3 are all on and cannot be chosen");
   CHECK(front_context({issued}, keys, with_ciphers("ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256"))->warnings().empty());
+}
+
+TEST_CASE("levels of security in a list of ciphers draw a note and no error") {
+  TicketKeys keys;
+  const auto context = front_context({self_signed({{"a.example"}})}, keys, with_ciphers("DEFAULT:@SECLEVEL=0"));
+  REQUIRE(context->warnings().size() == 1);
+  CHECK(context->warnings()[0] == "\"@SECLEVEL=0\" in ciphers has no effect: BoringSSL knows no security levels");
 }
 
 TEST_CASE("a list of ciphers of which none is known is an error that names the words") {

@@ -139,6 +139,9 @@ TEST_CASE("with strict names a client that names nothing known is refused") {
   CHECK(TlsPair(*front, *back, "a.example").shake());
   CHECK_FALSE(TlsPair(*front, *back, "b.example").shake());
   CHECK_FALSE(TlsPair(*front, *back, "").shake());
+  TlsPair unknown(*front, *back, "b.example");
+  unknown.shake();
+  CHECK(unknown.back.tls->error() == "the peer's alert: unrecognized name");
   const ContextResult empty = TlsContext::for_clients({}, {}, true, keys);
   REQUIRE(empty);
   CHECK_FALSE(TlsPair(**empty, *back, "a.example").shake());
@@ -200,10 +203,99 @@ TEST_CASE("an Ed25519 certificate alone is refused by clients that cannot use it
   TicketKeys keys;
   CertificateRequest request{{"a.example"}};
   request.key = KeyType::Ed25519;
-  const auto front = front_context({self_signed(request)}, keys);
-  CHECK_FALSE(TlsPair(*front, *back_context(), "a.example").shake());
-  PickyClient client({SSL_SIGN_ED25519});
-  CHECK(client.shake(*front));
+  const IssuedCertificate ed25519 = self_signed(request);
+  const auto front = front_context({ed25519}, keys);
+  PickyClient client({SSL_SIGN_RSA_PSS_RSAE_SHA256, SSL_SIGN_ECDSA_SECP256R1_SHA256});
+  CHECK_FALSE(client.shake(*front));
+  CHECK(is_shown(*front, "a.example", ed25519, "a.example"));
+}
+
+TEST_CASE("every kind of key is understood, of servers and of clients") {
+  const KeyType kind = GENERATE(KeyType::P256, KeyType::P384, KeyType::P521, KeyType::Rsa2048, KeyType::Ed25519);
+  const std::uint16_t version = GENERATE(0x0303, 0x0304);
+  TicketKeys keys;
+  TestAuthority authority("An authority", kind == KeyType::Rsa2048 ? KeyType::P256 : kind);
+  CertificateRequest site{{"a.example"}};
+  CertificateRequest phone{{"phone"}};
+  site.key = phone.key = kind;
+  const auto front = front_context({authority.issue(site)}, keys, trusting(authority.certificate()));
+  TlsOptions theirs = trusting(authority.certificate());
+  theirs.min_version = theirs.max_version = version;
+  TlsPair pair(*front, *back_context(theirs, authority.issue(phone).both()), "a.example");
+  CHECK(pair.shake());
+  CHECK(pair.front.tls->error() == "");
+  CHECK(pair.back.tls->error() == "");
+}
+
+TEST_CASE("unless said otherwise TLS 1.2 is the oldest, and nothing weak is spoken") {
+  TicketKeys keys;
+  const IssuedCertificate site = self_signed(rsa_for("a.example"));
+  const auto front = front_context({site}, keys);
+  const auto back = back_context();
+  for (const std::uint16_t old : {0x0301, 0x0302}) {
+    CHECK_FALSE(TlsPair(*front, *back_context(options_between(old, old))).shake());
+    CHECK_FALSE(TlsPair(*front_context({site}, keys, options_between(old, old)), *back).shake());
+    CHECK(TlsPair(*front_context({site}, keys, options_between(old, old)), *back_context(options_between(old, old))).shake());
+  }
+  const auto speaks = [&](const std::string& cipher) {
+    TlsOptions options = options_between(0x0303, 0x0303);
+    options.ciphers = cipher;
+    return std::pair(TlsPair(*front, *back_context(options)).shake(), TlsPair(*front_context({site}, keys, options), *back).shake());
+  };
+  using Both = std::pair<bool, bool>;  // By clients, with servers.
+  CHECK(speaks("ECDHE-RSA-AES128-GCM-SHA256") == Both(true, true));
+  CHECK(speaks("ECDHE-RSA-AES256-GCM-SHA384") == Both(true, true));
+  CHECK(speaks("ECDHE-RSA-CHACHA20-POLY1305") == Both(true, true));
+  CHECK(speaks("ECDHE-RSA-AES128-SHA") == Both(true, true));
+  CHECK(speaks("ECDHE-RSA-AES256-SHA") == Both(true, true));
+  CHECK(speaks("AES128-GCM-SHA256") == Both(false, true));
+  CHECK(speaks("AES256-GCM-SHA384") == Both(false, true));
+  CHECK(speaks("AES128-SHA") == Both(false, true));
+  CHECK(speaks("AES256-SHA") == Both(false, true));
+  CHECK(speaks("DES-CBC3-SHA") == Both(false, false));
+}
+
+TEST_CASE("of wide words for ciphers 3DES is no part, and by its name it is spoken") {
+  TicketKeys keys;
+  const IssuedCertificate site = self_signed(rsa_for("a.example"));
+  TlsOptions weak = options_between(0x0303, 0x0303);
+  weak.ciphers = "DES-CBC3-SHA";
+  TlsOptions ours;
+  for (const char* wide : {"ALL", "HIGH", "DEFAULT:@SECLEVEL=0", "HIGH:!aNULL:!MD5", "kRSA"}) {
+    ours.ciphers = wide;
+    CHECK_FALSE(TlsPair(*front_context({site}, keys, ours), *back_context(weak)).shake());
+  }
+  ours.ciphers = "HIGH:3DES";
+  CHECK(TlsPair(*front_context({site}, keys, ours), *back_context(weak)).shake());
+}
+
+TEST_CASE("authenticated ciphers go before CBC, whatever a client prefers") {
+  TicketKeys keys;
+  TlsOptions theirs = options_between(0x0303, 0x0303);
+  theirs.ciphers = "ECDHE-ECDSA-AES256-SHA:ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-GCM-SHA384";
+  TlsPair pair(*front_context({self_signed({{"a.example"}})}, keys), *back_context(theirs));
+  REQUIRE(pair.shake());
+  CHECK(pair.front.tls->facts().cipher == "ECDHE-ECDSA-AES256-GCM-SHA384");
+}
+
+TEST_CASE("without a cipher in common the failure names what the client offers") {
+  TicketKeys keys;
+  TlsOptions theirs = options_between(0x0303, 0x0303);
+  theirs.ciphers = "DES-CBC3-SHA:AES256-SHA";
+  TlsPair pair(*front_context({self_signed(rsa_for("a.example"))}, keys), *back_context(theirs));
+  REQUIRE_FALSE(pair.shake());
+  CHECK(pair.front.tls->error() == "no cipher in common: the client offers DES-CBC3-SHA, AES256-SHA");
+  CHECK(pair.back.tls->error() ==
+        "the peer's alert: handshake failure (mostly: no cipher in common; DHE, and CBC with SHA-2, are not in BoringSSL)");
+}
+
+TEST_CASE("a name that is the common name alone picks its certificate too") {
+  TicketKeys keys;
+  CertificateRequest request{{"san.example"}};
+  request.common_name = "cn.example";
+  const IssuedCertificate site = self_signed(request);
+  const auto front = front_context({self_signed({{"a.example"}}), site}, keys);
+  CHECK(is_shown(*front, "cn.example", site, "san.example"));
 }
 
 TEST_CASE("ALPN follows our order, and without a protocol in common the handshake goes on") {

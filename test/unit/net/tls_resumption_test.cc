@@ -185,7 +185,7 @@ TEST_CASE("what is written to a client with a chain of any length arrives") {
   const std::string answer(100000, 'x');
   CHECK(pair.front.tls->write(answer));
   pair.settle();
-  CHECK(pair.back.plain == answer);
+  CHECK((pair.back.plain == answer));
   CHECK(pair.front.tls->error().empty());
   if (certificates == 2) CHECK(pair.back.tls->take_ticket());
 }
