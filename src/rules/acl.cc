@@ -213,7 +213,7 @@ class TestCompiler {
     bool as_map = false;
     for (; at_ < words_.size() && words_[at_].text.starts_with('-'); ++at_) {
       const std::string& flag = words_[at_].text;
-      if (flag == "--") return ++at_, true;
+      if (flag == "--") return ++at_, after_flags_ = true;
       if (flag == "-i") {
         ignore_case_ = true;
       } else if (flag == "-n") {
@@ -232,15 +232,32 @@ class TestCompiler {
         if (name == nullptr) return false;
         if (!files_.empty()) return complain(place, "'-m' must stand before '-f'");
         match_ = find_match(name->text);
-        if (!match_) return complain(name->place, format("'{}' is no way of matching{}", name->text, match_hint(name->text)));
-      } else if (flag.size() == 2 && flag[1] >= 'a' && flag[1] <= 'z') {
-        return complain(words_[at_].place, format("the flag '{}' is not known; a value that begins so is written behind '--'", flag));
+        if (!match_)
+          return complain(name->place, format("'{}' is no way of matching{}", name->text,
+                                              match_hint(name->text)));
       } else {
-        // "-1" and the like are values.
-        return true;
+        return complain(
+            words_[at_].place,
+            format("'{}' is no flag of an ACL{}; a value that begins so is written behind '--'",
+                   flag, flag_hint(flag)));
       }
     }
     return true;
+  }
+
+  static constexpr std::string_view kFlags[] = {"-f", "-i", "-M", "-m", "-n", "-u"};
+  static bool is_flag(std::string_view word) {
+    return std::find(std::begin(kFlags), std::end(kFlags), word) != std::end(kFlags);
+  }
+
+  // By the first letter: '-I', '-ignore' and '--i' stand for '-i'.
+  static std::string flag_hint(std::string_view word) {
+    const std::size_t letter = word.find_first_not_of('-');
+    for (const std::string_view flag : kFlags) {
+      if (letter != std::string_view::npos && to_lower(word[letter]) == to_lower(flag[1]))
+        return format(" (did you mean '{}'?)", flag);
+    }
+    return ": -f, -i, -M, -m, -n and -u are";
   }
 
   static std::string match_hint(std::string_view word) {
@@ -284,6 +301,11 @@ class TestCompiler {
         if (at_ + 1 == words_.size()) return complain(word.place, format("'{}' must be followed by a number", comparison));
         continue;
       }
+      if (is_flag(word.text) && !after_flags_)
+        compiling_.diagnostics.warn(
+            word.place,
+            format("'{}' behind a value is a value too: flags stand before the first one",
+                   word.text));
       std::string error;
       if (!matcher.add(word.text, ignore_case_, comparison, error)) return complain(word.place, error);
     }
@@ -303,6 +325,7 @@ class TestCompiler {
   config::Place place_;
   std::size_t at_ = 0;
   bool ignore_case_ = false;
+  bool after_flags_ = false;  // Behind '--'.
   std::optional<Match> match_;
   std::vector<File> files_;
 };
