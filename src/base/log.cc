@@ -7,4 +7,11 @@ std::string_view level_name(Level level) {
   return kNames[static_cast<int>(level)];
 }
 
+bool AtMostEvery::due(std::int64_t now_us) {
+  std::int64_t last = last_us_.load(std::memory_order_relaxed);
+  // Threads read the clock one after another: a little behind `last` is not a clock set back.
+  if (now_us - last < interval_us_ && last - now_us < interval_us_) return false;
+  return last_us_.compare_exchange_strong(last, now_us, std::memory_order_relaxed);
+}
+
 }  // namespace penstock

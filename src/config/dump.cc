@@ -123,6 +123,7 @@ class Writer {
     number_line("tune.http.logurilen", global.log_uri_length, standard.log_uri_length);
     number_line("tune.gulp-budget", global.gulp_budget, standard.gulp_budget);
     number_line("tune.ssl.lifetime", global.ssl_lifetime_s, standard.ssl_lifetime_s);
+    number_line("tune.txn.memory", global.txn_memory, standard.txn_memory);
     number_line("tune.sndbuf.client", global.sndbuf_client, 0);
     number_line("tune.sndbuf.server", global.sndbuf_server, 0);
     number_line("tune.rcvbuf.client", global.rcvbuf_client, 0);

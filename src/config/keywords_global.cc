@@ -293,6 +293,13 @@ void parse_maxhead(Line& line, Reading& reading) {
     return line.complain(place, "'tune.http.maxhead' expects a size from 1k to 16m");
   global_of(reading).max_head = size;
 }
+void parse_txn_memory(Line& line, Reading& reading) {
+  const Place place = line.more() ? line.peek().place : line.place;
+  const std::uint64_t size = line.take_size();
+  if (!line.failed() && (size < 65536 || size > 1073741824))
+    return line.complain(place, "'tune.txn.memory' expects a size from 64k to 1g");
+  global_of(reading).txn_memory = size;
+}
 void parse_rcvbuf_client(Line& line, Reading& reading) {
   global_of(reading).rcvbuf_client = line.take_size();
 }
@@ -523,6 +530,9 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"tune.ssl.lifetime", parse_lifetime, "Time for which a TLS session can be resumed."},
     {"tune.ssl.maxrecord", no_effect<Reading>, "Record sizes follow what there is to send."},
     {"tune.ssl.ssl-ctx-cache-size", no_effect<Reading>, "Certificates are never made up."},
+    {"tune.txn.memory", parse_txn_memory,
+     "Memory that rules may take for one request and its answer; beyond it 500. A word of "
+     "penstock's own."},
     {"tune.vars.check-max-size", no_effect<Reading>, kMemory},
     {"tune.vars.global-max-size", no_effect<Reading>, kMemory},
     {"tune.vars.proc-max-size", no_effect<Reading>, kMemory},

@@ -6,10 +6,10 @@
 #include <utility>
 
 #include "penstock/base/text.h"
-
 #include "penstock/proxy/access_log.h"
 #include "penstock/proxy/frontend.h"
 #include "penstock/proxy/station.h"
+#include "penstock/proxy/trouble.h"
 
 namespace penstock {
 namespace {
@@ -74,9 +74,12 @@ bool Client::let_in(const Generation& generation, const FrontendSpec& spec, Conn
   subject.numbers = &generation.numbers();
   subject.dates = &station().dates();
   subject.random = &station().random();
+  subject.memory_limit = static_cast<std::size_t>(generation.snapshot().config.global.txn_memory);
   const rules::Verdict::Kind kind = spec.rules.tcp_connection.run(subject).kind;
+  if (kind == rules::Verdict::Kind::Trouble) trouble::tell(generation.snapshot(), spec, subject);
   if (subject.effects.expect_proxy && !connection.awaits_proxy_header()) connection.expect_proxy_header();
-  return kind != rules::Verdict::Kind::Reject && kind != rules::Verdict::Kind::SilentDrop;
+  return kind != rules::Verdict::Kind::Trouble && kind != rules::Verdict::Kind::Reject &&
+         kind != rules::Verdict::Kind::SilentDrop;
 }
 
 const rules::ClientFacts& Client::facts() {

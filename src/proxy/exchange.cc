@@ -10,6 +10,7 @@
 #include "penstock/proxy/outcome.h"
 #include "penstock/proxy/reply.h"
 #include "penstock/proxy/station.h"
+#include "penstock/proxy/trouble.h"
 
 namespace penstock {
 namespace {
@@ -34,6 +35,8 @@ Exchange::Exchange(Client& client, Ref<Generation> generation, const FrontendSpe
       frontend_(frontend),
       subject_(front_.arena()) {
   Station& station = client.station();
+  subject_.memory_limit =
+      static_cast<std::size_t>(generation_->snapshot().config.global.txn_memory);
   subject_.client = &client.facts();
   subject_.frontend = frontend.name;
   subject_.frontend_index = frontend.index;
@@ -158,7 +161,22 @@ bool Exchange::run_rules(const rules::Program& program, bool of_backend) {
     case rules::Verdict::Kind::Reject:
       cut(Cause::Denied, Phase::Request);
       return false;
+    case rules::Verdict::Kind::Trouble:
+      gave_up(Phase::Request);
+      return false;
   }
+  return true;
+}
+
+// A rule could not be asked. What it would have said is not known, so nothing passes.
+bool Exchange::gave_up(Phase phase) {
+  if (!subject_.in_trouble()) return false;
+  trouble::tell(generation_->snapshot(), frontend_, subject_);
+  const bool of_memory = subject_.trouble == rules::Trouble::Memory;
+  const std::uint16_t status = of_memory ? 500 : phase == Phase::Request ? 400 : 502;
+  subject_.recover();
+  fail(Failure{of_memory ? Cause::Exhausted : Cause::Denied, phase, false, status, 0,
+               "a rule could not be asked"});
   return true;
 }
 
@@ -178,6 +196,7 @@ bool Exchange::is_listen() const { return subject_.backend == subject_.frontend;
 
 void Exchange::choose_backend() {
   const int index = frontend_.rules.choose_backend(subject_);
+  if (gave_up(Phase::Request)) return;
   if (index < 0) return reply_with_status(503, Cause::ServerClosed, Phase::Connect);
   backend_ = &generation_->backend(index);
   backend_spec_ = &generation_->snapshot().backends[static_cast<std::size_t>(index)];
@@ -223,6 +242,7 @@ void Exchange::prepare_request() {
   }
   front_.set_abort_on_close(backend_spec_->abort_on_close);
   apply_persistence();
+  if (gave_up(Phase::Request)) return;
   queued_ms_ = loop().now();
   choose_server();
 }
@@ -307,7 +327,9 @@ Backend::Wish Exchange::wish_of_server() {
 void Exchange::choose_server() {
   if (lost_identity()) return cut(Cause::ServerClosed, Phase::Connect);
   const Backend::Wish wish = wish_of_server();
-  const Backend::Choice choice = backend_->choose(hash_key(), wish, tries_.passed_over());
+  const std::uint32_t hash = hash_key();
+  if (gave_up(Phase::Request)) return;
+  const Backend::Choice choice = backend_->choose(hash, wish, tries_.passed_over());
   switch (choice.kind) {
     case Backend::Choice::Kind::None:
       return fail(Failure{Cause::ServerClosed, Phase::Connect, false, 503, 0, "no server is available"});
@@ -367,6 +389,7 @@ bool Exchange::lost_identity() {
 void Exchange::connect() {
   step_ = Step::Connect;
   const std::string_view sni = sni_of_server();
+  if (gave_up(Phase::Request)) return;
   if (!fresh_only_) {
     Owned<H1Back> idle = client_.lend_own(*slot_->spec.state, sni);
     const ReuseMode reuse = backend_spec_->balance.reuse;
@@ -487,6 +510,9 @@ bool Exchange::run_response_rules(Head&) {
       case rules::Verdict::Kind::Close:
         fail(Failure{Cause::Denied, Phase::Headers, false, 502, 0, "denied by a rule"});
         return false;
+      case rules::Verdict::Kind::Trouble:
+        gave_up(Phase::Headers);
+        return false;
     }
   }
   return true;
@@ -496,6 +522,7 @@ void Exchange::send_response(Head& head) {
   if (backend_spec_->cookie.in_use()) write_cookie(head);
   if (!is_listen()) backend_spec_->rules.http_after_response.run(subject_);
   frontend_.rules.http_after_response.run(subject_);
+  if (gave_up(Phase::Headers)) return;
   subject_.log.status = head.status;
   head_answered_ = true;
   front_.send_head(head);
@@ -797,8 +824,18 @@ void Exchange::reply_as(const rules::Reply& reply, Cause cause, Phase phase) {
   subject_.response = head;
   if (backend_spec_ != nullptr && !is_listen()) backend_spec_->rules.http_after_response.run(subject_);
   frontend_.rules.http_after_response.run(subject_);
+  if (!subject_.in_trouble()) return send_reply(reply, *head);
+  // The rules about it could not be asked: nothing of it is said.
+  trouble::tell(generation_->snapshot(), frontend_, subject_);
+  const rules::Reply bare = reply::built_in(500);
+  subject_.log.status = bare.status;
+  subject_.response = reply::head_of(bare, front_.arena());
+  send_reply(bare, *subject_.response);
+}
+
+void Exchange::send_reply(const rules::Reply& reply, Head& head) {
   head_answered_ = true;
-  front_.send_head(*head);
+  front_.send_head(head);
   const bool to_head = subject_.request != nullptr && subject_.request->method == "HEAD";
   if (!to_head && !reply.body.empty()) front_.send_body(Slice::copy(reply.body));
   front_.send_end(Trailers());

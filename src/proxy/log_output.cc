@@ -440,13 +440,6 @@ Result<LogDescriptor*> LogDescriptors::writer(int fd, const std::string& name) {
   return writers_.emplace(fd, std::move(writer)).first->second.get();
 }
 
-bool AtMostEvery::due(std::int64_t now_us) {
-  std::int64_t last = last_us_.load(std::memory_order_relaxed);
-  // Threads read the clock one after another: a little behind `last` is not a clock set back.
-  if (now_us - last < interval_us_ && last - now_us < interval_us_) return false;
-  return last_us_.compare_exchange_strong(last, now_us, std::memory_order_relaxed);
-}
-
 void LogLosses::add(std::uint64_t lines, int reason, std::int64_t now_us) {
   if (lines == 0) return;
   const std::uint64_t count = count_.fetch_add(lines, std::memory_order_relaxed) + lines;

@@ -6,6 +6,7 @@
 #include "penstock/proxy/access_log.h"
 #include "penstock/proxy/client.h"
 #include "penstock/proxy/station.h"
+#include "penstock/proxy/trouble.h"
 
 namespace penstock {
 namespace {
@@ -22,6 +23,8 @@ Owned<Tunnel> Tunnel::make(Client& client, Ref<Generation> generation, const Fro
 Tunnel::Tunnel(Client& client, Ref<Generation> generation, const FrontendSpec& frontend)
     : Living(client.loop()), client_(client), generation_(std::move(generation)), frontend_(frontend), subject_(arena_) {
   Station& station = client.station();
+  subject_.memory_limit =
+      static_cast<std::size_t>(generation_->snapshot().config.global.txn_memory);
   subject_.frontend = frontend.name;
   subject_.frontend_index = frontend.index;
   subject_.frontend_id = frontend.id;
@@ -66,20 +69,30 @@ void Tunnel::welcome() {
   subject_.log.accept_us = subject_.client->accepted_us;
   subject_.log.request_us = subject_.log.accept_us;
   frontend_.rules.begin(subject_);
-  if (refused(frontend_.rules.tcp_session.run(subject_))) return end(Cause::Denied, Phase::Request);
+  if (refused(frontend_.rules.tcp_session.run(subject_))) return refuse(Phase::Request);
   step_ = Step::Inspect;
   inspect();
 }
 
 bool Tunnel::refused(const rules::Verdict& verdict) {
-  return verdict.kind == rules::Verdict::Kind::Reject || verdict.kind == rules::Verdict::Kind::SilentDrop;
+  return verdict.kind == rules::Verdict::Kind::Reject ||
+         verdict.kind == rules::Verdict::Kind::SilentDrop ||
+         verdict.kind == rules::Verdict::Kind::Trouble;
+}
+
+// By a rule, or because one could not be asked.
+void Tunnel::refuse(Phase phase) {
+  if (subject_.in_trouble()) trouble::tell(generation_->snapshot(), frontend_, subject_);
+  end(subject_.trouble == rules::Trouble::Memory ? Cause::Exhausted : Cause::Denied, phase);
 }
 
 // The content rules of the frontend, then those of the backend it chose; they may wait for more bytes.
 void Tunnel::inspect() {
   if (backend_spec_ == nullptr) {
     if (!look_into(frontend_.rules.tcp_content, frontend_.rules.inspect_delay_ms)) return;
-    if (!choose_backend()) return end(Cause::ServerClosed, Phase::Connect);
+    const bool found = choose_backend();
+    if (subject_.in_trouble()) return refuse(Phase::Request);
+    if (!found) return end(Cause::ServerClosed, Phase::Connect);
   }
   if (backend_spec_->balance.name != frontend_.name &&
       !look_into(backend_spec_->rules.tcp_content, backend_spec_->rules.inspect_delay_ms)) {
@@ -87,6 +100,7 @@ void Tunnel::inspect() {
   }
   clear_deadline();
   apply_persistence();
+  if (subject_.in_trouble()) return refuse(Phase::Request);
   read_early();
   queued_ms_ = loop().now();
   choose_server();
@@ -100,7 +114,7 @@ bool Tunnel::look_into(const rules::Program& program, std::uint64_t delay_ms) {
     return false;
   }
   if (!refused(verdict)) return true;
-  end(Cause::Denied, Phase::Request);
+  refuse(Phase::Request);
   return false;
 }
 
@@ -204,6 +218,7 @@ void Tunnel::connect() {
   }
   if (address.empty()) return connect_failed(Cause::ServerClosed);
   tls_name_ = moved_to_ ? moved_to_->sni_of(spec, subject_) : backend_spec_->sni_of(spec, subject_);
+  if (subject_.in_trouble()) return refuse(Phase::Request);
   if (spec.proxy_wishes.unique_id) frontend_.rules.make_unique_id(subject_);
   std::string greeting;
   if (spec.send_proxy != ProxyVersion::None)
@@ -294,8 +309,9 @@ void Tunnel::judge_answer() {
     sticking_.store(slot_->spec, loop().now());
   }
   subject_.buffer = {};
+  if (subject_.in_trouble()) return refuse(Phase::Data);
   if (verdict.kind == rules::Verdict::Kind::Wait) return touch();
-  if (refused(verdict)) return end(Cause::Denied, Phase::Data);
+  if (refused(verdict)) return refuse(Phase::Data);
   clear_deadline();
   touch();
   answer_passes_ = true;

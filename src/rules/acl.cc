@@ -3,12 +3,16 @@
 #include <algorithm>
 
 #include "penstock/base/text.h"
+#include "stopwatch.h"
 
 namespace penstock::rules {
 
 // Running.
 
 namespace {
+
+// For matching all values of a list.
+constexpr std::int64_t kListNs = matching_ns(128 * 1024);
 
 Truth negated_if(bool negated, Truth truth) {
   return negated ? static_cast<Truth>(2 - static_cast<int>(truth)) : truth;
@@ -19,12 +23,18 @@ Truth evaluate_test(const Test& test, Subject& subject) {
   if (!offered(expression.needs, subject.available)) return Truth::False;
   Cursor cursor;
   cursor.all = true;
+  Stopwatch stopwatch(kListNs);
   do {
     Value value;
     if (evaluate(expression, subject, cursor, value) && cast(subject, value, test.matcher.input()) &&
         test.matcher.matches(subject, value)) {
       return Truth::True;
     }
+    const bool may_match_regex =
+        test.matcher.match() == Match::Reg || !expression.converters.empty();
+    if (cursor.more && may_match_regex && stopwatch.over()) subject.trouble = Trouble::Match;
+    if (subject.trouble != Trouble::None)
+      return subject.note_trouble(expression.place), Truth::False;
   } while (cursor.more);
   return cursor.undecided ? Truth::Unknown : Truth::False;
 }
@@ -44,6 +54,7 @@ Truth evaluate_acl(const AclTable& table, std::size_t index, Subject& subject) {
   ConditionMemory& memory = subject.memory;
   if ((memory.known & bit) != 0) return (memory.truth & bit) != 0 ? Truth::True : Truth::False;
   const Truth truth = evaluate_tests(table.acls[index].tests, subject);
+  if (subject.trouble != Trouble::None) return truth;
   if (truth != Truth::Unknown && (table.dependence.on_moment & bit) == 0) {
     memory.known |= bit;
     memory.truth = truth == Truth::True ? memory.truth | bit : memory.truth & ~bit;

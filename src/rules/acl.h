@@ -53,6 +53,7 @@ struct ConditionCode {
   bool unless = false;
 };
 
+// Says nothing that counts once the subject is in trouble.
 Truth evaluate_condition(const ConditionCode& code, const AclTable* acls, Subject& subject);
 // Tells what a program is about to be run on. What was remembered of other programs is forgotten.
 void prepare(Subject& subject, const AclTable* acls, unsigned available);

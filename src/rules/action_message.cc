@@ -1,8 +1,10 @@
 // Actions that change a message: its fields, target, method and status.
 #include <algorithm>
+#include <optional>
 
 #include "action.h"
 #include "penstock/base/text.h"
+#include "stopwatch.h"
 
 namespace penstock::rules {
 
@@ -80,16 +82,31 @@ class DeleteField final : public Action {
   std::unique_ptr<Regex> regex_;
 };
 
-// A text replaced as a whole if the regex matches some of it.
-bool replace_if_matching(Subject& subject, const Regex& regex, const Format& replacement, std::string_view& text) {
-  if (!regex.matches(subject, text)) return false;
-  // Printing the format may match other regexes: the groups are looked for after it.
-  const std::string_view with = replacement.expand(subject);
-  RegexGroups groups;
-  if (!regex.find(subject, text, 0, groups)) return false;
-  text = expand_groups(subject, with, text, groups);
-  return true;
-}
+// Replaces texts that a regex matches, or matches some of. The replacement is printed once, before
+// the first of them.
+class Replacer {
+ public:
+  Replacer(Subject& subject, const Regex& regex, const Format& replacement)
+      : subject_(subject), regex_(regex), replacement_(replacement) {}
+
+  bool replace(std::string_view& text) {
+    RegexGroups groups;
+    if (!regex_.find(subject_, text, 0, groups)) return false;
+    if (!with_) {
+      with_ = replacement_.expand(subject_);
+      // Printing may have matched other regexes: the groups are gone.
+      if (!regex_.find(subject_, text, 0, groups)) return false;
+    }
+    text = expand_groups(subject_, *with_, text, groups);
+    return true;
+  }
+
+ private:
+  Subject& subject_;
+  const Regex& regex_;
+  const Format& replacement_;
+  std::optional<std::string_view> with_;
+};
 
 class ReplaceField final : public Action {
  public:
@@ -99,11 +116,14 @@ class ReplaceField final : public Action {
   Flow run(Subject& subject, Verdict&) const override {
     Head* head = head_of(subject, side_);
     if (head == nullptr) return Flow::Failed;
+    Replacer replacer(subject, *regex_, replacement_);
     for (std::size_t i = 0; i < head->fields.size(); ++i) {
       Field& field = head->fields[i];
       if (!equal_nocase(field.name, name_)) continue;
-      if (each_value_) replace_values(subject, field.value);
-      else replace_if_matching(subject, *regex_, replacement_, field.value);
+      if (each_value_)
+        replace_values(subject, replacer, field.value);
+      else
+        replacer.replace(field.value);
       field.value = trim(field.value);
     }
     forget(subject, kOnFields);
@@ -112,22 +132,27 @@ class ReplaceField final : public Action {
 
  private:
   // Each comma separated value; the blanks around it stay.
-  void replace_values(Subject& subject, std::string_view& list) const {
-    std::string_view done = list.substr(0, 0);
-    bool changed = false;
-    for (std::string_view rest = list;;) {
-      const std::size_t comma = end_of_value(rest);
-      const std::string_view part = rest.substr(0, comma);
-      std::string_view value = trim(part);
-      const std::string_view before = part.substr(0, static_cast<std::size_t>(value.data() - part.data()));
-      const std::string_view after = part.substr(before.size() + value.size());
-      changed = replace_if_matching(subject, *regex_, replacement_, value) || changed;
-      const bool last = comma == rest.size();
-      done = subject.arena.concat({done, before, value, after, last ? std::string_view() : std::string_view(",")});
-      if (last) break;
-      rest.remove_prefix(comma + 1);
+  void replace_values(Subject& subject, Replacer& replacer, std::string_view& list) const {
+    Stopwatch stopwatch(matching_ns(list.size()));
+    TextBuilder done(subject);
+    std::size_t copied = 0;  // Of the list.
+    for (std::size_t begin = 0; begin <= list.size();) {
+      const std::size_t end = begin + end_of_value(list.substr(begin));
+      const std::string_view old = trim(list.substr(begin, end - begin));
+      std::string_view value = old;
+      if (replacer.replace(value)) {
+        const auto at = static_cast<std::size_t>(old.data() - list.data());
+        done.put(list.substr(copied, at - copied));
+        done.put(value);
+        copied = at + old.size();
+      }
+      if (stopwatch.over()) subject.trouble = Trouble::Match;
+      if (subject.trouble != Trouble::None) return;
+      begin = end + 1;
     }
-    if (changed) list = done;
+    if (copied == 0 && done.text().empty()) return;
+    done.put(list.substr(copied));
+    list = done.text();
   }
 
   static std::size_t end_of_value(std::string_view list) {
@@ -201,7 +226,7 @@ class ReplaceTarget final : public Action {
     if (subject.request == nullptr) return Flow::Failed;
     const TargetParts parts = split_target(subject.request->target);
     std::string_view text = part_ == TargetPart::Uri ? subject.request->target : part_ == TargetPart::Path ? parts.path : parts.path_and_query;
-    if (!replace_if_matching(subject, *regex_, replacement_, text)) return Flow::Next;
+    if (!Replacer(subject, *regex_, replacement_).replace(text)) return Flow::Next;
     return put_part(subject, part_, text);
   }
 

@@ -169,11 +169,18 @@ bool convert_secure_compare(const Call& call, Subject& subject, Value& value) {
   return true;
 }
 
+bool set_joined(Subject& subject, std::initializer_list<std::string_view> parts, Value& value) {
+  std::size_t size = 0;
+  for (const std::string_view part : parts) size += part.size();
+  if (!subject.has_room(size)) return false;
+  value.set_text(subject.arena.concat(parts));
+  return true;
+}
+
 bool convert_concat(const Call& call, Subject& subject, Value& value) {
   std::string_view middle;
   variable_text(call, 1, subject, middle);
-  value.set_text(subject.arena.concat({value.text, call.text(0), middle, call.text(2)}));
-  return true;
+  return set_joined(subject, {value.text, call.text(0), middle, call.text(2)}, value);
 }
 
 bool convert_add_item(const Call& call, Subject& subject, Value& value) {
@@ -181,8 +188,8 @@ bool convert_add_item(const Call& call, Subject& subject, Value& value) {
   variable_text(call, 1, subject, middle);
   const std::string_view end = call.text(2);
   const bool delimited = !value.text.empty() && (!middle.empty() || !end.empty());
-  value.set_text(subject.arena.concat({value.text, delimited ? call.text(0) : std::string_view(), middle, end}));
-  return true;
+  return set_joined(
+      subject, {value.text, delimited ? call.text(0) : std::string_view(), middle, end}, value);
 }
 
 bool store_slot(std::span<std::string_view> slots, std::int64_t index, Subject& subject, const Value& value) {
@@ -205,7 +212,7 @@ template <Type in>
 bool convert_map(const Call& call, Subject& subject, Value& value) {
   const Argument& map = call.arguments[0];
   if (map.map->look_up(subject, value, value)) return true;
-  if (!call.has(1)) return false;
+  if (!call.has(1) || subject.trouble != Trouble::None) return false;
   const Argument& fallback = call.arguments[1];
   return MapTable::value_of(fallback.text, map.map->output(), value);
 }

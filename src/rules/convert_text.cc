@@ -4,6 +4,7 @@
 #include "expression.h"
 #include "hex.h"
 #include "penstock/base/text.h"
+#include "stopwatch.h"
 
 namespace penstock::rules {
 
@@ -11,11 +12,15 @@ namespace {
 
 constexpr char kUpperDigits[] = "0123456789ABCDEF";
 
-char* space_for(Subject& subject, std::size_t size) { return static_cast<char*>(subject.arena.allocate(size + 1, 1)); }
+// Null if there is no room for that much, which is trouble of the subject's.
+char* space_for(Subject& subject, std::size_t size) {
+  return subject.has_room(size) ? static_cast<char*>(subject.arena.allocate(size + 1, 1)) : nullptr;
+}
 
 template <char (*change)(char)>
 bool convert_each(const Call&, Subject& subject, Value& value) {
   char* to = space_for(subject, value.text.size());
+  if (to == nullptr) return false;
   std::transform(value.text.begin(), value.text.end(), to, change);
   value.set_text({to, value.text.size()});
   return true;
@@ -32,6 +37,7 @@ void put_hex(std::string_view bytes, char*& at) {
 
 bool convert_hex(const Call&, Subject& subject, Value& value) {
   char* to = space_for(subject, 2 * value.text.size());
+  if (to == nullptr) return false;
   char* at = to;
   put_hex(value.text, at);
   value.set_text({to, static_cast<std::size_t>(at - to)});
@@ -54,6 +60,8 @@ struct Chunks {
   std::string_view separator;
   std::size_t size;
   bool truncate;
+
+  std::size_t count(std::string_view bytes) const { return bytes.size() / size + 1; }
 };
 
 template <class Put>
@@ -69,7 +77,9 @@ void each_chunk(std::string_view bytes, const Chunks& chunks, Put put) {
 bool convert_chunks_to_hex(const Call& call, Subject& subject, Value& value) {
   const std::size_t size = call.has(1) ? static_cast<std::size_t>(call.arguments[1].integer) : std::max<std::size_t>(1, value.text.size());
   const Chunks chunks{call.text(0), size, call.integer(2, 0) != 0};
-  char* to = space_for(subject, value.text.size() * (2 + chunks.separator.size()));
+  char* to = space_for(subject,
+                       2 * value.text.size() + chunks.count(value.text) * chunks.separator.size());
+  if (to == nullptr) return false;
   char* at = to;
   each_chunk(value.text, chunks, [&](std::string_view separator, std::string_view chunk) {
     at = std::copy(separator.begin(), separator.end(), at);
@@ -81,7 +91,10 @@ bool convert_chunks_to_hex(const Call& call, Subject& subject, Value& value) {
 
 bool convert_chunks_to_numbers(const Call& call, Subject& subject, Value& value) {
   const Chunks chunks{call.text(0), static_cast<std::size_t>(call.arguments[1].integer), call.integer(2, 0) != 0};
-  char* to = space_for(subject, value.text.size() * (20 + chunks.separator.size()));
+  // Three digits for a byte at most, and room for a whole number behind them.
+  char* to = space_for(
+      subject, 3 * value.text.size() + chunks.count(value.text) * chunks.separator.size() + 20);
+  if (to == nullptr) return false;
   char* at = to;
   each_chunk(value.text, chunks, [&](std::string_view separator, std::string_view chunk) {
     std::uint64_t number = 0;
@@ -102,6 +115,7 @@ bool convert_to_base64(const Call&, Subject& subject, Value& value) {
   const char* letters = for_url ? kBase64Url : kBase64;
   const std::string_view bytes = value.text;
   char* to = space_for(subject, (bytes.size() + 2) / 3 * 4);
+  if (to == nullptr) return false;
   char* at = to;
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     const std::string_view part = bytes.substr(i, 3);
@@ -122,6 +136,7 @@ bool convert_from_base64(const Call&, Subject& subject, Value& value) {
   for (int padding = 0; padding < 2 && text.ends_with('='); ++padding) text.remove_suffix(1);
   if (text.size() % 4 == 1) return false;
   char* to = space_for(subject, text.size());
+  if (to == nullptr) return false;
   char* at = to;
   std::uint32_t bits = 0;
   unsigned held = 0;
@@ -199,6 +214,7 @@ bool convert_url_decode(const Call& call, Subject& subject, Value& value) {
   const std::string_view text = value.text;
   bool plus_is_blank = call.integer(0, 0) != 0;
   char* to = space_for(subject, text.size());
+  if (to == nullptr) return false;
   char* at = to;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '%') {
@@ -219,6 +235,7 @@ bool convert_url_decode(const Call& call, Subject& subject, Value& value) {
 // RFC 3986 section 2.3: unreserved characters stay.
 bool convert_url_encode(const Call&, Subject& subject, Value& value) {
   char* to = space_for(subject, 3 * value.text.size());
+  if (to == nullptr) return false;
   char* at = to;
   for (const char c : value.text) {
     const bool stays = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
@@ -257,19 +274,27 @@ bool convert_substitute(const Call& call, Subject& subject, Value& value) {
   const std::string_view text = value.text;
   const Regex& regex = *call.arguments[0].regex;
   const bool all = call.integer(2, 0) != 0;
-  std::string_view done;
+  Stopwatch stopwatch(matching_ns(text.size()));
+  TextBuilder done(subject);
   std::size_t at = 0;
   RegexGroups groups;
   while (at <= text.size() && regex.find(subject, text, at, groups)) {
     const std::size_t begin = groups.offsets[0], end = groups.offsets[1];
-    const std::string_view replacement = expand_groups(subject, call.text(1), text, groups);
-    // An empty match moves on by one character, which stays.
-    const std::string_view kept = begin == end && end < text.size() ? text.substr(end, 1) : std::string_view();
-    done = subject.arena.concat({done, text.substr(at, begin - at), replacement, kept});
-    at = begin == end ? end + 1 : end;
+    if (!done.put(text.substr(at, begin - at)) || !put_groups(done, call.text(1), text, groups))
+      return false;
+    at = end;
+    if (begin == end) {
+      // An empty match moves on by one character, which stays.
+      if (!done.put(text.substr(end, 1))) return false;
+      ++at;
+    }
     if (!all) break;
+    if (stopwatch.over()) subject.trouble = Trouble::Match;
+    if (subject.trouble != Trouble::None) return false;
   }
-  value.set_text(at == 0 ? text : subject.arena.concat({done, at < text.size() ? text.substr(at) : std::string_view()}));
+  if (at == 0) return true;
+  if (at < text.size() && !done.put(text.substr(at))) return false;
+  value.set_text(done.text());
   return true;
 }
 

@@ -22,7 +22,9 @@ bool evaluate(const Expression& expression, Subject& subject, Cursor& cursor, Va
   if (!expression.fetch.fetch->fetch(expression.fetch, subject, cursor, out)) return false;
   for (const Call& call : expression.converters) {
     if (!cast(subject, out, call.converter->in)) return false;
-    if (!call.converter->convert(call, subject, out)) return false;
+    if (call.converter->convert(call, subject, out) && subject.has_room()) continue;
+    subject.note_trouble(expression.place);
+    return false;
   }
   return true;
 }
@@ -227,6 +229,9 @@ void set_variable(Subject& subject, const VariableName& name, const Value& value
     // The room it has is used again, so that a variable set on each request of a connection does not grow.
     if (variable->room.size() < kept.text.size()) {
       const std::size_t size = std::bit_ceil(kept.text.size());
+      // What a connection keeps is bounded as what an exchange makes.
+      if (arena.held() + size > subject.memory_limit)
+        return void(subject.trouble = Trouble::Memory);
       variable->room = {static_cast<char*>(arena.allocate(size, 1)), size};
     }
     std::memmove(variable->room.data(), kept.text.data(), kept.text.size());

@@ -203,8 +203,10 @@ bool hello_of(Subject& subject, Cursor& cursor, ClientHello& hello) {
   const std::string_view bytes = subject.buffer;
   const bool one_record = bytes.size() < 9 || (((static_cast<unsigned char>(bytes[3]) << 8) | static_cast<unsigned char>(bytes[4])) >=
                                                4 + ((static_cast<unsigned char>(bytes[7]) << 8) | static_cast<unsigned char>(bytes[8])));
-  char* scratch = one_record ? nullptr : static_cast<char*>(subject.arena.allocate(kScratchSize, 1));
-  hello = parse_client_hello(bytes, scratch, one_record ? 0 : kScratchSize);
+  // Asked again with more bytes it is filled with the same and more.
+  if (!one_record && subject.hello_space == nullptr)
+    subject.hello_space = static_cast<char*>(subject.arena.allocate(kScratchSize, 1));
+  hello = parse_client_hello(bytes, subject.hello_space, one_record ? 0 : kScratchSize);
   if (hello.state == ClientHello::State::Incomplete) cursor.undecided = !subject.buffer_final;
   return hello.state == ClientHello::State::Complete;
 }

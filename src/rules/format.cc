@@ -36,11 +36,11 @@ constexpr EscapeTable kLogEscapes = [] {
 // RFC 9110 section 5.5: what a field value must not hold.
 constexpr EscapeTable kFieldEscapes = kLogEscapes;
 
-// Writes to a fixed space, cutting what does not fit, or to an arena, growing.
+// Writes to a fixed space, cutting what does not fit, or to a subject's arena, growing.
 class Sink {
  public:
   explicit Sink(std::span<char> space) : begin_(space.data()), at_(space.data()), end_(space.data() + space.size()) {}
-  explicit Sink(Arena& arena) : arena_(&arena) { grow(kFirstSize); }
+  explicit Sink(Subject& subject) : subject_(&subject) { grow(kFirstSize); }
 
   std::string_view written() const { return {begin_, static_cast<std::size_t>(at_ - begin_)}; }
   bool ends_with_blank = true;  // Also true at the start: a line does not begin with one.
@@ -71,10 +71,11 @@ class Sink {
   static constexpr std::size_t kFirstSize = 256;
   std::size_t room() const { return static_cast<std::size_t>(end_ - at_); }
   bool grow(std::size_t more) {
-    if (arena_ == nullptr) return false;
+    if (subject_ == nullptr) return false;
     const std::size_t used = static_cast<std::size_t>(at_ - begin_);
     const std::size_t size = std::max(2 * used, used + more);
-    char* larger = static_cast<char*>(arena_->allocate(size, 1));
+    if (!subject_->has_room(size)) return false;
+    char* larger = static_cast<char*>(subject_->arena.allocate(size, 1));
     if (used != 0) std::memcpy(larger, begin_, used);
     begin_ = larger;
     at_ = larger + used;
@@ -85,7 +86,7 @@ class Sink {
   char* begin_ = nullptr;
   char* at_ = nullptr;
   char* end_ = nullptr;
-  Arena* arena_ = nullptr;
+  Subject* subject_ = nullptr;
 };
 
 class Printer {
@@ -433,7 +434,7 @@ std::string_view Format::write(Subject& subject, std::span<char> space) const {
 std::string_view Format::expand(Subject& subject) const {
   if (const auto text = constant()) return *text;
   note_use(subject, nodes_);
-  Sink sink(subject.arena);
+  Sink sink(subject);
   Printer printer(subject, sink);
   for (const FormatNode& node : nodes_) printer.print(node);
   return sink.written();

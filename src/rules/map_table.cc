@@ -130,7 +130,10 @@ bool MapTable::look_up(Subject& subject, const Value& key, Value& out) const {
     for (const auto& entry : entries_) {
       RegexGroups groups;
       const std::string_view text = key.text;  // `out` may be `key`.
-      if (!entry->regex->find(subject, text, 0, groups)) continue;
+      if (!entry->regex->find(subject, text, 0, groups)) {
+        if (subject.trouble != Trouble::None) return false;
+        continue;
+      }
       out = entry->value;
       if (match_ == MapMatch::Regm) out.set_text(expand_groups(subject, entry->text, text, groups));
       return true;

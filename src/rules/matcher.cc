@@ -211,6 +211,7 @@ bool Matcher::matches(Subject& subject, const Value& value) const {
     case Match::Reg:
       for (const auto& regex : regexes_) {
         if (regex->matches(subject, value.text)) return true;
+        if (subject.trouble != Trouble::None) return false;
       }
       return false;
     case Match::Beg:

@@ -24,6 +24,13 @@ penstock::test::Script& answers(Rig& rig, const std::string& bytes) {
   return rig.server("s1").next().expects("\r\n\r\n").sends(bytes);
 }
 
+// Some patterns backtrack over it for longer than anybody waits.
+std::string slow_path() {
+  std::string path = "/x";
+  for (int i = 0; i < 800; ++i) path += "/secret/a/file";
+  return path;
+}
+
 // Nothing of this exchange is left with the server.
 void check_server_let_go(Rig& rig) {
   rig.run_until([&] { return rig.server("s1").open() == 0 && rig.in_use() == 0; });
@@ -363,6 +370,103 @@ TEST_CASE("an answer that rules deny makes 502 (PH)") {
   CHECK(rig.line() == "502 PH s1");
   check_server_let_go(rig);
 }
+
+// ---- Rules that cannot be asked let nothing pass.
+
+TEST_CASE("a request on which a regular expression is given up is told 400 (PR)") {
+  const std::string slow = "/secret/.*/file.*/.*/.*[.]txt$";
+  for (const std::string& rule : std::initializer_list<std::string>{
+           "http-request deny if { path_reg " + slow + " }",
+           "http-request set-header A b if !{ path_reg " + slow + " }",
+           "http-request replace-path " + slow + " /",
+           "tcp-request content reject if { path_reg " + slow + " }",
+           "use_backend other if { path_reg " + slow + " }",
+           "use_backend %[path,regsub(" + slow + ",other)]"}) {
+    CAPTURE(rule);
+    Rig rig("  monitor-uri /alive\n  " + rule + "\n" + kApp + "backend other\n");
+    ScriptedClient client(rig);
+    CHECK(client.gets(slow_path()).status == 400);
+    CHECK(client.end() == End::Finished);
+    const std::string told = rig.line("frontend '");
+    CHECK(told.find("a regular expression takes too long to match what came: refused") !=
+          std::string::npos);
+    CHECK(rig.line() == "400 PR <NOSRV>");
+    CHECK(rig.server("s1").accepted() == 0);
+  }
+  for (const std::string& rule :
+       std::initializer_list<std::string>{"use-server s1 if { path_reg " + slow + " }",
+                                          "force-persist if { path_reg " + slow + " }",
+                                          "http-request deny if { path_reg " + slow + " }",
+                                          "balance hash path,regsub(" + slow + ",x)"}) {
+    CAPTURE(rule);
+    Rig rig(kApp + "  " + rule + "\n");
+    ScriptedClient client(rig);
+    CHECK(client.gets(slow_path()).status == 400);
+    CHECK(rig.line("400") == "400 PR <NOSRV>");
+    CHECK(rig.server("s1").accepted() == 0);
+  }
+}
+
+TEST_CASE("an answer on which a regular expression is given up makes 502 (PH)") {
+  const std::string slow = "/secret/.*/file.*/.*/.*[.]txt$";
+  for (const std::string& rule : std::initializer_list<std::string>{
+           "http-response deny if { res.hdr(X) -m reg " + slow + " }",
+           "http-response replace-header X " + slow + " y",
+           "http-after-response del-header Y if { res.hdr(X) -m reg " + slow + " }"}) {
+    CAPTURE(rule);
+    Rig rig("  " + rule + "\n" + kApp);
+    answers(rig, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: " + slow_path() + "\r\n\r\nok");
+    ScriptedClient client(rig);
+    CHECK(client.gets("/").status == 502);
+    CHECK(rig.line("502") == "502 PH s1");
+    check_server_let_go(rig);
+  }
+}
+
+TEST_CASE("our own answer whose rules cannot be asked is a bare 500") {
+  const std::string slow = "/secret/.*/file.*/.*/.*[.]txt$";
+  Rig rig("  http-request return status 200 hdr X " + slow_path() +
+          "\n  http-after-response set-header Y z\n" +
+          "  http-after-response del-header X if { res.hdr(X) -m reg " + slow + " }\n" + kApp);
+  ScriptedClient client(rig);
+  const Answer answer = client.gets("/");
+  CHECK(answer.status == 500);
+  CHECK_FALSE(answer.has("secret"));
+}
+
+TEST_CASE(
+    "a request of which rules make more than they may is told 500 (RR), its answer too (RH)") {
+  const std::string grows =
+      " set-header X %[str(" + std::string(1000, 'x') + "),hex,hex,hex,hex,hex,hex,hex]\n";
+  const std::string limit = "global\n  tune.txn.memory 64k\n";
+  {
+    Rig rig("  monitor-uri /alive\n  http-request" + grows + kApp + limit);
+    ScriptedClient client(rig);
+    CHECK(client.gets("/").status == 500);
+    CHECK(client.is_kept());
+    CHECK(rig.line("frontend")
+              .find(": rules made more than 'tune.txn.memory' allows (65536 bytes) of one request "
+                    "or answer: refused") != std::string::npos);
+    CHECK(rig.line() == "500 RR <NOSRV>");
+    CHECK(rig.server("s1").accepted() == 0);
+  }
+  for (const std::string& set :
+       std::initializer_list<std::string>{"http-response", "http-after-response"}) {
+    CAPTURE(set);
+    Rig rig("  " + set + grows + kApp + limit);
+    answers(rig, kOk);
+    ScriptedClient client(rig);
+    CHECK(client.gets("/").status == 500);
+    CHECK(rig.line("500") == "500 RH s1");
+    check_server_let_go(rig);
+  }
+  Rig rig("  http-request" + grows + kApp);
+  answers(rig, kOk);
+  ScriptedClient client(rig);
+  CHECK(client.gets("/").status == 200);
+}
+
+// ----
 
 TEST_CASE("an answer that rules replace (LH)") {
   Rig rig("  http-response return status 200\n" + kApp);

@@ -67,6 +67,31 @@ TEST_CASE("a rule rejects the connection (PR)") {
   CHECK(rig.line() == "PR <NOSRV>");
 }
 
+TEST_CASE("a rule that cannot be asked rejects the connection (PR, RR)") {
+  std::string slow;
+  for (int i = 0; i < 800; ++i) slow += "/secret/a/file";
+  const auto ends = [&](const std::string& lines, const std::string& line) {
+    CAPTURE(lines);
+    Rig rig(relay(lines));
+    ScriptedClient client(rig);
+    client.says(slow);
+    client.end();
+    CHECK(rig.line(line) == line + " <NOSRV>");
+    CHECK(rig.server("s1").accepted() == 0);
+  };
+  const std::string matched = "if { req.payload(0,8000) -m reg /secret/.*/file.*/.*/.*[.]txt$ }\n";
+  ends("  tcp-request inspect-delay 1m\n  tcp-request content reject " + matched, "PR");
+  ends(
+      "  tcp-request inspect-delay 1m\n  tcp-request content accept if { req.len gt 8000 }\n  "
+      "use_backend app " +
+          matched,
+      "PR");
+  ends(
+      "  tcp-request inspect-delay 1m\n  tcp-request content set-var(sess.x) "
+      "req.payload(0,8000),hex,hex,hex,hex,hex,hex,hex,hex,hex,hex if { req.len gt 8000 }\n",
+      "RR");
+}
+
 TEST_CASE("who is rejected at once sees an end, and the log sees nothing") {
   const std::string mode = GENERATE("tcp", "http");
   Rig rig("listen app\n  mode " + mode +

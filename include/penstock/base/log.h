@@ -2,6 +2,8 @@
 // are the proxy's.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <string_view>
 
 namespace penstock {
@@ -18,6 +20,19 @@ class LogSink {
 
  protected:
   ~LogSink() = default;
+};
+
+// At most once in a while, whichever thread asks. Times are Unix time in microseconds; a clock that
+// steps back by more than the interval does not silence it.
+class AtMostEvery {
+ public:
+  explicit AtMostEvery(std::int64_t interval_us) : interval_us_(interval_us) {}
+  // True for one of those who ask when the interval has passed, and at the first time.
+  bool due(std::int64_t now_us);
+
+ private:
+  const std::int64_t interval_us_;
+  std::atomic<std::int64_t> last_us_{INT64_MIN / 2};
 };
 
 }  // namespace penstock

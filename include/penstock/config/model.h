@@ -449,6 +449,7 @@ struct Global {
   std::uint32_t cookie_length = 63;       // tune.http.cookielen
   std::uint64_t gulp_budget = 16 * 1024 * 1024;  // tune.gulp-budget, per worker
   std::uint64_t ssl_lifetime_s = 300;            // tune.ssl.lifetime
+  std::uint64_t txn_memory = 4 * 1024 * 1024;    // tune.txn.memory
   std::uint64_t sndbuf_client = 0, rcvbuf_client = 0, sndbuf_server = 0, rcvbuf_server = 0;
   std::map<std::string, std::string> set_env;
   std::vector<std::string> lint_off;             // Names of traps that are wanted.

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "penstock/base/log.h"
+
 namespace penstock {
 
 using ConnectionCount = std::atomic<std::uint32_t>;
@@ -15,6 +17,8 @@ struct FrontendState {
   explicit FrontendState(std::string name) : name(std::move(name)) {}
   const std::string name;
   ConnectionCount connections{0};
+  // Rules that could not be asked are told of: of matching, of memory.
+  AtMostEvery match_reports{10 * 1000000}, memory_reports{10 * 1000000};
 };
 
 // The whole process.

@@ -74,6 +74,7 @@ class Exchange final : public InBlock, public Living, private Waiting, private S
   void body_came();
   void apply_request_rules(Head& head);
   bool run_rules(const rules::Program& program, bool of_backend);
+  bool gave_up(Phase phase);
   void choose_backend();
   void apply_backend_rules();
   void prepare_request();
@@ -121,6 +122,7 @@ class Exchange final : public InBlock, public Living, private Waiting, private S
   void reply_with_status(std::uint16_t status, Cause cause, Phase phase);
   void reply(const rules::Reply& reply, Cause cause, Phase phase);
   void reply_as(const rules::Reply& reply, Cause cause, Phase phase);
+  void send_reply(const rules::Reply& reply, Head& head);
   void cut(Cause cause, Phase phase);
   void end_with(Cause cause, Phase phase);
   void connect_failed(const Failure& failure);

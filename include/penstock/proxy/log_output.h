@@ -31,19 +31,6 @@ struct LogIdentity {
   std::string hostname;  // `log-send-hostname`; empty: none given.
 };
 
-// At most once in a while, whichever thread asks. Times are Unix time in microseconds; a clock that
-// steps back by more than the interval does not silence it.
-class AtMostEvery {
- public:
-  explicit AtMostEvery(std::int64_t interval_us) : interval_us_(interval_us) {}
-  // True for one of those who ask when the interval has passed, and at the first time.
-  bool due(std::int64_t now_us);
-
- private:
-  const std::int64_t interval_us_;
-  std::atomic<std::int64_t> last_us_{INT64_MIN / 2};
-};
-
 // Counts lines that were lost and says so: at the first, then at most once a minute while it goes
 // on.
 class LogLosses {

@@ -18,7 +18,8 @@ class Condition {
   Condition(Condition&&) noexcept;
   Condition& operator=(Condition&&) noexcept;
   ~Condition();
-  // What cannot be known yet counts as false.
+  // What cannot be known yet counts as false. Says nothing that counts once the subject is in
+  // trouble.
   bool holds(Subject& subject) const;
   // Null: none.
   const ConditionCode* code() const { return code_.get(); }

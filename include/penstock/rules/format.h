@@ -28,7 +28,7 @@ class Format {
   // Writes into `space` and returns what was written, cut if it did not fit. No heap; what samples
   // compute goes to the subject's arena.
   std::string_view write(Subject& subject, std::span<char> space) const;
-  // The same into the subject's arena, never cut; a constant format is not copied.
+  // The same into the subject's arena, not cut but in trouble; a constant format is not copied.
   std::string_view expand(Subject& subject) const;
 
  private:

@@ -18,6 +18,10 @@
 #include "penstock/net/tls_session.h"
 #include "penstock/rules/value.h"
 
+namespace penstock::config {
+struct Place;
+}
+
 namespace penstock::rules {
 
 // A variable (`set-var`). The name is without its scope; names are compared by hash first.
@@ -122,6 +126,13 @@ struct Effects {
   bool expect_proxy = false;           // `expect-proxy layer4`
 };
 
+// Why rules could not say what they were asked: they are not known to hold, nor not to hold.
+enum class Trouble : std::uint8_t {
+  None,
+  Match,   // A regular expression was given up: its text takes too long to match.
+  Memory,  // What rules made outgrew `memory_limit`.
+};
+
 // The named ACLs of a proxy that can be remembered, as bits, by what makes them forgotten.
 struct AclDependence {
   std::uint64_t on_target = 0, on_fields = 0, on_variables = 0, on_moment = 0;
@@ -148,7 +159,34 @@ struct Subject {
   Subject(const Subject&) = delete;
   Subject& operator=(const Subject&) = delete;
 
+  // Whether `more` bytes may still be made; trouble if not.
+  bool has_room(std::size_t more = 0) {
+    if (arena.held() <= memory_limit && more <= memory_limit - arena.held()) return true;
+    trouble = Trouble::Memory;
+    return false;
+  }
+
+  bool in_trouble() { return trouble != Trouble::None || !has_room(); }
+  // The first place is kept.
+  void note_trouble(const config::Place& place) {
+    if (trouble != Trouble::None && trouble_at == nullptr) trouble_at = &place;
+  }
+
+  // What was asked is given up; our own answer is begun, with rules and a little room of its own.
+  void recover() {
+    constexpr std::size_t kRoomForAnswer = 64 * 1024;
+    if (trouble == Trouble::Memory) memory_limit = arena.held() + kRoomForAnswer;
+    trouble = Trouble::None;
+    trouble_at = nullptr;
+  }
+
   Arena& arena;
+  std::size_t memory_limit =
+      SIZE_MAX;  // Of the arena; looked at as rules go along, not by the arena.
+  // Stays once it is there, whatever asked: whoever ran rules or conditions looks, and lets nothing
+  // pass.
+  Trouble trouble = Trouble::None;
+  const config::Place* trouble_at = nullptr;  // Of what was asked; null: nowhere that can be named.
   const ClientFacts* client = nullptr;
   // Rules change method, target and fields in place; new texts lie in the arena.
   Head* request = nullptr;
@@ -193,6 +231,7 @@ struct Subject {
   std::size_t split_size = 0;
   TargetParts split;
   void* regex_space = nullptr;
+  char* hello_space = nullptr;
   unsigned available = ~0u;
 };
 

@@ -32,16 +32,17 @@ struct Reply {
 
 struct Verdict {
   enum class Kind : std::uint8_t {
-    Continue,    // Go on: no rule decided, or `allow` / `accept` ended the set.
-    Deny,        // Answer with `reply`; logged as PR-- (PH-- for a response).
-    Reply,       // Answer with `reply`, a redirect or return; logged as LR--.
-    Tarpit,      // Answer with `reply` after `timeout tarpit`; logged as PT--.
-    Reject,      // Close the connection without an answer; PR--.
-    SilentDrop,  // Let the connection vanish.
-    Close,       // tcp-response content only: close the server's connection; what it said passes.
-    Wait,        // tcp content only: more bytes must come before the rules can say.
+    Continue,      // Go on: no rule decided, or `allow` / `accept` ended the set.
+    Deny,          // Answer with `reply`; logged as PR-- (PH-- for a response).
+    Reply,         // Answer with `reply`, a redirect or return; logged as LR--.
+    Tarpit,        // Answer with `reply` after `timeout tarpit`; logged as PT--.
+    Reject,        // Close the connection without an answer; PR--.
+    SilentDrop,    // Let the connection vanish.
+    Close,         // tcp-response content only: close the server's connection; what it said passes.
+    Wait,          // tcp content only: more bytes must come before the rules can say.
     SwitchToHttp,  // `tcp-request content switch-mode http`
-    Error,       // A rewrite failed under strict-mode: answer 500; logged as PR-- / PH--.
+    Error,         // A rewrite failed under strict-mode: answer 500; logged as PR-- / PH--.
+    Trouble,       // A rule could not be asked: see Subject::trouble. Nothing may pass.
   };
   Kind kind = Kind::Continue;
   bool final = false;             // A rule ended the set (also `allow`).
