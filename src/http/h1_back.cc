@@ -128,7 +128,8 @@ void H1Back::on_bytes(Slice bytes) {
     return;
   }
   bytes_read_ += bytes.size();
-  touch();
+  // The time for the head of an answer does not begin anew with each of its bytes.
+  if (head_seen_) touch();
   if (!input_.empty()) {
     std::string all(input_.view());
     all += bytes.view();
@@ -168,6 +169,7 @@ bool H1Back::take_step() {
         refuse("too many interim answers");
         return false;
       }
+      touch();
       if (head.status >= 200 || head.status == 101) {
         head_seen_ = true;
         tunnel_ = head.body.kind == BodyLength::Kind::Tunnel;

@@ -16,6 +16,9 @@ constexpr std::uint64_t kLingerMs = 1000;
 // A client that has not asked anything yet has this long for its first request when it is to leave.
 constexpr std::uint64_t kFreshMs = 3000;
 
+// The shorter of two times, of which 0 is none.
+std::uint64_t shorter(std::uint64_t a, std::uint64_t b) { return a == 0 || (b != 0 && b < a) ? b : a; }
+
 std::uint32_t as_patience(std::uint64_t ms) {
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(ms, UINT32_MAX));
 }
@@ -60,8 +63,17 @@ void H1Front::wait_for_request(bool first) {
   bytes_written_ = 0;
   client_ms_ = as_patience(options_->client_ms);
   waiting_since_ = loop().now();
-  connection_->set_deadline(first ? options_->head_ms : options_->keep_alive_ms);
+  connection_->set_deadline(shorter(first ? options_->head_ms : options_->keep_alive_ms, client_ms_));
   connection_->set_reading(true);
+}
+
+// For the rest of a head that has begun: its own time, in which the client must not fall silent either. That of the
+// first head began with the connection.
+void H1Front::wait_for_head() {
+  const std::uint64_t since = requests_ == 0 && !last_ ? waiting_since_ : request_->begun_at;
+  const std::uint64_t spent = loop().now() - since;
+  const std::uint64_t left = options_->head_ms > spent ? options_->head_ms - spent : 1;
+  connection_->set_deadline(shorter(options_->head_ms == 0 ? 0 : left, client_ms_));
 }
 
 void H1Front::on_bytes(Slice bytes) {
@@ -120,10 +132,10 @@ bool H1Front::take_step() {
   if (!was_begun && parser.begun() && state_ == State::Idle) {
     state_ = State::Head;
     request_->begun_at = loop().now();
-    if (requests_ != 0 || last_) connection_->set_deadline(options_->head_ms);
   }
   switch (step) {
     case H1Parser::Step::More:
+      if (state_ == State::Head) wait_for_head();
       return false;
     case H1Parser::Step::Head:
       begin_serving();

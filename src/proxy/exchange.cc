@@ -88,7 +88,7 @@ bool Exchange::waits_for_body(bool of_backend) {
   if (!wanted || request_ended_ || !held_body_.empty() || head.upgrade) return false;
   if (head.body.kind != BodyLength::Kind::Counted && head.body.kind != BodyLength::Kind::Chunked) return false;
   step_ = of_backend ? Step::BackendBody : Step::Body;
-  const std::uint64_t limit_ms = of_backend && backend_spec_->body_ms != 0 ? backend_spec_->body_ms : frontend_.http.head_ms;
+  const std::uint64_t limit_ms = of_backend && backend_spec_->body_ms != 0 ? backend_spec_->body_ms : frontend_.body_ms;
   const std::uint64_t spent_ms = loop().now() - start_ms_;
   if (limit_ms != 0) set_deadline(limit_ms > spent_ms ? limit_ms - spent_ms : 1);
   if (head.find("expect") != nullptr) {
@@ -154,6 +154,7 @@ bool Exchange::run_rules(const rules::Program& program, bool of_backend) {
       tarpit_reply_ = verdict.reply;
       const std::uint64_t wait_ms = of_backend ? backend_spec_->tarpit_ms : frontend_.tarpit_ms;
       set_deadline(std::max<std::uint64_t>(1, wait_ms));
+      queued_ms_ = loop().now();
       return false;
     }
     case rules::Verdict::Kind::SilentDrop:
@@ -549,7 +550,8 @@ void Exchange::start_tunnel() {
                                                                   : frontend_.tunnel_ms;
   back_->set_server_fin_ms(backend_spec_->server_fin_ms);
   if (tunnel_ms == 0) return;
-  back_->set_server_ms(tunnel_ms);
+  // What moves either way passes the front: its time is that of both.
+  back_->set_server_ms(0);
   front_.set_client_ms(tunnel_ms);
 }
 
@@ -639,6 +641,7 @@ void Exchange::on_client_failure(const Failure& failure) {
   request_failed_ = true;
   // Tarpitted it was, whether it waited for the end or not.
   if (step_ == Step::Tarpit) {
+    note_wait();
     subject_.log.status = tarpit_reply_.status;
     return cut(Cause::Denied, Phase::Tarpit);
   }
@@ -705,7 +708,6 @@ void Exchange::on_deadline() {
   switch (step_) {
     case Step::Queue:
       backend_->leave_line(*this);
-      subject_.log.tw = static_cast<std::int64_t>(loop().now() - queued_ms_);
       return fail(Failure{Cause::ServerTimeout, Phase::Queue, false, 503, 0, "no server had room in time"});
     case Step::Pause:
       return choose_server();
@@ -714,6 +716,7 @@ void Exchange::on_deadline() {
       front_.close_after_answer();
       return fail(Failure{Cause::ClientTimeout, Phase::Request, false, 408, 0, "the body did not arrive in time"});
     case Step::Tarpit:
+      note_wait();
       return reply(tarpit_reply_, Cause::Denied, Phase::Tarpit);
     case Step::Request:
     case Step::Connect:
@@ -784,10 +787,14 @@ void Exchange::retry() {
   set_deadline(spec.retry_pause_ms());
 }
 
+// In a line or in the tarpit, up to now.
+void Exchange::note_wait() { subject_.log.tw = static_cast<std::int64_t>(loop().now() - queued_ms_); }
+
 // Every failure of any step ends here: the client is told, or cut off.
 void Exchange::fail(Failure failure) {
   if (step_ == Step::Done) return;
   clear_deadline();
+  if (step_ == Step::Queue) note_wait();
   drop_back(failure);
   note_connections();
   leave_server();

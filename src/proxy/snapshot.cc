@@ -473,6 +473,7 @@ class SnapshotBuilder final : private rules::Environment {
     spec.http.head_ms = timeout.http_request.value_or(timeout.client);
     spec.http.keep_alive_ms = timeout.http_keep_alive.value_or(timeout.http_request.value_or(timeout.client));
     spec.http.client_ms = spec.client_ms = timeout.client;
+    spec.body_ms = timeout.http_request.value_or(0);
     spec.http.client_fin_ms = spec.client_fin_ms = timeout.client_fin;
     spec.tunnel_ms = timeout.tunnel;
     spec.tarpit_ms = timeout.tarpit != 0 ? timeout.tarpit : timeout.connect;

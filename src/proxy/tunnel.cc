@@ -102,7 +102,8 @@ void Tunnel::inspect() {
   apply_persistence();
   if (subject_.in_trouble()) return refuse(Phase::Request);
   read_early();
-  queued_ms_ = loop().now();
+  // The wait for the client's first words is one too.
+  queued_ms_ = start_ms_;
   choose_server();
 }
 
@@ -419,6 +420,7 @@ void Tunnel::end(Cause cause, Phase phase) {
   log.termination[0] = static_cast<char>(cause);
   log.termination[1] = static_cast<char>(phase);
   log.tt = log.ta = static_cast<std::int64_t>(loop().now() - start_ms_);
+  if (step_ == Step::Queue) log.tw = static_cast<std::int64_t>(loop().now() - queued_ms_);
   const ProcessState& process = client_.station().process();
   log.actconn = process.connections.load(std::memory_order_relaxed);
   log.feconn = frontend_.state->connections.load(std::memory_order_relaxed);

@@ -3,7 +3,7 @@ import socket
 import threading
 import time
 
-from harness import Case, Client, Cut, PATIENCE, WebSocket, penstock_only, read_head
+from harness import Case, Client, Cut, PATIENCE, WebSocket, penstock_only, read_head, wait_until
 
 PLAIN = """
 frontend fe
@@ -85,6 +85,44 @@ class Timeouts(Case):
         time.sleep(0.5)       # What is measured: longer than a head may take.
         self.assertEqual(client.get('/test/server').status, 200)
 
+    def test_the_shorter_of_http_keep_alive_and_client_ends_an_idle_connection(self):
+        for times in (['http-keep-alive 10s', 'client 200ms'], ['http-keep-alive 200ms', 'client 10s'],
+                      ['http-request 10s', 'client 200ms'], ['http-request 200ms', 'client 10s']):
+            with self.subTest(times):
+                client = self.timed(times).connect()
+                client.get('/test/server')
+                started = time.monotonic()
+                self.assertEqual(client.ending(), 'fin')
+                self.assertLess(time.monotonic() - started, 5)
+
+    def test_who_falls_silent_in_a_head_is_told_by_timeout_client_too(self):
+        rig = self.timed(['http-request 20s', 'http-keep-alive 20s', 'client 300ms'])
+        for requests in (0, 1):
+            client = rig.connect()
+            for _ in range(requests):
+                client.get('/test/server')
+            client.send(b'GET /test/server HTTP/1.1\r\nHost: a\r\n')
+            self.assertEqual(client.response().status, 408)
+        self.assertEqual(rig.connect().response().status, 408)
+
+    def test_bytes_of_a_head_begin_timeout_client_anew(self):
+        rig = self.timed(['http-request 20s', 'client 700ms'])
+        client = rig.connect()
+        client.send(b'GET /test/server HTTP/1.1\r\nHost: a\r\n')
+        for _ in range(6):
+            time.sleep(0.2)   # What is measured: longer than 700 ms in all.
+            client.send(b'X-A: 1\r\n')
+        self.assertEqual(client.send(b'\r\n').response().status, 200)
+
+    def test_a_body_that_is_waited_for_has_all_its_time_where_http_request_says_nothing(self):
+        rig = self.timed(['client 700ms'], PLAIN.replace('bind <fe>', 'bind <fe>\n    option http-buffer-request'))
+        client = rig.connect()
+        client.request('POST', '/test/echo', [('Content-Length', '6')])
+        for _ in range(6):
+            time.sleep(0.2)   # What is measured: longer than 700 ms in all.
+            client.send(b'x')
+        self.assertEqual(client.response().json()['body_size'], 6)
+
     def test_waiting_in_the_queue_too_long_is_503(self):
         rig = self.timed(['queue 300ms'], PLAIN.replace('<s1>', '<s1> maxconn 1'))
         first = rig.connect()
@@ -99,7 +137,8 @@ class Timeouts(Case):
         started = time.monotonic()
         self.assertEqual(rig.get('/tar').status, 429)
         self.assertGreaterEqual(time.monotonic() - started, 0.29)
-        rig.log.wait(r' 429 \d+ - - PT-- ')
+        match = rig.log.wait(r' fe/<NOSRV> -?\d+/(\d+)/-1/-1/\d+ 429 \d+ - - PT-- ')
+        self.assertGreaterEqual(int(match.group(1)), 290)
         self.assertEqual(rig.server().counters['requests'], 0)
 
     def test_a_silent_network_is_503_after_the_retries(self):
@@ -113,6 +152,32 @@ class Timeouts(Case):
         client = rig.connect()
         self.assertEqual(client.get('/test/hang').status, 504)
         rig.log.wait(r' be/s1 \d+/\d+/\d+/-1/\d+ 504 \d+ - - sH-- ')
+
+    def test_a_head_that_trickles_from_a_server_does_not_extend_its_time(self):
+        def talk(sock, _):
+            read_head(sock)
+            try:
+                for byte in b'HTTP/1.1 200 OK\r\nX: ' + b'a' * 200:
+                    sock.sendall(bytes([byte]))
+                    time.sleep(0.05)
+            except OSError:
+                pass
+        rig = self.timed(['server 400ms'], PLAIN.replace('<s1>', self.script(talk).address))
+        started = time.monotonic()
+        self.assertEqual(rig.get('/').status, 504)
+        self.assertLess(time.monotonic() - started, 5)
+        rig.log.wait(r' be/s1 \d+/\d+/\d+/-1/\d+ 504 \d+ - - sH-- ')
+
+    def test_an_interim_answer_begins_it_anew(self):
+        def talk(sock, _):
+            read_head(sock)
+            for _ in range(4):
+                time.sleep(0.25)
+                sock.sendall(b'HTTP/1.1 103 Early Hints\r\n\r\n')
+            sock.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+            sock.recv(1)
+        rig = self.timed(['server 700ms'], PLAIN.replace('<s1>', self.script(talk).address))
+        self.assertEqual(rig.get('/').status, 200)
 
     def test_a_request_to_a_silent_server_is_not_sent_again(self):
         rig = self.timed(['server 300ms'], """
@@ -196,8 +261,10 @@ backend be
 
     def test_a_tunnel_idle_for_timeout_tunnel_ends(self):
         rig = self.timed(['tunnel 300ms'])
-        link = WebSocket(rig.connect())
-        self.assertIn(link.client.ending(), ('fin', 'rst'))
+        for _ in range(3):
+            link = WebSocket(rig.connect())
+            self.assertIn(link.client.ending(), ('fin', 'rst'))
+            rig.log.wait(r' 101 \d+ - - cD-- ')
 
     def test_without_timeout_tunnel_a_tunnel_lives_by_client_and_server(self):
         rig = self.timed(['client 300ms', 'server 300ms'])
@@ -233,6 +300,25 @@ listen fe
                     return
                 sock.sendall(data)
         return self.script(talk)
+
+    def test_the_wait_in_a_line_is_logged(self):
+        rig = self.rig(self.TEXT % (self.echo().address + ' maxconn 1'), defaults='    timeout queue 300ms')
+        client = rig.connect().send(b'a')
+        client.take(1)
+        self.assertIn(rig.connect().send(b'b').ending(), ('fin', 'rst'))
+        match = rig.log.wait(r' fe/<NOSRV> (\d+)/-1/\d+ 0 sQ ')
+        self.assertGreaterEqual(int(match.group(1)), 290)
+
+    def test_the_wait_for_what_rules_want_to_see_counts_as_waiting(self):
+        text = self.TEXT.replace('mode tcp', 'mode tcp\n    tcp-request inspect-delay 300ms\n'
+                                 '    tcp-request content accept if { req_ssl_hello_type 1 }')
+        script = self.echo()
+        rig = self.rig(text % script.address)
+        client = rig.connect()
+        wait_until(lambda: script.accepted, 'the server to be connected to')
+        client.close()
+        match = rig.log.wait(r' fe/s1 (\d+)/\d+/\d+ 0 ')
+        self.assertGreaterEqual(int(match.group(1)), 290)
 
     def test_an_idle_client_is_cut_off(self):
         rig = self.rig(self.TEXT % self.echo().address, defaults='    timeout client 300ms')

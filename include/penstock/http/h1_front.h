@@ -119,6 +119,7 @@ class H1Front final : public Mortal, public Stream, private ConnectionEvents, pr
   void run_later() override;
 
   void wait_for_request(bool first);
+  void wait_for_head();
   void process();
   bool take_step();
   void begin_serving();

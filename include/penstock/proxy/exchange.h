@@ -134,6 +134,7 @@ class Exchange final : public InBlock, public Living, private Waiting, private S
   TlsTarget tls_target(std::string_view greeting);
   void send_held_body();
   void leave_server();
+  void note_wait();
   void drop_back(const Failure& failure);
   void part_with_back();
   bool must_be_private() const;

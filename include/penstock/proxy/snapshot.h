@@ -58,6 +58,7 @@ struct FrontendSpec {
   std::string unique_id_header;
   bool dont_log_null = false, dont_log_normal = false, log_separate_errors = false, log_asap = false;
   bool buffer_request = false;
+  std::uint64_t body_ms = 0;         // For a body that is waited for: timeout http-request.
   std::vector<LogOutput*> logs;
   std::shared_ptr<FrontendState> state;
 };
