@@ -72,6 +72,7 @@ void Crew::reached_log(const std::string& name, const Descriptor& connected) {
 void Crew::start(std::shared_ptr<const Snapshot> snapshot, const HealthNotes& health) {
   restore(*snapshot, health);
   const unsigned count = workers_for(snapshot->config);
+  process_.workers = count;
   WorkerOwner& for_workers = *this;
   for (unsigned i = 0; i < count; ++i)
     workers_.push_back(std::make_unique<Worker>(i, count, process_, for_workers));

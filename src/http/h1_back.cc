@@ -89,13 +89,20 @@ bool H1Back::send_body(Slice bytes) {
 void H1Back::send_end(const Trailers& trailers) {
   if (tunnel_) {
     connection_->finish_sending();
+    if (answer_done_) return all_done();
     if (server_fin_ms_ != 0) set_server_ms(server_fin_ms_);
     return;
   }
   writer_.end(connection_->outbox(), trailers);
   connection_->wrote();
   request_done_ = true;
+  if (answer_done_) return all_done();
   touch();
+}
+
+void H1Back::all_done() {
+  events_ = nullptr;
+  connection_->clear_deadline();
 }
 
 void H1Back::set_reading(bool on) {
@@ -154,6 +161,12 @@ void H1Back::process() {
 
 bool H1Back::take_step() {
   if (!reading_ && head_seen_) return false;
+  if (answer_done_) {
+    // Only the rest of the request is awaited; who speaks meanwhile is not to be trusted with the next.
+    keep_ = false;
+    input_.clear();
+    return false;
+  }
   const H1Parser::Step step = parser_.next(input_);
   due_ = step == H1Parser::Step::Head || step == H1Parser::Step::Body;
   switch (step) {
@@ -182,9 +195,7 @@ bool H1Back::take_step() {
       events_->on_body(parser_.take_body());
       return true;
     case H1Parser::Step::End: {
-      answer_done_ = true;
-      connection_->clear_deadline();
-      std::exchange(events_, nullptr)->on_end(parser_.trailers());
+      end_answer();
       return false;
     }
     case H1Parser::Step::Error:
@@ -192,6 +203,16 @@ bool H1Back::take_step() {
       return false;
   }
   return false;
+}
+
+// A server that answered before it had the whole request may go on to take it, and one that has said all in a
+// tunnel may go on to listen.
+void H1Back::end_answer() {
+  answer_done_ = true;
+  StreamEvents& events = *events_;
+  const bool said_all = tunnel_ ? connection_->finished_sending() : request_done_ || read_ended_;
+  if (said_all) all_done();
+  events.on_end(parser_.trailers());
 }
 
 // What was held back while the exchange could take no more.
@@ -226,15 +247,13 @@ void H1Back::on_read_end(bool clean) {
     return owner_->on_back_lost(*this, Failure{Cause::ServerClosed, Phase::None},
                                 "closed while idle");
   end_clean_ = clean;
+  if (answer_done_) return tell_failure(Failure{Cause::ServerClosed, Phase::Data, false, 502, 0, "server closed before it had the whole request"});
   if (due_ || !input_.empty()) return;
   switch (parser_.end_of_input()) {
     case H1Parser::Step::End:
       // Without its close_notify nobody can say that TLS was not cut.
       if (!clean && !tunnel_) break;
-      answer_done_ = true;
-      connection_->clear_deadline();
-      std::exchange(events_, nullptr)->on_end(parser_.trailers());
-      return;
+      return end_answer();
     default:
       break;
   }
@@ -274,7 +293,8 @@ void H1Back::on_time_out() {
   }
   if (events_ == nullptr) return;
   // Only a server that owes something is late: the rest of an answer, or room for what is unsent.
-  const bool owes = request_done_ || head_seen_ || tunnel_ || connection_->unsent() != 0;
+  const bool owes_answer = !answer_done_ && (request_done_ || head_seen_ || tunnel_);
+  const bool owes = owes_answer || connection_->unsent() != 0;
   if (!owes || !reading_) return touch();
   tell_failure(Failure{Cause::ServerTimeout, head_seen_ ? Phase::Data : Phase::Headers, false, 504,
                        0, "server too slow"});

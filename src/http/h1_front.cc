@@ -11,6 +11,7 @@ namespace {
 // What is left of a body that nobody wants is read and dropped up to this much, for this long.
 constexpr std::uint64_t kDrainLimit = 256 * 1024;
 constexpr std::uint64_t kDrainMs = 5000;
+constexpr std::uint64_t kServedDrainMs = 30000;
 // A closing connection waits so long for the client's own end.
 constexpr std::uint64_t kLingerMs = 1000;
 // A client that has not asked anything yet has this long for its first request when it is to leave.
@@ -24,6 +25,32 @@ std::uint32_t as_patience(std::uint64_t ms) {
 }
 
 }  // namespace
+
+void Drain::leave() {
+  if (drains_ == nullptr) return;
+  unlink();
+  --drains_->count_;
+  drains_ = nullptr;
+}
+
+void Drains::add(Drain& drain) {
+  drain.leave();
+  if (count_ >= most && !drains_.empty()) {
+    Drain& oldest = drains_.front();
+    oldest.leave();
+    oldest.cut_off();
+  }
+  drains_.push_back(drain);
+  drain.drains_ = this;
+  ++count_;
+}
+
+void H1Front::Request::start_anew() {
+  leave();
+  arena.clear();
+  parser.start_request(arena);
+  body_length = body_bytes = 0;
+}
 
 H1Front::H1Front(Loop& loop, const H1FrontOptions& options, H1FrontOwner& owner)
     : Mortal(loop), options_(&options), owner_(owner) {}
@@ -48,8 +75,7 @@ void H1Front::on_ready() {
 
 void H1Front::wait_for_request(bool first) {
   if (has_input()) {
-    request_->arena.clear();
-    request_->parser.start_request(request_->arena);
+    request_->start_anew();
   } else {
     request_.reset();
   }
@@ -57,7 +83,7 @@ void H1Front::wait_for_request(bool first) {
   events_ = nullptr;
   reading_ = true;
   due_ = false;
-  answer_begun_ = answer_done_ = request_done_ = end_withheld_ = tunnel_ = until_close_ = to_head_ =
+  answer_begun_ = answer_done_ = request_done_ = end_withheld_ = tunnel_ = until_close_ = to_head_ = dropping_ =
       false;
   to_http10_ = false;
   bytes_written_ = 0;
@@ -105,7 +131,7 @@ void H1Front::process() {
   processing_ = false;
   if (closed() || state_ == State::Over || state_ == State::Lingering) return;
   if (request_ && request_->input.empty()) request_->input.clear();  // Even no bytes hold their block.
-  const bool wanted = reading_ || state_ == State::Draining || (request_done_ && !tunnel_);
+  const bool wanted = reading_ || dropping_ || state_ == State::Draining || (request_done_ && !tunnel_);
   connection_->set_reading(wanted && !has_input(), request_done_ && !tunnel_);
 }
 
@@ -117,7 +143,7 @@ bool H1Front::take_step() {
     return false;
   }
   if (request_done_ && !tunnel_) return false;
-  if (state_ == State::Serving && !reading_) return false;
+  if (state_ == State::Serving && !reading_ && !dropping_) return false;
   if (tunnel_) {
     due_ = false;
     if (input.empty()) return false;
@@ -142,18 +168,15 @@ bool H1Front::take_step() {
       return true;
     case H1Parser::Step::Body: {
       Slice body = parser.take_body();
-      if (state_ == State::Draining) {
-        drained_ += static_cast<std::uint32_t>(body.size());
-        if (drained_ > kDrainLimit) linger();
-        return state_ == State::Draining;
-      }
+      request_->body_bytes += body.size();
       touch();
-      if (answer_done_ && (drained_ += static_cast<std::uint32_t>(body.size())) > kDrainLimit) {
-        give_up_on_body();
-        return false;
+      if (!dropping_ && state_ == State::Serving) {
+        events_->on_body(std::move(body));
+        return true;
       }
-      events_->on_body(std::move(body));
-      return true;
+      if (request_->body_bytes <= request_->drop_limit) return true;
+      end_dropping();
+      return false;
     }
     case H1Parser::Step::End:
       request_ended();
@@ -173,6 +196,7 @@ void H1Front::begin_serving() {
   Head& head = request_->parser.head();
   to_head_ = head.method == "HEAD";
   to_http10_ = head.version == HttpVersion::Http10;
+  if (head.body.kind == BodyLength::Kind::Counted) request_->body_length = head.body.bytes;
   if (!head.keep_alive) {
     last_ = true;
     says_no_more_ = head.body.kind == BodyLength::Kind::None;
@@ -198,6 +222,7 @@ void H1Front::refuse(const Failure& failure) {
 void H1Front::request_ended() {
   request_done_ = true;
   if (state_ == State::Draining) return next_request();
+  if (dropping_) return;
   const Head& head = request_->parser.head();
   if ((head.upgrade || head.method == "CONNECT") && !answer_begun_) {
     end_withheld_ = true;
@@ -207,13 +232,40 @@ void H1Front::request_ended() {
   events_->on_end(request_->parser.trailers());
 }
 
-// The answer is complete, its request is not and will not be.
-void H1Front::give_up_on_body() {
+void H1Front::drop_rest(Rest rest) {
+  if (request_done_ || dropping_ || !request_ || state_ == State::Over || state_ == State::Lingering) return;
+  dropping_ = true;
+  const bool served = rest == Rest::OfServersAnswer;
+  const std::uint64_t most = served ? kServedDrainLimit : kDrainLimit;
+  if (body_left() > most) last_ = true;
+  request_->drop_limit = request_->body_bytes + most;
+  request_->drop_until = loop().now() + (served ? kServedDrainMs : kDrainMs);
+  if (served) owner_.drains().add(*request_);
+  touch();
+  loop().later(*this);
+}
+
+std::uint64_t H1Front::body_left() const {
+  if (!request_ || request_->body_length < request_->body_bytes) return 0;
+  return request_->body_length - request_->body_bytes;
+}
+
+// That was enough of it, or took too long.
+void H1Front::end_dropping() {
   last_ = true;
-  if (events_ != nullptr) {
-    std::exchange(events_, nullptr)
-        ->on_failure(Failure{Cause::ClientTimeout, Phase::Data, false, 408, 0, "body not sent"});
-  }
+  if (state_ == State::Draining) return linger();
+  request_done_ = true;
+  request_->input.clear();
+  connection_->set_reading(false);
+  touch();
+}
+
+// Others wait to be read from in its place.
+void H1Front::cut_off() {
+  last_ = true;
+  if (events_ != nullptr)
+    std::exchange(events_, nullptr)->on_failure(Failure{Cause::ClientTimeout, Phase::Data, false, 408, 0, "too many bodies are read for nobody"});
+  if (!closed() && state_ != State::Over) end({});
 }
 
 bool H1Front::may_keep_alive() const {
@@ -279,12 +331,11 @@ void H1Front::send_end(const Trailers& trailers) {
   answer_ended();
 }
 
+// What is still to come of the request goes its way.
 void H1Front::answer_ended() {
   answer_done_ = true;
-  if (request_done_) return touch();
-  // The rest of the body still goes its way, within bounds.
-  drained_ = 0;
-  connection_->set_deadline(kDrainMs);
+  if (until_close_) connection_->finish_sending();
+  touch();
 }
 
 void H1Front::detach() {
@@ -313,14 +364,14 @@ void H1Front::run_later() {
   if (state_ == State::Lingering) return linger_on();
   if (state_ != State::Draining) return;
   if (request_done_) return next_request();
-  if (last_) return linger();
-  drained_ = 0;
-  connection_->set_deadline(kDrainMs);
+  drop_rest(Rest::OfOwnAnswer);
+  if (last_) connection_->finish_sending();
   process();
 }
 
 void H1Front::next_request() {
-  const H1FrontOptions* options = may_keep_alive() ? owner_.next_options() : nullptr;
+  const bool gone = has_input() && connection_->has_died();
+  const H1FrontOptions* options = may_keep_alive() && !gone ? owner_.next_options() : nullptr;
   if (options == nullptr) return linger();
   options_ = options;
   wait_for_request(false);
@@ -394,11 +445,13 @@ void H1Front::set_client_ms(std::uint64_t ms) {
   if (state_ == State::Serving) connection_->set_deadline(ms);
 }
 
-// Something moved: the client's time starts anew. Behind an answer that came before its request's
-// end, the time for the rest of that request runs.
+// Something moved: the client's time starts anew. What is dropped must come to its end in time as well.
 void H1Front::touch() {
-  if (state_ != State::Serving || (answer_done_ && !request_done_)) return;
-  connection_->set_deadline(client_ms_);
+  if (state_ != State::Serving && state_ != State::Draining) return;
+  if (!dropping_ || request_done_) return connection_->set_deadline(client_ms_);
+  const std::uint64_t now = loop().now();
+  const std::uint64_t left_ms = request_->drop_until > now ? request_->drop_until - now : 1;
+  connection_->set_deadline(client_ms_ == 0 ? left_ms : std::min<std::uint64_t>(client_ms_, left_ms));
 }
 
 void H1Front::on_sent() {
@@ -462,8 +515,8 @@ void H1Front::on_time_out() {
     case State::Head:
       return refuse(late);
     case State::Serving: {
-      if (answer_done_ && !request_done_) return give_up_on_body();
-      const bool owes_body = !request_done_ && reading_;
+      if (dropping_ && !request_done_ && connection_->unsent() == 0) return end_dropping();
+      const bool owes_body = !request_done_ && !dropping_ && reading_;
       if (events_ == nullptr || (!tunnel_ && !owes_body && connection_->unsent() == 0))
         return touch();
       stuck_ = connection_->unsent() != 0;

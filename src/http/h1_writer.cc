@@ -138,7 +138,7 @@ Framed framed_of_request(BodyLength::Kind kind) {
 // RFC 9110 section 8.6 and RFC 9112 section 6.1: neither field in 1xx and 204, nor in a 2xx to
 // CONNECT.
 Framed framed_of_response(const Head& head, bool no_body, bool chunks_allowed) {
-  if (head.status / 100 == 1 || head.status == 204) return Framed::ZeroLength;
+  if (head.status / 100 == 1 || head.status == 204) return Framed::Nothing;
   switch (head.body.kind) {
     case BodyLength::Kind::None:
       if (no_body) return chunks_allowed ? Framed::Any : Framed::AnyLength;
@@ -189,8 +189,8 @@ void H1Writer::response_head(Outbox& out, const Head& head, ConnectionToken conn
 }
 
 void H1Writer::body(Outbox& out, Slice bytes) {
-  require(framing_ != Framing::NoBody);
-  if (bytes.empty()) return;  // As a chunk it would be the last.
+  // Rules may have chosen a status or a method without a body for a message that has one.
+  if (framing_ == Framing::NoBody || bytes.empty()) return;  // As a chunk no bytes would be the last.
   if (framing_ == Framing::Chunked) {
     char size[18];
     char* const end = std::to_chars(size, size + 16, bytes.size(), 16).ptr;

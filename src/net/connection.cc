@@ -112,6 +112,7 @@ Owned<Connection> Connection::adopt(Loop& loop, int fd, bool is_unix, const TlsC
   Owned<Connection> self(new Connection(loop, events));
   self->make_handle();
   self->is_unix_ = is_unix;
+  self->is_accepted_ = true;
   require(uv_tcp_open(&self->socket().tcp, fd) == 0);
   self->state_ = State::Ready;
   if (context != nullptr) self->start_tls(TlsSession::for_client(*context, self->out_));
@@ -124,6 +125,7 @@ Owned<Connection> Connection::accept(Loop& loop, uv_stream_s* listener, bool is_
   Owned<Connection> self(new Connection(loop, events));
   self->make_handle();
   self->is_unix_ = is_unix;
+  self->is_accepted_ = true;
   if (uv_accept(listener, &self->socket().stream) != 0) return nullptr;
   self->state_ = State::Ready;
   self->glancing_ = has_spoken;
@@ -305,6 +307,12 @@ bool Connection::has_news() const {
   if (polling_) return false;
   char byte;
   return ::recv(descriptor(), &byte, 1, MSG_PEEK) >= 0 || (errno != EAGAIN && errno != EINTR);
+}
+
+bool Connection::has_died() const {
+  int error = 0;
+  socklen_t size = sizeof(error);
+  return getsockopt(descriptor(), SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0;
 }
 
 bool Connection::wants_bytes() const {
@@ -665,14 +673,15 @@ void Connection::written(int status) {
   loop().later(*this);
 }
 
-// Not the end yet: what the peer said before is still to be read, and its end or its reset follow.
+// A client that cannot be answered is gone, whatever of it is still unread: its end might wait behind that for
+// ever. Of a server what it said before is still to be read, and its end or its reset follow.
 void Connection::write_failed(int status) {
   write_broken_ = true;
   write_status_ = status;
   thrown_away_ = unsent();
   out_.clear();
   if (plain_) plain_->clear();
-  if (read_ended_) return fail(Loss::Kind::Broken, UV_EPIPE);
+  if (is_accepted_ || read_ended_) return fail(Loss::Kind::Broken, status);
   if (congested_) {
     congested_ = false;
     events_->on_sent();

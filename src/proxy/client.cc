@@ -143,6 +143,8 @@ void Client::on_refused(H1Front&, const Loss& loss) {
   frontend_.client_over(*this);
 }
 
+Drains& Client::drains() { return station().drains(); }
+
 void Client::log_refusal(const Loss& loss) {
   const Ref<Generation>& generation = frontend_.generation();
   const FrontendSpec& spec = generation->snapshot().frontends[frontend_.bind().frontend];

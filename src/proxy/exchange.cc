@@ -524,8 +524,14 @@ void Exchange::send_response(Head& head) {
   if (!is_listen()) backend_spec_->rules.http_after_response.run(subject_);
   frontend_.rules.http_after_response.run(subject_);
   if (gave_up(Phase::Headers)) return;
+  if (status_cannot_answer(head)) {
+    drop_back({});
+    return reply_with_status(500, Cause::Denied, Phase::Headers);
+  }
   subject_.log.status = head.status;
   head_answered_ = true;
+  // A server that closes takes no more; so much is not read for nobody.
+  if (!request_ended_ && !head.keep_alive && front_.body_left() > H1Front::kServedDrainLimit) front_.close_after_answer();
   front_.send_head(head);
   if (head.body.kind == BodyLength::Kind::Tunnel) start_tunnel();
   if (frontend_.log_asap) {
@@ -533,6 +539,11 @@ void Exchange::send_response(Head& head) {
     log();
     no_log_ = true;
   }
+}
+
+// Rules may set any status, but an interim one ends nothing, and nobody switches protocols for the word of it.
+bool Exchange::status_cannot_answer(const Head& head) const {
+  return head.status < 200 && head.body.kind != BodyLength::Kind::Tunnel;
 }
 
 void Exchange::write_cookie(Head& head) {
@@ -562,8 +573,17 @@ void Exchange::on_response_body(Slice bytes) {
 void Exchange::on_response_end(const Trailers& trailers) {
   response_ended_ = true;
   front_.send_end(trailers);
-  // What the client still sends goes on to the server, as far as the front lets it.
-  if (request_ended_) finish();
+  if (request_ended_) return finish();
+  // What the client still sends goes on to the server, if that takes it.
+  if (!tunnel_ && !back_->takes_more()) drop_rest_of_request(Cause::ServerClosed);
+}
+
+// The answer is whole, and of the request the server takes no more.
+void Exchange::drop_rest_of_request(Cause cause) {
+  end_with(cause, Phase::Data);
+  drop_back({});
+  front_.drop_rest(H1Front::Rest::OfServersAnswer);
+  finish();
 }
 
 // All was said. The server is free for others; a slow client may still be reading.
@@ -636,8 +656,11 @@ Phase Exchange::phase_now() const {
 
 void Exchange::on_client_failure(const Failure& failure) {
   if (step_ == Step::Done) return;
-  // The answer is whole; if it has gone out too, nothing failed.
-  if (response_ended_ && (!request_ended_ || front_.bytes_never_sent() == 0)) return end();
+  // The answer is whole; if it has gone out too, nothing failed but the rest of the request.
+  if (response_ended_ && (!request_ended_ || front_.bytes_never_sent() == 0)) {
+    if (!request_ended_ && step_ != Step::Last) end_with(failure.cause, Phase::Data);
+    return end();
+  }
   request_failed_ = true;
   // Tarpitted it was, whether it waited for the end or not.
   if (step_ == Step::Tarpit) {
@@ -653,6 +676,7 @@ void Exchange::on_client_failure(const Failure& failure) {
 
 void Exchange::on_server_failure(const Failure& failure) {
   if (step_ == Step::Done) return;
+  if (response_ended_) return drop_rest_of_request(failure.cause);
   if (failure.retry_safe && !head_answered_ && !fresh_) {
     if (retry_on_fresh_connection(failure)) return;
     if (repeats_after(failure)) return repeat(failure);
@@ -831,9 +855,9 @@ void Exchange::reply_as(const rules::Reply& reply, Cause cause, Phase phase) {
   subject_.response = head;
   if (backend_spec_ != nullptr && !is_listen()) backend_spec_->rules.http_after_response.run(subject_);
   frontend_.rules.http_after_response.run(subject_);
-  if (!subject_.in_trouble()) return send_reply(reply, *head);
-  // The rules about it could not be asked: nothing of it is said.
-  trouble::tell(generation_->snapshot(), frontend_, subject_);
+  if (!subject_.in_trouble() && !status_cannot_answer(*head)) return send_reply(reply, *head);
+  // The rules about it could not be asked, or made it no answer: nothing of it is said.
+  if (subject_.in_trouble()) trouble::tell(generation_->snapshot(), frontend_, subject_);
   const rules::Reply bare = reply::built_in(500);
   subject_.log.status = bare.status;
   subject_.response = reply::head_of(bare, front_.arena());
@@ -842,6 +866,7 @@ void Exchange::reply_as(const rules::Reply& reply, Cause cause, Phase phase) {
 
 void Exchange::send_reply(const rules::Reply& reply, Head& head) {
   head_answered_ = true;
+  if (!request_ended_) front_.drop_rest(H1Front::Rest::OfOwnAnswer);
   front_.send_head(head);
   const bool to_head = subject_.request != nullptr && subject_.request->method == "HEAD";
   if (!to_head && !reply.body.empty()) front_.send_body(Slice::copy(reply.body));

@@ -1,5 +1,6 @@
 #include "penstock/proxy/station.h"
 
+#include <algorithm>
 #include <random>
 #include <utility>
 
@@ -8,6 +9,8 @@ namespace penstock {
 Station::Station(Loop& loop, unsigned worker, ProcessState& process, StationOwner& owner)
     : loop_(loop), worker_(worker), process_(process), owner_(owner) {
   std::random_device device;
+  // The whole process has so many.
+  drains_.most = std::max<std::size_t>(1, drains_.most / process.workers);
   random_ = ((static_cast<std::uint64_t>(device()) << 32) ^ device()) | 1;
 }
 

@@ -50,6 +50,8 @@ class H1Back final : public Mortal, public Stream, private ConnectionEvents, pri
   // Requests were served on it before the one now being served.
   bool was_used() const { return served_ > 1; }
   std::uint32_t served() const { return served_; }
+  // The server may still take what is left of a request that it has answered.
+  bool takes_more() const { return !read_ended_; }
   // A byte of the answer has come.
   bool answer_begun() const { return parser_.begun(); }
   Connection& connection() { return *connection_; }
@@ -78,6 +80,8 @@ class H1Back final : public Mortal, public Stream, private ConnectionEvents, pri
 
   void process();
   bool take_step();
+  void end_answer();
+  void all_done();
   void refuse(const char* what);
   void tell_failure(const Failure& failure);
   void touch();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "penstock/base/list.h"
 #include "penstock/http/h1_parser.h"
 #include "penstock/http/h1_writer.h"
 #include "penstock/http/stream.h"
@@ -23,6 +24,34 @@ struct H1FrontOptions {
   std::uint64_t client_fin_ms = 0;  // timeout client-fin
 };
 
+// Requests whose rest is read for nobody, because the server that answered takes no more of them. Beyond
+// `most` the one that began first is cut off.
+struct DrainTag;
+class Drains;
+class Drain : private ListNode<DrainTag> {
+ protected:
+  Drain() = default;
+  virtual ~Drain() { leave(); }
+  void leave();
+
+ private:
+  friend class Drains;
+  friend class List<Drain, DrainTag>;
+  virtual void cut_off() = 0;
+  Drains* drains_ = nullptr;
+};
+
+class Drains {
+ public:
+  void add(Drain& drain);
+  std::size_t most = 1000;
+
+ private:
+  friend class Drain;
+  List<Drain, DrainTag> drains_;
+  std::size_t count_ = 0;
+};
+
 class H1FrontOwner {
  public:
   // A request begins, or something that should have been one. What is returned hears of it: on_head()
@@ -36,6 +65,8 @@ class H1FrontOwner {
   // It never came to a request: TLS could not be agreed on, or what was to come before it did not
   // come. The owner drops the front.
   virtual void on_refused(H1Front& front, const Loss& loss) = 0;
+  // Of this front's worker.
+  virtual Drains& drains() = 0;
 
  protected:
   ~H1FrontOwner() = default;
@@ -66,6 +97,14 @@ class H1Front final : public Mortal, public Stream, private ConnectionEvents, pr
 
   // While waiting(): what holds for the next request.
   void set_options(const H1FrontOptions& options);
+  // Nobody wants what is still to come of the request. It is read and dropped, since a client may not look at an
+  // answer before it has said all: behind an answer of our own as much as costs little, behind a server's up to
+  // kServedDrainLimit. What is certain to be more ends the connection after the answer.
+  enum class Rest : std::uint8_t { OfOwnAnswer, OfServersAnswer };
+  static constexpr std::uint64_t kServedDrainLimit = 64 * 1024 * 1024;
+  void drop_rest(Rest rest);
+  // Bytes of the request's body that are known to be still missing.
+  std::uint64_t body_left() const;
   // The exchange is over. What is left of the request, if the answer came first, is read and dropped.
   void detach();
   // The answer now being given is this connection's last.
@@ -96,16 +135,23 @@ class H1Front final : public Mortal, public Stream, private ConnectionEvents, pr
  private:
   enum class State : std::uint8_t { Idle, Head, Serving, Draining, Lingering, Over };
   // From the first byte of a request on: who waits for one holds none.
-  struct Request : InBlock {
-    explicit Request(const H1Limits& limits) : parser(limits) { parser.start_request(arena); }
+  struct Request final : InBlock, Drain {
+    Request(H1Front& front, const H1Limits& limits) : front(front), parser(limits) { parser.start_request(arena); }
+    void start_anew();
+    void cut_off() override { front.cut_off(); }
+    H1Front& front;
     Arena arena;
     H1Parser parser;
     Slice input;  // Not looked at yet.
     std::uint64_t begun_at = 0;
+    std::uint64_t body_length = 0; // As far as it is known.
+    std::uint64_t body_bytes = 0;  // That came.
+    std::uint64_t drop_limit = 0;  // Of those, where dropping ends; and when, in loop time.
+    std::uint64_t drop_until = 0;
   };
   H1Front(Loop& loop, const H1FrontOptions& options, H1FrontOwner& owner);
   Request& request() {
-    if (!request_) request_ = std::make_unique<Request>(options_->limits);
+    if (!request_) request_ = std::make_unique<Request>(*this, options_->limits);
     return *request_;
   }
   bool has_input() const { return request_ && !request_->input.empty(); }
@@ -126,7 +172,8 @@ class H1Front final : public Mortal, public Stream, private ConnectionEvents, pr
   void refuse(const Failure& failure);
   void request_ended();
   void answer_ended();
-  void give_up_on_body();
+  void end_dropping();
+  void cut_off();
   void next_request();
   void linger();
   void linger_on();
@@ -160,6 +207,7 @@ class H1Front final : public Mortal, public Stream, private ConnectionEvents, pr
   bool read_ended_ = false;
   bool processing_ = false;
   bool due_ = false;             // The parser has more to say without more input.
+  bool dropping_ = false;        // The rest of the request is for nobody.
   bool abort_on_close_ = false;
   bool stuck_ = false;           // The client was given its time to read what is unsent.
 };

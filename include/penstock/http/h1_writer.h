@@ -19,7 +19,7 @@ class H1Writer {
   // Transfer-Encoding field that head.body needs is added; such fields that contradict it are left out,
   // and never are there two.
   void request_head(Outbox& out, const Head& head, ConnectionToken connection);
-  // `no_body`: an answer to HEAD, 1xx, 204 or 304: body() must not be called (but for a tunnel), fields
+  // `no_body`: an answer to HEAD, 1xx, 204 or 304: what body() is given goes nowhere (but in a tunnel), fields
   // stay as they are, save that 1xx and 204 speak of no body at all. An answer with an empty body says
   // so by Content-Length: 0.
   // `chunks_allowed` false (an HTTP/1.0 client): a chunked body is written as plain bytes ended by

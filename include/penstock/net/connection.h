@@ -111,6 +111,8 @@ class Connection final : public Living, public Endpoints, private PutOff {
   bool reading() const { return reading_; }
   // Of a quiet one: something has come, be it an end, that was not told yet.
   bool has_news() const;
+  // Of one that is not read from: the peer has reset it.
+  bool has_died() const;
   // Its close will be a reset: what is unsent is thrown away.
   void reset_on_close();
 
@@ -193,6 +195,7 @@ class Connection final : public Living, public Endpoints, private PutOff {
   std::uint32_t gulp_ = 0;              // Bytes read at once in bulk; 0: talk.
   State state_ = State::Connecting;
   bool is_unix_ = false;
+  bool is_accepted_ = false;   // The peer is a client.
   bool has_socket_ = false;
   bool proxied_ = false;
   bool heard_ = false;         // Before it was ready.

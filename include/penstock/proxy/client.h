@@ -90,6 +90,7 @@ class Client final : public Mortal, public ListNode<ClientTag>, private H1FrontO
   const H1FrontOptions* next_options() override;
   void on_front_end(H1Front& front, const Failure& why) override;
   void on_refused(H1Front& front, const Loss& loss) override;
+  Drains& drains() override;
   void on_back_ready(H1Back&) override {}
   void on_back_lost(H1Back& back, const Failure& failure, std::string_view why) override;
   template <typename Which>

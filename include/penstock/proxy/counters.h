@@ -33,6 +33,7 @@ struct ProcessState {
   std::atomic<std::int32_t> descriptor_limit{0};
   // Listeners that left a connection waiting for want of room; whoever makes room wakes them.
   std::atomic<std::uint32_t> paused{0};
+  unsigned workers = 1;
   bool in_background = false;       // Nobody reads its stdout and stderr.
   int pid = 0;
   std::int64_t started_us = 0;

@@ -93,6 +93,8 @@ class Exchange final : public InBlock, public Living, private Waiting, private S
   void on_response_head(Head& head);
   void remember_server();
   void send_response(Head& head);
+  bool status_cannot_answer(const Head& head) const;
+  void drop_rest_of_request(Cause cause);
   void write_cookie(Head& head);
   void finish();
   void end();

@@ -47,6 +47,7 @@ class Station final {
   unsigned worker() const { return worker_; }
   ProcessState& process() { return process_; }
   rules::DateCache& dates() { return dates_; }
+  Drains& drains() { return drains_; }
   std::uint64_t& random() { return random_; }
   const Ref<Generation>& generation() const { return generation_; }
   bool draining() const { return draining_; }
@@ -72,6 +73,7 @@ class Station final {
   std::map<std::string, std::unique_ptr<Frontend>> frontends_;
   std::vector<std::unique_ptr<Frontend>> closing_;   // Gone from the configuration, with clients left.
   rules::DateCache dates_;
+  Drains drains_;
   std::uint64_t random_;
   std::size_t clients_ = 0;
   bool draining_ = false;
