@@ -216,6 +216,12 @@ std::unique_ptr<Action> compile_switch_mode(Work& work) {
 
 // Replies.
 
+// What `deny_status` may name (manual, "errorfile"): a page is built in or can be configured.
+bool has_page(std::uint16_t status) {
+  constexpr std::uint16_t kWithPage[] = {200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 425, 429, 431, 500, 501, 502, 503, 504};
+  return std::find(std::begin(kWithPage), std::end(kWithPage), status) != std::end(kWithPage);
+}
+
 class ReplyCompiler {
  public:
   ReplyCompiler(Compiling& compiling, RuleWords& words, unsigned available) : compiling_(compiling), words_(words), available_(available) {}
@@ -230,6 +236,14 @@ class ReplyCompiler {
     reply_.standard = payload_ == "default-errorfiles" || (payload_.empty() && reply_.headers.empty() && standard_by_default);
     if (reply_.reason.empty()) reply_.reason = std::string(reason_of(reply_.status));
     const bool has_body = reply_.body_format.has_value() || !reply_.body.empty();
+    if (has_body && payload_ != "errorfile" && (reply_.status == 204 || reply_.status == 304)) {
+      words_.complain(payload_place_, format("an answer of status {} has no content: take '{}' away", reply_.status, payload_));
+      return std::nullopt;
+    }
+    if (reply_.standard && deny_status_ != nullptr && !has_page(reply_.status)) {
+      words_.complain(deny_status_->place, format("there is no page for status {}: write 'status {}', or give it a content", reply_.status, reply_.status));
+      return std::nullopt;
+    }
     if (reply_.content_type.empty() && has_body && payload_ != "errorfile") {
       words_.complain(payload_place_, format("'{}' needs a 'content-type' for its text", payload_));
       return std::nullopt;
@@ -239,7 +253,10 @@ class ReplyCompiler {
 
  private:
   bool take_keyword(const Word& word, bool fixed_status) {
-    if ((word.text == "status" || word.text == "deny_status") && !fixed_status) return take_status();
+    if ((word.text == "status" || word.text == "deny_status") && !fixed_status) {
+      deny_status_ = word.text == "deny_status" ? &word : nullptr;
+      return take_status();
+    }
     if (word.text == "content-type") return take_content_type();
     if (word.text == "hdr") return take_header();
     constexpr std::string_view kPayloads[] = {"default-errorfiles", "errorfile", "errorfiles", "file", "lf-file", "string", "lf-string"};
@@ -326,6 +343,7 @@ class ReplyCompiler {
   ReplyTemplate reply_;
   std::string payload_;
   config::Place payload_place_;
+  const Word* deny_status_ = nullptr;
 };
 
 std::unique_ptr<Action> compile_reply(Work& work, Verdict::Kind kind, std::uint16_t status, bool standard_by_default) {

@@ -425,27 +425,48 @@ TEST_CASE("a reset is told after what had come before it") {
   CHECK_FALSE(rig.server.text.empty());
 }
 
-TEST_CASE("a reset that a write met first is no clean end") {
+TEST_CASE("a client that cannot be answered is lost at once, though a byte of it waits unread") {
   const bool tls = GENERATE(false, true);
   Rig rig(tls);
   rig.client.ready = [&] { rig.client.connection->send("hello"); };
   rig.connect();
   rig.run_until([&] { return rig.server.received == "hello"; });
   rig.server.connection->set_reading(false);
-  rig.client.connection->send("half of an answer");
+  rig.client.connection->send("x");
   rig.linger();
   rig.client.connection->reset_on_close();
   rig.client.connection.reset();
   rig.linger();
-  rig.server.connection->send("into the void");
-  rig.linger();
   CHECK(rig.server.story == (tls ? "ready " : ""));
   rig.server.lost = rig.server.ended = [&] { rig.finish(); };
-  rig.server.connection->set_reading(true);
+  rig.server.connection->send("into the void");
   rig.run();
-  CHECK(rig.server.received == "hellohalf of an answer");
+  CHECK(rig.server.received == "hello");
   CHECK(rig.server.story == (tls ? "ready lost:broken " : "lost:broken "));
   CHECK(rig.server.status == -ECONNRESET);
+}
+
+TEST_CASE("a server's reset that a write met first is no clean end") {
+  const bool tls = GENERATE(false, true);
+  Rig rig(tls);
+  rig.client.ready = [&] { rig.client.connection->send("hello"); };
+  rig.connect();
+  rig.run_until([&] { return rig.server.received == "hello"; });
+  rig.client.connection->set_reading(false);
+  rig.server.connection->send("half of an answer");
+  rig.linger();
+  rig.server.connection->reset_on_close();
+  rig.server.connection.reset();
+  rig.linger();
+  rig.client.connection->send("into the void");
+  rig.linger();
+  CHECK(rig.client.story == "ready ");
+  rig.client.lost = rig.client.ended = [&] { rig.finish(); };
+  rig.client.connection->set_reading(true);
+  rig.run();
+  CHECK(rig.client.received == "half of an answer");
+  CHECK(rig.client.story == "ready lost:broken ");
+  CHECK(rig.client.status == -ECONNRESET);
 }
 
 TEST_CASE("what a peer said before it closed on us is heard, though our writing fails") {
