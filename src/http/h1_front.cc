@@ -370,8 +370,7 @@ void H1Front::run_later() {
 }
 
 void H1Front::next_request() {
-  const bool gone = has_input() && connection_->has_died();
-  const H1FrontOptions* options = may_keep_alive() && !gone ? owner_.next_options() : nullptr;
+  const H1FrontOptions* options = may_keep_alive() ? owner_.next_options() : nullptr;
   if (options == nullptr) return linger();
   options_ = options;
   wait_for_request(false);

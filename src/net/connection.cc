@@ -309,12 +309,6 @@ bool Connection::has_news() const {
   return ::recv(descriptor(), &byte, 1, MSG_PEEK) >= 0 || (errno != EAGAIN && errno != EINTR);
 }
 
-bool Connection::has_died() const {
-  int error = 0;
-  socklen_t size = sizeof(error);
-  return getsockopt(descriptor(), SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0;
-}
-
 bool Connection::wants_bytes() const {
   return (reading_ || state_ == State::Handshake || state_ == State::Greeting) && !read_ended_ && !held_;
 }

@@ -283,24 +283,32 @@ class Messages(Shared):
         client.send(b'x' * 1000)
         self.assertEqual(client.response().status, 413)
 
-    @penstock_only('stops reading the body')
-    def test_the_rest_of_a_body_that_was_answered_early_is_drained(self):
-        """Up to 256 KiB, after which the connection goes on to the next request."""
+    def test_the_rest_of_a_body_that_was_answered_early_reaches_the_server(self):
         client = self.connect()
-        client.request('POST', '/test/early/200', [('Content-Length', '200000')])
+        client.request('POST', '/test/early/200', [('Content-Length', '3000000')])
         self.assertEqual(client.response().body, b'early\n')
-        client.send(b'x' * 200000)
+        client.send(b'x' * 3000000)
         self.assertEqual(client.get('/test/count').status, 200)
 
-    @penstock_only('stops reading the body')
-    def test_a_long_rest_of_a_body_that_was_answered_early_ends_the_connection(self):
+    @penstock_only('cuts the client off')
+    def test_a_body_whose_server_has_answered_and_closed_is_read_for_nobody(self):
+        """The client's connection goes on to the next request."""
+        for then in ('close', 'rst'):
+            client = self.connect()
+            client.request('POST', '/test/early/413?then=' + then, [('Content-Length', '3000000')])
+            self.assertEqual(client.response().status, 413)
+            client.send(b'x' * 3000000)
+            self.assertEqual(client.get('/test/count').status, 200)
+
+    def test_what_is_too_long_to_be_read_for_nobody_ends_the_connection(self):
         client = self.connect()
-        client.request('POST', '/test/early/200', [('Content-Length', '90000000')])
-        self.assertEqual(client.response().body, b'early\n')
+        client.request('POST', '/test/early/413?then=rst', [('Content-Length', '90000000')])
+        answer = client.response()
+        self.assertEqual((answer.status, answer.get('connection')), (413, 'close'))
         with self.assertRaises(OSError):
             for _ in range(1500):
                 client.send(b'x' * 60000)
-        self.assertEqual(self.r.server().targets(), ['/test/early/200'])
+        self.assertEqual(self.r.server().targets(), ['/test/early/413?then=rst'])
 
     def test_an_early_answer_is_delivered_though_the_server_closes(self):
         for then in ('close', 'rst'):

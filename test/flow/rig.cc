@@ -209,6 +209,10 @@ bool ScriptedClient::take_answer(Answer& answer) {
     taken_ = head_end + 4;
   }
   const std::size_t body_at = taken_ + answer.head.size();
+  if (answer.status == 204 || answer.status == 304) {
+    taken_ = body_at;
+    return true;
+  }
   std::size_t body_size = 0;
   const std::string lowered = penstock::lower(answer.head);
   const std::size_t length_at = lowered.find("content-length: ");

@@ -21,6 +21,11 @@ Script& Script::sends(std::string bytes) {
   return *this;
 }
 
+Script& Script::stops_reading() {
+  steps_.push_back({Step::Kind::StopReading, ""});
+  return *this;
+}
+
 void Script::closes() { steps_.push_back({Step::Kind::Close, ""}); }
 
 void Script::resets() { steps_.push_back({Step::Kind::Reset, ""}); }
@@ -64,6 +69,9 @@ class Conversation final : private ConnectionEvents {
         }
         case Kind::Send:
           connection_->send(std::string_view(step.bytes));
+          break;
+        case Kind::StopReading:
+          connection_->set_reading(false);
           break;
         case Kind::Close:
           connection_->finish_sending();

@@ -18,6 +18,8 @@ class Script {
   // Waits until these bytes have come, and takes all up to them.
   Script& expects(std::string bytes);
   Script& sends(std::string bytes);
+  // Takes nothing more from the other side.
+  Script& stops_reading();
   // FIN behind what was sent; with TLS, close_notify before it.
   void closes();
   // RST, at once.
@@ -28,7 +30,7 @@ class Script {
  private:
   friend class Conversation;
   struct Step {
-    enum class Kind { Expect, Send, Close, Reset, Repeat };
+    enum class Kind { Expect, Send, StopReading, Close, Reset, Repeat };
     Kind kind;
     std::string bytes;
   };

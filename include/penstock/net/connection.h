@@ -111,8 +111,6 @@ class Connection final : public Living, public Endpoints, private PutOff {
   bool reading() const { return reading_; }
   // Of a quiet one: something has come, be it an end, that was not told yet.
   bool has_news() const;
-  // Of one that is not read from: the peer has reset it.
-  bool has_died() const;
   // Its close will be a reset: what is unsent is thrown away.
   void reset_on_close();
 
