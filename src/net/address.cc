@@ -90,8 +90,22 @@ SocketAddress SocketAddress::local_of(int fd) {
   return address;
 }
 
+// SO_PEERNAME takes no more room than the address needs.
+bool SocketAddress::ask_peer_name(int fd, socklen_t size) {
+  socklen_t length = size;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERNAME, &storage_, &length) != 0) return false;
+  length_ = length;
+  return true;
+}
+
+// Of a connection that its peer has reset getpeername() knows nothing any more, SO_PEERNAME does.
 SocketAddress SocketAddress::peer_of(int fd) {
   SocketAddress address;
+  if (address.ask_peer_name(fd, sizeof(sockaddr_in))) {
+    if (address.is_ip4()) return address;
+    if (address.is_ip6() && address.ask_peer_name(fd, sizeof(sockaddr_in6))) return address;
+    address = {};
+  }
   socklen_t length = sizeof(address.storage_);
   if (getpeername(fd, reinterpret_cast<sockaddr*>(&address.storage_), &length) == 0) address.length_ = length;
   return address;

@@ -256,6 +256,8 @@ Connection::Ends& Connection::ends() {
   return *ends_;
 }
 
+bool Connection::has_peer() const { return is_unix_ || !SocketAddress::peer_of(descriptor()).empty(); }
+
 const SocketAddress& Connection::peer() {
   SocketAddress& peer = ends().peer;
   if (peer.empty()) peer = SocketAddress::peer_of(descriptor());

@@ -54,9 +54,13 @@ Owned<Listener> Listener::open(Loop& loop, int fd, bool is_unix, int backlog, Li
 Owned<Connection> Listener::accept(const TlsContext* context, ConnectionEvents& events) {
   require(waiting_);
   waiting_ = false;
-  if (queued_ >= 0) return Connection::adopt(loop(), std::exchange(queued_, -1), is_unix_, context, events);
-  note_accept();
-  return Connection::accept(loop(), ListenerCallbacks::stream_of(*this), is_unix_, rush_ || deferred_, context, events);
+  const bool was_queued = queued_ >= 0;
+  if (!was_queued) note_accept();
+  Owned<Connection> made = was_queued ? Connection::adopt(loop(), std::exchange(queued_, -1), is_unix_, context, events)
+                                      : Connection::accept(loop(), ListenerCallbacks::stream_of(*this), is_unix_,
+                                                           rush_ || deferred_, context, events);
+  // Rules about the client's address would hold for nobody: who has none is not served.
+  return made && made->has_peer() ? std::move(made) : nullptr;
 }
 
 void Listener::set_manners(bool clients_speak_first, bool deferred) {

@@ -1,8 +1,10 @@
 """Routing and rules: acl, use_backend, http-request, http-response and what goes with them."""
 import os
 import re
+import signal
+import socket
 
-from harness import Case, Client, Rig, Shared
+from harness import Case, Client, Rig, Shared, reset, wait_until
 
 ACLS = """
 frontend fe
@@ -546,3 +548,81 @@ backend be
         rig = self.rig('frontend fe\n    bind <fe>\n    default_backend be\nbackend be\n')
         self.assertEqual(rig.get('/').status, 503)
         rig.log.wait(r' be/<NOSRV> .* 503 ')
+
+
+class GoneAtOnce(Case):
+    """Clients that have reset their connection before the program looks at it: it is stopped meanwhile."""
+    CLIENTS = 20
+
+    def blind(self, rig, name='fe'):
+        """Sends requests of such clients; their ports."""
+        process = rig.process
+        process.send_signal(signal.SIGSTOP)
+
+        def stopped():
+            with open('/proc/%d/stat' % process.pid) as file:
+                return file.read().rsplit(')', 1)[1].split()[0] == 'T'
+        wait_until(stopped, 'the program to stop')
+        ports = []
+        for number in range(self.CLIENTS):
+            sock = socket.create_connection(rig.addresses[name])
+            ports.append(sock.getsockname()[1])
+            sock.sendall(b'POST /blind%d HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n' % number)
+            reset(sock)
+        process.send_signal(signal.SIGCONT)
+        return ports
+
+    def served_only(self, rig, path='/seen'):
+        """True if the server has had no request but this one."""
+        with Client(rig.addresses['feopen']) as client:
+            client.get(path)
+        return rig.server().targets() == [path]
+
+    TEXT = """
+frontend fe
+    bind <fe>
+    option forwardfor
+    %s
+    default_backend be
+frontend feopen
+    bind <feopen>
+    default_backend be
+backend be
+    server s1 <s1>
+"""
+
+    def test_a_rule_about_the_source_denies_them_and_the_log_has_their_address(self):
+        rig = self.rig(self.TEXT % 'http-request deny if { src 127.0.0.0/8 }')
+        for port in self.blind(rig):
+            rig.log.wait(r'127\.0\.0\.1:%d .* fe/<NOSRV> .* PR--' % port)
+        self.assertTrue(self.served_only(rig))
+
+    def test_their_connections_are_rejected_by_their_source(self):
+        for rule in ('connection', 'content'):
+            rig = self.rig(self.TEXT % 'tcp-request %s reject if { src 127.0.0.0/8 }' % rule)
+            self.blind(rig)
+            self.assertTrue(self.served_only(rig))
+
+    def test_what_the_server_is_told_of_them_is_their_address(self):
+        rig = self.rig(self.TEXT % 'http-request set-header X-Port %[src_port]')
+        ports = self.blind(rig)
+        with Client(rig.addresses['feopen']) as client:
+            client.get('/seen')
+        for entry in list(rig.server().log):
+            if entry.target != '/seen':
+                self.assertIn(b'X-Forwarded-For: 127.0.0.1', entry.head)
+                self.assertIn(int(re.search(rb'X-Port: (\d+)', entry.head).group(1)), ports)
+
+    def test_in_mode_tcp_too(self):
+        rig = self.rig("""
+listen fe
+    bind <fe>
+    mode tcp
+    tcp-request content reject if { src 127.0.0.0/8 }
+    server s1 <s1>
+listen feopen
+    bind <feopen>
+    server s1 <s1>
+""")
+        self.blind(rig)
+        self.assertTrue(self.served_only(rig))

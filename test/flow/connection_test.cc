@@ -247,6 +247,28 @@ class Rig final : private ListenerOwner {
 
 }  // namespace
 
+TEST_CASE("whose a connection was is known after its reset, in both families") {
+  const std::string ip = GENERATE("127.0.0.1", "::1");
+  SocketAddress any;
+  REQUIRE(SocketAddress::from_ip(ip, 0, any));
+  auto listener = listen_on(any, {});
+  REQUIRE(listener);
+  REQUIRE(::listen(listener->get(), 1) == 0);
+  const SocketAddress there = SocketAddress::local_of(listener->get());
+  Descriptor client(::socket(there.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+  REQUIRE(::connect(client.get(), there.raw(), there.length()) == 0);
+  const SocketAddress own = SocketAddress::local_of(client.get());
+  const linger now{1, 0};
+  setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+  client = Descriptor();
+  Descriptor accepted(::accept4(listener->get(), nullptr, nullptr, SOCK_CLOEXEC));
+  REQUIRE(accepted);
+  char byte;
+  CHECK(::recv(accepted.get(), &byte, 1, 0) < 0);
+  CHECK(SocketAddress::peer_of(accepted.get()) == own);
+  CHECK(SocketAddress::local_of(accepted.get()) == there);
+}
+
 TEST_CASE("ten megabytes each way arrive whole and in order") {
   const bool tls = GENERATE(false, true);
   Rig rig(tls);

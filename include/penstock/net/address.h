@@ -25,7 +25,7 @@ class SocketAddress {
   // `ip`: 4 or 6 if only an address of that version will do, 0 for either.
   static Result<SocketAddress> resolve(const std::string& name, std::uint16_t port, int ip = 0);
   static SocketAddress local_of(int fd);
-  static SocketAddress peer_of(int fd);
+  static SocketAddress peer_of(int fd);  // Known as long as `fd` is open.
 
   bool empty() const { return length_ == 0; }
   bool is_ip4() const { return family() == AF_INET; }
@@ -48,6 +48,7 @@ class SocketAddress {
   }
 
  private:
+  bool ask_peer_name(int fd, socklen_t size);
   sockaddr_storage storage_;
   socklen_t length_ = 0;
 };

@@ -119,6 +119,8 @@ class Connection final : public Living, public Endpoints, private PutOff {
   TlsFacts tls_facts() const { return tls_->facts(); }
   TlsTicket take_ticket() { return tls_ ? tls_->take_ticket() : TlsTicket(); }
   const SocketAddress& peer() override;
+  // False: the system does not say whose it is.
+  bool has_peer() const;
   const SocketAddress& local() override;
   int descriptor() const;
 
