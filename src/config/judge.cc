@@ -9,6 +9,7 @@
 
 #include "keywords.h"
 #include "penstock/config/lint.h"
+#include "penstock/config/rule_words.h"
 
 namespace penstock::config {
 
@@ -34,23 +35,9 @@ bool stands_before(Place a, Place b) {
   return a.file != b.file ? a.file < b.file : a.line < b.line;
 }
 
-bool is_condition_word(const Word& word) {
-  return word.text == "if" || word.text == "unless";
-}
-
-// The index of `if` or `unless` in a rule's words, or their number. What the action takes first is
-// never the condition.
-std::size_t condition_of(const Rule& rule) {
-  const std::size_t from = rule.set == Rule::Set::MonitorFail ? 0 : 1;
-  for (std::size_t i = from; i < rule.words.size(); ++i) {
-    if (is_condition_word(rule.words[i])) return i;
-  }
-  return rule.words.size();
-}
-
 // True when the rule applies to everything.
 bool is_unconditional(const Rule& rule) {
-  const std::size_t at = condition_of(rule);
+  const std::size_t at = parts_of(rule).condition;
   if (at == rule.words.size()) return true;
   if (at + 2 != rule.words.size()) return false;
   const bool is_if = rule.words[at].text == "if";
@@ -357,7 +344,7 @@ class Judge {
     std::unordered_map<std::string_view, Place> acls;
     for (const Acl& acl : proxy.acls) acls.try_emplace(acl.name.text, acl.name.place);
     for (const Rule& rule : proxy.rules) {
-      const std::size_t at = condition_of(rule);
+      const std::size_t at = parts_of(rule).condition;
       const bool may_stand_alone =
           rule.words.size() > 1 && at != 1 &&
           (rule.set == Rule::Set::UseBackend || rule.set == Rule::Set::UseServer);
@@ -367,26 +354,9 @@ class Judge {
                                set_name(rule.set), rule.words[0].text, rule.words[1].text));
         continue;
       }
-      judge_condition_names(proxy, acls, rule.words, at + 1);
-    }
-  }
-
-  // Conditions are names, each with '!' or not before it, "||" or "or", and tests within braces.
-  void judge_condition_names(const Proxy& proxy,
-                             const std::unordered_map<std::string_view, Place>& acls,
-                             const std::vector<Word>& words, std::size_t from) {
-    bool in_braces = false;
-    for (std::size_t i = from; i < words.size(); ++i) {
-      std::string_view name = words[i].text;
-      if (in_braces) {
-        in_braces = name != "}";
-        continue;
+      for (const ConditionTerm& term : terms_of(std::span(rule.words).subspan(at))) {
+        if (!term.name.empty()) judge_acl_name(proxy, acls, term.name, term.word->place);
       }
-      while (name.starts_with('!')) name.remove_prefix(1);
-      if (name == "{") in_braces = true;
-      if (name.empty() || name == "{" || name == "}" || name == "||" || equal_nocase(name, "or"))
-        continue;
-      judge_acl_name(proxy, acls, name, words[i].place);
     }
   }
 

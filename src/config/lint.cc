@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "penstock/base/text.h"
+#include "penstock/config/rule_words.h"
 
 namespace penstock::config {
 
@@ -82,50 +83,29 @@ struct Test {
 };
 
 Test test_of(std::span<const Word> words) {
+  const TestFlags flags = flags_of(words);
   Test test;
   test.criterion = &words[0];
-  test.folds_case = words[0].text.find("lower") != std::string::npos;
-  bool flags = true;
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    const std::string& word = words[i].text;
-    if (flags && word.starts_with('-')) {
-      if (word == "-i") test.folds_case = true;
-      if (word == "--") flags = false;
-      if (word == "-m" || word == "-f" || word == "-M") ++i;
-      continue;
-    }
-    flags = false;
-    test.patterns.push_back(&words[i]);
-  }
+  test.folds_case = flags.folds_case || words[0].text.find("lower") != std::string::npos;
+  for (const Word& word : words.subspan(flags.values)) test.patterns.push_back(&word);
   return test;
 }
 
 // The tests a rule's condition names; what stands on either side of an `or` is in one list.
 std::vector<Test> tests_of(const Proxy& proxy, const Rule& rule) {
   std::vector<Test> tests;
-  const std::vector<Word>& words = rule.words;
-  std::size_t i = 1;
-  while (i < words.size() && words[i].text != "if" && words[i].text != "unless") ++i;
-  const bool unless = i < words.size() && words[i].text == "unless";
-  bool negated = unless;
-  for (++i; i < words.size(); ++i) {
-    std::string_view name = words[i].text;
-    for (; name.starts_with('!'); name.remove_prefix(1)) negated = !negated;
-    if (name.empty()) continue;
-    if (name == "{") {
-      std::size_t end = i + 1;
-      while (end < words.size() && words[end].text != "}") ++end;
-      if (end > i + 1) tests.push_back(test_of(std::span(words).subspan(i + 1, end - i - 1)));
-      if (!tests.empty()) tests.back().negated = negated;
-      i = end;
-    } else {
-      for (const Acl& acl : proxy.acls) {
-        if (acl.name.text != name || acl.words.empty()) continue;
-        tests.push_back(test_of(acl.words));
-        tests.back().negated = negated;
-      }
+  const auto condition = std::span(rule.words).subspan(parts_of(rule).condition);
+  const bool unless = !condition.empty() && condition[0].text == "unless";
+  for (const ConditionTerm& term : terms_of(condition)) {
+    const auto add = [&](std::span<const Word> words) {
+      if (words.empty()) return;
+      tests.push_back(test_of(words));
+      tests.back().negated = term.negated != unless;
+    };
+    add(term.test);
+    for (const Acl& acl : proxy.acls) {
+      if (acl.name.text == term.name) add(acl.words);
     }
-    negated = unless;
   }
   return tests;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "penstock/base/text.h"
+#include "penstock/config/rule_words.h"
 #include "stopwatch.h"
 
 namespace penstock::rules {
@@ -504,10 +505,7 @@ std::unique_ptr<ConditionCode> compile_condition(Compiling& compiling, std::span
 }
 
 void collect_acl_files(std::span<const config::Word> words, std::vector<NamedFile>& files) {
-  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
-    if (words[i].text == "--") return;
-    if (words[i].text == "-f") files.push_back({words[i + 1].text, words[i + 1].place});
-  }
+  for (const config::Word* file : config::flags_of(words).files) files.push_back({file->text, file->place});
 }
 
 }  // namespace penstock::rules

@@ -509,10 +509,10 @@ std::vector<NamedFile> collect_files(const config::Config& config) {
       collect_acl_files(acl.words, all);
       if (!acl.words.empty()) collect_map_files(acl.words[0], all);
     }
-    for (const Rule& rule : proxy.rules) collect_rule_files(rule.words, all);
+    for (const Rule& rule : proxy.rules) collect_rule_files(rule, all);
     for (const config::ErrorReply& error : proxy.errors) {
       if (!error.file.empty()) all.push_back({error.file, error.place});
-      collect_rule_files(error.words, all);
+      collect_reply_files(error.words, all);
     }
     if (proxy.log_format) collect_map_files(*proxy.log_format, all);
     if (proxy.unique_id_format) collect_map_files(*proxy.unique_id_format, all);

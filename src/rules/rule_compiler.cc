@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "penstock/base/text.h"
+#include "penstock/config/rule_words.h"
 
 namespace penstock::rules {
 
@@ -631,19 +632,21 @@ class RuleCompiler {
 
   std::optional<Step> compile_action(const ActionRow& row, std::string_view argument) {
     const bool on_response = (in(rule_.set) & (kResponse | kAfter | kTcpResponse)) != 0;
-    RuleWords words(compiling_, std::span<const Word>(rule_.words).subspan(1), std::string(row.name));
+    const std::size_t end = config::parts_of(rule_).condition;
+    RuleWords words(compiling_, std::span<const Word>(rule_.words).subspan(1, end - 1), std::string(row.name));
     Work work{compiling_, rule_, words, slots_, argument, on_response ? Side::Response : Side::Request, available_to(rule_.set, compiling_.proxy->mode)};
     Step step;
     step.place = rule_.place;
     step.action = row.compile(work);
     if (step.action == nullptr) return std::nullopt;
-    if (words.rest().empty()) return step;
-    if (!words.is_condition()) {
+    if (words.more()) {
       const Word& more = words.peek();
       constexpr std::string_view kConditions[] = {"if", "unless"};
       return complain(more.place, format("'{}' is not understood behind '{}': 'if', 'unless' or the end of the line was expected{}", more.text, row.name, hint(more.text, kConditions)));
     }
-    step.condition = compile_condition(compiling_, words.rest(), work.available);
+    const std::span<const Word> condition = std::span<const Word>(rule_.words).subspan(end);
+    if (condition.empty()) return step;
+    step.condition = compile_condition(compiling_, condition, work.available);
     if (step.condition == nullptr) return std::nullopt;
     return step;
   }
@@ -662,13 +665,15 @@ class RuleCompiler {
   }
 
   std::optional<Step> warn_about_service() {
-    RuleWords words(compiling_, std::span<const Word>(rule_.words).subspan(1), "use-service");
+    const std::size_t end = config::parts_of(rule_).condition;
+    RuleWords words(compiling_, std::span<const Word>(rule_.words).subspan(1, end - 1), "use-service");
     const Word* service = words.take("the name of a service");
     if (service == nullptr) return std::nullopt;
     if (service->text != "prometheus-exporter") return complain(service->place, format("there is no service '{}'", service->text));
     // What stands behind is checked all the same.
     if (words.more()) return complain(words.peek().place, format("'{}' is not understood behind the service's name", words.peek().text));
-    if (!words.rest().empty() && compile_condition(compiling_, words.rest(), available_to(rule_.set, compiling_.proxy->mode)) == nullptr) return std::nullopt;
+    const std::span<const Word> condition = std::span<const Word>(rule_.words).subspan(end);
+    if (!condition.empty() && compile_condition(compiling_, condition, available_to(rule_.set, compiling_.proxy->mode)) == nullptr) return std::nullopt;
     compiling_.diagnostics.warn(rule_.words[0].place, "the service 'prometheus-exporter' is not offered yet: the rule has no effect");
     return std::nullopt;
   }
@@ -739,24 +744,16 @@ std::optional<ReplyTemplate> parse_error_file(Compiling& compiling, const std::s
   return reply;
 }
 
-void collect_rule_files(std::span<const Word> words, std::vector<NamedFile>& files) {
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const Word& word = words[i];
-    if (word.text == "{") {
-      std::size_t close = i;
-      while (close < words.size() && words[close].text != "}") ++close;
-      collect_acl_files(words.subspan(i + 1, close - i - 1), files);
-      for (std::size_t k = i + 1; k < close; ++k) collect_map_files(words[k], files);
-      i = close;
-      continue;
-    }
-    collect_map_files(word, files);
-    const bool names_file = word.text == "errorfile" || word.text == "file" || word.text == "lf-file";
-    if (names_file && i + 1 < words.size()) {
-      files.push_back({words[i + 1].text, words[i + 1].place});
-      ++i;
-    }
-  }
+void collect_rule_files(const Rule& rule, std::vector<NamedFile>& files) {
+  const config::RuleParts parts = config::parts_of(rule);
+  for (const Word* file : parts.files) files.push_back({file->text, file->place});
+  for (const Word& word : rule.words) collect_map_files(word, files);
+  for (const config::ConditionTerm& term : config::terms_of(std::span(rule.words).subspan(parts.condition))) collect_acl_files(term.test, files);
+}
+
+void collect_reply_files(std::span<const Word> words, std::vector<NamedFile>& files) {
+  for (const Word* file : config::files_of_reply(words)) files.push_back({file->text, file->place});
+  for (const Word& word : words) collect_map_files(word, files);
 }
 
 }  // namespace penstock::rules

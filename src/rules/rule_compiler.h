@@ -35,17 +35,17 @@ std::optional<ReplyTemplate> compile_error_reply(Compiling& compiling, std::uint
 std::optional<ReplyTemplate> parse_error_file(Compiling& compiling, const std::string& path, config::Place place, std::uint16_t status);
 // True for an action that makes a slot of its own (`capture ... len`).
 bool makes_slot(const config::Rule& rule);
-// Files that a rule's words name.
-void collect_rule_files(std::span<const config::Word> words, std::vector<NamedFile>& files);
+// Files that a rule's words name, and those of an answer.
+void collect_rule_files(const config::Rule& rule, std::vector<NamedFile>& files);
+void collect_reply_files(std::span<const config::Word> words, std::vector<NamedFile>& files);
 
-// A cursor over a rule's words, up to its condition.
+// A cursor over the words of a rule's action.
 class RuleWords {
  public:
   RuleWords(Compiling& compiling, std::span<const config::Word> words, std::string subject)
       : compiling_(compiling), words_(words), subject_(std::move(subject)) {}
 
-  bool more() const { return at_ < words_.size() && !is_condition(); }
-  bool is_condition() const { return words_[at_].text == "if" || words_[at_].text == "unless"; }
+  bool more() const { return at_ < words_.size(); }
   const config::Word& peek() const { return words_[at_]; }
   const config::Word& pop() { return words_[at_++]; }
   bool accept(std::string_view word) {
@@ -55,7 +55,6 @@ class RuleWords {
   }
   // The next word whatever it is, or null after a complaint that `what` was expected.
   const config::Word* take(std::string_view what);
-  std::span<const config::Word> rest() const { return words_.subspan(at_); }
   config::Place place() const { return at_ < words_.size() ? words_[at_].place : words_.empty() ? config::Place{} : words_.back().place; }
   std::nullptr_t complain(config::Place place, std::string text) const {
     compiling_.diagnostics.add(place, std::move(text));

@@ -1,0 +1,42 @@
+// How the words of a rule fall apart: what its action takes, which of that are names of files, and
+// where its condition begins. This is the only reader of it, for whoever judges rules and whoever
+// compiles them: a value may be any word, so "if" or "file" may be the value of a header field.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "penstock/config/model.h"
+
+namespace penstock::config {
+
+struct RuleParts {
+  std::size_t condition = 0;       // Of `if` or `unless`; the number of words if there is none.
+  std::vector<const Word*> files;  // Names of files among the action's words.
+};
+RuleParts parts_of(const Rule& rule);
+
+// The files named by the words of an answer, as `http-error` has them behind its status.
+std::vector<const Word*> files_of_reply(std::span<const Word> words);
+
+// One term of a condition: the name of an acl, or a test between braces.
+struct ConditionTerm {
+  bool negated = false;
+  const Word* word = nullptr;     // The name as it stands, or the brace.
+  std::string_view name;          // Without '!'; empty for a test.
+  std::span<const Word> test;     // What stands between the braces.
+};
+// The terms behind `if` or `unless`, which is the first of `words`; operators are left out.
+std::vector<ConditionTerm> terms_of(std::span<const Word> words);
+
+// Flags of a test: `<criterion> [flags] [operator] <value>...`.
+struct TestFlags {
+  bool folds_case = false;
+  std::vector<const Word*> files;
+  std::size_t values = 0;  // Where the values begin.
+};
+TestFlags flags_of(std::span<const Word> test);
+
+}  // namespace penstock::config
