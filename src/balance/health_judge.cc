@@ -92,7 +92,7 @@ Judgement judge_http(const CheckStepSpec& expect, const Answer& answer) {
       matched = expect.regex->matches(format("{:03}", head.status));
       break;
     case Match::Header:
-      matched = has_field(head, expect.header_name, expect.pattern);
+      matched = has_field(head, expect);
       break;
     case Match::String:
     case Match::StringRegex:
@@ -169,14 +169,43 @@ bool status_in(std::string_view list, unsigned status) {
   return false;
 }
 
-bool has_field(const Head& head, std::string_view name, std::string_view value) {
+namespace {
+
+bool suits(const CheckFieldMatch& match, std::string_view text, std::string_view wanted) {
+  switch (match.how) {
+    case CheckFieldMatch::How::Whole:
+      return text == wanted;
+    case CheckFieldMatch::How::Begin:
+      return text.starts_with(wanted);
+    case CheckFieldMatch::How::End:
+      return text.ends_with(wanted);
+    case CheckFieldMatch::How::Inside:
+      return text.find(wanted) != std::string_view::npos;
+    case CheckFieldMatch::How::Regex:
+      return match.regex != nullptr && match.regex->matches(text);
+  }
+  return false;
+}
+
+bool has_value(const CheckStepSpec& expect, std::string_view values, std::string_view wanted) {
+  if (expect.whole_field) return suits(expect.field_value, values, wanted);
+  while (!values.empty()) {
+    if (suits(expect.field_value, trim(cut(values, ',')), wanted)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool has_field(const Head& head, const CheckStepSpec& expect) {
+  const CheckFieldMatch &name = expect.field_name, &value = expect.field_value;
+  // Names in any case.
+  const std::string wanted = lower(name.made ? name.made->make() : name.text);
+  const std::string wanted_value = value.made ? value.made->make() : value.text;
+  const bool any_value = value.text.empty();
   for (const Field& field : head.fields) {
-    if (!equal_nocase(field.name, name)) continue;
-    if (value.empty()) return true;
-    std::string_view values = field.value;
-    while (!values.empty()) {
-      if (trim(cut(values, ',')) == value) return true;
-    }
+    if (!suits(name, lower(field.name), wanted)) continue;
+    if (any_value || has_value(expect, field.value, wanted_value)) return true;
   }
   return false;
 }

@@ -40,8 +40,8 @@ std::string expectation(const CheckStepSpec& expect);
 
 // "200", "200-299,401"
 bool status_in(std::string_view list, unsigned status);
-// Some value among the comma separated ones of some field of that name; any if `value` is empty.
-bool has_field(const Head& head, std::string_view name, std::string_view value);
+// Some value, of those that commas part or the whole, of some field of such a name.
+bool has_field(const Head& head, const CheckStepSpec& expect);
 
 // The path of this HTTP request is Exchange's own health page.
 bool asks_exchange(std::string_view request);

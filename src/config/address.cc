@@ -62,10 +62,11 @@ bool set_port(Address& address, std::string_view text, AddressUse use, std::stri
     }
   }
   std::string_view high = text;
-  const std::string_view low = use == AddressUse::Bind ? cut(high, '-') : text;
+  const bool may_be_range = use == AddressUse::Bind || use == AddressUse::Source;
+  const std::string_view low = may_be_range ? cut(high, '-') : text;
   const auto first = port_number(low);
   const auto last = high.empty() ? first : port_number(high);
-  if (!first || !last || (use == AddressUse::Bind && text.ends_with('-'))) {
+  if (!first || !last || (may_be_range && text.ends_with('-'))) {
     error = format("'{}' is no port", text);
     return false;
   }
@@ -233,6 +234,33 @@ std::optional<Address> take_address(Line& line, AddressUse use) {
   std::string error;
   auto address = parse_address(*text, use, error);
   if (!address) line.complain(word->place, format("'{}': {}", line.subject, error));
+  return address;
+}
+
+std::optional<Address> take_source(Line& line, bool may_be_range) {
+  const Place place = line.more() ? line.peek().place : line.place;
+  const std::string subject = line.subject;
+  line.subject = "source";
+  auto address = take_address(line, AddressUse::Source);
+  line.subject = subject;
+  if (line.failed()) return std::nullopt;
+  const bool is_ip = address->kind == Address::Kind::Ip4 || address->kind == Address::Kind::Ip6 ||
+                     address->kind == Address::Kind::Any || address->kind == Address::Kind::Name;
+  if (!is_ip) {
+    line.complain(place, "'source' expects an IP address");
+    return std::nullopt;
+  }
+  if (!may_be_range && address->port_high != address->port_low) {
+    line.complain(place, "a range of ports stands in the 'source' of a server only");
+    return std::nullopt;
+  }
+  for (const std::string_view more : {"usesrc", "interface"}) {
+    if (line.peek_text() != more) continue;
+    line.complain(line.peek().place, format("'source ... {}' is not offered: the servers would see "
+                                            "another address than you expect",
+                                            more));
+    return std::nullopt;
+  }
   return address;
 }
 

@@ -510,9 +510,18 @@ class Writer {
       case CheckStep::Match::Header:
         break;
     }
-    append_format(words, " hdr name {}", quoted(step.header_name));
-    if (!step.pattern.empty()) append_format(words, " value {}", quoted(step.pattern));
+    words += step.whole_header ? " fhdr" : " hdr";
+    add_header_match(words, "name", step.header_name);
+    if (!step.header_value.text.empty()) add_header_match(words, "value", step.header_value);
     return words;
+  }
+  static void add_header_match(std::string& words, std::string_view what,
+                               const HeaderMatch& match) {
+    constexpr std::string_view kMethods[] = {"str", "beg", "end", "sub", "reg"};
+    append_format(words, " {}{}", what, match.formatted ? "-lf" : "");
+    if (match.how != HeaderMatch::How::Whole)
+      append_format(words, " -m {}", kMethods[static_cast<std::size_t>(match.how)]);
+    words += " " + quoted(match.text);
   }
 
   void write_rule(const Rule& rule) {
@@ -670,7 +679,7 @@ class Writer {
     add_number(words, "max-reuse", server.max_reuse, standard.max_reuse);
     add_time(words, "tcp-ut", server.tcp_ut_ms);
     add_flag(words, "non-stick", server.non_stick);
-    add_word(words, "source", server.source);
+    if (server.source) add_word(words, "source", address_text(*server.source, AddressUse::Source));
     if (server.init_addr != standard.init_addr)
       add_word(words, "init-addr", init_addr_text(server));
     line("server {} {}", server.name, words);

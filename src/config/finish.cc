@@ -125,7 +125,7 @@ bool checks_over_tls(const Proxy& proxy) {
 void resolve_servers(Reading& reading, Draft& draft) {
   const bool script_tls = checks_over_tls(draft.proxy);
   for (Server& server : draft.proxy.servers) {
-    if (server.source.empty()) server.source = draft.source;
+    if (!server.source) server.source = draft.source;
     const bool speaks_tls =
         server.tls.enabled || server.check.ssl || (script_tls && server.check.enabled);
     resolve_versions(server.tls, speaks_tls, reading.diagnostics);

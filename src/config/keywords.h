@@ -29,7 +29,7 @@ std::span<const ProxyV2Word> proxy_v2_words();
 std::span<const Keyword<Server>> server_keywords();
 
 // Address: what may be left out depends on the line.
-enum class AddressUse { Bind, Server, Log, Plain };
+enum class AddressUse { Bind, Server, Log, Plain, Source };
 // The address in `text`, or nothing after filling `error`.
 std::optional<Address> parse_address(std::string_view text, AddressUse use, std::string& error);
 std::optional<Address> take_address(Line& line, AddressUse use);
@@ -38,6 +38,9 @@ std::optional<Address> take_address(Line& line, AddressUse use);
 std::optional<std::string> address_word(Line& line, const Word& word);
 // The canonical writing of an address.
 std::string address_text(const Address& address, AddressUse use);
+
+// `source` behind its keyword, on lines of servers and of sections.
+std::optional<Address> take_source(Line& line, bool may_be_range);
 
 void parse_cookie(Line& line, Draft& draft);
 

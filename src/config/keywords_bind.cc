@@ -163,7 +163,8 @@ constexpr BindKeyword kBindKeywords[] = {
      "h2 is left out with a warning."},
     {"backlog", parse_backlog, "Length of the kernel's queue of connections not yet accepted."},
     {"ca-file", parse_ca_file,
-     "PEM file of the authorities that client certificates must come from; ca-base applies."},
+     "PEM file, or folder of such files, of the authorities that client certificates must come "
+     "from; ca-base applies."},
     {"ca-ignore-err", parse_ignore_err<&Tls::ca_ignore_err>,
      "Errors of the authorities above a client's certificate that do not end the handshake: 'all' "
      "or "
@@ -187,7 +188,8 @@ constexpr BindKeyword kBindKeywords[] = {
      "Name the certificates with 'crt', one word for each file or folder."},
     {"curves", parse_curves, "Curves for the key exchange, best first, separated by colons; X25519:P-256:P-384:P-521 unless said otherwise."},
     {"defer-accept", parse_defer_accept,
-     "Accept only when the client has sent its first bytes. When many clients that speak first come "
+     "Accept only when the client has sent its first bytes. When many clients that speak first "
+     "come "
      "at once, this is done without being asked for, for a second at most."},
     {"ecdhe", parse_curves, "One curve for the key exchange; an old form of 'curves'."},
     {"expose-fd", no_effect_parameter<Bind, 1>,

@@ -138,20 +138,34 @@ std::string take_hex(Line& line) {
   return bytes.value_or("");
 }
 
-// hdr name <name> [value <value>], exact.
+// [-m <method>] <text> behind `name` or `value`, or behind `name-lf` and `value-lf`.
+void take_header_text(Line& line, bool formatted, HeaderMatch& match) {
+  constexpr std::string_view kMethods[] = {"str", "beg", "end", "sub", "reg"};
+  match.formatted = formatted;
+  if (line.peek_text() == "-m") {
+    const Place place = line.pop().place;
+    const auto method = line.take_choice(kMethods);
+    if (!method) return;
+    match.how = static_cast<HeaderMatch::How>(*method);
+    if (formatted && match.how == HeaderMatch::How::Regex)
+      return line.complain(place, "a regular expression cannot be made by a log-format");
+  }
+  match.text = line.take_any("a text");
+}
+
+// hdr { name | name-lf } [-m <method>] <name> [{ value | value-lf } [-m <method>] <value>]
 void take_header_match(Line& line, CheckStep& step) {
-  const auto refuse_method = [&] {
-    if (line.peek_text() == "-m")
-      line.complain(line.peek().place,
-                    "'-m' is not offered here: names and values are compared whole");
-  };
-  constexpr std::string_view kName[] = {"name"};
-  line.take_choice(kName);
-  refuse_method();
-  step.header_name = line.take_text("the name of a header");
-  if (!line.accept("value")) return;
-  refuse_method();
-  step.pattern = line.take_text("a value");
+  constexpr std::string_view kName[] = {"name", "name-lf"};
+  const auto name = line.take_choice(kName);
+  if (!name) return;
+  take_header_text(line, *name == 1, step.header_name);
+  const bool formatted = line.peek_text() == "value-lf";
+  if (!line.accept("value") && !line.accept("value-lf")) return;
+  const Place place = line.more() ? line.peek().place : line.place;
+  take_header_text(line, formatted, step.header_value);
+  if (!line.failed() && step.header_value.text.empty())
+    line.complain(place,
+                  "'value' expects a text that is not empty: leave 'value' out if any will do");
 }
 
 // Results that may be told in place of the usual ones.
@@ -210,10 +224,13 @@ struct MatchWord {
   CheckStep::Match match;
   bool formatted = false;
 };
-constexpr MatchWord kHttpMatches[] = {
-    {"status", CheckStep::Match::Status},          {"rstatus", CheckStep::Match::RStatus},
-    {"string", CheckStep::Match::String},          {"rstring", CheckStep::Match::RString},
-    {"string-lf", CheckStep::Match::String, true}, {"hdr", CheckStep::Match::Header}};
+constexpr MatchWord kHttpMatches[] = {{"status", CheckStep::Match::Status},
+                                      {"rstatus", CheckStep::Match::RStatus},
+                                      {"string", CheckStep::Match::String},
+                                      {"rstring", CheckStep::Match::RString},
+                                      {"string-lf", CheckStep::Match::String, true},
+                                      {"hdr", CheckStep::Match::Header},
+                                      {"fhdr", CheckStep::Match::Header}};
 constexpr MatchWord kTcpMatches[] = {
     {"string", CheckStep::Match::String},          {"rstring", CheckStep::Match::RString},
     {"string-lf", CheckStep::Match::String, true}, {"binary", CheckStep::Match::Binary},
@@ -255,10 +272,23 @@ void hint_at_blanks(Line& line) {
              line.peek().text));
 }
 
+// The kind of match that a word of `expect` names; null after a complaint.
+const MatchWord* find_match(Line& line, const Word& word, std::string_view name,
+                            std::span<const MatchWord> matches) {
+  std::vector<std::string_view> names;
+  for (const MatchWord& match : matches) {
+    if (match.name == name) return &match;
+    names.push_back(match.name);
+  }
+  const std::string_view near = nearest(name, names);
+  line.complain(word.place, format("'{}' does not know '{}'{}", line.subject, name,
+                                   near.empty() ? "" : format("; did you mean '{}'?", near)));
+  return nullptr;
+}
+
+// Options may stand before the pattern and behind it.
 void parse_expect(Line& line, Draft& draft, std::span<const MatchWord> matches) {
   CheckStep step = new_step(line, CheckStep::Kind::Expect);
-  std::vector<std::string_view> names;
-  for (const MatchWord& match : matches) names.push_back(match.name);
   for (;;) {
     const Word* word = line.take("what to expect, for example 'status 200' or 'string OK'");
     if (word == nullptr) return;
@@ -267,24 +297,25 @@ void parse_expect(Line& line, Draft& draft, std::span<const MatchWord> matches) 
       step.negated = !step.negated;
       name.remove_prefix(1);
     }
-    if (name.empty() || take_expect_word(line, *word, step)) {
+    if (name.empty()) continue;
+    if (!step.negated && take_expect_word(line, *word, step)) {
       if (line.failed()) return;
       continue;
     }
-    const auto* match = std::find_if(matches.data(), matches.data() + matches.size(),
-                                     [&](const MatchWord& m) { return m.name == name; });
-    if (match == matches.data() + matches.size()) {
-      const std::string_view near = nearest(name, names);
-      return line.complain(word->place,
-                           format("'{}' does not know '{}'{}", line.subject, name,
-                                  near.empty() ? "" : format("; did you mean '{}'?", near)));
-    }
+    const MatchWord* match = find_match(line, *word, name, matches);
+    if (match == nullptr) return;
     step.match = match->match;
     step.formatted = match->formatted;
+    step.whole_header = match->name == "fhdr";
     break;
   }
   take_pattern(line, step);
-  hint_at_blanks(line);
+  while (line.more()) {
+    const Word& word = line.pop();
+    if (take_expect_word(line, word, step)) continue;
+    line.step_back();
+    hint_at_blanks(line);
+  }
   if (!line.failed()) add_step(draft, std::move(step));
 }
 void parse_http_expect(Line& line, Draft& draft) {
@@ -333,7 +364,7 @@ constexpr CheckKeyword kHttpCheckKeywords[] = {
     {"disable-on-404", parse_disable_on_404,
      "A server that answers 404 gets no new clients and keeps those it has.", kBack},
     {"expect", parse_http_expect,
-     "What makes an answer good: [!] status|rstatus|string|rstring|string-lf|hdr <pattern>.",
+     "What makes an answer good: [!] status|rstatus|string|rstring|string-lf|hdr|fhdr <pattern>.",
      kBack},
     {"send", parse_http_send,
      "The request: [meth <m>] [uri <path>] [ver <v>] [hdr <name> <value>]... [body <text>].",

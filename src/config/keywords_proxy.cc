@@ -400,6 +400,9 @@ void parse_option(Line& line, Draft& draft) {
     return line.complain(
         format("'no {}' is not possible: this option is replaced, not taken back", line.subject));
   }
+  // What is not done is taken back already.
+  const bool holds = keyword->parse == refused<Draft> || keyword->parse == not_yet<Draft>;
+  if (line.negated && holds) return;
   if (stands_rightly(line, draft, keyword->where)) keyword->parse(line, draft);
 }
 
@@ -437,19 +440,7 @@ void parse_retry_on(Line& line, Draft& draft) {
 }
 
 void parse_source(Line& line, Draft& draft) {
-  const Word* word = line.take("an address");
-  if (word == nullptr) return;
-  std::string error;
-  if (!parse_address(word->text, AddressUse::Plain, error))
-    return line.complain(word->place, format("'source': {}", error));
-  if (line.more()) {
-    return line.complain(
-        line.peek().place,
-        format(
-            "'source ... {}' is not offered: the servers would see another address than you expect",
-            line.peek().text));
-  }
-  draft.source = word->text;
+  draft.source = take_source(line, false);
 }
 
 void parse_stats(Line& line, Draft& draft) {
@@ -607,7 +598,8 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      kBack},
     {"log", parse_log,
      "Where logs go: 'global', or a target as in the 'global' section; 'no log' drops what "
-     "defaults gave."},
+     "defaults gave.",
+     kAnywhere | kNegatable},
     {"log-format", parse_log_format, "Format of log lines.", kFront},
     {"log-format-sd", not_yet<Draft>, "RFC 5424 lines carry no structured data.", kFront},
     {"log-tag", parse_log_tag, "Tag in syslog headers."},
@@ -621,7 +613,7 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      "Write 'http-request return status 200 if { src <network> }'."},
     {"monitor-uri", parse_monitor_uri,
      "Path that answers 200 itself, for those who watch us; never logged.", kFront},
-    {"option", parse_option, "See the option keywords."},
+    {"option", parse_option, "See the option keywords.", kAnywhere | kNegatable},
     {"persist", no_effect<Draft>, "RDP cookies are not read.", kBack},
     {"rate-limit", not_yet<Draft>, "Rates are not limited; use 'maxconn'.", kFront},
     {"redirect", parse_redirect,

@@ -261,20 +261,7 @@ void parse_track(Line& line, Server& server) {
 }
 
 void parse_source(Line& line, Server& server) {
-  const Word* word = line.take("an address");
-  if (word == nullptr) return;
-  std::string error;
-  if (!parse_address(word->text, AddressUse::Plain, error))
-    return line.complain(word->place, format("'source': {}", error));
-  server.source = word->text;
-  for (const std::string_view more : {"usesrc", "interface"}) {
-    if (line.peek_text() != more) continue;
-    return line.complain(
-        line.peek().place,
-        format(
-            "'source ... {}' is not offered: the servers would see another address than you expect",
-            more));
-  }
+  server.source = take_source(line, true);
 }
 
 void parse_ssl(Line& line, Server& server) {
@@ -336,7 +323,8 @@ constexpr ServerKeyword kServerKeywords[] = {
     {"alpn", parse_alpn, "Protocols offered to the server; http/1.1 is what is spoken."},
     {"backup", parse_backup, "Use the server only when all others are down."},
     {"ca-file", parse_ca_file,
-     "PEM file of the authorities that the server's certificate must come from, or @system-ca; "
+     "PEM file, or folder of such files, of the authorities that the server's certificate must "
+     "come from, or @system-ca; "
      "ca-base applies."},
     {"check", parse_check, "Check the server's health."},
     {"check-alpn", parse_check_alpn, "Protocols offered by checks over TLS."},
@@ -450,7 +438,8 @@ constexpr ServerKeyword kServerKeywords[] = {
      "Expression whose value is the server name asked for, for each request: req.hdr(Host), "
      "str(name)."},
     {"socks4", refused<Server>, "SOCKS proxies are not spoken to."},
-    {"source", parse_source, "Address from which we connect to the server."},
+    {"source", parse_source,
+     "Address from which we connect to the server; with a port or a range of ports, from those."},
     {"ssl", parse_ssl, "Speak TLS to the server; 'verify required' and a 'ca-file' go with it."},
     {"ssl-max-ver", parse_max_version, "Newest TLS version spoken; one below TLSv1.2 without 'ssl-min-ver' is spoken alone."},
     {"ssl-min-ver", parse_min_version, "Oldest TLS version spoken; TLSv1.2 unless said otherwise."},

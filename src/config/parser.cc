@@ -185,16 +185,18 @@ void Parser::take_words(std::string_view text) {
   }
   if (keyword->text == "no" || keyword->text == "default") {
     line.negated = true;
-    const std::string prefix = keyword->text;
-    keyword = line.take("an option");
+    line.subject = keyword->text;
+    line.prefix_place = keyword->place;
+    keyword = line.take("a word such as 'option'");
     if (keyword == nullptr) return;
-    if (keyword->text != "option" && keyword->text != "log") {
-      return line.complain(keyword->place,
-                           format("'{}' goes with 'option' and 'log' only", prefix));
-    }
   }
   for (const SectionName& section : kSections) {
-    if (section.name == keyword->text) return begin_section(line, *keyword);
+    if (section.name != keyword->text) continue;
+    if (line.negated) {
+      line.complain(line.prefix_place, format("'{}' cannot stand before a section", line.subject));
+      line.skip_rest();
+    }
+    return begin_section(line, *keyword);
   }
   take_keyword(line, *keyword);
   line.end();
@@ -317,6 +319,14 @@ void Parser::begin_proxy(Line& line, SectionKind kind) {
   }
   reading_.drafts.push_back(std::move(draft));
   reading_.draft = &reading_.drafts.back();
+  // An old form.
+  if (kind != SectionKind::Backend && line.more() &&
+      line.peek_text().find(':') != std::string::npos) {
+    const Word& address = line.peek();
+    line.complain(
+        address.place,
+        format("addresses stand on lines of their own: write 'bind {}' below", address.text));
+  }
 }
 
 void Parser::begin_http_errors(Line& line) {
@@ -343,6 +353,24 @@ void Parser::take_http_errors_keyword(Line& line, const Word& keyword) {
     reading_.error_group->files.push_back(std::move(reply));
 }
 
+namespace {
+
+// True unless `no` or `default` stands before a word that neither takes back; then it was
+// complained about.
+bool is_negatable(Line& line, std::string_view word, unsigned where) {
+  const bool fits = line.subject != "default" || word == "option" || word == "numa-cpu-mapping";
+  if (!line.negated || (fits && (where & kNegatable) != 0)) return true;
+  line.complain(line.prefix_place,
+                line.subject == "default"
+                    ? "'default' can stand before 'option' and 'numa-cpu-mapping' only"
+                    : "'no' can stand before 'option' and 'log', and in 'global' before "
+                      "busy-polling, insecure-fork-wanted, numa-cpu-mapping, set-dumpable and "
+                      "strict-limits");
+  return false;
+}
+
+}  // namespace
+
 void Parser::take_keyword(Line& line, const Word& keyword) {
   switch (reading_.kind) {
     case SectionKind::None: {
@@ -359,8 +387,11 @@ void Parser::take_keyword(Line& line, const Word& keyword) {
       const auto* row = find_keyword(global_keywords(), keyword.text);
       if (row == nullptr)
         return complain_unknown(line, keyword, "section 'global'", names_of(global_keywords()));
-      line.start(*row, keyword);
-      return row->parse(line, reading_);
+      if (is_negatable(line, row->name, row->where)) {
+        line.start(*row, keyword);
+        row->parse(line, reading_);
+      }
+      return;
     }
     case SectionKind::Defaults:
     case SectionKind::Frontend:
@@ -369,12 +400,14 @@ void Parser::take_keyword(Line& line, const Word& keyword) {
       const auto* row = find_keyword(proxy_keywords(), keyword.text);
       if (row == nullptr)
         return complain_unknown(line, keyword, "a proxy section", names_of(proxy_keywords()));
+      if (!is_negatable(line, row->name, row->where)) return;
       line.start(*row, keyword);
       if (stands_rightly(line, *reading_.draft, row->where)) row->parse(line, *reading_.draft);
       return;
     }
     case SectionKind::HttpErrors:
-      return take_http_errors_keyword(line, keyword);
+      if (is_negatable(line, {}, 0)) take_http_errors_keyword(line, keyword);
+      return;
     case SectionKind::Skipped:
       return line.skip_rest();
   }

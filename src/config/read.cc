@@ -50,9 +50,8 @@ void load_folder(const std::string& path, std::vector<Source>& sources, Diagnost
   std::vector<std::string> names;
   for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
     const std::string name = at->path().filename().string();
-    std::error_code ignored;
-    if (!name.starts_with('.') && name.ends_with(".cfg") && at->is_regular_file(ignored))
-      names.push_back(at->path().string());
+    // What is no file, or a link to none, is complained about when it is read.
+    if (!name.starts_with('.') && name.ends_with(".cfg")) names.push_back(at->path().string());
   }
   if (error)
     return diagnostics.add({}, format("cannot read folder '{}': {}", path, error.message()));

@@ -34,7 +34,7 @@ struct Draft {
   SectionKind kind = SectionKind::Frontend;
   Place name_place;
   Server default_server;        // What each `server` line starts from.
-  std::string source;           // `source` of the section.
+  std::optional<Address> source;  // `source` of the section.
   std::vector<Rule> redirects;  // `redirect` lines: they act behind all http-request lines.
   std::vector<ErrorFilesUse> error_files;
   bool own_steps = false;  // The section began its own health check; inherited steps are gone.
@@ -76,7 +76,7 @@ enum Where : unsigned {
   kInBackend = 4,
   kStrict = 8,
   kNamedDefaults = 16,
-  kNegatable = 32,  // `no option ...`
+  kNegatable = 32,  // `no ...`
   kProxies = kInFrontend | kInBackend,
   kAnywhere = kInDefaults | kProxies,
 };
@@ -130,7 +130,8 @@ class Line {
   std::string subject;    // What the line is about, as complaints call it: "timeout connect".
   Place place;            // Of the keyword.
   std::string_view help;  // Of the keyword's row.
-  bool negated = false;   // `no` stood before it.
+  bool negated = false;   // `no` stood before it, or `default`.
+  Place prefix_place;     // Of that word.
 
   bool failed() const { return failed_; }
   bool more() const { return at_ < words_.size() && !failed_; }

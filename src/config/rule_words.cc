@@ -16,8 +16,9 @@ struct Keyed {
 };
 
 constexpr Keyed kReplyWords[] = {
-    {"content-type"}, {"deny_status"}, {"errorfile", 1, true}, {"errorfiles"}, {"file", 1, true},
-    {"hdr", 2},       {"lf-file", 1, true}, {"lf-string"},     {"status"},     {"string"},
+    {"content-type"},  {"deny_status"}, {"errorfile", 1, true}, {"errorfiles"},
+    {"file", 1, true}, {"hdr", 2},      {"lf-file", 1, true},   {"lf-string"},
+    {"status"},        {"string"},
 };
 constexpr Keyed kRedirectWords[] = {
     {"clear-cookie"}, {"code"}, {"location"}, {"prefix"}, {"scheme"}, {"set-cookie"},
@@ -183,7 +184,9 @@ TestFlags flags_of(std::span<const Word> test) {
     }
     if (!has_value && word != "-i" && word != "-n" && word != "-M") break;
     if (word == "-i") flags.folds_case = true;
+    if (word == "-n") flags.no_names = true;
     if (!has_value || ++at == test.size()) continue;
+    if (word == "-m") flags.method = &test[at];
     if (word == "-f") flags.files.push_back(&test[at]);
   }
   flags.values = std::min(at, test.size());

@@ -152,23 +152,58 @@ Owned<Connection> Connection::connect(Loop& loop, const SocketAddress& address, 
   return self;
 }
 
-// With system calls of our own: libuv's way asks the system more often, and knows no abstract names.
-int Connection::start_connect(const SocketAddress& address, const SocketOptions& options) {
-  make_handle();
-  is_unix_ = address.is_unix();
+namespace {
+
+// From the source's address and `port`; 0: any.
+int bind_source(int fd, const SocketOptions& options, std::uint16_t port) {
+  const int on = 1;
+  SocketAddress source = options.source;
+  source.set_port(port);
+  // A port may serve several servers at once, and again before its last connection is forgotten.
+  if (port != 0)
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  else
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+  return ::bind(fd, source.raw(), source.length()) == 0 ? 0 : errno;
+}
+
+// A socket that is connecting to the address; or none, with the system's errno.
+Descriptor connecting_socket(const SocketAddress& address, const SocketOptions& options,
+                             std::uint16_t port, int& error) {
   Descriptor fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) return -errno;
-  if (!is_unix_) {
+  error = fd ? 0 : errno;
+  if (error == 0 && !address.is_unix()) {
     const int on = 1;
     setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     set_options(fd.get(), options);
-    if (!options.source.empty()) {
-      setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
-      if (::bind(fd.get(), options.source.raw(), options.source.length()) != 0) return -errno;
-    }
+    if (!options.source.empty()) error = bind_source(fd.get(), options, port);
   }
   // A unix socket connects at once or not at all.
-  if (::connect(fd.get(), address.raw(), address.length()) != 0 && errno != EINPROGRESS) return -errno;
+  if (error == 0 && ::connect(fd.get(), address.raw(), address.length()) != 0 &&
+      errno != EINPROGRESS)
+    error = errno;
+  return error == 0 ? std::move(fd) : Descriptor();
+}
+
+}  // namespace
+
+// With system calls of our own: libuv's way asks the system more often, and knows no abstract
+// names.
+int Connection::start_connect(const SocketAddress& address, const SocketOptions& options) {
+  make_handle();
+  is_unix_ = address.is_unix();
+  const std::uint16_t first = options.source.empty() ? 0 : options.source.port();
+  // Ports of a range are tried from one of them on that differs from connection to connection.
+  const unsigned count = first == 0 ? 1 : options.source_ports + 1u;
+  const unsigned start = count == 1 ? 0 : static_cast<unsigned>(uv_hrtime() / 1000 % count);
+  int error = 0;
+  Descriptor fd;
+  for (unsigned i = 0; i < count; ++i) {
+    fd = connecting_socket(address, options,
+                           static_cast<std::uint16_t>(first + (start + i) % count), error);
+    if (error != EADDRINUSE && error != EADDRNOTAVAIL) break;
+  }
+  if (error != 0) return -error;
   const int status = uv_tcp_open(&socket().tcp, fd.get());
   if (status == 0) fd.release();
   loop().later(*this);

@@ -88,11 +88,13 @@ std::set<Name> names_in(const config::Config& config) {
     for (const config::Server& server : proxy.servers) {
       add(server.address);
       if (server.check.address) add(*server.check.address);
+      if (server.source) add(*server.source);
     }
     for (const config::CheckStep& step : proxy.health.steps) {
       if (step.address) add(*step.address);
     }
   }
+  for (const config::Word& host : rules::collect_hosts(config)) out.emplace(host.text, 4);
   return out;
 }
 
@@ -114,6 +116,7 @@ class Gatherer {
     }
     for (const config::LogTarget& target : config_.global.logs) resolve_log(target);
     for (const rules::NamedFile& file : rules::collect_files(config_)) read(file.path, file.place);
+    for (const config::Word& host : rules::collect_hosts(config_)) resolve_host(host);
     // Sockets last: nothing is bound for a configuration that cannot be used.
     if (options_.check_only || diagnostics_.failed()) return;
     for (const config::Proxy& proxy : config_.proxies) {
@@ -134,6 +137,46 @@ class Gatherer {
     return true;
   }
 
+  // A file of PEM blocks, or a folder of such files.
+  void read_authorities(const std::string& path, config::Place place) {
+    if (!is_folder(path) || bundle_.files_.contains(path)) {
+      read(path, place);
+      return;
+    }
+    std::string all;
+    for (const std::string& file : files_in(path, place)) {
+      const bool is_one = file.ends_with(".pem") || file.ends_with(".crt") ||
+                          file.ends_with(".cer") || file.ends_with(".crl");
+      if (!is_one || is_folder(file)) continue;
+      Result<std::string> text = read_file(file);
+      if (!text) return diagnostics_.add(place, text.error().text);
+      all += *text + "\n";
+    }
+    if (all.empty())
+      return diagnostics_.add(
+          place,
+          format("the folder '{}' holds no file that ends with .pem, .crt, .cer or .crl", path));
+    bundle_.files_[path] = std::move(all);
+  }
+
+  // Of a folder, hidden ones left out, in their order.
+  std::vector<std::string> files_in(const std::string& path, config::Place place) {
+    std::vector<std::string> files;
+    DIR* folder = ::opendir(path.c_str());
+    if (folder == nullptr) {
+      diagnostics_.add(place,
+                       format("cannot read the folder '{}': {}", path, std::strerror(errno)));
+      return files;
+    }
+    while (const dirent* entry = ::readdir(folder)) {
+      const std::string name = entry->d_name;
+      if (!name.starts_with('.')) files.push_back(path + (path.ends_with('/') ? "" : "/") + name);
+    }
+    ::closedir(folder);
+    std::sort(files.begin(), files.end());
+    return files;
+  }
+
   Result<std::string> system_ca() {
     for (const char* path : kSystemCaFiles) {
       Result<std::string> text = read_file(path);
@@ -144,9 +187,10 @@ class Gatherer {
 
   void gather_bind_files(const config::Bind& bind) {
     for (const config::CertificateSource& source : bind.certificates) gather_certificates(source.path, source.place);
-    read(bind.tls.ca_file, bind.tls.place);
-    read(bind.tls.ca_verify_file, bind.tls.place);
-    read(bind.tls.crl_file, bind.tls.place);
+    read_authorities(bind.tls.ca_file, bind.tls.place);
+    read_authorities(bind.tls.ca_verify_file, bind.tls.place);
+    read_authorities(bind.tls.crl_file, bind.tls.place);
+    for (const config::Address& address : bind.addresses) resolve(address, bind.place, false);
   }
 
   void gather_certificates(const std::string& path, config::Place place) {
@@ -154,21 +198,14 @@ class Gatherer {
     std::vector<std::string> names;
     if (!is_folder(path)) {
       if (read_with_key(path, place)) names.push_back(path);
-    } else if (DIR* folder = ::opendir(path.c_str())) {
-      std::vector<std::string> found;
-      while (const dirent* entry = ::readdir(folder)) {
-        const std::string name = entry->d_name;
-        if (!name.starts_with('.') && !is_companion(name)) found.push_back(name);
-      }
-      ::closedir(folder);
-      std::sort(found.begin(), found.end());
-      for (const std::string& name : found) {
-        const std::string file = path + (path.ends_with('/') ? "" : "/") + name;
-        if (!is_folder(file) && read_with_key(file, place)) names.push_back(file);
-      }
-      if (names.empty()) diagnostics_.add(place, format("no certificate in the folder '{}'", path));
     } else {
-      diagnostics_.add(place, format("cannot read the folder '{}': {}", path, std::strerror(errno)));
+      const std::size_t errors = diagnostics_.alerts();
+      for (const std::string& file : files_in(path, place)) {
+        if (!is_companion(file) && !is_folder(file) && read_with_key(file, place))
+          names.push_back(file);
+      }
+      if (names.empty() && diagnostics_.alerts() == errors)
+        diagnostics_.add(place, format("no certificate in the folder '{}'", path));
     }
     bundle_.certificate_files_[path] = std::move(names);
   }
@@ -185,13 +222,14 @@ class Gatherer {
   }
 
   void gather_server(const config::Server& server) {
-    read(server.tls.ca_file, server.tls.place);
-    read(server.tls.crl_file, server.tls.place);
+    read_authorities(server.tls.ca_file, server.tls.place);
+    read_authorities(server.tls.crl_file, server.tls.place);
     if (!server.certificate.empty()) read_with_key(server.certificate, server.place);
     const bool may_fail = std::find(server.init_addr.begin(), server.init_addr.end(), config::Server::InitAddr::None) !=
                           server.init_addr.end();
     resolve(server.address, server.place, may_fail);
     if (server.check.address) resolve(*server.check.address, server.place, may_fail);
+    if (server.source) resolve(*server.source, server.place, false);
   }
 
   void resolve_log(const config::LogTarget& target) {
@@ -201,6 +239,15 @@ class Gatherer {
     const SocketAddress address =
         is_abstract ? SocketAddress::abstract(target.address.host) : SocketAddress::unix_path(target.address.host);
     if (Result<Descriptor> fd = open_log_socket(address)) bundle_.log_sockets_[address.text()] = std::move(*fd);
+  }
+
+  // A name among the addresses of a test: its first IPv4 address is meant.
+  void resolve_host(const config::Word& host) {
+    config::Address address;
+    address.kind = config::Address::Kind::Name;
+    address.host = host.text;
+    address.family = 4;
+    resolve(address, host.place, false);
   }
 
   void resolve(const config::Address& address, config::Place place, bool may_fail) {
@@ -272,13 +319,10 @@ class Gatherer {
       case Kind::Fd: return inherit(std::move(bound), address.fd);
       case Kind::Unix: bound->address = SocketAddress::unix_path(address.host); break;
       case Kind::Abstract: bound->address = SocketAddress::abstract(address.host); break;
-      case Kind::Name: {
-        Result<SocketAddress> found = ask(address);
-        if (!found) return found.error();
-        bound->address = *found;
+      case Kind::Name:
+        bound->address = bundle_.resolved(address);
         bound->address.set_port(static_cast<std::uint16_t>(port));
         break;
-      }
       default:
         SocketAddress::from_ip(bind.v4v6 && address.kind == Kind::Any ? "::" : address.host,
                                static_cast<std::uint16_t>(port), bound->address);
@@ -369,6 +413,9 @@ SocketAddress Bundle::resolved(const config::Address& address) const {
   SocketAddress out;
   switch (address.kind) {
     case Kind::Any:
+      // Where all of a server's own address is meant, there is none; a source's port counts.
+      if (address.port_low != 0) SocketAddress::from_ip("", address.port_low, out);
+      break;
     case Kind::Fd:
       break;
     case Kind::Unix:

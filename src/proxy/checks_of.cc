@@ -128,13 +128,34 @@ CheckStatus status_named(std::string_view name) {
   return CheckStatus::Unknown;
 }
 
+// Names of fields are matched in any case.
+CheckFieldMatch field_match(const config::HeaderMatch& match, const config::CheckStep& step,
+                            const StepMaker& maker, bool is_name) {
+  CheckFieldMatch out;
+  out.how = static_cast<CheckFieldMatch::How>(match.how);
+  out.text = match.text;
+  if (match.formatted) out.made = text_of(match.text, step, maker);
+  if (match.how != config::HeaderMatch::How::Regex) return out;
+  std::string error;
+  auto pattern = rules::Pattern::compile((is_name ? "(?i)" : "") + match.text, error);
+  if (pattern) {
+    out.regex = std::make_shared<StepRegex>(std::move(pattern));
+  } else {
+    maker.diagnostics.add(step.place,
+                          format("'{}' is no regular expression: {}", match.text, error));
+  }
+  return out;
+}
+
 CheckStepSpec expect_step(const config::CheckStep& step, const StepMaker& maker) {
   CheckStepSpec out;
   out.kind = CheckStepSpec::Kind::Expect;
   out.match = match_of(step.match);
   out.negated = step.negated;
   out.pattern = step.pattern;
-  out.header_name = step.header_name;
+  out.field_name = field_match(step.header_name, step, maker, true);
+  out.field_value = field_match(step.header_value, step, maker, false);
+  out.whole_field = step.whole_header;
   out.min_recv = step.min_recv;
   if (step.formatted) out.text = text_of(step.pattern, step, maker, step.hex_format);
   out.ok_status = status_named(step.ok_status);

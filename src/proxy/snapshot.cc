@@ -102,6 +102,14 @@ class SnapshotBuilder final : private rules::Environment {
     return found == servers.end() ? -1 : static_cast<int>(found - servers.begin());
   }
   std::string_view hostname() const override { return sources_.process.hostname; }
+  std::optional<std::string> address_of(const std::string& name) const override {
+    config::Address address;
+    address.kind = config::Address::Kind::Name;
+    address.host = name;
+    address.family = 4;
+    const SocketAddress found = bundle_.resolved(address);
+    return found.empty() ? std::nullopt : std::optional(found.ip_text());
+  }
 
   std::vector<LogOutput*> logs_of(const std::vector<config::LogTarget>& targets, const std::string& tag) {
     std::vector<LogOutput*> out;
@@ -380,7 +388,11 @@ class SnapshotBuilder final : private rules::Environment {
     spec.socket.user_timeout_ms = static_cast<unsigned>(server.tcp_ut_ms);
     spec.socket.send_buffer = static_cast<int>(config_.global.sndbuf_server);
     spec.socket.receive_buffer = static_cast<int>(config_.global.rcvbuf_server);
-    if (!server.source.empty()) set_source(server, spec);
+    if (server.source) {
+      spec.socket.source = bundle_.resolved(*server.source);
+      spec.socket.source_ports =
+          static_cast<std::uint16_t>(server.source->port_high - server.source->port_low);
+    }
     if (server.tls.enabled) spec.tls = tls_for_server(server, server.tls);
     if (server.sni && backend.rules.server_sni.size() > index && backend.rules.server_sni[index]) {
       spec.sni_sample = static_cast<int>(index);
@@ -451,12 +463,6 @@ class SnapshotBuilder final : private rules::Environment {
       balance.servers[i].tracked_state = leader.state;
       balance.servers[i].disabled = disabled;
       leader.followers.push_back({&balance, &balance.servers[i]});
-    }
-  }
-
-  void set_source(const config::Server& server, ServerSpec& spec) {
-    if (!SocketAddress::from_ip(server.source, 0, spec.socket.source)) {
-      diagnostics_.add(server.place, format("source: '{}' is no address", server.source));
     }
   }
 

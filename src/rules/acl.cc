@@ -176,6 +176,25 @@ std::optional<Match> default_match(Type type) {
   return std::nullopt;
 }
 
+// A name that may be looked up: no address.
+bool is_host(std::string_view text) {
+  const bool fits = std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_';
+  });
+  const bool has_letter = std::any_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  });
+  return fits && has_letter;
+}
+
+// Whether the values of a test are addresses: its sample, behind all converters, is one, or `-m ip`
+// says so.
+bool compares_addresses(std::string_view criterion, const config::TestFlags& flags) {
+  if (flags.method != nullptr) return flags.method->text == "ip";
+  return result_type(criterion) == Type::Address;
+}
+
 // One ACL line: criterion, flags, operator, values.
 class TestCompiler {
  public:
@@ -229,7 +248,7 @@ class TestCompiler {
       if (flag == "-i") {
         ignore_case_ = true;
       } else if (flag == "-n") {
-        // Names are never looked up.
+        no_names_ = true;
       } else if (flag == "-M") {
         as_map = true;
       } else if (flag == "-u") {
@@ -298,7 +317,11 @@ class TestCompiler {
       if (matcher.match() != Match::Str && matcher.match() != Match::Reg) line = trim(line);
       if (line.empty()) continue;
       std::string error;
-      if (!matcher.add(line, file.ignore_case, {}, error)) return complain(file.path.place, format("{}:{}: {}", file.path.text, number, error));
+      if (!matcher.add(line, file.ignore_case, {}, error))
+        return complain(file.path.place, format("{}:{}: {}{}", file.path.text, number, error,
+                                                matcher.match() == Match::Ip && is_host(line)
+                                                    ? "; names in files are not looked up"
+                                                    : ""));
     }
     return true;
   }
@@ -319,9 +342,18 @@ class TestCompiler {
             format("'{}' behind a value is a value too: flags stand before the first one",
                    word.text));
       std::string error;
-      if (!matcher.add(word.text, ignore_case_, comparison, error)) return complain(word.place, error);
+      const std::string text = matcher.match() == Match::Ip ? address_in(word.text) : word.text;
+      if (!matcher.add(text, ignore_case_, comparison, error)) return complain(word.place, error);
     }
     return true;
+  }
+
+  // The address of a name that was looked up, with the mask behind it; what is no such name stays.
+  std::string address_in(const std::string& text) const {
+    const std::string host = text.substr(0, text.find('/'));
+    const auto address =
+        no_names_ || !is_host(host) ? std::nullopt : compiling_.environment.address_of(host);
+    return address ? *address + text.substr(host.size()) : text;
   }
 
   // An ACL without values never matches: surely not what was meant.
@@ -338,6 +370,7 @@ class TestCompiler {
   std::size_t at_ = 0;
   bool ignore_case_ = false;
   bool after_flags_ = false;  // Behind '--'.
+  bool no_names_ = false;
   std::optional<Match> match_;
   std::vector<File> files_;
 };
@@ -504,8 +537,19 @@ std::unique_ptr<ConditionCode> compile_condition(Compiling& compiling, std::span
   return ConditionCompiler(compiling, words, available).compile();
 }
 
+void collect_acl_hosts(std::span<const config::Word> words, std::vector<config::Word>& hosts) {
+  if (words.empty()) return;
+  const config::TestFlags flags = config::flags_of(words);
+  if (flags.no_names || !compares_addresses(words[0].text, flags)) return;
+  for (const config::Word& word : words.subspan(flags.values)) {
+    const std::string host = word.text.substr(0, word.text.find('/'));
+    if (is_host(host)) hosts.push_back({host, word.place});
+  }
+}
+
 void collect_acl_files(std::span<const config::Word> words, std::vector<NamedFile>& files) {
-  for (const config::Word* file : config::flags_of(words).files) files.push_back({file->text, file->place});
+  for (const config::Word* file : config::flags_of(words).files)
+    files.push_back({file->text, file->place});
 }
 
 }  // namespace penstock::rules

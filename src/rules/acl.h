@@ -65,6 +65,7 @@ void compile_acls(Compiling& compiling, const std::vector<config::Acl>& acls);
 std::unique_ptr<ConditionCode> compile_condition(Compiling& compiling, std::span<const config::Word> words, unsigned available);
 
 // Files that an ACL's words name by -f or -M.
+void collect_acl_hosts(std::span<const config::Word> words, std::vector<config::Word>& hosts);
 void collect_acl_files(std::span<const config::Word> words, std::vector<NamedFile>& files);
 
 }  // namespace penstock::rules

@@ -6,6 +6,7 @@
 #include "acl.h"
 #include "action.h"
 #include "penstock/base/text.h"
+#include "penstock/config/rule_words.h"
 #include "penstock/http/cookies.h"
 #include "rule_compiler.h"
 #include "rule_index.h"
@@ -500,6 +501,20 @@ std::optional<Format> compile_plain_format(const std::string& text, config::Plac
                                            config::Diagnostics& diagnostics) {
   Compiling compiling{nullptr, nullptr, environment, diagnostics, -1, -1, nullptr};
   return compile_format(compiling, text, place, FormatUse::Http, kNeedsNothing);
+}
+
+std::vector<Word> collect_hosts(const config::Config& config) {
+  std::vector<Word> hosts;
+  for (const config::Proxy& proxy : config.proxies) {
+    for (const config::Acl& acl : proxy.acls) collect_acl_hosts(acl.words, hosts);
+    for (const Rule& rule : proxy.rules) {
+      const auto condition =
+          std::span<const Word>(rule.words).subspan(config::parts_of(rule).condition);
+      for (const config::ConditionTerm& term : config::terms_of(condition))
+        collect_acl_hosts(term.test, hosts);
+    }
+  }
+  return hosts;
 }
 
 std::vector<NamedFile> collect_files(const config::Config& config) {

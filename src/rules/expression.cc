@@ -607,6 +607,21 @@ void collect_map_files(const config::Word& word, std::vector<NamedFile>& files) 
   }
 }
 
+Type result_type(std::string_view expression) {
+  const std::string_view name = take_name(expression);
+  const Fetch* fetch = find_fetch(name);
+  Type type = fetch != nullptr ? fetch->type : name.ends_with("_ip") ? Type::Address : Type::None;
+  std::vector<std::string> arguments;
+  while (!expression.empty()) {
+    if (expression[0] == '(' && take_arguments(expression, arguments)) continue;
+    if (expression[0] != ',') return type;
+    expression.remove_prefix(1);
+    const Converter* converter = find_converter(take_name(expression));
+    if (converter != nullptr && converter->out != Type::None) type = converter->out;
+  }
+  return type;
+}
+
 std::unique_ptr<Expression> parse_expression(Compiling& compiling, std::string_view& text, config::Place place, std::string_view* derived) {
   auto expression = std::make_unique<Expression>();
   expression->place = place;

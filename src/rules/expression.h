@@ -168,6 +168,8 @@ struct Compiling {
 // suffix ("beg").
 std::unique_ptr<Expression> parse_expression(Compiling& compiling, std::string_view& text, config::Place place,
                                              std::string_view* derived = nullptr);
+// The type of what an expression gives, None if that is not known; it is not judged.
+Type result_type(std::string_view expression);
 // The whole text, for a place that offers `available` (Needs); complains if it does not suffice.
 std::unique_ptr<Expression> parse_whole_expression(Compiling& compiling, std::string_view text, config::Place place,
                                                    unsigned available);

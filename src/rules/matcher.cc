@@ -131,7 +131,8 @@ bool Matcher::add(std::string_view pattern, bool ignore_case, std::string_view c
     case Match::Len: return add_integer(pattern, comparison, error);
     case Match::Ip:
       if (addresses_.add(pattern)) return true;
-      error = format("'{}' is no IP address or network such as 10.0.0.0/8 or 2001:db8::/32; names are not looked up", pattern);
+      error =
+          format("'{}' is no IP address or network such as 10.0.0.0/8 or 2001:db8::/32", pattern);
       return false;
     case Match::Bin: {
       std::string bytes;

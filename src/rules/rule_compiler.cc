@@ -633,7 +633,8 @@ class RuleCompiler {
   std::optional<Step> compile_action(const ActionRow& row, std::string_view argument) {
     const bool on_response = (in(rule_.set) & (kResponse | kAfter | kTcpResponse)) != 0;
     const std::size_t end = config::parts_of(rule_).condition;
-    RuleWords words(compiling_, std::span<const Word>(rule_.words).subspan(1, end - 1), std::string(row.name));
+    RuleWords words(compiling_, std::span<const Word>(rule_.words).subspan(1, end - 1),
+                    std::string(row.name));
     Work work{compiling_, rule_, words, slots_, argument, on_response ? Side::Response : Side::Request, available_to(rule_.set, compiling_.proxy->mode)};
     Step step;
     step.place = rule_.place;
@@ -666,14 +667,18 @@ class RuleCompiler {
 
   std::optional<Step> warn_about_service() {
     const std::size_t end = config::parts_of(rule_).condition;
-    RuleWords words(compiling_, std::span<const Word>(rule_.words).subspan(1, end - 1), "use-service");
+    RuleWords words(compiling_, std::span<const Word>(rule_.words).subspan(1, end - 1),
+                    "use-service");
     const Word* service = words.take("the name of a service");
     if (service == nullptr) return std::nullopt;
     if (service->text != "prometheus-exporter") return complain(service->place, format("there is no service '{}'", service->text));
     // What stands behind is checked all the same.
     if (words.more()) return complain(words.peek().place, format("'{}' is not understood behind the service's name", words.peek().text));
     const std::span<const Word> condition = std::span<const Word>(rule_.words).subspan(end);
-    if (!condition.empty() && compile_condition(compiling_, condition, available_to(rule_.set, compiling_.proxy->mode)) == nullptr) return std::nullopt;
+    if (!condition.empty() &&
+        compile_condition(compiling_, condition, available_to(rule_.set, compiling_.proxy->mode)) ==
+            nullptr)
+      return std::nullopt;
     compiling_.diagnostics.warn(rule_.words[0].place, "the service 'prometheus-exporter' is not offered yet: the rule has no effect");
     return std::nullopt;
   }
@@ -748,7 +753,9 @@ void collect_rule_files(const Rule& rule, std::vector<NamedFile>& files) {
   const config::RuleParts parts = config::parts_of(rule);
   for (const Word* file : parts.files) files.push_back({file->text, file->place});
   for (const Word& word : rule.words) collect_map_files(word, files);
-  for (const config::ConditionTerm& term : config::terms_of(std::span(rule.words).subspan(parts.condition))) collect_acl_files(term.test, files);
+  for (const config::ConditionTerm& term :
+       config::terms_of(std::span(rule.words).subspan(parts.condition)))
+    collect_acl_files(term.test, files);
 }
 
 void collect_reply_files(std::span<const Word> words, std::vector<NamedFile>& files) {

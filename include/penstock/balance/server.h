@@ -124,6 +124,14 @@ class CheckText {
 struct CheckHeader {
   std::string name, value;
 };
+// What a name or value of a field must be.
+struct CheckFieldMatch {
+  enum class How : std::uint8_t { Whole, Begin, End, Inside, Regex };
+  How how = How::Whole;
+  std::string text;                         // Empty: any.
+  std::shared_ptr<const CheckRegex> regex;  // For How::Regex.
+  std::shared_ptr<const CheckText> made;    // In place of the text, if it is not known beforehand.
+};
 struct CheckStepSpec {
   enum class Kind : std::uint8_t { Connect, Send, Expect };
   enum class Match : std::uint8_t {
@@ -142,7 +150,8 @@ struct CheckStepSpec {
   Match match = Match::Status;
   bool negated = false;
   std::string pattern;
-  std::string header_name;
+  CheckFieldMatch field_name, field_value;
+  bool whole_field = false;                 // Commas part nothing.
   std::shared_ptr<const CheckRegex> regex;  // StatusRegex, StringRegex, BinaryRegex: required.
   std::shared_ptr<const CheckText>
       text;  // What is sent, or the pattern, if it is not known beforehand.

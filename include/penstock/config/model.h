@@ -177,7 +177,7 @@ struct Server {
   std::uint64_t tcp_ut_ms = 0;                      // 0: the system's.
   std::int32_t max_reuse = -1;                      // -1: no limit; 0: each connection serves once.
   bool non_stick = false;                           // Requests it served leave no trace in stick tables.
-  std::string source;                               // `source <addr>` as written.
+  std::optional<Address> source;                    // Where we connect from; ports may be a range.
   enum class InitAddr { Last, Libc, None };
   std::vector<InitAddr> init_addr = {InitAddr::Last, InitAddr::Libc};
 };
@@ -239,6 +239,14 @@ struct Cookie {
 };
 
 // One step of a health check conversation (`http-check`, `tcp-check`).
+// What a name or value of a header must be, for `expect hdr`.
+struct HeaderMatch {
+  enum class How { Whole, Begin, End, Inside, Regex };
+  How how = How::Whole;
+  std::string text;        // Empty: any.
+  bool formatted = false;  // The text is a log-format.
+};
+
 struct CheckStep {
   enum class Kind { Connect, Send, Expect, Comment };
   Kind kind = Kind::Send;
@@ -265,7 +273,8 @@ struct CheckStep {
   Match match = Match::Status;
   bool negated = false;
   std::string pattern;          // "200", "200-299,401", a text, a regex, raw bytes
-  std::string header_name;
+  HeaderMatch header_name, header_value;
+  bool whole_header = false;  // `fhdr`: commas part nothing.
   std::optional<std::uint64_t> min_recv;
   // Results told in place of the usual ones, such as "L7STS", and texts about them, as log-formats.
   std::string ok_status, error_status, timeout_status, on_success, on_error;

@@ -24,9 +24,9 @@ std::vector<const Word*> files_of_reply(std::span<const Word> words);
 // One term of a condition: the name of an acl, or a test between braces.
 struct ConditionTerm {
   bool negated = false;
-  const Word* word = nullptr;     // The name as it stands, or the brace.
-  std::string_view name;          // Without '!'; empty for a test.
-  std::span<const Word> test;     // What stands between the braces.
+  const Word* word = nullptr;  // The name as it stands, or the brace.
+  std::string_view name;       // Without '!'; empty for a test.
+  std::span<const Word> test;  // What stands between the braces.
 };
 // The terms behind `if` or `unless`, which is the first of `words`; operators are left out.
 std::vector<ConditionTerm> terms_of(std::span<const Word> words);
@@ -34,6 +34,8 @@ std::vector<ConditionTerm> terms_of(std::span<const Word> words);
 // Flags of a test: `<criterion> [flags] [operator] <value>...`.
 struct TestFlags {
   bool folds_case = false;
+  bool no_names = false;         // `-n`: names are not looked up.
+  const Word* method = nullptr;  // Behind `-m`.
   std::vector<const Word*> files;
   std::size_t values = 0;  // Where the values begin.
 };

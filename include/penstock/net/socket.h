@@ -56,6 +56,7 @@ struct SocketOptions {
   int send_buffer = 0;
   int receive_buffer = 0;
   SocketAddress source;    // To connect from; empty: the system's choice.
+  std::uint16_t source_ports = 0;  // So many ports behind the source's own may be taken too.
 };
 // All but the source, on a new socket.
 void set_options(int fd, const SocketOptions& options);

@@ -23,6 +23,9 @@ namespace penstock::rules {
 
 // All files that rules name, each path once, so that they can be read before anything is compiled.
 std::vector<NamedFile> collect_files(const config::Config& config);
+// Names of hosts among the addresses that tests compare with: Environment::address_of() is asked
+// for them.
+std::vector<config::Word> collect_hosts(const config::Config& config);
 
 struct UseBackend;
 class RuleIndex;

@@ -1,6 +1,7 @@
 // What compiling rules needs from outside: contents of files, and numbers for names.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,8 @@ class Environment {
   virtual int server_index(int backend, const std::string& name) const = 0;
   // The system's name for %H and `hostname`; must outlive the compiled rules.
   virtual std::string_view hostname() const = 0;
+  // The IPv4 address of a host that collect_hosts() named; nothing if it was not asked for.
+  virtual std::optional<std::string> address_of(const std::string&) const { return std::nullopt; }
 
  protected:
   ~Environment() = default;

@@ -118,14 +118,45 @@ TEST_CASE("a field matches by name without case and by one of its comma separate
   Answered answered(200, "OK");
   answered.head.fields.push_back(arena, {"X-State", "up, ready"});
   answered.head.fields.push_back(arena, {"x-state", "green"});
-  CHECK(has_field(answered.head, "x-state", "ready"));
-  CHECK(has_field(answered.head, "X-STATE", "green"));
-  CHECK(has_field(answered.head, "X-State", ""));
-  CHECK_FALSE(has_field(answered.head, "X-State", "read"));
-  CHECK_FALSE(has_field(answered.head, "X-Other", ""));
-  CheckStepSpec step = expect(Match::Header, "red");
-  step.header_name = "x-state";
+  CheckStepSpec step = expect(Match::Header, "");
+  const auto has = [&](std::string_view name, std::string_view value) {
+    step.field_name.text = name;
+    step.field_value.text = value;
+    return has_field(answered.head, step);
+  };
+  CHECK(has("x-state", "ready"));
+  CHECK(has("X-STATE", "green"));
+  CHECK(has("X-State", ""));
+  CHECK_FALSE(has("X-State", "read"));
+  CHECK_FALSE(has("X-Other", ""));
+  CHECK_FALSE(has("x-state", "red"));
   CHECK(answered.judged(step).status == CheckStatus::L7Status);
+}
+
+TEST_CASE("names and values of fields are matched by beginning, end and part, whole or by commas") {
+  using How = CheckFieldMatch::How;
+  Arena arena;
+  Answered answered(200, "OK");
+  answered.head.fields.push_back(arena, {"X-State", "Up, ready now"});
+  CheckStepSpec step = expect(Match::Header, "");
+  const auto has = [&](How name_how, std::string_view name, How value_how, std::string_view value) {
+    step.field_name.how = name_how;
+    step.field_name.text = name;
+    step.field_value.how = value_how;
+    step.field_value.text = value;
+    return has_field(answered.head, step);
+  };
+  CHECK(has(How::Begin, "X-ST", How::Whole, "Up"));
+  CHECK(has(How::End, "STATE", How::Whole, "ready now"));
+  CHECK(has(How::Inside, "-s", How::Begin, "U"));
+  CHECK_FALSE(has(How::Whole, "x-state", How::Begin, "u"));
+  CHECK(has(How::Whole, "x-state", How::End, "p"));
+  CHECK(has(How::Whole, "x-state", How::Inside, "y n"));
+  CHECK_FALSE(has(How::Whole, "x-state", How::Inside, ","));
+  step.whole_field = true;
+  CHECK(has(How::Whole, "x-state", How::Inside, ","));
+  CHECK(has(How::Whole, "x-state", How::Whole, "Up, ready now"));
+  CHECK_FALSE(has(How::Whole, "x-state", How::Whole, "Up"));
 }
 
 TEST_CASE("a raw answer that does not match names the step and what was sought") {

@@ -1,0 +1,108 @@
+"""Words of the configuration in their second forms, at work."""
+import os
+import shutil
+import socket
+
+from harness import (Case, Script, certificate, check, penstock_only, read_head, run_program)
+
+
+def ports(count):
+    """The first of so many ports in a row that were free a moment ago."""
+    while True:
+        first = socket.create_server(('127.0.0.1', 0))
+        low = first.getsockname()[1]
+        held = [first]
+        try:
+            for port in range(low + 1, low + count):
+                held.append(socket.create_server(('127.0.0.1', port)))
+            return low
+        except (OSError, OverflowError):
+            continue
+        finally:
+            for sock in held:
+                sock.close()
+
+
+PLAIN = """
+frontend fe
+    bind <fe>
+    %s
+    default_backend be
+backend be
+    server s1 <s1> %s
+"""
+
+
+class Words(Case):
+    def test_a_header_may_have_the_words_of_the_grammar_as_values(self):
+        rig = self.rig(PLAIN % ('\n    '.join((
+            'http-request set-header X-A file if TRUE', 'http-request set-header X-B if',
+            'http-request set-header X-C unless if TRUE', 'http-request set-header X-D -f',
+            'http-response set-header X-E lf-file if TRUE')), ''))
+        answer = rig.get('/test/server')
+        wire = rig.server('s1').wire()[-1]
+        for line in (b'X-A: file', b'X-B: if', b'X-C: unless', b'X-D: -f'):
+            self.assertIn(b'\r\n' + line + b'\r\n', wire)
+        self.assertEqual(answer.get('X-E'), 'lf-file')
+
+    def test_a_name_in_a_list_of_addresses_is_looked_up_at_start(self):
+        rig = self.rig(PLAIN % ('http-request deny deny_status 429 if { src 10.9.9.9 localhost }', ''))
+        self.assertEqual(rig.get('/test/server').status, 429)
+        rig = self.rig(PLAIN % ('http-request deny deny_status 429 if !{ src localhost/8 }', ''))
+        self.assertEqual(rig.get('/test/server').status, 200)
+
+    def test_connections_come_from_the_ports_of_a_range(self):
+        low = ports(3)
+        seen = []
+
+        def talk(sock, number):
+            seen.append(sock.getpeername()[1])
+            read_head(sock)
+            sock.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+
+        script = Script(talk)
+        self.addCleanup(script.close)
+        rig = self.rig(PLAIN % ('', 'source 127.0.0.1:%d-%d' % (low, low + 2)),
+                       servers={'s1': script})
+        for _ in range(3):
+            self.assertEqual(rig.get('/').status, 200)
+        for port in seen:
+            self.assertIn(port, range(low, low + 3))
+        self.assertEqual(len(set(seen)), len(seen))
+
+    def test_authorities_may_stand_in_a_folder(self):
+        rig = self.rig(PLAIN.replace('<s1>', '<s1+tls>') %
+                       ('', 'ssl verify required verifyhost ex01.contoso.local ca-file <dir>/authorities'),
+                       start=False)
+        folder = os.path.join(rig.folder, 'authorities')
+        os.mkdir(folder)
+        shutil.copy(certificate('other-ca'), folder)
+        shutil.copy(certificate('ca'), folder)
+        with open(os.path.join(folder, '.hidden.pem'), 'w') as file:
+            file.write('nothing')
+        with open(os.path.join(folder, 'README'), 'w') as file:
+            file.write('nothing')
+        rig.start()
+        self.assertEqual(rig.get('/test/server').status, 200)
+
+
+class Check(Case):
+    ONCE = True
+
+    @penstock_only('words of its own')
+    def test_a_file_that_cannot_be_read_in_a_folder_is_an_error(self):
+        rig = self.rig(PLAIN % ('', ''), start=False)
+        for make, word in ((lambda path: os.symlink('/nonexistent', path), 'No such file'),
+                           (os.mkdir, 'Is a directory')):
+            folder = os.path.join(rig.folder, word.replace(' ', ''))
+            os.mkdir(folder)
+            shutil.copy(rig.path, os.path.join(folder, '10.cfg'))
+            make(os.path.join(folder, '20.cfg'))
+            code, text = run_program('-c', '-f', folder)
+            self.assertEqual(code, 1)
+            self.assertIn(word, text)
+
+    def test_names_of_binds_are_looked_up_by_check(self):
+        for name, expected in (('localhost', 0), ('nobody.invalid', 1)):
+            code, text = check(PLAIN.replace('<fe>', name + ':1').replace('<s1>', '127.0.0.1:1') % ('', ''))
+            self.assertEqual(code, expected, text)
