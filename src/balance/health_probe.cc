@@ -275,6 +275,8 @@ void Probe::pass() {
     return conclude(is_tls_ ? CheckStatus::L6Ok : CheckStatus::L4Ok,
                     spec().steps.empty() ? "" : "(tcp-check)");
   }
+  // An answer came, so what was said has arrived.
+  if (spec().http && !is_tls_ && connection_->unsent() == 0) connection_->reset_on_close();
   std::string info = spec().scripted ? "(tcp-check)" : std::move(reply_info_);
   const Step& last = spec().steps.back();
   if (last.on_success) info = last.on_success->make();

@@ -28,8 +28,9 @@ Owned<H1Back> H1Back::connect(Loop& loop, const SocketAddress& address, const So
 // Not later: it may hear of its socket in this very turn, and nobody must hear of it.
 void H1Back::on_close() {
   Later::unlink();
-  // All was said: without a parting from both sides no port stays occupied for it.
-  if (reusable()) connection_->reset_on_close();
+  // All was said: without a parting from both sides no port stays occupied for it. Of a request answered before its
+  // end the server may still want to read what it has not.
+  if (ready_ && request_done_ && answer_done_ && !tunnel_ && !answered_early_) connection_->reset_on_close();
   connection_.reset();
 }
 
@@ -48,7 +49,7 @@ void H1Back::begin(StreamEvents& events, Arena& arena, bool to_head, bool to_con
   interim_ = 0;
   reading_ = true;
   due_ = false;
-  head_seen_ = request_done_ = answer_done_ = tunnel_ = false;
+  head_seen_ = request_done_ = answer_done_ = tunnel_ = answered_early_ = false;
   connection_->set_reading(true);
 }
 
@@ -185,6 +186,7 @@ bool H1Back::take_step() {
       touch();
       if (head.status >= 200 || head.status == 101) {
         head_seen_ = true;
+        answered_early_ = !request_done_;
         tunnel_ = head.body.kind == BodyLength::Kind::Tunnel;
         if (!head.keep_alive) keep_ = false;
       }

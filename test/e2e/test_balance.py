@@ -274,3 +274,42 @@ backend be
         counts = [s.counters['requests'] for s in rig.servers.values()]
         self.assertEqual(sum(counts), 10)
         self.assertGreaterEqual(min(counts), 3)
+
+
+class Ports(Case):
+    """A port that waits (TIME_WAIT) on our side for each request would soon be the last one free."""
+
+    def waiting(self, port):
+        with open('/proc/net/tcp') as file:
+            rows = [line.split() for line in file.readlines()[1:]]
+        return sum(1 for row in rows if row[3] == '06' and int(row[2].rpartition(':')[2], 16) == port)
+
+    def test_a_connection_that_serves_one_request_leaves_no_port_waiting(self):
+        for option in ('option http-server-close', 'option httpclose', 'http-reuse never'):
+            rig = self.rig("""
+frontend fe
+    bind <fe>
+    default_backend be
+backend be
+    %s
+    server s1 <s1>
+""" % option)
+            for _ in range(5):
+                with rig.connect() as client:
+                    self.assertEqual(client.get('/test/server').status, 200)
+                self.assertEqual(rig.post('/test/echo', b'mail').status, 200)
+            server = rig.server()
+            wait_until(lambda: not server.connections, 'the server to see its connections end')
+            self.assertEqual(self.waiting(server.port), 0, option)
+
+    def test_a_check_by_http_leaves_none_either(self):
+        rig = self.rig("""
+frontend fe
+    bind <fe>
+    default_backend be
+backend be
+    option httpchk GET /test/server
+    server s1 <s1> check inter 50ms
+""")
+        rig.server().wait_count('requests', 5)
+        self.assertLessEqual(self.waiting(rig.server().port), 1)

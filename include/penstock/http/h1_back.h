@@ -104,6 +104,7 @@ class H1Back final : public Mortal, public Stream, private ConnectionEvents, pri
   bool head_seen_ = false;      // The final head of the answer.
   bool request_done_ = true;
   bool answer_done_ = true;
+  bool answered_early_ = false; // Before the end of its request.
   bool tunnel_ = false;
   bool keep_ = true;            // The server will serve another.
   bool read_ended_ = false;
