@@ -868,8 +868,8 @@ void Exchange::send_reply(const rules::Reply& reply, Head& head) {
   head_answered_ = true;
   if (!request_ended_) front_.drop_rest(H1Front::Rest::OfOwnAnswer);
   front_.send_head(head);
-  const bool to_head = subject_.request != nullptr && subject_.request->method == "HEAD";
-  if (!to_head && !reply.body.empty()) front_.send_body(Slice::copy(reply.body));
+  // To a HEAD it says nothing of it; what rules made of the method does not matter.
+  if (!reply.body.empty()) front_.send_body(Slice::copy(reply.body));
   front_.send_end(Trailers());
   finish();
 }

@@ -189,6 +189,9 @@ Flow put_part(Subject& subject, TargetPart part, std::string_view value) {
   const bool has_query = parts.query.data() != nullptr;
   // "*" has no path: it is replaced.
   const std::string_view prefix = parts.path_and_query.empty() && parts.prefix == "*" ? std::string_view() : parts.prefix;
+  // Behind an authority anything but a path would make it another one.
+  const bool is_path = part == TargetPart::Path || part == TargetPart::PathAndQuery;
+  if (is_path && !prefix.empty() && !value.starts_with('/')) return Flow::Failed;
   switch (part) {
     case TargetPart::Uri: return put_target(subject, value);
     case TargetPart::PathAndQuery: return put_target(subject, subject.arena.concat({prefix, value}));
@@ -243,6 +246,8 @@ class SetMethod final : public Action {
   Flow run(Subject& subject, Verdict&) const override {
     const std::string_view method = value_.expand(subject);
     if (subject.request == nullptr || !is_token(method)) return Flow::Failed;
+    // What stands behind CONNECT, and behind the answer to it, is no message: it stays one or none.
+    if ((method == "CONNECT") != (subject.request->method == "CONNECT")) return Flow::Failed;
     subject.request->method = method;
     forget(subject, kOnTarget);
     return Flow::Next;

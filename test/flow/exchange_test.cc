@@ -423,6 +423,18 @@ TEST_CASE("an answer on which a regular expression is given up makes 502 (PH)") 
   }
 }
 
+TEST_CASE("our own answer has its text whatever a rule made of the method") {
+  Rig rig(
+      "  http-request set-method %[str(HEAD)]\n  http-request return status 200 content-type "
+      "text/plain string hello\n" +
+      kApp);
+  ScriptedClient client(rig);
+  CHECK(client.gets("/").body == "hello");
+  client.says("HEAD / HTTP/1.1\r\nHost: test\r\n\r\n");
+  client.hears("Content-Length: 5\r\nContent-Type: text/plain\r\n\r\n");
+  CHECK(client.gets("/").body == "hello");
+}
+
 TEST_CASE("our own answer whose rules cannot be asked is a bare 500") {
   const std::string slow = "/secret/.*/file.*/.*/.*[.]txt$";
   Rig rig("  http-request return status 200 hdr X " + slow_path() +

@@ -90,6 +90,12 @@ TEST_CASE("replace-header replaces whole values that match, replace-value each l
 TEST_CASE("the parts of the target are set one by one") {
   CHECK(Run("http-request set-path /new%[path]").target() == "/new/a/b?x=1");
   CHECK(Run("http-request set-path /new", "GET http://h/p?q HTTP/1.1\nHost: h\n").target() == "http://h/new?q");
+  for (const std::string rule : {"set-path close", "set-path .evil/x", "set-pathq ?x",
+                                 "set-pathq :1/", "replace-path ^/ @evil/"}) {
+    const Run run("http-request " + rule, "GET http://h/p?q HTTP/1.1\nHost: h\n");
+    CHECK(run.verdict.kind == Verdict::Kind::Error);
+    CHECK(run.target() == "http://h/p?q");
+  }
   CHECK(Run("http-request set-path /star", "OPTIONS * HTTP/1.1\nHost: h\n").target() == "/star");
   CHECK(Run("http-request set-pathq /new").target() == "/new");
   CHECK(Run("http-request set-query y=2").target() == "/a/b?y=2");
@@ -115,6 +121,11 @@ TEST_CASE("a target or method that would break the request line is an error, or 
   CHECK(lenient.target() == "/a/b?x=1");
   CHECK(lenient.exchange.request_fields() == "Host: h.com\nX: 1\nY: 1\n");
   CHECK(Run("http-request set-method '%[str(A B)]'").verdict.kind == Verdict::Kind::Error);
+  CHECK(Run("http-request set-method CONNECT").verdict.kind == Verdict::Kind::Error);
+  CHECK(Run("http-request set-method GET", "CONNECT h:443 HTTP/1.1\nHost: h:443\n").verdict.kind ==
+        Verdict::Kind::Error);
+  CHECK(Run("http-request set-method CONNECT", "CONNECT h:443 HTTP/1.1\nHost: h:443\n")
+            .verdict.kind == Verdict::Kind::Continue);
   CHECK(Run("http-request set-pathq %[str()]").verdict.kind == Verdict::Kind::Error);
 }
 
