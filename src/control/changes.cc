@@ -1,103 +1,99 @@
 #include "penstock/control/changes.h"
 
+#include <algorithm>
+#include <ctime>
 #include <map>
 #include <set>
 #include <utility>
 #include <vector>
 
 #include "penstock/base/text.h"
+#include "penstock/config/difference.h"
 #include "penstock/config/read.h"
+#include "penstock/rules/compile.h"
 
 namespace penstock {
 namespace {
 
-constexpr std::size_t kNamesShown = 5;
+// What one line of the log has room for.
+constexpr std::size_t kShown = 12;
 
-std::map<std::string, std::string> servers_of(const Snapshot& snapshot) {
-  std::map<std::string, std::string> out;
-  for (const BackendRuntimeSpec& backend : snapshot.backends) {
-    for (const ServerSpec& server : backend.balance.servers) {
-      out[backend.balance.name + "/" + server.name] =
-          format("{} {} {} {} {}", server.address.text(), server.weight, server.maxconn, server.backup, server.check.enabled);
-    }
+std::string date_text(std::int64_t unix_time) {
+  const std::time_t time = unix_time;
+  std::tm parts{};
+  gmtime_r(&time, &parts);
+  char space[32];
+  std::strftime(space, sizeof(space), "%Y-%m-%d %H:%M UTC", &parts);
+  return space;
+}
+
+std::map<std::string, CertificateFacts> certificates_of(const Snapshot& snapshot) {
+  std::map<std::string, CertificateFacts> out;
+  for (const BindSpec& bind : snapshot.binds) {
+    if (!bind.tls) continue;
+    for (const CertificateFacts& facts : bind.tls->certificates()) out[facts.file] = facts;
   }
   return out;
 }
 
-std::map<std::string, std::string> binds_of(const Snapshot& snapshot) {
-  std::map<std::string, std::string> out;
-  for (const BindSpec& bind : snapshot.binds) out[bind.key] = bind.entrance->trust;
-  return out;
+bool is_same(const Snapshot& before, const Snapshot& after, const std::string& file) {
+  const std::string *was = before.bundle.content(file), *is = after.bundle.content(file);
+  return was == nullptr || is == nullptr || *was == *is;
 }
 
-std::map<std::string, std::string> rules_of(const Snapshot& snapshot) {
-  std::map<std::string, std::string> out;
-  for (const config::Proxy& proxy : snapshot.config.proxies) {
-    std::string& text = out[proxy.name];
-    for (const config::Acl& acl : proxy.acls) {
-      text += acl.name.text;
-      for (const config::Word& word : acl.words) text += " " + word.text;
-      text += "\n";
+void add_certificates(const Snapshot& before, const Snapshot& after,
+                      std::vector<std::string>& out) {
+  const auto was = certificates_of(before);
+  for (const auto& [file, facts] : certificates_of(after)) {
+    const auto old = was.find(file);
+    if (old == was.end()) {
+      out.push_back(format("+certificate {}, which ends on {}", file, date_text(facts.not_after)));
+      continue;
     }
-    for (const config::Rule& rule : proxy.rules) {
-      text += format("{}", static_cast<int>(rule.set));
-      for (const config::Word& word : rule.words) text += " " + word.text;
-      text += "\n";
-    }
-    if (proxy.default_backend) text += proxy.default_backend->text;
+    const CertificateFacts& then = old->second;
+    const bool same = then.not_after == facts.not_after && then.not_before == facts.not_before &&
+                      then.names == facts.names;
+    if (!same || !is_same(before, after, file))
+      out.push_back(
+          format("certificate {} is another, which ends on {}", file, date_text(facts.not_after)));
   }
-  return out;
 }
 
-struct Difference {
-  std::vector<std::string> added, gone, changed;
-  bool none() const { return added.empty() && gone.empty() && changed.empty(); }
-};
-
-Difference compare(const std::map<std::string, std::string>& before, const std::map<std::string, std::string>& after) {
-  Difference out;
-  for (const auto& [name, text] : after) {
-    const auto found = before.find(name);
-    if (found == before.end()) {
-      out.added.push_back(name);
-    } else if (found->second != text) {
-      out.changed.push_back(name);
+// Files of rules and authorities, which a configuration only names.
+void add_files(const Snapshot& before, const Snapshot& after, std::vector<std::string>& out) {
+  std::set<std::string> files;
+  for (const rules::NamedFile& file : rules::collect_files(after.config)) files.insert(file.path);
+  const auto add = [&files](const config::Tls& tls) {
+    files.insert({tls.ca_file, tls.ca_verify_file, tls.crl_file});
+  };
+  for (const config::Proxy& proxy : after.config.proxies) {
+    for (const config::Bind& bind : proxy.binds) add(bind.tls);
+    for (const config::Server& server : proxy.servers) {
+      add(server.tls);
+      files.insert(server.certificate);
     }
   }
-  for (const auto& [name, text] : before) {
-    if (!after.contains(name)) out.gone.push_back(name);
+  for (const std::string& file : files) {
+    if (!is_same(before, after, file)) out.push_back(format("the text of {}", file));
   }
-  return out;
-}
-
-void name_some(std::string& text, const char* sign, const std::vector<std::string>& names, std::size_t& shown) {
-  for (const std::string& name : names) {
-    if (shown++ < kNamesShown) text += format("{}{}{}", shown == 1 ? "" : ", ", sign, name);
-  }
-}
-
-std::string describe(const char* what, const Difference& difference) {
-  std::string text = format("{} +{} -{} ~{}", what, difference.added.size(), difference.gone.size(), difference.changed.size());
-  if (difference.none()) return text;
-  std::string names;
-  std::size_t shown = 0;
-  name_some(names, "+", difference.added, shown);
-  name_some(names, "-", difference.gone, shown);
-  name_some(names, "~", difference.changed, shown);
-  if (shown > kNamesShown) names += ", ...";
-  return text + " (" + names + ")";
 }
 
 }  // namespace
 
 std::string changes_between(const Snapshot& before, const Snapshot& after) {
-  return format("{}, {}, {}", describe("servers", compare(servers_of(before), servers_of(after))),
-                describe("binds", compare(binds_of(before), binds_of(after))),
-                describe("rules", compare(rules_of(before), rules_of(after))));
+  std::vector<std::string> all =
+      config::differences(config::dump(before.config), config::dump(after.config));
+  add_certificates(before, after, all);
+  add_files(before, after, all);
+  if (all.empty()) return "no difference";
+  std::string text;
+  for (std::size_t i = 0; i < std::min(all.size(), kShown); ++i)
+    append_format(text, "{}{}", i == 0 ? "" : "; ", all[i]);
+  if (all.size() > kShown) append_format(text, "; and {} more", all.size() - kShown);
+  return text;
 }
 
-std::string changes_for_next_start(const Snapshot& before, const Snapshot& after) {
-  const config::Global &was = before.config.global, &is = after.config.global;
+std::string changes_for_next_start(const config::Global& was, const config::Global& is) {
   const std::pair<const char*, bool> words[] = {
       {"nbthread", was.nbthread != is.nbthread}, {"user", was.user != is.user},
       {"uid", was.uid != is.uid},                {"group", was.group != is.group},
@@ -109,6 +105,31 @@ std::string changes_for_next_start(const Snapshot& before, const Snapshot& after
     if (changed) text += (text.empty() ? "" : ", ") + std::string(word);
   }
   return text;
+}
+
+namespace {
+
+std::string some_of(const std::vector<std::string>& all) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(all.size(), kShown); ++i)
+    append_format(text, "{}{}", i == 0 ? "" : ", ", all[i]);
+  if (all.size() > kShown) append_format(text, " and {} more", all.size() - kShown);
+  return text.empty() ? "none" : text;
+}
+
+}  // namespace
+
+std::string portrait_of(const Snapshot& snapshot) {
+  std::vector<std::string> addresses, pools;
+  for (const BindSpec& bind : snapshot.binds) {
+    addresses.push_back(
+        format("{} ({})", bind.bound->address.text(), snapshot.frontends[bind.frontend].name));
+  }
+  for (const BackendRuntimeSpec& backend : snapshot.backends) {
+    if (!backend.balance.servers.empty())
+      pools.push_back(format("{} {}", backend.balance.name, backend.balance.servers.size()));
+  }
+  return format("clients at {}; servers: {}", some_of(addresses), some_of(pools));
 }
 
 }  // namespace penstock

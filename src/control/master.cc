@@ -169,9 +169,11 @@ int Master::start(Handover first, const HealthNotes& health) {
   ticker_ = Owned<Ticker>(new Ticker(loop_, *this));
   next_rotation_ms_ = loop_.now() + kRotationMs;
   announcer_.write_pid_file();
+  started_ = loaded.snapshot->config.global;
   // From here on nothing can fail, and clients wait at the sockets already.
   answer(Message::Kind::Accepted, kServing);
   crew_.start(std::move(loaded.snapshot), health);
+  mention(format("Started with pid {}: {}.", crew_.process().pid, portrait_of(*crew_.snapshot())));
   return 0;
 }
 
@@ -241,6 +243,7 @@ void Master::on_message(Message message) {
       if (handover) return take_over(std::move(*handover));
       config::Diagnostics diagnostics;
       diagnostics.add(config::Place{}, handover.error().text);
+      print(diagnostics);
       return refuse(diagnostics);
     }
     case Message::Kind::Leave:
@@ -306,23 +309,37 @@ void Master::take_over(Handover handover) {
   if (loaded.snapshot && loaded.snapshot->binds.empty()) loaded.diagnostics.add(config::Place{}, "there is nothing to listen on");
   if (!limits) loaded.diagnostics.add(config::Place{}, limits.error().text);
   if (draining_) loaded.diagnostics.add(config::Place{}, "this process is about to leave");
-  const std::string later = loaded.snapshot ? changes_for_next_start(*crew_.snapshot(), *loaded.snapshot) : "";
+  const std::string later =
+      loaded.snapshot ? changes_for_next_start(started_, loaded.snapshot->config.global) : "";
   if (!later.empty()) loaded.diagnostics.warn(config::Place{}, later + ": a change takes effect at the next start");
   print(loaded.diagnostics);
   if (loaded.diagnostics.failed()) return refuse(loaded.diagnostics);
+  for (const config::Complaint& complaint : loaded.diagnostics.complaints())
+    log_complaint(complaint);
   changes_ = changes_between(*crew_.snapshot(), *loaded.snapshot);
   set_limits(*limits);
   crew_.put_to_work(std::move(loaded.snapshot));
 }
 
 void Master::refuse(const config::Diagnostics& diagnostics) {
-  for (const config::Complaint& complaint : diagnostics.complaints()) {
-    say(complaint.severity == config::Severity::Alert ? Level::Alert : Level::Warning,
-        format("Reload: {} : [{}:{}:{}] {}", level_word(complaint.severity), complaint.file, complaint.place.line,
-               complaint.place.column, complaint.text));
-  }
+  // They were printed, each with its line.
+  for (const config::Complaint& complaint : diagnostics.complaints()) log_complaint(complaint);
   say(Level::Alert, format("Reload refused: {} error(s); everything goes on as before.", diagnostics.alerts()));
   answer(Message::Kind::Refused, "A new configuration was refused; serving with the one before.");
+}
+
+void Master::log_complaint(const config::Complaint& complaint) {
+  std::string where;
+  if (!complaint.file.empty())
+    where = format("[{}:{}:{}] ", complaint.file, complaint.place.line, complaint.place.column);
+  log(complaint.severity == config::Severity::Alert ? Level::Alert : Level::Warning,
+      format("Reload: {} : {}{}", level_word(complaint.severity), where, complaint.text));
+}
+
+// What everybody who watches the log should know, and whoever started us at a terminal.
+void Master::mention(const std::string& line) {
+  if (isatty(STDERR_FILENO) != 0) return say(Level::Notice, line);
+  log(Level::Notice, line);
 }
 
 void Master::say(Level level, const std::string& line) {
@@ -355,6 +372,7 @@ void Master::drain() {
 }
 
 void Master::finish(int status) {
+  mention(format("Stopped, pid {}.", crew_.process().pid));
   exit_status_ = status;
   loop_.stop();
 }

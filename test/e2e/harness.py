@@ -324,7 +324,8 @@ def reset(sock):
 # ---------------------------------------------------------------------- logs
 
 class Log:
-    """A UDP log target. What was read is kept in `lines`."""
+    """A UDP log target. What was read is kept in `lines`, but for what every start and stop says."""
+    keeps_all = False
 
     def __init__(self, kind='udp', path=None):
         if kind == 'udp':
@@ -353,16 +354,21 @@ class Log:
                 raise AssertionError('no line like %r in:\n  %s' % (pattern, '\n  '.join(self.lines)))
             self.socket.settimeout(left)
             try:
-                self.lines.append(self.socket.recv(65536).decode('utf-8', 'backslashreplace').rstrip())
+                self._keep(self.socket.recv(65536))
             except (TimeoutError, socket.timeout):
                 pass
+
+    def _keep(self, datagram):
+        line = datagram.decode('utf-8', 'backslashreplace').rstrip()
+        if self.keeps_all or not re.search(r': (Started with|Stopped,) pid \d+', line):
+            self.lines.append(line)
 
     def drain(self):
         """What has come so far."""
         self.socket.setblocking(False)
         try:
             while True:
-                self.lines.append(self.socket.recv(65536).decode('utf-8', 'backslashreplace').rstrip())
+                self._keep(self.socket.recv(65536))
         except BlockingIOError:
             return self.lines
 

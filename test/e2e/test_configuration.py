@@ -1,9 +1,11 @@
 """Words of the configuration in their second forms, at work."""
 import os
 import shutil
+import signal
 import socket
+import threading
 
-from harness import (Case, Script, certificate, check, penstock_only, read_head, run_program)
+from harness import (PATIENCE, Case, Script, certificate, check, penstock_only, read_head, run_program)
 
 
 def ports(count):
@@ -54,21 +56,24 @@ class Words(Case):
     def test_connections_come_from_the_ports_of_a_range(self):
         low = ports(3)
         seen = []
+        together = threading.Barrier(3)
 
         def talk(sock, number):
             seen.append(sock.getpeername()[1])
             read_head(sock)
+            together.wait(PATIENCE)
             sock.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
 
         script = Script(talk)
         self.addCleanup(script.close)
         rig = self.rig(PLAIN % ('', 'source 127.0.0.1:%d-%d' % (low, low + 2)),
                        servers={'s1': script})
-        for _ in range(3):
-            self.assertEqual(rig.get('/').status, 200)
-        for port in seen:
-            self.assertIn(port, range(low, low + 3))
-        self.assertEqual(len(set(seen)), len(seen))
+        clients = [rig.connect() for _ in range(3)]
+        for client in clients:
+            client.request('GET', '/')
+        for client in clients:
+            self.assertEqual(client.response().status, 200)
+        self.assertEqual(sorted(seen), list(range(low, low + 3)))
 
     def test_authorities_may_stand_in_a_folder(self):
         rig = self.rig(PLAIN.replace('<s1>', '<s1+tls>') %
@@ -106,3 +111,43 @@ class Check(Case):
         for name, expected in (('localhost', 0), ('nobody.invalid', 1)):
             code, text = check(PLAIN.replace('<fe>', name + ':1').replace('<s1>', '127.0.0.1:1') % ('', ''))
             self.assertEqual(code, expected, text)
+
+
+class Reload(Case):
+    @penstock_only('a line of its own')
+    def test_the_line_of_a_reload_names_each_difference(self):
+        text = PLAIN % ('', 'check inter 1m')
+        rig = self.rig(text)
+        rig.log.keeps_all = True
+        rig.log.wait(r'Started with pid \d+: clients at .* \(fe\); servers: be 1\.')
+
+        def line():
+            start = len(rig.log.lines)
+            rig.signal(signal.SIGHUP)
+            return rig.log.wait('Reloaded in.*', start=start).group()
+        self.assertIn('no difference', line())
+        rig.write(text.replace('check inter 1m', 'check inter 2m disabled'))
+        self.assertRegex(line(), r'backend be: server s1: .*disabled')
+        rig.write(text + 'backend more\n    server s1 127.0.0.1:1 weight 0\n    cookie A rewrite\n')
+        self.assertIn('+backend more', line())
+        rig.write(text)
+        self.assertIn('-backend more', line())
+        rig.signal(signal.SIGTERM)
+        rig.log.wait(r'Stopped, pid \d+\.')
+
+    @penstock_only('a line of its own')
+    def test_what_takes_effect_at_the_next_start_is_said_while_it_differs_from_this_one(self):
+        text = PLAIN % ('', '')
+        rig = self.rig(text, nbthread=1)
+        self.assertEqual(rig.get('/test/server').status, 200)
+
+        def said(number):
+            rig.nbthread = number
+            rig.write(text)
+            start = len(rig.log.lines)
+            rig.signal(signal.SIGHUP)
+            rig.log.wait('Reloaded in', start=start)
+            return any('next start' in one for one in rig.log.lines[start:])
+        self.assertTrue(said(2))
+        self.assertTrue(said(2))
+        self.assertFalse(said(1))

@@ -76,7 +76,7 @@ class Reload(Case):
             rig.write(text)
         start = len(rig.log.drain())
         rig.signal(number)
-        return rig.log.wait(r'(?i)reload\S*.*', start=start).group(0)
+        return rig.log.wait(r'Reload(ed in|: alert| refused).*', start=start).group(0)
 
     def test_new_rules_hold_for_the_next_request_of_a_kept_connection(self):
         rig = self.rig(ONE)

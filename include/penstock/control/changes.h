@@ -7,11 +7,17 @@
 
 namespace penstock {
 
-// "servers +1 -0 ~2 (bk_owa/ex03), binds +0 -0, rules changed in ft_exchange", or "nothing changed but
-// files may have been read anew".
+// Each difference of the configurations, each certificate that is another with its end, each file
+// with another text: "backend owa: server ex01: +disabled; certificate /c.pem is another, which
+// ends on ..."; "no difference" if there is none. Secrets are not shown.
 std::string changes_between(const Snapshot& before, const Snapshot& after);
 
-// "user, pidfile": words of `global` that changed and that a process takes up once, when it starts.
-std::string changes_for_next_start(const Snapshot& before, const Snapshot& after);
+// "user, pidfile": words of `global` that are not those the process started with, and that it takes
+// up once, when it starts.
+std::string changes_for_next_start(const config::Global& started, const config::Global& after);
+
+// "clients at *:443 (fe), [::]:25 (smtp); servers: owa 2, ews 2": what a process that starts
+// serves.
+std::string portrait_of(const Snapshot& snapshot);
 
 }  // namespace penstock

@@ -61,6 +61,8 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   void reload();
   void take_over(Handover handover);
   void refuse(const config::Diagnostics& diagnostics);
+  void log_complaint(const config::Complaint& complaint);
+  void mention(const std::string& line);
   void answer(Message::Kind kind, const std::string& status);
   void send_ticket_keys();
   void tell_health();
@@ -86,6 +88,7 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   std::uint64_t drain_end_ms_ = 0;
   std::uint64_t next_rotation_ms_ = 0;
   std::uint64_t reload_begun_ms_ = 0;
+  config::Global started_;  // What `global` said when the process started.
   std::string changes_;  // Of the reload that workers are adopting.
   std::optional<Message> waiting_;  // A handover that came meanwhile.
   int exit_status_ = 0;

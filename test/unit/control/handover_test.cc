@@ -140,7 +140,8 @@ TEST_CASE("all names are known beforehand, and the resolver is not asked for any
                     "global\n log global.test daemon\ndefaults\n mode http\n timeout connect 1s\n"
                     " timeout client 1s\n timeout server 1s\nlisten fe\n log proxy.test daemon\n"
                     " bind bind.test:0\n option httpchk\n http-check connect addr step.test\n"
-                    " server a server.test:1\n server b ipv6@server.test:1\n"
+                    " acl x src 10.0.0.1 acl.test/24\n server a server.test:1 source source.test\n "
+                    "server b ipv6@server.test:1\n"
                     " server c 127.0.0.1:1 check addr check.test\nbackend off\n disabled\n server "
                     "d off.test:1\n"}};
   texts.config = config::read(texts.sources, none);
@@ -148,6 +149,8 @@ TEST_CASE("all names are known beforehand, and the resolver is not asked for any
                                                  {"proxy.test", 0},
                                                  {"bind.test", 0},
                                                  {"step.test", 0},
+                                                 {"acl.test", 4},
+                                                 {"source.test", 0},
                                                  {"server.test", 0},
                                                  {"server.test", 6},
                                                  {"check.test", 0}});
@@ -156,7 +159,7 @@ TEST_CASE("all names are known beforehand, and the resolver is not asked for any
   plan.names = &answers;
   const Handover gathered = gather(std::move(texts), {}, plan);
   const auto& complaints = gathered.diagnostics.complaints();
-  CHECK(complaints.size() == 6);  // Addresses are bound when all else is well.
+  CHECK(complaints.size() == 8);  // Two of one word are one.
   for (const config::Complaint& complaint : complaints)
     CHECK(complaint.text.ends_with("no answer came"));
 }

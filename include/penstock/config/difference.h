@@ -1,0 +1,18 @@
+// What differs between two configurations, in words for the log. Values of secret words are never
+// shown.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace penstock::config {
+
+// Of two canonical dumps, in the order of the second: "+frontend f", "-backend b", "backend b:
+// server s1: +disabled", "frontend f: timeout client: 5s -> 10s". Empty: there is none.
+std::vector<std::string> differences(std::string_view before, std::string_view after);
+
+// A line of a dump as it may be shown: a secret value is "(hidden)".
+std::string without_secrets(std::string_view line);
+
+}  // namespace penstock::config
