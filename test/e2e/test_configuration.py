@@ -1,11 +1,13 @@
 """Words of the configuration in their second forms, at work."""
+import glob
 import os
+import re
 import shutil
 import signal
 import socket
 import threading
 
-from harness import (PATIENCE, Case, Script, certificate, check, penstock_only, read_head, run_program)
+from harness import (PATIENCE, ROOT, Case, Script, certificate, check, penstock_only, read_head, run_program)
 
 
 def ports(count):
@@ -111,6 +113,35 @@ class Check(Case):
         for name, expected in (('localhost', 0), ('nobody.invalid', 1)):
             code, text = check(PLAIN.replace('<fe>', name + ':1').replace('<s1>', '127.0.0.1:1') % ('', ''))
             self.assertEqual(code, expected, text)
+
+
+class Templates(Case):
+    ONCE = True
+
+    @penstock_only('warnings of its own')
+    def test_the_readme_and_the_examples_draw_no_warning(self):
+        with open(os.path.join(ROOT, 'README.md')) as file:
+            texts = {'README.md': file.read().split('```haproxy\n')[1].split('```')[0]}
+        for path in glob.glob(os.path.join(ROOT, 'examples', '*.cfg')):
+            with open(path) as file:
+                texts[path] = file.read()
+        self.assertGreater(len(texts), 5)
+        for name, text in texts.items():
+            text = re.sub(r' crt \S+', ' crt <certs>/mail.pem', text)
+            code, output = check(re.sub(r'ca-file [^\s@]\S*', 'ca-file <certs>/ca.pem', text))
+            self.assertEqual(code, 0, name)
+            self.assertNotIn('WARNING', output, name)
+            if 'mode http' in text:
+                self.assertIn('unless { req.hdr(Host) -m len gt 0 }', text, name)
+
+    def test_a_request_without_a_host_is_refused_by_the_rule_of_the_templates(self):
+        rig = self.rig(PLAIN % ('http-request deny deny_status 400 unless { req.hdr(Host) -m len gt 0 }', ''))
+        for head, status in ((b'GET /test/server HTTP/1.0\r\n\r\n', 400),
+                             (b'GET /test/server HTTP/1.1\r\nHost:\r\n\r\n', 400),
+                             (b'GET /test/server HTTP/1.1\r\nHost: a\r\n\r\n', 200)):
+            with rig.connect() as client:
+                client.send(head)
+                self.assertEqual(client.response().status, status, head)
 
 
 class Reload(Case):
