@@ -14,4 +14,10 @@ bool AtMostEvery::due(std::int64_t now_us) {
   return last_us_.compare_exchange_strong(last, now_us, std::memory_order_relaxed);
 }
 
+bool AtMostEvery::due(std::int64_t now_us, std::uint32_t& passed_over) {
+  if (due(now_us)) return passed_over = passed_over_.exchange(0, std::memory_order_relaxed), true;
+  passed_over_.fetch_add(1, std::memory_order_relaxed);
+  return false;
+}
+
 }  // namespace penstock

@@ -9,7 +9,7 @@
 #include "penstock/proxy/access_log.h"
 #include "penstock/proxy/frontend.h"
 #include "penstock/proxy/station.h"
-#include "penstock/proxy/trouble.h"
+#include "penstock/proxy/reason.h"
 
 namespace penstock {
 namespace {
@@ -75,8 +75,11 @@ bool Client::let_in(const Generation& generation, const FrontendSpec& spec, Conn
   subject.dates = &station().dates();
   subject.random = &station().random();
   subject.memory_limit = static_cast<std::size_t>(generation.snapshot().config.global.txn_memory);
-  const rules::Verdict::Kind kind = spec.rules.tcp_connection.run(subject).kind;
-  if (kind == rules::Verdict::Kind::Trouble) trouble::tell(generation.snapshot(), spec, subject);
+  const rules::Verdict verdict = spec.rules.tcp_connection.run(subject);
+  const rules::Verdict::Kind kind = verdict.kind;
+  if (kind == rules::Verdict::Kind::Trouble) reason::note_trouble(generation.snapshot(), subject);
+  if (kind == rules::Verdict::Kind::Reject) reason::note_rule(generation.snapshot(), verdict.place, subject);
+  reason::tell(generation.snapshot(), spec, subject);
   if (subject.effects.expect_proxy && !connection.awaits_proxy_header()) connection.expect_proxy_header();
   return kind != rules::Verdict::Kind::Trouble && kind != rules::Verdict::Kind::Reject &&
          kind != rules::Verdict::Kind::SilentDrop;

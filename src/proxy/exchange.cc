@@ -4,13 +4,14 @@
 #include <utility>
 
 #include "penstock/base/require.h"
+#include "penstock/base/text.h"
 #include "penstock/proxy/access_log.h"
 #include "penstock/proxy/client.h"
 #include "penstock/proxy/forwarding.h"
 #include "penstock/proxy/outcome.h"
+#include "penstock/proxy/reason.h"
 #include "penstock/proxy/reply.h"
 #include "penstock/proxy/station.h"
-#include "penstock/proxy/trouble.h"
 
 namespace penstock {
 namespace {
@@ -131,6 +132,8 @@ void Exchange::apply_request_rules(Head&) {
   choose_backend();
 }
 
+void Exchange::note_rule(const rules::Verdict& verdict) { reason::note_rule(generation_->snapshot(), verdict.place, subject_); }
+
 // True if the exchange goes on to its next step; else the rules have answered.
 bool Exchange::run_rules(const rules::Program& program, bool of_backend) {
   if (program.empty()) return true;
@@ -141,15 +144,18 @@ bool Exchange::run_rules(const rules::Program& program, bool of_backend) {
     case rules::Verdict::Kind::SwitchToHttp:
       return true;
     case rules::Verdict::Kind::Deny:
+      note_rule(verdict);
       reply(verdict.reply, Cause::Denied, Phase::Request);
       return false;
     case rules::Verdict::Kind::Reply:
       reply(verdict.reply, Cause::Local, Phase::Request);
       return false;
     case rules::Verdict::Kind::Error:
+      note_rule(verdict);
       reply_with_status(500, Cause::Denied, Phase::Request);
       return false;
     case rules::Verdict::Kind::Tarpit: {
+      note_rule(verdict);
       step_ = Step::Tarpit;
       tarpit_reply_ = verdict.reply;
       const std::uint64_t wait_ms = of_backend ? backend_spec_->tarpit_ms : frontend_.tarpit_ms;
@@ -160,6 +166,7 @@ bool Exchange::run_rules(const rules::Program& program, bool of_backend) {
     case rules::Verdict::Kind::SilentDrop:
     case rules::Verdict::Kind::Close:
     case rules::Verdict::Kind::Reject:
+      note_rule(verdict);
       cut(Cause::Denied, Phase::Request);
       return false;
     case rules::Verdict::Kind::Trouble:
@@ -172,7 +179,7 @@ bool Exchange::run_rules(const rules::Program& program, bool of_backend) {
 // A rule could not be asked. What it would have said is not known, so nothing passes.
 bool Exchange::gave_up(Phase phase) {
   if (!subject_.in_trouble()) return false;
-  trouble::tell(generation_->snapshot(), frontend_, subject_);
+  reason::note_trouble(generation_->snapshot(), subject_);
   const bool of_memory = subject_.trouble == rules::Trouble::Memory;
   const std::uint16_t status = of_memory ? 500 : phase == Phase::Request ? 400 : 502;
   subject_.recover();
@@ -198,7 +205,10 @@ bool Exchange::is_listen() const { return subject_.backend == subject_.frontend;
 void Exchange::choose_backend() {
   const int index = frontend_.rules.choose_backend(subject_);
   if (gave_up(Phase::Request)) return;
-  if (index < 0) return reply_with_status(503, Cause::ServerClosed, Phase::Connect);
+  if (index < 0) {
+    reason::note(rules::Reason::Kind::Room, "no backend is chosen for it", {}, subject_);
+    return reply_with_status(503, Cause::ServerClosed, Phase::Connect);
+  }
   backend_ = &generation_->backend(index);
   backend_spec_ = &generation_->snapshot().backends[static_cast<std::size_t>(index)];
   subject_.backend = backend_spec_->balance.name;
@@ -431,6 +441,7 @@ void Exchange::use_back(Owned<H1Back> back, bool fresh) {
   back_ = std::move(back);
   back_->set_owner(*this);
   fresh_ = fresh;
+  subject_.reason = {};
   connected_ms_ = loop().now();
   subject_.log.tc = static_cast<std::int64_t>(connected_ms_ - chosen_ms_);
   send_request();
@@ -500,6 +511,7 @@ bool Exchange::run_response_rules(Head&) {
       case rules::Verdict::Kind::Reply:
       case rules::Verdict::Kind::Error:
         drop_back({});
+        if (verdict.kind != rules::Verdict::Kind::Reply) note_rule(verdict);
         if (verdict.kind == rules::Verdict::Kind::Error) {
           reply_with_status(500, Cause::Denied, Phase::Headers);
         } else {
@@ -671,7 +683,26 @@ void Exchange::on_client_failure(const Failure& failure) {
   Failure here = failure;
   if (step_ != Step::Request) here.phase = phase_now();
   if (subject_.request == nullptr) frontend_.rules.begin(subject_);
+  note_request(failure);
   fail(here);
+}
+
+// What was wrong with the request. That a client went away, or never said anything, is no fault of anybody's.
+void Exchange::note_request(const Failure& failure) {
+  const std::size_t seen = subject_.request == nullptr ? front_.raw_head().size() : 0;
+  if (failure.cause == Cause::ClientClosed || (subject_.request == nullptr && seen == 0)) return;
+  char space[32];
+  const std::string_view where = seen == 0 || failure.cause != Cause::Denied ? std::string_view() : format_into(space, "byte {}", seen);
+  reason::note(rules::Reason::Kind::Request, failure.detail, where, subject_);
+}
+
+void Exchange::note_failure(const Failure& failure) {
+  using Kind = rules::Reason::Kind;
+  if (subject_.reason.kind != Kind::None || failure.cause == Cause::ClientClosed || failure.cause == Cause::None) return;
+  if (failure.cause == Cause::ClientTimeout && subject_.request == nullptr) return;
+  const bool of_room = failure.phase == Phase::Queue || failure.phase == Phase::Connect || failure.cause == Cause::Down;
+  const Kind kind = failure.cause == Cause::ClientTimeout ? Kind::Request : of_room ? Kind::Room : Kind::Answer;
+  reason::note(kind, failure.detail, {}, subject_);
 }
 
 void Exchange::on_server_failure(const Failure& failure) {
@@ -756,7 +787,8 @@ void Exchange::on_server_down() {
   fail(Failure{Cause::Down, phase_now(), false, 503, 0, "server went down"});
 }
 
-void Exchange::on_back_lost(H1Back&, const Failure& failure, std::string_view) {
+void Exchange::on_back_lost(H1Back&, const Failure& failure, std::string_view why) {
+  if (step_ == Step::Connect) reason::note(rules::Reason::Kind::Connect, failure.detail, why, subject_);
   back_.reset();
   if (step_ == Step::Connect) connect_failed(failure);
 }
@@ -819,6 +851,7 @@ void Exchange::fail(Failure failure) {
   if (step_ == Step::Done) return;
   clear_deadline();
   if (step_ == Step::Queue) note_wait();
+  note_failure(failure);
   drop_back(failure);
   note_connections();
   leave_server();
@@ -857,7 +890,7 @@ void Exchange::reply_as(const rules::Reply& reply, Cause cause, Phase phase) {
   frontend_.rules.http_after_response.run(subject_);
   if (!subject_.in_trouble() && !status_cannot_answer(*head)) return send_reply(reply, *head);
   // The rules about it could not be asked, or made it no answer: nothing of it is said.
-  if (subject_.in_trouble()) trouble::tell(generation_->snapshot(), frontend_, subject_);
+  if (subject_.in_trouble()) reason::note_trouble(generation_->snapshot(), subject_);
   const rules::Reply bare = reply::built_in(500);
   subject_.log.status = bare.status;
   subject_.response = reply::head_of(bare, front_.arena());
@@ -905,6 +938,7 @@ void Exchange::leave_server() {
 }
 
 void Exchange::log() {
+  reason::tell(generation_->snapshot(), frontend_, subject_);
   if (no_log_ || frontend_.logs.empty()) return;
   rules::LogFacts& log = subject_.log;
   const std::uint64_t now = loop().now();

@@ -6,7 +6,7 @@
 #include "penstock/proxy/access_log.h"
 #include "penstock/proxy/client.h"
 #include "penstock/proxy/station.h"
-#include "penstock/proxy/trouble.h"
+#include "penstock/proxy/reason.h"
 
 namespace penstock {
 namespace {
@@ -75,6 +75,7 @@ void Tunnel::welcome() {
 }
 
 bool Tunnel::refused(const rules::Verdict& verdict) {
+  if (verdict.kind == rules::Verdict::Kind::Reject) reason::note_rule(generation_->snapshot(), verdict.place, subject_);
   return verdict.kind == rules::Verdict::Kind::Reject ||
          verdict.kind == rules::Verdict::Kind::SilentDrop ||
          verdict.kind == rules::Verdict::Kind::Trouble;
@@ -82,7 +83,7 @@ bool Tunnel::refused(const rules::Verdict& verdict) {
 
 // By a rule, or because one could not be asked.
 void Tunnel::refuse(Phase phase) {
-  if (subject_.in_trouble()) trouble::tell(generation_->snapshot(), frontend_, subject_);
+  if (subject_.in_trouble()) reason::note_trouble(generation_->snapshot(), subject_);
   end(subject_.trouble == rules::Trouble::Memory ? Cause::Exhausted : Cause::Denied, phase);
 }
 
@@ -251,6 +252,7 @@ void Tunnel::connect_failed(Cause cause) {
 
 void Tunnel::joined() {
   step_ = Step::Relay;
+  subject_.reason = {};
   joined_ms_ = loop().now();
   subject_.log.tc = static_cast<std::int64_t>(joined_ms_ - chosen_ms_);
   sticking_.store(slot_->spec, joined_ms_);
@@ -374,7 +376,10 @@ Phase Tunnel::phase_now() const {
 }
 
 void Tunnel::on_side_lost(bool of_client, const Loss& loss) {
-  if (!of_client && step_ == Step::Connect && loss.kind != Loss::Kind::Broken) return connect_failed(Cause::ServerClosed);
+  if (!of_client && step_ == Step::Connect && loss.kind != Loss::Kind::Broken) {
+    reason::note(rules::Reason::Kind::Connect, loss.kind == Loss::Kind::Connect ? "connect failed" : "TLS handshake failed", loss.text, subject_);
+    return connect_failed(Cause::ServerClosed);
+  }
   if (of_client && loss.kind == Loss::Kind::Handshake) return turn_away(loss);
   end(of_client ? Cause::ClientClosed : Cause::ServerClosed, phase_now());
 }
@@ -388,7 +393,10 @@ void Tunnel::turn_away(const Loss& loss) {
 
 void Tunnel::on_side_time_out(bool of_client) {
   if (step_ == Step::Welcome) return turn_away(front_->late());
-  if (!of_client && step_ == Step::Connect) return connect_failed(Cause::ServerTimeout);
+  if (!of_client && step_ == Step::Connect) {
+    reason::note(rules::Reason::Kind::Connect, "connect timed out", {}, subject_);
+    return connect_failed(Cause::ServerTimeout);
+  }
   if (of_client && phase_now() != Phase::Data && phase_now() != Phase::Request) return;
   end(of_client ? Cause::ClientTimeout : Cause::ServerTimeout, phase_now());
 }
@@ -416,6 +424,11 @@ void Tunnel::leave_server() {
 
 void Tunnel::end(Cause cause, Phase phase) {
   if (step_ == Step::Done) return;
+  const bool has_reason = subject_.reason.kind != rules::Reason::Kind::None;
+  if (!has_reason && cause != Cause::ClientClosed && (phase == Phase::Queue || phase == Phase::Connect)) {
+    reason::note(rules::Reason::Kind::Room, phase == Phase::Queue ? "no server had room in time" : "no server is available", {}, subject_);
+  }
+  reason::tell(generation_->snapshot(), frontend_, subject_);
   rules::LogFacts& log = subject_.log;
   log.termination[0] = static_cast<char>(cause);
   log.termination[1] = static_cast<char>(phase);

@@ -59,6 +59,13 @@ bool fetch_variable(const Call& call, Subject& subject, Cursor&, Value& out) {
   return true;
 }
 
+// What the proxy found wrong, once it has.
+bool fetch_reason(const Call&, Subject& subject, Cursor&, Value& out) {
+  if (subject.reason.kind == Reason::Kind::None) return false;
+  out.set_text(subject.reason.text);
+  return true;
+}
+
 bool fetch_unique_id(const Call&, Subject& subject, Cursor&, Value& out) {
   if (subject.unique_id.data() == nullptr) return false;
   out.set_text(subject.unique_id);
@@ -173,6 +180,7 @@ constexpr Fetch kFetches[] = {
     {"srv_weight", Type::Integer, "s", kNeedsNothing, kOnMoment, fetch_server<ServerNumber::Weight>},
     {"stopping", Type::Bool, "", kNeedsNothing, kOnMoment, fetch_stopping},
     {"str", Type::Text, "|t", kNeedsNothing, kOnNothing, fetch_text},
+    {"txn.reason", Type::Text, "", kNeedsNothing, kOnMoment, fetch_reason},
     {"unique-id", Type::Text, "", kNeedsKeptRequest, kOnMoment, fetch_unique_id},
     {"uuid", Type::Text, "|i", kNeedsNothing, kOnMoment, fetch_uuid},
     {"var", Type::None, "v|t", kNeedsNothing, kOnVariables, fetch_variable},

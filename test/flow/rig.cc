@@ -124,7 +124,14 @@ bool Rig::take_line(std::string& line) {
 }
 
 std::string Rig::line() {
-  return line("");
+  std::string line;
+  run_until([&] {
+    while (take_line(line)) {
+      if (!line.starts_with("frontend '")) return true;
+    }
+    return false;
+  });
+  return line;
 }
 
 std::string Rig::line(std::string_view begins) {

@@ -38,7 +38,7 @@ class Rig final : private CrewOwner {
 
   // Returns when every worker is under the new configuration.
   void reload(const std::string& text);
-  // The next line of the log; waits for it.
+  // The next line of the log that is not one of a frontend's reasons; waits for it.
   std::string line();
   // The next one that begins so; those before are dropped.
   std::string line(std::string_view begins);

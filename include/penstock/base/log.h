@@ -26,13 +26,16 @@ class LogSink {
 // steps back by more than the interval does not silence it.
 class AtMostEvery {
  public:
-  explicit AtMostEvery(std::int64_t interval_us) : interval_us_(interval_us) {}
+  explicit AtMostEvery(std::int64_t interval_us = 10'000'000) : interval_us_(interval_us) {}
   // True for one of those who ask when the interval has passed, and at the first time.
   bool due(std::int64_t now_us);
+  // The same; tells how often it was not since the last time that it was.
+  bool due(std::int64_t now_us, std::uint32_t& passed_over);
 
  private:
   const std::int64_t interval_us_;
   std::atomic<std::int64_t> last_us_{INT64_MIN / 2};
+  std::atomic<std::uint32_t> passed_over_{0};
 };
 
 }  // namespace penstock

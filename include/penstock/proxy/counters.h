@@ -2,6 +2,7 @@
 // go, never for each request.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <string>
@@ -17,8 +18,8 @@ struct FrontendState {
   explicit FrontendState(std::string name) : name(std::move(name)) {}
   const std::string name;
   ConnectionCount connections{0};
-  // Rules that could not be asked are told of: of matching, of memory.
-  AtMostEvery match_reports{10 * 1000000}, memory_reports{10 * 1000000};
+  // What was refused or failed is told of, by rules::Reason::Kind.
+  std::array<AtMostEvery, 8> reports;
 };
 
 // The whole process.

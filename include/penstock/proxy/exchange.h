@@ -141,6 +141,9 @@ class Exchange final : public InBlock, public Living, private Waiting, private S
   void part_with_back();
   bool must_be_private() const;
   void start_tunnel();
+  void note_rule(const rules::Verdict& verdict);
+  void note_request(const Failure& failure);
+  void note_failure(const Failure& failure);
   void log();
   void note_connections();
   Phase phase_now() const;

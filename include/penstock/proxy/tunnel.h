@@ -63,7 +63,7 @@ class Tunnel final : public Living, private Waiting, private Served, private Lat
   bool choose_backend();
   void apply_persistence();
   bool belongs_to(const ServerSlot& slot) const;
-  static bool refused(const rules::Verdict& verdict);
+  bool refused(const rules::Verdict& verdict);
   void refuse(Phase phase);
   rules::Verdict judge_early(const rules::Program& program, std::uint64_t since_ms, std::uint64_t delay_ms, bool ended);
   void judge_answer();

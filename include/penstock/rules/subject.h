@@ -133,6 +133,23 @@ enum class Trouble : std::uint8_t {
   Memory,  // What rules made outgrew `memory_limit`.
 };
 
+// Why a request was refused or failed, for the log; `txn.reason`. The text is a literal or lies in the arena.
+struct Reason {
+  enum class Kind : std::uint8_t {
+    None,
+    Request,  // It cannot be read, or did not come in time.
+    Rule,     // A rule denies it.
+    Match,    // As Trouble has them.
+    Memory,
+    Room,     // No server has room, or none is up.
+    Connect,  // The server cannot be connected to.
+    Answer,   // The server's answer did not come, or cannot be read.
+  };
+  static constexpr std::size_t kKinds = 8;
+  Kind kind = Kind::None;
+  std::string_view text;
+};
+
 // The named ACLs of a proxy that can be remembered, as bits, by what makes them forgotten.
 struct AclDependence {
   std::uint64_t on_target = 0, on_fields = 0, on_variables = 0, on_moment = 0;
@@ -187,6 +204,7 @@ struct Subject {
   // pass.
   Trouble trouble = Trouble::None;
   const config::Place* trouble_at = nullptr;  // Of what was asked; null: nowhere that can be named.
+  Reason reason;
   const ClientFacts* client = nullptr;
   // Rules change method, target and fields in place; new texts lie in the arena.
   Head* request = nullptr;

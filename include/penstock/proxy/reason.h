@@ -1,0 +1,22 @@
+// Why a request or a connection was refused or failed: said to the administrator in the process's log and
+// by the sample txn.reason.
+#pragma once
+
+#include <string_view>
+
+#include "penstock/proxy/snapshot.h"
+#include "penstock/rules/subject.h"
+
+namespace penstock::reason {
+
+// Notes that the rule at `place` refused, or that rules could not be asked (Subject::trouble).
+void note_rule(const Snapshot& snapshot, const config::Place* place, rules::Subject& subject);
+void note_trouble(const Snapshot& snapshot, rules::Subject& subject);
+// Notes what stood in the way. `more`, if there is any, stands in brackets behind it.
+void note(rules::Reason::Kind kind, std::string_view text, std::string_view more, rules::Subject& subject);
+
+// What was noted, in the process's log: an example of each kind at most once in ten seconds for each frontend,
+// with the number of those since the last.
+void tell(const Snapshot& snapshot, const FrontendSpec& frontend, const rules::Subject& subject);
+
+}  // namespace penstock::reason

@@ -1,0 +1,65 @@
+#include "penstock/proxy/reason.h"
+
+#include <string>
+
+#include "penstock/base/text.h"
+#include "penstock/net/loop.h"
+
+namespace penstock::reason {
+namespace {
+
+using Kind = rules::Reason::Kind;
+
+std::string place_text(const config::Config& config, const config::Place* place) {
+  if (place == nullptr || place->line == 0 || place->file >= config.files.size()) return "";
+  return format("{}:{}", config.files[place->file], place->line);
+}
+
+std::string client_text(const rules::Subject& subject) {
+  if (subject.client == nullptr || subject.client->ends == nullptr) return "a client";
+  const SocketAddress& source = subject.client->source();
+  if (source.is_unix() || source.empty()) return "a client";
+  char space[64];
+  return format("{}:{}", source.write_ip(space), source.port());
+}
+
+Level level_of(Kind kind) { return kind == Kind::Request || kind == Kind::Rule ? Level::Notice : Level::Warning; }
+
+}  // namespace
+
+void note(Kind kind, std::string_view text, std::string_view more, rules::Subject& subject) {
+  subject.reason.kind = kind;
+  subject.reason.text = more.empty() ? text : subject.arena.concat({text, " (", more, ")"});
+}
+
+void note_rule(const Snapshot& snapshot, const config::Place* place, rules::Subject& subject) {
+  note(Kind::Rule, "denied by a rule", place_text(snapshot.config, place), subject);
+}
+
+void note_trouble(const Snapshot& snapshot, rules::Subject& subject) {
+  const std::string place = place_text(snapshot.config, subject.trouble_at);
+  if (subject.trouble != rules::Trouble::Memory) {
+    return note(Kind::Match, "a regular expression takes too long to match what came: refused", place, subject);
+  }
+  char space[160];
+  const std::string_view text = format_into(
+      space, "rules made more than 'tune.txn.memory' allows ({} bytes) of one request or answer: refused", snapshot.config.global.txn_memory);
+  note(Kind::Memory, subject.arena.copy(text), place, subject);
+}
+
+void tell(const Snapshot& snapshot, const FrontendSpec& frontend, const rules::Subject& subject) {
+  const rules::Reason& reason = subject.reason;
+  if (reason.kind == Kind::None || snapshot.logs.empty()) return;
+  std::uint32_t passed_over = 0;
+  if (!frontend.state->reports[static_cast<std::size_t>(reason.kind)].due(Loop::wall_us(), passed_over)) return;
+  std::string line = format("frontend '{}'", frontend.name);
+  if (!subject.backend.empty() && subject.backend != subject.frontend) append_format(line, ", backend '{}'", subject.backend);
+  if (!subject.server.empty()) append_format(line, ", server '{}'", subject.server);
+  line += ": ";
+  if (subject.log.status > 0) append_format(line, "{} to ", subject.log.status);
+  append_format(line, "{}: {}", client_text(subject), reason.text);
+  if (passed_over != 0) append_format(line, " ({} more of this kind since the last)", passed_over);
+  for (LogOutput* output : snapshot.logs) output->write(level_of(reason.kind), line);
+}
+
+}  // namespace penstock::reason
