@@ -324,7 +324,8 @@ def reset(sock):
 # ---------------------------------------------------------------------- logs
 
 class Log:
-    """A UDP log target. What was read is kept in `lines`, but for what every start and stop says."""
+    """A UDP log target. What was read is kept in `lines`, but for what every start and stop says, and
+    reasons of refusals and failures, which are in `reasons`."""
     keeps_all = False
 
     def __init__(self, kind='udp', path=None):
@@ -338,20 +339,22 @@ class Log:
             self.address = path
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self.lines = []
+        self.reasons = []
 
-    def wait(self, pattern, seconds=None, start=0):
+    def wait(self, pattern, seconds=None, start=0, reason=False):
         """The match in the first line, from `start` on, that has one."""
+        lines = self.reasons if reason else self.lines
         deadline = time.monotonic() + (seconds or PATIENCE)
         seen = start
         while True:
-            for line in self.lines[seen:]:
+            for line in lines[seen:]:
                 seen += 1
                 match = re.search(pattern, line)
                 if match:
                     return match
             left = deadline - time.monotonic()
             if left <= 0:
-                raise AssertionError('no line like %r in:\n  %s' % (pattern, '\n  '.join(self.lines)))
+                raise AssertionError('no line like %r in:\n  %s' % (pattern, '\n  '.join(lines)))
             self.socket.settimeout(left)
             try:
                 self._keep(self.socket.recv(65536))
@@ -360,7 +363,9 @@ class Log:
 
     def _keep(self, datagram):
         line = datagram.decode('utf-8', 'backslashreplace').rstrip()
-        if self.keeps_all or not re.search(r': (Started with|Stopped,) pid \d+', line):
+        if re.search(r"^<\d+>[^']*: frontend '", line):
+            self.reasons.append(line)
+        elif self.keeps_all or not re.search(r': (Started with|Stopped,) pid \d+', line):
             self.lines.append(line)
 
     def drain(self):

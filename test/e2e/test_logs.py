@@ -284,7 +284,7 @@ class Lines(Case):
             rig.get(path)
         rig.log.wait(r' 502 ')
         lines = ['Nov 22 15:00:00 host ' + re.sub(r'^<\d+>\w{3} [ \d]\d \d\d:\d\d:\d\d ', '', line)
-                 for line in rig.log.lines if ": frontend 'fe" not in line]
+                 for line in rig.log.lines]
         for option, pattern in (('-srv', r'be/s1\s|22 '), ('-st', r'(?m)^200 20|^404 1|^502 1'),
                                 ('-pct', r'\d'), ('-tc', r'SH'),
                                 ('-ut', r'(?m)^20 .*/test/server$')):
