@@ -20,7 +20,12 @@ void Backend::look_again() {
   seen_version_ = version;
   candidates_ = usable_servers(spec_);
   schedule_.clear();
-  if (spec_.balance == BalanceKind::RoundRobin) schedule_ = weighted_schedule(candidates_);
+  const bool by_map = spec_.balance == BalanceKind::RoundRobin ? spec_.fixed_turns : hashes() && !spec_.consistent;
+  if (by_map) {
+    schedule_ = weighted_map(candidates_);
+  } else if (spec_.balance == BalanceKind::RoundRobin) {
+    schedule_ = weighted_schedule(candidates_);
+  }
 }
 
 bool Backend::has_server() {
@@ -64,8 +69,12 @@ const Candidate* Backend::candidate_by_policy(std::uint32_t hash, Tried tried) {
   switch (spec_.balance) {
     case BalanceKind::RoundRobin:
       return candidate_by_turn(tried);
-    case BalanceKind::LeastConn:
-      return least_loaded(candidates, spec_.state->turn.fetch_add(1, std::memory_order_relaxed));
+    case BalanceKind::LeastConn: {
+      const std::uint32_t turn = spec_.state->turn.fetch_add(1, std::memory_order_relaxed) + 1;
+      const Candidate* least = least_loaded(candidates, turn);
+      if (least != nullptr) least->spec->state->last_turn.store(turn, std::memory_order_relaxed);
+      return least;
+    }
     case BalanceKind::First:
       for (const Candidate& candidate : candidates) {
         const std::uint32_t limit = limit_of(*candidate.spec);
@@ -74,7 +83,9 @@ const Candidate* Backend::candidate_by_policy(std::uint32_t hash, Tried tried) {
       return candidates.empty() ? nullptr : &candidates.front();
     case BalanceKind::Source:
     case BalanceKind::Hash:
-      return spec_.consistent ? by_rating(candidates, hash) : by_hash(candidates, hash);
+      if (spec_.consistent) return by_rating(candidates, hash);
+      if (candidates.size() == candidates_.size()) return by_hash(candidates_, schedule_, hash);
+      return by_hash(candidates, weighted_map(candidates), hash);
     case BalanceKind::Random:
       return by_chance(candidates, spec_.random_draws, random_);
   }

@@ -295,11 +295,11 @@ bool Exchange::stays_when_down() const {
 bool Exchange::belongs_to(const ServerSlot& slot) const { return stays_when_down() || slot.spec.state->keeps_traffic(); }
 
 std::uint32_t Exchange::hash_key() {
-  if (backend_spec_->balance.balance == BalanceKind::Source) return sdbm_hash(subject_.client->source().ip_bytes());
+  if (backend_spec_->balance.balance == BalanceKind::Source) return address_hash(subject_.client->source().ip_bytes());
   if (backend_spec_->balance.balance != BalanceKind::Hash) return 0;
-  const auto key = backend_spec_->hash_sample.text(subject_);
-  // Without a key the turn goes round, as the manual has it.
-  return key ? sdbm_hash(*key) : backend_spec_->balance.state->turn.fetch_add(1, std::memory_order_relaxed);
+  const auto key = backend_spec_->hash_sample.bytes(subject_);
+  // Without a key the turn goes round, as the manual has it; an empty one names nothing.
+  return key && !key->empty() ? sdbm_hash(*key) : backend_spec_->balance.state->turn.fetch_add(1, std::memory_order_relaxed);
 }
 
 // A private client's connection in this backend, whatever else would choose.

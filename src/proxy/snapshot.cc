@@ -267,6 +267,7 @@ class SnapshotBuilder final : private rules::Environment {
     balance.balance = balance_kind(proxy.balance.kind);
     balance.random_draws = proxy.balance.random_draws;
     balance.consistent = proxy.balance.consistent;
+    balance.fixed_turns = proxy.balance.kind == config::Balance::Kind::StaticRoundRobin;
     balance.fullconn = fullconn_of(proxy);
     balance.reuse = reuse_mode(proxy.reuse);
     balance.all_backups = proxy.all_backups;
@@ -353,7 +354,7 @@ class SnapshotBuilder final : private rules::Environment {
         if (has("len") != words.end()) text += format(",bytes(0,{})", std::next(has("len"))->text);
         break;
       case Kind::UrlParam: text = "url_param(" + first + ")"; break;
-      case Kind::Header: text = "req.hdr(" + first + ")"; break;
+      case Kind::Header: text = "req.hdr(" + first + ",1)"; break;
       case Kind::Hash: text = first; break;
       default: return {};
     }

@@ -159,7 +159,7 @@ bool Tunnel::belongs_to(const ServerSlot& slot) const {
 
 void Tunnel::choose_server() {
   const bool by_source = backend_spec_->balance.balance == BalanceKind::Source;
-  const std::uint32_t hash = by_source ? sdbm_hash(subject_.client->source().ip_bytes()) : 0;
+  const std::uint32_t hash = by_source ? address_hash(subject_.client->source().ip_bytes()) : 0;
   const bool by_meaning = tries_.again() == nullptr && tries_.passed_over().empty();
   const ServerSlot* wanted = by_meaning ? meant_ : tries_.again();
   const bool anyhow = wanted != nullptr && belongs_to(*wanted);

@@ -706,4 +706,10 @@ std::optional<std::string_view> Sample::text(Subject& subject) const {
   return value_found.text;
 }
 
+std::optional<std::string_view> Sample::bytes(Subject& subject) const {
+  Value value_found;
+  if (!value(subject, value_found) || !cast(subject, value_found, Type::Binary)) return std::nullopt;
+  return value_found.text;
+}
+
 }  // namespace penstock::rules

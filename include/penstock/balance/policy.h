@@ -25,10 +25,15 @@ std::vector<Candidate> usable_servers(const BackendSpec& spec);
 constexpr std::size_t kScheduleLimit = 16384;
 std::vector<std::uint32_t> weighted_schedule(std::span<const Candidate> candidates);
 
-// The candidate with the fewest requests for its weight; among equals the one `turn` points to.
+// The map of `hash-type map-based`, and the turns of static-rr: as many places as the weights sum up to. The first
+// server of the file is taken among those whose share of the places so far is short by as many whole ones.
+std::vector<std::uint32_t> weighted_map(std::span<const Candidate> candidates);
+
+// The candidate with the fewest requests for its weight; among equals the one not chosen for longest, as seen
+// from `turn`.
 const Candidate* least_loaded(std::span<const Candidate> candidates, std::uint32_t turn);
-// `hash` modulo the sum of weights: the same key reaches the same server while the set stays.
-const Candidate* by_hash(std::span<const Candidate> candidates, std::uint32_t hash);
+// The place in the map that `hash` names: the same key reaches the same server while the set stays.
+const Candidate* by_hash(std::span<const Candidate> candidates, std::span<const std::uint32_t> map, std::uint32_t hash);
 // The same, moving as few keys as can be when the set changes (`hash-type consistent`): each server
 // rates the key by itself, and the highest rate wins.
 const Candidate* by_rating(std::span<const Candidate> candidates, std::uint32_t hash);
@@ -37,5 +42,7 @@ const Candidate* by_chance(std::span<const Candidate> candidates, std::uint32_t 
 
 // HAProxy's default for `hash-type map-based`: SDBM over the bytes.
 std::uint32_t sdbm_hash(std::string_view bytes);
+// That of `balance source`: the bytes of an address as numbers of 32 bits, IPv6 its four folded into one.
+std::uint32_t address_hash(std::string_view bytes);
 
 }  // namespace penstock

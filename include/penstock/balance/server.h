@@ -48,6 +48,8 @@ class Server {
   // Requests that wait for this very server, of all workers.
   std::atomic<std::uint32_t> waiting{0};
   std::atomic<std::uint64_t> total{0};
+  // The backend's turn at which leastconn last chose it.
+  std::atomic<std::uint32_t> last_turn{0};
   // Loop-independent clock (ms, monotonic) of the last change of status.
   std::atomic<std::uint64_t> changed_at_ms{0};
 
@@ -250,6 +252,7 @@ struct BackendSpec {
   BalanceKind balance = BalanceKind::RoundRobin;
   std::uint32_t random_draws = 2;
   bool consistent = false;       // hash-type
+  bool fixed_turns = false;      // Those of static-rr.
   std::uint32_t fullconn = 0;    // Load at which every server reaches its maxconn.
   ReuseMode reuse = ReuseMode::Safe;
   bool all_backups = false;

@@ -24,6 +24,8 @@ class Sample {
   bool value(Subject& subject, Value& out) const;
   // The value as text; nothing if there is none.
   std::optional<std::string_view> text(Subject& subject) const;
+  // The same as bytes: an address in network order, a number as eight bytes of it.
+  std::optional<std::string_view> bytes(Subject& subject) const;
 
  private:
   std::unique_ptr<Expression> expression_;

@@ -85,7 +85,7 @@ TEST_CASE("odd weights keep their proportion though the round is kept short") {
 TEST_CASE("nobody to choose from gives an empty round and no choice") {
   CHECK(weighted_schedule({}).empty());
   CHECK(least_loaded({}, 0) == nullptr);
-  CHECK(by_hash({}, 1) == nullptr);
+  CHECK(by_hash({}, {}, 1) == nullptr);
   std::uint64_t random = 1;
   CHECK(by_chance({}, 2, random) == nullptr);
 }
@@ -104,18 +104,67 @@ TEST_CASE("equally loaded servers take turns") {
   BackendSpec spec = farm(3);
   const auto usable = usable_servers(spec);
   std::set<std::string> seen;
-  for (std::uint32_t turn = 0; turn < 3; ++turn) seen.insert(least_loaded(usable, turn)->spec->name);
+  for (std::uint32_t turn = 1; turn < 4; ++turn) {
+    const Candidate* chosen = least_loaded(usable, turn);
+    chosen->spec->state->last_turn = turn;
+    seen.insert(chosen->spec->name);
+  }
   CHECK(seen.size() == 3);
+}
+
+TEST_CASE("idle servers are equally loaded whatever their weights, busy ones in proportion to them") {
+  BackendSpec spec = farm(2);
+  spec.servers[1].weight = 3;
+  const auto usable = usable_servers(spec);
+  std::string order;
+  const auto choose = [&](std::uint32_t turn) {
+    const Candidate* chosen = least_loaded(usable, turn);
+    chosen->spec->state->last_turn = turn;
+    order += static_cast<char>('a' + chosen->index);
+    return chosen->spec->state.get();
+  };
+  for (std::uint32_t turn = 1; turn < 5; ++turn) choose(turn);
+  CHECK(order == "abab");
+  order.clear();
+  for (std::uint32_t turn = 5; turn < 15; ++turn) choose(turn)->in_use += 1;
+  CHECK(order == "abbbbbabbb");
+}
+
+TEST_CASE("the map gives its places to servers as HAProxy's does") {
+  const auto map = [](const std::vector<std::uint32_t>& weights) {
+    BackendSpec spec = farm(weights.size());
+    for (std::size_t i = 0; i < weights.size(); ++i) spec.servers[i].weight = weights[i];
+    return sequence(weighted_map(usable_servers(spec)));
+  };
+  CHECK(map({1, 1, 1}) == "abc");
+  CHECK(map({10, 20}) == "abb");
+  CHECK(map({2, 1}) == "aab");
+  CHECK(map({1, 3}) == "abbb");
+  CHECK(map({1, 2, 3}) == "acbcbc");
+  CHECK(map({3, 2, 1}) == "aababc");
+  CHECK(map({5, 1, 1}) == "aaabaac");
+  CHECK(map({50, 10, 20}) == "aabcaaac");
+  CHECK(map({4, 2, 1}) == "aababac");
+  CHECK(map({3, 3, 1}) == "abababc");
+  CHECK(map({7, 5}) == "aababaababab");
+  CHECK(map({2, 2, 1, 1}) == "ababcd");
+  CHECK(map({1, 2, 4, 8}) == "adbcddcdbdcdcdd");
+}
+
+TEST_CASE("addresses hash as numbers") {
+  CHECK(address_hash(std::string_view("\x7f\0\0\x01", 4)) == 0x7f000001);
+  CHECK(address_hash(std::string_view("\xfd\0\0\x01\0\0\0\x02\0\0\0\x04\0\0\x01\0", 16)) == 0xfd000107);
 }
 
 TEST_CASE("a key reaches the same server while the set stays, keys spread by weight") {
   BackendSpec spec = farm(3);
   spec.servers[0].weight = 2;
   const auto usable = usable_servers(spec);
+  const auto map = weighted_map(usable);
   std::map<std::string, int> hits;
   for (std::uint32_t key = 0; key < 4096; ++key) {
-    CHECK(by_hash(usable, key) == by_hash(usable, key));
-    ++hits[by_hash(usable, key)->spec->name];
+    CHECK(by_hash(usable, map, key) == by_hash(usable, map, key));
+    ++hits[by_hash(usable, map, key)->spec->name];
   }
   CHECK(hits["s1"] == 2048);
   CHECK(hits["s2"] == 1024);
