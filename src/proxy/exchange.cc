@@ -668,6 +668,8 @@ Phase Exchange::phase_now() const {
 
 void Exchange::on_client_failure(const Failure& failure) {
   if (step_ == Step::Done) return;
+  // It was answered by ourselves, or cut short, whoever hears of it.
+  if (step_ == Step::Last && subject_.log.termination[0] != static_cast<char>(Cause::None)) return end();
   // The answer is whole; if it has gone out too, nothing failed but the rest of the request.
   if (response_ended_ && (!request_ended_ || front_.bytes_never_sent() == 0)) {
     if (!request_ended_ && step_ != Step::Last) end_with(failure.cause, Phase::Data);
