@@ -463,6 +463,7 @@ backend be
         rig = self.back('verify required ca-file <certs>/other-ca.pem')
         self.assertEqual(rig.get('/test/server').status, 503)
         rig.log.wait(r' be/s1 \d+/\d+/-1/-1/\d+ 503 \d+ - - SC-- ')
+        rig.log.wait(r"backend 'be', server 's1': 503 to \S+: TLS handshake failed \(.*certificate", reason=True)
         self.assertEqual(rig.server().counters['requests'], 0)
 
     def test_verifyhost_compares_the_name(self):
@@ -470,6 +471,7 @@ backend be
         self.assertEqual(rig.get('/test/server').body, b'EX01')
         rig = self.back('verify required ca-file <certs>/ca.pem verifyhost ex99.contoso.local')
         self.assertEqual(rig.get('/test/server').status, 503)
+        rig.log.wait(r'TLS handshake failed \(.*it is not for "ex99\.contoso\.local"', reason=True)
 
     def test_sni_is_taken_from_the_request(self):
         rig = self.back('verify none sni req.hdr(Host)')
