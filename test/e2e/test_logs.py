@@ -293,3 +293,41 @@ class Lines(Case):
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertNotRegex(done.stderr, r'[1-9]\d* (parsing|lines?) error|Error')
             self.assertRegex(done.stdout, pattern, option)
+
+
+class Secrets(Case):
+    TEXT = """
+global
+    setenv PLANTED %(secret)s
+frontend fe
+    bind <fe>
+    http-request deny if { path /test/no }
+    http-request return status 200 content-type text/plain string x hdr X-Api-Key %(secret)s if { path /test/own }
+    http-request set-header Authorization "Basic %(secret)s"
+    http-request set-header Cookie session=%(secret)s
+    http-response replace-header Set-Cookie (.*) %(secret)s
+    default_backend be
+backend be
+    option httpchk
+    http-check send meth GET uri /test/server hdr Authorization "Basic %(secret)s" body %(secret)s
+    dynamic-cookie-key %(secret)s
+    server s1 <s1> check
+    server s2 127.0.0.1:1 check
+"""
+
+    def test_no_output_shows_what_is_secret(self):
+        rig = self.rig(self.TEXT % {'secret': 'plantedone'})
+        fields = [('Authorization', 'Basic plantedtwo'), ('Cookie', 'session=plantedtwo')]
+        for path in ('/test/server', '/test/no', '/test/own', '/test/cut?after=-1'):
+            client = rig.connect()
+            client.request('GET', path, fields)
+            client.response()
+        broken = rig.connect()
+        broken.send(b'GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Basic plantedtwo\nX: y\r\n\r\n')
+        self.assertEqual(broken.response().status, 400)
+        rig.log.wait(r'line feed without carriage return', reason=True)
+        rig.log.wait(r'Server be/s2 is DOWN')
+        rig.reload(self.TEXT % {'secret': 'plantedthree'})
+        rig.log.wait(r'Authorization')
+        said = '\n'.join(rig.log.drain() + rig.log.reasons) + rig.output.text
+        self.assertNotIn('planted', said.replace('PLANTED', ''))
