@@ -180,12 +180,12 @@ Result<Descriptor> sealed_memory(std::string_view bytes) {
   return memory;
 }
 
-Result<std::string> read_sealed(int fd) {
+Result<WipedText> read_sealed(int fd) {
   struct stat facts {};
   // What is not sealed could change or shrink while it is read.
   if (::fcntl(fd, F_GET_SEALS) != kSeals || ::fstat(fd, &facts) != 0)
     return Error{"this is no sealed memory"};
-  std::string bytes(static_cast<std::size_t>(facts.st_size), '\0');
+  WipedText bytes(static_cast<std::size_t>(facts.st_size), '\0');
   std::size_t at = 0;
   while (at < bytes.size()) {
     const ssize_t count = ::pread(fd, bytes.data() + at, bytes.size() - at, static_cast<off_t>(at));

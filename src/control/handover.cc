@@ -68,7 +68,7 @@ Handover gather(Handover texts, const Options& options, const GatherPlan& plan) 
   return out;
 }
 
-std::string pack(const Handover& handover, const Bundle* known, std::vector<int>& descriptors) {
+WipedText pack(const Handover& handover, const Bundle* known, std::vector<int>& descriptors) {
   Packer packer;
   packer.put_number(handover.sources.size());
   for (const config::Source& source : handover.sources) {

@@ -24,7 +24,7 @@ std::string pack_note(const Server& server, const HealthNote& note) {
   packer.put_text(server.name);
   packer.put_number(static_cast<std::uint64_t>(note.status));
   packer.put_number(note.up_since_ms);
-  return packer.bytes();
+  return std::string(std::string_view(packer.bytes()));
 }
 
 void take_note(HealthNotes& notes, std::string_view bytes, const config::Config& config) {

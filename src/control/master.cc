@@ -33,7 +33,7 @@ const char* level_word(config::Severity severity) {
 
 Result<Handover> received(Message message, const Bundle* known, const Options& options) {
   if (message.descriptors.empty() || message.incomplete) return Error{"there were not enough descriptors to take it over"};
-  const Result<std::string> bytes = read_sealed(message.descriptors.front().get());
+  const Result<WipedText> bytes = read_sealed(message.descriptors.front().get());
   if (!bytes) return bytes.error();
   message.descriptors.erase(message.descriptors.begin());
   return unpack(*bytes, std::move(message.descriptors), known, options);

@@ -261,7 +261,9 @@ void Parent::reload() {
   texts_ = read_texts(options_);
   const std::set<Name> names = names_in(texts_.config);
   if (names.empty()) return hand_over({});
+  accepted_.bundle.hide_keys_from_forks(true);
   auto resolver = Resolver::start(names);
+  accepted_.bundle.hide_keys_from_forks(false);
   if (!resolver) return refuse(resolver.error().text);
   resolver_ = std::move(*resolver);
 }
@@ -291,9 +293,10 @@ void Parent::refuse(const std::string& why) {
 
 Result<void> Parent::offer() {
   std::vector<int> descriptors;
-  const std::string bytes = pack(*offered_, &accepted_.bundle, descriptors);
+  const WipedText bytes = pack(*offered_, &accepted_.bundle, descriptors);
   const Result<Descriptor> memory = sealed_memory(bytes);
   if (!memory) return memory.error();
+  wipe_stack();
   descriptors.insert(descriptors.begin(), (*memory).get());
   return channel_->send(Message::Kind::TakeOver, {}, 0, descriptors);
 }

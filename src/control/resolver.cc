@@ -30,7 +30,7 @@ std::string packed_answers(const std::set<Name>& names) {
       packer.put_text(answer.error().text);
     }
   }
-  return packer.bytes();
+  return std::string(std::string_view(packer.bytes()));
 }
 
 NameAnswers unpack(std::string_view bytes) {

@@ -366,7 +366,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::for_clients(const TlsOptio
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::for_servers(const TlsOptions& options, const PemFile& certificate) {
   auto parts = std::make_shared<TlsContextParts>();
-  set_scope(*parts, options, certificate.text);
+  set_scope(*parts, options, certificate.text.view());
   Result<Recipe> recipe = Recipe::from(options, TlsPeer::Server, *parts);
   if (!recipe) return recipe.error();
   Result<bssl::UniquePtr<SSL_CTX>> ctx = recipe->make();

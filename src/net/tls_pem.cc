@@ -200,12 +200,10 @@ std::vector<std::string> common_names(X509& certificate) {
   return names;
 }
 
-}  // namespace
-
-Result<Credentials> read_credentials(const PemFile& file, bool needs_key) {
-  Result<std::vector<Section>> sections = read_sections(file.name, file.text);
+Result<Credentials> read_all_credentials(const PemFile& file, bool needs_key) {
+  Result<std::vector<Section>> sections = read_sections(file.name, file.text.view());
   if (!sections) return sections.error();
-  Result<std::vector<bssl::UniquePtr<X509>>> chain = certificates_of(file.name, file.text, *sections);
+  Result<std::vector<bssl::UniquePtr<X509>>> chain = certificates_of(file.name, file.text.view(), *sections);
   if (!chain) return chain.error();
   Credentials credentials;
   credentials.chain = std::move(*chain);
@@ -220,6 +218,15 @@ Result<Credentials> read_credentials(const PemFile& file, bool needs_key) {
   Result<bssl::UniquePtr<EVP_PKEY>> key = choose_key(file, keys, credentials.chain);
   if (!key) return key.error();
   credentials.key = std::move(*key);
+  return credentials;
+}
+
+}  // namespace
+
+Result<Credentials> read_credentials(const PemFile& file, bool needs_key) {
+  Result<Credentials> credentials = read_all_credentials(file, needs_key);
+  // The library wipes what it gives back; of what it had on the stack some lines are left.
+  wipe_stack();
   return credentials;
 }
 

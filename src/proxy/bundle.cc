@@ -33,6 +33,32 @@ Result<std::string> read_file(const std::string& path) {
   }
 }
 
+Result<Secret> read_secret(const std::string& path) {
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const std::unique_ptr<Secret> text = fd ? Secret::read(fd.get()) : nullptr;
+  if (text == nullptr) return Error{format("cannot read '{}': {}", path, std::strerror(errno))};
+  return *text;
+}
+
+constexpr std::string_view kKeyLabel = "PRIVATE KEY-----";
+
+// Whom we trust is often told by a file that has a key in it too, which nobody needs there.
+std::string without_keys(std::string_view pem) {
+  constexpr std::string_view kBegin = "-----BEGIN ", kEnd = "-----END ";
+  std::string out;
+  while (!pem.empty()) {
+    const std::size_t label = pem.find(kKeyLabel);
+    const std::size_t begin = label == std::string_view::npos ? label : pem.rfind(kBegin, label);
+    out += pem.substr(0, begin);
+    if (begin == std::string_view::npos) break;
+    const std::size_t end = pem.find(kEnd, label);
+    const std::size_t end_label = end == std::string_view::npos ? end : pem.find(kKeyLabel, end);
+    if (end_label == std::string_view::npos) break;
+    pem.remove_prefix(end_label + kKeyLabel.size());
+  }
+  return out;
+}
+
 bool is_folder(const std::string& path) {
   struct stat info;
   return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
@@ -139,8 +165,12 @@ class Gatherer {
 
   // A file of PEM blocks, or a folder of such files.
   void read_authorities(const std::string& path, config::Place place) {
-    if (!is_folder(path) || bundle_.files_.contains(path)) {
-      read(path, place);
+    if (path == kSystemCa || path.empty()) return void(read(path, place));
+    if (bundle_.files_.contains(path)) return;
+    if (!is_folder(path)) {
+      Result<Secret> text = read_secret(path);
+      if (!text) return diagnostics_.add(place, text.error().text);
+      bundle_.files_[path] = without_keys(text->view());
       return;
     }
     std::string all;
@@ -148,9 +178,10 @@ class Gatherer {
       const bool is_one = file.ends_with(".pem") || file.ends_with(".crt") ||
                           file.ends_with(".cer") || file.ends_with(".crl");
       if (!is_one || is_folder(file)) continue;
-      Result<std::string> text = read_file(file);
+      Result<Secret> text = read_secret(file);
       if (!text) return diagnostics_.add(place, text.error().text);
-      all += *text + "\n";
+      all += without_keys(text->view());
+      all += '\n';
     }
     if (all.empty())
       return diagnostics_.add(
@@ -212,12 +243,19 @@ class Gatherer {
 
   // The key may stand in a file of its own beside the certificate: NAME.key.
   bool read_with_key(const std::string& path, config::Place place) {
-    if (!read(path, place)) return false;
-    std::string& text = bundle_.files_[path];
-    if (text.find("PRIVATE KEY-----") != std::string::npos) return true;
-    Result<std::string> key = read_file(path + ".key");
-    if (!key && path.ends_with(".crt")) key = read_file(path.substr(0, path.size() - 4) + ".key");
-    if (key) text += "\n" + *key;
+    if (bundle_.keyed_files_.contains(path)) return true;
+    Result<Secret> text = read_secret(path);
+    if (!text) {
+      diagnostics_.add(place, text.error().text);
+      return false;
+    }
+    if (text->view().find(kKeyLabel) == std::string_view::npos) {
+      Result<Secret> key = read_secret(path + ".key");
+      if (!key && path.ends_with(".crt")) key = read_secret(path.substr(0, path.size() - 4) + ".key");
+      // A certificate ends with its line, or should.
+      if (key) text = Secret::joined(Secret::joined(text->view(), "\n").view(), key->view());
+    }
+    bundle_.keyed_files_[path] = std::move(*text);
     return true;
   }
 
@@ -370,6 +408,7 @@ Bundle Bundle::gather(const config::Config& config, const Bundle* previous, cons
                       config::Diagnostics& diagnostics) {
   Bundle bundle;
   Gatherer(config, previous, options, diagnostics, bundle).run();
+  wipe_stack();
   return bundle;
 }
 
@@ -393,8 +432,17 @@ std::vector<PemFile> Bundle::certificates(const std::string& path) const {
   std::vector<PemFile> out;
   const auto found = certificate_files_.find(path);
   if (found == certificate_files_.end()) return out;
-  for (const std::string& name : found->second) out.push_back({name, files_.at(name)});
+  for (const std::string& name : found->second) out.push_back(credentials(name));
   return out;
+}
+
+PemFile Bundle::credentials(const std::string& path) const {
+  const auto found = keyed_files_.find(path);
+  return {path, found == keyed_files_.end() ? Secret() : found->second};
+}
+
+void Bundle::hide_keys_from_forks(bool on) const {
+  for (const auto& [path, text] : keyed_files_) text.hide_from_forks(on);
 }
 
 std::shared_ptr<const BoundAddress> Bundle::bound(const config::Bind& bind, const config::Address& address,

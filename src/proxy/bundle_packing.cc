@@ -22,6 +22,11 @@ void Bundle::pack(Packer& packer, std::vector<int>& descriptors, const Bundle* k
     packer.put_text(path);
     packer.put_text(text);
   }
+  packer.put_number(keyed_files_.size());
+  for (const auto& [path, text] : keyed_files_) {
+    packer.put_text(path);
+    packer.put_text(text.view());
+  }
   packer.put_number(certificate_files_.size());
   for (const auto& [path, names] : certificate_files_) {
     packer.put_text(path);
@@ -64,6 +69,10 @@ class BundleReader {
       const std::string_view path = from_.take_text();
       bundle_.files_[std::string(path)] = from_.take_text();
     }
+    for (std::uint64_t left = from_.take_count(); left > 0; --left) {
+      const std::string_view path = from_.take_text();
+      bundle_.keyed_files_[std::string(path)] = Secret(from_.take_text());
+    }
     for (std::uint64_t left = from_.take_count(); left > 0; --left) read_certificates();
     for (std::uint64_t left = from_.take_count(); left > 0; --left) {
       const std::string_view name = from_.take_text();
@@ -83,7 +92,7 @@ class BundleReader {
     std::vector<std::string>& names = bundle_.certificate_files_[std::string(from_.take_text())];
     for (std::uint64_t left = from_.take_count(); left > 0; --left) {
       names.emplace_back(from_.take_text());
-      good_ = good_ && bundle_.files_.contains(names.back());
+      good_ = good_ && bundle_.keyed_files_.contains(names.back());
     }
   }
 
@@ -125,6 +134,7 @@ Result<Bundle> Bundle::unpack(Unpacker& unpacker, std::vector<Descriptor> descri
   if (!BundleReader(unpacker, descriptors, known, bundle).read()) {
     return Error{"what the parent handed over is not whole (too few descriptors?)"};
   }
+  wipe_stack();
   return bundle;
 }
 

@@ -249,9 +249,7 @@ class SnapshotBuilder final : private rules::Environment {
     if (tls.verify == config::Tls::Verify::Required && tls.ca_file.empty()) return nullptr;
     auto& known = server_contexts_[key_of(tls) + "\n" + server.certificate];
     if (known) return known;
-    PemFile certificate;
-    if (const std::string* text = bundle_.content(server.certificate)) certificate = {server.certificate, *text};
-    auto made = TlsContext::for_servers(tls_options(tls), certificate);
+    auto made = TlsContext::for_servers(tls_options(tls), bundle_.credentials(server.certificate));
     if (!made) {
       diagnostics_.add(server.tls.place.line != 0 ? server.tls.place : server.place, made.error().text);
       return nullptr;
@@ -578,6 +576,7 @@ std::shared_ptr<const Snapshot> Snapshot::build(config::Config config, Bundle bu
   SnapshotBuilder(*snapshot, sources, diagnostics).run();
   diagnostics.set_source(nullptr);
   if (diagnostics.failed()) return nullptr;
+  snapshot->bundle.forget_keys();
   return snapshot;
 }
 

@@ -103,6 +103,92 @@ class Manager:
 
 
 @penstock_only('has other processes')
+class Keys(Case):
+    """Where the text of private keys lies: /proc/PID/mem tells, and smaps what a core dump would take."""
+    TEXT = """
+frontend fe
+    bind <fe> ssl crt <certs>/mail-rsa.pem crt <dir>/apart.crt verify optional ca-file <dir>/both.pem
+    http-request return status 200
+backend be
+    server s1 127.0.0.1:1 ssl verify required ca-file <dir>/cas crt <certs>/client.pem
+"""
+    NAMES = ('mail-rsa', 'autodiscover', 'client', 'wild', 'other')
+
+    @staticmethod
+    def lines_of(name):
+        """The lines of the key's text that are long enough to be nobody else's."""
+        with open(certificate(name)) as file:
+            key = re.search(r'-----BEGIN [A-Z ]*PRIVATE KEY-----\n(.*?)\n-----END', file.read(), re.S).group(1)
+        return [line[:40].encode() for line in key.split('\n') if len(line) >= 40]
+
+    def places(self, pid):
+        """(name, left out of dumps) for each line of a key, each time that it is found."""
+        found = []
+        with open('/proc/%d/smaps' % pid) as file:
+            maps = re.findall(r'(?m)^([0-9a-f]+)-([0-9a-f]+) r.*\n(?:[A-Z].*\n)*?VmFlags: (.*)$', file.read())
+        with open('/proc/%d/mem' % pid, 'rb', 0) as memory:
+            for begin, end, flags in maps:
+                begin, end = int(begin, 16), int(end, 16)
+                if end - begin > 1 << 28:
+                    continue  # A sanitizer's shadow.
+                try:
+                    memory.seek(begin)
+                    held = memory.read(end - begin)
+                except (OSError, ValueError, OverflowError):
+                    continue  # The kernel's own.
+                for name in self.NAMES:
+                    for line in self.lines_of(name):
+                        found += [(name, 'dd' in flags.split())] * held.count(line)
+        return sorted(found)
+
+    def start(self, *arguments):
+        rig = self.rig(self.TEXT, start=False, arguments=arguments)
+        os.mkdir(rig.folder + '/cas')
+        shutil.copy(certificate('autodiscover'), rig.folder + '/apart.crt')
+        with open(rig.folder + '/apart.crt') as file:
+            text = file.read()
+        key = re.search(r'-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----\n', text, re.S)
+        with open(rig.folder + '/apart.key', 'w') as file:
+            file.write(key.group())
+        with open(rig.folder + '/apart.crt', 'w') as file:
+            file.write(text.replace(key.group(), ''))
+        shutil.copy(certificate('wild'), rig.folder + '/both.pem')
+        for name in ('ca', 'other'):
+            shutil.copy(certificate(name), rig.folder + '/cas')
+        rig.start()
+        self.ask(rig)
+        return rig
+
+    def ask(self, rig):
+        with Client(rig.addresses['fe'], sni='mail.contoso.com', context=tls_client()) as client:
+            self.assertEqual(client.get('/').status, 200)
+
+    def test_who_serves_has_no_text_of_a_key(self):
+        rig = self.start()
+        self.assertEqual(self.places(rig.process.pid), [])
+        rig.reload()
+        rig.output.wait('Reloaded')
+        self.assertEqual(self.places(rig.process.pid), [])
+
+    def test_a_parent_has_one_which_no_dump_takes_and_its_children_serve_with_it(self):
+        rig = self.start('-W')
+        wanted = sorted((name, True) for name in ('mail-rsa', 'autodiscover', 'client') for _ in self.lines_of(name))
+        child = wait_until(lambda: children(rig.process.pid), 'a child')[0]
+        self.assertEqual(self.places(rig.process.pid), wanted)
+        self.assertEqual(self.places(child), [])
+        rig.reload()
+        rig.output.wait('Reloaded')
+        self.ask(rig)
+        self.assertEqual(self.places(rig.process.pid), wanted)
+        self.assertEqual(self.places(child), [])
+        os.kill(child, signal.SIGKILL)
+        other = wait_until(lambda: [pid for pid in children(rig.process.pid) if pid != child], 'another child')[0]
+        self.ask(rig)
+        self.assertEqual(self.places(rig.process.pid), wanted)
+        self.assertEqual(self.places(other), [])
+
+
+@penstock_only('has other processes')
 class Process(Case):
 
     def jail(self):

@@ -6,16 +6,18 @@
 #include <string>
 #include <string_view>
 
+#include "penstock/base/secret.h"
+
 namespace penstock {
 
 class Packer {
  public:
   void put_number(std::uint64_t number);
   void put_text(std::string_view text);
-  const std::string& bytes() const { return bytes_; }
+  const WipedText& bytes() const { return bytes_; }
 
  private:
-  std::string bytes_;
+  WipedText bytes_;  // There may be private keys in it.
 };
 
 class Unpacker {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "penstock/base/result.h"
+#include "penstock/base/secret.h"
 #include "penstock/net/socket.h"
 
 namespace penstock {
@@ -77,6 +78,6 @@ class Channel {
 // Memory that can be passed on but not changed any more, by nobody.
 Result<Descriptor> sealed_memory(std::string_view bytes);
 // What it holds; an error if it is not such memory.
-Result<std::string> read_sealed(int fd);
+Result<WipedText> read_sealed(int fd);
 
 }  // namespace penstock

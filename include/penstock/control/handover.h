@@ -40,7 +40,7 @@ Handover gather(Handover texts, const Options& options, const GatherPlan& plan);
 // For the child: bytes and, in order, the descriptors that go with them. Sockets of `known`, a
 // bundle that the child has, stay at home. The child reads the texts again, which costs less than a
 // second form of the configuration that both must agree on.
-std::string pack(const Handover& handover, const Bundle* known, std::vector<int>& descriptors);
+WipedText pack(const Handover& handover, const Bundle* known, std::vector<int>& descriptors);
 Result<Handover> unpack(std::string_view bytes, std::vector<Descriptor> descriptors,
                         const Bundle* known, const Options& options);
 

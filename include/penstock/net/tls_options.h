@@ -6,12 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "penstock/base/secret.h"
+
 namespace penstock {
 
 // Contents of one PEM file: certificate chain, leaf first, and its private key in any order.
 struct PemFile {
   std::string name;  // For errors: the path.
-  std::string text;
+  Secret text;
 };
 
 // Numbers of X.509 verification errors: 10 has expired, 18 self signed, 23 revoked...

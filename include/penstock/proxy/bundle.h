@@ -13,6 +13,7 @@
 
 #include "penstock/base/packing.h"
 #include "penstock/base/result.h"
+#include "penstock/base/secret.h"
 #include "penstock/config/diagnostics.h"
 #include "penstock/config/model.h"
 #include "penstock/net/address.h"
@@ -59,10 +60,15 @@ class Bundle {
   static Bundle gather(const config::Config& config, const Bundle* previous, const GatherOptions& options,
                        config::Diagnostics& diagnostics);
 
-  // Null if it was not read.
+  // Null if it was not read. Private keys are left out of it.
   const std::string* content(const std::string& path) const;
   // Certificates of one `crt` word: a file, or each of a folder's.
   std::vector<PemFile> certificates(const std::string& path) const;
+  // A certificate of ours for servers, with its key; its text is empty if it was not read.
+  PemFile credentials(const std::string& path) const;
+  // Texts with private keys go: what is to be built of them is built.
+  void forget_keys() { keyed_files_.clear(); }
+  void hide_keys_from_forks(bool on) const;
   // By the address as written, its place in the bind line, and each port of a range.
   std::shared_ptr<const BoundAddress> bound(const config::Bind& bind, const config::Address& address, int port) const;
   // Of a server, a check, a log target; empty if it could not be resolved (init-addr none).
@@ -84,6 +90,7 @@ class Bundle {
   friend class Gatherer;
   friend class BundleReader;
   std::map<std::string, std::string> files_;
+  std::map<std::string, Secret> keyed_files_;
   std::map<std::string, std::vector<std::string>> certificate_files_;
   std::map<std::string, std::shared_ptr<BoundAddress>> sockets_;
   std::unordered_map<std::string, SocketAddress> resolved_;

@@ -122,7 +122,7 @@ class Snapshot {
                                                config::Diagnostics& diagnostics);
 
   const config::Config config;
-  const Bundle bundle;
+  Bundle bundle;
   std::vector<FrontendSpec> frontends;
   std::vector<BackendRuntimeSpec> backends;
   std::vector<BindSpec> binds;

@@ -1,7 +1,11 @@
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "penstock/base/arena.h"
 #include "penstock/base/block.h"
 #include "penstock/base/counted.h"
 #include "penstock/base/list.h"
+#include "penstock/base/secret.h"
 #include "unit/catch.h"
 
 using namespace penstock;
@@ -73,4 +77,41 @@ TEST_CASE("the last Ref deletes what it counts") {
     CHECK(deaths == 0);
   }
   CHECK(deaths == 1);
+}
+
+TEST_CASE("a secret is read whole, whatever its size, and shared by its copies") {
+  for (const std::size_t size : {0u, 1u, 16384u, 16385u, 100000u}) {
+    const std::string text(size, 's');
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    const pid_t writer = ::fork();
+    if (writer == 0) ::_exit(::write(ends[1], text.data(), size) == static_cast<ssize_t>(size) ? 0 : 1);
+    ::close(ends[1]);
+    const std::unique_ptr<Secret> secret = Secret::read(ends[0]);
+    ::close(ends[0]);
+    ::waitpid(writer, nullptr, 0);
+    REQUIRE(secret != nullptr);
+    CHECK((secret->view() == text));
+    const Secret copy = *secret;
+    CHECK(copy.view().data() == secret->view().data());
+    CHECK((Secret::joined(copy.view(), "x").view() == text + "x"));
+  }
+  CHECK(Secret::read(-1) == nullptr);
+}
+
+TEST_CASE("a secret hidden from forks is zeros there, and whole again where it is not") {
+  const Secret secret("a private key");
+  const auto seen_by_child = [&] {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(secret.view() == "a private key" ? 1 : secret.view() == std::string(13, '\0') ? 2 : 3);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WEXITSTATUS(status);
+  };
+  CHECK(seen_by_child() == 1);
+  secret.hide_from_forks(true);
+  CHECK(seen_by_child() == 2);
+  secret.hide_from_forks(false);
+  CHECK(seen_by_child() == 1);
+  CHECK(secret.view() == "a private key");
 }

@@ -58,7 +58,7 @@ TEST_CASE("what was gathered crosses: texts, files, sockets, complaints") {
   const OnDisk disk;
   const Handover here = disk.gathered("backend be\n cpu-map\n");
   std::vector<int> descriptors;
-  const std::string bytes = pack(here, nullptr, descriptors);
+  const WipedText bytes = pack(here, nullptr, descriptors);
   CHECK(descriptors.size() == here.bundle.bound_count() * 2);
   auto there = unpack(bytes, copies(descriptors), nullptr, disk.options);
   REQUIRE(there);
@@ -77,7 +77,7 @@ TEST_CASE("a socket that the child has is only named") {
   const Handover first = disk.gathered();
   const Handover second = disk.gathered("", &first.bundle);
   std::vector<int> descriptors;
-  const std::string bytes = pack(second, &first.bundle, descriptors);
+  const WipedText bytes = pack(second, &first.bundle, descriptors);
   CHECK(descriptors.empty());
   CHECK(unpack(bytes, {}, &first.bundle, disk.options));
   CHECK_FALSE(unpack(bytes, {}, nullptr, disk.options));
@@ -87,7 +87,7 @@ TEST_CASE("too few descriptors are an error, too many are closed") {
   const OnDisk disk;
   const Handover here = disk.gathered();
   std::vector<int> descriptors;
-  const std::string bytes = pack(here, nullptr, descriptors);
+  const WipedText bytes = pack(here, nullptr, descriptors);
   auto few = copies(descriptors);
   few.pop_back();
   CHECK_FALSE(unpack(bytes, std::move(few), nullptr, disk.options));
@@ -104,14 +104,14 @@ TEST_CASE(
   const OnDisk disk;
   const Handover here = disk.gathered();
   std::vector<int> descriptors;
-  const std::string bytes = pack(here, nullptr, descriptors);
+  const WipedText bytes = pack(here, nullptr, descriptors);
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     CHECK_FALSE(unpack(std::string_view(bytes).substr(0, size), copies(descriptors), nullptr,
                        disk.options));
   }
   for (std::size_t at = 0; at < bytes.size(); ++at) {
     for (const char byte : {'\x01', '\xff'}) {
-      std::string other = bytes;
+      WipedText other = bytes;
       other[at] = byte;
       (void)unpack(other, copies(descriptors), nullptr, disk.options);
     }
