@@ -98,6 +98,7 @@ int main(int count, char** words) {
                  std::strerror(errno));
     return 1;
   }
+  set_environment(options);
   if (options.test_condition) return test_condition(options.condition);
   if (!options.check) return serve(options);
   Announcer silent(options);

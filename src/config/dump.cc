@@ -250,6 +250,7 @@ class Writer {
     }
     if (proxy.log_format) name_line("log-format", proxy.log_format->text);
     flag_line("option dontlognull", proxy.dont_log_null);
+    flag_line("option http-ignore-probes", proxy.ignore_probes);
     flag_line("option dontlog-normal", proxy.dont_log_normal);
     flag_line("option logasap", proxy.log_asap);
     flag_line("option log-separate-errors", proxy.log_separate_errors);
@@ -462,11 +463,11 @@ class Writer {
   static std::string send_words(const CheckStep& step) {
     std::string words = "send";
     if (!step.method.empty()) append_format(words, " meth {}", quoted(step.method));
-    if (!step.uri.empty()) append_format(words, " uri {}", quoted(step.uri));
+    if (!step.uri.empty()) append_format(words, " {} {}", step.uri_formatted ? "uri-lf" : "uri", quoted(step.uri));
     if (!step.version.empty()) append_format(words, " ver {}", quoted(step.version));
     for (const auto& [name, value] : step.headers)
       append_format(words, " hdr {} {}", quoted(name), quoted(value));
-    if (!step.body.empty()) append_format(words, " body {}", quoted(step.body));
+    if (!step.body.empty()) append_format(words, " {} {}", step.body_formatted ? "body-lf" : "body", quoted(step.body));
     return words + comment_words(step);
   }
   static std::string hex(std::string_view bytes) {

@@ -29,10 +29,6 @@ CheckStep new_step(const Line& line, CheckStep::Kind kind) {
   return step;
 }
 
-void refuse_format(Line& line, const Word& word) {
-  line.complain(word.place, format("'{}' is not offered: write the text itself", word.text));
-}
-
 void parse_connect(Line& line, Draft& draft) {
   CheckStep step = new_step(line, CheckStep::Kind::Connect);
   const std::string subject = line.subject;
@@ -83,19 +79,19 @@ void parse_http_send(Line& line, Draft& draft) {
   while (line.more()) {
     const Word& word = line.pop();
     line.subject = subject + " " + word.text;
-    if (word.text == "meth")
+    if (word.text == "meth") {
       step.method = line.take_text("a method");
-    else if (word.text == "uri")
+    } else if (word.text == "uri" || word.text == "uri-lf") {
       step.uri = line.take_text("a path");
-    else if (word.text == "ver")
+      step.uri_formatted = word.text == "uri-lf";
+    } else if (word.text == "ver") {
       step.version = line.take_text("a version such as HTTP/1.1");
-    else if (word.text == "body")
+    } else if (word.text == "body" || word.text == "body-lf") {
       step.body = line.take_any("a text");
-    else if (word.text == "comment")
+      step.body_formatted = word.text == "body-lf";
+    } else if (word.text == "comment") {
       step.comment = line.take_any("a text");
-    else if (word.text == "uri-lf" || word.text == "body-lf")
-      return refuse_format(line, word);
-    else if (word.text == "hdr") {
+    } else if (word.text == "hdr") {
       const std::string name = line.take_text("a name and a value");
       const std::string value = line.take_any("a value");
       const bool framing =
@@ -106,7 +102,7 @@ void parse_http_send(Line& line, Draft& draft) {
       else
         step.headers.emplace_back(name, value);
     } else {
-      constexpr std::string_view kWords[] = {"meth", "uri", "ver", "hdr", "body", "comment"};
+      constexpr std::string_view kWords[] = {"meth", "uri", "uri-lf", "ver", "hdr", "body", "body-lf", "comment"};
       return complain_unknown(line, word, format("'{}'", subject), kWords);
     }
   }
@@ -367,7 +363,7 @@ constexpr CheckKeyword kHttpCheckKeywords[] = {
      "What makes an answer good: [!] status|rstatus|string|rstring|string-lf|hdr|fhdr <pattern>.",
      kBack},
     {"send", parse_http_send,
-     "The request: [meth <m>] [uri <path>] [ver <v>] [hdr <name> <value>]... [body <text>].",
+     "The request: [meth <m>] [uri <path>] [ver <v>] [hdr <name> <format>]... [body <text>]; uri-lf, body-lf: formats.",
      kBack},
     {"send-state", not_yet<Draft>, "Servers are not told how we see them.", kBack},
     {"set-var", refused<Draft>, "Checks have no variables.", kBack},

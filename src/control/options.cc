@@ -4,6 +4,7 @@
 
 #include <climits>
 #include <csignal>
+#include <cstdlib>
 
 #include "penstock/base/text.h"
 
@@ -39,6 +40,14 @@ std::string usage_text() {
   -S, -L, -m, -N, -dM, -x: taken as haproxy does, see penstock(8)
   -v, --version, -vv, -h, --help
 )";
+}
+
+void set_environment(const Options& options) {
+  utsname system{};
+  uname(&system);
+  setenv("HAPROXY_LOCALPEER", options.local_peer.empty() ? system.nodename : options.local_peer.c_str(), 1);
+  setenv("HAPROXY_STARTUP_VERSION", kGrammarVersion, 1);
+  if (options.master_worker) setenv("HAPROXY_MWORKER", "1", 1);
 }
 
 std::string version_text(bool in_full) {
@@ -136,7 +145,9 @@ class ArgumentReader {
     } else if (word == "-x") {
       value(word, ignored);
       out_.warnings.push_back("-x: sockets are not taken over from another process; a reload by SIGHUP keeps them open");
-    } else if (word == "-L" || word == "-N") {
+    } else if (word == "-L") {
+      value(word, out_.options.local_peer);
+    } else if (word == "-N") {
       value(word, ignored);
     } else {
       wrong(format("unknown option '{}'", word));

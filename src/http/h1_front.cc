@@ -71,6 +71,8 @@ void H1Front::on_close() {
 
 void H1Front::on_ready() {
   // The time for the handshake was the time for the first request; it goes on.
+  handshake_ms_ = loop().now() - waiting_since_;
+  waiting_since_ = loop().now();
 }
 
 void H1Front::wait_for_request(bool first) {
@@ -423,6 +425,13 @@ void H1Front::abandon(const Failure&) {
   state_ = State::Draining;
   request_done_ = true;
   loop().later(*this);
+}
+
+void H1Front::vanish() {
+  events_ = nullptr;
+  connection_->vanish();
+  state_ = State::Over;
+  connection_->set_deadline(1);
 }
 
 void H1Front::set_options(const H1FrontOptions& options) {

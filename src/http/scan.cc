@@ -124,6 +124,12 @@ const char* HeadScan::step(char c) {
   return nullptr;
 }
 
+namespace {
+
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+}  // namespace
+
 void ChunkScan::start() {
   *this = ChunkScan();
 }
@@ -146,15 +152,19 @@ std::size_t ChunkScan::take(std::string_view bytes) {
   return taken;
 }
 
-// What may follow a size, a name or a value: the next extension or the end of the line.
+// What may follow a size, a name or a value: the next extension, blanks before it included, or the end of the line.
 const char* ChunkScan::end_part(char c) {
+  if (is_blank(c)) {
+    state_ = state_ == State::Name ? State::NameBlank : State::PartBlank;
+    return nullptr;
+  }
   if (c != ';' && c != '\r') return "malformed chunk size";
   state_ = c == ';' ? State::NameStart : State::Lf;
   return nullptr;
 }
 
 const char* ChunkScan::step(char c) {
-  if (state_ >= State::NameStart && state_ <= State::QuotedEnd) {
+  if (state_ >= State::PartBlank && state_ <= State::QuotedEnd) {
     if (++line_extension_ > kLineExtensionLimit) return "chunk extension too long";
     if (++body_extension_ > kBodyExtensionLimit) return "too many chunk extensions";
   }
@@ -174,7 +184,19 @@ const char* ChunkScan::step(char c) {
         return ++digits_ > kSizeDigits ? "chunk size too long" : nullptr;
       }
       return state_ == State::FirstDigit ? "malformed chunk size" : end_part(c);
+    case State::PartBlank:
+      if (is_blank(c)) return nullptr;
+      if (c != ';') return "malformed chunk extension";
+      state_ = State::NameStart;
+      return nullptr;
+    case State::NameBlank:
+      if (is_blank(c)) return nullptr;
+      if (c != ';' && c != '=') return "malformed chunk extension";
+      state_ = c == ';' ? State::NameStart : State::ValueStart;
+      return nullptr;
     case State::NameStart:
+      if (is_blank(c)) return nullptr;
+      [[fallthrough]];
     case State::Name:
       if (is_byte(c, kTokenByte)) {
         state_ = State::Name;
@@ -185,6 +207,8 @@ const char* ChunkScan::step(char c) {
       state_ = State::ValueStart;
       return nullptr;
     case State::ValueStart:
+      if (is_blank(c)) return nullptr;
+      [[fallthrough]];
     case State::Value:
       if (is_byte(c, kTokenByte)) {
         state_ = State::Value;

@@ -41,7 +41,7 @@ class HeadScan {
 };
 
 // Looks for the end of a chunk's size line, the end of the data before it included: RFC 9112
-// section 7.1, without the blanks that some readers forgive. Chunk extensions pass if they are
+// section 7.1, with blanks inside of extensions alone. Chunk extensions pass if they are
 // well-formed and short; nobody needs them and they end here.
 class ChunkScan {
  public:
@@ -63,8 +63,10 @@ class ChunkScan {
     DataLf,
     FirstDigit,
     Digits,
+    PartBlank,  // Behind a size or a value; another extension must follow.
     NameStart,
     Name,
+    NameBlank,
     ValueStart,
     Value,
     Quoted,

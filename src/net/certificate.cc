@@ -8,6 +8,7 @@
 
 #include <array>
 
+#include "penstock/base/text.h"
 #include "tls_library.h"
 
 namespace penstock {
@@ -80,7 +81,7 @@ std::string Certificate::name_entry(Name which, std::string_view wanted, std::in
   std::int64_t left = nth == 0 ? 1 : nth < 0 ? -nth : nth;
   for (int i = 0; i < count; ++i) {
     X509_NAME_ENTRY* entry = X509_NAME_get_entry(name, nth < 0 ? count - 1 - i : i);
-    if (label_of(X509_NAME_ENTRY_get_object(entry)) != wanted || --left != 0) continue;
+    if (!equal_nocase(label_of(X509_NAME_ENTRY_get_object(entry)), wanted) || --left != 0) continue;
     return std::string(bytes_of(X509_NAME_ENTRY_get_data(entry)));
   }
   return {};

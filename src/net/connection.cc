@@ -606,6 +606,15 @@ void Connection::reset_on_close() {
   setsockopt(descriptor(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
 
+void Connection::vanish() {
+  const int on = 1;
+  if (setsockopt(descriptor(), IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) == 0) return;
+  // Without the right to that: a reset, whose life ends with this machine's network.
+  setsockopt(descriptor(), IPPROTO_IP, IP_TTL, &on, sizeof(on));
+  setsockopt(descriptor(), IPPROTO_IPV6, IPV6_UNICAST_HOPS, &on, sizeof(on));
+  reset_on_close();
+}
+
 bool Connection::seal() {
   // Small pieces share a record; a piece that fills records is sealed where it lies.
   char gathered[kRecordSize];

@@ -29,6 +29,9 @@ void write(const FrontendSpec& frontend, rules::Subject& subject) {
   if (frontend.log_separate_errors && wrong) level = Level::Err;
   if (effects.log == rules::Effects::LogLevel::Set) level = effects.log_level;
   char space[kLineLimit];
+  if (frontend.rules.log.asks_log_counter()) {
+    subject.log.log_counter = frontend.state->logged.fetch_add(1, std::memory_order_relaxed);
+  }
   const std::string_view line = frontend.rules.log.write(subject, space);
   if (line.empty()) return;
   for (LogOutput* output : frontend.logs) output->write(level, line);

@@ -20,40 +20,6 @@ struct StepMaker {
   config::Diagnostics& diagnostics;
 };
 
-bool has_header(const std::vector<std::pair<std::string, std::string>>& headers, std::string_view name) {
-  return std::any_of(headers.begin(), headers.end(), [&](const auto& header) { return equal_nocase(header.first, name); });
-}
-
-// One request as it goes out. Connection: close, since nothing follows it.
-std::string request_text(const std::string& method, const std::string& uri, const std::string& version,
-                         const std::vector<std::pair<std::string, std::string>>& headers, const std::string& body) {
-  std::string text = format("{} {} {}\r\n", method, uri, version);
-  for (const auto& [name, value] : headers) text += format("{}: {}\r\n", name, value);
-  if (!body.empty() && !has_header(headers, "content-length")) text += format("Content-Length: {}\r\n", body.size());
-  if (!has_header(headers, "connection")) text += "Connection: close\r\n";
-  return text + "\r\n" + body;
-}
-
-CheckStepSpec send_step(const config::Health& health, const config::CheckStep* step) {
-  CheckStepSpec out;
-  out.kind = CheckStepSpec::Kind::Send;
-  auto headers = health.headers;
-  if (!health.host.empty() && !has_header(headers, "host")) headers.insert(headers.begin(), {"Host", health.host});
-  std::string method = health.method, uri = health.uri, version = health.version, body = health.body;
-  if (step != nullptr) {
-    if (!step->method.empty()) method = step->method;
-    if (!step->uri.empty()) uri = step->uri;
-    if (!step->version.empty()) version = step->version;
-    if (!step->body.empty()) body = step->body;
-    for (const auto& header : step->headers) {
-      std::erase_if(headers, [&](const auto& known) { return equal_nocase(known.first, header.first); });
-    }
-    headers.insert(headers.end(), step->headers.begin(), step->headers.end());
-  }
-  out.send = request_text(method, uri, version, headers, body);
-  return out;
-}
-
 CheckStepSpec::Match match_of(config::CheckStep::Match match) {
   using Match = config::CheckStep::Match;
   switch (match) {
@@ -78,16 +44,12 @@ class StepRegex final : public CheckRegex {
   std::unique_ptr<rules::Pattern> pattern_;
 };
 
-// A log-format that knows whose check it is.
-class StepText final : public CheckText {
+// What log-formats of a check can ask about: whose it is.
+class CheckedServer {
  public:
-  StepText(rules::Format format, const StepMaker& maker, bool is_hex)
-      : format_(std::move(format)),
-        backend_(maker.proxy.name),
-        server_(maker.server.name),
-        id_(maker.id),
-        is_hex_(is_hex) {}
-  std::string make() const override {
+  explicit CheckedServer(const StepMaker& maker)
+      : backend_(maker.proxy.name), server_(maker.server.name), id_(maker.id) {}
+  std::string text(const rules::Format& format) const {
     Arena arena;
     rules::Subject subject(arena);
     const rules::ClientFacts nobody;
@@ -96,16 +58,100 @@ class StepText final : public CheckText {
     subject.server = server_;
     subject.server_index = 0;  // One is known.
     subject.server_id = id_;
-    const std::string_view text = format_.expand(subject);
-    return is_hex_ ? parse_hexadecimal(text).value_or("") : std::string(text);
+    return std::string(format.expand(subject));
+  }
+
+ private:
+  std::string backend_, server_;
+  std::uint32_t id_;
+};
+
+class StepText final : public CheckText {
+ public:
+  StepText(rules::Format format, const StepMaker& maker, bool is_hex)
+      : format_(std::move(format)), server_(maker), is_hex_(is_hex) {}
+  std::string make() const override {
+    std::string text = server_.text(format_);
+    return is_hex_ ? parse_hexadecimal(text).value_or("") : text;
   }
 
  private:
   rules::Format format_;
-  std::string backend_, server_;
-  std::uint32_t id_;
+  CheckedServer server_;
   bool is_hex_;
 };
+
+// A part of a check's request: a text as it is, or a log-format.
+struct RequestPart {
+  std::string text;
+  std::optional<rules::Format> format;
+};
+
+// One request as it goes out. Connection: close, since nothing follows it.
+class CheckRequest final : public CheckText {
+ public:
+  explicit CheckRequest(const StepMaker& maker) : server_(maker) {}
+
+  std::string method, version;
+  RequestPart uri, body;
+  std::vector<std::pair<std::string, RequestPart>> headers;
+
+  bool has(std::string_view name) const {
+    return std::any_of(headers.begin(), headers.end(), [&](const auto& header) { return equal_nocase(header.first, name); });
+  }
+  bool is_constant() const {
+    return !uri.format && !body.format &&
+           std::none_of(headers.begin(), headers.end(), [](const auto& header) { return header.second.format.has_value(); });
+  }
+  std::string make() const override {
+    std::string text = format("{} {} {}\r\n", method, text_of(uri), version);
+    for (const auto& [name, value] : headers) text += format("{}: {}\r\n", name, text_of(value));
+    const std::string content = text_of(body);
+    if (!content.empty() && !has("content-length")) text += format("Content-Length: {}\r\n", content.size());
+    if (!has("connection")) text += "Connection: close\r\n";
+    return text + "\r\n" + content;
+  }
+
+ private:
+  std::string text_of(const RequestPart& part) const { return part.format ? server_.text(*part.format) : part.text; }
+  CheckedServer server_;
+};
+
+RequestPart formatted(const std::string& text, const config::CheckStep& step, const StepMaker& maker) {
+  auto compiled = rules::compile_plain_format(text, step.place, maker.environment, maker.diagnostics);
+  if (!compiled) return {};
+  if (const auto constant = compiled->constant()) return {std::string(*constant), std::nullopt};
+  return {"", std::move(*compiled)};
+}
+
+void take_step(CheckRequest& request, const config::CheckStep& step, const StepMaker& maker) {
+  if (!step.method.empty()) request.method = step.method;
+  if (!step.version.empty()) request.version = step.version;
+  if (!step.uri.empty()) request.uri = step.uri_formatted ? formatted(step.uri, step, maker) : RequestPart{step.uri, {}};
+  if (!step.body.empty()) request.body = step.body_formatted ? formatted(step.body, step, maker) : RequestPart{step.body, {}};
+  for (const auto& header : step.headers) {
+    std::erase_if(request.headers, [&](const auto& known) { return equal_nocase(known.first, header.first); });
+  }
+  for (const auto& [name, value] : step.headers) request.headers.emplace_back(name, formatted(value, step, maker));
+}
+
+CheckStepSpec send_step(const config::Health& health, const config::CheckStep* step, const StepMaker& maker) {
+  auto request = std::make_shared<CheckRequest>(maker);
+  request->method = health.method;
+  request->version = health.version;
+  request->uri.text = health.uri;
+  request->body.text = health.body;
+  for (const auto& [name, value] : health.headers) request->headers.emplace_back(name, RequestPart{value, {}});
+  if (!health.host.empty() && !request->has("host")) {
+    request->headers.emplace(request->headers.begin(), "Host", RequestPart{health.host, {}});
+  }
+  if (step != nullptr) take_step(*request, *step, maker);
+  CheckStepSpec out;
+  out.kind = CheckStepSpec::Kind::Send;
+  out.send = request->make();
+  if (!request->is_constant()) out.text = std::move(request);
+  return out;
+}
 
 std::shared_ptr<const CheckText> text_of(const std::string& format, const config::CheckStep& step,
                                          const StepMaker& maker, bool is_hex = false) {
@@ -208,7 +254,7 @@ std::vector<CheckStepSpec> http_steps(const config::Health& health, const StepMa
   bool sends = false, expects = false;
   const bool scripted = std::any_of(health.steps.begin(), health.steps.end(),
                                     [](const auto& step) { return step.kind == config::CheckStep::Kind::Send; });
-  if (!scripted) out.push_back(send_step(health, nullptr));
+  if (!scripted) out.push_back(send_step(health, nullptr, maker));
   sends = !scripted;
   for (const config::CheckStep& step : health.steps) {
     switch (step.kind) {
@@ -224,7 +270,7 @@ std::vector<CheckStepSpec> http_steps(const config::Health& health, const StepMa
         }
         break;
       case config::CheckStep::Kind::Send:
-        out.push_back(send_step(health, &step));
+        out.push_back(send_step(health, &step, maker));
         sends = true;
         break;
       case config::CheckStep::Kind::Expect:

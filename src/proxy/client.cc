@@ -63,7 +63,12 @@ Owned<Client> Client::welcome(Frontend& frontend, Listener& listener) {
 
 bool Client::let_in(const Generation& generation, const FrontendSpec& spec, Connection& connection) {
   if (frontend_.bind().accept_proxy) connection.expect_proxy_header();
-  if (spec.rules.tcp_connection.empty()) return true;
+  if (!spec.rules.tcp_connection.empty() && refuses(generation, spec, connection)) return false;
+  spec.state->arrivals.count(static_cast<std::int64_t>(station().loop().now()));
+  return true;
+}
+
+bool Client::refuses(const Generation& generation, const FrontendSpec& spec, Connection& connection) {
   facts_.ends = &connection;
   Arena arena;
   rules::Subject subject(arena);
@@ -81,8 +86,9 @@ bool Client::let_in(const Generation& generation, const FrontendSpec& spec, Conn
   if (kind == rules::Verdict::Kind::Reject) reason::note_rule(generation.snapshot(), verdict.place, subject);
   reason::tell(generation.snapshot(), spec, subject);
   if (subject.effects.expect_proxy && !connection.awaits_proxy_header()) connection.expect_proxy_header();
-  return kind != rules::Verdict::Kind::Trouble && kind != rules::Verdict::Kind::Reject &&
-         kind != rules::Verdict::Kind::SilentDrop;
+  if (kind == rules::Verdict::Kind::SilentDrop) connection.vanish();
+  return kind == rules::Verdict::Kind::Trouble || kind == rules::Verdict::Kind::Reject ||
+         kind == rules::Verdict::Kind::SilentDrop;
 }
 
 const rules::ClientFacts& Client::facts() {

@@ -50,6 +50,8 @@ Exchange::Exchange(Client& client, Ref<Generation> generation, const FrontendSpe
   subject_.log.pid = station.process().pid;
   subject_.log.accept_us = subject_.client->accepted_us;
   start_ms_ = front_.begun_at() != 0 ? front_.begun_at() : front_.waiting_since();
+  subject_.log.th = subject_.first_request ? static_cast<std::int64_t>(front_.handshake_ms()) : 0;
+  subject_.log.ti = static_cast<std::int64_t>(start_ms_ - front_.waiting_since());
   subject_.log.request_us = Loop::wall_us() - static_cast<std::int64_t>(loop().now() - start_ms_) * 1000;
 }
 
@@ -65,21 +67,30 @@ void Exchange::on_close() {
 
 void Exchange::on_request_head(Head& head) {
   rules::LogFacts& log = subject_.log;
-  log.t_request = static_cast<std::int64_t>(loop().now() - start_ms_);
-  log.th = 0;
-  log.ti = static_cast<std::int64_t>(start_ms_ - front_.waiting_since());
-  log.tq = log.th + log.ti + log.t_request;
+  note_request_time();
+  frontend_.state->requests.count(static_cast<std::int64_t>(loop().now()));
   log.bytes_uploaded = head.wire_size;
   subject_.request = &head;
   frontend_.rules.begin(subject_, generation_->snapshot().config.global.log_uri_length);
   forwarding::drop_hop_fields(head);
   // Rules that lead upgrades to servers of their own ask for it; prepare_request() takes it away again.
   if (head.upgrade) head.fields.push_back(front_.arena(), {"Connection", "Upgrade"});
-  if (!frontend_.monitor_uri.empty() && head.target == frontend_.monitor_uri) {
+  if (!frontend_.monitor_uri.empty() && is_monitor(head.target)) {
     no_log_ = true;
     return reply_with_status(frontend_.rules.monitor_fails(subject_) ? 503 : 200, Cause::Local, Phase::Request);
   }
   if (!waits_for_body(false)) apply_request_rules(head);
+}
+
+void Exchange::note_request_time() {
+  rules::LogFacts& log = subject_.log;
+  log.t_request = static_cast<std::int64_t>(loop().now() - start_ms_);
+  log.tq = log.th + log.ti + log.t_request;
+}
+
+// Of an absolute target the authority says nothing about what is asked for.
+bool Exchange::is_monitor(std::string_view target) const {
+  return target == frontend_.monitor_uri || rules::split_target(target).path_and_query == frontend_.monitor_uri;
 }
 
 // `option http-buffer-request`: the body, or as much as a buffer takes, comes first.
@@ -118,6 +129,8 @@ void Exchange::hold(const Trailers& trailers) {
 
 void Exchange::body_came() {
   clear_deadline();
+  note_request_time();
+  subject_.held_body = held_body_.size();
   const bool of_backend = step_ == Step::BackendBody;
   step_ = Step::Request;
   if (of_backend) return apply_backend_rules();
@@ -157,16 +170,20 @@ bool Exchange::run_rules(const rules::Program& program, bool of_backend) {
     case rules::Verdict::Kind::Tarpit: {
       note_rule(verdict);
       step_ = Step::Tarpit;
+      queued_ms_ = loop().now();
+      subject_.log.t_request = subject_.log.tq = -1;  // Its time is that of waiting, as for a request not read yet.
       tarpit_reply_ = verdict.reply;
       const std::uint64_t wait_ms = of_backend ? backend_spec_->tarpit_ms : frontend_.tarpit_ms;
       set_deadline(std::max<std::uint64_t>(1, wait_ms));
-      queued_ms_ = loop().now();
       return false;
     }
     case rules::Verdict::Kind::SilentDrop:
+      vanish_ = true;
+      [[fallthrough]];
     case rules::Verdict::Kind::Close:
     case rules::Verdict::Kind::Reject:
       note_rule(verdict);
+      subject_.log.t_request = subject_.log.tq = -1;
       cut(Cause::Denied, Phase::Request);
       return false;
     case rules::Verdict::Kind::Trouble:
@@ -191,11 +208,12 @@ bool Exchange::gave_up(Phase phase) {
 // Ends without a word to the client.
 void Exchange::cut(Cause cause, Phase phase) {
   end_with(cause, phase);
-  front_.abandon({});
+  if (!vanish_) front_.abandon({});
   end();
 }
 
 void Exchange::end_with(Cause cause, Phase phase) {
+  if (subject_.log.termination[0] != static_cast<char>(Cause::None)) return;  // What ended it first stays the reason.
   subject_.log.termination[0] = static_cast<char>(cause);
   subject_.log.termination[1] = static_cast<char>(phase);
 }
@@ -213,6 +231,8 @@ void Exchange::choose_backend() {
   backend_spec_ = &generation_->snapshot().backends[static_cast<std::size_t>(index)];
   subject_.backend = backend_spec_->balance.name;
   subject_.backend_index = index;
+  subject_.backend_id = backend_spec_->id;
+  backend_spec_->balance.state->rate.count(static_cast<std::int64_t>(loop().now()));
   if (backend_spec_->cookie.line.logged()) subject_.log.cookies[0] = subject_.log.cookies[1] = 'N';
   if (!waits_for_body(true)) apply_backend_rules();
 }
@@ -231,14 +251,7 @@ void Exchange::prepare_request() {
   Arena& arena = front_.arena();
   // Before a server is chosen: who it is must not be said where others have been or will be.
   if (forwarding::carries_connection_credential(head)) client_.become_private();
-  const bool by_frontend = frontend_.forward_for.enabled;
-  const config::ForwardFor& option = by_frontend ? frontend_.forward_for : backend_spec_->forward_for;
-  const rules::AddressSet& except = by_frontend ? frontend_.rules.forward_for_except : backend_spec_->rules.forward_for_except;
-  if (option.enabled && !subject_.client->source().is_unix() && !except.contains(subject_.client->source()) &&
-      !(option.if_none && head.find(option.header) != nullptr)) {
-    char space[64];
-    head.fields.push_back(arena, {option.header, arena.copy(subject_.client->source().write_ip(space))});
-  }
+  add_forwarded_for(head);
   if (!frontend_.unique_id_header.empty()) head.fields.push_back(arena, {frontend_.unique_id_header, subject_.unique_id});
   if (head.upgrade) head.drop("connection");
   forwarding::raise_version(head);
@@ -256,6 +269,21 @@ void Exchange::prepare_request() {
   if (gave_up(Phase::Request)) return;
   queued_ms_ = loop().now();
   choose_server();
+}
+
+// `option forwardfor` of either side. The backend's name of the field wins; each side's `except` counts; `if-none`
+// counts unless a side adds the field without asking.
+void Exchange::add_forwarded_for(Head& head) {
+  const bool front = frontend_.forward_for.enabled, back = backend_spec_->forward_for.enabled;
+  const SocketAddress& source = subject_.client->source();
+  if ((!front && !back) || source.is_unix()) return;
+  if (front && frontend_.rules.forward_for_except.contains(source)) return;
+  if (back && backend_spec_->rules.forward_for_except.contains(source)) return;
+  const std::string& name = back ? backend_spec_->forward_for.header : frontend_.forward_for.header;
+  const bool always = (front && !frontend_.forward_for.if_none) || (back && !backend_spec_->forward_for.if_none);
+  if (!always && head.find(name) != nullptr) return;
+  char space[64];
+  head.fields.push_back(front_.arena(), {name, front_.arena().copy(source.write_ip(space))});
 }
 
 // Who has a say before balancing: a use-server rule, else the client's cookie, else a stick table. All pass
@@ -371,12 +399,13 @@ void Exchange::choose_server() {
   slot_->served.push_back(*this);
   slot_->pool.count_in_use();
   slot_->spec.state->total.fetch_add(1, std::memory_order_relaxed);
+  slot_->spec.state->rate.count(static_cast<std::int64_t>(loop().now()));
   subject_.server = slot_->spec.name;
   subject_.server_index = static_cast<int>(slot_->index);
   subject_.server_id = slot_->spec.id;
   if (anew) {
     chosen_ms_ = loop().now();
-    subject_.log.tw = static_cast<std::int64_t>(chosen_ms_ - queued_ms_);
+    note_wait();
   }
   connect();
 }
@@ -467,6 +496,8 @@ void Exchange::send_held_body() {
 }
 
 void Exchange::on_response_head(Head& head) {
+  // Nothing was upgraded: what is said of it was said to us.
+  if (head.status != 101) head.upgrade = false;
   if (head.status < 200 && head.status != 101) {
     forwarding::drop_hop_fields(head);
     return front_.send_head(head);
@@ -474,6 +505,9 @@ void Exchange::on_response_head(Head& head) {
   const auto& retried = backend_spec_->retry_on.statuses;
   if (std::find(retried.begin(), retried.end(), head.status) != retried.end() && may_repeat()) {
     return repeat(Failure{Cause::ServerClosed, Phase::Headers, false, head.status, 0, "a status to retry on"});
+  }
+  if (head.status == 101 && !forwarding::is_what_was_asked(*subject_.request, head)) {
+    return fail(Failure{Cause::Denied, Phase::Headers, false, 502, 0, "upgraded to another protocol than was asked for"});
   }
   step_ = Step::Data;
   subject_.log.t_response = static_cast<std::int64_t>(loop().now() - connected_ms_);
@@ -510,6 +544,8 @@ bool Exchange::run_response_rules(Head&) {
       case rules::Verdict::Kind::Deny:
       case rules::Verdict::Kind::Reply:
       case rules::Verdict::Kind::Error:
+        subject_.log.t_response = -1;  // The answer is ours.
+        note_connections();
         drop_back({});
         if (verdict.kind != rules::Verdict::Kind::Reply) note_rule(verdict);
         if (verdict.kind == rules::Verdict::Kind::Error) {
@@ -518,8 +554,12 @@ bool Exchange::run_response_rules(Head&) {
           reply(verdict.reply, verdict.kind == rules::Verdict::Kind::Deny ? Cause::Denied : Cause::Local, Phase::Headers);
         }
         return false;
-      case rules::Verdict::Kind::Reject:
       case rules::Verdict::Kind::SilentDrop:
+        vanish_ = true;
+        subject_.log.t_response = -1;
+        cut(Cause::Denied, Phase::Headers);
+        return false;
+      case rules::Verdict::Kind::Reject:
       case rules::Verdict::Kind::Close:
         fail(Failure{Cause::Denied, Phase::Headers, false, 502, 0, "denied by a rule"});
         return false;
@@ -616,6 +656,7 @@ void Exchange::end() {
   part_with_back();
   leave_server();
   if (tunnel_) front_.abandon({});
+  if (vanish_) front_.vanish();
   front_.detach();
   client_.exchange_done();
 }
@@ -676,6 +717,10 @@ void Exchange::on_client_failure(const Failure& failure) {
     return end();
   }
   request_failed_ = true;
+  if (frontend_.ignore_probes && subject_.request == nullptr && front_.begun_at() == 0) {
+    no_log_ = true;
+    return cut(failure.cause, Phase::Request);
+  }
   // Tarpitted it was, whether it waited for the end or not.
   if (step_ == Step::Tarpit) {
     note_wait();
@@ -684,7 +729,8 @@ void Exchange::on_client_failure(const Failure& failure) {
   }
   Failure here = failure;
   if (step_ != Step::Request) here.phase = phase_now();
-  if (subject_.request == nullptr) frontend_.rules.begin(subject_);
+  // Still sending its body it was not waiting for an answer.
+  if (step_ == Step::Headers && !request_ended_ && failure.cause == Cause::ClientClosed) here.phase = Phase::Data;
   note_request(failure);
   fail(here);
 }
@@ -771,6 +817,7 @@ void Exchange::on_deadline() {
     case Step::Body:
     case Step::BackendBody:
       front_.close_after_answer();
+      subject_.log.t_request = subject_.log.tq = -1;
       return fail(Failure{Cause::ClientTimeout, Phase::Request, false, 408, 0, "the body did not arrive in time"});
     case Step::Tarpit:
       note_wait();
@@ -854,15 +901,17 @@ void Exchange::fail(Failure failure) {
   clear_deadline();
   if (step_ == Step::Queue) note_wait();
   note_failure(failure);
-  drop_back(failure);
   note_connections();
+  drop_back(failure);
   leave_server();
   // A server that breaks the protocol costs the client its connection too: who knows what it read.
   if (failure.cause == Cause::Denied) front_.close_after_answer();
   if (!head_answered_ && failure.cause != Cause::ClientClosed) {
     return reply_with_status(outcome::status_of(failure), failure.cause, failure.phase);
   }
-  if (!head_answered_) subject_.log.status = outcome::status_of(failure);
+  // Who leaves in the middle of its body was not waiting for an answer.
+  const bool in_body = failure.phase == Phase::Data || step_ == Step::Body || step_ == Step::BackendBody;
+  if (!head_answered_ && !in_body) subject_.log.status = outcome::status_of(failure);
   cut(failure.cause, failure.phase);
 }
 
@@ -878,6 +927,7 @@ void Exchange::reply(const rules::Reply& reply, Cause cause, Phase phase) {
   if (!reply.standard) return reply_as(reply, cause, phase);
   const rules::ReplyTemplate* configured = backend_spec_ != nullptr ? backend_spec_->rules.error(reply.status) : nullptr;
   if (configured == nullptr) configured = frontend_.rules.error(reply.status);
+  subject_.response = nullptr;  // The server's, if there was one, went with its connection.
   reply_as(configured != nullptr ? configured->expand(subject_) : reply::built_in(reply.status), cause, phase);
 }
 
@@ -885,9 +935,11 @@ void Exchange::reply_as(const rules::Reply& reply, Cause cause, Phase phase) {
   end_with(cause, phase);
   clear_deadline();
   subject_.log.status = reply.status;
+  if (reply.silent) return cut(cause, phase);
   if (request_failed_) front_.close_after_answer();
   Head* head = reply::head_of(reply, front_.arena());
   subject_.response = head;
+  subject_.memory = {};  // What ACLs said was about another answer, or none.
   if (backend_spec_ != nullptr && !is_listen()) backend_spec_->rules.http_after_response.run(subject_);
   frontend_.rules.http_after_response.run(subject_);
   if (!subject_.in_trouble() && !status_cannot_answer(*head)) return send_reply(reply, *head);
@@ -946,14 +998,14 @@ void Exchange::log() {
   const std::uint64_t now = loop().now();
   log.bytes_read = front_.bytes_written() - (request_failed_ ? front_.bytes_never_sent() : 0);
   log.ta = static_cast<std::int64_t>(now - start_ms_);
-  log.tt = log.ti < 0 ? log.ta : log.ta + log.ti;
-  log.tu = log.ta;
+  log.tt = log.ta + log.th + log.ti;
+  log.tu = log.ta + log.th;
   if (log.t_response >= 0) log.td = log.ta - log.t_request - log.tw - log.tc - log.t_response;
   note_connections();
   access_log::write(frontend_, subject_);
 }
 
-// This exchange counts among them; later it has left them.
+// What is known of connections while this exchange still has them.
 void Exchange::note_connections() {
   rules::LogFacts& log = subject_.log;
   if (log.actconn != 0) return;
@@ -964,6 +1016,14 @@ void Exchange::note_connections() {
   if (slot_ != nullptr) {
     log.srv_conn = slot_->spec.state->in_use.load(std::memory_order_relaxed);
     log.server_address = &slot_->spec.address;
+    // Of those being served the others; a line written early (`option logasap`) counts this one too.
+    if (!log.asap) {
+      log.beconn -= std::min(log.beconn, 1u);
+      log.srv_conn -= std::min(log.srv_conn, 1u);
+    }
+  }
+  if (back_ && frontend_.rules.log.asks_back_address()) {
+    log.back_source = front_.arena().make<SocketAddress>(back_->connection().local());
   }
 }
 

@@ -75,6 +75,26 @@ void raise_version(Head& head) {
   if (head.version == HttpVersion::Http10 && head.find("host") != nullptr) head.version = HttpVersion::Http11;
 }
 
+bool is_what_was_asked(const Head& request, const Head& response) {
+  const auto lists = [](const Head& head, std::string_view protocol) {
+    for (const Field& field : head.fields) {
+      if (!equal_nocase(field.name, "upgrade")) continue;
+      for (std::string_view rest = field.value; !rest.empty();) {
+        if (equal_nocase(trim(cut(rest, ',')), protocol)) return true;
+      }
+    }
+    return false;
+  };
+  for (const Field& field : response.fields) {
+    if (!equal_nocase(field.name, "upgrade")) continue;
+    for (std::string_view rest = field.value; !rest.empty();) {
+      const std::string_view protocol = trim(cut(rest, ','));
+      if (!protocol.empty() && !lists(request, protocol)) return false;
+    }
+  }
+  return true;
+}
+
 bool carries_connection_credential(const Head& request) {
   for (const Field& field : request.fields) {
     const bool may = field.name.size() == 13 || field.name.size() == 19;

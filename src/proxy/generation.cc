@@ -63,12 +63,15 @@ std::string_view Generation::sni_of(const ServerSpec& server, rules::Subject& su
 
 std::int64_t Generation::backend(rules::BackendNumber number, int backend) const {
   const BackendSpec& spec = snapshot_->backends[static_cast<std::size_t>(backend)].balance;
-  std::int64_t in_use = 0, room = 0;
-  bool unlimited = false;
+  std::int64_t in_use = 0, room = 0, places = 0;
+  bool unlimited = false, endless = false;
   const std::vector<Candidate> usable = usable_servers(spec);
   for (const ServerSpec& server : spec.servers) in_use += server.state->in_use.load(std::memory_order_relaxed);
   for (const Candidate& candidate : usable) {
     if (candidate.spec->maxconn == 0) unlimited = true;
+    if (candidate.spec->maxqueue == 0) endless = true;
+    places += std::max<std::int64_t>(0, static_cast<std::int64_t>(candidate.spec->maxqueue) -
+                                            candidate.spec->state->waiting.load(std::memory_order_relaxed));
     room += std::max<std::int64_t>(0, static_cast<std::int64_t>(candidate.spec->maxconn) -
                                           candidate.spec->state->in_use.load(std::memory_order_relaxed));
   }
@@ -77,18 +80,23 @@ std::int64_t Generation::backend(rules::BackendNumber number, int backend) const
     case rules::BackendNumber::UsableServers: return static_cast<std::int64_t>(usable.size());
     case rules::BackendNumber::Connections: return in_use;
     case rules::BackendNumber::Queue: return waiting;
-    case rules::BackendNumber::FreeConnections:
-    case rules::BackendNumber::ConnectionSlots: return unlimited ? -1 : room;
+    case rules::BackendNumber::FreeConnections: return unlimited ? -1 : room;
+    case rules::BackendNumber::ConnectionSlots: return unlimited || endless ? -1 : room + places;
     case rules::BackendNumber::AverageQueue:
       return usable.empty() ? waiting : (waiting + static_cast<std::int64_t>(usable.size()) - 1) / static_cast<std::int64_t>(usable.size());
-    case rules::BackendNumber::SessionRate: return -1;
+    case rules::BackendNumber::SessionRate: return spec.state->rate.per_second(static_cast<std::int64_t>(loop_.now()));
   }
   return -1;
 }
 
 std::int64_t Generation::frontend(rules::FrontendNumber number, int frontend) const {
   const FrontendSpec& spec = snapshot_->frontends[static_cast<std::size_t>(frontend)];
-  if (number == rules::FrontendNumber::Connections) return spec.state->connections.load(std::memory_order_relaxed);
+  const auto now_ms = static_cast<std::int64_t>(loop_.now());
+  switch (number) {
+    case rules::FrontendNumber::Connections: return spec.state->connections.load(std::memory_order_relaxed);
+    case rules::FrontendNumber::RequestRate: return spec.state->requests.per_second(now_ms);
+    case rules::FrontendNumber::SessionRate: return spec.state->arrivals.per_second(now_ms);
+  }
   return -1;
 }
 
@@ -104,7 +112,7 @@ std::int64_t Generation::server(rules::ServerNumber number, int backend, int ser
     case rules::ServerNumber::Weight: return spec.weight * spec.state->ramp.load(std::memory_order_relaxed) / 256;
     case rules::ServerNumber::InitialWeight:
     case rules::ServerNumber::UserWeight: return spec.weight;
-    case rules::ServerNumber::SessionRate: return -1;
+    case rules::ServerNumber::SessionRate: return spec.state->rate.per_second(static_cast<std::int64_t>(loop_.now()));
   }
   return -1;
 }

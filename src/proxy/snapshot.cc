@@ -74,6 +74,7 @@ class SnapshotBuilder final : private rules::Environment {
       : snapshot_(snapshot), config_(snapshot.config), bundle_(snapshot.bundle), sources_(sources), diagnostics_(diagnostics) {}
 
   void run() {
+    number_proxies();
     for (const config::Proxy& proxy : config_.proxies) {
       if (proxy.disabled) continue;
       if (proxy.is_frontend) frontend_proxies_.push_back(&proxy);
@@ -90,6 +91,26 @@ class SnapshotBuilder final : private rules::Environment {
   }
 
  private:
+  // Whoever has no `id` gets the lowest number that is free, in the order of the file.
+  class Numbering {
+   public:
+    void take(std::uint32_t id) { taken_.insert(id); }
+    std::uint32_t next() {
+      while (taken_.count(next_) != 0) ++next_;
+      return next_++;
+    }
+
+   private:
+    std::set<std::uint32_t> taken_;
+    std::uint32_t next_ = 1;
+  };
+
+  void number_proxies() {
+    Numbering numbers;
+    for (const config::Proxy& proxy : config_.proxies) numbers.take(proxy.id);
+    for (const config::Proxy& proxy : config_.proxies) proxy_ids_[&proxy] = proxy.id != 0 ? proxy.id : numbers.next();
+  }
+
   const std::string* content(const std::string& path) const override { return bundle_.content(path); }
   int frontend_index(const std::string& name) const override {
     const auto found = frontend_by_name_.find(name);
@@ -271,6 +292,7 @@ class SnapshotBuilder final : private rules::Environment {
     balance.all_backups = proxy.all_backups;
     balance.prefer_last_server = proxy.prefer_last_server;
     balance.state = sources_.servers.backend(proxy.name);
+    spec.id = proxy_ids_[&proxy];
     spec.mode = proxy.mode;
     spec.rules = rules::compile_backend(config_, proxy, *this, diagnostics_);
     spec.hash_sample = hash_sample(proxy);
@@ -294,6 +316,8 @@ class SnapshotBuilder final : private rules::Environment {
     spec.forward_for = proxy.forward_for;
     spec.logs = logs_of(proxy.logs, log_tag(proxy));
     balance.servers.reserve(proxy.servers.size());
+    server_numbers_ = {};
+    for (const config::Server& server : proxy.servers) server_numbers_.take(server.id);
     for (std::size_t i = 0; i < proxy.servers.size(); ++i) build_server(proxy, proxy.servers[i], i, spec);
   }
 
@@ -401,7 +425,7 @@ class SnapshotBuilder final : private rules::Environment {
     spec.maxconn = std::max(server.maxconn, server.minconn);
     spec.minconn = server.minconn;
     spec.maxqueue = server.maxqueue;
-    spec.id = server.id != 0 ? server.id : static_cast<std::uint32_t>(index + 1);
+    spec.id = server.id != 0 ? server.id : server_numbers_.next();
     spec.cookie = server.cookie;
     if (spec.cookie.empty() && proxy.cookie.dynamic) {
       spec.cookie = persistence::dynamic_value(proxy.dynamic_cookie_key, spec.address);
@@ -469,7 +493,7 @@ class SnapshotBuilder final : private rules::Environment {
     FrontendSpec& spec = snapshot_.frontends.emplace_back();
     spec.name = proxy.name;
     spec.index = static_cast<int>(snapshot_.frontends.size()) - 1;
-    spec.id = proxy.id;
+    spec.id = proxy_ids_[&proxy];
     spec.mode = proxy.mode;
     spec.maxconn = proxy.maxconn;
     spec.rules = rules::compile_frontend(config_, proxy, *this, diagnostics_);
@@ -486,6 +510,7 @@ class SnapshotBuilder final : private rules::Environment {
     spec.forward_for = proxy.forward_for;
     spec.monitor_uri = proxy.monitor_uri.value_or("");
     spec.unique_id_header = proxy.unique_id_header;
+    spec.ignore_probes = proxy.ignore_probes;
     spec.dont_log_null = proxy.dont_log_null;
     spec.dont_log_normal = proxy.dont_log_normal;
     spec.log_separate_errors = proxy.log_separate_errors;
@@ -495,6 +520,8 @@ class SnapshotBuilder final : private rules::Environment {
     auto& state = sources_.frontend_states[proxy.name];
     if (!state) state = std::make_shared<FrontendState>(proxy.name);
     spec.state = state;
+    bind_numbers_ = {};
+    for (const config::Bind& bind : proxy.binds) bind_numbers_.take(bind.id);
     for (const config::Bind& bind : proxy.binds) build_bind(proxy, bind, static_cast<std::size_t>(spec.index));
   }
 
@@ -503,6 +530,7 @@ class SnapshotBuilder final : private rules::Environment {
     if (bind.tls.enabled) tls = tls_for_bind(bind);
     for (const config::Address& address : bind.addresses) {
       for (int port = address.port_low; port <= std::max<int>(address.port_low, address.port_high); ++port) {
+        const std::uint32_t id = bind.id != 0 ? bind.id : bind_numbers_.next();
         BindSpec spec;
         spec.bound = bundle_.bound(bind, address, port);
         if (!spec.bound) continue;
@@ -512,7 +540,7 @@ class SnapshotBuilder final : private rules::Environment {
         spec.tls = tls;
         auto entrance = std::make_shared<Entrance>();
         entrance->name = bind.name;
-        entrance->id = bind.id;
+        entrance->id = id;
         entrance->frontend = snapshot_.frontends[frontend].state;
         entrance->connections = spec.bound->connections;
         entrance->trust = format("{} {} {} {} {} {}", static_cast<int>(bind.tls.verify), hash_of(bind.tls.ca_file), hash_of(bind.tls.crl_file),
@@ -543,6 +571,8 @@ class SnapshotBuilder final : private rules::Environment {
   config::Diagnostics& diagnostics_;
   std::vector<const config::Proxy*> frontend_proxies_, backend_proxies_;
   std::map<std::string, int> frontend_by_name_;
+  std::map<const config::Proxy*, std::uint32_t> proxy_ids_;
+  Numbering server_numbers_, bind_numbers_;
   std::map<std::string, std::shared_ptr<const TlsContext>> bind_contexts_, server_contexts_;
   std::set<std::string> judged_, bound_;
 };

@@ -75,6 +75,7 @@ void Station::resume_listeners() {
 
 void Station::drain() {
   if (std::exchange(draining_, true)) return;
+  for (Generation& generation : generations_) generation.note_stopping();
   // One more until all are closed: what leaves meanwhile is not the last.
   ++clients_;
   for (auto& [key, frontend] : frontends_) frontend->close(generation_);

@@ -66,6 +66,8 @@ void Tunnel::on_side_ready(bool of_client) {
 
 void Tunnel::welcome() {
   subject_.client = &client_.facts();
+  subject_.log.th = static_cast<std::int64_t>(loop().now() - start_ms_);
+  queued_ms_ = start_ms_;  // All before a server is chosen counts as waiting, inspection too.
   subject_.log.accept_us = subject_.client->accepted_us;
   subject_.log.request_us = subject_.log.accept_us;
   frontend_.rules.begin(subject_);
@@ -76,6 +78,7 @@ void Tunnel::welcome() {
 
 bool Tunnel::refused(const rules::Verdict& verdict) {
   if (verdict.kind == rules::Verdict::Kind::Reject) reason::note_rule(generation_->snapshot(), verdict.place, subject_);
+  if (verdict.kind == rules::Verdict::Kind::SilentDrop) front_->vanish();
   return verdict.kind == rules::Verdict::Kind::Reject ||
          verdict.kind == rules::Verdict::Kind::SilentDrop ||
          verdict.kind == rules::Verdict::Kind::Trouble;
@@ -103,8 +106,6 @@ void Tunnel::inspect() {
   apply_persistence();
   if (subject_.in_trouble()) return refuse(Phase::Request);
   read_early();
-  // The wait for the client's first words is one too.
-  queued_ms_ = start_ms_;
   choose_server();
 }
 
@@ -139,6 +140,8 @@ bool Tunnel::choose_backend() {
   backend_spec_ = &generation_->snapshot().backends[static_cast<std::size_t>(index)];
   subject_.backend = backend_spec_->balance.name;
   subject_.backend_index = index;
+  subject_.backend_id = backend_spec_->id;
+  backend_spec_->balance.state->rate.count(static_cast<std::int64_t>(loop().now()));
   return true;
 }
 
@@ -185,8 +188,10 @@ void Tunnel::choose_server() {
   slot_ = choice.slot;
   slot_->served.push_back(*this);
   slot_->spec.state->total.fetch_add(1, std::memory_order_relaxed);
+  slot_->spec.state->rate.count(static_cast<std::int64_t>(loop().now()));
   subject_.server = slot_->spec.name;
   subject_.server_index = static_cast<int>(slot_->index);
+  subject_.server_id = slot_->spec.id;
   if (anew) {
     chosen_ms_ = loop().now();
     subject_.log.tw = static_cast<std::int64_t>(chosen_ms_ - queued_ms_);
@@ -438,7 +443,13 @@ void Tunnel::end(Cause cause, Phase phase) {
   log.actconn = process.connections.load(std::memory_order_relaxed);
   log.feconn = frontend_.state->connections.load(std::memory_order_relaxed);
   if (backend_ != nullptr) log.beconn = backend_->in_use();
-  if (slot_ != nullptr) log.srv_conn = slot_->spec.state->in_use.load(std::memory_order_relaxed);
+  if (slot_ != nullptr) {
+    log.srv_conn = slot_->spec.state->in_use.load(std::memory_order_relaxed);
+    log.server_address = &slot_->spec.address;
+    log.beconn -= std::min(log.beconn, 1u);
+    log.srv_conn -= std::min(log.srv_conn, 1u);
+  }
+  if (back_ && frontend_.rules.log.asks_back_address()) log.back_source = &back_->local();
   if (subject_.client == nullptr) subject_.client = &client_.facts();
   if (!frontend_.logs.empty()) access_log::write(frontend_, subject_);
   // What a client did not end in order no server must take for the whole.

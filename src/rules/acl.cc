@@ -341,6 +341,11 @@ class TestCompiler {
             word.place,
             format("'{}' behind a value is a value too: flags stand before the first one",
                    word.text));
+      if (word.text.empty()) {
+        compiling_.diagnostics.warn(word.place, format("an empty value of '{}' never matches; '-m len 0' asks for an empty text", words_[0].text));
+        warned_ = true;
+        continue;
+      }
       std::string error;
       const std::string text = matcher.match() == Match::Ip ? address_in(word.text) : word.text;
       if (!matcher.add(text, ignore_case_, comparison, error)) return complain(word.place, error);
@@ -359,7 +364,7 @@ class TestCompiler {
   // An ACL without values never matches: surely not what was meant.
   bool check_count(const Test& test) {
     const Match match = test.matcher.match();
-    if (match == Match::Found || match == Match::Bool || !test.matcher.empty() || !files_.empty()) return true;
+    if (match == Match::Found || match == Match::Bool || !test.matcher.empty() || !files_.empty() || warned_) return true;
     compiling_.diagnostics.warn(words_[0].place, format("'{}' is compared with no value and never matches; '-m found' asks whether there is one", words_[0].text));
     return true;
   }
@@ -371,6 +376,7 @@ class TestCompiler {
   bool ignore_case_ = false;
   bool after_flags_ = false;  // Behind '--'.
   bool no_names_ = false;
+  bool warned_ = false;
   std::optional<Match> match_;
   std::vector<File> files_;
 };

@@ -21,6 +21,7 @@ enum class Flow : std::uint8_t {
   Failed,     // A rewrite could not be made: an error under strict-mode, else as Next.
   StrictOn,   // `strict-mode on` and off, for the rules behind.
   StrictOff,
+  Wait,       // What it looks at has not come yet: all rules are asked again when more has.
 };
 
 class Action {
@@ -64,7 +65,7 @@ std::unique_ptr<Action> make_redirect(RedirectPlan plan);
 // By an expression or, if that is null, by a format.
 std::unique_ptr<Action> make_set_variable(VariableName name, std::unique_ptr<Expression> expression, Format format, unsigned conditions);
 std::unique_ptr<Action> make_unset_variable(VariableName name);
-std::unique_ptr<Action> make_capture(Side side, std::unique_ptr<Expression> expression, std::size_t slot, std::size_t length);
+std::unique_ptr<Action> make_capture(Side side, std::unique_ptr<Expression> expression, std::size_t slot);
 std::unique_ptr<Action> make_set_log_level(Effects::LogLevel kind, Level level);
 enum class Timeout : std::uint8_t { Client, Server, Tunnel };
 std::unique_ptr<Action> make_set_timeout(Timeout timeout, std::int64_t ms, std::unique_ptr<Expression> expression);

@@ -23,6 +23,47 @@ namespace {
 
 Head* head_of(Subject& subject, Side side) { return side == Side::Request ? subject.request : subject.response; }
 
+// What RFC 9112 section 3.2 lets stand in a request line; bytes above ASCII pass as they came.
+bool is_target(std::string_view target) {
+  return !target.empty() && std::all_of(target.begin(), target.end(), [](char c) { return static_cast<unsigned char>(c) > ' ' && c != 127; });
+}
+
+// Host and the authority of an absolute target are one: what changes either changes both.
+std::string_view authority_of(const TargetParts& parts) {
+  const std::size_t scheme = parts.prefix.find("://");
+  if (scheme == std::string_view::npos) return {};
+  const std::string_view authority = parts.prefix.substr(scheme + 3);
+  const std::size_t user = authority.rfind('@');
+  return user == std::string_view::npos ? authority : authority.substr(user + 1);
+}
+
+void let_host_follow(Subject& subject) {
+  const std::string_view authority = authority_of(split_target(subject.request->target));
+  if (authority.empty()) return;
+  bool found = false;
+  for (std::size_t i = 0; i < subject.request->fields.size(); ++i) {
+    Field& field = subject.request->fields[i];
+    if (!equal_nocase(field.name, "host")) continue;
+    field.value = authority;
+    found = true;
+  }
+  if (!found) subject.request->fields.push_back(subject.arena, Field{"Host", authority});
+  forget(subject, kOnFields);
+}
+
+void let_target_follow(Subject& subject, std::string_view name) {
+  if (!equal_nocase(name, "host") || subject.request->target.starts_with('/')) return;
+  const TargetParts parts = split_target(subject.request->target);
+  const std::string_view authority = authority_of(parts);
+  const Field* host = subject.request->find("host");
+  if (authority.empty() || host == nullptr || host->value.empty() || host->value == authority) return;
+  const std::string_view scheme = parts.prefix.substr(0, parts.prefix.find("://") + 3);
+  const std::string_view target = subject.arena.concat({scheme, host->value, parts.path_and_query});
+  if (!is_target(target)) return;
+  subject.request->target = target;
+  forget(subject, kOnTarget);
+}
+
 // The framing of a message is no rule's to change.
 bool is_framing(std::string_view name) { return equal_nocase(name, "content-length") || equal_nocase(name, "transfer-encoding"); }
 
@@ -39,6 +80,7 @@ class SetField final : public Action {
     if (!keep_others_) head->drop(name_);
     head->fields.push_back(subject.arena, Field{name_, value});
     forget(subject, kOnFields);
+    if (side_ == Side::Request) let_target_follow(subject, name_);
     return Flow::Next;
   }
 
@@ -127,6 +169,7 @@ class ReplaceField final : public Action {
       field.value = trim(field.value);
     }
     forget(subject, kOnFields);
+    if (side_ == Side::Request) let_target_follow(subject, name_);
     return Flow::Next;
   }
 
@@ -172,11 +215,6 @@ class ReplaceField final : public Action {
   bool each_value_;
 };
 
-// What RFC 9112 section 3.2 lets stand in a request line; bytes above ASCII pass as they came.
-bool is_target(std::string_view target) {
-  return !target.empty() && std::all_of(target.begin(), target.end(), [](char c) { return static_cast<unsigned char>(c) > ' ' && c != 127; });
-}
-
 Flow put_target(Subject& subject, std::string_view target) {
   if (!is_target(target)) return Flow::Failed;
   subject.request->target = target;
@@ -193,7 +231,11 @@ Flow put_part(Subject& subject, TargetPart part, std::string_view value) {
   const bool is_path = part == TargetPart::Path || part == TargetPart::PathAndQuery;
   if (is_path && !prefix.empty() && !value.starts_with('/')) return Flow::Failed;
   switch (part) {
-    case TargetPart::Uri: return put_target(subject, value);
+    case TargetPart::Uri: {
+      const Flow flow = put_target(subject, value);
+      if (flow == Flow::Next) let_host_follow(subject);
+      return flow;
+    }
     case TargetPart::PathAndQuery: return put_target(subject, subject.arena.concat({prefix, value}));
     case TargetPart::Path:
       if (has_query) return put_target(subject, subject.arena.concat({prefix, value, "?", parts.query}));

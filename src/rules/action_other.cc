@@ -112,18 +112,15 @@ class UnsetVariable final : public Action {
 
 class Capture final : public Action {
  public:
-  Capture(Side side, std::unique_ptr<Expression> expression, std::size_t slot, std::size_t length)
-      : side_(side), expression_(std::move(expression)), slot_(slot), length_(length) {}
+  Capture(Side side, std::unique_ptr<Expression> expression, std::size_t slot)
+      : side_(side), expression_(std::move(expression)), slot_(slot) {}
 
   Flow run(Subject& subject, Verdict&) const override {
-    const std::span<std::string_view> slots = side_ == Side::Request ? subject.request_captures : subject.response_captures;
     Value value;
     Cursor cursor;
-    // The frontend that a backend serves may have fewer slots.
-    if (slot_ >= slots.size()) return Flow::Next;
-    if (!evaluate(*expression_, subject, cursor, value) || !cast(subject, value, Type::Text)) return Flow::Next;
-    const std::string_view kept = value.text.substr(0, length_);
-    slots[slot_] = kept.empty() ? std::string_view("") : subject.arena.copy(kept);
+    if (!evaluate(*expression_, subject, cursor, value)) return cursor.undecided ? Flow::Wait : Flow::Next;
+    if (!cast(subject, value, Type::Text)) return Flow::Next;
+    keep_capture(subject, side_ == Side::Response, slot_, value.text);
     return Flow::Next;
   }
 
@@ -131,7 +128,6 @@ class Capture final : public Action {
   Side side_;
   std::unique_ptr<Expression> expression_;
   std::size_t slot_;
-  std::size_t length_;
 };
 
 class SetLogLevel final : public Action {
@@ -211,8 +207,8 @@ std::unique_ptr<Action> make_set_variable(VariableName name, std::unique_ptr<Exp
   return std::make_unique<SetVariable>(std::move(name), std::move(expression), std::move(format), conditions);
 }
 std::unique_ptr<Action> make_unset_variable(VariableName name) { return std::make_unique<UnsetVariable>(std::move(name)); }
-std::unique_ptr<Action> make_capture(Side side, std::unique_ptr<Expression> expression, std::size_t slot, std::size_t length) {
-  return std::make_unique<Capture>(side, std::move(expression), slot, length);
+std::unique_ptr<Action> make_capture(Side side, std::unique_ptr<Expression> expression, std::size_t slot) {
+  return std::make_unique<Capture>(side, std::move(expression), slot);
 }
 std::unique_ptr<Action> make_set_log_level(Effects::LogLevel kind, Level level) { return std::make_unique<SetLogLevel>(kind, level); }
 std::unique_ptr<Action> make_set_timeout(Timeout timeout, std::int64_t ms, std::unique_ptr<Expression> expression) {

@@ -187,8 +187,15 @@ class FrontendCompiler {
     }
     for (const SlotPlace& place : makers) slots_.by_place[place] = slots_.request++;
     for (const config::Capture& capture : proxy_.captures) rules_.capture_slots_.push_back(slots_.by_place[slot_place(capture.place)]);
-    rules_.request_slots_ = slots_.request;
-    rules_.response_slots_ = slots_.response;
+    rules_.request_lengths_.resize(slots_.request);
+    rules_.response_lengths_.resize(slots_.response);
+    for (std::size_t i = 0; i < proxy_.captures.size(); ++i) {
+      const bool of_request = proxy_.captures[i].side == config::Capture::Side::Request;
+      (of_request ? rules_.request_lengths_ : rules_.response_lengths_)[rules_.capture_slots_[i]] = proxy_.captures[i].length;
+    }
+    for (const Rule& rule : proxy_.rules) {
+      if (makes_slot(rule)) rules_.request_lengths_[slots_.by_place[slot_place(rule.place)]] = length_of_slot(rule);
+    }
   }
 
   void compile_choices() {
@@ -278,8 +285,10 @@ FrontendRules& FrontendRules::operator=(FrontendRules&&) noexcept = default;
 FrontendRules::~FrontendRules() = default;
 
 void FrontendRules::begin(Subject& subject, std::size_t uri_limit) const {
-  subject.request_captures = make_slots(subject.arena, request_slots_);
-  subject.response_captures = make_slots(subject.arena, response_slots_);
+  subject.request_captures = make_slots(subject.arena, request_lengths_.size());
+  subject.response_captures = make_slots(subject.arena, response_lengths_.size());
+  subject.request_capture_lengths = request_lengths_;
+  subject.response_capture_lengths = response_lengths_;
   if (subject.request == nullptr) return;
   remember_request_line(subject, uri_limit);
   for (std::size_t i = 0; i < captures.size(); ++i) {

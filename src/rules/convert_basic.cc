@@ -80,9 +80,9 @@ bool convert_network_order(const Call&, Subject& subject, Value& value) {
 }
 
 bool convert_mask(const Call& call, Subject&, Value& value) {
-  const std::size_t which = value.ip.is6 ? 1 : 0;
+  Ip ip = value.ip.unmapped();
+  const std::size_t which = ip.is6 ? 1 : 0;
   if (!call.has(which)) return false;
-  Ip ip = value.ip;
   const std::size_t size = ip.is6 ? 16 : 4;
   for (std::size_t i = 0; i < size; ++i) ip.bytes[i] &= call.arguments[which].ip.bytes[i];
   value.set_ip(ip);
@@ -192,18 +192,12 @@ bool convert_add_item(const Call& call, Subject& subject, Value& value) {
       subject, {value.text, delimited ? call.text(0) : std::string_view(), middle, end}, value);
 }
 
-bool store_slot(std::span<std::string_view> slots, std::int64_t index, Subject& subject, const Value& value) {
-  if (index < 0 || static_cast<std::size_t>(index) >= slots.size()) return false;
-  slots[static_cast<std::size_t>(index)] = value.text.empty() ? std::string_view("") : subject.arena.copy(value.text);
-  return true;
-}
-
 bool convert_capture_request(const Call& call, Subject& subject, Value& value) {
-  return store_slot(subject.request_captures, call.arguments[0].integer, subject, value);
+  return keep_capture(subject, false, static_cast<std::size_t>(call.arguments[0].integer), value.text);
 }
 
 bool convert_capture_response(const Call& call, Subject& subject, Value& value) {
-  return store_slot(subject.response_captures, call.arguments[0].integer, subject, value);
+  return keep_capture(subject, true, static_cast<std::size_t>(call.arguments[0].integer), value.text);
 }
 
 // Maps. A map whose file could not be read has been complained about; it never runs.

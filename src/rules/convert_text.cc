@@ -48,7 +48,7 @@ bool convert_hex_to_integer(const Call&, Subject&, Value& value) {
   std::uint64_t number = 0;
   for (const char c : value.text) {
     const int digit = hex_digit(c);
-    if (digit < 0) return value.set_integer(0), true;
+    if (digit < 0) return false;
     number = (number << 4) | static_cast<std::uint64_t>(digit);
   }
   value.set_integer(static_cast<std::int64_t>(number));
@@ -205,7 +205,10 @@ bool convert_part(const Call& call, Subject&, Value& value) {
     }
     at = stop + 1;
   }
-  if (!found) return value.set_text(text.substr(0, 0)), true;
+  if (!found) {
+    value.set_text(text.substr(0, 0));
+    return words;
+  }
   value.set_text(index < 0 ? text.substr(text.size() - end, end - begin) : text.substr(begin, end - begin));
   return true;
 }

@@ -102,7 +102,10 @@ bool to_integer(Value& value) {
   switch (value.type) {
     case Type::Bool:
     case Type::Integer: value.type = Type::Integer; return true;
-    case Type::Text: value.set_integer(leading_integer(value.text)); return true;
+    case Type::Text:
+      if (value.text.empty()) return false;
+      value.set_integer(leading_integer(value.text));
+      return true;
     case Type::Address:
       if (value.ip.is6) return false;
       value.set_integer((std::int64_t{value.ip.bytes[0]} << 24) | (value.ip.bytes[1] << 16) | (value.ip.bytes[2] << 8) | value.ip.bytes[3]);
@@ -117,7 +120,7 @@ bool to_address(Value& value) {
   Ip ip;
   if (value.type == Type::Integer) {
     for (int i = 0; i < 4; ++i) ip.bytes[i] = static_cast<unsigned char>(value.integer >> (24 - 8 * i));
-  } else if (!value.is_text() || !Ip::parse(value.text, ip)) {
+  } else if (!value.is_text() || !Ip::parse_leading(value.text, ip)) {
     return false;
   }
   value.set_ip(ip);
@@ -164,6 +167,14 @@ std::uint64_t next_random(Subject& subject) {
   return z ^ (z >> 31);
 }
 
+bool keep_capture(Subject& subject, bool of_response, std::size_t slot, std::string_view text) {
+  const std::span<std::string_view> slots = of_response ? subject.response_captures : subject.request_captures;
+  if (slot >= slots.size()) return false;
+  const std::string_view kept = text.substr(0, (of_response ? subject.response_capture_lengths : subject.request_capture_lengths)[slot]);
+  slots[slot] = kept.empty() ? std::string_view("") : subject.arena.copy(kept);
+  return true;
+}
+
 // Variables.
 
 VariableSet& variables_of(Subject& subject, Scope scope) {
@@ -180,6 +191,16 @@ VariableSet& variables_of(Subject& subject, Scope scope) {
 }
 
 namespace {
+
+// `req` variables last while the request is worked on, `res` ones from the answer on, the log included.
+bool is_open(const Subject& subject, Scope scope) {
+  if (scope != Scope::Request && scope != Scope::Response) return true;
+  bool answering = (subject.available & kNeedsAnswer) != 0 && (subject.available & kNeedsBuffer) == 0;
+  if ((subject.available & kNeedsKeptResponse) != 0) {
+    answering = (subject.available & kNeedsRequest) == 0 || subject.response != nullptr;
+  }
+  return answering == (scope == Scope::Response);
+}
 
 Variable* look_up(VariableSet& set, const VariableName& name) {
   for (Variable& variable : set.items) {
@@ -213,11 +234,13 @@ bool may_set(const Variable* old, const Value& value, unsigned conditions) {
 }  // namespace
 
 const Value* find_variable(Subject& subject, const VariableName& name) {
+  if (!is_open(subject, name.scope)) return nullptr;
   const Variable* variable = look_up(variables_of(subject, name.scope), name);
   return variable != nullptr && variable->value.type != Type::None ? &variable->value : nullptr;
 }
 
 void set_variable(Subject& subject, const VariableName& name, const Value& value, unsigned conditions) {
+  if (!is_open(subject, name.scope)) return;
   VariableSet& set = variables_of(subject, name.scope);
   Variable* variable = look_up(set, name);
   if (!may_set(variable, value, conditions)) return;
@@ -536,8 +559,8 @@ bool parse_fetch(Compiling& compiling, std::string_view& text, config::Place pla
                                                   : format("the sample '{}' is not known here{}", name, hint(name, fetch_names())));
     return false;
   }
-  // The manual: derived names of hdr apply to the request, whatever the rule is about.
-  if (derived != nullptr && !derived->empty() && fetch->name == "hdr") fetch = find_fetch("req.hdr");
+  // In ACLs `hdr` and its derived names apply to the request, whatever the rule is about.
+  if (derived != nullptr && fetch->name == "hdr") fetch = find_fetch("req.hdr");
   expression.fetch.fetch = fetch;
   expression.type = fetch->type;
   expression.needs = fetch->needs;

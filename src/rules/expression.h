@@ -40,6 +40,7 @@ constexpr unsigned kForTcpContent = kForWelcomed | kNeedsBuffer;
 constexpr unsigned kForTcpAnswer = kForWelcomed | kNeedsAnswer;
 constexpr unsigned kForRequest = kForWelcomed | kNeedsRequest | kNeedsKeptRequest;
 constexpr unsigned kForResponse = kForWelcomed | kNeedsResponse | kNeedsKeptRequest | kNeedsKeptResponse;
+constexpr unsigned kForError = kForRequest | kForResponse;
 constexpr unsigned kForLog = kForWelcomed | kNeedsKeptRequest | kNeedsKeptResponse;
 
 // What an ACL's answer depends on: it can be remembered until that changes.
@@ -142,6 +143,10 @@ std::int64_t leading_integer(std::string_view text);
 std::string_view integer_text(Subject& subject, std::int64_t number);
 std::uint64_t next_random(Subject& subject);
 std::int64_t wall_clock_us(const Subject& subject);
+
+// Into a slot for captures, as far as it holds; false if there is none: the frontend that a backend serves may
+// have fewer.
+bool keep_capture(Subject& subject, bool of_response, std::size_t slot, std::string_view text);
 
 VariableSet& variables_of(Subject& subject, Scope scope);
 const Value* find_variable(Subject& subject, const VariableName& name);

@@ -27,6 +27,23 @@ bool fetch_destination(const Call&, Subject& subject, Cursor&, Value& out) {
   return true;
 }
 
+template <SocketAddress (Endpoints::*end)()>
+bool fetch_wire_address(const Call&, Subject& subject, Cursor&, Value& out) {
+  Ip ip;
+  if (!knows_ends(subject) || !Ip::of((subject.client->ends->*end)(), ip)) return false;
+  out.set_ip(ip);
+  return true;
+}
+
+template <SocketAddress (Endpoints::*end)()>
+bool fetch_wire_port(const Call&, Subject& subject, Cursor&, Value& out) {
+  if (!knows_ends(subject)) return false;
+  const SocketAddress address = (subject.client->ends->*end)();
+  if (address.ip_bytes().empty()) return false;
+  out.set_integer(address.port());
+  return true;
+}
+
 bool fetch_source_port(const Call&, Subject& subject, Cursor&, Value& out) {
   if (!knows_ends(subject) || subject.client->source().ip_bytes().empty()) return false;
   out.set_integer(subject.client->source().port());
@@ -267,14 +284,14 @@ bool fetch_hello_ticket(const Call&, Subject& subject, Cursor& cursor, Value& ou
 constexpr Fetch kFetches[] = {
     {"dst", Type::Address, "", kNeedsClient, kOnNothing, fetch_destination},
     {"dst_port", Type::Integer, "", kNeedsClient, kOnNothing, fetch_destination_port},
-    {"fc_dst", Type::Address, "", kNeedsClient, kOnNothing, fetch_destination},
-    {"fc_dst_port", Type::Integer, "", kNeedsClient, kOnNothing, fetch_destination_port},
+    {"fc_dst", Type::Address, "", kNeedsClient, kOnNothing, fetch_wire_address<&Endpoints::wire_local>},
+    {"fc_dst_port", Type::Integer, "", kNeedsClient, kOnNothing, fetch_wire_port<&Endpoints::wire_local>},
     {"fc_err", Type::Integer, "", kNeedsClient, kOnNothing, fetch_no_error},
     {"fc_http_major", Type::Integer, "", kNeedsKeptRequest, kOnNothing, fetch_http_major},
     {"fc_pinned", Type::Bool, "", kNeedsClient, kOnNothing, fetch_pinned},
     {"fc_rcvd_proxy", Type::Bool, "", kNeedsClient, kOnNothing, fetch_proxied},
-    {"fc_src", Type::Address, "", kNeedsClient, kOnNothing, fetch_source},
-    {"fc_src_port", Type::Integer, "", kNeedsClient, kOnNothing, fetch_source_port},
+    {"fc_src", Type::Address, "", kNeedsClient, kOnNothing, fetch_wire_address<&Endpoints::wire_peer>},
+    {"fc_src_port", Type::Integer, "", kNeedsClient, kOnNothing, fetch_wire_port<&Endpoints::wire_peer>},
     {"http_first_req", Type::Bool, "", kNeedsKeptRequest, kOnNothing, fetch_first_request},
     {"payload", Type::Binary, "ii", kNeedsBytes, kOnMoment, fetch_payload},
     {"payload_lv", Type::Binary, "ii|t", kNeedsBytes, kOnMoment, fetch_payload_of_length},

@@ -35,9 +35,11 @@ const Head* head_of(const Subject& subject) {
 
 // The request line.
 
+// Outlives the heads, as status does.
 bool fetch_method(const Call&, Subject& subject, Cursor&, Value& out) {
-  if (request_of(subject) == nullptr) return false;
-  out.set_text(subject.request->method);
+  const std::string_view method = subject.request != nullptr ? subject.request->method : subject.received_method;
+  if (method.empty()) return false;
+  out.set_text(method);
   return true;
 }
 
@@ -141,14 +143,16 @@ bool fetch_response_version(const Call&, Subject& subject, Cursor&, Value& out) 
 }
 
 bool fetch_is_http(const Call&, Subject& subject, Cursor&, Value& out) {
-  if (request_of(subject) == nullptr) return false;
+  if (subject.request == nullptr && subject.received_method.empty()) return false;
   out.set_bool(true);
   return true;
 }
 
 bool fetch_status(const Call&, Subject& subject, Cursor&, Value& out) {
-  if (response_of(subject) == nullptr) return false;
-  out.set_integer(subject.response->status);
+  const Head* response = response_of(subject);
+  const int status = response != nullptr ? response->status : subject.log.status;
+  if (status < 0) return false;
+  out.set_integer(status);
   return true;
 }
 
@@ -158,7 +162,12 @@ bool fetch_body_size(const Head* head, Value& out) {
   return true;
 }
 
-bool fetch_request_body_size(const Call&, Subject& subject, Cursor&, Value& out) { return fetch_body_size(request_of(subject), out); }
+bool fetch_request_body_size(const Call&, Subject& subject, Cursor&, Value& out) {
+  if (!fetch_body_size(request_of(subject), out)) return false;
+  // The length of a chunked one is not known before all has come; what has come is.
+  if (subject.request->body.kind == BodyLength::Kind::Chunked) out.set_integer(static_cast<std::int64_t>(subject.held_body));
+  return true;
+}
 bool fetch_response_body_size(const Call&, Subject& subject, Cursor&, Value& out) { return fetch_body_size(response_of(subject), out); }
 
 // Fields.
@@ -502,11 +511,11 @@ constexpr Fetch kFetches[] = {
     {"hdr_ip", Type::Address, "|ti", kNeedsRequest, kOnFields, fetch_field_ip<Side::Request>},
     {"hdr_val", Type::Integer, "|ti", kNeedsRequest, kOnFields, fetch_field_integer<Side::Request>},
     {"http_auth_bearer", Type::Text, "|t", kNeedsRequest, kOnFields, fetch_bearer},
-    {"method", Type::Text, "", kNeedsRequest, kOnTarget, fetch_method},
+    {"method", Type::Text, "", kNeedsKeptRequest, kOnTarget, fetch_method},
     {"path", Type::Text, "", kNeedsRequest, kOnTarget, fetch_path},
     {"pathq", Type::Text, "", kNeedsRequest, kOnTarget, fetch_path_and_query},
     {"query", Type::Text, "", kNeedsRequest, kOnTarget, fetch_query},
-    {"req.body_size", Type::Integer, "", kNeedsRequest, kOnNothing, fetch_request_body_size},
+    {"req.body_size", Type::Integer, "", kNeedsRequest, kOnMoment, fetch_request_body_size},
     {"req.cook", Type::Text, "|t", kNeedsRequest, kOnFields, fetch_cookie<Side::Request>},
     {"req.cook_cnt", Type::Integer, "|t", kNeedsRequest, kOnFields, fetch_cookie_count<Side::Request>},
     {"req.cook_val", Type::Integer, "|t", kNeedsRequest, kOnFields, fetch_cookie_integer<Side::Request>},
@@ -518,9 +527,9 @@ constexpr Fetch kFetches[] = {
     {"req.hdr_names", Type::Text, "|t", kNeedsRequest, kOnFields, fetch_field_names<Side::Request>},
     {"req.hdr_val", Type::Integer, "|ti", kNeedsRequest, kOnFields, fetch_field_integer<Side::Request>},
     {"req.hdrs", Type::Text, "", kNeedsRequest, kOnFields, fetch_all_fields<Side::Request>},
-    {"req.proto_http", Type::Bool, "", kNeedsRequest, kOnNothing, fetch_is_http},
+    {"req.proto_http", Type::Bool, "", kNeedsKeptRequest, kOnNothing, fetch_is_http},
     {"req.ver", Type::Text, "", kNeedsRequest, kOnNothing, fetch_request_version},
-    {"req_proto_http", Type::Bool, "", kNeedsRequest, kOnNothing, fetch_is_http},
+    {"req_proto_http", Type::Bool, "", kNeedsKeptRequest, kOnNothing, fetch_is_http},
     {"req_ver", Type::Text, "", kNeedsRequest, kOnNothing, fetch_request_version},
     {"res.body_size", Type::Integer, "", kNeedsResponse, kOnNothing, fetch_response_body_size},
     {"res.cook", Type::Text, "|t", kNeedsResponse, kOnFields, fetch_cookie<Side::Response>},
@@ -544,7 +553,7 @@ constexpr Fetch kFetches[] = {
     {"shdr_cnt", Type::Integer, "|t", kNeedsResponse, kOnFields, fetch_field_count<Side::Response, true>},
     {"shdr_ip", Type::Address, "|ti", kNeedsResponse, kOnFields, fetch_field_ip<Side::Response>},
     {"shdr_val", Type::Integer, "|ti", kNeedsResponse, kOnFields, fetch_field_integer<Side::Response>},
-    {"status", Type::Integer, "", kNeedsResponse, kAnywhere, fetch_status},
+    {"status", Type::Integer, "", kNeedsKeptResponse, kOnMoment, fetch_status},
     {"url", Type::Text, "", kNeedsRequest, kOnTarget, fetch_url},
     {"url32", Type::Integer, "", kNeedsRequest, kAnywhere, fetch_url32},
     {"url_ip", Type::Address, "", kNeedsRequest, kOnTarget, fetch_url_ip},

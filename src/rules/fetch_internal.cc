@@ -131,7 +131,9 @@ bool fetch_frontend_name(const Call&, Subject& subject, Cursor&, Value& out) { r
 bool fetch_backend_name(const Call&, Subject& subject, Cursor&, Value& out) { return some_text(subject.backend.empty() ? subject.frontend : subject.backend, out); }
 bool fetch_server_name(const Call&, Subject& subject, Cursor&, Value& out) { return some_text(subject.server, out); }
 bool fetch_frontend_id(const Call&, Subject& subject, Cursor&, Value& out) { return out.set_integer(subject.frontend_id), true; }
-bool fetch_backend_id(const Call&, Subject& subject, Cursor&, Value& out) { return out.set_integer(subject.backend_id), true; }
+bool fetch_backend_id(const Call&, Subject& subject, Cursor&, Value& out) {
+  return out.set_integer(subject.backend_index < 0 ? subject.frontend_id : subject.backend_id), true;
+}
 
 bool fetch_server_id(const Call&, Subject& subject, Cursor&, Value& out) {
   if (subject.server_index < 0) return false;

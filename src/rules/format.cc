@@ -113,12 +113,12 @@ class Printer {
 
   void escaped(std::string_view text, const EscapeTable& escapes, char mark) {
     for (const char c : text) {
-      if (has(kEscaped) && (c == '"' || c == '\\' || c == ']')) {
-        sink_.put('\\');
-        sink_.put(c);
-      } else if (escapes[static_cast<unsigned char>(c)]) {
+      if (escapes[static_cast<unsigned char>(c)]) {
         sink_.put(mark);
         sink_.put_hex(static_cast<unsigned char>(c), 2);
+      } else if (has(kEscaped) && (c == '"' || c == '\\' || c == ']')) {
+        sink_.put('\\');
+        sink_.put(c);
       } else {
         sink_.put(c);
       }
@@ -156,11 +156,13 @@ class Printer {
     const bool found = offered(node_->sample->needs, subject_.available) && evaluate(*node_->sample, subject_, cursor, value) &&
                        cast(subject_, value, Type::Text);
     const std::string_view shown = found ? value.text : std::string_view();
-    if (has(kQuoted)) sink_.put('"');
-    if (shown.empty() && for_log() && !has(kQuoted)) sink_.put('-');
+    // In a message quotes around a sample would be part of the value.
+    const bool quoted = has(kQuoted) && for_log();
+    if (quoted) sink_.put('"');
+    if (shown.empty() && for_log() && !quoted) sink_.put('-');
     if (for_log()) escaped(shown, kLogEscapes, '#');
     else escaped(shown, kFieldEscapes, '%');
-    if (has(kQuoted)) sink_.put('"');
+    if (quoted) sink_.put('"');
   }
 
   void ip(const SocketAddress* address) {
@@ -403,7 +405,15 @@ class Printer {
 }  // namespace
 
 Format::Format() = default;
-Format::Format(std::vector<FormatNode> nodes) : nodes_(std::move(nodes)), empty_(nodes_.empty()) {}
+Format::Format(std::vector<FormatNode> nodes) : nodes_(std::move(nodes)), empty_(nodes_.empty()) {
+  const auto asks = [&](LogVariable variable) {
+    return std::any_of(nodes_.begin(), nodes_.end(), [&](const FormatNode& node) {
+      return node.kind == FormatNode::Kind::Variable && node.variable == variable;
+    });
+  };
+  asks_back_address_ = asks(LogVariable::BackIp) || asks(LogVariable::BackPort);
+  asks_log_counter_ = asks(LogVariable::LogCounter);
+}
 Format::Format(Format&&) noexcept = default;
 Format& Format::operator=(Format&&) noexcept = default;
 Format::~Format() = default;

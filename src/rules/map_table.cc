@@ -142,7 +142,7 @@ bool MapTable::look_up(Subject& subject, const Value& key, Value& out) const {
   }
   const Entry* found = nullptr;
   if (match_ == MapMatch::Ip) {
-    found = find_network(key.ip);
+    found = find_network(key.ip.unmapped());
   } else if (match_ == MapMatch::Int) {
     const auto at = std::find_if(entries_.begin(), entries_.end(), [&](const auto& entry) { return key.integer >= entry->low && key.integer <= entry->high; });
     found = at == entries_.end() ? nullptr : at->get();

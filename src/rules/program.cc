@@ -34,6 +34,7 @@ Verdict Program::run(Subject& subject) const {
     }
     const Flow flow = step.action->run(subject, verdict);
     if (in_trouble(step)) return verdict;
+    if (flow == Flow::Wait) return verdict.kind = Verdict::Kind::Wait, verdict;
     if (flow == Flow::StrictOn) strict = true;
     if (flow == Flow::StrictOff) strict = false;
     const bool failed = flow == Flow::Failed && strict;

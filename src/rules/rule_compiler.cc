@@ -219,7 +219,7 @@ std::unique_ptr<Action> compile_switch_mode(Work& work) {
 
 // What `deny_status` may name (manual, "errorfile"): a page is built in or can be configured.
 bool has_page(std::uint16_t status) {
-  constexpr std::uint16_t kWithPage[] = {200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 425, 429, 431, 500, 501, 502, 503, 504};
+  constexpr std::uint16_t kWithPage[] = {200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 421, 422, 425, 429, 431, 500, 501, 502, 503, 504};
   return std::find(std::begin(kWithPage), std::end(kWithPage), status) != std::end(kWithPage);
 }
 
@@ -442,6 +442,11 @@ bool read_variable(Work& work, VariableName& name, unsigned& conditions) {
   const std::string_view text = cut(rest, ',');
   const config::Place place = work.rule.words[0].place;
   if (!parse_variable_name(work.compiling, text, place, name)) return false;
+  const bool closed = name.scope == (work.side == Side::Request ? Scope::Response : Scope::Request);
+  if (closed) {
+    work.compiling.diagnostics.warn(place, format("'{}' is not set here: variables of {}; those of 'txn.' last over both", text,
+                                                  work.side == Side::Request ? "the response begin with it" : "the request end with it"));
+  }
   while (!rest.empty()) {
     const unsigned condition = parse_set_var_condition(work.compiling, cut(rest, ','), place);
     if (condition == 0) return false;
@@ -486,12 +491,12 @@ std::unique_ptr<Action> compile_capture(Work& work) {
     if (!work.slots.is_frontend) return work.complain(kind->place, "a backend has no slots of its own: name one of the frontend's by 'id'");
     if (*value == 0) return work.complain(number->place, "a capture of no length keeps nothing");
     const std::size_t slot = work.slots.by_place.at(slot_place(work.rule.place));
-    return make_capture(Side::Request, std::move(expression), slot, static_cast<std::size_t>(*value));
+    return make_capture(Side::Request, std::move(expression), slot);
   }
   if (kind->text != "id") return work.complain(kind->place, format("'{}' is not understood in 'capture': 'len' or 'id' was expected", kind->text));
   const std::size_t count = work.side == Side::Request ? work.slots.request : work.slots.response;
   if (work.slots.is_frontend && *value >= count) return work.complain(number->place, format("there is no capture slot {}: the section has {}", *value, count));
-  return make_capture(work.side, std::move(expression), static_cast<std::size_t>(*value), std::string_view::npos);
+  return make_capture(work.side, std::move(expression), static_cast<std::size_t>(*value));
 }
 
 std::unique_ptr<Action> compile_set_log_level(Work& work) {
@@ -710,9 +715,16 @@ bool makes_slot(const Rule& rule) {
   return for_request && rule.words.size() > 2 && rule.words[2].text == "len";
 }
 
+std::uint32_t length_of_slot(const Rule& rule) {
+  const auto length = rule.words.size() > 3 ? parse_unsigned(rule.words[3].text) : std::nullopt;
+  return length && *length <= 65535 ? static_cast<std::uint32_t>(*length) : 0;  // Another was complained about.
+}
+
 std::optional<ReplyTemplate> compile_error_reply(Compiling& compiling, std::uint16_t status, std::span<const Word> words) {
   RuleWords cursor(compiling, words, "http-error");
-  return ReplyCompiler(compiling, cursor, kForLog).compile(status, false, true);
+  auto reply = ReplyCompiler(compiling, cursor, kForError).compile(status, false, true);
+  if (reply) reply->available = kForError;
+  return reply;
 }
 
 std::optional<ReplyTemplate> parse_error_file(Compiling& compiling, const std::string& path, config::Place place, std::uint16_t status) {

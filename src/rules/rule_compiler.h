@@ -35,6 +35,7 @@ std::optional<ReplyTemplate> compile_error_reply(Compiling& compiling, std::uint
 std::optional<ReplyTemplate> parse_error_file(Compiling& compiling, const std::string& path, config::Place place, std::uint16_t status);
 // True for an action that makes a slot of its own (`capture ... len`).
 bool makes_slot(const config::Rule& rule);
+std::uint32_t length_of_slot(const config::Rule& rule);
 // Files that a rule's words name, and those of an answer.
 void collect_rule_files(const config::Rule& rule, std::vector<NamedFile>& files);
 void collect_reply_files(std::span<const config::Word> words, std::vector<NamedFile>& files);

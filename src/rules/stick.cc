@@ -19,11 +19,8 @@ bool make_ip6(Ip& ip) {
 }
 
 bool make_ip4(Ip& ip) {
-  if (!ip.is6) return true;
-  if (std::memcmp(ip.bytes, kMapped, sizeof(kMapped)) != 0) return false;
-  std::memcpy(ip.bytes, ip.bytes + sizeof(kMapped), 4);
-  ip.is6 = false;
-  return true;
+  ip = ip.unmapped();
+  return !ip.is6;
 }
 
 std::string_view padded(Arena& arena, std::string_view bytes, std::size_t length) {

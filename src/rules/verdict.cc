@@ -11,9 +11,13 @@ Reply ReplyTemplate::expand(Subject& subject) const {
   reply.standard = standard;
   reply.silent = silent;
   if (standard || silent) return reply;
+  if (available != 0) subject.available = available;
   Field* fields = static_cast<Field*>(subject.arena.allocate((headers.size() + 1) * sizeof(Field), alignof(Field)));
   std::size_t count = 0;
-  for (const Header& header : headers) fields[count++] = {header.name, header.value.expand(subject)};
+  for (const Header& header : headers) {
+    const std::string_view value = header.value.expand(subject);
+    if (!value.empty()) fields[count++] = {header.name, value};
+  }
   reply.body = body_format ? body_format->expand(subject) : std::string_view(body);
   if (!content_type.empty() && !reply.body.empty()) fields[count++] = {"Content-Type", content_type};
   reply.fields = {fields, count};

@@ -258,7 +258,7 @@ class Lines(Case):
             client.take_until(b'\r\n\r\n')
             rest_of(rig.server(), 'bytes_out')
             client.reset()
-            line = rig.log.wait(r' 200 (\d+) - - (--|CD|CL)-- \d+/\d+/1/1/0 ', start=start)
+            line = rig.log.wait(r' 200 (\d+) - - (--|CD|CL)-- \d+/\d+/0/0/0 ', start=start)
             states.append(line.group(2))
             self.assertEqual(line.group(2) == '--', int(line.group(1)) > size, line.string)
         self.assertIn('CL', states)

@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "penstock/base/rate.h"
 #include "penstock/net/address.h"
 #include "penstock/net/connection.h"
 #include "penstock/net/proxy_header.h"
@@ -48,6 +49,7 @@ class Server {
   // Requests that wait for this very server, of all workers.
   std::atomic<std::uint32_t> waiting{0};
   std::atomic<std::uint64_t> total{0};
+  Rate rate;  // Of the same.
   // The backend's turn at which leastconn last chose it.
   std::atomic<std::uint32_t> last_turn{0};
   // Loop-independent clock (ms, monotonic) of the last change of status.
@@ -106,6 +108,7 @@ class BackendState : public std::enable_shared_from_this<BackendState> {
   Tickets tickets;
   std::atomic<std::uint32_t> in_use{0};
   std::atomic<std::uint64_t> total{0};
+  Rate rate;  // Of requests, or connections in mode tcp, that were led here.
 };
 
 // A regular expression of a check. Whoever compiles the checks brings it.

@@ -161,7 +161,7 @@ struct Server {
   std::uint32_t maxconn = 0;    // 0: no limit.
   std::uint32_t minconn = 0;
   std::uint32_t maxqueue = 0;   // 0: no limit.
-  std::uint32_t id = 0;         // 0: its place in the backend, from 1.
+  std::uint32_t id = 0;         // 0: the lowest number that is free.
   std::string cookie;           // Value of the backend's cookie that means this server; empty: none.
   bool backup = false;
   bool send_proxy = false;
@@ -263,7 +263,8 @@ struct CheckStep {
   std::vector<std::string> alpn;
   // Send: http
   std::string method, uri, version, body;
-  std::vector<std::pair<std::string, std::string>> headers;
+  bool uri_formatted = false, body_formatted = false;  // `uri-lf`, `body-lf`
+  std::vector<std::pair<std::string, std::string>> headers;  // Values are log-formats.
   // Send: tcp (raw bytes)
   std::string data;
   bool formatted = false;   // `send-lf`, `string-lf` and the like: data or pattern is a log-format,
@@ -419,6 +420,7 @@ struct Proxy {
   enum class LogStyle { None, Default, Tcp, Http, Https, Clf };
   LogStyle log_style = LogStyle::Default;
   std::string log_tag;
+  bool ignore_probes = false;
   bool dont_log_null = false;
   bool dont_log_normal = false;
   bool log_asap = false;

@@ -11,6 +11,7 @@ struct Options {
   std::string folder;        // -C
   std::string pid_file;      // -p
   std::string condition;     // -cc
+  std::string local_peer;    // -L; empty: the system's name.
   bool check = false;        // -c
   bool dump = false;         // -d with -c
   bool verbose = false;      // -V, stronger than any word for quiet.
@@ -36,5 +37,8 @@ struct Arguments {
 Arguments parse_arguments(const std::vector<std::string>& words);
 std::string usage_text();
 std::string version_text(bool in_full);
+// What configurations may ask of the environment about the process (manual section 2.3). To be called before
+// there are threads.
+void set_environment(const Options& options);
 
 }  // namespace penstock

@@ -107,6 +107,8 @@ class H1Front final : public Mortal, public Stream, private ConnectionEvents, pr
   std::uint64_t body_left() const;
   // The exchange is over. What is left of the request, if the answer came first, is read and dropped.
   void detach();
+  // The connection ends without a sign of it to the client.
+  void vanish();
   // The answer now being given is this connection's last.
   void close_after_answer() { last_ = true; }
   // As above; a kept connection that serves no request ends at once, a new one soon if nothing comes.
@@ -130,6 +132,8 @@ class H1Front final : public Mortal, public Stream, private ConnectionEvents, pr
   bool answer_begun() const { return answer_begun_; }
   // Loop time when the connection, or the wait for this request, began, and when its first byte came.
   std::uint64_t waiting_since() const { return waiting_since_; }
+  // Of TLS and of the PROXY protocol, before the first request.
+  std::uint64_t handshake_ms() const { return handshake_ms_; }
   std::uint64_t begun_at() const { return request_ ? request_->begun_at : 0; }
 
  private:
@@ -188,6 +192,7 @@ class H1Front final : public Mortal, public Stream, private ConnectionEvents, pr
   std::unique_ptr<Request> request_;
   std::uint64_t bytes_written_ = 0;
   std::uint64_t waiting_since_ = 0;
+  std::uint64_t handshake_ms_ = 0;
   std::uint32_t client_ms_ = 0;
   std::uint32_t drained_ = 0;
   std::uint32_t requests_ = 0;

@@ -58,6 +58,9 @@ class Endpoints {
  public:
   virtual const SocketAddress& peer() = 0;
   virtual const SocketAddress& local() = 0;
+  // Those of the connection itself, whatever the PROXY protocol says.
+  virtual SocketAddress wire_peer() { return peer(); }
+  virtual SocketAddress wire_local() { return local(); }
 
  protected:
   ~Endpoints() = default;

@@ -113,6 +113,9 @@ class Connection final : public Living, public Endpoints, private PutOff {
   bool has_news() const;
   // Its close will be a reset: what is unsent is thrown away.
   void reset_on_close();
+  // Its end is not told to the peer: what comes from there later is answered by the system, if at all, no
+  // farther than the next router.
+  void vanish();
 
   bool is_tls() const { return tls_ != nullptr; }
   // Facts of an established TLS; only if is_tls().
@@ -122,6 +125,8 @@ class Connection final : public Living, public Endpoints, private PutOff {
   // False: the system does not say whose it is.
   bool has_peer() const;
   const SocketAddress& local() override;
+  SocketAddress wire_peer() override { return proxied_ ? SocketAddress::peer_of(descriptor()) : peer(); }
+  SocketAddress wire_local() override { return proxied_ ? SocketAddress::local_of(descriptor()) : local(); }
   int descriptor() const;
 
  private:

@@ -80,8 +80,9 @@ class Client final : public Mortal, public ListNode<ClientTag>, private H1FrontO
  private:
   friend class Frontend;
   Client(Frontend& frontend, Loop& loop);
-  // `tcp-request connection`: what is known is where it comes from and where it went.
   bool let_in(const Generation& generation, const FrontendSpec& spec, Connection& connection);
+  // `tcp-request connection`: what is known is where it comes from and where it went.
+  bool refuses(const Generation& generation, const FrontendSpec& spec, Connection& connection);
   ~Client() override;
   const H1FrontOptions& front_options() const;
   bool is_logged() const;

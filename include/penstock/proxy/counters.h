@@ -8,6 +8,7 @@
 #include <string>
 
 #include "penstock/base/log.h"
+#include "penstock/base/rate.h"
 
 namespace penstock {
 
@@ -20,6 +21,8 @@ struct FrontendState {
   ConnectionCount connections{0};
   // What was refused or failed is told of, by rules::Reason::Kind.
   std::array<AtMostEvery, 8> reports;
+  Rate arrivals, requests;  // Clients let in, and what they asked for.
+  std::atomic<std::uint32_t> logged{0};  // Lines of the log, counted where its format asks (%lc).
 };
 
 // The whole process.

@@ -68,6 +68,8 @@ class Exchange final : public InBlock, public Living, private Waiting, private S
 
   // The steps, in order.
   void on_request_head(Head& head);
+  void note_request_time();
+  bool is_monitor(std::string_view target) const;
   bool waits_for_body(bool of_backend);
   void hold(Slice bytes);
   void hold(const Trailers& trailers);
@@ -78,6 +80,7 @@ class Exchange final : public InBlock, public Living, private Waiting, private S
   void choose_backend();
   void apply_backend_rules();
   void prepare_request();
+  void add_forwarded_for(Head& head);
   void apply_persistence();
   void follow_cookie();
   void follow_tables();
@@ -184,6 +187,7 @@ class Exchange final : public InBlock, public Living, private Waiting, private S
   bool fresh_ = false;          // This one is.
   bool retried_fresh_ = false;
   bool no_log_ = false;
+  bool vanish_ = false;         // The client is to hear of no end.
   bool request_failed_ = false;
 };
 

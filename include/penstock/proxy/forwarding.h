@@ -16,6 +16,8 @@ void drop_hop_fields(Head& head);
 // What a recipient of this version of ours must find: a request of an HTTP/1.0 client becomes one of
 // HTTP/1.1 if it names its Host.
 void raise_version(Head& head);
+// Of an answer 101: the protocols it names are among those that the request did.
+bool is_what_was_asked(const Head& request, const Head& response);
 
 // The request brings a credential that belongs to the connection (NTLM, Negotiate, Kerberos through
 // it); the answer challenges for one, or says that it holds (Persistent-Auth).

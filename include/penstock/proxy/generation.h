@@ -36,19 +36,22 @@ class Generation final : public Counted<Generation>, public ListNode<>, private 
   // The name that TLS towards a server of this generation asks for, in a request of a former one.
   std::string_view sni_of(const ServerSpec& server, rules::Subject& subject) const;
   // For samples about servers (nbsrv, be_conn, ...).
+  // The process ends with those who are still there.
+  void note_stopping() { stopping_ = true; }
   const rules::Numbers& numbers() const { return *this; }
 
  private:
   std::int64_t backend(rules::BackendNumber number, int backend) const override;
   std::int64_t frontend(rules::FrontendNumber number, int frontend) const override;
   std::int64_t server(rules::ServerNumber number, int backend, int server) const override;
-  bool stopping() const override { return retired_; }
+  bool stopping() const override { return stopping_; }
 
   Loop& loop_;
   std::shared_ptr<const Snapshot> snapshot_;
   LineWaker& waker_;
   const unsigned worker_;
   bool retired_ = false;
+  bool stopping_ = false;
   std::vector<std::unique_ptr<Backend>> backends_;
 };
 

@@ -56,6 +56,7 @@ struct FrontendSpec {
   config::ForwardFor forward_for;
   std::string monitor_uri;
   std::string unique_id_header;
+  bool ignore_probes = false;        // Who says nothing is told nothing, and not logged.
   bool dont_log_null = false, dont_log_normal = false, log_separate_errors = false, log_asap = false;
   bool buffer_request = false;
   std::uint64_t body_ms = 0;         // For a body that is waited for: timeout http-request.
@@ -71,6 +72,7 @@ struct RetryOn {
 
 struct BackendRuntimeSpec {
   BackendSpec balance;
+  std::uint32_t id = 0;
   config::Mode mode = config::Mode::Http;
   rules::BackendRules rules;
   rules::Sample hash_sample;         // balance uri, url_param, hdr, hash

@@ -63,6 +63,7 @@ class Tunnel final : public Living, private Waiting, private Served, private Lat
   bool choose_backend();
   void apply_persistence();
   bool belongs_to(const ServerSlot& slot) const;
+  // True if the connection is to end; the client of a silent drop then hears nothing more.
   bool refused(const rules::Verdict& verdict);
   void refuse(Phase phase);
   rules::Verdict judge_early(const rules::Program& program, std::uint64_t since_ms, std::uint64_t delay_ms, bool ended);

@@ -82,7 +82,7 @@ class FrontendRules {
   std::vector<Condition> monitor_fail_;
   ErrorReplies errors_;
   std::vector<std::size_t> capture_slots_;  // Of each of `captures`.
-  std::size_t request_slots_ = 0, response_slots_ = 0;
+  std::vector<std::uint32_t> request_lengths_, response_lengths_;  // Of the slots.
 };
 
 // `use-server`: the first that holds names the server.

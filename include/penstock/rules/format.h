@@ -23,6 +23,9 @@ class Format {
   ~Format();
 
   bool empty() const { return empty_; }
+  // What must be fetched or counted for it beforehand: %bi and %bp; %lc.
+  bool asks_back_address() const { return asks_back_address_; }
+  bool asks_log_counter() const { return asks_log_counter_; }
   // The whole text if no part depends on the subject, else nothing.
   std::optional<std::string_view> constant() const;
   // Writes into `space` and returns what was written, cut if it did not fit. No heap; what samples
@@ -34,6 +37,7 @@ class Format {
  private:
   std::vector<FormatNode> nodes_;
   bool empty_ = true;
+  bool asks_back_address_ = false, asks_log_counter_ = false;
 };
 
 // The formats of `option httplog` and its kin, exactly as the manual prints them. The default format

@@ -229,11 +229,15 @@ struct Subject {
   std::string_view buffer;
   bool buffer_final = true;
 
+  std::size_t held_body = 0;  // Bytes of the request's body that have come and wait (`option http-buffer-request`).
+
   VariableSet transaction, request_variables, response_variables;
   // Slots of `capture request|response header` and the capture actions, in order of declaration;
   // null data() where nothing was captured. Made by FrontendRules::begin().
   std::span<std::string_view> request_captures;
   std::span<std::string_view> response_captures;
+  // How much each slot holds.
+  std::span<const std::uint32_t> request_capture_lengths, response_capture_lengths;
   std::string_view unique_id;  // Made by FrontendRules::make_unique_id().
 
   LogFacts log;

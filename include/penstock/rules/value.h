@@ -21,6 +21,12 @@ struct Ip {
   static bool of(const SocketAddress& address, Ip& out);
   // Number forms only ("10.0.0.1", "2001:db8::1"), without brackets and port.
   static bool parse(std::string_view text, Ip& out);
+  // As `parse`; but of a text that begins with an IPv4 address what stands behind it does not matter
+  // ("10.0.0.1:80"), as for HAProxy.
+  static bool parse_leading(std::string_view text, Ip& out);
+  // An IPv4 address that came as ::ffff:a.b.c.d, as itself; others as they are. What compares, masks or looks up
+  // addresses takes them so; they are printed as they came.
+  Ip unmapped() const;
   // At most 45 bytes; `space` of 64 is always enough.
   std::string_view write(char* space) const;
 };

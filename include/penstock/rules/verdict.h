@@ -66,6 +66,7 @@ class ReplyTemplate {
   std::vector<Header> headers;
   bool standard = false;
   bool silent = false;
+  unsigned available = 0;  // What its formats may look at; 0: what the program that it is part of may.
 
   Reply expand(Subject& subject) const;
 };

@@ -301,7 +301,7 @@ TEST_CASE("complaints about conditions name the word and its place") {
 }
 
 TEST_CASE("an ACL that can never match where it stands is a warning") {
-  CHECK(complaint("{ status 200 }") == "warning 2:22 'status' never matches here: it needs the response's head\n");
+  CHECK(complaint("{ status 200 }") == "warning 2:22 'status' never matches here: it needs an HTTP response\n");
   CHECK(complaint("{ path }") == "warning 2:24 'path' is compared with no value and never matches; '-m found' asks whether there is one\n");
   Rig rig("frontend fe\nacl owa path /owa\nhttp-response deny if owa\ntcp-request connection reject if { ssl_fc }\n");
   const FrontendRules rules = rig.frontend();

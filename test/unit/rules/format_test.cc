@@ -180,7 +180,7 @@ TEST_CASE("the unique id is the manual's") {
 TEST_CASE("in a message blanks stay and empty samples print nothing") {
   CHECK(http_of("a  b %[str()]c") == "a  b c");
   CHECK(http_of("%[bin(0a)]x") == "%0Ax");
-  CHECK(http_of("%{+Q}[str(x)]") == "\"x\"");
+  CHECK(http_of("%{+Q}[str(x)] %{+Q}s") == "x \"<NOSRV>\"");
 }
 
 TEST_CASE("long values grow in the arena") {

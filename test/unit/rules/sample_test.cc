@@ -249,7 +249,7 @@ TEST_CASE("converters of texts") {
   CHECK(of("int(10),hex") == "000000000000000A");
   CHECK(of("src,hex") == "0A010203");
   CHECK(of("str(ff),hex2i") == "255");
-  CHECK(of("str(xy),hex2i") == "0");
+  CHECK(of("str(xy),hex2i") == "-");
   CHECK(of("str(hi),base64") == "aGk=");
   CHECK(of("str(a),base64") == "YQ==");
   CHECK(of("str(aGk=),b64dec") == "hi");
@@ -294,7 +294,7 @@ TEST_CASE("field counts what stands between delimiters, word skips what is empty
   CHECK(of("str(f1_f2_f3__f5),word(-2,_,3)") == "f1_f2_f3");
   CHECK(of("str(f1_f2_f3__f5),word(-3,_,0)") == "f1_f2");
   CHECK(of("str(/f1/f2/f3/f4),word(1,/)") == "f1");
-  CHECK(of("str(a),field(9,_)") == "");
+  CHECK(of("str(a),field(9,_)") == "-");
   CHECK(of("str(a),word(0,_)") == "?index 0 of 'word' does not exist: 1 is the first, -1 the last");
 }
 
