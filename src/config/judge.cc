@@ -402,7 +402,9 @@ class Judge {
     }
     ended_by_rules_ = ends_all(ended, let_pass, proxy);
     const auto use = ended.find(Rule::Set::UseBackend);
-    if (use != ended.end() && proxy.default_backend &&
+    // A computed name that no backend has leads to the default.
+    if (use != ended.end() && use->second->words[0].text.find('%') == std::string::npos &&
+        proxy.default_backend &&
         !stands_before(proxy.default_backend->place, proxy.place)) {
       complaints_.warn(
           proxy.default_backend->place,

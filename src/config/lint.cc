@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -65,18 +66,53 @@ const VdirName* vdir_in(std::string_view pattern) {
   return best;
 }
 
+// All of them that a regular expression names, as in "^/(owa|ecp)".
+std::vector<const VdirName*> vdirs_in_regex(std::string_view pattern) {
+  std::vector<const VdirName*> found;
+  const std::string text = lower(pattern);
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || c == '-'; };
+  for (const VdirName& known : kVdirs) {
+    const std::string_view name = known.path.substr(1);
+    const std::size_t at = text.find(name);
+    if (at == std::string::npos || (at > 0 && is_letter(text[at - 1]))) continue;
+    const std::size_t end = at + name.size();
+    if (end == text.size() || !is_letter(text[end])) found.push_back(&known);
+  }
+  return found;
+}
+
 // One test of a condition: a criterion with its flags and patterns.
 struct Test {
   const Word* criterion = nullptr;
   bool negated = false;
   bool folds_case = false;
+  bool is_regex = false;
+  bool asks_path_variable = false;  // A variable that a rule has set from the path.
   std::vector<const Word*> patterns;
 
   bool about_path() const {
+    if (asks_path_variable) return true;
     const std::string_view name =
         std::string_view(criterion->text).substr(0, criterion->text.find_first_of(",("));
     return name.starts_with("path") || name.starts_with("url_") || name == "url" ||
            name == "base" || name == "base_beg";
+  }
+  std::vector<const VdirName*> vdirs() const {
+    std::vector<const VdirName*> found;
+    for (const Word* pattern : patterns) {
+      if (is_regex)
+        std::ranges::copy(vdirs_in_regex(pattern->text), std::back_inserter(found));
+      else if (const VdirName* vdir = vdir_in(pattern->text))
+        found.push_back(vdir);
+    }
+    return found;
+  }
+  // A name that clients of Exchange alone ask for.
+  bool names_exchange() const {
+    return !negated && !about_path() &&
+           std::any_of(patterns.begin(), patterns.end(), [](const Word* pattern) {
+             return lower(pattern->text).starts_with("autodiscover.");
+           });
   }
   // What the server would make of it was made of it before the test.
   bool decodes() const { return criterion->text.find("url_dec") != std::string::npos; }
@@ -87,8 +123,21 @@ Test test_of(std::span<const Word> words) {
   Test test;
   test.criterion = &words[0];
   test.folds_case = flags.folds_case || words[0].text.find("lower") != std::string::npos;
+  test.is_regex = flags.method != nullptr ? flags.method->text == "reg"
+                                          : words[0].text.ends_with("_reg");
   for (const Word& word : words.subspan(flags.values)) test.patterns.push_back(&word);
   return test;
+}
+
+// Whether the criterion asks for a variable that a rule of the proxy sets from the path.
+bool asks_path_variable(const Proxy& proxy, std::string_view criterion) {
+  if (!criterion.starts_with("var(")) return false;
+  const std::string name(criterion.substr(4, criterion.find(')') - 4));
+  return std::any_of(proxy.rules.begin(), proxy.rules.end(), [&](const Rule& rule) {
+    return rule.words.size() > 1 && rule.words[0].text == "set-var(" + name + ")" &&
+           (rule.words[1].text.starts_with("path") || rule.words[1].text.starts_with("url") ||
+            rule.words[1].text.starts_with("base"));
+  });
 }
 
 // The tests a rule's condition names; what stands on either side of an `or` is in one list.
@@ -101,6 +150,7 @@ std::vector<Test> tests_of(const Proxy& proxy, const Rule& rule) {
       if (words.empty()) return;
       tests.push_back(test_of(words));
       tests.back().negated = term.negated != unless;
+      tests.back().asks_path_variable = asks_path_variable(proxy, words[0].text);
     };
     add(term.test);
     for (const Acl& acl : proxy.acls) {
@@ -162,7 +212,8 @@ class Linter {
 
   void run() {
     for (const Proxy& proxy : config_.proxies) learn(proxy);
-    for (const Proxy& proxy : config_.proxies) learn_default(proxy);
+    const std::map<const Proxy*, Vdirs> known_by_rules = vdirs_;
+    for (const Proxy& proxy : config_.proxies) learn_default(proxy, known_by_rules);
     if (vdirs_.empty()) return;
     for (const Proxy& proxy : config_.proxies) {
       if (proxy.disabled) continue;
@@ -188,15 +239,20 @@ class Linter {
     for (const Rule& rule : proxy.rules) {
       if (rule.set != Rule::Set::UseBackend) continue;
       const Proxy* backend = config_.find_backend(rule.words[0].text);
+      bool by_path = false, by_name = false;
       for (const Test& test : tests_of(proxy, rule)) {
+        by_name = by_name || test.names_exchange();
         if (!test.about_path() || test.negated) continue;
-        for (const Word* pattern : test.patterns) {
-          const VdirName* vdir = vdir_in(pattern->text);
-          if (vdir == nullptr) continue;
+        by_path = true;
+        for (const VdirName* vdir : test.vdirs()) {
           vdirs_[&proxy].insert(vdir->vdir);
           if (backend != nullptr) vdirs_[backend].insert(vdir->vdir);
         }
       }
+      // Reached by a name or an address, with whatever path.
+      if (backend == nullptr || by_path) continue;
+      reached_whole_.insert({&proxy, backend});
+      if (by_name) vdirs_[backend].insert(Vdir::Autodiscover);
     }
   }
 
@@ -207,20 +263,30 @@ class Linter {
     return proxy.is_backend ? &proxy : nullptr;
   }
 
-  // A default backend that is Exchange gets whatever no rule leads elsewhere, by path or by name.
-  void learn_default(const Proxy& proxy) {
-    const Proxy* backend = default_of(proxy);
-    if (backend == nullptr || backend->servers.empty() || !vdirs_.contains(backend)) return;
-    Vdirs led = vdirs_[&proxy];
+  // A backend that is Exchange and is reached by default, or by a name alone, gets whatever no rule
+  // leads elsewhere.
+  void learn_default(const Proxy& proxy, const std::map<const Proxy*, Vdirs>& known_by_rules) {
+    if (const Proxy* backend = default_of(proxy)) learn_whole(proxy, *backend, known_by_rules);
+    for (const auto& [from, backend] : reached_whole_) {
+      if (from == &proxy) learn_whole(proxy, *backend, known_by_rules);
+    }
+  }
+  void learn_whole(const Proxy& proxy, const Proxy& backend,
+                   const std::map<const Proxy*, Vdirs>& known_by_rules) {
+    const auto vdirs_of = [&](const Proxy& of) {
+      const auto at = known_by_rules.find(&of);
+      return at == known_by_rules.end() ? Vdirs() : at->second;
+    };
+    if (backend.servers.empty() || vdirs_of(backend).empty()) return;
+    Vdirs led = vdirs_of(proxy);
     for (const Rule& rule : proxy.rules) {
       const Proxy* other =
           rule.set == Rule::Set::UseBackend ? config_.find_backend(rule.words[0].text) : nullptr;
-      if (other != nullptr && other != backend)
-        led.insert(vdirs_[other].begin(), vdirs_[other].end());
+      if (other != nullptr && other != &backend) led.merge(vdirs_of(*other));
     }
     for (const VdirName& known : kVdirs) {
       vdirs_[&proxy].insert(known.vdir);
-      if (!led.contains(known.vdir)) vdirs_[backend].insert(known.vdir);
+      if (!led.contains(known.vdir)) vdirs_[&backend].insert(known.vdir);
     }
   }
 
@@ -319,10 +385,10 @@ class Linter {
       if (backend == nullptr || !backend->servers.empty()) return;
     }
     // One or two directories alone are meant so.
-    if (vdirs_[&proxy].size() < 3) return;
+    if (vdirs_[&proxy].size() < 3 || serves_some_names(proxy)) return;
     std::string missing;
     for (const Vdir vdir : kNeeded) {
-      if (!serves(proxy, vdir))
+      if (!is_served(proxy, vdir))
         append_format(missing, "{}{}", missing.empty() ? "" : ", ", path_of(vdir));
     }
     if (missing.empty()) return;
@@ -331,6 +397,28 @@ class Linter {
                 "'use_backend' line for "
                 "it, or a 'default_backend' that has servers",
                 proxy.name, missing));
+  }
+
+  // Where a backend's name is computed, or rules ask for names too, the paths alone do not tell.
+  bool serves_some_names(const Proxy& proxy) const {
+    return std::any_of(proxy.rules.begin(), proxy.rules.end(), [&](const Rule& rule) {
+      if (rule.set != Rule::Set::UseBackend) return false;
+      if (rule.words[0].text.find('%') != std::string::npos) return true;
+      const std::vector<Test> tests = tests_of(proxy, rule);
+      return std::any_of(tests.begin(), tests.end(), [](const Test& test) {
+        return !test.negated && test.criterion->text.find("host") != std::string::npos;
+      });
+    });
+  }
+  // By this frontend, or by another that serves a part as it does: each may have an address of its
+  // own.
+  bool is_served(const Proxy& proxy, Vdir vdir) const {
+    return std::any_of(config_.proxies.begin(), config_.proxies.end(), [&](const Proxy& other) {
+      if (!other.is_frontend || other.disabled || !serves(other, vdir)) return false;
+      const bool is_whole = std::all_of(std::begin(kNeeded), std::end(kNeeded),
+                                        [&](Vdir needed) { return serves(other, needed); });
+      return &other == &proxy || !is_whole;
+    });
   }
 
   void look_at_denials(const Proxy& proxy) {
@@ -484,6 +572,7 @@ class Linter {
   const Config& config_;
   Diagnostics& diagnostics_;
   std::map<const Proxy*, Vdirs> vdirs_;
+  std::set<std::pair<const Proxy*, const Proxy*>> reached_whole_;  // A frontend, and a backend.
   std::set<std::uint32_t> said_;
 };
 
