@@ -1,5 +1,9 @@
 #include "penstock/config/diagnostics.h"
 
+#include <algorithm>
+#include <map>
+#include <utility>
+
 #include "penstock/base/text.h"
 
 namespace penstock::config {
@@ -20,6 +24,35 @@ void Diagnostics::add(Severity severity, Place place, std::string text) {
   if (severity == Severity::Alert) ++alerts_;
   if (severity == Severity::Warning) ++warnings_;
   complaints_.push_back(std::move(complaint));
+}
+
+std::vector<Complaint> Diagnostics::in_order() const {
+  std::vector<Complaint> sorted = complaints_;
+  std::stable_sort(sorted.begin(), sorted.end(), [](const Complaint& a, const Complaint& b) {
+    return std::pair(a.place.file, a.place.line) < std::pair(b.place.file, b.place.line);
+  });
+  std::vector<Complaint> out;
+  std::map<std::pair<Severity, std::string>, std::pair<std::size_t, std::string>> known;
+  for (const Complaint& complaint : sorted) {
+    const bool has_line = complaint.place.line != 0;
+    const auto [at, is_new] =
+        known.try_emplace({complaint.severity, complaint.text}, out.size(), std::string());
+    if (is_new || !has_line) {
+      out.push_back(complaint);
+      continue;
+    }
+    const Complaint& first = out[at->second.first];
+    std::string& others = at->second.second;
+    if (first.place.line == complaint.place.line && first.file == complaint.file) continue;
+    if (!others.empty()) others += ", ";
+    if (first.file != complaint.file) append_format(others, "{}:", complaint.file);
+    append_format(others, "{}", complaint.place.line);
+  }
+  for (const auto& [what, where] : known) {
+    if (!where.second.empty())
+      append_format(out[where.first].text, " (also in line {})", where.second);
+  }
+  return out;
 }
 
 namespace {

@@ -404,8 +404,7 @@ class Judge {
     const auto use = ended.find(Rule::Set::UseBackend);
     // A computed name that no backend has leads to the default.
     if (use != ended.end() && use->second->words[0].text.find('%') == std::string::npos &&
-        proxy.default_backend &&
-        !stands_before(proxy.default_backend->place, proxy.place)) {
+        proxy.default_backend && !stands_before(proxy.default_backend->place, proxy.place)) {
       complaints_.warn(
           proxy.default_backend->place,
           format(

@@ -123,8 +123,8 @@ Test test_of(std::span<const Word> words) {
   Test test;
   test.criterion = &words[0];
   test.folds_case = flags.folds_case || words[0].text.find("lower") != std::string::npos;
-  test.is_regex = flags.method != nullptr ? flags.method->text == "reg"
-                                          : words[0].text.ends_with("_reg");
+  test.is_regex =
+      flags.method != nullptr ? flags.method->text == "reg" : words[0].text.ends_with("_reg");
   for (const Word& word : words.subspan(flags.values)) test.patterns.push_back(&word);
   return test;
 }

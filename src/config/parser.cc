@@ -74,7 +74,21 @@ void Parser::read_file(std::uint32_t file) {
 
 void Parser::read_line(std::string_view text, Place place) {
   if (take_branch(text, place) || skipping()) return;
-  if (split(text, place) && !words_.empty()) take_words(text);
+  if (!split(text, place) || words_.empty()) return;
+  warn_of_quotes();
+  take_words(text);
+}
+
+// What a text processor makes of quotes are letters like others. One warning is enough.
+void Parser::warn_of_quotes() {
+  for (const Word& word : words_) {
+    const bool is_quote = word.text.starts_with("\u201c") || word.text.starts_with("\u201d") ||
+                          word.text.starts_with("\u2018") || word.text.starts_with("\u2019");
+    if (!is_quote || !reading_.said.insert("quotes").second) continue;
+    reading_.diagnostics.warn(word.place,
+                              "this is a typographic quote, which parts nothing: write \" or ' "
+                              "here and wherever else there is one");
+  }
 }
 
 bool Parser::split(std::string_view text, Place place) {
@@ -278,7 +292,8 @@ Draft inherit(const Draft* from, const Global& global) {
   }
   Draft draft = *from;
   draft.proxy.id = 0;
-  draft.own_steps = draft.broken = draft.used_by_name = draft.used_as_last = false;
+  // What its defaults lack for a line that was refused, it lacks for the same reason.
+  draft.own_steps = draft.used_by_name = draft.used_as_last = false;
   draft.given.clear();
   draft.said.clear();
   return draft;
@@ -370,9 +385,30 @@ bool is_negatable(Line& line, std::string_view word, unsigned where) {
 
 }  // namespace
 
+// A word at the very beginning of a line that is nearer to a section's name than to any keyword:
+// the section is begun, so that what stands in it draws no errors of its own, and the word
+// complained about.
+bool Parser::begin_section_meant(Line& line, const Word& word,
+                                 std::vector<std::string_view> candidates) {
+  if (word.place.column != 1 || line.negated) return false;
+  for (const KnownKeyword& keyword : known_keywords()) {
+    if (keyword.name == word.text) return false;
+  }
+  std::vector<std::string_view> sections;
+  for (const SectionName& section : kSections) sections.push_back(section.name);
+  const std::string_view near = nearest(word.text, sections);
+  candidates.insert(candidates.end(), sections.begin(), sections.end());
+  if (near.empty() || nearest(word.text, candidates) != near) return false;
+  begin_section(line, {std::string(near), word.place});
+  line.complain(word.place, format("'{}' begins no section; did you mean '{}'?", word.text, near));
+  line.skip_rest();
+  return true;
+}
+
 void Parser::take_keyword(Line& line, const Word& keyword) {
   switch (reading_.kind) {
     case SectionKind::None: {
+      if (begin_section_meant(line, keyword, {})) return;
       std::vector<std::string_view> names;
       for (const SectionName& section : kSections) names.push_back(section.name);
       const std::string_view near = nearest(keyword.text, names);
@@ -384,6 +420,7 @@ void Parser::take_keyword(Line& line, const Word& keyword) {
     }
     case SectionKind::Global: {
       const auto* row = find_keyword(global_keywords(), keyword.text);
+      if (row == nullptr && begin_section_meant(line, keyword, names_of(global_keywords()))) return;
       if (row == nullptr)
         return complain_unknown(line, keyword, "section 'global'", names_of(global_keywords()));
       if (is_negatable(line, row->name, row->where)) {
@@ -397,6 +434,7 @@ void Parser::take_keyword(Line& line, const Word& keyword) {
     case SectionKind::Backend:
     case SectionKind::Listen: {
       const auto* row = find_keyword(proxy_keywords(), keyword.text);
+      if (row == nullptr && begin_section_meant(line, keyword, names_of(proxy_keywords()))) return;
       if (row == nullptr)
         return complain_unknown(line, keyword, "a proxy section", names_of(proxy_keywords()));
       if (!is_negatable(line, row->name, row->where)) return;

@@ -35,6 +35,7 @@ class Parser {
   void take_elif(std::string_view text, Place place);
   bool condition(std::string_view text, Place place);
   bool split(std::string_view text, Place place);
+  void warn_of_quotes();
   void take_words(std::string_view text);
   void take_message(Line& line, std::string_view kind);
 
@@ -44,6 +45,7 @@ class Parser {
   void begin_http_errors(Line& line);
   const Draft* take_from(Line& line, const Draft* otherwise);
   void take_keyword(Line& line, const Word& keyword);
+  bool begin_section_meant(Line& line, const Word& word, std::vector<std::string_view> candidates);
   void take_http_errors_keyword(Line& line, const Word& keyword);
 
   Reading& reading_;

@@ -41,6 +41,8 @@ void load_file(const std::string& path, std::vector<Source>& sources, Diagnostic
   }
   if (std::ferror(file.get()) != 0)
     return diagnostics.add({}, format("cannot read '{}': {}", path, std::strerror(errno)));
+  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
+    return diagnostics.add({}, format("'{}' is written in UTF-16: save it as UTF-8", path));
   sources.push_back({path, std::move(text)});
 }
 

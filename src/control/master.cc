@@ -76,7 +76,7 @@ Master::Loaded Master::build(Handover handover, bool check_only) {
 }
 
 void Master::print(const config::Diagnostics& diagnostics) {
-  for (const config::Complaint& complaint : diagnostics.complaints()) {
+  for (const config::Complaint& complaint : diagnostics.in_order()) {
     if (quiet_ && complaint.severity != config::Severity::Alert) continue;
     std::fprintf(stderr, "%s\n", config::Diagnostics::text_of(complaint, crew_.process().pid).c_str());
   }
@@ -85,11 +85,11 @@ void Master::print(const config::Diagnostics& diagnostics) {
 int Master::check() {
   GatherPlan plan;
   plan.check_only = true;
-  Loaded loaded = build(gather(options_, plan), true);
-  if (loaded.snapshot) {
-    loaded.diagnostics.set_source(&loaded.snapshot->config);
-    config::lint(loaded.snapshot->config, loaded.diagnostics);
-  }
+  Handover handover = gather(options_, plan);
+  const config::Config config = handover.config;
+  Loaded loaded = build(std::move(handover), true);
+  loaded.diagnostics.set_source(&config);
+  config::lint(config, loaded.diagnostics);
   print(loaded.diagnostics);
   if (!loaded.snapshot || (options_.zero_warning && loaded.diagnostics.warnings() != 0)) {
     std::fprintf(stderr, "%zu error(s), %zu warning(s): the configuration cannot be used\n",
@@ -101,6 +101,8 @@ int Master::check() {
     return 2;
   }
   if (options_.dump) std::fputs(config::dump(loaded.snapshot->config).c_str(), stdout);
+  if (!quiet_ && loaded.diagnostics.warnings() != 0)
+    std::fprintf(stderr, "%zu warning(s)\n", loaded.diagnostics.warnings());
   if (!quiet_ && !options_.dump) std::puts("Configuration file is valid");
   // Taking a large configuration apart piece by piece would be time for nothing.
   std::fflush(stdout);

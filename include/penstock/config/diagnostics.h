@@ -37,6 +37,9 @@ class Diagnostics {
   std::size_t alerts() const { return alerts_; }
   std::size_t warnings() const { return warnings_; }
   const std::vector<Complaint>& complaints() const { return complaints_; }
+  // The same for a reader: in the order of the files, what is about no line first, and one
+  // complaint for all lines of which the same is said.
+  std::vector<Complaint> in_order() const;
 
   // One complaint as printed: "[ALERT] (PID) : config : parsing [file:line:column] : text", then the
   // line and a caret below it. Several lines, no final line end.

@@ -268,3 +268,20 @@ TEST_CASE("every keyword has a section, a name and a sentence") {
   CHECK(list.find("server\tweight\t") != std::string::npos);
   CHECK(list.find("\t\n") == std::string::npos);
 }
+
+TEST_CASE(
+    "complaints are in the order of the file, and what is said of several lines is said once") {
+  Diagnostics diagnostics;
+  read_text(
+      "backend b\n mode http\n timeout connect 1s\n timeout server 1s\n server s1 10.0.0.1:80 id "
+      "5\n"
+      "backend c\n mode http\n timeout connect 1s\n timeout server 1s\n option nolinger\n balance "
+      "x\n"
+      "backend d\n option nolinger\n",
+      diagnostics);
+  std::string all;
+  for (const Complaint& complaint : diagnostics.in_order()) all += complaint.text + "\n";
+  CHECK(all.find("(also in line 13)") != std::string::npos);
+  CHECK(all.find("nolinger") < all.find("'balance'"));
+  CHECK(all.find("nolinger") == all.rfind("nolinger"));
+}
