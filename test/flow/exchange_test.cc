@@ -156,9 +156,15 @@ TEST_CASE("a rejected or dropped request gets no answer (PR)") {
   Rig rig("  " + rule + "\n" + kApp);
   ScriptedClient client(rig);
   client.says("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+  CHECK(rig.line().ends_with(" PR <NOSRV>"));
+  // Where we may not let a connection vanish, its client hears a reset that goes no farther than this machine.
+  if (rule.ends_with("silent-drop")) {
+    rig.linger();
+    CHECK((!client.ended() || client.end() == End::Reset));
+    return;
+  }
   CHECK(client.end() != End::None);
   CHECK(client.rest().empty());
-  CHECK(rig.line().ends_with(" PR <NOSRV>"));
 }
 
 TEST_CASE("what rules answer themselves keeps the connection (LR)") {
@@ -498,11 +504,11 @@ TEST_CASE(
   client.says("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
   rig.run_until([&] { return rig.server("s1").accepted() == 1; });
   client.resets();
-  CHECK(rig.line() == "400 CH s1");
+  CHECK(rig.line() == "-1 CD s1");
   check_server_let_go(rig);
 }
 
-TEST_CASE("a client that ends inside its body (CH)") {
+TEST_CASE("a client that ends inside its body is told nothing (CD)") {
   Rig rig(kApp);
   answers(rig, "");
   ScriptedClient client(rig);
