@@ -504,7 +504,7 @@ TEST_CASE(
   client.says("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
   rig.run_until([&] { return rig.server("s1").accepted() == 1; });
   client.resets();
-  CHECK(rig.line() == "-1 CD s1");
+  CHECK(rig.line() == "400 CH s1");
   check_server_let_go(rig);
 }
 
@@ -516,7 +516,7 @@ TEST_CASE("a client that ends inside its body is told nothing (CD)") {
   rig.run_until([&] { return rig.server("s1").accepted() == 1; });
   client.stops_sending();
   CHECK(client.end() == End::Finished);
-  CHECK(rig.line() == "400 CH s1");
+  CHECK(rig.line() == "-1 CD s1");
   check_server_let_go(rig);
 }
 
