@@ -61,6 +61,10 @@ std::uint16_t number_at(std::string_view bytes, std::size_t at) {
   return static_cast<std::uint16_t>(static_cast<unsigned char>(bytes[at]) << 8 | static_cast<unsigned char>(bytes[at + 1]));
 }
 
+std::uint32_t long_at(std::string_view bytes, std::size_t at) {
+  return std::uint32_t{number_at(bytes, at)} << 16 | number_at(bytes, at + 2);
+}
+
 SocketAddress address_of(std::string_view ip, std::uint16_t port) {
   if (ip.size() == sizeof(in_addr)) {
     sockaddr_in raw{};
@@ -76,12 +80,63 @@ SocketAddress address_of(std::string_view ip, std::uint16_t port) {
   return SocketAddress(reinterpret_cast<const sockaddr*>(&raw), sizeof(raw));
 }
 
-// Two addresses of `size` bytes, then two ports.
-Step take_pair(std::string_view body, std::size_t size, ProxyHeader& out) {
+// Type, length, value (section 2.2).
+enum Tlv : char {
+  kAlpn = 1,
+  kAuthority = 2,
+  kChecksum = 3,
+  kUniqueId = 5,
+  kTls = 0x20,
+  kTlsVersion,
+  kTlsName,
+  kTlsCipher
+};
+constexpr std::size_t kTlvStart = 3, kChecksumSize = 4;
+constexpr std::size_t kUniqueIdLimit = 128, kAuthorityLimit = 255;
+
+// CRC-32C (RFC 9260, appendix A) over a header, of which the checksum at `sum_at` counts as 0.
+std::uint32_t checksum(std::string_view header, std::size_t sum_at) {
+  std::uint32_t sum = ~0u;
+  for (std::size_t at = 0; at < header.size(); ++at) {
+    const bool is_sum = at >= sum_at && at < sum_at + kChecksumSize;
+    sum ^= is_sum ? 0 : static_cast<unsigned char>(header[at]);
+    for (int bit = 0; bit < 8; ++bit) sum = sum >> 1 ^ (0x82f63b78u & (0u - (sum & 1)));
+  }
+  return ~sum;
+}
+
+// What is wrong with the TLVs that begin at `at`, or null. There is one checksum at most, for the
+// time of many would be in the square of the header.
+const char* fault_of_tlvs(std::string_view header, std::size_t at) {
+  bool summed = false;
+  while (at < header.size()) {
+    if (header.size() - at < kTlvStart) return "PROXY header that ends within a TLV";
+    const char type = header[at];
+    const std::size_t size = number_at(header, at + 1);
+    at += kTlvStart;
+    if (size > header.size() - at) return "PROXY header with a TLV longer than the header";
+    if (type == kAuthority && size > kAuthorityLimit)
+      return "PROXY header with an authority longer than 255 bytes";
+    if (type == kUniqueId && size > kUniqueIdLimit)
+      return "PROXY header with a unique id longer than 128 bytes";
+    if (type == kChecksum) {
+      if (summed || size != kChecksumSize) return "PROXY header with a malformed CRC32c";
+      if (checksum(header, at) != long_at(header, at)) return "PROXY header with a wrong CRC32c";
+      summed = true;
+    }
+    at += size;
+  }
+  return nullptr;
+}
+
+// Two addresses of `size` bytes, two ports, then TLVs.
+Step take_pair(std::string_view header, std::size_t size, ProxyHeader& out) {
+  const std::string_view body = header.substr(kFixedPart);
   if (body.size() < 2 * size + 4) return refuse(out, "PROXY header too short for its addresses");
   out.source = address_of(body.substr(0, size), number_at(body, 2 * size));
   out.destination = address_of(body.substr(size, size), number_at(body, 2 * size + 2));
-  return Step::Done;
+  const char* fault = fault_of_tlvs(header, kFixedPart + 2 * size + 4);
+  return fault == nullptr ? Step::Done : refuse(out, fault);
 }
 
 Step read_binary(std::string_view bytes, ProxyHeader& out) {
@@ -93,16 +148,16 @@ Step read_binary(std::string_view bytes, ProxyHeader& out) {
   out.size = kFixedPart + length;
   if (out.size > kProxyHeaderLimit) return refuse(out, "PROXY header too long");
   if (bytes.size() < out.size) return Step::More;
-  const std::string_view body = bytes.substr(kFixedPart, length);
+  const std::string_view header = bytes.substr(0, out.size);
   if ((command & 15) == 0) {
     out.local = true;
     return Step::Done;
   }
   switch (family) {
     case 0x11:
-      return take_pair(body, sizeof(in_addr), out);
+      return take_pair(header, sizeof(in_addr), out);
     case 0x21:
-      return take_pair(body, sizeof(in6_addr), out);
+      return take_pair(header, sizeof(in6_addr), out);
     case 0x00:
     case 0x31:
       out.local = true;
@@ -122,17 +177,7 @@ void append_long(std::string& out, std::uint32_t number) {
   append_number(out, static_cast<std::uint16_t>(number & 0xffff));
 }
 
-// Type, length, value (section 2.2). What the client said must not make the whole too long.
-enum Tlv : char {
-  kAlpn = 1,
-  kAuthority = 2,
-  kChecksum = 3,
-  kUniqueId = 5,
-  kTls = 0x20,
-  kTlsVersion,
-  kTlsName,
-  kTlsCipher
-};
+// What the client said must not make the whole too long.
 constexpr std::size_t kValueLimit = 1024;
 
 void append_tlv(std::string& out, Tlv type, std::string_view value) {
@@ -162,16 +207,6 @@ std::string tls_value(const ProxyTold& told) {
   }
   if (told.wishes.cipher) append_tlv(out, kTlsCipher, tls->cipher);
   return out;
-}
-
-// CRC-32C (RFC 9260, appendix A), over a header whose checksum is 0.
-std::uint32_t checksum(std::string_view bytes) {
-  std::uint32_t sum = ~0u;
-  for (const char byte : bytes) {
-    sum ^= static_cast<unsigned char>(byte);
-    for (int bit = 0; bit < 8; ++bit) sum = sum >> 1 ^ (0x82f63b78u & (0u - (sum & 1)));
-  }
-  return ~sum;
 }
 
 void put_number(std::string& out, std::size_t at, std::uint32_t number, std::size_t size) {
@@ -209,16 +244,16 @@ std::string proxy_header(ProxyVersion version, const SocketAddress& source,
   append_number(out, source.port());
   append_number(out, destination.port());
   const ProxyWishes& wishes = told.wishes;
-  const std::size_t sum_at = out.size() + 3;
+  const std::size_t sum_at = out.size() + kTlvStart;
   if (wishes.checksum) append_tlv(out, kChecksum, std::string_view("\0\0\0\0", 4));
   if (told.tls != nullptr && !told.tls->alpn.empty()) append_tlv(out, kAlpn, told.tls->alpn);
   if (wishes.authority && told.tls != nullptr && !told.tls->sni.empty())
     append_tlv(out, kAuthority, told.tls->sni);
   if (wishes.unique_id && !told.unique_id.empty())
-    append_tlv(out, kUniqueId, told.unique_id.substr(0, 128));
+    append_tlv(out, kUniqueId, told.unique_id.substr(0, kUniqueIdLimit));
   if (wishes.tls || wishes.cipher || wishes.common_name) append_tlv(out, kTls, tls_value(told));
   put_number(out, kFixedPart - 2, static_cast<std::uint32_t>(out.size() - kFixedPart), 2);
-  if (wishes.checksum) put_number(out, sum_at, checksum(out), 4);
+  if (wishes.checksum) put_number(out, sum_at, checksum(out, sum_at), kChecksumSize);
   return out;
 }
 

@@ -62,6 +62,15 @@ class In(Case):
             client.response()
             self.assertIn(b'X-Forwarded-For: 127.0.0.1\r\n', rig.server().wire()[0])
 
+    def test_a_header_whose_checksum_or_lengths_are_wrong_is_that_of_nobody(self):
+        rig = self.rig(HTTP % ('accept-proxy', ''))
+        right = V2[:14] + b'\0\x13' + V2[16:]
+        for tlv in (b'\3\0\4four', b'\4\0\5four', b'\3\0\4\0\0\0\0'):
+            rig.connect().send(right + tlv + b'GET / HTTP/1.1\r\nHost: a\r\n\r\n').rest()
+        self.assertEqual(rig.server().targets(), [])
+        client = rig.connect().send(right + b'\4\0\4four' + b'GET /test/server HTTP/1.1\r\nHost: a\r\n\r\n')
+        self.assertEqual(client.response().status, 200)
+
     def test_without_a_header_nobody_is_served(self):
         rig = self.rig(HTTP % ('accept-proxy', ''))
         for start in (b'GET / HTTP/1.1\r\nHost: a\r\n\r\n', b'PROXY TCP4 1.2.3.4\r\n', b'\r\n\r\n\0\r\nQUIX'):

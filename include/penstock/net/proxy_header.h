@@ -21,8 +21,10 @@ struct ProxyHeader {
   const char* error = nullptr;
 };
 
-// Takes a header off the start of `bytes`; either version. At most kProxyHeaderLimit bytes long.
-constexpr std::size_t kProxyHeaderLimit = 4096;
+// Takes a header off the start of `bytes`; either version. At most kProxyHeaderLimit bytes long. Of
+// version 2 all TLVs lie within it and a checksum is right; a LOCAL one is passed over whatever it
+// says.
+constexpr std::size_t kProxyHeaderLimit = 16384;
 ProxyHeader::Step read_proxy_header(std::string_view bytes, ProxyHeader& out);
 
 enum class ProxyVersion : std::uint8_t { None, One, Two };
