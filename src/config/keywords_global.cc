@@ -377,7 +377,7 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"localpeer", no_effect<Reading>, "There are no peers."},
     {"log", parse_log,
      "Where logs go: target [len n] [format f] facility [level [minlevel]]; targets are "
-     "address:port, a unix path, stdout, stderr, fd@n.",
+     "address:port, a unix path, stdout, stderr, fd@n. Lost lines are told on stderr and in the other logs.",
      kAnywhere | kNegatable},
     {"log-send-hostname", parse_log_send_hostname,
      "Put a host name into syslog headers: the one given, or the system's."},

@@ -1,5 +1,6 @@
 #include "penstock/control/master.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <cstdlib>
 #include <csignal>
 #include <ctime>
+#include <optional>
 #include <utility>
 
 #include "penstock/base/text.h"
@@ -354,6 +356,22 @@ void Master::log(Level level, const std::string& line) {
   for (LogOutput* output : crew_.snapshot()->logs) output->write(level, line);
 }
 
+// Of log lines, where anything still can be read: on stderr, unless writing there had to wait, and in
+// the other logs.
+void Master::tell_losses() {
+  if (!crew_.snapshot()) return;
+  for (const auto& output : crew_.snapshot()->outputs) {
+    const std::optional<std::string> report = output->loss_report(Loop::wall_us());
+    if (!report) continue;
+    pollfd room{STDERR_FILENO, POLLOUT, 0};
+    if (!quiet_ && ::poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) != 0)
+      std::fprintf(stderr, "[WARNING] (%d) : %s\n", crew_.process().pid, report->c_str());
+    for (LogOutput* other : crew_.snapshot()->logs) {
+      if (other->name() != output->name()) other->write(Level::Warning, *report);
+    }
+  }
+}
+
 // A soft stop; `grace` lets balancers before us notice it while clients are still welcome.
 void Master::leave() {
   const std::uint64_t grace = crew_.snapshot()->config.global.grace_ms;
@@ -374,6 +392,7 @@ void Master::drain() {
 }
 
 void Master::finish(int status) {
+  tell_losses();
   mention(format("Stopped, pid {}.", crew_.process().pid));
   exit_status_ = status;
   loop_.stop();
@@ -381,6 +400,7 @@ void Master::finish(int status) {
 
 void Master::tick() {
   crew_.sweep();
+  tell_losses();
   if (health_untold_) tell_health();
   if (loop_.now() >= next_rotation_ms_) {
     crew_.tickets().rotate();

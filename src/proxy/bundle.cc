@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 
 #include "penstock/base/text.h"
 #include "penstock/rules/compile.h"
@@ -272,11 +273,32 @@ class Gatherer {
 
   void resolve_log(const config::LogTarget& target) {
     if (target.kind == config::LogTarget::Kind::Udp) resolve(target.address, target.place, false);
-    if (target.kind != config::LogTarget::Kind::Unix || !options_.log_sockets || options_.check_only) return;
+    if (target.kind != config::LogTarget::Kind::Unix) return;
     const bool is_abstract = target.address.kind == config::Address::Kind::Abstract;
     const SocketAddress address =
         is_abstract ? SocketAddress::abstract(target.address.host) : SocketAddress::unix_path(target.address.host);
-    if (Result<Descriptor> fd = open_log_socket(address)) bundle_.log_sockets_[address.text()] = std::move(*fd);
+    Result<Descriptor> fd = datagram_socket(address);
+    if (!fd) return;
+    const int reason = connect_datagrams(fd->get(), address);
+    if (reason != 0 && unheard_.insert(address.text()).second) warn_of_losses(target, reason);
+    if (options_.log_sockets && !options_.check_only) bundle_.log_sockets_[address.text()] = std::move(*fd);
+  }
+
+  // Why nobody would hear a word sent there now; `reason` is what connecting said.
+  void warn_of_losses(const config::LogTarget& target, int reason) {
+    const std::string& path = target.address.host;
+    struct stat facts {};
+    const bool is_there = target.address.kind != config::Address::Kind::Abstract && ::stat(path.c_str(), &facts) == 0;
+    if (is_there && !S_ISSOCK(facts.st_mode)) {
+      return diagnostics_.warn(target.place,
+                               format("'{}' is a {}, not a socket: lines to it are lost; name the socket of a syslog server, "
+                                      "which writes files, or log to stdout",
+                                      path, S_ISDIR(facts.st_mode) ? "folder" : "file"));
+    }
+    const std::string why = reason == ECONNREFUSED ? "nobody listens there"
+                            : reason == EPROTOTYPE ? "it takes streams, not datagrams"
+                                                   : std::generic_category().message(reason);
+    diagnostics_.warn(target.place, format("lines to '{}' are lost for now: {}", path, why));
   }
 
   // A name among the addresses of a test: its first IPv4 address is meant.
@@ -402,6 +424,7 @@ class Gatherer {
   const GatherOptions& options_;
   config::Diagnostics& diagnostics_;
   Bundle& bundle_;
+  std::set<std::string> unheard_;  // Log sockets that were warned of.
 };
 
 Bundle Bundle::gather(const config::Config& config, const Bundle* previous, const GatherOptions& options,

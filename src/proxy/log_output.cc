@@ -306,8 +306,8 @@ class LogDescriptor {
     thread_.join();
   }
 
-  void push(std::string_view line, std::int64_t now_us) {
-    if (!ring_.push(line)) return losses.add(1, EAGAIN, now_us);
+  void push(std::string_view line) {
+    if (!ring_.push(line)) return losses.add(1, EAGAIN);
     // Sequentially consistent with rest(): either we see that it rests, or it sees our line.
     if (resting_.load() && resting_.exchange(false)) wake();
   }
@@ -421,7 +421,7 @@ bool LogDescriptor::wait_writable() {
 void LogDescriptor::lose(std::size_t written, int reason) {
   const auto lost = std::count_if(ends_.begin(), ends_.end(),
                                   [written](std::size_t end) { return end > written; });
-  losses.add(static_cast<std::uint64_t>(lost), reason, Loop::wall_us());
+  losses.add(static_cast<std::uint64_t>(lost), reason);
 }
 
 LogDescriptors::LogDescriptors() = default;
@@ -440,15 +440,20 @@ Result<LogDescriptor*> LogDescriptors::writer(int fd, const std::string& name) {
   return writers_.emplace(fd, std::move(writer)).first->second.get();
 }
 
-void LogLosses::add(std::uint64_t lines, int reason, std::int64_t now_us) {
+void LogLosses::add(std::uint64_t lines, int reason) {
   if (lines == 0) return;
-  const std::uint64_t count = count_.fetch_add(lines, std::memory_order_relaxed) + lines;
-  LogSink* sink = sink_.load(std::memory_order_acquire);
-  if (sink == nullptr || !reports_.due(now_us)) return;
-  const std::string why =
-      reason == EAGAIN ? "its reader is too slow" : std::generic_category().message(reason);
-  sink->write(Level::Warning,
-              format("log {}: lines are being lost, {} since the start: {}", target_, count, why));
+  // That the socket is connected to nobody says less than why it could not be.
+  if (reason != ENOTCONN || reason_.load(std::memory_order_relaxed) == 0) reason_.store(reason, std::memory_order_relaxed);
+  count_.fetch_add(lines, std::memory_order_release);
+}
+
+std::optional<std::string> LogLosses::report(std::int64_t now_us) {
+  const std::uint64_t lost = count_.load(std::memory_order_acquire) - told_;
+  if (lost == 0 || !reports_.due(now_us)) return std::nullopt;
+  told_ += lost;
+  const int reason = reason_.load(std::memory_order_relaxed);
+  const std::string why = reason == EAGAIN ? "its reader is too slow" : std::generic_category().message(reason);
+  return format("{} {} to {} {} lost: {}", lost, lost == 1 ? "line" : "lines", target_, lost == 1 ? "was" : "were", why);
 }
 
 LogOutput::LogOutput(const config::LogTarget& target, const LogIdentity& identity)
@@ -565,14 +570,14 @@ void LogOutput::write(Level level, std::string_view message, std::int64_t now_us
   line.append({front, static_cast<std::size_t>(at - front)});
   line.append(speaker_);
   line.append(message);
-  if (descriptor_ != nullptr) return descriptor_->push(line.ended(), now_us);
+  if (descriptor_ != nullptr) return descriptor_->push(line.ended());
   send(line.ended(), now_us);
 }
 
 void LogOutput::send(std::string_view line, std::int64_t now_us) {
   int reason = try_send_datagram(datagrams_.get(), line);
   if (reason == ECONNREFUSED && !address_.is_unix()) {
-    losses_->add(1, reason, now_us);  // Of a line before; this one was not sent yet.
+    losses_->add(1, reason);  // Of a line before; this one was not sent yet.
     reason = try_send_datagram(datagrams_.get(), line);
   }
   if (reason == 0) return;
@@ -581,7 +586,7 @@ void LogOutput::send(std::string_view line, std::int64_t now_us) {
     if (reason == 0) reason = try_send_datagram(datagrams_.get(), line);
     if (reason != 0 && reach_ != nullptr) reach_->want_log_socket(socket_name());
   }
-  if (reason != 0) losses_->add(1, reason, now_us);
+  if (reason != 0) losses_->add(1, reason);
 }
 
 // Seconds that local time is ahead of UTC.

@@ -1,10 +1,12 @@
 """The log: targets, formats, termination states, and a reader that is not ours."""
+import os
 import re
 import shutil
 import socket
 import subprocess
+import tempfile
 
-from harness import Case, Client, Log, PATIENCE, penstock_only, rest_of
+from harness import Case, Client, Log, PATIENCE, check, penstock_only, rest_of
 
 PLAIN = """
 frontend fe
@@ -12,6 +14,14 @@ frontend fe
     default_backend be
 backend be
     server s1 <s1>
+"""
+SERVING = """
+defaults
+    mode http
+    timeout client 5s
+frontend fe
+    bind 127.0.0.1:8080
+    http-request return status 200
 """
 HTTPLOG = (r'<134>\w{3} [ \d]\d \d\d:\d\d:\d\d \S+\[\d+\]: 127\.0\.0\.1:\d+ '
            r'\[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d\.\d{3}\] fe be/s1 \d+/\d+/\d+/\d+/\d+ 200 \d+ - - '
@@ -143,6 +153,45 @@ frontend fe2
                   '    timeout server 5s\n' + PLAIN)
         rig.start()
         self.assertEqual(rig.get('/test/server').status, 200)
+
+    @penstock_only('haproxy says only that sending failed, at the first line')
+    def test_lost_lines_are_told_on_stderr_and_in_the_other_logs(self):
+        rig = self.rig(PLAIN, bare=True, start=False)
+        rig.write('global\n    log <dir>/absent.sock local0\n    log <log> local0\ndefaults\n    mode http\n'
+                  '    log global\n    option httplog\n    timeout connect 5s\n    timeout client 5s\n'
+                  '    timeout server 5s\n' + PLAIN)
+        rig.start()
+        rig.output.wait(r"WARNING.*:2:9\] : lines to '\S+/absent.sock' are lost for now: No such file or directory")
+        self.assertEqual(rig.get('/test/server').status, 200)
+        report = r'\d+ lines? to \S+/absent.sock (was|were) lost: No such file or directory'
+        rig.output.wait(report)
+        rig.log.wait(report)
+
+    @penstock_only('haproxy says nothing')
+    def test_a_log_path_that_nobody_reads_is_told_by_a_check(self):
+        folder = tempfile.mkdtemp(prefix='penstock-logs.')
+        self.addCleanup(shutil.rmtree, folder)
+        with open(os.path.join(folder, 'file.log'), 'w'):
+            pass
+        stream = socket.socket(socket.AF_UNIX)
+        dead = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(stream.close)
+        stream.bind(os.path.join(folder, 'stream'))
+        stream.listen()
+        dead.bind(os.path.join(folder, 'dead'))
+        dead.close()
+        for name, why in (('absent', "lines to '%s' are lost for now: No such file or directory"),
+                          ('stream', "lines to '%s' are lost for now: it takes streams, not datagrams"),
+                          ('dead', "lines to '%s' are lost for now: nobody listens there"),
+                          ('file.log', "'%s' is a file, not a socket: lines to it are lost"),
+                          ('.', "'%s' is a folder, not a socket: lines to it are lost")):
+            path = os.path.join(folder, name)
+            code, said = check('global\n    log %s local0\n' % path + SERVING)
+            self.assertEqual(code, 0, said)
+            self.assertIn(':2:9] : ' + why % path, said)
+        log = Log('unix', os.path.join(folder, 'alive'))
+        self.addCleanup(log.close)
+        self.assertNotIn('lost', check('global\n    log %s local0\n' % log.address + SERVING)[1])
 
 
 class Lines(Case):

@@ -278,7 +278,7 @@ class OtherExamples(Case):
 
     def test_the_one_with_tls_redirects_and_routes(self):
         text = self.text('tls-redirect.cfg', ('bind :80', 'bind <fehttp>'), ('bind :443', 'bind <fe>'),
-                         ('/etc/penstock/certs/', '<certs>/mail.pem'), ('/dev/log', '<log>'),
+                         ('/etc/penstock/certs/', '<certs>/mail.pem'), ('127.0.0.1:514', '<log>'),
                          ('127.0.0.1:8001', '<s1>'), ('127.0.0.1:8002', '<s2>'))
         rig = self.rig(text, bare=True)
         self.assertEqual(rig.get('/a', frontend='fehttp').get('location'), 'https://mail.contoso.com/a')

@@ -73,6 +73,7 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   void tick();
   void say(Level level, const std::string& line);
   void log(Level level, const std::string& line);
+  void tell_losses();
 
   const Options& options_;
   Announcer& announcer_;

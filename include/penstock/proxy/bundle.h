@@ -44,7 +44,7 @@ std::set<Name> names_in(const config::Config& config);
 
 struct GatherOptions {
   std::size_t workers = 1;
-  // penstock -c: reads files and resolves names, opens no socket.
+  // penstock -c: reads files and resolves names, binds no socket.
   bool check_only = false;
   // A process before us (-sf, -st) may still listen on unix sockets: they are taken from it.
   bool replace_sockets = false;

@@ -3,7 +3,7 @@
 //
 // A line is never waited for. Datagrams are sent without waiting; an inherited descriptor (stdout,
 // stderr, fd@N) has a bounded ring and a thread of its own. What does not fit or cannot be
-// delivered is counted and said once. Losing the target loses no traffic.
+// delivered is counted and told to whoever asks. Losing the target loses no traffic.
 #pragma once
 
 #include <array>
@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,22 +32,24 @@ struct LogIdentity {
   std::string hostname;  // `log-send-hostname`; empty: none given.
 };
 
-// Counts lines that were lost and says so: at the first, then at most once a minute while it goes
-// on.
+// Counts lines that were lost, and says so to whoever asks now and then: the first loss at once, what
+// follows at most once in ten minutes.
 class LogLosses {
  public:
   explicit LogLosses(std::string target) : target_(std::move(target)) {}
-  // Where to say it; must outlive this. Without one, lines are only counted.
-  void report_to(LogSink& sink) { sink_.store(&sink, std::memory_order_release); }
   // `reason` is an errno, EAGAIN for what did not fit.
-  void add(std::uint64_t lines, int reason, std::int64_t now_us);
+  void add(std::uint64_t lines, int reason);
   std::uint64_t count() const { return count_.load(std::memory_order_relaxed); }
+  // How many were lost since the last report, and why; nothing if none were or it is too early. For
+  // one thread.
+  std::optional<std::string> report(std::int64_t now_us);
 
  private:
   const std::string target_;
-  std::atomic<LogSink*> sink_{nullptr};
   std::atomic<std::uint64_t> count_{0};
-  AtMostEvery reports_{60 * 1000000};
+  std::atomic<int> reason_{0};  // Of the latest.
+  std::uint64_t told_ = 0;
+  AtMostEvery reports_{600 * 1000000};
 };
 
 // The threads that write to inherited descriptors, one for each descriptor, so that lines of
@@ -100,8 +103,8 @@ class LogOutput final : public LogSink {
   // By the text of a unix socket's address; empty if the target is none.
   std::string socket_name() const { return address_.is_unix() ? address_.text() : ""; }
 
-  // Where losses are said; must outlive this output. It may be an output, even this one.
-  void report_to(LogSink& sink) { losses_->report_to(sink); }
+  // What is to be said about lost lines, if anything. For the master's thread.
+  std::optional<std::string> loss_report(std::int64_t now_us) { return losses_->report(now_us); }
   // Lines lost so far; on an inherited descriptor those of all outputs that share its thread.
   std::uint64_t dropped() const { return losses_->count(); }
   // As the configuration names it: "127.0.0.1:514", "/dev/log", "stdout", "fd@3".
