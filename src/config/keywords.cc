@@ -1,5 +1,7 @@
 #include "keywords.h"
 
+#include "penstock/config/not_offered.h"
+
 namespace penstock::config {
 
 namespace {
@@ -60,6 +62,8 @@ std::string_view place_name(std::string_view section) {
 
 void complain_unknown(Line& line, const Word& word, std::string_view what,
                       std::span<const std::string_view> candidates) {
+  if (const auto said = not_offered(NotOffered::Kind::Keyword, word.text))
+    return line.complain(word.place, format("'{}' {}", word.text, *said));
   std::string text = format("'{}' is not known in {}", word.text, what);
   // The very word first, then one that is written behind another: "option httplog" for httplog.
   const std::vector<KnownKeyword> all = known_keywords();

@@ -95,6 +95,11 @@ void parse_with(Line& line, std::span<const Keyword<T>> table, T& target, std::s
   const Word* word = line.take("one more word");
   if (word == nullptr) return;
   const Keyword<T>* keyword = find_keyword(table, word->text);
+  if (keyword == nullptr) {
+    // "set-var(name)": words with something in parentheses are only refused.
+    keyword = find_keyword(table, std::string_view(word->text).substr(0, word->text.find('(')));
+    if (keyword != nullptr && keyword->parse != refused<T>) keyword = nullptr;
+  }
   if (keyword == nullptr)
     return complain_unknown(line, *word, format("'{}'", prefix), names_of(table));
   line.start(*keyword, *word, prefix);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "penstock/base/text.h"
+#include "penstock/config/not_offered.h"
 #include "penstock/config/rule_words.h"
 #include "stopwatch.h"
 
@@ -492,7 +493,9 @@ class ConditionCompiler {
     const auto at = table.by_name.find(name);
     term.acl = at != table.by_name.end() ? static_cast<std::int32_t>(at->second) : use_predefined(compiling_, name);
     if (term.acl < 0) {
-      complain(word.place, format("there is no ACL '{}' in this section{}", name, acl_hint(name)));
+      const auto said = config::not_offered(config::NotOffered::Kind::Acl, name);
+      complain(word.place, said ? format("the ACL '{}' {}", name, *said)
+                                : format("there is no ACL '{}' in this section{}", name, acl_hint(name)));
       return false;
     }
     warn_if_never(table.acls[static_cast<std::size_t>(term.acl)].tests, word.place, format("the ACL '{}'", name));

@@ -219,6 +219,10 @@ class FrontendCompiler {
     if (index >= 0) return index;
     std::vector<std::string_view> names;
     for (const config::Proxy& other : compiling_.config->proxies) {
+      if (other.is_backend && other.disabled && other.name == name.text) {
+        compiling_.diagnostics.add(name.place, format("the backend '{}' is disabled", name.text));
+        return -1;
+      }
       if (other.is_backend) names.push_back(other.name);
     }
     compiling_.diagnostics.add(name.place, format("there is no backend '{}'{}", name.text, hint(name.text, names)));

@@ -7,6 +7,7 @@
 
 #include "hex.h"
 #include "penstock/base/text.h"
+#include "penstock/config/not_offered.h"
 #include "penstock/rules/sample.h"
 
 namespace penstock::rules {
@@ -554,6 +555,11 @@ bool parse_fetch(Compiling& compiling, std::string_view& text, config::Place pla
       break;
     }
   }
+  const auto said = fetch == nullptr ? config::not_offered(config::NotOffered::Kind::Sample, name) : std::nullopt;
+  if (said) {
+    compiling.diagnostics.add(place, format("the sample '{}' {}", name, *said));
+    return false;
+  }
   if (fetch == nullptr) {
     compiling.diagnostics.add(place, name.empty() ? format("a sample such as req.hdr(host) was expected, not '{}'", text)
                                                   : format("the sample '{}' is not known here{}", name, hint(name, fetch_names())));
@@ -572,7 +578,9 @@ bool parse_converter(Compiling& compiling, std::string_view& text, config::Place
   const std::string_view name = take_name(text);
   const Converter* converter = find_converter(name);
   if (converter == nullptr) {
-    compiling.diagnostics.add(place, format("the converter '{}' is not known here{}", name, hint(name, converter_names())));
+    const auto said = config::not_offered(config::NotOffered::Kind::Converter, name);
+    compiling.diagnostics.add(place, said ? format("the converter '{}' {}", name, *said)
+                                          : format("the converter '{}' is not known here{}", name, hint(name, converter_names())));
     return false;
   }
   if (!castable(expression.type, converter->in)) {

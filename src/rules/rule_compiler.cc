@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "penstock/base/text.h"
+#include "penstock/config/not_offered.h"
 #include "penstock/config/rule_words.h"
 
 namespace penstock::rules {
@@ -591,13 +592,6 @@ constexpr ActionRow kActions[] = {
     {"unset-var", kTcp | kHttp, compile_unset_var},
 };
 
-// What the manual has and we have not.
-constexpr std::string_view kNotOffered[] = {
-    "add-acl", "auth", "cache-store", "cache-use", "del-acl", "del-map", "do-resolve", "early-hint", "expect-netscaler-cip",
-    "normalize-uri", "sc-inc-gpc", "sc-inc-gpc0", "sc-inc-gpc1", "sc-set-gpt", "sc-set-gpt0", "send-spoe-group",
-    "set-dst", "set-dst-port", "set-map", "set-mark", "set-nice", "set-priority-class", "set-priority-offset", "set-src",
-    "set-src-port", "set-tos", "track-sc0", "track-sc1", "track-sc2", "wait-for-body", "wait-for-handshake"};
-
 const ActionRow* find_action(std::string_view name) {
   for (const ActionRow& row : kActions) {
     if (row.name == name) return &row;
@@ -660,9 +654,8 @@ class RuleCompiler {
   std::optional<Step> complain_about(std::string_view name, const ActionRow* row, config::Place place) {
     const std::string_view set = name_of(rule_.set);
     if (row != nullptr) return complain(place, format("'{}' is no action of '{}'", name, set));
-    if (std::find(std::begin(kNotOffered), std::end(kNotOffered), name) != std::end(kNotOffered)) {
-      return complain(place, format("the action '{}' is not offered yet", name));
-    }
+    if (const auto said = config::not_offered(config::NotOffered::Kind::Action, name))
+      return complain(place, format("the action '{}' {}", name, *said));
     std::vector<std::string_view> names;
     for (const ActionRow& known : kActions) {
       if ((known.sets & in(rule_.set)) != 0) names.push_back(known.name);

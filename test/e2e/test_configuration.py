@@ -114,6 +114,12 @@ class Check(Case):
             code, text = check(PLAIN.replace('<fe>', name + ':1').replace('<s1>', '127.0.0.1:1') % ('', ''))
             self.assertEqual(code, expected, text)
 
+    @penstock_only('haproxy answers 503 then')
+    def test_a_disabled_backend_that_is_used_is_called_disabled(self):
+        code, text = check(PLAIN.replace('<fe>', '127.0.0.1:1').replace('<s1>', '127.0.0.1:1') % ('', '\n    disabled'))
+        self.assertEqual(code, 1)
+        self.assertIn("the backend 'be' is disabled", text)
+
 
 class Templates(Case):
     ONCE = True

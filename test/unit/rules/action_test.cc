@@ -1,4 +1,5 @@
 #include "rig.h"
+#include "penstock/config/not_offered.h"
 #include "unit/catch.h"
 
 using namespace penstock;
@@ -363,7 +364,10 @@ TEST_CASE("tcp rules accept, reject and wait for bytes") {
 
 TEST_CASE("what is not understood in a rule is an error with its place") {
   CHECK(complaint("http-request sett-header X 1") == "2:14 'sett-header' is no action of 'http-request' (did you mean 'set-header'?)\n");
-  CHECK(complaint("http-request set-src src") == "2:14 the action 'set-src' is not offered yet\n");
+  CHECK(complaint("http-request set-src src") == "2:14 the action 'set-src' is HAProxy's and is not offered yet\n");
+  CHECK(complaint("http-request set-map(/m) %[path] x") ==
+        "2:14 the action 'set-map' is HAProxy's and is not offered yet: write the entries into the map's file, and reload\n");
+  CHECK(complaint("http-request lua.mine") == "2:14 the action 'lua.mine' is HAProxy's and is not offered yet\n");
   CHECK(complaint("http-request set-status 404") == "2:14 'set-status' is no action of 'http-request'\n");
   CHECK(complaint("http-request set-header X") == "2:25 'set-header' expects the field's value here\n");
   CHECK(complaint("http-request set-header X 1 2") == "2:29 '2' is not understood behind 'set-header': 'if', 'unless' or the end of the line was expected\n");
@@ -410,4 +414,28 @@ TEST_CASE("all complaints of a section come in one go, and a listen's come once"
   CHECK(rig.complaints() ==
         "2:7 the sample 'pth' is not known here (did you mean 'path'?)\n3:22 there is no ACL 'b' in this section\n"
         "4:14 'set-headr' is no action of 'http-request' (did you mean 'set-header'?)\n5:16 the sample 'bad.sample' is not known here\n");
+}
+
+TEST_CASE("no word that is said not to be offered is known, and none is taken for a slip") {
+  using Kind = config::NotOffered::Kind;
+  const auto said = [](Kind kind, const std::string& name) {
+    switch (kind) {
+      case Kind::Action: return complaint("http-request " + name + " x");
+      case Kind::Sample: return complaint("http-request set-var(txn.a) " + name);
+      case Kind::Converter: return complaint("http-request set-var(txn.a) str(a)," + name);
+      case Kind::Acl: return complaint("http-request deny if " + name);
+      case Kind::Keyword: break;
+    }
+    return std::string("'" + name + "' is HAProxy's and is not offered yet");
+  };
+  for (const config::NotOffered& word : config::not_offered_words()) {
+    CAPTURE(word.name);
+    CHECK(said(word.kind, std::string(word.name)).find("'" + std::string(word.name) + "' is HAProxy's and is not offered yet") !=
+          std::string::npos);
+  }
+  for (const char* name : {"sc0_http_req_rate(st)", "sc_get_gpt0(0,st)", "src_conn_cur", "src_updt_conn_cnt(st)", "lua.mine", "internal.htx.data"})
+    CHECK(said(Kind::Sample, name).find("is HAProxy's and is not offered yet") != std::string::npos);
+  CHECK(said(Kind::Converter, "table_http_req_rate(st)").find("is HAProxy's and is not offered yet") != std::string::npos);
+  CHECK(said(Kind::Sample, "fc_err_str").find("is not offered yet: write fc_err\n") != std::string::npos);
+  CHECK(said(Kind::Sample, "src_contains") == "2:29 the sample 'src_contains' is not known here\n");
 }
