@@ -1,6 +1,8 @@
 """The program itself: options, complaints, exit statuses, limits, threads."""
 import os
+import re
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -388,3 +390,27 @@ frontend fe
         self.assertEqual(timer(''), '00')
         self.assertEqual(timer('    option clitcpka'), '02')
         self.assertEqual(timer('    option tcpka'), '02')
+
+
+class Installation(Case):
+    ONCE = True
+
+    @penstock_only('our build folder')
+    def test_all_that_the_manual_names_is_installed_and_the_unit_names_the_program(self):
+        build = os.path.dirname(os.path.dirname(PROGRAM))
+        if shutil.which('meson') is None or not os.path.exists(os.path.join(build, 'build.ninja')):
+            self.skipTest('the program stands in no build folder')
+        folder = tempfile.mkdtemp(prefix='penstock-install.')
+        self.addCleanup(shutil.rmtree, folder)
+        subprocess.run(['meson', 'install', '-C', build, '--no-rebuild', '--destdir', folder], check=True,
+                       stdout=subprocess.DEVNULL, timeout=PATIENCE)
+        found = {}
+        for path, _, names in os.walk(folder):
+            found.update((name, os.path.join(path, name)) for name in names)
+        for name in ('penstock.8', 'penstock.cfg.5', 'penstock.logrotate', 'penstock.rsyslog', 'README.md', 'COPYING',
+                     *(name for name in os.listdir(os.path.join(ROOT, 'examples')) if name.endswith('.cfg'))):
+            self.assertIn(name, found)
+        program = found['penstock'][len(folder):]
+        with open(found['penstock.service']) as unit:
+            commands = re.findall(r'(?m)^Exec\w+=(\S*penstock) ', unit.read())
+        self.assertEqual(commands, [program] * 3)
