@@ -8,6 +8,27 @@
 
 #include "penstock/base/require.h"
 #include "penstock/base/text.h"
+#include "tls_memory.h"
+
+// The library looks for these as the program starts, and takes its memory from malloc if it has no
+// such hooks. Sanitizers want to see each piece themselves.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+extern "C" {
+void* OPENSSL_memory_alloc(std::size_t size);
+void OPENSSL_memory_free(void* memory);
+std::size_t OPENSSL_memory_get_size(void* memory);
+
+void* OPENSSL_memory_alloc(std::size_t size) {
+  return penstock::take_tls_memory(size);
+}
+void OPENSSL_memory_free(void* memory) {
+  penstock::give_back_tls_memory(memory);
+}
+std::size_t OPENSSL_memory_get_size(void* memory) {
+  return penstock::tls_memory_size(memory);
+}
+}
+#endif
 
 namespace penstock {
 

@@ -121,8 +121,26 @@ backend be
             key = re.search(r'-----BEGIN [A-Z ]*PRIVATE KEY-----\n(.*?)\n-----END', file.read(), re.S).group(1)
         return [line[:40].encode() for line in key.split('\n') if len(line) >= 40]
 
+    @staticmethod
+    def numbers_of(name):
+        """The key's private numbers, as a file has them and as a library reckons with them."""
+        text = subprocess.run(['openssl', 'pkey', '-noout', '-text', '-in', certificate(name)], check=True,
+                              stdout=subprocess.PIPE, text=True).stdout
+        numbers = [int(digits.replace(':', '').replace('\n', '').replace(' ', ''), 16) for digits in re.findall(
+            r'(?m)^(?:priv|privateExponent|prime\d|exponent\d|coefficient):\n((?: +[0-9a-f:]+\n)+)', text)]
+        return [number.to_bytes(number.bit_length() + 7 >> 3, order) for number in numbers for order in ('big', 'little')]
+
     def places(self, pid):
         """(name, left out of dumps) for each line of a key, each time that it is found."""
+        wanted = [(name, line) for name in self.NAMES for line in self.lines_of(name)]
+        return sorted((name, left_out) for name, left_out in self.found(pid, wanted))
+
+    def dumped(self, pid):
+        """The names of the keys of which a core dump has a number."""
+        numbers = [(name, number) for name in self.NAMES for number in self.numbers_of(name)]
+        return sorted({name for name, left_out in self.found(pid, numbers) if not left_out})
+
+    def found(self, pid, wanted):
         found = []
         with open('/proc/%d/smaps' % pid) as file:
             maps = re.findall(r'(?m)^([0-9a-f]+)-([0-9a-f]+) r.*\n(?:[A-Z].*\n)*?VmFlags: (.*)$', file.read())
@@ -136,10 +154,9 @@ backend be
                     held = memory.read(end - begin)
                 except (OSError, ValueError, OverflowError):
                     continue  # The kernel's own.
-                for name in self.NAMES:
-                    for line in self.lines_of(name):
-                        found += [(name, 'dd' in flags.split())] * held.count(line)
-        return sorted(found)
+                for name, piece in wanted:
+                    found += [(name, 'dd' in flags.split())] * held.count(piece)
+        return found
 
     def start(self, *arguments):
         rig = self.rig(self.TEXT, start=False, arguments=arguments)
@@ -169,6 +186,20 @@ backend be
         rig.reload()
         rig.output.wait('Reloaded')
         self.assertEqual(self.places(rig.process.pid), [])
+
+    def test_a_dump_of_who_serves_has_no_number_of_a_key(self):
+        with open(PROGRAM, 'rb') as file:
+            if b'\0OPENSSL_memory_alloc\0' not in file.read():
+                self.skipTest('a sanitizer watches the library\'s memory, or it has no hooks')
+        rig = self.start()
+        pid = rig.process.pid
+        every = {name for name, _ in self.found(pid, [(n, x) for n in self.NAMES for x in self.numbers_of(n)])}
+        self.assertEqual(every, {'mail-rsa', 'autodiscover', 'client'})  # The search does find them.
+        self.assertEqual(self.dumped(pid), [])
+        rig.reload()
+        rig.output.wait('Reloaded')
+        self.ask(rig)
+        self.assertEqual(self.dumped(pid), [])
 
     def test_a_parent_has_one_which_no_dump_takes_and_its_children_serve_with_it(self):
         rig = self.start('-W')

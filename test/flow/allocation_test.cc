@@ -1,5 +1,5 @@
 // A warm worker serves a request without operator new and without a lock (src/README.md, section
-// 5). Memory of TLS is BoringSSL's own, which asks malloc: that is not counted here, its locks are.
+// 5). Memory of TLS is not taken by operator new: it is not counted here, its locks are.
 #include <dlfcn.h>
 #include <pthread.h>
 

@@ -26,7 +26,7 @@ DOORS = {     # Library header: where it may be included.
     r'pcre2\.h': ['src/rules/'],
     r'fmt/.*': ['include/penstock/base/', 'src/base/'],
 }
-THREAD_LOCAL = ['src/base/block.cc']
+THREAD_LOCAL = ['src/base/block.cc', 'src/net/tls_memory.cc']
 MACROS = {'require', 'PCRE2_CODE_UNIT_WIDTH', 'PENSTOCK_VERSION'}
 BANNED = {'upstream', 'downstream', 'session', 'sessions', 'context', 'contexts', 'manager', 'handler',
           'util', 'utils'}
@@ -218,7 +218,7 @@ class Tidy:
 
     def variables(self, build):
         """Symbols that live in .data or .bss: globals that change."""
-        known = re.compile(r'guard variable for|\bt_kept\b|__asan|__ubsan|__odr_asan|^\.|__tsan|vtable|typeinfo|'
+        known = re.compile(r'guard variable for|\bt_kept\b|\bt_ending\b|\b__tls_guard\b|\btls_memory_store\b|__asan|__ubsan|__odr_asan|^\.|__tsan|vtable|typeinfo|'
                            r'std::__ioinit')
         for room in ROOMS:
             library = os.path.join(build, 'src', room, 'lib%s.a' % room)
