@@ -4,6 +4,7 @@
 #include <functional>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -160,6 +161,31 @@ std::vector<Test> tests_of(const Proxy& proxy, const Rule& rule) {
   return tests;
 }
 
+// A backend's name that is looked up: "bk_%[path,map_beg(FILE,default)]".
+struct NameByMap {
+  std::string before, behind;  // What stands around the sample.
+  std::string path;
+  bool about_path = false;
+  bool is_regex = false;
+};
+
+std::optional<NameByMap> map_in(std::string_view name) {
+  const std::size_t begin = name.find("%["), end = name.rfind(']');
+  if (begin == std::string_view::npos || end == std::string_view::npos || end < begin) return std::nullopt;
+  const std::string_view sample = name.substr(begin + 2, end - begin - 2);
+  const std::size_t map = sample.find(",map");
+  const std::size_t open = map == std::string_view::npos ? map : sample.find('(', map);
+  if (open == std::string_view::npos) return std::nullopt;
+  const std::string_view file = sample.substr(open + 1);
+  NameByMap out;
+  out.before = name.substr(0, begin);
+  out.behind = name.substr(end + 1);
+  out.path = file.substr(0, file.find_first_of(",)"));
+  out.about_path = sample.starts_with("path") || sample.starts_with("url") || sample.starts_with("base");
+  out.is_regex = sample.substr(map).starts_with(",map_reg");
+  return out;
+}
+
 bool returns_error(const Rule& rule) {
   for (std::size_t i = 1; i + 1 < rule.words.size(); ++i) {
     if (rule.words[i].text == "status") return rule.words[i + 1].text.starts_with('4');
@@ -207,8 +233,8 @@ bool share_cookie(const Proxy& a, const Proxy& b) {
 
 class Linter {
  public:
-  Linter(const Config& config, Diagnostics& diagnostics)
-      : config_(config), diagnostics_(diagnostics) {}
+  Linter(const Config& config, Diagnostics& diagnostics, const FileText& text_of)
+      : config_(config), diagnostics_(diagnostics), text_of_(text_of) {}
 
   void run() {
     for (const Proxy& proxy : config_.proxies) learn(proxy);
@@ -238,6 +264,7 @@ class Linter {
     }
     for (const Rule& rule : proxy.rules) {
       if (rule.set != Rule::Set::UseBackend) continue;
+      if (const auto map = map_in(rule.words[0].text)) learn_map(proxy, *map);
       const Proxy* backend = config_.find_backend(rule.words[0].text);
       bool by_path = false, by_name = false;
       for (const Test& test : tests_of(proxy, rule)) {
@@ -253,6 +280,31 @@ class Linter {
       if (backend == nullptr || by_path) continue;
       reached_whole_.insert({&proxy, backend});
       if (by_name) vdirs_[backend].insert(Vdir::Autodiscover);
+    }
+  }
+
+  // The keys of a map are paths or names, its values are the names of pools.
+  void learn_map(const Proxy& proxy, const NameByMap& map) {
+    const std::string* text = text_of_ ? text_of_(map.path) : nullptr;
+    if (text == nullptr) return;
+    std::string_view rest = *text;
+    while (!rest.empty()) {
+      std::string_view line = trim(cut(rest, '\n'));
+      if (line.empty() || line.starts_with('#')) continue;
+      const std::string_view key = line.substr(0, line.find_first_of(" \t"));
+      const std::string_view value = trim(line.substr(key.size()));
+      const Proxy* backend = config_.find_backend(format("{}{}{}", map.before, value, map.behind));
+      if (backend == nullptr) continue;
+      if (!map.about_path) {
+        reached_whole_.insert({&proxy, backend});
+        if (lower(key).starts_with("autodiscover.")) vdirs_[backend].insert(Vdir::Autodiscover);
+        continue;
+      }
+      const VdirName* one = map.is_regex ? nullptr : vdir_in(key);
+      for (const VdirName* vdir : map.is_regex ? vdirs_in_regex(key) : std::vector<const VdirName*>(one != nullptr ? 1 : 0, one)) {
+        vdirs_[&proxy].insert(vdir->vdir);
+        vdirs_[backend].insert(vdir->vdir);
+      }
     }
   }
 
@@ -571,6 +623,7 @@ class Linter {
 
   const Config& config_;
   Diagnostics& diagnostics_;
+  const FileText& text_of_;
   std::map<const Proxy*, Vdirs> vdirs_;
   std::set<std::pair<const Proxy*, const Proxy*>> reached_whole_;  // A frontend, and a backend.
   std::set<std::uint32_t> said_;
@@ -586,8 +639,8 @@ void warn_by_name(const Config& config, Diagnostics& diagnostics, std::string_vi
                    format("{}: {} ('lint-off {}' in 'global' silences this)", name, text, name));
 }
 
-void lint(const Config& config, Diagnostics& diagnostics) {
-  Linter(config, diagnostics).run();
+void lint(const Config& config, Diagnostics& diagnostics, const FileText& text_of) {
+  Linter(config, diagnostics, text_of).run();
 }
 
 std::span<const std::string_view> lint_names() {

@@ -89,9 +89,10 @@ int Master::check() {
   plan.check_only = true;
   Handover handover = gather(options_, plan);
   const config::Config config = handover.config;
+  handover.diagnostics.set_source(&config);
+  config::lint(config, handover.diagnostics, [&](const std::string& path) { return handover.bundle.content(path); });
   Loaded loaded = build(std::move(handover), true);
   loaded.diagnostics.set_source(&config);
-  config::lint(config, loaded.diagnostics);
   print(loaded.diagnostics);
   if (!loaded.snapshot || (options_.zero_warning && loaded.diagnostics.warnings() != 0)) {
     std::fprintf(stderr, "%zu error(s), %zu warning(s): the configuration cannot be used\n",

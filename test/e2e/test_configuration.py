@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import socket
+import tempfile
 import threading
 
 from harness import (PATIENCE, ROOT, Case, Script, certificate, check, penstock_only, read_head, run_program)
@@ -139,6 +140,25 @@ class Templates(Case):
             self.assertNotIn('WARNING', output, name)
             if 'mode http' in text:
                 self.assertIn('unless { req.hdr(Host) -m len gt 0 }', text, name)
+
+    @penstock_only('warnings of its own')
+    def test_a_pool_that_a_map_names_draws_the_warning_of_one_reached_by_path(self):
+        text = ('defaults\n    mode http\n    timeout connect 5s\n    timeout client 30s\n    timeout server 30s\n'
+                'frontend fe\n    bind 127.0.0.1:1\n    use_backend bk_%%[%s,lower,%s(%s,none)]\n'
+                'backend bk_phones\n    server s1 127.0.0.1:2\nbackend bk_none\n')
+        folder = tempfile.mkdtemp(prefix='penstock-map.')
+        self.addCleanup(shutil.rmtree, folder)
+        path = os.path.join(folder, 'pools.map')
+        for sample, converter, key in (('path', 'map_beg', '/microsoft-server-activesync'), ('path', 'map_reg', '^/(owa|mapi)'),
+                                       ('req.hdr(host)', 'map', 'autodiscover.contoso.com')):
+            with open(path, 'w') as file:
+                file.write('# pools\n\n%s  phones\n/app none\n' % key)
+            code, said = check(text % (sample, converter, path))
+            self.assertEqual(code, 0, said)
+            self.assertIn("short-timeout: 'timeout server' of 'bk_phones' is 30 s", said)
+        with open(path, 'w') as file:
+            file.write('/app phones\n')
+        self.assertNotIn('short-timeout', check(text % ('path', 'map_beg', path))[1])
 
     def test_a_request_without_a_host_is_refused_by_the_rule_of_the_templates(self):
         rig = self.rig(PLAIN % ('http-request deny deny_status 400 unless { req.hdr(Host) -m len gt 0 }', ''))
