@@ -254,6 +254,11 @@ Result<std::vector<bssl::UniquePtr<X509_CRL>>> read_revocations(std::string_view
   return lists;
 }
 
+std::vector<std::string> names_of(X509& certificate) {
+  std::vector<std::string> names = dns_names(certificate);
+  return names.empty() ? common_names(certificate) : names;
+}
+
 CertificateFacts facts_of(const std::string& file, X509& certificate) {
   CertificateFacts facts;
   facts.file = file;

@@ -30,6 +30,8 @@ Result<std::vector<bssl::UniquePtr<X509>>> read_certificates(std::string_view na
 // At least one revocation list.
 Result<std::vector<bssl::UniquePtr<X509_CRL>>> read_revocations(std::string_view name, std::string_view text);
 
+// Whom it is for: its DNS names, or its common names if it has none.
+std::vector<std::string> names_of(X509& certificate);
 CertificateFacts facts_of(const std::string& file, X509& certificate);
 
 }  // namespace penstock

@@ -14,6 +14,7 @@
 #include "penstock/base/text.h"
 #include "tls_context_parts.h"
 #include "tls_library.h"
+#include "tls_pem.h"
 #include "tls_wire.h"
 
 namespace penstock {
@@ -82,6 +83,26 @@ Scope scope_of(const TlsContextParts& context, std::string_view name, std::strin
 constexpr std::string_view kMostlyCiphers =
     " (mostly: no cipher in common; DHE, and CBC with SHA-2, are not in BoringSSL)";
 
+// "a.example, b.example, ", as far as the peer's certificate says in a few words; of its text only
+// what is printable.
+std::string whose_certificate(const SSL& ssl) {
+  constexpr std::size_t kNames = 3, kLength = 64;
+  bssl::UniquePtr<X509> certificate(SSL_get_peer_certificate(&ssl));
+  if (certificate == nullptr) return {};
+  std::string out;
+  std::size_t count = 0;
+  for (const std::string& name : names_of(*certificate)) {
+    if (++count > kNames) {
+      out += "..., ";
+      break;
+    }
+    for (const char c : std::string_view(name).substr(0, kLength))
+      out += c > ' ' && c < 127 ? c : '?';
+    out += ", ";
+  }
+  return out.empty() ? out : "for " + out;
+}
+
 std::string_view text_or_empty(const char* text) { return text == nullptr ? std::string_view() : std::string_view(text); }
 
 }  // namespace
@@ -138,7 +159,8 @@ void TlsSession::Implementation::describe_failure(std::uint32_t packed) {
   const long reason = SSL_get_verify_result(ssl.get());
   append_format(error, ": {}", X509_verify_cert_error_string(reason));
   const bool is_name = reason == X509_V_ERR_HOSTNAME_MISMATCH || reason == X509_V_ERR_IP_ADDRESS_MISMATCH;
-  if (is_name && server != nullptr) append_format(error, " (it is not for \"{}\")", server->verify_name);
+  if (is_name && server != nullptr)
+    append_format(error, " (it is {}not for \"{}\")", whose_certificate(*ssl), server->verify_name);
 }
 
 // The handshake is complete: what was kept for it alone goes.

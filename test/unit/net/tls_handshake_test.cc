@@ -432,8 +432,15 @@ TEST_CASE("a server's certificate must be for the name that is asked for") {
   TlsPair wrong(*front, *back, "ex01.contoso.com", "ex02.contoso.com");
   wrong.shake();
   CHECK(wrong.back.step == Step::Failed);
-  CHECK(wrong.back.tls->error() == "certificate verify failed: Hostname mismatch (it is not for \"ex02.contoso.com\")");
+  CHECK(wrong.back.tls->error() ==
+        "certificate verify failed: Hostname mismatch (it is for ex01.contoso.com, *.wild.com, not "
+        "for \"ex02.contoso.com\")");
   CHECK(wrong.back.tls->certificate_refused());
+  const auto many = front_context({authority.issue({{"a.x", "b.x", "c.x", "d.x"}})}, keys);
+  TlsPair other(*many, *back, "", "ex.x");
+  other.shake();
+  CHECK(other.back.tls->error() ==
+        "certificate verify failed: Hostname mismatch (it is for a.x, b.x, c.x, ..., not for \"ex.x\")");
   CHECK_FALSE(TlsPair(*front, *back, "a.x.wild.com").shake());
   CHECK_FALSE(TlsPair(*front, *back, "", "10.0.0.16").shake());
 }
