@@ -42,7 +42,7 @@ class Secret::Room {
     mapped_ *= 2;
   }
   void append(std::string_view text) {
-    std::memcpy(at_ + used_, text.data(), text.size());
+    if (!text.empty()) std::memcpy(at_ + used_, text.data(), text.size());
     used_ += text.size();
   }
   char* free() { return at_ + used_; }

@@ -266,6 +266,12 @@ void H1Back::on_read_end(bool clean) {
       !head_seen_ && interim_ == 0});
 }
 
+// Who closes while a body is still on its way to it resets: for an answer that ends by close, that is its end.
+bool H1Back::ended_early_by_reset() {
+  const bool waits_for_end = head_seen_ && !answer_done_ && !request_done_ && !tunnel_ && !due_ && input_.empty();
+  return waits_for_end && !connection_->is_tls() && parser_.end_of_input() == H1Parser::Step::End;
+}
+
 void H1Back::on_lost(const Loss& loss) {
   keep_ = false;
   read_ended_ = true;
@@ -279,6 +285,7 @@ void H1Back::on_lost(const Loss& loss) {
   }
   if (events_ == nullptr)
     return owner_->on_back_lost(*this, Failure{Cause::ServerClosed, Phase::None}, loss.text);
+  if (ended_early_by_reset()) return end_answer();
   const bool nothing_came = !parser_.begun() && !head_seen_;
   tell_failure(Failure{Cause::ServerClosed, head_seen_ ? Phase::Data : Phase::Headers,
                        nothing_came && served_ > 1, 502, loss.status, "server connection broken",

@@ -204,7 +204,7 @@ class Timers(Case):
     def test_the_time_of_a_handshake_is_told(self):
         rig = self.rig(front(self.FORMAT).replace('bind <fe>', 'bind <fe> ssl crt ' + certificate('mail')))
         with socket.create_connection(rig.addresses['fe']) as plain:
-            time.sleep(0.06)
+            time.sleep(0.5)
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             with context.wrap_socket(plain) as client:
@@ -227,7 +227,7 @@ backend be
     server s1 <s1>
 """)
         with rig.connect() as client:
-            time.sleep(0.06)
+            time.sleep(0.5)
             client.get('/test/server')
         rig.log.wait(r'\]: (?:[2-9]\d|\d{3,}) \{GET \}\|')
 

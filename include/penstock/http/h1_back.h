@@ -81,6 +81,7 @@ class H1Back final : public Mortal, public Stream, private ConnectionEvents, pri
   void process();
   bool take_step();
   void end_answer();
+  bool ended_early_by_reset();
   void all_done();
   void refuse(const char* what);
   void tell_failure(const Failure& failure);
