@@ -366,6 +366,7 @@ void H1Front::run_later() {
   if (state_ == State::Lingering) return linger_on();
   if (state_ != State::Draining) return;
   if (request_done_) return next_request();
+  if (read_ended_ && !has_input()) return linger();  // Nothing of the rest will come.
   drop_rest(Rest::OfOwnAnswer);
   if (last_) connection_->finish_sending();
   process();
