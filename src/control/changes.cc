@@ -1,7 +1,6 @@
 #include "penstock/control/changes.h"
 
 #include <algorithm>
-#include <ctime>
 #include <map>
 #include <set>
 #include <utility>
@@ -17,15 +16,6 @@ namespace {
 
 // What one line of the log has room for.
 constexpr std::size_t kShown = 12;
-
-std::string date_text(std::int64_t unix_time) {
-  const std::time_t time = unix_time;
-  std::tm parts{};
-  gmtime_r(&time, &parts);
-  char space[32];
-  std::strftime(space, sizeof(space), "%Y-%m-%d %H:%M UTC", &parts);
-  return space;
-}
 
 std::map<std::string, CertificateFacts> certificates_of(const Snapshot& snapshot) {
   std::map<std::string, CertificateFacts> out;

@@ -54,6 +54,11 @@ ReuseMode reuse_mode(config::Reuse reuse) {
   return ReuseMode::Safe;
 }
 
+// Of servers that track servers; a longer one goes in a circle, which was complained about.
+constexpr std::size_t kLongestChain = 10000;
+
+}  // namespace
+
 std::string date_text(std::int64_t unix_time) {
   const std::time_t time = unix_time;
   std::tm parts{};
@@ -62,11 +67,6 @@ std::string date_text(std::int64_t unix_time) {
   std::strftime(space, sizeof(space), "%Y-%m-%d %H:%M UTC", &parts);
   return space;
 }
-
-// Of servers that track servers; a longer one goes in a circle, which was complained about.
-constexpr std::size_t kLongestChain = 10000;
-
-}  // namespace
 
 class SnapshotBuilder final : private rules::Environment {
  public:

@@ -23,6 +23,9 @@
 
 namespace penstock {
 
+// A date of a certificate, Unix time, as the administrator is told it.
+std::string date_text(std::int64_t unix_time);
+
 // What a client has come in by. A reload may take the bind line away while the client is there.
 struct Entrance : rules::BindFacts {
   std::string trust;            // verify, CA, CRL: a client trusted under another leaves.
