@@ -51,11 +51,8 @@ int serve(Options options) {
   if (options.daemon) {
     if (const std::optional<int> status = announcer.go_to_background()) return *status;
   }
-  if (auto file =
-          announcer.open_pid_file(options.pid_file.empty() ? global.pid_file : options.pid_file);
-      !file) {
-    std::fprintf(stderr, "[ALERT] (%d) : %s\n", static_cast<int>(getpid()),
-                 file.error().text.c_str());
+  if (auto file = announcer.open_pid_file(options.pid_file.empty() ? global.pid_file : options.pid_file); !file) {
+    std::fprintf(stderr, "[ALERT] (%d) : %s\n", static_cast<int>(getpid()), file.error().text.c_str());
     return 1;
   }
   // Who gives up privileges leaves a parent that keeps them, to read and bind at a reload.
@@ -90,12 +87,10 @@ int main(int count, char** words) {
   }
   const Options& options = arguments.options;
   if (!options.quiet) {
-    for (const std::string& warning : arguments.warnings)
-      std::fprintf(stderr, "penstock: %s\n", warning.c_str());
+    for (const std::string& warning : arguments.warnings) std::fprintf(stderr, "penstock: %s\n", warning.c_str());
   }
   if (!options.folder.empty() && chdir(options.folder.c_str()) != 0) {
-    std::fprintf(stderr, "penstock: cannot change to '%s': %s\n", options.folder.c_str(),
-                 std::strerror(errno));
+    std::fprintf(stderr, "penstock: cannot change to '%s': %s\n", options.folder.c_str(), std::strerror(errno));
     return 1;
   }
   set_environment(options);

@@ -35,7 +35,8 @@ bool Backend::has_server() {
 
 bool Backend::has_server_besides(Tried tried) {
   look_again();
-  return std::any_of(candidates_.begin(), candidates_.end(), [&](const Candidate& other) { return !tried.has(other.index); });
+  return std::any_of(candidates_.begin(), candidates_.end(),
+                     [&](const Candidate& other) { return !tried.has(other.index); });
 }
 
 std::uint32_t Backend::in_use() const {
@@ -134,11 +135,13 @@ Backend::Choice Backend::choose(std::uint32_t hash, Wish wish, Tried tried) {
   const Candidate* first = candidate_by_policy(hash, tried);
   if (first == nullptr) return {};
   // Nobody passes those who wait, wherever they do.
-  if (!serving_line_ && !hashes() && first->spec->maxconn != 0 && !spec_.state->tickets.empty()) return {Choice::Kind::Full, nullptr};
+  if (!serving_line_ && !hashes() && first->spec->maxconn != 0 && !spec_.state->tickets.empty())
+    return {Choice::Kind::Full, nullptr};
   const auto take = [&](const Candidate& candidate) { return acquire(*slots_[candidate.index]); };
   if (take(*first)) return {Choice::Kind::Chosen, slots_[first->index].get()};
   // A key that hashes to a full server waits for that server; others go where there is room.
-  if (hashes() && tried.empty() && may_wait(*slots_[first->index])) return {Choice::Kind::Full, slots_[first->index].get()};
+  if (hashes() && tried.empty() && may_wait(*slots_[first->index]))
+    return {Choice::Kind::Full, slots_[first->index].get()};
   const auto find = [&](const Candidate& candidate) { return candidate.index == first->index; };
   const auto start = std::find_if(candidates_.begin(), candidates_.end(), find) - candidates_.begin();
   for (const bool those_tried : {false, true}) {

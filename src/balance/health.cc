@@ -33,8 +33,7 @@ class Check final : public Living, public ListNode<Checks::WaitingTag>, private 
   void judge(const CheckResult& result);
   void remember(const CheckResult& result, int health);
   void move_to(ServerStatus status, const CheckResult& result);
-  void log_change(BackendTally& tally, const ServerSpec& server, ServerStatus before,
-                  const std::string& reason);
+  void log_change(BackendTally& tally, const ServerSpec& server, ServerStatus before, const std::string& reason);
   void lead(const Follower& follower, bool aloud);
   void ramp();
 
@@ -56,8 +55,8 @@ Check::Check(Loop& loop, Checks& checks, const Checks::Target& target, BackendTa
       tally_(tally),
       count_(spec().rise, spec().fall) {
   for (const CheckStepSpec& step : spec().steps) {
-    const bool by_regex = step.match == CheckStepSpec::Match::StatusRegex ||
-                          step.match == CheckStepSpec::Match::StringRegex;
+    const bool by_regex =
+        step.match == CheckStepSpec::Match::StatusRegex || step.match == CheckStepSpec::Match::StringRegex;
     require(step.kind != CheckStepSpec::Kind::Expect || !by_regex || step.regex != nullptr);
   }
   Server::CheckMemory& memory = this->memory();
@@ -122,8 +121,7 @@ void Check::on_probe_done(Probe& probe, const CheckResult& result) {
   judge(result);
   const std::uint64_t interval = interval_ms();
   const std::uint64_t noise = interval * checks_.options_.spread_percent / 100;
-  memory().next_ms =
-      loop().now() + std::max<std::uint64_t>(1, interval - noise + checks_.chance(2 * noise));
+  memory().next_ms = loop().now() + std::max<std::uint64_t>(1, interval - noise + checks_.chance(2 * noise));
   wait();
 }
 
@@ -133,13 +131,11 @@ void Check::judge(const CheckResult& result) {
   switch (check_verdict(result.status)) {
     case CheckVerdict::Failed:
       remember(result, count_.after_failure(health));
-      if (before != ServerStatus::Down && !count_.up(memory().health))
-        move_to(ServerStatus::Down, result);
+      if (before != ServerStatus::Down && !count_.up(memory().health)) move_to(ServerStatus::Down, result);
       return;
     case CheckVerdict::Passed:
       remember(result, count_.after_success(health));
-      if (before != ServerStatus::Up && count_.up(memory().health))
-        move_to(ServerStatus::Up, result);
+      if (before != ServerStatus::Up && count_.up(memory().health)) move_to(ServerStatus::Up, result);
       return;
     case CheckVerdict::Conditional:
       // A server that is DOWN stays so: what it asks for is to get less, not more.
@@ -159,8 +155,7 @@ void Check::remember(const CheckResult& result, int health) {
   memory.last_duration_ms = result.duration_ms;
   memory.last_text = result.info;
   if (!spec().log_all || !news) return;
-  checks_.log_.write(backend_, Level::Notice,
-                     check_line(backend_, server_, result, count_.text(health)));
+  checks_.log_.write(backend_, Level::Notice, check_line(backend_, server_, result, count_.text(health)));
 }
 
 void Check::move_to(ServerStatus status, const CheckResult& result) {
@@ -191,20 +186,16 @@ void Check::lead(const Follower& follower, bool aloud) {
   Server& led = *follower.server->state;
   const ServerStatus before = led.status.load(std::memory_order_relaxed);
   const ServerStatus status = state().status.load(std::memory_order_relaxed);
-  if (before == status || before == ServerStatus::Maintenance ||
-      status == ServerStatus::Maintenance)
-    return;
+  if (before == status || before == ServerStatus::Maintenance || status == ServerStatus::Maintenance) return;
   BackendTally& tally = checks_.tally_of(*follower.backend);  // Counts what is, the first time.
   led.changed_at_ms.store(loop().now(), std::memory_order_relaxed);
   led.status.store(status, std::memory_order_relaxed);
   tally.changed(*follower.server, before);
   if (aloud) log_change(tally, *follower.server, before, {});
-  checks_.events_.on_server_changed(*follower.backend, *follower.server,
-                                    status != ServerStatus::Down);
+  checks_.events_.on_server_changed(*follower.backend, *follower.server, status != ServerStatus::Down);
 }
 
-void Check::log_change(BackendTally& tally, const ServerSpec& server, ServerStatus before,
-                       const std::string& reason) {
+void Check::log_change(BackendTally& tally, const ServerSpec& server, ServerStatus before, const std::string& reason) {
   HealthLog& log = checks_.log_;
   switch (server.state->status.load(std::memory_order_relaxed)) {
     case ServerStatus::Down:
@@ -232,8 +223,8 @@ void Check::ramp() {
   ramp_due_ms_ = ramp < 256 ? now + slow_start_step_ms(server_.slowstart_ms) : 0;
 }
 
-Checks::Checks(Loop& loop, const std::vector<Target>& targets, const ChecksOptions& options,
-               HealthEvents& events, HealthLog& log)
+Checks::Checks(Loop& loop, const std::vector<Target>& targets, const ChecksOptions& options, HealthEvents& events,
+               HealthLog& log)
     : loop_(loop), options_(options), events_(events), log_(log), random_(loop.now() * 2 + 1) {
   checks_.reserve(targets.size());
   std::uint64_t shortest_ms = UINT64_MAX;

@@ -15,8 +15,7 @@ using Match = CheckStepSpec::Match;
 Judgement failed(const CheckStepSpec& step, CheckStatus usual, std::string info) {
   if (step.on_error) info = step.on_error->make();
   if (!step.comment.empty()) append_format(info, " comment: {}", step.comment);
-  return {Kind::Fail, step.error_status != CheckStatus::Unknown ? step.error_status : usual,
-          std::move(info)};
+  return {Kind::Fail, step.error_status != CheckStatus::Unknown ? step.error_status : usual, std::move(info)};
 }
 
 Judgement wrong_status(const Head& head, const CheckStepSpec& step) {
@@ -41,8 +40,7 @@ bool found(const CheckStepSpec& step, std::string_view bytes, std::string_view p
 
 // Text that was found decides at once; text that was not may still come, unless min-recv says how
 // much is enough, which cannot be less than the text itself.
-bool undecided(const CheckStepSpec& step, const Answer& answer, bool is_found,
-               std::string_view pattern) {
+bool undecided(const CheckStepSpec& step, const Answer& answer, bool is_found, std::string_view pattern) {
   if (answer.complete) return false;
   if (!step.min_recv) return !is_found;
   const bool by_regex = step.match == Match::StringRegex || step.match == Match::BinaryRegex;
@@ -50,9 +48,7 @@ bool undecided(const CheckStepSpec& step, const Answer& answer, bool is_found,
   return answer.bytes.size() < std::max<std::uint64_t>(*step.min_recv, least);
 }
 
-std::string pattern_of(const CheckStepSpec& step) {
-  return step.text ? step.text->make() : step.pattern;
-}
+std::string pattern_of(const CheckStepSpec& step) { return step.text ? step.text->make() : step.pattern; }
 
 std::string_view kind_of(const CheckStepSpec& expect) {
   switch (expect.match) {
@@ -71,12 +67,10 @@ Judgement judge_body(const CheckStepSpec& expect, const Answer& answer) {
   const std::string pattern = pattern_of(expect);
   const bool is_found = found(expect, answer.bytes, pattern);
   if (undecided(expect, answer, is_found, pattern)) return {};
-  if (answer.bytes.empty())
-    return bad_answer("HTTP content check could not find a response body", expect);
+  if (answer.bytes.empty()) return bad_answer("HTTP content check could not find a response body", expect);
   if (is_found != expect.negated) return {Kind::Pass};
-  return bad_answer(
-      expect.negated ? "HTTP check matched unwanted content" : "HTTP content check did not match",
-      expect);
+  return bad_answer(expect.negated ? "HTTP check matched unwanted content" : "HTTP content check did not match",
+                    expect);
 }
 
 }  // namespace
@@ -116,22 +110,18 @@ Judgement judge_bytes(const CheckStepSpec& expect, const Answer& answer, std::si
   const std::string pattern = pattern_of(expect);
   const bool is_found = found(expect, answer.bytes, pattern);
   if (undecided(expect, answer, is_found, pattern)) return {};
-  if (answer.bytes.empty())
-    return bad_answer(format("TCPCHK got an empty response at step {}", number), expect);
+  if (answer.bytes.empty()) return bad_answer(format("TCPCHK got an empty response at step {}", number), expect);
   if (is_found != expect.negated) return {Kind::Pass};
   const bool is_shown = expect.match == Match::String && !expect.text;
-  return bad_answer(
-      format("TCPCHK {} content {} at step {}",
-             expect.negated ? "matched unwanted" : "did not match",
-             is_shown ? format("'{}'", expect.pattern) : format("({})", kind_of(expect)), number),
-      expect);
+  return bad_answer(format("TCPCHK {} content {} at step {}", expect.negated ? "matched unwanted" : "did not match",
+                           is_shown ? format("'{}'", expect.pattern) : format("({})", kind_of(expect)), number),
+                    expect);
 }
 
 Judgement judge_smtp(const Answer& answer, std::size_t number) {
   std::string_view rest = answer.bytes;
   if (rest.empty() && answer.complete)
-    return {Kind::Fail, CheckStatus::L7Response,
-            format("TCPCHK got an empty response at step {}", number)};
+    return {Kind::Fail, CheckStatus::L7Response, format("TCPCHK got an empty response at step {}", number)};
   while (!rest.empty()) {
     const std::size_t end = rest.find('\n');
     if (end == std::string_view::npos && !answer.complete) return {};
@@ -144,18 +134,15 @@ Judgement judge_smtp(const Answer& answer, std::size_t number) {
       return {Kind::Fail, CheckStatus::L7Response, std::string(line)};
     if (separator == '-' && !(rest.empty() && answer.complete)) continue;
     Judgement judgement{*code / 100 == 2 ? Kind::Pass : Kind::Fail, CheckStatus::L7Status,
-                        std::string(trim(line.substr(std::min<std::size_t>(line.size(), 4)))),
-                        static_cast<int>(*code)};
+                        std::string(trim(line.substr(std::min<std::size_t>(line.size(), 4)))), static_cast<int>(*code)};
     return judgement;
   }
   return {};
 }
 
 std::string expectation(const CheckStepSpec& expect) {
-  const bool is_shown =
-      !expect.text && (expect.match == Match::String || expect.match == Match::Binary);
-  return is_shown ? format("{} '{}'", kind_of(expect), expect.pattern)
-                  : std::string(kind_of(expect));
+  const bool is_shown = !expect.text && (expect.match == Match::String || expect.match == Match::Binary);
+  return is_shown ? format("{} '{}'", kind_of(expect), expect.pattern) : std::string(kind_of(expect));
 }
 
 bool status_in(std::string_view list, unsigned status) {
@@ -217,8 +204,6 @@ bool asks_exchange(std::string_view request) {
   return ends_with_nocase(path, "/healthcheck.htm");
 }
 
-std::string_view method_of(std::string_view request) {
-  return cut(request, ' ');
-}
+std::string_view method_of(std::string_view request) { return cut(request, ' '); }
 
 }  // namespace penstock::check

@@ -13,9 +13,9 @@ namespace penstock::check {
 
 // What came so far in answer to the last Send.
 struct Answer {
-  const Head* head = nullptr;   // Of an HTTP answer, once it is complete.
-  std::string_view bytes;       // Its body, or all bytes of a raw conversation.
-  bool complete = false;        // No more will come that could change a judgement.
+  const Head* head = nullptr;  // Of an HTTP answer, once it is complete.
+  std::string_view bytes;      // Its body, or all bytes of a raw conversation.
+  bool complete = false;       // No more will come that could change a judgement.
 };
 
 struct Judgement {

@@ -211,9 +211,10 @@ void Probe::on_lost(const Loss& loss) {
   switch (loss.kind) {
     case Loss::Kind::Connect:
       return conclude(is_ours(loss.status) ? CheckStatus::SocketError : CheckStatus::L4Connect,
-                  system_text(loss.status) + place_of_trouble(true));
+                      system_text(loss.status) + place_of_trouble(true));
     case Loss::Kind::Handshake:
-      return conclude(CheckStatus::L6Response, format("SSL handshake failure ({}){}", loss.text, place_of_trouble(true)));
+      return conclude(CheckStatus::L6Response,
+                      format("SSL handshake failure ({}){}", loss.text, place_of_trouble(true)));
     case Loss::Kind::Broken:
       break;
   }
@@ -272,16 +273,14 @@ void Probe::pass() {
   if (!spoken) {
     // Nothing was said and nothing needs to arrive: the address is free again at once.
     if (!is_tls_) connection_->reset_on_close();
-    return conclude(is_tls_ ? CheckStatus::L6Ok : CheckStatus::L4Ok,
-                    spec().steps.empty() ? "" : "(tcp-check)");
+    return conclude(is_tls_ ? CheckStatus::L6Ok : CheckStatus::L4Ok, spec().steps.empty() ? "" : "(tcp-check)");
   }
   // An answer came, so what was said has arrived.
   if (spec().http && !is_tls_ && connection_->unsent() == 0) connection_->reset_on_close();
   std::string info = spec().scripted ? "(tcp-check)" : std::move(reply_info_);
   const Step& last = spec().steps.back();
   if (last.on_success) info = last.on_success->make();
-  conclude(last.ok_status != CheckStatus::Unknown ? last.ok_status : CheckStatus::L7Ok,
-           std::move(info));
+  conclude(last.ok_status != CheckStatus::Unknown ? last.ok_status : CheckStatus::L7Ok, std::move(info));
 }
 
 void Probe::conclude(CheckStatus status, std::string info) {

@@ -74,20 +74,20 @@ class Probe final : private ConnectionEvents, private Later {
   TlsTicket ticket_;
   std::unique_ptr<H1Parser> parser_;  // Made for the first HTTP check.
   Arena arena_;
-  std::string bytes_;                 // Body, or raw bytes, since the last Send.
+  std::string bytes_;  // Body, or raw bytes, since the last Send.
   CheckResult result_;
   int reply_code_ = 0;
   std::string reply_info_;
   std::uint64_t began_ms_ = 0;
   std::size_t step_ = 0;
   // Of the present connection:
-  bool is_own_ = false;        // The check's own, not one that a step asked for.
+  bool is_own_ = false;  // The check's own, not one that a step asked for.
   bool is_tls_ = false;
   bool connected_ = false;
-  bool sent_ = false;          // Something was.
-  bool exchange_ = false;      // The last request asked Exchange's health page.
+  bool sent_ = false;      // Something was.
+  bool exchange_ = false;  // The last request asked Exchange's health page.
   bool head_seen_ = false;
-  bool complete_ = false;      // Of the answer, or as much of it as is looked at.
+  bool complete_ = false;  // Of the answer, or as much of it as is looked at.
   bool read_ended_ = false;
   // Nothing that still comes matters: at the end of this callback comes the next connection, or the
   // result is told.

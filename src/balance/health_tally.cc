@@ -38,9 +38,7 @@ void BackendTally::ramped() {
 
 namespace {
 
-std::string_view kind_of(const ServerSpec& server) {
-  return server.backup ? "Backup Server" : "Server";
-}
+std::string_view kind_of(const ServerSpec& server) { return server.backup ? "Backup Server" : "Server"; }
 
 std::string with_reason(std::string_view reason) {
   return reason.empty() ? std::string() : format(", reason: {}", reason);
@@ -56,14 +54,13 @@ std::string_view on_backup(const BackendTally& tally) {
 
 }  // namespace
 
-std::string down_line(const BackendTally& tally, const ServerSpec& server,
-                      std::string_view reason) {
+std::string down_line(const BackendTally& tally, const ServerSpec& server, std::string_view reason) {
   return format(
       "{} {}/{} is DOWN{}{}. {} active and {} backup servers left.{} {} sessions active, 0 "
       "requeued, {} "
       "remaining in queue.",
-      kind_of(server), tally.spec.name, server.name, via(server), with_reason(reason), tally.active,
-      tally.backup, on_backup(tally), server.state->in_use.load(std::memory_order_relaxed),
+      kind_of(server), tally.spec.name, server.name, via(server), with_reason(reason), tally.active, tally.backup,
+      on_backup(tally), server.state->in_use.load(std::memory_order_relaxed),
       tally.spec.state->waiting.load(std::memory_order_relaxed));
 }
 
@@ -72,24 +69,21 @@ std::string up_line(const BackendTally& tally, const ServerSpec& server, std::st
   return format(
       "{} {}/{} is {}{}{}. {} active and {} backup servers online.{} 0 sessions requeued, {} total "
       "in queue.",
-      kind_of(server), tally.spec.name, server.name, what, via(server), with_reason(reason),
-      tally.active, tally.backup, on_backup(tally),
-      tally.spec.state->waiting.load(std::memory_order_relaxed));
+      kind_of(server), tally.spec.name, server.name, what, via(server), with_reason(reason), tally.active, tally.backup,
+      on_backup(tally), tally.spec.state->waiting.load(std::memory_order_relaxed));
 }
 
 std::string no_server_line(const BackendSpec& backend) {
   return format("backend {} has no server available!", backend.name);
 }
 
-std::string check_line(const BackendSpec& backend, const ServerSpec& server,
-                       const CheckResult& result, std::string_view health) {
+std::string check_line(const BackendSpec& backend, const ServerSpec& server, const CheckResult& result,
+                       std::string_view health) {
   std::string_view verdict = "failed";
   if (check_verdict(result.status) == CheckVerdict::Passed) verdict = "succeeded";
-  if (check_verdict(result.status) == CheckVerdict::Conditional)
-    verdict = "conditionally succeeded";
-  return format("Health check for {}server {}/{} {}, reason: {}, status: {}.",
-                server.backup ? "backup " : "", backend.name, server.name, verdict,
-                check_reason(result), health);
+  if (check_verdict(result.status) == CheckVerdict::Conditional) verdict = "conditionally succeeded";
+  return format("Health check for {}server {}/{} {}, reason: {}, status: {}.", server.backup ? "backup " : "",
+                backend.name, server.name, verdict, check_reason(result), health);
 }
 
 }  // namespace penstock

@@ -65,9 +65,10 @@ std::optional<std::string> AddressWatch::on_change(std::string_view backend, std
   const std::uint64_t span_ms = now_ms - first_ms;
   if (span_ms > interval_ms + interval_ms / kSlackPart) return std::nullopt;
   const std::uint64_t said_ms = span_ms <= interval_ms ? interval_ms : (span_ms + 999) / 1000 * 1000;
-  return format("all {} checked pools of address {} went DOWN within {}: is the server down or in maintenance "
-                "(ServerWideOffline)?",
-                address.members.size(), member.address, duration_text(said_ms));
+  return format(
+      "all {} checked pools of address {} went DOWN within {}: is the server down or in maintenance "
+      "(ServerWideOffline)?",
+      address.members.size(), member.address, duration_text(said_ms));
 }
 
 }  // namespace penstock

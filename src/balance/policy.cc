@@ -16,7 +16,8 @@ std::uint32_t weight_now(const ServerSpec& spec) {
 // Requests there would be for one unit of weight, were one more served. An idle server has none whatever its weight.
 std::uint64_t load_of(const Candidate& candidate) {
   const Server& state = *candidate.spec->state;
-  const std::uint64_t now = std::uint64_t{state.in_use.load(std::memory_order_relaxed)} + state.waiting.load(std::memory_order_relaxed);
+  const std::uint64_t now =
+      std::uint64_t{state.in_use.load(std::memory_order_relaxed)} + state.waiting.load(std::memory_order_relaxed);
   return now == 0 ? 0 : now + 1;
 }
 
@@ -130,7 +131,8 @@ const Candidate* least_loaded(std::span<const Candidate> candidates, std::uint32
   return best;
 }
 
-const Candidate* by_hash(std::span<const Candidate> candidates, std::span<const std::uint32_t> map, std::uint32_t hash) {
+const Candidate* by_hash(std::span<const Candidate> candidates, std::span<const std::uint32_t> map,
+                         std::uint32_t hash) {
   return map.empty() ? nullptr : &candidates[map[hash % map.size()]];
 }
 
@@ -174,7 +176,8 @@ std::uint32_t sdbm_hash(std::string_view bytes) {
 
 std::uint32_t address_hash(std::string_view bytes) {
   std::uint32_t hash = 0;
-  for (std::size_t i = 0; i < bytes.size(); ++i) hash ^= std::uint32_t{static_cast<unsigned char>(bytes[i])} << (24 - i % 4 * 8);
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    hash ^= std::uint32_t{static_cast<unsigned char>(bytes[i])} << (24 - i % 4 * 8);
   return hash;
 }
 

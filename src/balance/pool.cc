@@ -56,9 +56,12 @@ std::size_t Pool::allowed_idle() const {
 }
 
 void Pool::give_home(Owned<H1Back> back) {
-  if (!back->reusable() || (spec_.max_reuse >= 0 && back->served() > static_cast<std::uint32_t>(spec_.max_reuse))) return;
+  if (!back->reusable() || (spec_.max_reuse >= 0 && back->served() > static_cast<std::uint32_t>(spec_.max_reuse)))
+    return;
   // Descriptors are for those who ask, not for what might be of use (tune.pool-high-fd-ratio).
-  if (loop_.descriptors != nullptr && loop_.descriptors->load(std::memory_order_relaxed) > loop_.descriptor_limit / 4 * 3) return;
+  if (loop_.descriptors != nullptr &&
+      loop_.descriptors->load(std::memory_order_relaxed) > loop_.descriptor_limit / 4 * 3)
+    return;
   move_window();
   const std::size_t allowed = allowed_idle();
   if (allowed == 0) return;

@@ -31,8 +31,7 @@ const StickTable::Mark* StickTable::find(std::string_view key, std::uint64_t now
   return entry->mark;
 }
 
-void StickTable::store(std::string_view key, const Server& server, std::uint32_t id,
-                       std::uint64_t now_ms) {
+void StickTable::store(std::string_view key, const Server& server, std::uint32_t id, std::uint64_t now_ms) {
   const std::lock_guard hold(lock_);
   Entry* entry = find_or_make(key, now_ms);
   if (entry == nullptr) return;
@@ -77,13 +76,9 @@ void StickTable::use(Entry& entry) {
 }
 
 // It never goes back, whichever worker comes.
-void StickTable::set_clock(std::uint64_t now_ms) {
-  now_ms_ = std::max(now_ms_, now_ms);
-}
+void StickTable::set_clock(std::uint64_t now_ms) { now_ms_ = std::max(now_ms_, now_ms); }
 
-bool StickTable::is_over(const Entry& entry) const {
-  return expire_ms_ != 0 && now_ms_ - entry.used_ms >= expire_ms_;
-}
+bool StickTable::is_over(const Entry& entry) const { return expire_ms_ != 0 && now_ms_ - entry.used_ms >= expire_ms_; }
 
 void StickTable::drop(Entry& entry) {
   // The map's key lies in the entry.
@@ -93,14 +88,12 @@ void StickTable::drop(Entry& entry) {
 }
 
 const StickTable::Mark* StickTable::mark_of(const Server& server, std::uint32_t id) {
-  const auto known = std::find_if(marks_.begin(), marks_.end(),
-                                  [&](const Mark& mark) { return is_of(mark, server, id); });
-  return known != marks_.end() ? &*known
-                               : &marks_.emplace_back(server.backend_name, server.name, id);
+  const auto known =
+      std::find_if(marks_.begin(), marks_.end(), [&](const Mark& mark) { return is_of(mark, server, id); });
+  return known != marks_.end() ? &*known : &marks_.emplace_back(server.backend_name, server.name, id);
 }
 
-std::shared_ptr<StickTable> StickTableRegistry::table(const std::string& proxy,
-                                                      const config::StickTable& line) {
+std::shared_ptr<StickTable> StickTableRegistry::table(const std::string& proxy, const config::StickTable& line) {
   auto& entry = tables_[format("{} {} {}", proxy, static_cast<int>(line.key), line.length)];
   if (!entry) entry = std::make_shared<StickTable>();
   return entry;

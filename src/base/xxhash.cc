@@ -8,9 +8,8 @@ namespace {
 
 // The constants and the order of steps are those of the algorithm's description (xxHash, version
 // 0.1.1).
-constexpr std::uint64_t kPrime1 = 0x9E3779B185EBCA87, kPrime2 = 0xC2B2AE3D27D4EB4F,
-                        kPrime3 = 0x165667B19E3779F9, kPrime4 = 0x85EBCA77C2B2AE63,
-                        kPrime5 = 0x27D4EB2F165667C5;
+constexpr std::uint64_t kPrime1 = 0x9E3779B185EBCA87, kPrime2 = 0xC2B2AE3D27D4EB4F, kPrime3 = 0x165667B19E3779F9,
+                        kPrime4 = 0x85EBCA77C2B2AE63, kPrime5 = 0x27D4EB2F165667C5;
 
 // Little-endian, wherever we run.
 template <class T>
@@ -33,8 +32,8 @@ std::uint64_t stripes(std::string_view& bytes, std::uint64_t seed) {
   while (bytes.size() >= 32) {
     for (std::uint64_t& lane : lanes) lane = round_of(lane, take<std::uint64_t>(bytes));
   }
-  std::uint64_t hash = std::rotl(lanes[0], 1) + std::rotl(lanes[1], 7) + std::rotl(lanes[2], 12) +
-                       std::rotl(lanes[3], 18);
+  std::uint64_t hash =
+      std::rotl(lanes[0], 1) + std::rotl(lanes[1], 7) + std::rotl(lanes[2], 12) + std::rotl(lanes[3], 18);
   for (const std::uint64_t lane : lanes) hash = (hash ^ round_of(0, lane)) * kPrime1 + kPrime4;
   return hash;
 }
@@ -45,10 +44,8 @@ std::uint64_t xxh64(std::string_view bytes, std::uint64_t seed) {
   const std::size_t size = bytes.size();
   std::uint64_t hash = size >= 32 ? stripes(bytes, seed) : seed + kPrime5;
   hash += size;
-  while (bytes.size() >= 8)
-    hash = std::rotl(hash ^ round_of(0, take<std::uint64_t>(bytes)), 27) * kPrime1 + kPrime4;
-  if (bytes.size() >= 4)
-    hash = std::rotl(hash ^ take<std::uint32_t>(bytes) * kPrime1, 23) * kPrime2 + kPrime3;
+  while (bytes.size() >= 8) hash = std::rotl(hash ^ round_of(0, take<std::uint64_t>(bytes)), 27) * kPrime1 + kPrime4;
+  if (bytes.size() >= 4) hash = std::rotl(hash ^ take<std::uint32_t>(bytes) * kPrime1, 23) * kPrime2 + kPrime3;
   while (!bytes.empty()) hash = std::rotl(hash ^ take<std::uint8_t>(bytes) * kPrime5, 11) * kPrime1;
   hash = (hash ^ hash >> 33) * kPrime2;
   hash = (hash ^ hash >> 29) * kPrime3;

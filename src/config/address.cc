@@ -21,8 +21,8 @@ bool is_ip6(const std::string& text) {
 bool is_host_name(std::string_view text) {
   if (text.empty() || text.size() > 253) return false;
   for (const char c : text) {
-    const bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                      c == '-' || c == '.' || c == '_';
+    const bool fits =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
     if (!fits) return false;
   }
   return true;
@@ -37,8 +37,7 @@ std::optional<Address> path_address(Address::Kind kind, std::string_view path, s
   else if (path.find('$') != std::string_view::npos)
     error = "a socket's path cannot hold a '$', which begins a variable";
   else if (path.size() > kUnixPathLimit)
-    error =
-        format("'{}' is longer than the {} bytes a socket's path may have", path, kUnixPathLimit);
+    error = format("'{}' is longer than the {} bytes a socket's path may have", path, kUnixPathLimit);
   if (!error.empty()) return std::nullopt;
   Address address;
   address.kind = kind;
@@ -103,8 +102,8 @@ bool set_host(Address& address, std::string host, int family, std::string& error
     error = format("'{}' is neither an address nor a host name", host);
     return false;
   }
-  const bool wrong_family = (family == 4 && address.kind == Address::Kind::Ip6) ||
-                            (family == 6 && address.kind == Address::Kind::Ip4);
+  const bool wrong_family =
+      (family == 4 && address.kind == Address::Kind::Ip6) || (family == 6 && address.kind == Address::Kind::Ip4);
   if (!wrong_family) return true;
   error = format("'{}' is no IPv{} address", host, family);
   return false;
@@ -141,8 +140,7 @@ constexpr Prefix kPrefixes[] = {
     {"uxst@", Means::Unix},
 };
 
-std::optional<Address> ip_address(std::string_view text, int family, AddressUse use,
-                                  std::string& error) {
+std::optional<Address> ip_address(std::string_view text, int family, AddressUse use, std::string& error) {
   Address address;
   std::size_t colon = text.rfind(':');
   // "[::1]" and "::1" end without a port; only brackets or a bind's last colon tell.
@@ -200,9 +198,7 @@ std::optional<Address> parse_address(std::string_view text, AddressUse use, std:
     }
   }
   if (text.find('@') != std::string_view::npos) {
-    error = format(
-        "'{}' begins with an unknown kind of address; known are ipv4@, ipv6@, unix@, abns@ and fd@",
-        text);
+    error = format("'{}' begins with an unknown kind of address; known are ipv4@, ipv6@, unix@, abns@ and fd@", text);
     return std::nullopt;
   }
   return ip_address(text, 0, use, error);
@@ -217,10 +213,9 @@ std::optional<std::string> address_word(Line& line, const Word& word) {
   }
   const Reading& reading = line.reading;
   std::vector<Word> words;
-  const auto error = split_words(escaped + '"',
-                                 {reading.environment, reading.config.files[word.place.file],
-                                  word.place.line, reading.section},
-                                 word.place, words);
+  const auto error = split_words(
+      escaped + '"', {reading.environment, reading.config.files[word.place.file], word.place.line, reading.section},
+      word.place, words);
   if (!error && words.size() == 1) return words[0].text;
   line.complain(word.place, error ? error->text : format("'{}' is not one address", word.text));
   return std::nullopt;
@@ -282,10 +277,8 @@ std::string address_text(const Address& address, AddressUse use) {
   if (address.kind == Address::Kind::Ip6) text = "[" + text + "]";
   if (address.family != 0) text = format("ipv{}@{}", address.family, text);
   if (address.port_is_offset) return format("{}:{:+d}", text, address.port_offset);
-  if (address.port_high != address.port_low)
-    return format("{}:{}-{}", text, address.port_low, address.port_high);
-  if (address.port_low != 0 || use == AddressUse::Bind)
-    append_format(text, ":{}", address.port_low);
+  if (address.port_high != address.port_low) return format("{}:{}-{}", text, address.port_low, address.port_high);
+  if (address.port_low != 0 || use == AddressUse::Bind) append_format(text, ":{}", address.port_low);
   return text;
 }
 

@@ -77,37 +77,21 @@ std::optional<bool> compare_versions(const std::string& text, const Version& our
 
 using Arguments = const std::vector<std::string>&;
 constexpr Predicate kPredicates[] = {
-    {"awslc_api_atleast", 1,
-     [](Arguments, const Environment&) -> std::optional<bool> { return false; }},
-    {"defined", 1,
-     [](Arguments a, const Environment& e) -> std::optional<bool> {
-       return e.find(a[0]) != nullptr;
-     }},
-    {"enabled", 1,
-     [](Arguments a, const Environment&) -> std::optional<bool> {
-       return contains(kEnabled, a[0]);
-     }},
-    {"feature", 1,
-     [](Arguments a, const Environment&) -> std::optional<bool> {
-       return contains(kFeatures, a[0]);
-     }},
+    {"awslc_api_atleast", 1, [](Arguments, const Environment&) -> std::optional<bool> { return false; }},
+    {"defined", 1, [](Arguments a, const Environment& e) -> std::optional<bool> { return e.find(a[0]) != nullptr; }},
+    {"enabled", 1, [](Arguments a, const Environment&) -> std::optional<bool> { return contains(kEnabled, a[0]); }},
+    {"feature", 1, [](Arguments a, const Environment&) -> std::optional<bool> { return contains(kFeatures, a[0]); }},
     {"fips_mode", 0, [](Arguments, const Environment&) -> std::optional<bool> { return false; }},
     {"openssl_version_atleast", 1,
      [](Arguments a, const Environment&) { return compare_versions(a[0], kTlsLibrary, true); }},
     {"openssl_version_before", 1,
      [](Arguments a, const Environment&) { return compare_versions(a[0], kTlsLibrary, false); }},
     {"ssllib_name_startswith", 1,
-     [](Arguments a, const Environment&) -> std::optional<bool> {
-       return kTlsLibraryName.starts_with(a[0]);
-     }},
-    {"streq", 2,
-     [](Arguments a, const Environment&) -> std::optional<bool> { return a[0] == a[1]; }},
-    {"strneq", 2,
-     [](Arguments a, const Environment&) -> std::optional<bool> { return a[0] != a[1]; }},
-    {"version_atleast", 1,
-     [](Arguments a, const Environment&) { return compare_versions(a[0], kGrammar, true); }},
-    {"version_before", 1,
-     [](Arguments a, const Environment&) { return compare_versions(a[0], kGrammar, false); }},
+     [](Arguments a, const Environment&) -> std::optional<bool> { return kTlsLibraryName.starts_with(a[0]); }},
+    {"streq", 2, [](Arguments a, const Environment&) -> std::optional<bool> { return a[0] == a[1]; }},
+    {"strneq", 2, [](Arguments a, const Environment&) -> std::optional<bool> { return a[0] != a[1]; }},
+    {"version_atleast", 1, [](Arguments a, const Environment&) { return compare_versions(a[0], kGrammar, true); }},
+    {"version_before", 1, [](Arguments a, const Environment&) { return compare_versions(a[0], kGrammar, false); }},
 };
 
 // Deeper nesting is no condition that anybody wrote.
@@ -160,15 +144,12 @@ class Judge {
       if (!failed_ && !take(")")) return fail(start, "this parenthesis is not closed");
       return value;
     }
-    while (at_ < text_.size() &&
-           std::string_view("()!&| \t").find(text_[at_]) == std::string_view::npos)
-      ++at_;
+    while (at_ < text_.size() && std::string_view("()!&| \t").find(text_[at_]) == std::string_view::npos) ++at_;
     const std::string_view word = text_.substr(start, at_ - start);
     if (word.empty()) return fail(start, "expected a number, a predicate or '('");
     if (at_ < text_.size() && text_[at_] == '(') return predicate(word, start);
     const auto number = parse_integer(word);
-    if (!number)
-      return fail(start, unknown(word, "expected a number or a predicate such as defined(NAME)"));
+    if (!number) return fail(start, unknown(word, "expected a number or a predicate such as defined(NAME)"));
     skip_blanks();
     return *number != 0;
   }
@@ -176,8 +157,7 @@ class Judge {
   bool predicate(std::string_view name, std::size_t start) {
     const auto* known = std::find_if(std::begin(kPredicates), std::end(kPredicates),
                                      [&](const Predicate& p) { return p.name == name; });
-    if (known == std::end(kPredicates))
-      return fail(start, unknown(name, "this predicate is not known"));
+    if (known == std::end(kPredicates)) return fail(start, unknown(name, "this predicate is not known"));
     const std::size_t arguments_at = at_;
     const std::vector<std::string> arguments = take_arguments();
     if (failed_) return false;
@@ -249,8 +229,7 @@ class Judge {
 
 }  // namespace
 
-std::optional<bool> judge_condition(std::string_view text, const Environment& environment,
-                                    ConditionError& error) {
+std::optional<bool> judge_condition(std::string_view text, const Environment& environment, ConditionError& error) {
   return Judge(text, environment, error).run();
 }
 

@@ -16,7 +16,6 @@ struct ConditionError {
 
 // The value of `text`, whose quotes and variables were resolved once already, or nothing after
 // filling `error`. An empty text is false.
-std::optional<bool> judge_condition(std::string_view text, const Environment& environment,
-                                    ConditionError& error);
+std::optional<bool> judge_condition(std::string_view text, const Environment& environment, ConditionError& error);
 
 }  // namespace penstock::config

@@ -10,8 +10,8 @@ namespace penstock::config {
 
 void Diagnostics::add(Severity severity, Place place, std::string text) {
   // A second error at the same word follows from the first.
-  const bool is_new = severity != Severity::Alert || place.line == 0 ||
-                      alerted_.insert({place.file, place.line, place.column}).second;
+  const bool is_new =
+      severity != Severity::Alert || place.line == 0 || alerted_.insert({place.file, place.line, place.column}).second;
   if (!is_new) return;
   Complaint complaint{severity, place, {}, {}, std::move(text)};
   if (source_ != nullptr && place.line != 0 && place.file < source_->files.size()) {
@@ -35,8 +35,7 @@ std::vector<Complaint> Diagnostics::in_order() const {
   std::map<std::pair<Severity, std::string>, std::pair<std::size_t, std::string>> known;
   for (const Complaint& complaint : sorted) {
     const bool has_line = complaint.place.line != 0;
-    const auto [at, is_new] =
-        known.try_emplace({complaint.severity, complaint.text}, out.size(), std::string());
+    const auto [at, is_new] = known.try_emplace({complaint.severity, complaint.text}, out.size(), std::string());
     if (is_new || !has_line) {
       out.push_back(complaint);
       continue;
@@ -49,8 +48,7 @@ std::vector<Complaint> Diagnostics::in_order() const {
     append_format(others, "{}", complaint.place.line);
   }
   for (const auto& [what, where] : known) {
-    if (!where.second.empty())
-      append_format(out[where.first].text, " (also in line {})", where.second);
+    if (!where.second.empty()) append_format(out[where.first].text, " (also in line {})", where.second);
   }
   return out;
 }
@@ -109,8 +107,7 @@ std::string Diagnostics::text_of(const Complaint& complaint, int pid) {
     // Words of the file are quoted in complaints as they are.
     text.push_back(static_cast<unsigned char>(c) < ' ' || c == 0x7f ? '?' : c);
   }
-  if (!complaint.line.empty() && complaint.place.column != 0)
-    append_line_and_caret(text, complaint);
+  if (!complaint.line.empty() && complaint.place.column != 0) append_line_and_caret(text, complaint);
   return text;
 }
 

@@ -31,8 +31,7 @@ Words words_of(std::string_view line) {
 
 std::string joined(const Words& words, std::size_t from, std::size_t to) {
   std::string text;
-  for (std::size_t i = from; i < to; ++i)
-    append_format(text, "{}{}", i == from ? "" : " ", words[i]);
+  for (std::size_t i = from; i < to; ++i) append_format(text, "{}{}", i == from ? "" : " ", words[i]);
   return text;
 }
 
@@ -58,8 +57,7 @@ std::vector<Section> sections_of(std::string_view dump) {
 std::size_t words_of_name(const Words& words) {
   constexpr std::string_view kNamed[] = {"server", "timeout", "option",     "acl",   "errorfile",
                                          "bind",   "setenv",  "http-check", "stick", "log"};
-  const bool named = !words.empty() &&
-                     std::find(std::begin(kNamed), std::end(kNamed), words[0]) != std::end(kNamed);
+  const bool named = !words.empty() && std::find(std::begin(kNamed), std::end(kNamed), words[0]) != std::end(kNamed);
   return std::min<std::size_t>(named ? 2 : 1, words.size());
 }
 
@@ -109,12 +107,10 @@ void compare_sections(const Section& before, const Section& after, std::vector<s
   std::vector<std::string_view> gone = before.lines, added = after.lines;
   keep_own(gone, after.lines);
   keep_own(added, before.lines);
-  if (gone.empty() && added.empty())
-    return out.push_back(format("{}: the order of its lines", after.title));
+  if (gone.empty() && added.empty()) return out.push_back(format("{}: the order of its lines", after.title));
   for (const std::string_view line : added) {
-    const auto pair = std::find_if(gone.begin(), gone.end(), [&](std::string_view other) {
-      return name_of(other) == name_of(line);
-    });
+    const auto pair =
+        std::find_if(gone.begin(), gone.end(), [&](std::string_view other) { return name_of(other) == name_of(line); });
     if (pair == gone.end()) {
       out.push_back(format("{}: +{}", after.title, shown(without_secrets(line))));
       continue;
@@ -122,14 +118,12 @@ void compare_sections(const Section& before, const Section& after, std::vector<s
     out.push_back(format("{}: {}", after.title, change_of(*pair, line)));
     gone.erase(pair);
   }
-  for (const std::string_view line : gone)
-    out.push_back(format("{}: -{}", after.title, shown(without_secrets(line))));
+  for (const std::string_view line : gone) out.push_back(format("{}: -{}", after.title, shown(without_secrets(line))));
 }
 
 bool is_credential(std::string_view field) {
   const std::string name = lower(field);
-  for (const std::string_view part :
-       {"authorization", "cookie", "token", "secret", "password", "api-key", "apikey"}) {
+  for (const std::string_view part : {"authorization", "cookie", "token", "secret", "password", "api-key", "apikey"}) {
     if (name.find(part) != std::string::npos) return true;
   }
   return false;
@@ -178,8 +172,7 @@ std::string without_secrets(std::string_view line) {
   // A conversation may log in.
   if (words[0] == "tcp-check" && words.size() > 1 && words[1].starts_with("send")) hide_from(2);
   for (std::size_t i = 0; i + 2 < words.size(); ++i) {
-    const bool sets =
-        words[i].ends_with("-header") || words[i] == "hdr" || words[i] == "replace-value";
+    const bool sets = words[i].ends_with("-header") || words[i] == "hdr" || words[i] == "replace-value";
     if (!sets || !is_credential(words[i + 1])) continue;
     words[i + 2] = kHidden;
     if (words[i].starts_with("replace") && i + 3 < words.size()) words[i + 3] = kHidden;

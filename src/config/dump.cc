@@ -51,8 +51,7 @@ class Writer {
 
   void write_global(const Global& global) {
     const std::size_t start = text_.size();
-    for (const auto& [name, value] : global.set_env)
-      line("setenv {} {}", quoted(name), quoted(value));
+    for (const auto& [name, value] : global.set_env) line("setenv {} {}", quoted(name), quoted(value));
     flag_line("daemon", global.daemon);
     flag_line("master-worker", global.master_worker);
     flag_line("quiet", global.quiet);
@@ -74,8 +73,7 @@ class Writer {
     for (const LogTarget& target : global.logs) line("log {}", log_text(target));
     if (global.log_tag != "penstock") name_line("log-tag", global.log_tag);
     if (global.log_send_hostname_on)
-      line("log-send-hostname{}",
-           global.log_send_hostname.empty() ? "" : " " + quoted(global.log_send_hostname));
+      line("log-send-hostname{}", global.log_send_hostname.empty() ? "" : " " + quoted(global.log_send_hostname));
     for (const std::string& name : global.lint_off) name_line("lint-off", name);
     write_tls_defaults(global);
     number_line("spread-checks", global.spread_checks, 0);
@@ -93,10 +91,8 @@ class Writer {
   void write_tls_defaults(const Global& global) {
     const auto options = [](const Tls& tls) {
       std::string words;
-      if (tls.min_version != TlsVersion::Unset)
-        append_format(words, " ssl-min-ver {}", version_text(tls.min_version));
-      if (tls.max_version != TlsVersion::Unset)
-        append_format(words, " ssl-max-ver {}", version_text(tls.max_version));
+      if (tls.min_version != TlsVersion::Unset) append_format(words, " ssl-min-ver {}", version_text(tls.min_version));
+      if (tls.max_version != TlsVersion::Unset) append_format(words, " ssl-max-ver {}", version_text(tls.max_version));
       if (!tls.tickets) words += " no-tls-tickets";
       return words;
     };
@@ -149,23 +145,19 @@ class Writer {
         break;
     }
     if (target.length != standard.length) append_format(text, " len {}", target.length);
-    if (target.format)
-      append_format(text, " format {}", log_formats()[static_cast<std::size_t>(*target.format)]);
+    if (target.format) append_format(text, " format {}", log_formats()[static_cast<std::size_t>(*target.format)]);
     append_format(text, " {}", log_facilities()[static_cast<std::size_t>(target.facility)]);
     const bool has_min = target.min_level != standard.min_level;
     if (target.level != standard.level || has_min)
       append_format(text, " {}", log_levels()[static_cast<std::size_t>(target.level)]);
-    if (has_min)
-      append_format(text, " {}", log_levels()[static_cast<std::size_t>(target.min_level)]);
+    if (has_min) append_format(text, " {}", log_levels()[static_cast<std::size_t>(target.min_level)]);
     return text;
   }
 
   // Proxies.
 
   void write_proxy(const Proxy& proxy) {
-    const char* type = proxy.is_frontend && proxy.is_backend ? "listen"
-                       : proxy.is_frontend                   ? "frontend"
-                                                             : "backend";
+    const char* type = proxy.is_frontend && proxy.is_backend ? "listen" : proxy.is_frontend ? "frontend" : "backend";
     append_format(text_, "{}{} {}\n", text_.empty() ? "" : "\n", type, proxy.name);
     line("mode {}", proxy.mode == Mode::Http ? "http" : "tcp");
     number_line("id", proxy.id, 0);
@@ -189,8 +181,7 @@ class Writer {
       line("tcp-response inspect-delay {}", duration_text(proxy.tcp_response_inspect_delay_ms));
     for (const Acl& acl : proxy.acls) line_of(format("acl {}", acl.name.text), acl.words);
     for (const Rule& rule : proxy.rules) write_rule(rule);
-    if (proxy.is_frontend && proxy.default_backend)
-      name_line("default_backend", proxy.default_backend->text);
+    if (proxy.is_frontend && proxy.default_backend) name_line("default_backend", proxy.default_backend->text);
     if (proxy.is_backend) write_servers(proxy);
   }
 
@@ -261,8 +252,7 @@ class Writer {
     if (proxy.is_frontend) {
       time_line("timeout client", timeout.client);
       time_line("timeout client-fin", timeout.client_fin);
-      if (timeout.http_keep_alive)
-        line("timeout http-keep-alive {}", duration_text(*timeout.http_keep_alive));
+      if (timeout.http_keep_alive) line("timeout http-keep-alive {}", duration_text(*timeout.http_keep_alive));
     }
     if (timeout.http_request) line("timeout http-request {}", duration_text(*timeout.http_request));
     time_line("timeout tarpit", timeout.tarpit);
@@ -289,8 +279,7 @@ class Writer {
     flag_line("option http-buffer-request", proxy.http_buffer_request);
     if (!proxy.forward_for.enabled) return;
     std::string words;
-    for (const std::string& network : proxy.forward_for.except)
-      append_format(words, " except {}", quoted(network));
+    for (const std::string& network : proxy.forward_for.except) append_format(words, " except {}", quoted(network));
     if (proxy.forward_for.header != ForwardFor().header)
       append_format(words, " header {}", quoted(proxy.forward_for.header));
     if (proxy.forward_for.if_none) words += " if-none";
@@ -301,13 +290,11 @@ class Writer {
     number_line("fullconn", proxy.fullconn, 0);
     write_balance(proxy.balance);
     static constexpr const char* kReuse[] = {"never", "safe", "aggressive", "always"};
-    if (proxy.reuse != Reuse::Safe)
-      line("http-reuse {}", kReuse[static_cast<std::size_t>(proxy.reuse)]);
+    if (proxy.reuse != Reuse::Safe) line("http-reuse {}", kReuse[static_cast<std::size_t>(proxy.reuse)]);
     number_line("retries", proxy.retries, 3);
     if (!proxy.retry_on.empty()) line_of("retry-on", proxy.retry_on);
     if (proxy.redispatch)
-      line("option redispatch{}",
-           proxy.redispatch_interval == -1 ? "" : format(" {}", proxy.redispatch_interval));
+      line("option redispatch{}", proxy.redispatch_interval == -1 ? "" : format(" {}", proxy.redispatch_interval));
     flag_line("option prefer-last-server", proxy.prefer_last_server);
     flag_line("option persist", proxy.persist);
     write_cookie(proxy.cookie);
@@ -329,30 +316,24 @@ class Writer {
     if (cookie.preserve) words += " preserve";
     if (cookie.httponly) words += " httponly";
     if (cookie.secure) words += " secure";
-    for (const std::string& domain : cookie.domains)
-      append_format(words, " domain {}", quoted(domain));
-    if (cookie.maxidle_s != 0)
-      append_format(words, " maxidle {}", duration_text(cookie.maxidle_s * 1000));
-    if (cookie.maxlife_s != 0)
-      append_format(words, " maxlife {}", duration_text(cookie.maxlife_s * 1000));
+    for (const std::string& domain : cookie.domains) append_format(words, " domain {}", quoted(domain));
+    if (cookie.maxidle_s != 0) append_format(words, " maxidle {}", duration_text(cookie.maxidle_s * 1000));
+    if (cookie.maxlife_s != 0) append_format(words, " maxlife {}", duration_text(cookie.maxlife_s * 1000));
     if (cookie.dynamic) words += " dynamic";
-    for (const std::string& attribute : cookie.attributes)
-      append_format(words, " attr {}", quoted(attribute));
+    for (const std::string& attribute : cookie.attributes) append_format(words, " attr {}", quoted(attribute));
     line("cookie {}{}", quoted(cookie.name), words);
   }
 
   void write_stick_table(const StickTable& table) {
     std::string words = format("type {}", stick_key_name(table.key));
-    const bool has_length =
-        table.key == StickTable::Key::String || table.key == StickTable::Key::Binary;
+    const bool has_length = table.key == StickTable::Key::String || table.key == StickTable::Key::Binary;
     if (has_length) add_number(words, "len", table.length, StickTable().length);
     append_format(words, " size {}", table.size);
     add_time(words, "expire", table.expire_ms);
     add_flag(words, "nopurge", table.no_purge);
     for (std::size_t i = 0; i < table.store.size(); ++i) {
       const StickTable::Stored& stored = table.store[i];
-      append_format(words, "{}{}", i == 0 ? " store " : ",",
-                    stick_data_name(stored.data));
+      append_format(words, "{}{}", i == 0 ? " store " : ",", stick_data_name(stored.data));
       if (is_rate(stored.data)) append_format(words, "({})", duration_text(stored.period_ms));
     }
     line("stick-table {}", words);
@@ -406,8 +387,7 @@ class Writer {
     }
     flag_line("http-check disable-on-404", health.disable_on_404);
     const bool http = health.kind != Health::Kind::TcpScript;
-    for (const CheckStep& step : health.steps)
-      write_step(http ? "http-check" : "tcp-check", http, step);
+    for (const CheckStep& step : health.steps) write_step(http ? "http-check" : "tcp-check", http, step);
   }
 
   void write_httpchk(const Health& health) {
@@ -415,12 +395,10 @@ class Writer {
     // Headers come from the old trick of writing them behind the version, and are written back so.
     std::string version = health.version;
     if (!health.host.empty()) append_format(version, "\r\nHost: {}", health.host);
-    for (const auto& [name, value] : health.headers)
-      append_format(version, "\r\n{}: {}", name, value);
+    for (const auto& [name, value] : health.headers) append_format(version, "\r\n{}: {}", name, value);
     if (!health.body.empty()) append_format(version, "\r\n\r\n{}", health.body);
     if (version != standard.version)
-      return line("option httpchk {} {} {}", quoted(health.method), quoted(health.uri),
-                  quoted(version));
+      return line("option httpchk {} {} {}", quoted(health.method), quoted(health.uri), quoted(version));
     if (health.method != standard.method)
       return line("option httpchk {} {}", quoted(health.method), quoted(health.uri));
     if (health.uri != standard.uri) return line("option httpchk {}", quoted(health.uri));
@@ -452,8 +430,7 @@ class Writer {
     std::string words = "connect";
     if (step.use_default) words += " default";
     if (step.port != 0) append_format(words, " port {}", step.port);
-    if (step.address)
-      append_format(words, " addr {}", quoted(address_text(*step.address, AddressUse::Plain)));
+    if (step.address) append_format(words, " addr {}", quoted(address_text(*step.address, AddressUse::Plain)));
     if (step.ssl) words += " ssl";
     if (step.send_proxy) words += " send-proxy";
     if (!step.sni.empty()) append_format(words, " sni {}", quoted(step.sni));
@@ -465,8 +442,7 @@ class Writer {
     if (!step.method.empty()) append_format(words, " meth {}", quoted(step.method));
     if (!step.uri.empty()) append_format(words, " {} {}", step.uri_formatted ? "uri-lf" : "uri", quoted(step.uri));
     if (!step.version.empty()) append_format(words, " ver {}", quoted(step.version));
-    for (const auto& [name, value] : step.headers)
-      append_format(words, " hdr {} {}", quoted(name), quoted(value));
+    for (const auto& [name, value] : step.headers) append_format(words, " hdr {} {}", quoted(name), quoted(value));
     if (!step.body.empty()) append_format(words, " {} {}", step.body_formatted ? "body-lf" : "body", quoted(step.body));
     return words + comment_words(step);
   }
@@ -477,11 +453,9 @@ class Writer {
   }
   static std::string tcp_send_words(const CheckStep& step) {
     if (step.formatted)
-      return format("{} {}", step.hex_format ? "send-binary-lf" : "send-lf", quoted(step.data)) +
-             comment_words(step);
+      return format("{} {}", step.hex_format ? "send-binary-lf" : "send-lf", quoted(step.data)) + comment_words(step);
     const bool is_text = step.data.find('\0') == std::string::npos;
-    return (is_text ? format("send {}", quoted(step.data))
-                    : format("send-binary {}", hex(step.data))) +
+    return (is_text ? format("send {}", quoted(step.data)) : format("send-binary {}", hex(step.data))) +
            comment_words(step);
   }
   static std::string expect_words(const CheckStep& step) {
@@ -516,8 +490,7 @@ class Writer {
     if (!step.header_value.text.empty()) add_header_match(words, "value", step.header_value);
     return words;
   }
-  static void add_header_match(std::string& words, std::string_view what,
-                               const HeaderMatch& match) {
+  static void add_header_match(std::string& words, std::string_view what, const HeaderMatch& match) {
     constexpr std::string_view kMethods[] = {"str", "beg", "end", "sub", "reg"};
     append_format(words, " {}{}", what, match.formatted ? "-lf" : "");
     if (match.how != HeaderMatch::How::Whole)
@@ -573,29 +546,24 @@ class Writer {
   static void add_word(std::string& words, std::string_view keyword, std::string_view value) {
     if (!value.empty()) append_format(words, " {} {}", keyword, quoted(value));
   }
-  static void add_number(std::string& words, std::string_view keyword, std::int64_t value,
-                         std::int64_t standard = 0) {
+  static void add_number(std::string& words, std::string_view keyword, std::int64_t value, std::int64_t standard = 0) {
     if (value != standard) append_format(words, " {} {}", keyword, value);
   }
   static void add_flag(std::string& words, std::string_view keyword, bool on) {
     if (on) append_format(words, " {}", keyword);
   }
-  static void add_time(std::string& words, std::string_view keyword, std::uint64_t ms,
-                       std::uint64_t standard = 0) {
+  static void add_time(std::string& words, std::string_view keyword, std::uint64_t ms, std::uint64_t standard = 0) {
     if (ms != standard) append_format(words, " {} {}", keyword, duration_text(ms));
   }
 
   // What differs from the ssl-default-*-options, which the reader finds in `global`.
   static void add_tls(std::string& words, const Tls& tls, const Tls& standard, bool is_bind) {
     add_flag(words, "ssl", tls.enabled);
-    if (tls.min_version != standard.min_version)
-      append_format(words, " ssl-min-ver {}", version_text(tls.min_version));
-    if (tls.max_version != standard.max_version)
-      append_format(words, " ssl-max-ver {}", version_text(tls.max_version));
+    if (tls.min_version != standard.min_version) append_format(words, " ssl-min-ver {}", version_text(tls.min_version));
+    if (tls.max_version != standard.max_version) append_format(words, " ssl-max-ver {}", version_text(tls.max_version));
     if (tls.tickets != standard.tickets) words += tls.tickets ? " tls-tickets" : " no-tls-tickets";
     if (tls.ciphers != standard.ciphers) add_word(words, "ciphers", tls.ciphers);
-    if (tls.ciphersuites != standard.ciphersuites)
-      add_word(words, "ciphersuites", tls.ciphersuites);
+    if (tls.ciphersuites != standard.ciphersuites) add_word(words, "ciphersuites", tls.ciphersuites);
     if (is_bind && tls.curves != standard.curves) add_word(words, "curves", tls.curves);
     add_word(words, "alpn", joined(tls.alpn));
     switch (tls.verify) {
@@ -625,8 +593,7 @@ class Writer {
     add_word(words, "name", bind.name);
     add_number(words, "id", bind.id);
     add_tls(words, bind.tls, config_.global.bind_defaults, true);
-    for (const CertificateSource& certificate : bind.certificates)
-      add_word(words, "crt", certificate.path);
+    for (const CertificateSource& certificate : bind.certificates) add_word(words, "crt", certificate.path);
     add_flag(words, "strict-sni", bind.strict_sni);
     add_flag(words, "accept-proxy", bind.accept_proxy);
     add_flag(words, "prefer-client-ciphers", bind.prefer_client_ciphers);
@@ -672,8 +639,7 @@ class Writer {
     if (server.track) add_word(words, "track", server.track->text);
     add_time(words, "slowstart", server.slowstart_ms);
     add_flag(words, "on-marked-down shutdown-sessions", server.shutdown_sessions_when_down);
-    add_flag(words, "on-marked-up shutdown-backup-sessions",
-             server.shutdown_backup_sessions_when_up);
+    add_flag(words, "on-marked-up shutdown-backup-sessions", server.shutdown_backup_sessions_when_up);
     add_number(words, "pool-max-conn", server.pool_max_conn, standard.pool_max_conn);
     add_number(words, "pool-low-conn", server.pool_low_conn);
     add_time(words, "pool-purge-delay", server.pool_purge_delay_ms, standard.pool_purge_delay_ms);
@@ -681,16 +647,14 @@ class Writer {
     add_time(words, "tcp-ut", server.tcp_ut_ms);
     add_flag(words, "non-stick", server.non_stick);
     if (server.source) add_word(words, "source", address_text(*server.source, AddressUse::Source));
-    if (server.init_addr != standard.init_addr)
-      add_word(words, "init-addr", init_addr_text(server));
+    if (server.init_addr != standard.init_addr) add_word(words, "init-addr", init_addr_text(server));
     line("server {} {}", server.name, words);
   }
 
   static std::string init_addr_text(const Server& server) {
     static constexpr const char* kWays[] = {"last", "libc", "none"};
     std::vector<std::string> ways;
-    for (const Server::InitAddr way : server.init_addr)
-      ways.push_back(kWays[static_cast<std::size_t>(way)]);
+    for (const Server::InitAddr way : server.init_addr) ways.push_back(kWays[static_cast<std::size_t>(way)]);
     return joined(ways);
   }
 
@@ -715,8 +679,6 @@ class Writer {
 
 }  // namespace
 
-std::string dump(const Config& config) {
-  return Writer(config).run();
-}
+std::string dump(const Config& config) { return Writer(config).run(); }
 
 }  // namespace penstock::config

@@ -8,9 +8,7 @@ namespace penstock::config {
 
 namespace {
 
-constexpr unsigned bit(unsigned version) {
-  return 1u << version;
-}
+constexpr unsigned bit(unsigned version) { return 1u << version; }
 // Unless said otherwise, on bind and server lines alike.
 constexpr unsigned kOldest = static_cast<unsigned>(TlsVersion::Tls12);
 constexpr unsigned kNewest = static_cast<unsigned>(TlsVersion::Tls13);
@@ -30,10 +28,8 @@ void resolve_lowest(Tls& tls, bool is_spoken, Diagnostics& diagnostics) {
 // `no-tlsv1x` words to a lowest and a highest version. Where they contradict ssl-min-ver and ssl-max-ver those count.
 void resolve_versions(Tls& tls, bool is_spoken, Diagnostics& diagnostics) {
   resolve_lowest(tls, is_spoken, diagnostics);
-  const unsigned low =
-      tls.min_version == TlsVersion::Unset ? kOldest : static_cast<unsigned>(tls.min_version);
-  const unsigned high =
-      tls.max_version == TlsVersion::Unset ? kNewest : static_cast<unsigned>(tls.max_version);
+  const unsigned low = tls.min_version == TlsVersion::Unset ? kOldest : static_cast<unsigned>(tls.min_version);
+  const unsigned high = tls.max_version == TlsVersion::Unset ? kNewest : static_cast<unsigned>(tls.max_version);
   unsigned first = 0, last = 0;
   bool gap = false;
   for (unsigned version = low; version <= high; ++version) {
@@ -45,14 +41,13 @@ void resolve_versions(Tls& tls, bool is_spoken, Diagnostics& diagnostics) {
   const unsigned excluded = std::exchange(tls.excluded, 0u);
   const bool has_range = tls.min_version != TlsVersion::Unset || tls.max_version != TlsVersion::Unset;
   if ((first == 0 || gap) && has_range && low <= high) {
-    diagnostics.warn(tls.place, "beside ssl-min-ver and ssl-max-ver the no-tlsv words would leave no version, or a gap: "
-                                "they have no effect");
+    diagnostics.warn(tls.place,
+                     "beside ssl-min-ver and ssl-max-ver the no-tlsv words would leave no version, or a gap: "
+                     "they have no effect");
     return;
   }
   if (first == 0)
-    return diagnostics.add(
-        tls.place,
-        "no TLS version is left: look at ssl-min-ver, ssl-max-ver and the no-tlsv words");
+    return diagnostics.add(tls.place, "no TLS version is left: look at ssl-min-ver, ssl-max-ver and the no-tlsv words");
   if ((excluded & ~1u) == 0) return;
   if (first != low) tls.min_version = static_cast<TlsVersion>(first);
   if (last != high) tls.max_version = static_cast<TlsVersion>(last);
@@ -62,16 +57,14 @@ void resolve_error_files(Reading& reading, Draft& draft) {
   for (const ErrorFilesUse& use : draft.error_files) {
     const auto group = reading.error_groups.find(use.name.text);
     if (group == reading.error_groups.end()) {
-      reading.diagnostics.add(use.name.place,
-                              format("there is no section 'http-errors {}'", use.name.text));
+      reading.diagnostics.add(use.name.place, format("there is no section 'http-errors {}'", use.name.text));
       continue;
     }
     for (const ErrorReply& reply : group->second.files) {
-      const bool asked = use.codes.empty() || std::find(use.codes.begin(), use.codes.end(),
-                                                        reply.status) != use.codes.end();
+      const bool asked =
+          use.codes.empty() || std::find(use.codes.begin(), use.codes.end(), reply.status) != use.codes.end();
       if (!asked) continue;
-      std::erase_if(draft.proxy.errors,
-                    [&](const ErrorReply& other) { return other.status == reply.status; });
+      std::erase_if(draft.proxy.errors, [&](const ErrorReply& other) { return other.status == reply.status; });
       draft.proxy.errors.push_back(reply);
     }
   }
@@ -92,20 +85,17 @@ void place_redirects(Reading& reading, Draft& draft) {
 }
 
 void resolve_logs(const Global& global, Proxy& proxy) {
-  if (proxy.log_global)
-    proxy.logs.insert(proxy.logs.begin(), global.logs.begin(), global.logs.end());
+  if (proxy.log_global) proxy.logs.insert(proxy.logs.begin(), global.logs.begin(), global.logs.end());
 }
 
 void resolve_binds(Reading& reading, Proxy& proxy) {
   for (Bind& bind : proxy.binds) {
     resolve_versions(bind.tls, bind.tls.enabled, reading.diagnostics);
-    if (bind.tls.enabled && bind.tls.verify == Tls::Verify::Unset)
-      bind.tls.verify = Tls::Verify::None;
+    if (bind.tls.enabled && bind.tls.verify == Tls::Verify::Unset) bind.tls.verify = Tls::Verify::None;
     if (proxy.mode != Mode::Http) continue;
     if (std::erase(bind.tls.alpn, "h2") == 0) continue;
-    reading.diagnostics.warn(
-        bind.tls.place,
-        "'alpn': HTTP/2 is not offered yet: h2 is left out and clients get http/1.1");
+    reading.diagnostics.warn(bind.tls.place,
+                             "'alpn': HTTP/2 is not offered yet: h2 is left out and clients get http/1.1");
     if (bind.tls.alpn.empty()) bind.tls.alpn = {"http/1.1"};
   }
 }
@@ -113,7 +103,8 @@ void resolve_binds(Reading& reading, Proxy& proxy) {
 // What is not spoken must not be offered: the server would choose it.
 void leave_out_h2(std::vector<std::string>& alpn, Place place, std::string_view word, Diagnostics& diagnostics) {
   if (std::erase(alpn, "h2") == 0) return;
-  diagnostics.warn(place, format("'{}': HTTP/2 to servers is not offered yet: h2 is left out and http/1.1 is spoken", word));
+  diagnostics.warn(place,
+                   format("'{}': HTTP/2 to servers is not offered yet: h2 is left out and http/1.1 is spoken", word));
   if (alpn.empty()) alpn = {"http/1.1"};
 }
 
@@ -126,16 +117,14 @@ void resolve_servers(Reading& reading, Draft& draft) {
   const bool script_tls = checks_over_tls(draft.proxy);
   for (Server& server : draft.proxy.servers) {
     if (!server.source) server.source = draft.source;
-    const bool speaks_tls =
-        server.tls.enabled || server.check.ssl || (script_tls && server.check.enabled);
+    const bool speaks_tls = server.tls.enabled || server.check.ssl || (script_tls && server.check.enabled);
     resolve_versions(server.tls, speaks_tls, reading.diagnostics);
     if (draft.proxy.mode == Mode::Http) {
       leave_out_h2(server.tls.alpn, server.place, "alpn", reading.diagnostics);
       leave_out_h2(server.check.alpn, server.place, "check-alpn", reading.diagnostics);
     }
     if (!speaks_tls || server.tls.verify != Tls::Verify::Unset) continue;
-    server.tls.verify =
-        reading.config.global.server_verify_none ? Tls::Verify::None : Tls::Verify::Required;
+    server.tls.verify = reading.config.global.server_verify_none ? Tls::Verify::None : Tls::Verify::Required;
   }
 }
 

@@ -31,9 +31,7 @@ std::string where(const Config& config, Place place) {
   return format("{}:{}", config.files[place.file], place.line);
 }
 
-bool stands_before(Place a, Place b) {
-  return a.file != b.file ? a.file < b.file : a.line < b.line;
-}
+bool stands_before(Place a, Place b) { return a.file != b.file ? a.file < b.file : a.line < b.line; }
 
 // True when the rule applies to everything.
 bool is_unconditional(const Rule& rule) {
@@ -55,8 +53,7 @@ bool is_last_word(const Rule& rule) {
     case Rule::Set::TcpContent:
     case Rule::Set::TcpSession:
     case Rule::Set::TcpResponse:
-      return action == "accept" || action == "reject" || action == "silent-drop" ||
-             action == "close";
+      return action == "accept" || action == "reject" || action == "silent-drop" || action == "close";
     case Rule::Set::HttpRequest:
     case Rule::Set::HttpResponse:
       return action == "deny" || action == "redirect" || action == "return" || action == "reject" ||
@@ -73,9 +70,7 @@ bool is_last_word(const Rule& rule) {
 }
 
 // True when a request may go on to a server by this action, past the rules behind it.
-bool lets_pass(const Rule& rule) {
-  return rule.words[0].text == "accept" || rule.words[0].text == "allow";
-}
+bool lets_pass(const Rule& rule) { return rule.words[0].text == "accept" || rule.words[0].text == "allow"; }
 
 std::string_view set_name(Rule::Set set) {
   switch (set) {
@@ -111,14 +106,12 @@ std::string_view set_name(Rule::Set set) {
 
 class Judge {
  public:
-  explicit Judge(Reading& reading)
-      : reading_(reading), config_(reading.config), complaints_(reading.diagnostics) {}
+  explicit Judge(Reading& reading) : reading_(reading), config_(reading.config), complaints_(reading.diagnostics) {}
 
   void run() {
     judge_defaults();
     collect_names();
-    for (std::size_t i = 0; i < config_.proxies.size(); ++i)
-      judge_proxy(config_.proxies[i], reading_.drafts[i]);
+    for (std::size_t i = 0; i < config_.proxies.size(); ++i) judge_proxy(config_.proxies[i], reading_.drafts[i]);
     judge_addresses();
   }
 
@@ -126,11 +119,10 @@ class Judge {
   void judge_defaults() {
     for (const Draft& defaults : reading_.defaults) {
       if (!defaults.used_by_name || !defaults.used_as_last) continue;
-      complaints_.warn(defaults.proxy.place,
-                       format("defaults '{}' is used by name and, as the last above a section "
-                              "without 'from', also by chance: "
-                              "write 'from {}' there too",
-                              defaults.proxy.name, defaults.proxy.name));
+      complaints_.warn(defaults.proxy.place, format("defaults '{}' is used by name and, as the last above a section "
+                                                    "without 'from', also by chance: "
+                                                    "write 'from {}' there too",
+                                                    defaults.proxy.name, defaults.proxy.name));
     }
   }
 
@@ -144,8 +136,8 @@ class Judge {
       if (proxy.id == 0) continue;
       const auto [at, is_new] = ids_.try_emplace(proxy.id, &proxy);
       if (!is_new)
-        complaints_.add(proxy.place, format("id {} is that of {} '{}' already", proxy.id,
-                                            type_of(*at->second), at->second->name));
+        complaints_.add(proxy.place,
+                        format("id {} is that of {} '{}' already", proxy.id, type_of(*at->second), at->second->name));
     }
   }
 
@@ -155,9 +147,8 @@ class Judge {
     // A `listen` would be complained about twice.
     if (is_new || at->second == said_twice_) return;
     if (proxy.is_frontend && proxy.is_backend) said_twice_ = at->second;
-    complaints_.add(place,
-                    format("{} '{}' has the name of the {} at {}", type_of(proxy), proxy.name,
-                           type_of(*at->second), where(config_, at->second->place)));
+    complaints_.add(place, format("{} '{}' has the name of the {} at {}", type_of(proxy), proxy.name,
+                                  type_of(*at->second), where(config_, at->second->place)));
   }
 
   void judge_proxy(Proxy& proxy, const Draft& draft) {
@@ -173,8 +164,8 @@ class Judge {
     if (!draft.broken) judge_timeouts(proxy);
     for (const Bind& bind : proxy.binds) judge_bind(bind);
     if (proxy.is_frontend && proxy.binds.empty() && !draft.broken) {
-      complaints_.warn(proxy.place, format("{} '{}' has no 'bind' line: no client reaches it",
-                                           type_of(proxy), proxy.name));
+      complaints_.warn(proxy.place,
+                       format("{} '{}' has no 'bind' line: no client reaches it", type_of(proxy), proxy.name));
     }
     if (!draft.broken) judge_purpose(proxy, draft);
   }
@@ -187,14 +178,12 @@ class Judge {
     for (const Server& server : proxy.servers) {
       const auto [at, is_new] = names.try_emplace(server.name, &server);
       if (!is_new)
-        complaints_.add(server.place,
-                        format("there is a server '{}' in {} '{}' already, at {}", server.name,
-                               type_of(proxy), proxy.name, where(config_, at->second->place)));
+        complaints_.add(server.place, format("there is a server '{}' in {} '{}' already, at {}", server.name,
+                                             type_of(proxy), proxy.name, where(config_, at->second->place)));
       if (server.id != 0) {
         const auto [other, first] = ids.try_emplace(server.id, &server);
         if (!first)
-          complaints_.add(server.place, format("id {} is that of server '{}' already", server.id,
-                                               other->second->name));
+          complaints_.add(server.place, format("id {} is that of server '{}' already", server.id, other->second->name));
       }
       judge_server(proxy, server);
     }
@@ -210,8 +199,8 @@ class Judge {
     std::vector<std::string_view> names;
     for (const auto& [known, server] : servers) names.push_back(known);
     std::sort(names.begin(), names.end());
-    complaints_.add(name.place, format("{} '{}' has no server '{}'{}", type_of(proxy), proxy.name,
-                                       name.text, did_you_mean(name.text, names)));
+    complaints_.add(name.place, format("{} '{}' has no server '{}'{}", type_of(proxy), proxy.name, name.text,
+                                       did_you_mean(name.text, names)));
   }
 
   // A backend's server by the words behind `track`; null after a complaint.
@@ -222,8 +211,7 @@ class Judge {
       name.remove_prefix(slash + 1);
       backend = config_.find_backend(other);
       if (backend == nullptr) {
-        complaints_.add(server.track->place,
-                        format("there is no backend '{}' to track a server of", other));
+        complaints_.add(server.track->place, format("there is no backend '{}' to track a server of", other));
         return nullptr;
       }
     }
@@ -232,38 +220,34 @@ class Judge {
       if (known.name == name) return &known;
       names.push_back(known.name);
     }
-    complaints_.add(server.track->place, format("{} '{}' has no server '{}'{}", type_of(*backend),
-                                                backend->name, name, did_you_mean(name, names)));
+    complaints_.add(server.track->place, format("{} '{}' has no server '{}'{}", type_of(*backend), backend->name, name,
+                                                did_you_mean(name, names)));
     return nullptr;
   }
 
   void judge_tracking(const Proxy& proxy, const Server& server) {
     const Place place = server.track->place;
     if (server.check.enabled)
-      return complaints_.add(
-          place,
-          "a server that tracks another has no check of its own: leave 'check' or 'track' out");
-    if (server.slowstart_ms != 0)
-      complaints_.warn(place, "'slowstart' has no effect beside 'track'");
+      return complaints_.add(place,
+                             "a server that tracks another has no check of its own: leave 'check' or 'track' out");
+    if (server.slowstart_ms != 0) complaints_.warn(place, "'slowstart' has no effect beside 'track'");
     const Proxy* backend = &proxy;
     const Server* at = &server;
     std::unordered_set<const Server*> seen;
     while (at->track) {
-      if (!seen.insert(at).second)
-        return complaints_.add(place, "'track' leads back to where it began");
+      if (!seen.insert(at).second) return complaints_.add(place, "'track' leads back to where it began");
       at = tracked_by(*at, backend);
       if (at == nullptr) return;
     }
     if (!at->check.enabled)
-      complaints_.add(place, format("server '{}/{}' is not checked: there is nothing to track",
-                                    backend->name, at->name));
+      complaints_.add(place,
+                      format("server '{}/{}' is not checked: there is nothing to track", backend->name, at->name));
   }
 
   void judge_server(const Proxy& proxy, const Server& server) {
     if (server.track) judge_tracking(proxy, server);
     const Tls& tls = server.tls;
-    const bool speaks_tls =
-        tls.enabled || server.check.ssl || (server.check.enabled && has_tls_step(proxy));
+    const bool speaks_tls = tls.enabled || server.check.ssl || (server.check.enabled && has_tls_step(proxy));
     if (speaks_tls && tls.verify == Tls::Verify::Required && tls.ca_file.empty()) {
       complaints_.add(tls.place, format("server '{}' is to be verified, which is the default, and "
                                         "no 'ca-file' is given: write 'ca-file FILE' with the "
@@ -273,27 +257,23 @@ class Judge {
     }
     if (!speaks_tls && !tls.ca_file.empty())
       complaints_.warn(server.place,
-                       format("server '{}' has a 'ca-file' and no 'ssl': traffic is in clear text",
-                              server.name));
+                       format("server '{}' has a 'ca-file' and no 'ssl': traffic is in clear text", server.name));
     if (!tls.enabled && !server.certificate.empty())
-      complaints_.warn(
-          server.place,
-          format("server '{}' has a 'crt' and no 'ssl': traffic is in clear text", server.name));
+      complaints_.warn(server.place,
+                       format("server '{}' has a 'crt' and no 'ssl': traffic is in clear text", server.name));
     if (!tls.enabled && server.sni)
-      complaints_.warn(server.sni->place,
-                       format("'sni' of server '{}' has no effect without 'ssl'", server.name));
+      complaints_.warn(server.sni->place, format("'sni' of server '{}' has no effect without 'ssl'", server.name));
     if (!server.verify_host.empty() && (!speaks_tls || tls.verify != Tls::Verify::Required)) {
       complaints_.warn(
           server.place,
-          format("'verifyhost' of server '{}' has no effect without 'ssl' and 'verify required'",
-                 server.name));
+          format("'verifyhost' of server '{}' has no effect without 'ssl' and 'verify required'", server.name));
     }
     if (server.minconn > server.maxconn && server.maxconn != 0) {
-      complaints_.warn(server.place, format("server '{}': minconn {} is more than maxconn {}",
-                                            server.name, server.minconn, server.maxconn));
+      complaints_.warn(server.place, format("server '{}': minconn {} is more than maxconn {}", server.name,
+                                            server.minconn, server.maxconn));
     }
-    const bool is_any = server.address.kind == Address::Kind::Any ||
-                        server.address.host == "0.0.0.0" || server.address.host == "::";
+    const bool is_any =
+        server.address.kind == Address::Kind::Any || server.address.host == "0.0.0.0" || server.address.host == "::";
     if (is_any) {
       complaints_.add(server.place, format("server '{}' has no address of its own: going where the "
                                            "client wanted to go is not offered",
@@ -307,13 +287,11 @@ class Judge {
   void judge_send_proxy(const Server& server) {
     constexpr std::uint16_t kMail[] = {25, 465, 587, 717, 2525};
     if (!server.send_proxy && !server.send_proxy_v2) return;
-    if (std::find(std::begin(kMail), std::end(kMail), server.address.port_low) == std::end(kMail))
-      return;
-    complaints_.warn(server.place,
-                     format("server '{}': Exchange's receive connectors do not know the PROXY "
-                            "protocol and close the connection; leave 'send-proxy' out unless a "
-                            "relay that knows it stands there",
-                            server.name));
+    if (std::find(std::begin(kMail), std::end(kMail), server.address.port_low) == std::end(kMail)) return;
+    complaints_.warn(server.place, format("server '{}': Exchange's receive connectors do not know the PROXY "
+                                          "protocol and close the connection; leave 'send-proxy' out unless a "
+                                          "relay that knows it stands there",
+                                          server.name));
   }
 
   static bool has_tls_step(const Proxy& proxy) {
@@ -323,15 +301,14 @@ class Judge {
 
   void judge_check_port(const Proxy& proxy, const Server& server) {
     const auto has_port = [](const Address& address) {
-      return address.port_low != 0 || address.kind == Address::Kind::Unix ||
-             address.kind == Address::Kind::Abstract || address.kind == Address::Kind::Fd;
+      return address.port_low != 0 || address.kind == Address::Kind::Unix || address.kind == Address::Kind::Abstract ||
+             address.kind == Address::Kind::Fd;
     };
     if (!server.check.enabled || server.check.port != 0 || has_port(server.address)) return;
     if (server.check.address && has_port(*server.check.address)) return;
     const auto& steps = proxy.health.steps;
-    if (std::any_of(steps.begin(), steps.end(), [](const CheckStep& s) {
-          return s.kind == CheckStep::Kind::Connect && s.port != 0;
-        }))
+    if (std::any_of(steps.begin(), steps.end(),
+                    [](const CheckStep& s) { return s.kind == CheckStep::Kind::Connect && s.port != 0; }))
       return;
     complaints_.add(server.place, format("server '{}' is to be checked, and neither it nor its "
                                          "check has a port: write 'port' and a number",
@@ -346,12 +323,10 @@ class Judge {
     for (const Rule& rule : proxy.rules) {
       const std::size_t at = parts_of(rule).condition;
       const bool may_stand_alone =
-          rule.words.size() > 1 && at != 1 &&
-          (rule.set == Rule::Set::UseBackend || rule.set == Rule::Set::UseServer);
+          rule.words.size() > 1 && at != 1 && (rule.set == Rule::Set::UseBackend || rule.set == Rule::Set::UseServer);
       if (may_stand_alone) {
-        complaints_.add(rule.words[1].place,
-                        format("'{} {}' expects 'if' or 'unless' and a condition, not '{}'",
-                               set_name(rule.set), rule.words[0].text, rule.words[1].text));
+        complaints_.add(rule.words[1].place, format("'{} {}' expects 'if' or 'unless' and a condition, not '{}'",
+                                                    set_name(rule.set), rule.words[0].text, rule.words[1].text));
         continue;
       }
       for (const ConditionTerm& term : terms_of(std::span(rule.words).subspan(at))) {
@@ -365,17 +340,14 @@ class Judge {
     const auto at = acls.find(name);
     if (at != acls.end()) {
       if (!stands_before(place, at->second)) return;
-      return complaints_.add(
-          place, format("acl '{}' is defined below, at {}: it must stand before its use", name,
-                        where(config_, at->second)));
+      return complaints_.add(place, format("acl '{}' is defined below, at {}: it must stand before its use", name,
+                                           where(config_, at->second)));
     }
-    if (std::find(std::begin(kPredefinedAcls), std::end(kPredefinedAcls), name) !=
-        std::end(kPredefinedAcls))
-      return;
+    if (std::find(std::begin(kPredefinedAcls), std::end(kPredefinedAcls), name) != std::end(kPredefinedAcls)) return;
     std::vector<std::string_view> names(std::begin(kPredefinedAcls), std::end(kPredefinedAcls));
     for (const Acl& acl : proxy.acls) names.push_back(acl.name.text);
-    std::string text = format("there is no acl '{}' in {} '{}'{}", name, type_of(proxy), proxy.name,
-                              did_you_mean(name, names));
+    std::string text =
+        format("there is no acl '{}' in {} '{}'{}", name, type_of(proxy), proxy.name, did_you_mean(name, names));
     if (name == "and" || name == "AND" || name == "&&")
       text = format("'{}' is no operator: tests that stand side by side must all hold", name);
     complaints_.add(place, std::move(text));
@@ -390,10 +362,9 @@ class Judge {
       const auto end = ended.find(rule.set);
       if (end != ended.end()) {
         if (said.insert(rule.set).second) {
-          complaints_.warn(
-              rule.place,
-              format("this '{}' rule can never be reached: the one at {} always ends the matter",
-                     set_name(rule.set), where(config_, end->second->place)));
+          complaints_.warn(rule.place,
+                           format("this '{}' rule can never be reached: the one at {} always ends the matter",
+                                  set_name(rule.set), where(config_, end->second->place)));
         }
         continue;
       }
@@ -403,21 +374,19 @@ class Judge {
     ended_by_rules_ = ends_all(ended, let_pass, proxy);
     const auto use = ended.find(Rule::Set::UseBackend);
     // A computed name that no backend has leads to the default.
-    if (use != ended.end() && use->second->words[0].text.find('%') == std::string::npos &&
-        proxy.default_backend && !stands_before(proxy.default_backend->place, proxy.place)) {
-      complaints_.warn(
-          proxy.default_backend->place,
-          format(
-              "this 'default_backend' can never be reached: the use_backend at {} has no condition",
-              where(config_, use->second->place)));
+    if (use != ended.end() && use->second->words[0].text.find('%') == std::string::npos && proxy.default_backend &&
+        !stands_before(proxy.default_backend->place, proxy.place)) {
+      complaints_.warn(proxy.default_backend->place,
+                       format("this 'default_backend' can never be reached: the use_backend at {} has no condition",
+                              where(config_, use->second->place)));
     }
   }
 
   // The rule that answers every request itself, if there is one: none above it lets anything pass.
-  static const Rule* ends_all(const std::map<Rule::Set, const Rule*>& ended,
-                              const std::set<Rule::Set>& let_pass, const Proxy& proxy) {
-    for (const Rule::Set set : {Rule::Set::HttpRequest, Rule::Set::TcpConnection,
-                                Rule::Set::TcpSession, Rule::Set::TcpContent}) {
+  static const Rule* ends_all(const std::map<Rule::Set, const Rule*>& ended, const std::set<Rule::Set>& let_pass,
+                              const Proxy& proxy) {
+    for (const Rule::Set set :
+         {Rule::Set::HttpRequest, Rule::Set::TcpConnection, Rule::Set::TcpSession, Rule::Set::TcpContent}) {
       if (set == Rule::Set::HttpRequest && proxy.mode != Mode::Http) continue;
       const auto end = ended.find(set);
       if (end != ended.end() && !let_pass.contains(set)) return end->second;
@@ -430,17 +399,13 @@ class Judge {
     for (const Rule& rule : proxy.rules) {
       if (rule.set != Rule::Set::UseBackend) continue;
       return complaints_.warn(
-          rule.place,
-          format(
-              "this 'use_backend' rule can never be reached: the one at {} always ends the matter",
-              where(config_, ended_by_rules_->place)));
+          rule.place, format("this 'use_backend' rule can never be reached: the one at {} always ends the matter",
+                             where(config_, ended_by_rules_->place)));
     }
     if (proxy.default_backend && !stands_before(proxy.default_backend->place, proxy.place)) {
-      complaints_.warn(
-          proxy.default_backend->place,
-          format(
-              "this 'default_backend' can never be reached: the rule at {} always ends the matter",
-              where(config_, ended_by_rules_->place)));
+      complaints_.warn(proxy.default_backend->place,
+                       format("this 'default_backend' can never be reached: the rule at {} always ends the matter",
+                              where(config_, ended_by_rules_->place)));
     }
   }
 
@@ -464,18 +429,14 @@ class Judge {
       std::sort(names.begin(), names.end());
       const bool is_frontend = frontends_.contains(name.text);
       return complaints_.add(
-          name.place,
-          is_frontend
-              ? format("'{}' is a frontend: a backend is needed here", name.text)
-              : format("there is no backend '{}'{}", name.text, did_you_mean(name.text, names)));
+          name.place, is_frontend ? format("'{}' is a frontend: a backend is needed here", name.text)
+                                  : format("there is no backend '{}'{}", name.text, did_you_mean(name.text, names)));
     }
     const Proxy& backend = *at->second;
     if (backend.mode == proxy.mode) return;
     const auto mode = [](const Proxy& p) { return p.mode == Mode::Http ? "http" : "tcp"; };
-    complaints_.add(
-        name.place,
-        format("{} '{}' is in mode {}, backend '{}' in mode {}: give both the same mode",
-               type_of(proxy), proxy.name, mode(proxy), backend.name, mode(backend)));
+    complaints_.add(name.place, format("{} '{}' is in mode {}, backend '{}' in mode {}: give both the same mode",
+                                       type_of(proxy), proxy.name, mode(proxy), backend.name, mode(backend)));
   }
 
   // What mode tcp has no use for.
@@ -483,12 +444,9 @@ class Judge {
   void judge_mode(Proxy& proxy) {
     if (proxy.mode == Mode::Http) return;
     std::string list;
-    const auto add = [&](std::string_view name) {
-      list += (list.empty() ? "" : ", ") + std::string(name);
-    };
+    const auto add = [&](std::string_view name) { list += (list.empty() ? "" : ", ") + std::string(name); };
     std::erase_if(proxy.rules, [&](const Rule& rule) {
-      const bool is_http = rule.set == Rule::Set::HttpRequest ||
-                           rule.set == Rule::Set::HttpResponse ||
+      const bool is_http = rule.set == Rule::Set::HttpRequest || rule.set == Rule::Set::HttpResponse ||
                            rule.set == Rule::Set::HttpAfterResponse;
       if (is_http && list.find(set_name(rule.set)) == std::string::npos) add(set_name(rule.set));
       return is_http;
@@ -498,9 +456,8 @@ class Judge {
     if (!proxy.cookie.name.empty()) add("cookie");
     if (proxy.monitor_uri) add("monitor-uri");
     if (list.empty()) return;
-    complaints_.warn(proxy.place,
-                     format("{} '{}' is in mode tcp: what needs mode http has no effect ({})",
-                            type_of(proxy), proxy.name, list));
+    complaints_.warn(proxy.place, format("{} '{}' is in mode tcp: what needs mode http has no effect ({})",
+                                         type_of(proxy), proxy.name, list));
     proxy.forward_for = ForwardFor();
     proxy.captures.clear();
     proxy.cookie_capture.reset();
@@ -511,59 +468,47 @@ class Judge {
   void judge_cookies(Proxy& proxy) {
     const Cookie& cookie = proxy.cookie;
     if (proxy.is_backend && cookie.dynamic && proxy.dynamic_cookie_key.empty()) {
-      complaints_.warn(cookie.place,
-                       "'dynamic' makes no values without a secret: write 'dynamic-cookie-key'");
+      complaints_.warn(cookie.place, "'dynamic' makes no values without a secret: write 'dynamic-cookie-key'");
     }
     const std::uint32_t most = config_.global.cookie_length;
     if (!proxy.cookie_capture || proxy.cookie_capture->length <= most) return;
-    complaints_.warn(
-        proxy.cookie_capture->place,
-        format("a captured cookie is cut at {} characters ('tune.http.cookielen')", most));
+    complaints_.warn(proxy.cookie_capture->place,
+                     format("a captured cookie is cut at {} characters ('tune.http.cookielen')", most));
   }
 
   void judge_logs(Proxy& proxy) {
     if (!proxy.is_frontend) return;
     if (!proxy.unique_id_header.empty() && !proxy.unique_id_format) {
-      complaints_.warn(
-          proxy.place,
-          format("'unique-id-header' of {} '{}' has no effect without 'unique-id-format'",
-                 type_of(proxy), proxy.name));
+      complaints_.warn(proxy.place, format("'unique-id-header' of {} '{}' has no effect without 'unique-id-format'",
+                                           type_of(proxy), proxy.name));
       proxy.unique_id_header.clear();
     }
-    const bool http_style = proxy.log_style == Proxy::LogStyle::Http ||
-                            proxy.log_style == Proxy::LogStyle::Https ||
+    const bool http_style = proxy.log_style == Proxy::LogStyle::Http || proxy.log_style == Proxy::LogStyle::Https ||
                             proxy.log_style == Proxy::LogStyle::Clf;
     if (proxy.mode == Mode::Tcp && http_style && !proxy.log_format) {
-      complaints_.warn(proxy.place,
-                       format("{} '{}' is in mode tcp: 'option httplog' becomes 'option tcplog'",
-                              type_of(proxy), proxy.name));
+      complaints_.warn(proxy.place, format("{} '{}' is in mode tcp: 'option httplog' becomes 'option tcplog'",
+                                           type_of(proxy), proxy.name));
       proxy.log_style = Proxy::LogStyle::Tcp;
     }
-    const bool has_format =
-        proxy.log_format || proxy.log_style == Proxy::LogStyle::Tcp || http_style;
+    const bool has_format = proxy.log_format || proxy.log_style == Proxy::LogStyle::Tcp || http_style;
     if (has_format && proxy.logs.empty()) {
-      complaints_.warn(
-          proxy.place,
-          format("{} '{}' has a log format and no 'log' line with a target: nothing is logged",
-                 type_of(proxy), proxy.name));
+      complaints_.warn(proxy.place,
+                       format("{} '{}' has a log format and no 'log' line with a target: nothing is logged",
+                              type_of(proxy), proxy.name));
     }
   }
 
   void judge_timeouts(const Proxy& proxy) {
     if (proxy.disabled) return;
     std::string missing;
-    const auto add = [&](std::string_view name) {
-      missing += (missing.empty() ? "" : ", ") + std::string(name);
-    };
+    const auto add = [&](std::string_view name) { missing += (missing.empty() ? "" : ", ") + std::string(name); };
     const bool has_servers = proxy.is_backend && !proxy.servers.empty();
     if (has_servers && proxy.timeout.connect == 0) add("'timeout connect'");
-    if (proxy.is_frontend && !proxy.binds.empty() && proxy.timeout.client == 0)
-      add("'timeout client'");
+    if (proxy.is_frontend && !proxy.binds.empty() && proxy.timeout.client == 0) add("'timeout client'");
     if (has_servers && proxy.timeout.server == 0) add("'timeout server'");
     if (missing.empty()) return;
-    complaints_.warn(proxy.place,
-                     format("{} '{}' lacks {}: who falls silent keeps its connection for ever",
-                            type_of(proxy), proxy.name, missing));
+    complaints_.warn(proxy.place, format("{} '{}' lacks {}: who falls silent keeps its connection for ever",
+                                         type_of(proxy), proxy.name, missing));
   }
 
   // Lines of a conversation that the chosen kind of check does not hold have no effect.
@@ -573,9 +518,8 @@ class Judge {
     };
     const auto idle = std::find_if(health.steps.begin(), health.steps.end(), is_idle);
     if (idle == health.steps.end()) return;
-    complaints_.warn(idle->place,
-                     idle->tcp ? "without 'option tcp-check' a 'tcp-check' line has no effect"
-                               : "without 'option httpchk' an 'http-check' line has no effect");
+    complaints_.warn(idle->place, idle->tcp ? "without 'option tcp-check' a 'tcp-check' line has no effect"
+                                            : "without 'option httpchk' an 'http-check' line has no effect");
     std::erase_if(health.steps, is_idle);
   }
 
@@ -583,14 +527,12 @@ class Judge {
     Health& health = proxy.health;
     drop_idle_steps(health);
     bool first = true;
-    const bool has_connect =
-        std::any_of(health.steps.begin(), health.steps.end(),
-                    [](const CheckStep& s) { return s.kind == CheckStep::Kind::Connect; });
+    const bool has_connect = std::any_of(health.steps.begin(), health.steps.end(),
+                                         [](const CheckStep& s) { return s.kind == CheckStep::Kind::Connect; });
     for (const CheckStep& step : health.steps) {
       if (step.kind == CheckStep::Kind::Comment) continue;
       if (first && has_connect && step.kind != CheckStep::Kind::Connect) {
-        return complaints_.add(step.place,
-                               "where a check has a 'connect' line, it must begin with one");
+        return complaints_.add(step.place, "where a check has a 'connect' line, it must begin with one");
       }
       first = false;
     }
@@ -598,44 +540,35 @@ class Judge {
 
   void judge_bind(const Bind& bind) {
     if (bind.tls.enabled && bind.certificates.empty()) {
-      complaints_.add(bind.tls.place,
-                      "'ssl' needs a certificate: write 'crt' and a PEM file or a folder of them");
+      complaints_.add(bind.tls.place, "'ssl' needs a certificate: write 'crt' and a PEM file or a folder of them");
     }
     if (!bind.tls.enabled && !bind.certificates.empty()) {
       warn_by_name(config_, complaints_, "clear-bind", bind.certificates[0].place,
                    "'crt' without 'ssl': clients are spoken to in clear text; write 'ssl' too");
     }
-    const bool asks =
-        bind.tls.verify == Tls::Verify::Optional || bind.tls.verify == Tls::Verify::Required;
+    const bool asks = bind.tls.verify == Tls::Verify::Optional || bind.tls.verify == Tls::Verify::Required;
     if (asks && bind.tls.ca_file.empty()) {
-      complaints_.add(
-          bind.tls.place,
-          "'verify' needs a 'ca-file' with the authorities of the clients' certificates");
+      complaints_.add(bind.tls.place, "'verify' needs a 'ca-file' with the authorities of the clients' certificates");
     }
-    if (asks && !bind.tls.enabled)
-      complaints_.warn(bind.place, "'verify' without 'ssl' has no effect");
+    if (asks && !bind.tls.enabled) complaints_.warn(bind.place, "'verify' without 'ssl' has no effect");
   }
 
   void judge_purpose(const Proxy& proxy, const Draft& draft) {
     if (proxy.is_frontend && !proxy.is_backend) {
-      const bool routes = proxy.default_backend ||
-                          std::any_of(proxy.rules.begin(), proxy.rules.end(), [](const Rule& rule) {
-                            return rule.set == Rule::Set::UseBackend;
-                          });
+      const bool routes =
+          proxy.default_backend || std::any_of(proxy.rules.begin(), proxy.rules.end(),
+                                               [](const Rule& rule) { return rule.set == Rule::Set::UseBackend; });
       const bool answers = ended_by_rules_ != nullptr || proxy.monitor_uri || draft.serves_stats;
       if (!routes && !answers)
-        complaints_.warn(
-            proxy.place,
-            format("frontend '{}' has no 'default_backend' and no 'use_backend': {}", proxy.name,
-                   proxy.mode == Mode::Http ? "it answers 503" : "it closes every connection"));
+        complaints_.warn(proxy.place,
+                         format("frontend '{}' has no 'default_backend' and no 'use_backend': {}", proxy.name,
+                                proxy.mode == Mode::Http ? "it answers 503" : "it closes every connection"));
     }
-    if (!proxy.is_frontend && proxy.servers.empty() && ended_by_rules_ == nullptr &&
-        !draft.serves_stats && !proxy.disabled && !proxy.stick_table) {
-      const bool has_rules =
-          std::any_of(proxy.rules.begin(), proxy.rules.end(),
-                      [](const Rule& rule) { return rule.set == Rule::Set::HttpRequest; });
-      if (!has_rules)
-        complaints_.warn(proxy.place, format("backend '{}' has no server", proxy.name));
+    if (!proxy.is_frontend && proxy.servers.empty() && ended_by_rules_ == nullptr && !draft.serves_stats &&
+        !proxy.disabled && !proxy.stick_table) {
+      const bool has_rules = std::any_of(proxy.rules.begin(), proxy.rules.end(),
+                                         [](const Rule& rule) { return rule.set == Rule::Set::HttpRequest; });
+      if (!has_rules) complaints_.warn(proxy.place, format("backend '{}' has no server", proxy.name));
     }
   }
 
@@ -674,8 +607,7 @@ class Judge {
     for (Proxy& proxy : config_.proxies) {
       if (proxy.disabled) continue;
       for (Bind& bind : proxy.binds) {
-        std::erase_if(bind.addresses,
-                      [&](const Address& address) { return is_taken(proxy, bind, address); });
+        std::erase_if(bind.addresses, [&](const Address& address) { return is_taken(proxy, bind, address); });
       }
       std::erase_if(proxy.binds, [](const Bind& bind) { return bind.addresses.empty(); });
     }
@@ -683,8 +615,7 @@ class Judge {
 
   // True when the proxy itself bound the address already: then this one is left out.
   bool is_taken(const Proxy& proxy, const Bind& bind, const Address& address) {
-    const bool has_port = address.kind != Address::Kind::Unix &&
-                          address.kind != Address::Kind::Abstract &&
+    const bool has_port = address.kind != Address::Kind::Unix && address.kind != Address::Kind::Abstract &&
                           address.kind != Address::Kind::Fd;
     // Port 0 is a new port each time. An address behind an interface is one of that interface.
     if (has_port && address.port_low == 0) return false;
@@ -698,20 +629,18 @@ class Judge {
     const Taken& taken = std::prev(at)->second;
     const std::string text = address_text(address, AddressUse::Bind);
     if (taken.proxy != &proxy) {
-      complaints_.add(bind.place, format("address {} is bound by {} '{}' already, at {}", text,
-                                         type_of(*taken.proxy), taken.proxy->name,
-                                         where(config_, taken.place)));
+      complaints_.add(bind.place, format("address {} is bound by {} '{}' already, at {}", text, type_of(*taken.proxy),
+                                         taken.proxy->name, where(config_, taken.place)));
       return false;
     }
     if (std::prev(at)->first != low || taken.high != high) {
-      complaints_.add(bind.place, format("address {} overlaps with the one bound at {}", text,
-                                         where(config_, taken.place)));
+      complaints_.add(bind.place,
+                      format("address {} overlaps with the one bound at {}", text, where(config_, taken.place)));
       return false;
     }
-    complaints_.warn(
-        bind.place,
-        format("address {} is bound at {} already: it is one listener, with the words of that line",
-               text, where(config_, taken.place)));
+    complaints_.warn(bind.place,
+                     format("address {} is bound at {} already: it is one listener, with the words of that line", text,
+                            where(config_, taken.place)));
     return true;
   }
 
@@ -732,8 +661,6 @@ class Judge {
 
 }  // namespace
 
-void judge(Reading& reading) {
-  Judge(reading).run();
-}
+void judge(Reading& reading) { Judge(reading).run(); }
 
 }  // namespace penstock::config

@@ -10,8 +10,7 @@ namespace {
 template <class T>
 std::string_view verdict_of(const Keyword<T>& keyword) {
   const auto parse = keyword.parse;
-  if (parse == no_effect<T> || parse == no_effect_parameter<T, 0> ||
-      parse == no_effect_parameter<T, 1>)
+  if (parse == no_effect<T> || parse == no_effect_parameter<T, 0> || parse == no_effect_parameter<T, 1>)
     return "Has no effect. ";
   if (parse == not_yet<T> || parse == not_yet_parameter<T, 0> || parse == not_yet_parameter<T, 1>)
     return "Not offered yet, has no effect. ";
@@ -24,10 +23,8 @@ template <class T>
 void add_keywords(std::vector<KnownKeyword>& to, std::string_view section, std::string_view prefix,
                   std::span<const Keyword<T>> table) {
   for (const Keyword<T>& keyword : table) {
-    to.push_back(
-        {section,
-         prefix.empty() ? std::string(keyword.name) : format("{} {}", prefix, keyword.name),
-         format("{}{}", verdict_of(keyword), keyword.help)});
+    to.push_back({section, prefix.empty() ? std::string(keyword.name) : format("{} {}", prefix, keyword.name),
+                  format("{}{}", verdict_of(keyword), keyword.help)});
   }
 }
 

@@ -17,7 +17,7 @@ std::span<const Keyword<Draft>> timeout_keywords();  // Behind `timeout`.
 std::span<const Keyword<Draft>> http_check_keywords();
 std::span<const Keyword<Draft>> tcp_check_keywords();
 std::span<const Keyword<Draft>> stats_keywords();
-std::span<const Keyword<Cookie>> cookie_keywords();  // Behind `cookie <name>`.
+std::span<const Keyword<Cookie>> cookie_keywords();           // Behind `cookie <name>`.
 std::span<const Keyword<StickTable>> stick_table_keywords();  // Behind `stick-table`.
 std::span<const Keyword<Bind>> bind_keywords();
 // Words of `proxy-v2-options`.
@@ -100,8 +100,7 @@ void parse_with(Line& line, std::span<const Keyword<T>> table, T& target, std::s
     keyword = find_keyword(table, std::string_view(word->text).substr(0, word->text.find('(')));
     if (keyword != nullptr && keyword->parse != refused<T>) keyword = nullptr;
   }
-  if (keyword == nullptr)
-    return complain_unknown(line, *word, format("'{}'", prefix), names_of(table));
+  if (keyword == nullptr) return complain_unknown(line, *word, format("'{}'", prefix), names_of(table));
   line.start(*keyword, *word, prefix);
   keyword->parse(line, target);
 }

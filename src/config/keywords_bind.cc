@@ -9,15 +9,11 @@ using BindKeyword = Keyword<Bind>;
 
 constexpr std::uint64_t kMost = 2147483647;
 
-void parse_alpn(Line& line, Bind& bind) {
-  bind.tls.alpn = take_alpn(line);
-}
+void parse_alpn(Line& line, Bind& bind) { bind.tls.alpn = take_alpn(line); }
 void parse_backlog(Line& line, Bind& bind) {
   bind.backlog = static_cast<std::uint32_t>(line.take_number("a number", 1, kMost));
 }
-void parse_tcp_ut(Line& line, Bind& bind) {
-  bind.tcp_ut_ms = line.take_ms();
-}
+void parse_tcp_ut(Line& line, Bind& bind) { bind.tcp_ut_ms = line.take_ms(); }
 void parse_ca_file(Line& line, Bind& bind) {
   bind.tls.ca_file = based(line.reading.config.global.ca_base, line.take_text("a file"));
 }
@@ -29,22 +25,19 @@ void parse_ca_verify_file(Line& line, Bind& bind) {
 }
 template <std::string Tls::*errors>
 void parse_ignore_err(Line& line, Bind& bind) {
-  constexpr std::string_view kWanted =
-      "'all', or numbers of verification errors with commas between them";
+  constexpr std::string_view kWanted = "'all', or numbers of verification errors with commas between them";
   const Word* word = line.take(kWanted);
   if (word == nullptr) return;
   std::string_view rest = word->text;
   while (rest != "all" && !rest.empty()) {
     const auto number = parse_unsigned(cut(rest, ','));
     if (number && *number > 0 && *number < 256) continue;
-    return line.reading.diagnostics.add(
-        word->place, format("'{}' expects {}, not '{}'", line.subject, kWanted, word->text));
+    return line.reading.diagnostics.add(word->place,
+                                        format("'{}' expects {}, not '{}'", line.subject, kWanted, word->text));
   }
   bind.tls.*errors = word->text;
 }
-void parse_ciphers(Line& line, Bind& bind) {
-  bind.tls.ciphers = line.take_text("a list of ciphers");
-}
+void parse_ciphers(Line& line, Bind& bind) { bind.tls.ciphers = line.take_text("a list of ciphers"); }
 void parse_ciphersuites(Line& line, Bind& bind) {
   bind.tls.ciphersuites = line.take_text("a list of cipher suites");
   warn_ciphersuites(line);
@@ -52,27 +45,18 @@ void parse_ciphersuites(Line& line, Bind& bind) {
 void parse_crt(Line& line, Bind& bind) {
   const Word* word = line.take("a PEM file or a folder of them");
   if (word != nullptr)
-    bind.certificates.push_back(
-        {based(line.reading.config.global.crt_base, word->text), word->place});
+    bind.certificates.push_back({based(line.reading.config.global.crt_base, word->text), word->place});
 }
-void parse_curves(Line& line, Bind& bind) {
-  bind.tls.curves = line.take_text("a list of curves");
-}
-void parse_defer_accept(Line&, Bind& bind) {
-  bind.defer_accept = true;
-}
+void parse_curves(Line& line, Bind& bind) { bind.tls.curves = line.take_text("a list of curves"); }
+void parse_defer_accept(Line&, Bind& bind) { bind.defer_accept = true; }
 void parse_gid(Line& line, Bind& bind) {
   bind.unix_gid = static_cast<std::uint32_t>(line.take_number("a group number", 0, kMost));
 }
 void parse_uid(Line& line, Bind& bind) {
   bind.unix_uid = static_cast<std::uint32_t>(line.take_number("a user number", 0, kMost));
 }
-void parse_id(Line& line, Bind& bind) {
-  bind.id = static_cast<std::uint32_t>(line.take_number("a number", 1, kMost));
-}
-void parse_interface(Line& line, Bind& bind) {
-  bind.interface = line.take_text("the name of an interface");
-}
+void parse_id(Line& line, Bind& bind) { bind.id = static_cast<std::uint32_t>(line.take_number("a number", 1, kMost)); }
+void parse_interface(Line& line, Bind& bind) { bind.interface = line.take_text("the name of an interface"); }
 void parse_maxconn(Line& line, Bind& bind) {
   bind.maxconn = static_cast<std::uint32_t>(line.take_number("a number", 0, kMost));
 }
@@ -86,16 +70,11 @@ void parse_mode(Line& line, Bind& bind) {
     mode = mode * 8 + static_cast<std::uint32_t>(c - '0');
   }
   if (!octal)
-    return line.complain(word->place,
-                         format("'mode' expects an octal mode such as 660, not '{}'", word->text));
+    return line.complain(word->place, format("'mode' expects an octal mode such as 660, not '{}'", word->text));
   bind.unix_mode = mode;
 }
-void parse_name(Line& line, Bind& bind) {
-  bind.name = line.take_text("a name");
-}
-void parse_no_tickets(Line&, Bind& bind) {
-  bind.tls.tickets = false;
-}
+void parse_name(Line& line, Bind& bind) { bind.name = line.take_text("a name"); }
+void parse_no_tickets(Line&, Bind& bind) { bind.tls.tickets = false; }
 template <TlsVersion Version>
 void parse_exclude(Line& line, Bind& bind) {
   exclude_version(line, bind.tls, Version);
@@ -104,51 +83,31 @@ template <TlsVersion Version>
 void parse_force(Line& line, Bind& bind) {
   force_version(line, bind.tls, Version);
 }
-void parse_prefer_client_ciphers(Line&, Bind& bind) {
-  bind.prefer_client_ciphers = true;
-}
+void parse_prefer_client_ciphers(Line&, Bind& bind) { bind.prefer_client_ciphers = true; }
 void parse_proto(Line& line, Bind&) {
   const Word* word = line.take("a protocol");
   if (word == nullptr || word->text == "h1" || word->text == "none") return;
-  line.complain(word->place, word->text == "h2"
-                                 ? std::string("'proto h2': HTTP/2 is not offered yet")
-                                 : format("'proto' expects 'h1', not '{}'", word->text));
+  line.complain(word->place, word->text == "h2" ? std::string("'proto h2': HTTP/2 is not offered yet")
+                                                : format("'proto' expects 'h1', not '{}'", word->text));
 }
 void parse_ssl(Line& line, Bind& bind) {
   bind.tls.enabled = true;
   bind.tls.place = line.place;
 }
-void parse_max_version(Line& line, Bind& bind) {
-  take_max_version(line, bind.tls);
-}
-void parse_min_version(Line& line, Bind& bind) {
-  take_min_version(line, bind.tls);
-}
-void parse_strict_sni(Line&, Bind& bind) {
-  bind.strict_sni = true;
-}
-void parse_tfo(Line&, Bind& bind) {
-  bind.tfo = true;
-}
-void parse_transparent(Line&, Bind& bind) {
-  bind.transparent = true;
-}
-void parse_v4v6(Line&, Bind& bind) {
-  bind.v4v6 = true;
-}
-void parse_v6only(Line&, Bind& bind) {
-  bind.v6_only = true;
-}
+void parse_max_version(Line& line, Bind& bind) { take_max_version(line, bind.tls); }
+void parse_min_version(Line& line, Bind& bind) { take_min_version(line, bind.tls); }
+void parse_strict_sni(Line&, Bind& bind) { bind.strict_sni = true; }
+void parse_tfo(Line&, Bind& bind) { bind.tfo = true; }
+void parse_transparent(Line&, Bind& bind) { bind.transparent = true; }
+void parse_v4v6(Line&, Bind& bind) { bind.v4v6 = true; }
+void parse_v6only(Line&, Bind& bind) { bind.v6_only = true; }
 void parse_verify(Line& line, Bind& bind) {
   constexpr std::string_view kChoices[] = {"none", "optional", "required"};
-  constexpr Tls::Verify kVerify[] = {Tls::Verify::None, Tls::Verify::Optional,
-                                     Tls::Verify::Required};
+  constexpr Tls::Verify kVerify[] = {Tls::Verify::None, Tls::Verify::Optional, Tls::Verify::Required};
   if (const auto choice = line.take_choice(kChoices)) bind.tls.verify = kVerify[*choice];
 }
 
-void parse_accept_proxy(Line&, Bind& bind) {
-  bind.accept_proxy = true;
-}
+void parse_accept_proxy(Line&, Bind& bind) { bind.accept_proxy = true; }
 
 constexpr BindKeyword kBindKeywords[] = {
     {"accept-netscaler-cip", refused<Bind>,
@@ -156,8 +115,7 @@ constexpr BindKeyword kBindKeywords[] = {
     {"accept-proxy", parse_accept_proxy,
      "Each connection begins with a header of the PROXY protocol, whose addresses are the "
      "client's."},
-    {"allow-0rtt", not_yet_parameter<Bind, 0>,
-     "Early data of TLS 1.3 is never accepted, since it can be replayed."},
+    {"allow-0rtt", not_yet_parameter<Bind, 0>, "Early data of TLS 1.3 is never accepted, since it can be replayed."},
     {"alpn", parse_alpn,
      "Protocols offered to TLS clients, best first. In mode http only http/1.1 is offered for now: "
      "h2 is left out with a warning."},
@@ -174,9 +132,10 @@ constexpr BindKeyword kBindKeywords[] = {
     {"ca-verify-file", parse_ca_verify_file,
      "PEM file of more authorities for client certificates, of which clients are not told; ca-base "
      "applies."},
-    {"ciphers", parse_ciphers, "Ciphers for TLS 1.2 and older, in OpenSSL's syntax. Unless said otherwise ECDHE alone, AES-GCM and ChaCha20 before CBC."},
-    {"ciphersuites", parse_ciphersuites,
-     "Cipher suites of TLS 1.3. Has no effect: BoringSSL chooses them itself."},
+    {"ciphers", parse_ciphers,
+     "Ciphers for TLS 1.2 and older, in OpenSSL's syntax. Unless said otherwise ECDHE alone, AES-GCM and ChaCha20 "
+     "before CBC."},
+    {"ciphersuites", parse_ciphersuites, "Cipher suites of TLS 1.3. Has no effect: BoringSSL chooses them itself."},
     {"crl-file", parse_crl_file, "PEM file of revoked client certificates; ca-base applies."},
     {"crt", parse_crt,
      "PEM file with certificate, chain and key, or a folder of such files; crt-base applies. May "
@@ -184,30 +143,27 @@ constexpr BindKeyword kBindKeywords[] = {
     {"crt-ignore-err", parse_ignore_err<&Tls::crt_ignore_err>,
      "Errors of a client's certificate that do not end the handshake: 'all' or numbers with commas "
      "(10 expired, 23 revoked); see ssl_c_err."},
-    {"crt-list", refused<Bind>,
-     "Name the certificates with 'crt', one word for each file or folder."},
-    {"curves", parse_curves, "Curves for the key exchange, best first, separated by colons; X25519:P-256:P-384:P-521 unless said otherwise."},
+    {"crt-list", refused<Bind>, "Name the certificates with 'crt', one word for each file or folder."},
+    {"curves", parse_curves,
+     "Curves for the key exchange, best first, separated by colons; X25519:P-256:P-384:P-521 unless said otherwise."},
     {"defer-accept", parse_defer_accept,
      "Accept only when the client has sent its first bytes. When many clients that speak first "
      "come "
      "at once, this is done without being asked for, for a second at most."},
     {"ecdhe", parse_curves, "One curve for the key exchange; an old form of 'curves'."},
-    {"expose-fd", no_effect_parameter<Bind, 1>,
-     "A reload keeps the listening sockets without handing them over."},
+    {"expose-fd", no_effect_parameter<Bind, 1>, "A reload keeps the listening sockets without handing them over."},
     {"force-sslv3", obsolete<Bind>, "SSLv3 is never spoken; write 'ssl-min-ver TLSv1.2'."},
     {"force-tlsv10", parse_force<TlsVersion::Tls10>, "Speak TLSv1.0 only."},
     {"force-tlsv11", parse_force<TlsVersion::Tls11>, "Speak TLSv1.1 only."},
     {"force-tlsv12", parse_force<TlsVersion::Tls12>, "Speak TLSv1.2 only."},
     {"force-tlsv13", parse_force<TlsVersion::Tls13>, "Speak TLSv1.3 only."},
-    {"generate-certificates", refused<Bind>,
-     "Certificates are never made up; give them with 'crt'."},
+    {"generate-certificates", refused<Bind>, "Certificates are never made up; give them with 'crt'."},
     {"gid", parse_gid, "Group number that owns a unix socket."},
     {"group", refused<Bind>, "Give the group's number with 'gid'."},
     {"id", parse_id, "The socket's number in statistics."},
     {"interface", parse_interface, "Accept only what comes through this network interface."},
     {"level", not_yet_parameter<Bind, 1>, "It concerns the runtime socket."},
-    {"maxconn", parse_maxconn,
-     "Most connections of this line at one time; 0 means no limit of its own."},
+    {"maxconn", parse_maxconn, "Most connections of this line at one time; 0 means no limit of its own."},
     {"mode", parse_mode, "Octal access mode of a unix socket."},
     {"mss", no_effect_parameter<Bind, 1>, "The kernel chooses the segment size."},
     {"name", parse_name, "The socket's name in statistics and logs."},
@@ -216,21 +172,16 @@ constexpr BindKeyword kBindKeywords[] = {
     {"no-alpn", no_effect_parameter<Bind, 0>, "Without 'alpn' no protocol is offered."},
     {"no-ca-names", no_effect_parameter<Bind, 0>,
      "The names of the authorities are always sent with the request for a certificate."},
-    {"no-sslv3", parse_exclude<TlsVersion::Unset>,
-     "Accepted for the sake of old files: SSLv3 is never spoken."},
-    {"no-tls-tickets", parse_no_tickets,
-     "No session tickets: TLS 1.3 clients then resume nothing."},
+    {"no-sslv3", parse_exclude<TlsVersion::Unset>, "Accepted for the sake of old files: SSLv3 is never spoken."},
+    {"no-tls-tickets", parse_no_tickets, "No session tickets: TLS 1.3 clients then resume nothing."},
     {"no-tlsv10", parse_exclude<TlsVersion::Tls10>,
      "Do not speak TLSv1.0, which must be asked for anyhow: see 'ssl-min-ver'."},
     {"no-tlsv11", parse_exclude<TlsVersion::Tls11>,
      "Do not speak TLSv1.1, which must be asked for anyhow: see 'ssl-min-ver'."},
-    {"no-tlsv12", parse_exclude<TlsVersion::Tls12>,
-     "Do not speak TLSv1.2; 'ssl-min-ver' says it better."},
-    {"no-tlsv13", parse_exclude<TlsVersion::Tls13>,
-     "Do not speak TLSv1.3; 'ssl-max-ver' says it better."},
+    {"no-tlsv12", parse_exclude<TlsVersion::Tls12>, "Do not speak TLSv1.2; 'ssl-min-ver' says it better."},
+    {"no-tlsv13", parse_exclude<TlsVersion::Tls13>, "Do not speak TLSv1.3; 'ssl-max-ver' says it better."},
     {"npn", no_effect_parameter<Bind, 1>, "NPN was replaced by ALPN: see 'alpn'."},
-    {"prefer-client-ciphers", parse_prefer_client_ciphers,
-     "The client's order of ciphers counts, not ours."},
+    {"prefer-client-ciphers", parse_prefer_client_ciphers, "The client's order of ciphers counts, not ours."},
     {"process", no_effect_parameter<Bind, 1>, "Every worker accepts on every line."},
     {"proto", parse_proto, "Protocol spoken without asking: 'h1'."},
     {"quic-cc-algo", refused<Bind>, "QUIC (HTTP/3) is not spoken."},
@@ -238,21 +189,20 @@ constexpr BindKeyword kBindKeywords[] = {
     {"severity-output", not_yet_parameter<Bind, 1>, "It concerns the runtime socket."},
     {"shards", no_effect_parameter<Bind, 1>, "Every worker has a socket of its own already."},
     {"ssl", parse_ssl, "Speak TLS to clients; needs 'crt'."},
-    {"ssl-max-ver", parse_max_version, "Newest TLS version spoken; one below TLSv1.2 without 'ssl-min-ver' is spoken alone."},
+    {"ssl-max-ver", parse_max_version,
+     "Newest TLS version spoken; one below TLSv1.2 without 'ssl-min-ver' is spoken alone."},
     {"ssl-min-ver", parse_min_version, "Oldest TLS version spoken; TLSv1.2 unless said otherwise."},
     {"strict-sni", parse_strict_sni, "Refuse clients whose server name no certificate fits."},
     {"tcp-ut", parse_tcp_ut, "Longest time that a client may leave sent data unacknowledged."},
     {"tfo", parse_tfo, "Accept data in a client's SYN (TCP Fast Open)."},
     {"thread", no_effect_parameter<Bind, 1>, "Every worker accepts on every line."},
-    {"tls-ticket-keys", not_yet_parameter<Bind, 1>,
-     "Keys of session tickets are made and rotated by the process."},
+    {"tls-ticket-keys", not_yet_parameter<Bind, 1>, "Keys of session tickets are made and rotated by the process."},
     {"transparent", parse_transparent, "Bind an address that is not (yet) this machine's."},
     {"uid", parse_uid, "User number that owns a unix socket."},
     {"user", refused<Bind>, "Give the user's number with 'uid'."},
     {"v4v6", parse_v4v6, "An IPv6 socket takes IPv4 clients too."},
     {"v6only", parse_v6only, "An IPv6 socket takes no IPv4 clients."},
-    {"verify", parse_verify,
-     "Whether clients must show a certificate: none, optional or required."},
+    {"verify", parse_verify, "Whether clients must show a certificate: none, optional or required."},
 };
 static_assert(is_sorted(kBindKeywords));
 
@@ -283,9 +233,7 @@ bool take_bind_addresses(Line& line, Bind& bind) {
 
 }  // namespace
 
-std::span<const Keyword<Bind>> bind_keywords() {
-  return kBindKeywords;
-}
+std::span<const Keyword<Bind>> bind_keywords() { return kBindKeywords; }
 
 void parse_bind(Line& line, Draft& draft) {
   Bind bind;
@@ -298,8 +246,7 @@ void parse_bind(Line& line, Draft& draft) {
   while (line.more()) {
     const Word& word = line.pop();
     const BindKeyword* keyword = find_keyword(bind_keywords(), word.text);
-    if (keyword == nullptr)
-      return complain_unknown(line, word, "a 'bind' line", names_of(bind_keywords()));
+    if (keyword == nullptr) return complain_unknown(line, word, "a 'bind' line", names_of(bind_keywords()));
     line.start(*keyword, word);
     keyword->parse(line, bind);
   }

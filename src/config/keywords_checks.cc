@@ -94,11 +94,9 @@ void parse_http_send(Line& line, Draft& draft) {
     } else if (word.text == "hdr") {
       const std::string name = line.take_text("a name and a value");
       const std::string value = line.take_any("a value");
-      const bool framing =
-          equal_nocase(name, "content-length") || equal_nocase(name, "transfer-encoding");
+      const bool framing = equal_nocase(name, "content-length") || equal_nocase(name, "transfer-encoding");
       if (framing)
-        line.warn(word.place,
-                  format("'{}' is written by the check itself: this one is left out", name));
+        line.warn(word.place, format("'{}' is written by the check itself: this one is left out", name));
       else
         step.headers.emplace_back(name, value);
     } else {
@@ -129,8 +127,7 @@ std::string take_hex(Line& line) {
   const Word* word = line.take("bytes in hexadecimal digits");
   if (word == nullptr) return {};
   const auto bytes = parse_hexadecimal(word->text);
-  if (!bytes)
-    line.complain(word->place, format("'{}' is no even number of hexadecimal digits", word->text));
+  if (!bytes) line.complain(word->place, format("'{}' is no even number of hexadecimal digits", word->text));
   return bytes.value_or("");
 }
 
@@ -160,8 +157,7 @@ void take_header_match(Line& line, CheckStep& step) {
   const Place place = line.more() ? line.peek().place : line.place;
   take_header_text(line, formatted, step.header_value);
   if (!line.failed() && step.header_value.text.empty())
-    line.complain(place,
-                  "'value' expects a text that is not empty: leave 'value' out if any will do");
+    line.complain(place, "'value' expects a text that is not empty: leave 'value' out if any will do");
 }
 
 // Results that may be told in place of the usual ones.
@@ -245,9 +241,7 @@ void take_pattern(Line& line, CheckStep& step) {
       if (word == nullptr) return;
       step.pattern = word->text;
       if (!is_status_list(word->text))
-        line.complain(
-            word->place,
-            format("'{}' is no list of status codes such as 200,301 or 200-399", word->text));
+        line.complain(word->place, format("'{}' is no list of status codes such as 200,301 or 200-399", word->text));
       return;
     }
     case CheckStep::Match::RStatus:
@@ -264,13 +258,11 @@ void hint_at_blanks(Line& line) {
   if (!line.more()) return;
   line.complain(
       line.peek().place,
-      format("unexpected '{}': a blank in a pattern needs a backslash or quotes around the pattern",
-             line.peek().text));
+      format("unexpected '{}': a blank in a pattern needs a backslash or quotes around the pattern", line.peek().text));
 }
 
 // The kind of match that a word of `expect` names; null after a complaint.
-const MatchWord* find_match(Line& line, const Word& word, std::string_view name,
-                            std::span<const MatchWord> matches) {
+const MatchWord* find_match(Line& line, const Word& word, std::string_view name, std::span<const MatchWord> matches) {
   std::vector<std::string_view> names;
   for (const MatchWord& match : matches) {
     if (match.name == name) return &match;
@@ -314,16 +306,10 @@ void parse_expect(Line& line, Draft& draft, std::span<const MatchWord> matches) 
   }
   if (!line.failed()) add_step(draft, std::move(step));
 }
-void parse_http_expect(Line& line, Draft& draft) {
-  parse_expect(line, draft, kHttpMatches);
-}
-void parse_tcp_expect(Line& line, Draft& draft) {
-  parse_expect(line, draft, kTcpMatches);
-}
+void parse_http_expect(Line& line, Draft& draft) { parse_expect(line, draft, kHttpMatches); }
+void parse_tcp_expect(Line& line, Draft& draft) { parse_expect(line, draft, kTcpMatches); }
 
-void parse_disable_on_404(Line&, Draft& draft) {
-  draft.proxy.health.disable_on_404 = true;
-}
+void parse_disable_on_404(Line&, Draft& draft) { draft.proxy.health.disable_on_404 = true; }
 
 void parse_tcp_send(Line& line, Draft& draft) {
   CheckStep step = new_step(line, CheckStep::Kind::Send);
@@ -357,11 +343,10 @@ constexpr CheckKeyword kHttpCheckKeywords[] = {
      "Open a connection: [default] [port <n>] [addr <ip>] [send-proxy] [ssl] [sni <name>] "
      "[alpn <list>] [linger] [comment <text>].",
      kBack},
-    {"disable-on-404", parse_disable_on_404,
-     "A server that answers 404 gets no new clients and keeps those it has.", kBack},
-    {"expect", parse_http_expect,
-     "What makes an answer good: [!] status|rstatus|string|rstring|string-lf|hdr|fhdr <pattern>.",
+    {"disable-on-404", parse_disable_on_404, "A server that answers 404 gets no new clients and keeps those it has.",
      kBack},
+    {"expect", parse_http_expect,
+     "What makes an answer good: [!] status|rstatus|string|rstring|string-lf|hdr|fhdr <pattern>.", kBack},
     {"send", parse_http_send,
      "The request: [meth <m>] [uri <path>] [ver <v>] [hdr <name> <format>]... [body <text>]; uri-lf, body-lf: formats.",
      kBack},
@@ -379,12 +364,10 @@ constexpr CheckKeyword kTcpCheckKeywords[] = {
      "[alpn <list>] [linger] [comment <text>].",
      kBack},
     {"expect", parse_tcp_expect,
-     "What makes an answer good: [!] string|rstring|binary|rbinary|string-lf|binary-lf <pattern>.",
-     kBack},
+     "What makes an answer good: [!] string|rstring|binary|rbinary|string-lf|binary-lf <pattern>.", kBack},
     {"send", parse_tcp_send, "Text to send.", kBack},
     {"send-binary", parse_send_binary, "Bytes to send, in hexadecimal digits.", kBack},
-    {"send-binary-lf", parse_send_format<true>,
-     "Bytes to send, in hexadecimal digits that a log-format makes.", kBack},
+    {"send-binary-lf", parse_send_format<true>, "Bytes to send, in hexadecimal digits that a log-format makes.", kBack},
     {"send-lf", parse_send_format<false>, "Text to send, made by a log-format.", kBack},
     {"set-var", refused<Draft>, "Checks have no variables.", kBack},
     {"set-var-fmt", refused<Draft>, "Checks have no variables.", kBack},
@@ -394,11 +377,7 @@ static_assert(is_sorted(kTcpCheckKeywords));
 
 }  // namespace
 
-std::span<const Keyword<Draft>> http_check_keywords() {
-  return kHttpCheckKeywords;
-}
-std::span<const Keyword<Draft>> tcp_check_keywords() {
-  return kTcpCheckKeywords;
-}
+std::span<const Keyword<Draft>> http_check_keywords() { return kHttpCheckKeywords; }
+std::span<const Keyword<Draft>> tcp_check_keywords() { return kTcpCheckKeywords; }
 
 }  // namespace penstock::config

@@ -24,8 +24,7 @@ void parse_text(Line& line, Cookie& cookie) {
   const Place place = line.more() ? line.peek().place : line.place;
   std::string text = line.take_text("a text");
   if (line.failed()) return;
-  if (!is_cookie_text(text))
-    return line.complain(place, format("'{}' cannot stand in a cookie", text));
+  if (!is_cookie_text(text)) return line.complain(place, format("'{}' cannot stand in a cookie", text));
   (cookie.*Member).push_back(std::move(text));
 }
 
@@ -37,18 +36,15 @@ void parse_limit(Line& line, Cookie& cookie) {
 using CookieKeyword = Keyword<Cookie>;
 
 constexpr CookieKeyword kCookieKeywords[] = {
-    {"attr", parse_text<&Cookie::attributes>,
-     "An attribute more of inserted cookies, for example SameSite=None."},
+    {"attr", parse_text<&Cookie::attributes>, "An attribute more of inserted cookies, for example SameSite=None."},
     {"domain", parse_text<&Cookie::domains>, "Domain of inserted cookies; several may be given."},
     {"dynamic", parse_flag<&Cookie::dynamic>,
      "Servers without a value get one made of their address and 'dynamic-cookie-key'."},
     {"httponly", parse_flag<&Cookie::httponly>, "Inserted cookies are hidden from scripts."},
     {"indirect", parse_flag<&Cookie::indirect>,
      "Who has the right cookie gets no other; with 'insert' servers do not see it."},
-    {"insert", parse_kind<Cookie::Kind::Insert>,
-     "Answers get the cookie where the client did not have it."},
-    {"maxidle", parse_limit<&Cookie::maxidle_s>,
-     "Time without a request after which an inserted cookie is ignored."},
+    {"insert", parse_kind<Cookie::Kind::Insert>, "Answers get the cookie where the client did not have it."},
+    {"maxidle", parse_limit<&Cookie::maxidle_s>, "Time without a request after which an inserted cookie is ignored."},
     {"maxlife", parse_limit<&Cookie::maxlife_s>, "Age at which an inserted cookie is ignored."},
     {"nocache", parse_flag<&Cookie::nocache>,
      "An answer that gets the cookie is made private if caches could keep it."},
@@ -56,17 +52,14 @@ constexpr CookieKeyword kCookieKeywords[] = {
     {"prefix", parse_kind<Cookie::Kind::Prefix>,
      "The server's value is put before that of its own cookie, with a '~' between."},
     {"preserve", parse_flag<&Cookie::preserve>, "A cookie that the server sets itself stays."},
-    {"rewrite", parse_kind<Cookie::Kind::Rewrite>,
-     "The cookie that the server sets gets the server's value."},
+    {"rewrite", parse_kind<Cookie::Kind::Rewrite>, "The cookie that the server sets gets the server's value."},
     {"secure", parse_flag<&Cookie::secure>, "Inserted cookies are sent over TLS alone."},
 };
 static_assert(is_sorted(kCookieKeywords));
 
 }  // namespace
 
-std::span<const Keyword<Cookie>> cookie_keywords() {
-  return kCookieKeywords;
-}
+std::span<const Keyword<Cookie>> cookie_keywords() { return kCookieKeywords; }
 
 bool is_cookie_name(std::string_view text) {
   return is_cookie_text(text) && text.find_first_of(" =\"") == std::string_view::npos;

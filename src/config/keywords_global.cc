@@ -16,24 +16,16 @@ std::uint32_t take_count(Line& line, std::uint64_t low = 0, std::uint64_t high =
   return static_cast<std::uint32_t>(line.take_number("a number", low, high));
 }
 
-Global& global_of(Reading& reading) {
-  return reading.config.global;
-}
+Global& global_of(Reading& reading) { return reading.config.global; }
 
-void parse_ca_base(Line& line, Reading& reading) {
-  global_of(reading).ca_base = line.take_text("a folder");
-}
-void parse_crt_base(Line& line, Reading& reading) {
-  global_of(reading).crt_base = line.take_text("a folder");
-}
+void parse_ca_base(Line& line, Reading& reading) { global_of(reading).ca_base = line.take_text("a folder"); }
+void parse_crt_base(Line& line, Reading& reading) { global_of(reading).crt_base = line.take_text("a folder"); }
 
 void parse_chroot(Line& line, Reading& reading) {
   global_of(reading).chroot_place = line.place;
   global_of(reading).chroot = line.take_text("a folder");
 }
-void parse_daemon(Line&, Reading& reading) {
-  global_of(reading).daemon = true;
-}
+void parse_daemon(Line&, Reading& reading) { global_of(reading).daemon = true; }
 void parse_master_worker(Line& line, Reading& reading) {
   global_of(reading).master_worker = true;
   line.accept("no-exit-on-failure");  // It is always so.
@@ -50,12 +42,10 @@ bool is_first(Line& line, Place& place) {
   return true;
 }
 void parse_user(Line& line, Reading& reading) {
-  if (is_first(line, global_of(reading).user_place))
-    global_of(reading).user = line.take_text("a user's name");
+  if (is_first(line, global_of(reading).user_place)) global_of(reading).user = line.take_text("a user's name");
 }
 void parse_group(Line& line, Reading& reading) {
-  if (is_first(line, global_of(reading).group_place))
-    global_of(reading).group = line.take_text("a group's name");
+  if (is_first(line, global_of(reading).group_place)) global_of(reading).group = line.take_text("a group's name");
 }
 void parse_uid(Line& line, Reading& reading) {
   if (is_first(line, global_of(reading).user_place)) global_of(reading).uid = take_count(line);
@@ -67,8 +57,7 @@ void parse_gid(Line& line, Reading& reading) {
 void parse_default_path(Line& line, Reading&) {
   constexpr std::string_view kChoices[] = {"current", "config", "parent", "origin"};
   const auto choice = line.take_choice(kChoices);
-  if (choice && *choice != 0)
-    line.complain("'default-path' other than 'current' is not offered: write absolute paths");
+  if (choice && *choice != 0) line.complain("'default-path' other than 'current' is not offered: write absolute paths");
 }
 void parse_description(Line& line, Reading& reading) {
   std::string text;
@@ -76,12 +65,8 @@ void parse_description(Line& line, Reading& reading) {
   global_of(reading).description = std::move(text);
   warn_not_yet(line);
 }
-void parse_hard_stop_after(Line& line, Reading& reading) {
-  global_of(reading).hard_stop_after_ms = line.take_ms();
-}
-void parse_grace(Line& line, Reading& reading) {
-  global_of(reading).grace_ms = line.take_ms();
-}
+void parse_hard_stop_after(Line& line, Reading& reading) { global_of(reading).hard_stop_after_ms = line.take_ms(); }
+void parse_grace(Line& line, Reading& reading) { global_of(reading).grace_ms = line.take_ms(); }
 
 void parse_log(Line& line, Reading& reading) {
   if (line.negated) {
@@ -104,28 +89,16 @@ void parse_log_send_hostname(Line& line, Reading& reading) {
   global_of(reading).log_send_hostname_on = true;
   if (line.more()) global_of(reading).log_send_hostname = line.take_text("a name");
 }
-void parse_log_tag(Line& line, Reading& reading) {
-  global_of(reading).log_tag = line.take_text("a tag");
-}
-void parse_max_spread_checks(Line& line, Reading& reading) {
-  global_of(reading).max_spread_checks_ms = line.take_ms();
-}
-void parse_maxconn(Line& line, Reading& reading) {
-  global_of(reading).maxconn = take_count(line);
-}
-void parse_nbthread(Line& line, Reading& reading) {
-  global_of(reading).nbthread = take_count(line, 1, 64);
-}
+void parse_log_tag(Line& line, Reading& reading) { global_of(reading).log_tag = line.take_text("a tag"); }
+void parse_max_spread_checks(Line& line, Reading& reading) { global_of(reading).max_spread_checks_ms = line.take_ms(); }
+void parse_maxconn(Line& line, Reading& reading) { global_of(reading).maxconn = take_count(line); }
+void parse_nbthread(Line& line, Reading& reading) { global_of(reading).nbthread = take_count(line, 1, 64); }
 void parse_node(Line& line, Reading& reading) {
   global_of(reading).node = line.take_text("a name");
   warn_not_yet(line);
 }
-void parse_pidfile(Line& line, Reading& reading) {
-  global_of(reading).pid_file = line.take_text("a file");
-}
-void parse_quiet(Line&, Reading& reading) {
-  global_of(reading).quiet = true;
-}
+void parse_pidfile(Line& line, Reading& reading) { global_of(reading).pid_file = line.take_text("a file"); }
+void parse_quiet(Line&, Reading& reading) { global_of(reading).quiet = true; }
 
 void parse_setenv(Line& line, Reading& reading) {
   const Word* name = line.take("a name and a value");
@@ -154,14 +127,11 @@ void parse_resetenv(Line& line, Reading& reading) {
   std::vector<std::string> kept;
   for (const Word& name : line.take_rest()) kept.push_back(name.text);
   reading.environment.keep_only(kept);
-  std::erase_if(global_of(reading).set_env, [&](const auto& entry) {
-    return reading.environment.find(entry.first) == nullptr;
-  });
+  std::erase_if(global_of(reading).set_env,
+                [&](const auto& entry) { return reading.environment.find(entry.first) == nullptr; });
 }
 
-void parse_spread_checks(Line& line, Reading& reading) {
-  global_of(reading).spread_checks = take_count(line, 0, 50);
-}
+void parse_spread_checks(Line& line, Reading& reading) { global_of(reading).spread_checks = take_count(line, 0, 50); }
 
 void parse_bind_ciphers(Line& line, Reading& reading) {
   global_of(reading).bind_defaults.ciphers = line.take_text("a list of ciphers");
@@ -254,8 +224,7 @@ void parse_server_options(Line& line, Reading& reading) {
 
 void parse_server_verify(Line& line, Reading& reading) {
   constexpr std::string_view kChoices[] = {"none", "required"};
-  if (const auto choice = line.take_choice(kChoices))
-    global_of(reading).server_verify_none = *choice == 0;
+  if (const auto choice = line.take_choice(kChoices)) global_of(reading).server_verify_none = *choice == 0;
 }
 
 // Any words may follow: one warning for all of them is enough for an administrator.
@@ -274,18 +243,10 @@ void parse_bufsize(Line& line, Reading& reading) {
     return line.complain(place, "'tune.bufsize' expects a size from 1k to 1g");
   global_of(reading).buffer_size = size;
 }
-void parse_gulp_budget(Line& line, Reading& reading) {
-  global_of(reading).gulp_budget = line.take_size();
-}
-void parse_logurilen(Line& line, Reading& reading) {
-  global_of(reading).log_uri_length = take_count(line, 1, 65535);
-}
-void parse_cookielen(Line& line, Reading& reading) {
-  global_of(reading).cookie_length = take_count(line, 1, 65535);
-}
-void parse_maxhdr(Line& line, Reading& reading) {
-  global_of(reading).max_headers = take_count(line, 1, 32767);
-}
+void parse_gulp_budget(Line& line, Reading& reading) { global_of(reading).gulp_budget = line.take_size(); }
+void parse_logurilen(Line& line, Reading& reading) { global_of(reading).log_uri_length = take_count(line, 1, 65535); }
+void parse_cookielen(Line& line, Reading& reading) { global_of(reading).cookie_length = take_count(line, 1, 65535); }
+void parse_maxhdr(Line& line, Reading& reading) { global_of(reading).max_headers = take_count(line, 1, 32767); }
 void parse_maxhead(Line& line, Reading& reading) {
   const Place place = line.more() ? line.peek().place : line.place;
   const std::uint64_t size = line.take_size();
@@ -300,24 +261,14 @@ void parse_txn_memory(Line& line, Reading& reading) {
     return line.complain(place, "'tune.txn.memory' expects a size from 64k to 1g");
   global_of(reading).txn_memory = size;
 }
-void parse_rcvbuf_client(Line& line, Reading& reading) {
-  global_of(reading).rcvbuf_client = line.take_size();
-}
-void parse_rcvbuf_server(Line& line, Reading& reading) {
-  global_of(reading).rcvbuf_server = line.take_size();
-}
-void parse_sndbuf_client(Line& line, Reading& reading) {
-  global_of(reading).sndbuf_client = line.take_size();
-}
-void parse_sndbuf_server(Line& line, Reading& reading) {
-  global_of(reading).sndbuf_server = line.take_size();
-}
+void parse_rcvbuf_client(Line& line, Reading& reading) { global_of(reading).rcvbuf_client = line.take_size(); }
+void parse_rcvbuf_server(Line& line, Reading& reading) { global_of(reading).rcvbuf_server = line.take_size(); }
+void parse_sndbuf_client(Line& line, Reading& reading) { global_of(reading).sndbuf_client = line.take_size(); }
+void parse_sndbuf_server(Line& line, Reading& reading) { global_of(reading).sndbuf_server = line.take_size(); }
 void parse_lifetime(Line& line, Reading& reading) {
   global_of(reading).ssl_lifetime_s = line.take_ms("a time such as 300s", TimeUnit::Second) / 1000;
 }
-void parse_ulimit_n(Line& line, Reading& reading) {
-  global_of(reading).ulimit_n = take_count(line, 1);
-}
+void parse_ulimit_n(Line& line, Reading& reading) { global_of(reading).ulimit_n = take_count(line, 1); }
 
 constexpr std::string_view kMemory = "Memory is taken as traffic needs it.";
 
@@ -327,40 +278,32 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"51degrees-property-name-list", no_effect<Reading>, "Device detection is not built in."},
     {"51degrees-property-separator", no_effect<Reading>, "Device detection is not built in."},
     {"anonkey", no_effect<Reading>, "Dumps are not made anonymous."},
-    {"busy-polling", no_effect<Reading>, "Workers sleep when there is nothing to do.",
-     kAnywhere | kNegatable},
+    {"busy-polling", no_effect<Reading>, "Workers sleep when there is nothing to do.", kAnywhere | kNegatable},
     {"ca-base", parse_ca_base, "Folder of 'ca-file' and 'crl-file' paths that are not absolute."},
-    {"chroot", parse_chroot,
-     "Folder that becomes the root of the serving process; needs a start as root."},
+    {"chroot", parse_chroot, "Folder that becomes the root of the serving process; needs a start as root."},
     {"close-spread-time", no_effect<Reading>,
      "Idle connections of old processes are closed as 'hard-stop-after' says."},
     {"cluster-secret", no_effect<Reading>, "QUIC (HTTP/3) is not spoken."},
     {"cpu-map", no_effect<Reading>, "The kernel places the workers."},
     {"crt-base", parse_crt_base, "Folder of 'crt' paths that are not absolute."},
-    {"daemon", parse_daemon,
-     "Go into the background, as -D does; with -db, -d or -Ws it stays in the foreground."},
+    {"daemon", parse_daemon, "Go into the background, as -D does; with -db, -d or -Ws it stays in the foreground."},
     {"debug", obsolete<Reading>, "Start with -d instead."},
     {"default-path", parse_default_path,
      "Where relative paths begin: 'current', the working folder, is what is offered."},
-    {"description", parse_description,
-     "Text about this process, for the statistics, which come later."},
+    {"description", parse_description, "Text about this process, for the statistics, which come later."},
     {"deviceatlas-json-file", refused<Reading>, "Device detection is not built in."},
     {"deviceatlas-log-level", no_effect<Reading>, "Device detection is not built in."},
     {"deviceatlas-properties-cookie", no_effect<Reading>, "Device detection is not built in."},
     {"deviceatlas-separator", no_effect<Reading>, "Device detection is not built in."},
     {"expose-experimental-directives", no_effect<Reading>, "Nothing is hidden behind it."},
-    {"external-check", refused<Reading>,
-     "No program is ever started; use 'option httpchk' or 'option tcp-check'."},
-    {"fd-hard-limit", no_effect<Reading>,
-     "The descriptors needed are counted at start; set 'maxconn' or 'ulimit-n'."},
+    {"external-check", refused<Reading>, "No program is ever started; use 'option httpchk' or 'option tcp-check'."},
+    {"fd-hard-limit", no_effect<Reading>, "The descriptors needed are counted at start; set 'maxconn' or 'ulimit-n'."},
     {"gid", parse_gid, "Group number of the serving process; needs a start as root."},
     {"grace", parse_grace, "Time that listeners stay open after a soft stop was asked for."},
     {"group", parse_group, "Group of the serving process, by name; needs a start as root."},
-    {"h1-accept-payload-with-any-method", no_effect<Reading>,
-     "Bodies are accepted with any method."},
+    {"h1-accept-payload-with-any-method", no_effect<Reading>, "Bodies are accepted with any method."},
     {"h1-case-adjust", no_effect<Reading>, "Header names pass as they came, in their own case."},
-    {"h1-case-adjust-file", no_effect<Reading>,
-     "Header names pass as they came, in their own case."},
+    {"h1-case-adjust-file", no_effect<Reading>, "Header names pass as they came, in their own case."},
     {"h2-workaround-bogus-websocket-clients", no_effect<Reading>, "HTTP/2 is not spoken yet."},
     {"hard-stop-after", parse_hard_stop_after,
      "Longest time that what was begun may go on after a reload or soft stop; 0 means no limit."},
@@ -368,8 +311,7 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"httpclient.resolvers.prefer", no_effect<Reading>, "There is no HTTP client inside."},
     {"httpclient.ssl.ca-file", no_effect<Reading>, "There is no HTTP client inside."},
     {"httpclient.ssl.verify", no_effect<Reading>, "There is no HTTP client inside."},
-    {"insecure-fork-wanted", no_effect<Reading>, "No program is ever started.",
-     kAnywhere | kNegatable},
+    {"insecure-fork-wanted", no_effect<Reading>, "No program is ever started.", kAnywhere | kNegatable},
     {"insecure-setuid-wanted", no_effect<Reading>, "No program is ever started."},
     {"issuers-chain-path", refused<Reading>, "Put the whole chain into each file of 'crt'."},
     {"lint-off", parse_lint_off,
@@ -388,12 +330,10 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"master-worker", parse_master_worker,
      "Serve in a child that is started again when it dies, as -W does; always so where privileges "
      "are dropped."},
-    {"max-spread-checks", parse_max_spread_checks,
-     "Longest time over which first checks are spread at start."},
+    {"max-spread-checks", parse_max_spread_checks, "Longest time over which first checks are spread at start."},
     {"maxcompcpuusage", no_effect<Reading>, "Nothing is compressed."},
     {"maxcomprate", no_effect<Reading>, "Nothing is compressed."},
-    {"maxconn", parse_maxconn,
-     "Most client connections at one time; computed from the descriptor limit if not given."},
+    {"maxconn", parse_maxconn, "Most client connections at one time; computed from the descriptor limit if not given."},
     {"maxconnrate", not_yet<Reading>, "Rates are not limited."},
     {"maxpipes", no_effect<Reading>, "Bytes are not moved through pipes."},
     {"maxsessrate", not_yet<Reading>, "Rates are not limited."},
@@ -412,29 +352,23 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"nopoll", no_effect<Reading>, "The event loop uses epoll."},
     {"noreuseport", no_effect<Reading>, "Each worker listens on a socket of its own."},
     {"nosplice", no_effect<Reading>, "Bytes are not moved by splice."},
-    {"numa-cpu-mapping", no_effect<Reading>, "The kernel places the workers.",
-     kAnywhere | kNegatable},
+    {"numa-cpu-mapping", no_effect<Reading>, "The kernel places the workers.", kAnywhere | kNegatable},
     {"ocsp-update.maxdelay", no_effect<Reading>, "OCSP answers are not fetched."},
     {"ocsp-update.mindelay", no_effect<Reading>, "OCSP answers are not fetched."},
     {"pidfile", parse_pidfile, "File that gets the process number."},
     {"pp2-never-send-local", no_effect<Reading>, "No PROXY protocol header is sent."},
-    {"presetenv", parse_presetenv,
-     "Set a variable for \"$NAME\" in this file, unless it has a value."},
+    {"presetenv", parse_presetenv, "Set a variable for \"$NAME\" in this file, unless it has a value."},
     {"profiling.memory", no_effect<Reading>, "Profile with the system's tools."},
     {"profiling.tasks", no_effect<Reading>, "Profile with the system's tools."},
     {"quiet", parse_quiet, "Say nothing at start."},
     {"resetenv", parse_resetenv, "Forget all variables but those named."},
     {"server-state-base", no_effect<Reading>, "A reload keeps server states by itself."},
     {"server-state-file", no_effect<Reading>, "A reload keeps server states by itself."},
-    {"set-dumpable", no_effect<Reading>, "Whether cores are dumped is left to the system.",
-     kAnywhere | kNegatable},
-    {"set-var", refused<Reading>,
-     "Variables of the process are not offered; use setenv and \"$NAME\"."},
-    {"set-var-fmt", refused<Reading>,
-     "Variables of the process are not offered; use setenv and \"$NAME\"."},
+    {"set-dumpable", no_effect<Reading>, "Whether cores are dumped is left to the system.", kAnywhere | kNegatable},
+    {"set-var", refused<Reading>, "Variables of the process are not offered; use setenv and \"$NAME\"."},
+    {"set-var-fmt", refused<Reading>, "Variables of the process are not offered; use setenv and \"$NAME\"."},
     {"setenv", parse_setenv, "Set a variable for \"$NAME\" in this file."},
-    {"spread-checks", parse_spread_checks,
-     "Percentage, 0 to 50, by which times between checks vary."},
+    {"spread-checks", parse_spread_checks, "Percentage, 0 to 50, by which times between checks vary."},
     {"ssl-default-bind-ciphers", parse_bind_ciphers, "'ciphers' of bind lines that give none."},
     {"ssl-default-bind-ciphersuites", parse_bind_suites,
      "'ciphersuites' of bind lines. Has no effect: BoringSSL chooses them itself."},
@@ -442,8 +376,7 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"ssl-default-bind-options", parse_bind_options,
      "TLS words for all bind lines that follow: ssl-min-ver, ssl-max-ver, no-tls-tickets, "
      "no-tlsv10 and their like."},
-    {"ssl-default-server-ciphers", parse_server_ciphers,
-     "'ciphers' of server lines that give none."},
+    {"ssl-default-server-ciphers", parse_server_ciphers, "'ciphers' of server lines that give none."},
     {"ssl-default-server-ciphersuites", parse_server_suites,
      "'ciphersuites' of server lines. Has no effect: BoringSSL chooses them itself."},
     {"ssl-default-server-options", parse_server_options,
@@ -452,10 +385,8 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"ssl-dh-param-file", no_effect<Reading>,
      "Finite field Diffie-Hellman is not spoken; clients use elliptic curves."},
     {"ssl-engine", refused<Reading>, "BoringSSL has no engines."},
-    {"ssl-load-extra-del-ext", no_effect<Reading>,
-     "Certificate, chain and key are read from one file."},
-    {"ssl-load-extra-files", no_effect<Reading>,
-     "Certificate, chain and key are read from one file."},
+    {"ssl-load-extra-del-ext", no_effect<Reading>, "Certificate, chain and key are read from one file."},
+    {"ssl-load-extra-files", no_effect<Reading>, "Certificate, chain and key are read from one file."},
     {"ssl-mode-async", no_effect<Reading>, "BoringSSL has no asynchronous engines."},
     {"ssl-propquery", no_effect<Reading>, "BoringSSL has no providers."},
     {"ssl-provider", refused<Reading>, "BoringSSL has no providers."},
@@ -464,14 +395,13 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
      "Whether certificates of servers are verified where 'verify' is not given: required or none."},
     {"ssl-skip-self-issued-ca", no_effect<Reading>, "The chain is sent as it stands in the file."},
     {"stats", parse_stats, "The runtime socket. Not offered yet: a warning."},
-    {"strict-limits", no_effect<Reading>,
-     "A descriptor limit that is too low is always an error at start.", kAnywhere | kNegatable},
+    {"strict-limits", no_effect<Reading>, "A descriptor limit that is too low is always an error at start.",
+     kAnywhere | kNegatable},
     {"thread-group", no_effect<Reading>, "All workers are one group."},
     {"thread-groups", no_effect<Reading>, "All workers are one group."},
     {"tune.buffers.limit", no_effect<Reading>, kMemory},
     {"tune.buffers.reserve", no_effect<Reading>, kMemory},
-    {"tune.bufsize", parse_bufsize,
-     "Raises 'tune.http.maxhead' if it is larger; buffers have their own sizes here."},
+    {"tune.bufsize", parse_bufsize, "Raises 'tune.http.maxhead' if it is larger; buffers have their own sizes here."},
     {"tune.comp.maxlevel", no_effect<Reading>, "Nothing is compressed."},
     {"tune.fail-alloc", no_effect<Reading>, kMemory},
     {"tune.fd.edge-triggered", no_effect<Reading>, "The event loop chooses its ways."},
@@ -485,13 +415,10 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"tune.http.cookielen", parse_cookielen, "Longest captured cookie, its name included."},
     {"tune.http.logurilen", parse_logurilen, "Longest request line in a log line."},
     {"tune.http.maxhdr", parse_maxhdr, "Most header fields of one message."},
-    {"tune.http.maxhead", parse_maxhead,
-     "Longest head of a message, 128k if not given. A word of penstock's own."},
-    {"tune.idle-pool.shared", no_effect<Reading>,
-     "Each worker keeps its own idle server connections."},
+    {"tune.http.maxhead", parse_maxhead, "Longest head of a message, 128k if not given. A word of penstock's own."},
+    {"tune.idle-pool.shared", no_effect<Reading>, "Each worker keeps its own idle server connections."},
     {"tune.idletimer", no_effect<Reading>, "Streams in bulk are recognised by their bytes."},
-    {"tune.listener.multi-queue", no_effect<Reading>,
-     "Each worker listens on a socket of its own."},
+    {"tune.listener.multi-queue", no_effect<Reading>, "Each worker listens on a socket of its own."},
     {"tune.lua.forced-yield", no_effect<Reading>, "Lua is not built in."},
     {"tune.lua.maxmem", no_effect<Reading>, "Lua is not built in."},
     {"tune.lua.service-timeout", no_effect<Reading>, "Lua is not built in."},
@@ -507,8 +434,7 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
      "From three quarters of the descriptors on no server connection is kept idle."},
     {"tune.pool-low-fd-ratio", no_effect<Reading>,
      "From three quarters of the descriptors on no server connection is kept idle."},
-    {"tune.quic.frontend.conn-tx-buffers.limit", no_effect<Reading>,
-     "QUIC (HTTP/3) is not spoken."},
+    {"tune.quic.frontend.conn-tx-buffers.limit", no_effect<Reading>, "QUIC (HTTP/3) is not spoken."},
     {"tune.quic.frontend.max-idle-timeout", no_effect<Reading>, "QUIC (HTTP/3) is not spoken."},
     {"tune.quic.frontend.max-streams-bidi", no_effect<Reading>, "QUIC (HTTP/3) is not spoken."},
     {"tune.quic.retry-threshold", no_effect<Reading>, "QUIC (HTTP/3) is not spoken."},
@@ -523,8 +449,7 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
      "Kernel's send buffer of client connections; 0 leaves it to the kernel."},
     {"tune.sndbuf.server", parse_sndbuf_server,
      "Kernel's send buffer of server connections; 0 leaves it to the kernel."},
-    {"tune.ssl.cachesize", no_effect<Reading>,
-     "Clients resume by session tickets: nothing is kept here."},
+    {"tune.ssl.cachesize", no_effect<Reading>, "Clients resume by session tickets: nothing is kept here."},
     {"tune.ssl.capture-buffer-size", no_effect<Reading>, "ClientHellos are not captured."},
     {"tune.ssl.capture-cipherlist-size", no_effect<Reading>, "ClientHellos are not captured."},
     {"tune.ssl.default-dh-param", no_effect<Reading>,
@@ -547,12 +472,10 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"tune.zlib.memlevel", no_effect<Reading>, "Nothing is compressed."},
     {"tune.zlib.windowsize", no_effect<Reading>, "Nothing is compressed."},
     {"uid", parse_uid, "User number of the serving process; needs a start as root."},
-    {"ulimit-n", parse_ulimit_n,
-     "Descriptor limit to set at start; computed from 'maxconn' if not given."},
+    {"ulimit-n", parse_ulimit_n, "Descriptor limit to set at start; computed from 'maxconn' if not given."},
     {"unix-bind", not_yet<Reading>, "Give mode, uid and gid on each 'bind' line."},
     {"unsetenv", parse_unsetenv, "Forget variables."},
-    {"user", parse_user,
-     "User of the serving process, by name; without 'group', the user's own group is taken."},
+    {"user", parse_user, "User of the serving process, by name; without 'group', the user's own group is taken."},
     {"wurfl-cache-size", no_effect<Reading>, "Device detection is not built in."},
     {"wurfl-data-file", refused<Reading>, "Device detection is not built in."},
     {"wurfl-information-list", no_effect<Reading>, "Device detection is not built in."},
@@ -563,8 +486,6 @@ static_assert(is_sorted(kGlobalKeywords));
 
 }  // namespace
 
-std::span<const Keyword<Reading>> global_keywords() {
-  return kGlobalKeywords;
-}
+std::span<const Keyword<Reading>> global_keywords() { return kGlobalKeywords; }
 
 }  // namespace penstock::config

@@ -7,14 +7,11 @@ namespace penstock::config {
 
 namespace {
 
-constexpr std::string_view kFormats[] = {"rfc3164", "rfc5424", "local", "priority",
-                                         "short",   "timed",   "iso",   "raw"};
+constexpr std::string_view kFormats[] = {"rfc3164", "rfc5424", "local", "priority", "short", "timed", "iso", "raw"};
 constexpr std::string_view kFacilities[] = {
-    "kern",   "user",   "mail",   "daemon", "auth",   "syslog", "lpr",    "news",
-    "uucp",   "cron",   "auth2",  "ftp",    "ntp",    "audit",  "alert",  "cron2",
-    "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"};
-constexpr std::string_view kLevels[] = {"emerg",   "alert",  "crit", "err",
-                                        "warning", "notice", "info", "debug"};
+    "kern", "user",  "mail",  "daemon", "auth",   "syslog", "lpr",    "news",   "uucp",   "cron",   "auth2",  "ftp",
+    "ntp",  "audit", "alert", "cron2",  "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"};
+constexpr std::string_view kLevels[] = {"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"};
 constexpr std::uint64_t kShortest = 80, kLongest = 65535;
 
 bool set_target(Line& line, const Word& word, LogTarget& target) {
@@ -23,8 +20,7 @@ bool set_target(Line& line, const Word& word, LogTarget& target) {
     return true;
   }
   if (word.text.starts_with("tcp")) {
-    line.complain(word.place,
-                  "logs over TCP are not offered; use UDP, a unix socket, stdout or stderr");
+    line.complain(word.place, "logs over TCP are not offered; use UDP, a unix socket, stdout or stderr");
     return false;
   }
   const auto text = address_word(line, word);
@@ -53,10 +49,8 @@ bool set_target(Line& line, const Word& word, LogTarget& target) {
     case Address::Kind::Abstract:
       break;
   }
-  line.complain(
-      word.place,
-      format("'log' cannot send to '{}'; expected address:port, a unix path, stdout or stderr",
-             word.text));
+  line.complain(word.place,
+                format("'log' cannot send to '{}'; expected address:port, a unix path, stdout or stderr", word.text));
   return false;
 }
 
@@ -65,8 +59,7 @@ void set_words(Line& line, LogTarget& target) {
     if (line.accept("len")) {
       target.length = static_cast<std::uint32_t>(line.take_number("a length", kShortest, kLongest));
     } else if (line.accept("format")) {
-      if (const auto choice = line.take_choice(kFormats))
-        target.format = static_cast<LogTarget::Format>(*choice);
+      if (const auto choice = line.take_choice(kFormats)) target.format = static_cast<LogTarget::Format>(*choice);
     } else if (line.accept("sample")) {
       line.warn(line.peek_text().empty() ? line.place : line.peek().place,
                 "'log ... sample' is not offered: this target gets every line");
@@ -79,15 +72,9 @@ void set_words(Line& line, LogTarget& target) {
 
 }  // namespace
 
-std::span<const std::string_view> log_formats() {
-  return kFormats;
-}
-std::span<const std::string_view> log_facilities() {
-  return kFacilities;
-}
-std::span<const std::string_view> log_levels() {
-  return kLevels;
-}
+std::span<const std::string_view> log_formats() { return kFormats; }
+std::span<const std::string_view> log_facilities() { return kFacilities; }
+std::span<const std::string_view> log_levels() { return kLevels; }
 
 std::optional<LogTarget> take_log_target(Line& line) {
   const Word* word = line.take("a target: address:port, a unix path, stdout, stderr or 'global'");
@@ -103,8 +90,7 @@ std::optional<LogTarget> take_log_target(Line& line) {
   target.place = word->place;
   if (!set_target(line, *word, target)) return std::nullopt;
   set_words(line, target);
-  if (const auto facility = line.take_choice(kFacilities))
-    target.facility = static_cast<int>(*facility);
+  if (const auto facility = line.take_choice(kFacilities)) target.facility = static_cast<int>(*facility);
   if (line.more()) {
     if (const auto level = line.take_choice(kLevels)) target.level = static_cast<Level>(*level);
   }

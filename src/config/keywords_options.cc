@@ -63,8 +63,7 @@ void parse_redispatch(Line& line, Draft& draft) {
   const Word& word = line.pop();
   const auto interval = parse_integer(word.text);
   if (!interval || *interval < -1000 || *interval > 1000) {
-    return line.complain(
-        word.place, format("'option redispatch' expects a number of retries, not '{}'", word.text));
+    return line.complain(word.place, format("'option redispatch' expects a number of retries, not '{}'", word.text));
   }
   draft.proxy.redispatch_interval = static_cast<std::int32_t>(*interval);
 }
@@ -91,8 +90,7 @@ void take_hidden_headers(Line& line, const Word& word, Health& health) {
       health.headers.emplace_back(name, value);
   }
   if (rest.starts_with("\r\n")) health.body = std::string(rest.substr(2));
-  line.warn(word.place,
-            "headers behind the version are an old trick: write 'http-check send hdr Name value'");
+  line.warn(word.place, "headers behind the version are an old trick: write 'http-check send hdr Name value'");
 }
 
 void parse_httpchk(Line& line, Draft& draft) {
@@ -125,9 +123,8 @@ void parse_httpchk(Line& line, Draft& draft) {
                          "'http-check send hdr Name value'");
   }
   if (!health.version.starts_with("HTTP/")) {
-    line.complain(
-        version->place,
-        format("'option httpchk' expects a version such as HTTP/1.1, not '{}'", health.version));
+    line.complain(version->place,
+                  format("'option httpchk' expects a version such as HTTP/1.1, not '{}'", health.version));
   }
 }
 
@@ -138,9 +135,7 @@ void begin_check(const Line& line, Draft& draft, Health::Kind kind) {
   draft.proxy.health.place = line.place;
 }
 
-void parse_ssl_hello_chk(Line& line, Draft& draft) {
-  begin_check(line, draft, Health::Kind::TlsHello);
-}
+void parse_ssl_hello_chk(Line& line, Draft& draft) { begin_check(line, draft, Health::Kind::TlsHello); }
 void parse_smtpchk(Line& line, Draft& draft) {
   begin_check(line, draft, Health::Kind::Smtp);
   draft.proxy.health.hello = "HELO localhost";
@@ -149,8 +144,7 @@ void parse_smtpchk(Line& line, Draft& draft) {
   const std::string name = line.take_text("the name we call ourselves by, behind HELO or EHLO");
   draft.proxy.health.hello = (equal_nocase(hello.text, "EHLO") ? "EHLO " : "HELO ") + name;
   if (!equal_nocase(hello.text, "EHLO") && !equal_nocase(hello.text, "HELO"))
-    line.warn(hello.place,
-              format("'{}' is taken for HELO: 'option smtpchk' knows HELO and EHLO", hello.text));
+    line.warn(hello.place, format("'{}' is taken for HELO: 'option smtpchk' knows HELO and EHLO", hello.text));
 }
 void parse_tcp_check(Line& line, Draft& draft) {
   if (line.negated) {
@@ -171,116 +165,93 @@ void parse_tcpka(Line& line, Draft& draft) {
 }
 
 constexpr OptionKeyword kOptionKeywords[] = {
-    {"abortonclose", parse_switch<&Proxy::abort_on_close>,
-     "Drop a waiting request when its client has gone.", kBackSwitch},
-    {"accept-invalid-http-request", no_effect<Draft>,
-     "What two readers could read two ways is refused always.", kFrontSwitch},
-    {"accept-invalid-http-response", no_effect<Draft>,
-     "What two readers could read two ways is refused always.", kBackSwitch},
-    {"allbackups", parse_switch<&Proxy::all_backups>,
-     "Use all backup servers at a time, not the first alone.", kBackSwitch},
-    {"checkcache", not_yet<Draft>, "Answers that could be cached are not examined.", kBackSwitch},
-    {"clitcpka", parse_switch<&Proxy::tcp_ka_client>, "TCP keep-alive towards clients.",
+    {"abortonclose", parse_switch<&Proxy::abort_on_close>, "Drop a waiting request when its client has gone.",
+     kBackSwitch},
+    {"accept-invalid-http-request", no_effect<Draft>, "What two readers could read two ways is refused always.",
      kFrontSwitch},
+    {"accept-invalid-http-response", no_effect<Draft>, "What two readers could read two ways is refused always.",
+     kBackSwitch},
+    {"allbackups", parse_switch<&Proxy::all_backups>, "Use all backup servers at a time, not the first alone.",
+     kBackSwitch},
+    {"checkcache", not_yet<Draft>, "Answers that could be cached are not examined.", kBackSwitch},
+    {"clitcpka", parse_switch<&Proxy::tcp_ka_client>, "TCP keep-alive towards clients.", kFrontSwitch},
     {"contstats", no_effect<Draft>, "Counters always grow while bytes move.", kFrontSwitch},
     {"disable-h2-upgrade", no_effect<Draft>, "HTTP/2 is not spoken yet.", kFrontSwitch},
-    {"dontlog-normal", parse_switch<&Proxy::dont_log_normal>, "Log only what went wrong.",
-     kFrontSwitch},
-    {"dontlognull", parse_switch<&Proxy::dont_log_null>, "Do not log connections without any data.",
-     kFrontSwitch},
-    {"external-check", refused<Draft>,
-     "No program is ever started; use 'option httpchk' or 'option tcp-check'.", kBack},
+    {"dontlog-normal", parse_switch<&Proxy::dont_log_normal>, "Log only what went wrong.", kFrontSwitch},
+    {"dontlognull", parse_switch<&Proxy::dont_log_null>, "Do not log connections without any data.", kFrontSwitch},
+    {"external-check", refused<Draft>, "No program is ever started; use 'option httpchk' or 'option tcp-check'.",
+     kBack},
     {"forceclose", obsolete<Draft>, "Write 'option httpclose'.", kSwitch},
     {"forwardfor", parse_forwardfor,
-     "Add the client's address to requests: [except <network>] [header <name>] [if-none].",
-     kAnywhere},
-    {"h1-case-adjust-bogus-client", no_effect<Draft>,
-     "Header names pass as they came, in their own case.", kFrontSwitch},
-    {"h1-case-adjust-bogus-server", no_effect<Draft>,
-     "Header names pass as they came, in their own case.", kBackSwitch},
+     "Add the client's address to requests: [except <network>] [header <name>] [if-none].", kAnywhere},
+    {"h1-case-adjust-bogus-client", no_effect<Draft>, "Header names pass as they came, in their own case.",
+     kFrontSwitch},
+    {"h1-case-adjust-bogus-server", no_effect<Draft>, "Header names pass as they came, in their own case.",
+     kBackSwitch},
     {"http-buffer-request", parse_switch<&Proxy::http_buffer_request>,
-     "Wait for the request's body, as far as it fits, before rules and servers see the request.",
-     kSwitch},
+     "Wait for the request's body, as far as it fits, before rules and servers see the request.", kSwitch},
     {"http-ignore-probes", parse_switch<&Proxy::ignore_probes>,
      "A connection that ends without a byte of a request gets no answer and no line of the log.", kFrontSwitch},
-    {"http-keep-alive", parse_http_mode<HttpMode::KeepAlive>,
-     "Keep connections on both sides; this is the default.", kSwitch},
-    {"http-no-delay", parse_nothing, "Every piece is sent at once, however small, always.",
+    {"http-keep-alive", parse_http_mode<HttpMode::KeepAlive>, "Keep connections on both sides; this is the default.",
      kSwitch},
-    {"http-pretend-keepalive", no_effect<Draft>,
-     "Servers are asked to keep their connections wherever they may.", kBackSwitch},
+    {"http-no-delay", parse_nothing, "Every piece is sent at once, however small, always.", kSwitch},
+    {"http-pretend-keepalive", no_effect<Draft>, "Servers are asked to keep their connections wherever they may.",
+     kBackSwitch},
     {"http-restrict-req-hdr-names", not_yet<Draft>,
      "Names pass as they came; delete headers with 'http-request del-header'.", kAnywhere},
     {"http-server-close", parse_http_mode<HttpMode::ServerClose>,
      "Close the server's connection after each answer, keep the client's.", kSwitch},
-    {"http-tunnel", obsolete<Draft>,
-     "Connections are kept and every request is seen: remove the line.", kSwitch},
+    {"http-tunnel", obsolete<Draft>, "Connections are kept and every request is seen: remove the line.", kSwitch},
     {"http-use-htx", obsolete<Draft>, "It is always so: remove the line.", kSwitch},
-    {"http-use-proxy-header", no_effect<Draft>, "Proxy-Connection is no header that counts.",
+    {"http-use-proxy-header", no_effect<Draft>, "Proxy-Connection is no header that counts.", kFrontSwitch},
+    {"httpchk", parse_httpchk, "Check health by an HTTP request: [<method>] [<path>] [<version>]; see 'http-check'.",
+     kBack},
+    {"httpclose", parse_http_mode<HttpMode::Close>, "Close both connections after each answer.", kSwitch},
+    {"httplog", parse_httplog, "Log requests in the HTTP format; with 'clf' in the Common Log Format.", kFront},
+    {"httpslog", parse_log_style<Proxy::LogStyle::Https>, "Log requests in the HTTP format, with words about TLS.",
+     kFront},
+    {"idle-close-on-response", no_effect<Draft>, "A stop waits for kept connections as 'hard-stop-after' allows.",
      kFrontSwitch},
-    {"httpchk", parse_httpchk,
-     "Check health by an HTTP request: [<method>] [<path>] [<version>]; see 'http-check'.", kBack},
-    {"httpclose", parse_http_mode<HttpMode::Close>, "Close both connections after each answer.",
+    {"independent-streams", not_yet<Draft>, "Bytes sent count as life of both directions; 'timeout tunnel' is apart.",
      kSwitch},
-    {"httplog", parse_httplog,
-     "Log requests in the HTTP format; with 'clf' in the Common Log Format.", kFront},
-    {"httpslog", parse_log_style<Proxy::LogStyle::Https>,
-     "Log requests in the HTTP format, with words about TLS.", kFront},
-    {"idle-close-on-response", no_effect<Draft>,
-     "A stop waits for kept connections as 'hard-stop-after' allows.", kFrontSwitch},
-    {"independent-streams", not_yet<Draft>,
-     "Bytes sent count as life of both directions; 'timeout tunnel' is apart.", kSwitch},
     {"ldap-check", refused<Draft>, "Write the conversation with 'option tcp-check'.", kBack},
-    {"log-health-checks", parse_switch<&Proxy::log_health_checks>,
-     "Log each change of a check's result.", kBackSwitch},
-    {"log-separate-errors", parse_switch<&Proxy::log_separate_errors>,
-     "Log what went wrong at level err.", kFrontSwitch},
-    {"logasap", parse_switch<&Proxy::log_asap>,
-     "Log when the answer's head has come, not at its end.", kFrontSwitch},
+    {"log-health-checks", parse_switch<&Proxy::log_health_checks>, "Log each change of a check's result.", kBackSwitch},
+    {"log-separate-errors", parse_switch<&Proxy::log_separate_errors>, "Log what went wrong at level err.",
+     kFrontSwitch},
+    {"logasap", parse_switch<&Proxy::log_asap>, "Log when the answer's head has come, not at its end.", kFrontSwitch},
     {"mysql-check", refused<Draft>, "Write the conversation with 'option tcp-check'.", kBack},
-    {"nolinger", no_effect<Draft>, "Connections are closed so that their last bytes arrive.",
-     kSwitch},
-    {"originalto", not_yet<Draft>, "Write 'http-request set-header X-Original-To %[dst]'.",
-     kAnywhere},
-    {"persist", parse_switch<&Proxy::persist>,
-     "Send clients to the server of their cookie even if it is down.", kBackSwitch},
+    {"nolinger", no_effect<Draft>, "Connections are closed so that their last bytes arrive.", kSwitch},
+    {"originalto", not_yet<Draft>, "Write 'http-request set-header X-Original-To %[dst]'.", kAnywhere},
+    {"persist", parse_switch<&Proxy::persist>, "Send clients to the server of their cookie even if it is down.",
+     kBackSwitch},
     {"pgsql-check", refused<Draft>, "Write the conversation with 'option tcp-check'.", kBack},
     {"prefer-last-server", parse_switch<&Proxy::prefer_last_server>,
      "Send a connection's next request to the same server where balancing allows.", kBackSwitch},
     {"redis-check", refused<Draft>, "Write the conversation with 'option tcp-check'.", kBack},
     {"redispatch", parse_redispatch,
      "Let retries go to another server. Who belongs to one leaves it on the last, or every n-th.", kBackSwitch},
-    {"smtpchk", parse_smtpchk,
-     "Check health by greeting an SMTP server, which must answer 2xx: [HELO|EHLO <domain>].",
+    {"smtpchk", parse_smtpchk, "Check health by greeting an SMTP server, which must answer 2xx: [HELO|EHLO <domain>].",
      kBack},
     {"socket-stats", no_effect<Draft>, "Statistics are not offered yet.", kFrontSwitch},
     {"splice-auto", no_effect<Draft>, "Bulk is read and written in large pieces instead.", kSwitch},
-    {"splice-request", no_effect<Draft>, "Bulk is read and written in large pieces instead.",
-     kSwitch},
-    {"splice-response", no_effect<Draft>, "Bulk is read and written in large pieces instead.",
-     kSwitch},
+    {"splice-request", no_effect<Draft>, "Bulk is read and written in large pieces instead.", kSwitch},
+    {"splice-response", no_effect<Draft>, "Bulk is read and written in large pieces instead.", kSwitch},
     {"spop-check", refused<Draft>, "SPOE is not offered.", kBack},
-    {"srvtcpka", parse_switch<&Proxy::tcp_ka_server>, "TCP keep-alive towards servers.",
-     kBackSwitch},
-    {"ssl-hello-chk", parse_ssl_hello_chk,
-     "Check health by a TLS handshake, whatever the certificate says.", kBack},
+    {"srvtcpka", parse_switch<&Proxy::tcp_ka_server>, "TCP keep-alive towards servers.", kBackSwitch},
+    {"ssl-hello-chk", parse_ssl_hello_chk, "Check health by a TLS handshake, whatever the certificate says.", kBack},
     {"tcp-check", parse_tcp_check, "Check health by a conversation written with 'tcp-check' lines.",
      kBack | kNegatable},
-    {"tcp-smart-accept", no_effect<Draft>, "The kernel decides when it acknowledges.",
-     kFrontSwitch},
-    {"tcp-smart-connect", no_effect<Draft>, "The kernel decides when it acknowledges.",
-     kBackSwitch},
+    {"tcp-smart-accept", no_effect<Draft>, "The kernel decides when it acknowledges.", kFrontSwitch},
+    {"tcp-smart-connect", no_effect<Draft>, "The kernel decides when it acknowledges.", kBackSwitch},
     {"tcpka", parse_tcpka, "TCP keep-alive on both sides.", kSwitch},
     {"tcplog", parse_log_style<Proxy::LogStyle::Tcp>, "Log connections in the TCP format.", kFront},
-    {"transparent", refused<Draft>,
-     "Name the servers: the address that the client wanted is not connected to.", kBackSwitch},
+    {"transparent", refused<Draft>, "Name the servers: the address that the client wanted is not connected to.",
+     kBackSwitch},
 };
 static_assert(is_sorted(kOptionKeywords));
 
 }  // namespace
 
-std::span<const Keyword<Draft>> option_keywords() {
-  return kOptionKeywords;
-}
+std::span<const Keyword<Draft>> option_keywords() { return kOptionKeywords; }
 
 }  // namespace penstock::config

@@ -26,19 +26,16 @@ void parse_acl(Line& line, Draft& draft) {
   const Word* name = line.take("a name and a test");
   if (name == nullptr) return;
   const auto fits = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.' || c == ':';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.' || c == ':';
   };
   if (name->text.empty() || !std::all_of(name->text.begin(), name->text.end(), fits)) {
-    return line.complain(
-        name->place,
-        format("'{}' is no name for an acl: letters, digits, '-', '_', '.' and ':' are",
-               name->text));
+    return line.complain(name->place,
+                         format("'{}' is no name for an acl: letters, digits, '-', '_', '.' and ':' are", name->text));
   }
   if (equal_nocase(name->text, "or")) {
-    return line.complain(
-        name->place,
-        format("an acl cannot be called '{}': it is an operator of conditions", name->text));
+    return line.complain(name->place,
+                         format("an acl cannot be called '{}': it is an operator of conditions", name->text));
   }
   if (!line.more()) {
     line.take("a test such as path_beg behind the name");
@@ -64,9 +61,7 @@ void parse_compression(Line& line, Draft& draft) {
   line.skip_rest();
 }
 
-void parse_backlog(Line& line, Draft& draft) {
-  draft.proxy.backlog = take_count(line);
-}
+void parse_backlog(Line& line, Draft& draft) { draft.proxy.backlog = take_count(line); }
 
 struct BalanceWord {
   std::string_view name;
@@ -88,37 +83,31 @@ void take_uri_words(Line& line, Balance& balance) {
     if (word.text == "whole" || word.text == "path-only") continue;
     if (word.text == "depth") {
       balance.arguments.pop_back();
-      line.warn(word.place,
-                "'depth' has no effect: write 'len', or 'balance hash' and an expression");
+      line.warn(word.place, "'depth' has no effect: write 'len', or 'balance hash' and an expression");
       take_count(line, 1);
       continue;
     }
     if (word.text != "len") {
-      return line.complain(
-          word.place,
-          format("'balance uri' expects len, depth, whole or path-only, not '{}'", word.text));
+      return line.complain(word.place,
+                           format("'balance uri' expects len, depth, whole or path-only, not '{}'", word.text));
     }
     const Place place = line.more() ? line.peek().place : word.place;
     balance.arguments.push_back({format("{}", take_count(line, 1)), place});
   }
 }
 
-void take_balance_arguments(Line& line, Balance& balance, std::string_view inner,
-                            const Word& word) {
+void take_balance_arguments(Line& line, Balance& balance, std::string_view inner, const Word& word) {
   switch (balance.kind) {
     case Balance::Kind::Random: {
       if (inner.empty()) return;
       const auto draws = parse_unsigned(inner);
       if (!draws || *draws < 1 || *draws > 1000)
-        return line.complain(
-            word.place,
-            format("'random' expects a number of draws from 1 to 1000, not '{}'", inner));
+        return line.complain(word.place, format("'random' expects a number of draws from 1 to 1000, not '{}'", inner));
       balance.random_draws = static_cast<std::uint32_t>(*draws);
       return;
     }
     case Balance::Kind::Header:
-      if (inner.empty())
-        return line.complain(word.place, "'hdr' expects the name of a header: hdr(Host)");
+      if (inner.empty()) return line.complain(word.place, "'hdr' expects the name of a header: hdr(Host)");
       balance.arguments.push_back({std::string(inner), word.place});
       if (line.peek_text() != "use_domain_only") return;
       line.warn(line.peek().place, "'use_domain_only' has no effect: the whole value counts");
@@ -130,8 +119,7 @@ void take_balance_arguments(Line& line, Balance& balance, std::string_view inner
       const Word* name = line.take("the name of a parameter");
       if (name != nullptr) balance.arguments.push_back(*name);
       if (line.peek_text() != "check_post") return;
-      line.warn(line.peek().place,
-                "'check_post' has no effect: parameters are looked for in the URL alone");
+      line.warn(line.peek().place, "'check_post' has no effect: parameters are looked for in the URL alone");
       line.skip_rest();
       return;
     }
@@ -157,10 +145,9 @@ void parse_balance(Line& line, Draft& draft) {
   std::string_view name = cut(inner, '(');
   const bool has_parentheses = name.size() != word->text.size();
   if (name == "rdp-cookie")
-    return line.complain(word->place,
-                         "'balance rdp-cookie' is not offered; 'balance source' comes near");
-  const auto* row = std::find_if(std::begin(kBalances), std::end(kBalances),
-                                 [&](const BalanceWord& b) { return b.name == name; });
+    return line.complain(word->place, "'balance rdp-cookie' is not offered; 'balance source' comes near");
+  const auto* row =
+      std::find_if(std::begin(kBalances), std::end(kBalances), [&](const BalanceWord& b) { return b.name == name; });
   if (row == std::end(kBalances)) {
     std::vector<std::string_view> names;
     for (const BalanceWord& balance : kBalances) names.push_back(balance.name);
@@ -238,16 +225,11 @@ void parse_description(Line& line, Draft& draft) {
   draft.proxy.description = std::move(text);
   warn_not_yet(line);
 }
-void parse_disabled(Line&, Draft& draft) {
-  draft.proxy.disabled = true;
-}
-void parse_enabled(Line&, Draft& draft) {
-  draft.proxy.disabled = false;
-}
+void parse_disabled(Line&, Draft& draft) { draft.proxy.disabled = true; }
+void parse_enabled(Line&, Draft& draft) { draft.proxy.disabled = false; }
 
 void put_error(Proxy& proxy, ErrorReply reply) {
-  std::erase_if(proxy.errors,
-                [&](const ErrorReply& other) { return other.status == reply.status; });
+  std::erase_if(proxy.errors, [&](const ErrorReply& other) { return other.status == reply.status; });
   proxy.errors.push_back(std::move(reply));
 }
 
@@ -277,9 +259,7 @@ void parse_http_error(Line& line, Draft& draft) {
   put_error(draft.proxy, std::move(reply));
 }
 
-void parse_fullconn(Line& line, Draft& draft) {
-  draft.proxy.fullconn = take_count(line);
-}
+void parse_fullconn(Line& line, Draft& draft) { draft.proxy.fullconn = take_count(line); }
 
 void parse_hash_type(Line& line, Draft& draft) {
   constexpr std::string_view kMethods[] = {"map-based", "consistent"};
@@ -287,9 +267,8 @@ void parse_hash_type(Line& line, Draft& draft) {
   if (!method) return;
   draft.proxy.balance.consistent = *method == 1;
   if (!line.more()) return;
-  line.warn(
-      line.peek().place,
-      "the hash function is always the same here: what stands behind the method has no effect");
+  line.warn(line.peek().place,
+            "the hash function is always the same here: what stands behind the method has no effect");
   line.skip_rest();
 }
 
@@ -316,22 +295,15 @@ void parse_http_request(Line& line, Draft& draft) {
   parse_rule<Rule::Set::HttpRequest>(line, draft);
 }
 
-void parse_http_check(Line& line, Draft& draft) {
-  parse_with(line, http_check_keywords(), draft, "http-check");
-}
-void parse_tcp_check(Line& line, Draft& draft) {
-  parse_with(line, tcp_check_keywords(), draft, "tcp-check");
-}
+void parse_http_check(Line& line, Draft& draft) { parse_with(line, http_check_keywords(), draft, "http-check"); }
+void parse_tcp_check(Line& line, Draft& draft) { parse_with(line, tcp_check_keywords(), draft, "tcp-check"); }
 
 void parse_http_reuse(Line& line, Draft& draft) {
   constexpr std::string_view kChoices[] = {"never", "safe", "aggressive", "always"};
-  if (const auto choice = line.take_choice(kChoices))
-    draft.proxy.reuse = static_cast<Reuse>(*choice);
+  if (const auto choice = line.take_choice(kChoices)) draft.proxy.reuse = static_cast<Reuse>(*choice);
 }
 
-void parse_id(Line& line, Draft& draft) {
-  draft.proxy.id = take_count(line, 1);
-}
+void parse_id(Line& line, Draft& draft) { draft.proxy.id = take_count(line, 1); }
 
 void parse_log(Line& line, Draft& draft) {
   if (line.negated) {
@@ -354,12 +326,8 @@ void parse_log_format(Line& line, Draft& draft) {
                          "backslash before each blank");
   draft.proxy.log_format = *word;
 }
-void parse_log_tag(Line& line, Draft& draft) {
-  draft.proxy.log_tag = line.take_text("a tag");
-}
-void parse_maxconn(Line& line, Draft& draft) {
-  draft.proxy.maxconn = take_count(line);
-}
+void parse_log_tag(Line& line, Draft& draft) { draft.proxy.log_tag = line.take_text("a tag"); }
+void parse_maxconn(Line& line, Draft& draft) { draft.proxy.maxconn = take_count(line); }
 
 void parse_mode(Line& line, Draft& draft) {
   const Word* word = line.take("'http' or 'tcp'");
@@ -369,9 +337,7 @@ void parse_mode(Line& line, Draft& draft) {
   else if (word->text == "tcp")
     draft.proxy.mode = Mode::Tcp;
   else if (word->text == "health")
-    line.complain(
-        word->place,
-        "'mode health' is no longer part of the grammar: write 'mode http' and 'monitor-uri'");
+    line.complain(word->place, "'mode health' is no longer part of the grammar: write 'mode http' and 'monitor-uri'");
   else
     line.complain(word->place, format("'mode' expects 'http' or 'tcp', not '{}'", word->text));
 }
@@ -385,20 +351,16 @@ void parse_monitor(Line& line, Draft& draft) {
   }
   draft.proxy.rules.push_back({Rule::Set::MonitorFail, line.place, line.take_rest()});
 }
-void parse_monitor_uri(Line& line, Draft& draft) {
-  draft.proxy.monitor_uri = line.take_text("a path");
-}
+void parse_monitor_uri(Line& line, Draft& draft) { draft.proxy.monitor_uri = line.take_text("a path"); }
 
 void parse_option(Line& line, Draft& draft) {
   const Word* word = line.take("a word such as httplog");
   if (word == nullptr) return;
   const ProxyKeyword* keyword = find_keyword(option_keywords(), word->text);
-  if (keyword == nullptr)
-    return complain_unknown(line, *word, "'option'", names_of(option_keywords()));
+  if (keyword == nullptr) return complain_unknown(line, *word, "'option'", names_of(option_keywords()));
   line.start(*keyword, *word, "option");
   if (line.negated && (keyword->where & kNegatable) == 0) {
-    return line.complain(
-        format("'no {}' is not possible: this option is replaced, not taken back", line.subject));
+    return line.complain(format("'no {}' is not possible: this option is replaced, not taken back", line.subject));
   }
   // What is not done is taken back already.
   const bool holds = keyword->parse == refused<Draft> || keyword->parse == not_yet<Draft>;
@@ -417,35 +379,27 @@ void parse_redirect(Line& line, Draft& draft) {
   draft.redirects.push_back({Rule::Set::HttpRequest, line.place, std::move(words)});
 }
 
-void parse_retries(Line& line, Draft& draft) {
-  draft.proxy.retries = take_count(line);
-}
+void parse_retries(Line& line, Draft& draft) { draft.proxy.retries = take_count(line); }
 
 void parse_retry_on(Line& line, Draft& draft) {
   constexpr std::string_view kEvents[] = {
       "none",          "conn-failure",        "empty-response", "junk-response", "response-timeout",
       "0rtt-rejected", "all-retryable-errors"};
-  constexpr std::string_view kStatuses[] = {"401", "403", "404", "408", "425",
-                                            "500", "501", "502", "503", "504"};
+  constexpr std::string_view kStatuses[] = {"401", "403", "404", "408", "425", "500", "501", "502", "503", "504"};
   draft.proxy.retry_on.clear();
   if (!line.more()) line.take("events such as conn-failure");
   while (line.more()) {
     const Word& word = line.pop();
-    const bool known =
-        std::find(std::begin(kEvents), std::end(kEvents), word.text) != std::end(kEvents) ||
-        std::find(std::begin(kStatuses), std::end(kStatuses), word.text) != std::end(kStatuses);
+    const bool known = std::find(std::begin(kEvents), std::end(kEvents), word.text) != std::end(kEvents) ||
+                       std::find(std::begin(kStatuses), std::end(kStatuses), word.text) != std::end(kStatuses);
     if (!known) return complain_unknown(line, word, "'retry-on'", kEvents);
     draft.proxy.retry_on.push_back(word);
   }
 }
 
-void parse_source(Line& line, Draft& draft) {
-  draft.source = take_source(line, false);
-}
+void parse_source(Line& line, Draft& draft) { draft.source = take_source(line, false); }
 
-void parse_stats(Line& line, Draft& draft) {
-  parse_with(line, stats_keywords(), draft, "stats");
-}
+void parse_stats(Line& line, Draft& draft) { parse_with(line, stats_keywords(), draft, "stats"); }
 void parse_stats_word(Line& line, Draft& draft) {
   draft.serves_stats = true;
   say_once(line, draft, "stats",
@@ -457,8 +411,7 @@ void parse_timeout(Line& line, Draft& draft) {
   const Word* word = line.take("a word such as client");
   if (word == nullptr) return;
   const ProxyKeyword* keyword = find_keyword(timeout_keywords(), word->text);
-  if (keyword == nullptr)
-    return complain_unknown(line, *word, "'timeout'", names_of(timeout_keywords()));
+  if (keyword == nullptr) return complain_unknown(line, *word, "'timeout'", names_of(timeout_keywords()));
   line.start(*keyword, *word, "timeout");
   if (stands_rightly(line, draft, keyword->where)) keyword->parse(line, draft);
 }
@@ -472,11 +425,10 @@ void take_tcp_rule(Line& line, Draft& draft, bool is_request) {
   const std::string_view word = is_request ? kRequest[*choice] : kResponse[*choice];
   line.subject = format("{} {}", subject, word);
   const bool facing_clients = word == "connection" || word == "session";
-  if (facing_clients && !stands_rightly(line, draft, kInFrontend | kInDefaults | kNamedDefaults))
-    return;
+  if (facing_clients && !stands_rightly(line, draft, kInFrontend | kInDefaults | kNamedDefaults)) return;
   if (word == "inspect-delay") {
-    (is_request ? draft.proxy.tcp_request_inspect_delay_ms
-                : draft.proxy.tcp_response_inspect_delay_ms) = line.take_ms();
+    (is_request ? draft.proxy.tcp_request_inspect_delay_ms : draft.proxy.tcp_response_inspect_delay_ms) =
+        line.take_ms();
     return;
   }
   if (!is_request) return parse_rule<Rule::Set::TcpResponse>(line, draft);
@@ -484,12 +436,8 @@ void take_tcp_rule(Line& line, Draft& draft, bool is_request) {
   if (word == "session") return parse_rule<Rule::Set::TcpSession>(line, draft);
   parse_rule<Rule::Set::TcpContent>(line, draft);
 }
-void parse_tcp_request(Line& line, Draft& draft) {
-  take_tcp_rule(line, draft, true);
-}
-void parse_tcp_response(Line& line, Draft& draft) {
-  take_tcp_rule(line, draft, false);
-}
+void parse_tcp_request(Line& line, Draft& draft) { take_tcp_rule(line, draft, true); }
+void parse_tcp_response(Line& line, Draft& draft) { take_tcp_rule(line, draft, false); }
 
 void parse_unique_id_format(Line& line, Draft& draft) {
   const Word* word = line.take("a format");
@@ -518,84 +466,70 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      "alternatives.",
      kAnywhere | kNamedDefaults},
     {"appsession", obsolete<Draft>, "Write 'stick-table' and 'stick on'."},
-    {"backlog", parse_backlog, "Length of the kernel's queue of connections not yet accepted.",
-     kFront},
+    {"backlog", parse_backlog, "Length of the kernel's queue of connections not yet accepted.", kFront},
     {"balance", parse_balance,
      "How servers are chosen: roundrobin, leastconn, source, random, first, uri, url_param, "
      "hdr(name).",
      kBack},
-    {"bind", parse_bind,
-     "Where clients are accepted: <address>:<port>[-<port>][,...] [words]; see the bind keywords.",
+    {"bind", parse_bind, "Where clients are accepted: <address>:<port>[-<port>][,...] [words]; see the bind keywords.",
      kFrontOnly},
     {"bind-process", no_effect<Draft>, "There is one process; all its workers serve every proxy."},
     {"block", obsolete<Draft>, kDenySuccessor},
     {"capture", parse_capture,
-     "Log a header or a cookie: request|response header <name> len <n>, cookie <name> len <n>.",
-     kFrontOnly},
+     "Log a header or a cookie: request|response header <name> len <n>, cookie <name> len <n>.", kFrontOnly},
     {"clitcpka-cnt", parse_probe_count<&Proxy::client_probes>,
      "TCP keep-alive probes that a client may leave unanswered.", kFront},
     {"clitcpka-idle", parse_probe_time<&Proxy::client_probes, &KeepAliveProbes::idle_ms>,
-     "Silence of a client before the first TCP keep-alive probe; without a unit, in seconds.",
-     kFront},
+     "Silence of a client before the first TCP keep-alive probe; without a unit, in seconds.", kFront},
     {"clitcpka-intvl", parse_probe_time<&Proxy::client_probes, &KeepAliveProbes::interval_ms>,
      "Time between TCP keep-alive probes of a client; without a unit, in seconds.", kFront},
     {"clitimeout", obsolete<Draft>, "Write 'timeout client'."},
     {"compression", parse_compression,
      "Not offered yet, has no effect. Exchange compresses what is worth it by itself."},
     {"contimeout", obsolete<Draft>, "Write 'timeout connect'."},
-    {"cookie", parse_cookie,
-     "Clients come back to their server by a cookie: <name> [words]; see the cookie keywords.",
+    {"cookie", parse_cookie, "Clients come back to their server by a cookie: <name> [words]; see the cookie keywords.",
      kBack},
-    {"declare", parse_declare,
-     "Reserve a slot that rules capture into: capture request|response len <n>.", kFrontOnly},
-    {"default-server", parse_default_server,
-     "Words that the server lines below begin with; see the server keywords.", kBack | kStrict},
+    {"declare", parse_declare, "Reserve a slot that rules capture into: capture request|response len <n>.", kFrontOnly},
+    {"default-server", parse_default_server, "Words that the server lines below begin with; see the server keywords.",
+     kBack | kStrict},
     {"default_backend", parse_default_backend, "The backend when no use_backend applies.", kFront},
-    {"description", parse_description,
-     "Text about this proxy, for the statistics, which come later.", kProxies},
+    {"description", parse_description, "Text about this proxy, for the statistics, which come later.", kProxies},
     {"disabled", parse_disabled, "The proxy is read and judged, and not run."},
     {"dispatch", refused<Draft>, "Write 'server' and the address.", kBackOnly},
-    {"dynamic-cookie-key", parse_dynamic_cookie_key,
-     "Secret that 'cookie ... dynamic' makes the servers' values with.", kBack},
+    {"dynamic-cookie-key", parse_dynamic_cookie_key, "Secret that 'cookie ... dynamic' makes the servers' values with.",
+     kBack},
     {"email-alert", no_effect<Draft>, "No mail is sent; watch the log or the statistics."},
     {"enabled", parse_enabled, "Undoes 'disabled' of defaults."},
     {"error-log-format", not_yet<Draft>, "Errors are logged in the format of the rest.", kFront},
-    {"errorfile", parse_errorfile,
-     "A file with a complete answer for one of our own statuses: <code> <file>."},
+    {"errorfile", parse_errorfile, "A file with a complete answer for one of our own statuses: <code> <file>."},
     {"errorfiles", parse_errorfiles, "Answers from an 'http-errors' section: <name> [<code>...]."},
     {"errorloc", not_yet<Draft>, kErrorLocation},
     {"errorloc302", not_yet<Draft>, kErrorLocation},
     {"errorloc303", not_yet<Draft>, kErrorLocation},
-    {"external-check", refused<Draft>,
-     "No program is ever started; use 'option httpchk' or 'option tcp-check'.", kBack},
-    {"filter", refused<Draft>, "There are no filters; what they change would stay as it is.",
-     kProxies},
+    {"external-check", refused<Draft>, "No program is ever started; use 'option httpchk' or 'option tcp-check'.",
+     kBack},
+    {"filter", refused<Draft>, "There are no filters; what they change would stay as it is.", kProxies},
     {"force-persist", parse_persist_rule<Rule::Set::ForcePersist>,
      "Requests that go to their server even if it is down: if|unless <condition>.", kBackOnly},
-    {"fullconn", parse_fullconn,
-     "Load of a backend at which its servers reach 'maxconn'; see 'minconn'.", kBack},
+    {"fullconn", parse_fullconn, "Load of a backend at which its servers reach 'maxconn'; see 'minconn'.", kBack},
     {"grace", obsolete<Draft>, "Write 'grace' in the 'global' section."},
     {"hash-type", parse_hash_type, "How hashes name servers: map-based or consistent.", kBack},
     {"http-after-response", parse_rule<Rule::Set::HttpAfterResponse>,
-     "A rule for all answers, our own included: <action> [if|unless <condition>].",
-     kAnywhere | kNamedDefaults},
-    {"http-check", parse_http_check, "Steps of an HTTP health check; see the http-check keywords.",
-     kBack},
+     "A rule for all answers, our own included: <action> [if|unless <condition>].", kAnywhere | kNamedDefaults},
+    {"http-check", parse_http_check, "Steps of an HTTP health check; see the http-check keywords.", kBack},
     {"http-error", parse_http_error,
      "An answer of our own instead of the built-in one: status <code> [content-type <type>] "
      "[file|lf-file|string|lf-string <text>] [hdr <name> <format>]."},
     {"http-request", parse_http_request, "A rule for requests: <action> [if|unless <condition>].",
      kAnywhere | kNamedDefaults},
-    {"http-response", parse_rule<Rule::Set::HttpResponse>,
-     "A rule for answers: <action> [if|unless <condition>].", kAnywhere | kNamedDefaults},
-    {"http-reuse", parse_http_reuse,
-     "Who may use an idle server connection: never, safe, aggressive, always.", kBack},
+    {"http-response", parse_rule<Rule::Set::HttpResponse>, "A rule for answers: <action> [if|unless <condition>].",
+     kAnywhere | kNamedDefaults},
+    {"http-reuse", parse_http_reuse, "Who may use an idle server connection: never, safe, aggressive, always.", kBack},
     {"http-send-name-header", not_yet<Draft>, "Servers are not told their names.", kBack},
     {"id", parse_id, "The proxy's number in statistics.", kProxies},
     {"ignore-persist", parse_persist_rule<Rule::Set::IgnorePersist>,
      "Requests that are balanced, whatever their cookie: if|unless <condition>.", kBackOnly},
-    {"load-server-state-from-file", no_effect<Draft>, "A reload keeps server states by itself.",
-     kBack},
+    {"load-server-state-from-file", no_effect<Draft>, "A reload keeps server states by itself.", kBack},
     {"log", parse_log,
      "Where logs go: 'global', or a target as in the 'global' section; 'no log' drops what "
      "defaults gave.",
@@ -604,20 +538,17 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"log-format-sd", not_yet<Draft>, "RFC 5424 lines carry no structured data.", kFront},
     {"log-tag", parse_log_tag, "Tag in syslog headers."},
     {"max-keep-alive-queue", no_effect<Draft>, "'option prefer-last-server' decides alone.", kBack},
-    {"maxconn", parse_maxconn,
-     "Most connections of the frontend at one time; what is beyond waits in the kernel.", kFront},
+    {"maxconn", parse_maxconn, "Most connections of the frontend at one time; what is beyond waits in the kernel.",
+     kFront},
     {"mode", parse_mode, "http or tcp."},
-    {"monitor", parse_monitor, "When 'monitor-uri' answers 503: fail if|unless <condition>.",
-     kFrontOnly},
-    {"monitor-net", obsolete<Draft>,
-     "Write 'http-request return status 200 if { src <network> }'."},
-    {"monitor-uri", parse_monitor_uri,
-     "Path that answers 200 itself, for those who watch us; never logged.", kFront},
+    {"monitor", parse_monitor, "When 'monitor-uri' answers 503: fail if|unless <condition>.", kFrontOnly},
+    {"monitor-net", obsolete<Draft>, "Write 'http-request return status 200 if { src <network> }'."},
+    {"monitor-uri", parse_monitor_uri, "Path that answers 200 itself, for those who watch us; never logged.", kFront},
     {"option", parse_option, "See the option keywords.", kAnywhere | kNegatable},
     {"persist", no_effect<Draft>, "RDP cookies are not read.", kBack},
     {"rate-limit", not_yet<Draft>, "Rates are not limited; use 'maxconn'.", kFront},
-    {"redirect", parse_redirect,
-     "The same as 'http-request redirect' below all other http-request lines.", kProxies | kStrict},
+    {"redirect", parse_redirect, "The same as 'http-request redirect' below all other http-request lines.",
+     kProxies | kStrict},
     {"redisp", obsolete<Draft>, "Write 'option redispatch'."},
     {"redispatch", obsolete<Draft>, "Write 'option redispatch'."},
     {"reqadd", obsolete<Draft>, "Write 'http-request add-header'."},
@@ -636,8 +567,7 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"reqsetbe", obsolete<Draft>, "Write 'use_backend' and a condition."},
     {"reqtarpit", obsolete<Draft>, "Write 'http-request tarpit if' and a condition."},
     {"retries", parse_retries, "Retries when a server cannot be connected to.", kBack},
-    {"retry-on", parse_retry_on,
-     "Events after which a request is tried again; conn-failure if not given.", kBack},
+    {"retry-on", parse_retry_on, "Events after which a request is tried again; conn-failure if not given.", kBack},
     {"rspadd", obsolete<Draft>, "Write 'http-response add-header'."},
     {"rspdel", obsolete<Draft>, "Write 'http-response del-header'."},
     {"rspdeny", obsolete<Draft>, "Write 'http-response deny if' and a condition."},
@@ -645,19 +575,16 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"rspideny", obsolete<Draft>, "Write 'http-response deny if' and a condition."},
     {"rspirep", obsolete<Draft>, kAnswersSuccessor},
     {"rsprep", obsolete<Draft>, kAnswersSuccessor},
-    {"server", parse_server,
-     "A server: <name> <address>[:<port>] [words]; see the server keywords.", kBackOnly},
+    {"server", parse_server, "A server: <name> <address>[:<port>] [words]; see the server keywords.", kBackOnly},
     {"server-state-file-name", no_effect<Draft>, "A reload keeps server states by itself.", kBack},
     {"server-template", parse_server_template,
-     "Several servers of one kind: <prefix> <n>|<low>-<high> <address>[:<port>] [words].",
-     kBackOnly},
+     "Several servers of one kind: <prefix> <n>|<low>-<high> <address>[:<port>] [words].", kBackOnly},
     {"source", parse_source, "Address from which we connect to the servers.", kBack},
     {"srvexp", obsolete<Draft>, "Write 'timeout server'."},
     {"srvtcpka-cnt", parse_probe_count<&Proxy::server_probes>,
      "TCP keep-alive probes that a server may leave unanswered.", kBack},
     {"srvtcpka-idle", parse_probe_time<&Proxy::server_probes, &KeepAliveProbes::idle_ms>,
-     "Silence of a server before the first TCP keep-alive probe; without a unit, in seconds.",
-     kBack},
+     "Silence of a server before the first TCP keep-alive probe; without a unit, in seconds.", kBack},
     {"srvtcpka-intvl", parse_probe_time<&Proxy::server_probes, &KeepAliveProbes::interval_ms>,
      "Time between TCP keep-alive probes of a server; without a unit, in seconds.", kBack},
     {"srvtimeout", obsolete<Draft>, "Write 'timeout server'."},
@@ -670,8 +597,7 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      "What is remembered of clients: type ip|ipv6|integer|string|binary [len <n>] size <n> "
      "[expire <time>] [nopurge] [store <data>[,...]].",
      kProxies},
-    {"tcp-check", parse_tcp_check, "Steps of a TCP health check; see the tcp-check keywords.",
-     kBack},
+    {"tcp-check", parse_tcp_check, "Steps of a TCP health check; see the tcp-check keywords.", kBack},
     {"tcp-request", parse_tcp_request,
      "A rule for connections: connection|session|content <action> [if|unless <condition>], or "
      "inspect-delay <time>.",
@@ -681,18 +607,14 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      "<time>.",
      kBack | kNamedDefaults},
     {"timeout", parse_timeout, "See the timeout keywords."},
-    {"transparent", refused<Draft>,
-     "Name the servers: the address that the client wanted is not connected to.", kBack},
-    {"unique-id-format", parse_unique_id_format, "Format of the identity that each request gets.",
-     kFront},
-    {"unique-id-header", parse_unique_id_header,
-     "Header that tells servers the request's identity.", kFront},
+    {"transparent", refused<Draft>, "Name the servers: the address that the client wanted is not connected to.", kBack},
+    {"unique-id-format", parse_unique_id_format, "Format of the identity that each request gets.", kFront},
+    {"unique-id-header", parse_unique_id_header, "Header that tells servers the request's identity.", kFront},
     {"use-fcgi-app", refused<Draft>, "FastCGI is not spoken.", kBackOnly},
     {"use-server", parse_rule<Rule::Set::UseServer>,
      "Server for requests that meet a condition: <name> if|unless <condition>.", kBackOnly},
     {"use_backend", parse_rule<Rule::Set::UseBackend>,
-     "Backend for requests that meet a condition: <name>|%[<expression>] [if|unless <condition>].",
-     kFrontOnly},
+     "Backend for requests that meet a condition: <name>|%[<expression>] [if|unless <condition>].", kFrontOnly},
 };
 static_assert(is_sorted(kProxyKeywords));
 
@@ -715,12 +637,8 @@ static_assert(is_sorted(kStatsKeywords));
 
 }  // namespace
 
-std::span<const Keyword<Draft>> proxy_keywords() {
-  return kProxyKeywords;
-}
-std::span<const Keyword<Draft>> stats_keywords() {
-  return kStatsKeywords;
-}
+std::span<const Keyword<Draft>> proxy_keywords() { return kProxyKeywords; }
+std::span<const Keyword<Draft>> stats_keywords() { return kStatsKeywords; }
 
 std::uint32_t take_status(Line& line) {
   constexpr std::uint32_t kStatuses[] = {200, 400, 401, 403, 404, 405, 407, 408, 410,
@@ -728,8 +646,7 @@ std::uint32_t take_status(Line& line) {
   const Word* word = line.take("a status code");
   if (word == nullptr) return 0;
   const auto number = parse_unsigned(word->text);
-  if (number &&
-      std::find(std::begin(kStatuses), std::end(kStatuses), *number) != std::end(kStatuses)) {
+  if (number && std::find(std::begin(kStatuses), std::end(kStatuses), *number) != std::end(kStatuses)) {
     return static_cast<std::uint32_t>(*number);
   }
   line.complain(word->place, format("'{}' expects one of 200, 400, 401, 403, 404, 405, 407, 408, "

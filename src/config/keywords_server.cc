@@ -20,12 +20,9 @@ std::uint32_t take_count(Line& line, std::uint64_t low = 0) {
 }
 
 void parse_addr(Line& line, Server& server) {
-  if (auto address = take_address(line, AddressUse::Plain))
-    server.check.address = std::move(*address);
+  if (auto address = take_address(line, AddressUse::Plain)) server.check.address = std::move(*address);
 }
-void parse_alpn(Line& line, Server& server) {
-  server.tls.alpn = take_alpn(line);
-}
+void parse_alpn(Line& line, Server& server) { server.tls.alpn = take_alpn(line); }
 void parse_send_proxy(Line&, Server& server) {
   server.send_proxy = true;
   server.send_proxy_v2 = false;
@@ -34,9 +31,7 @@ void parse_send_proxy_v2(Line&, Server& server) {
   server.send_proxy_v2 = true;
   server.send_proxy = false;
 }
-void parse_no_send_proxy(Line&, Server& server) {
-  server.send_proxy = server.send_proxy_v2 = false;
-}
+void parse_no_send_proxy(Line&, Server& server) { server.send_proxy = server.send_proxy_v2 = false; }
 void parse_send_proxy_v2_ssl(Line& line, Server& server) {
   parse_send_proxy_v2(line, server);
   server.proxy_v2_options |= kProxySsl;
@@ -49,9 +44,7 @@ void parse_no_send_proxy_v2_ssl(Line& line, Server& server) {
   parse_no_send_proxy(line, server);
   server.proxy_v2_options &= ~(kProxySsl | kProxyCertCn);
 }
-void parse_no_send_proxy_v2_ssl_cn(Line&, Server& server) {
-  server.proxy_v2_options &= ~kProxyCertCn;
-}
+void parse_no_send_proxy_v2_ssl_cn(Line&, Server& server) { server.proxy_v2_options &= ~kProxyCertCn; }
 void parse_proxy_v2_options(Line& line, Server& server) {
   const Word* word = line.take("options such as ssl,authority");
   if (word == nullptr) return;
@@ -63,47 +56,28 @@ void parse_proxy_v2_options(Line& line, Server& server) {
     const auto option = std::find(names.begin(), names.end(), name);
     if (option == names.end())
       return complain_unknown(line, {std::string(name), word->place}, "'proxy-v2-options'", names);
-    server.proxy_v2_options |=
-        proxy_v2_words()[static_cast<std::size_t>(option - names.begin())].option;
+    server.proxy_v2_options |= proxy_v2_words()[static_cast<std::size_t>(option - names.begin())].option;
     if (name.starts_with("cert-") && name != "cert-cn")
-      line.warn(word->place,
-                format("'{}' has no effect: servers are not told about our certificate", name));
+      line.warn(word->place, format("'{}' has no effect: servers are not told about our certificate", name));
   }
 }
-void parse_check_send_proxy(Line&, Server& server) {
-  server.check.send_proxy = true;
-}
-void parse_no_check_send_proxy(Line&, Server& server) {
-  server.check.send_proxy = false;
-}
-void parse_backup(Line&, Server& server) {
-  server.backup = true;
-}
-void parse_no_backup(Line&, Server& server) {
-  server.backup = false;
-}
+void parse_check_send_proxy(Line&, Server& server) { server.check.send_proxy = true; }
+void parse_no_check_send_proxy(Line&, Server& server) { server.check.send_proxy = false; }
+void parse_backup(Line&, Server& server) { server.backup = true; }
+void parse_no_backup(Line&, Server& server) { server.backup = false; }
 void parse_ca_file(Line& line, Server& server) {
   server.tls.ca_file = based(line.reading.config.global.ca_base, line.take_text("a file"));
 }
-void parse_check(Line&, Server& server) {
-  server.check.enabled = true;
-}
-void parse_no_check(Line&, Server& server) {
-  server.check.enabled = false;
-}
-void parse_check_alpn(Line& line, Server& server) {
-  server.check.alpn = take_alpn(line);
-}
+void parse_check(Line&, Server& server) { server.check.enabled = true; }
+void parse_no_check(Line&, Server& server) { server.check.enabled = false; }
+void parse_check_alpn(Line& line, Server& server) { server.check.alpn = take_alpn(line); }
 void parse_check_proto(Line& line, Server&) {
   const Word* word = line.take("a protocol");
   if (word != nullptr && word->text != "h1") {
-    line.complain(word->place,
-                  format("'check-proto' expects 'h1', not '{}': checks speak HTTP/1", word->text));
+    line.complain(word->place, format("'check-proto' expects 'h1', not '{}': checks speak HTTP/1", word->text));
   }
 }
-void parse_check_sni(Line& line, Server& server) {
-  server.check.sni = line.take_text("a host name");
-}
+void parse_check_sni(Line& line, Server& server) { server.check.sni = line.take_text("a host name"); }
 void parse_check_ssl(Line&, Server& server) {
   server.check.ssl = true;
   server.check.no_ssl = false;
@@ -112,9 +86,7 @@ void parse_no_check_ssl(Line&, Server& server) {
   server.check.ssl = false;
   server.check.no_ssl = true;
 }
-void parse_ciphers(Line& line, Server& server) {
-  server.tls.ciphers = line.take_text("a list of ciphers");
-}
+void parse_ciphers(Line& line, Server& server) { server.tls.ciphers = line.take_text("a list of ciphers"); }
 void parse_ciphersuites(Line& line, Server& server) {
   server.tls.ciphersuites = line.take_text("a list of cipher suites");
   warn_ciphersuites(line);
@@ -131,33 +103,19 @@ void parse_crl_file(Line& line, Server& server) {
 void parse_crt(Line& line, Server& server) {
   server.certificate = based(line.reading.config.global.crt_base, line.take_text("a PEM file"));
 }
-void parse_disabled(Line&, Server& server) {
-  server.disabled = true;
-}
-void parse_enabled(Line&, Server& server) {
-  server.disabled = false;
-}
-void parse_fall(Line& line, Server& server) {
-  server.check.fall = take_count(line, 1);
-}
-void parse_rise(Line& line, Server& server) {
-  server.check.rise = take_count(line, 1);
-}
+void parse_disabled(Line&, Server& server) { server.disabled = true; }
+void parse_enabled(Line&, Server& server) { server.disabled = false; }
+void parse_fall(Line& line, Server& server) { server.check.fall = take_count(line, 1); }
+void parse_rise(Line& line, Server& server) { server.check.rise = take_count(line, 1); }
 
 void take_interval(Line& line, std::uint64_t& ms) {
   const Place place = line.more() ? line.peek().place : line.place;
   ms = line.take_ms();
   if (!line.failed() && ms == 0) line.complain(place, format("'{}' must not be 0", line.subject));
 }
-void parse_inter(Line& line, Server& server) {
-  take_interval(line, server.check.inter_ms);
-}
-void parse_fastinter(Line& line, Server& server) {
-  take_interval(line, server.check.fastinter_ms);
-}
-void parse_downinter(Line& line, Server& server) {
-  take_interval(line, server.check.downinter_ms);
-}
+void parse_inter(Line& line, Server& server) { take_interval(line, server.check.inter_ms); }
+void parse_fastinter(Line& line, Server& server) { take_interval(line, server.check.fastinter_ms); }
+void parse_downinter(Line& line, Server& server) { take_interval(line, server.check.downinter_ms); }
 
 template <TlsVersion Version>
 void parse_force(Line& line, Server& server) {
@@ -167,9 +125,7 @@ template <TlsVersion Version>
 void parse_exclude(Line& line, Server& server) {
   exclude_version(line, server.tls, Version);
 }
-void parse_id(Line& line, Server& server) {
-  server.id = take_count(line, 1);
-}
+void parse_id(Line& line, Server& server) { server.id = take_count(line, 1); }
 
 void parse_init_addr(Line& line, Server& server) {
   const Word* word = line.take("a list of last, libc and none");
@@ -185,21 +141,14 @@ void parse_init_addr(Line& line, Server& server) {
     else if (way == "none")
       ways.push_back(Server::InitAddr::None);
     else
-      return line.complain(word->place,
-                           format("'init-addr' expects last, libc or none, not '{}'", way));
+      return line.complain(word->place, format("'init-addr' expects last, libc or none, not '{}'", way));
   }
   server.init_addr = std::move(ways);
 }
 
-void parse_maxconn(Line& line, Server& server) {
-  server.maxconn = take_count(line);
-}
-void parse_maxqueue(Line& line, Server& server) {
-  server.maxqueue = take_count(line);
-}
-void parse_minconn(Line& line, Server& server) {
-  server.minconn = take_count(line);
-}
+void parse_maxconn(Line& line, Server& server) { server.maxconn = take_count(line); }
+void parse_maxqueue(Line& line, Server& server) { server.maxqueue = take_count(line); }
+void parse_minconn(Line& line, Server& server) { server.minconn = take_count(line); }
 void parse_max_reuse(Line& line, Server& server) {
   if (line.accept("-1"))
     server.max_reuse = -1;
@@ -222,34 +171,24 @@ void parse_on_marked_up(Line& line, Server& server) {
   constexpr std::string_view kChoices[] = {"shutdown-backup-sessions"};
   if (line.take_choice(kChoices)) server.shutdown_backup_sessions_when_up = true;
 }
-void parse_pool_low_conn(Line& line, Server& server) {
-  server.pool_low_conn = take_count(line);
-}
+void parse_pool_low_conn(Line& line, Server& server) { server.pool_low_conn = take_count(line); }
 void parse_pool_max_conn(Line& line, Server& server) {
   if (line.accept("-1"))
     server.pool_max_conn = -1;
   else
     server.pool_max_conn = static_cast<std::int32_t>(take_count(line));
 }
-void parse_tcp_ut(Line& line, Server& server) {
-  server.tcp_ut_ms = line.take_ms();
-}
-void parse_pool_purge_delay(Line& line, Server& server) {
-  server.pool_purge_delay_ms = line.take_ms();
-}
+void parse_tcp_ut(Line& line, Server& server) { server.tcp_ut_ms = line.take_ms(); }
+void parse_pool_purge_delay(Line& line, Server& server) { server.pool_purge_delay_ms = line.take_ms(); }
 void parse_port(Line& line, Server& server) {
   server.check.port = static_cast<std::uint16_t>(line.take_number("a port", 1, 65535));
 }
 void parse_proto(Line& line, Server&) {
   const Word* word = line.take("a protocol");
   if (word == nullptr || word->text == "h1" || word->text == "none") return;
-  line.complain(
-      word->place,
-      format("'proto' expects 'h1', not '{}': servers are spoken to in HTTP/1", word->text));
+  line.complain(word->place, format("'proto' expects 'h1', not '{}': servers are spoken to in HTTP/1", word->text));
 }
-void parse_slowstart(Line& line, Server& server) {
-  server.slowstart_ms = line.take_ms();
-}
+void parse_slowstart(Line& line, Server& server) { server.slowstart_ms = line.take_ms(); }
 void parse_sni(Line& line, Server& server) {
   const Word* word = line.take("an expression such as req.hdr(Host) or str(mail.example.com)");
   if (word != nullptr) server.sni = *word;
@@ -260,56 +199,35 @@ void parse_track(Line& line, Server& server) {
   if (word != nullptr) server.track = *word;
 }
 
-void parse_source(Line& line, Server& server) {
-  server.source = take_source(line, true);
-}
+void parse_source(Line& line, Server& server) { server.source = take_source(line, true); }
 
 void parse_ssl(Line& line, Server& server) {
   server.tls.enabled = true;
   server.tls.place = line.place;
 }
-void parse_no_ssl(Line&, Server& server) {
-  server.tls.enabled = false;
-}
-void parse_max_version(Line& line, Server& server) {
-  take_max_version(line, server.tls);
-}
-void parse_min_version(Line& line, Server& server) {
-  take_min_version(line, server.tls);
-}
-void parse_tickets(Line&, Server& server) {
-  server.tls.tickets = true;
-}
-void parse_no_tickets(Line&, Server& server) {
-  server.tls.tickets = false;
-}
+void parse_no_ssl(Line&, Server& server) { server.tls.enabled = false; }
+void parse_max_version(Line& line, Server& server) { take_max_version(line, server.tls); }
+void parse_min_version(Line& line, Server& server) { take_min_version(line, server.tls); }
+void parse_tickets(Line&, Server& server) { server.tls.tickets = true; }
+void parse_no_tickets(Line&, Server& server) { server.tls.tickets = false; }
 void parse_verify(Line& line, Server& server) {
   constexpr std::string_view kChoices[] = {"none", "required"};
   constexpr Tls::Verify kVerify[] = {Tls::Verify::None, Tls::Verify::Required};
   if (const auto choice = line.take_choice(kChoices)) server.tls.verify = kVerify[*choice];
 }
-void parse_verifyhost(Line& line, Server& server) {
-  server.verify_host = line.take_text("a host name");
-}
-void parse_no_verifyhost(Line&, Server& server) {
-  server.verify_host.clear();
-}
+void parse_verifyhost(Line& line, Server& server) { server.verify_host = line.take_text("a host name"); }
+void parse_no_verifyhost(Line&, Server& server) { server.verify_host.clear(); }
 void parse_weight(Line& line, Server& server) {
   server.weight = static_cast<std::uint32_t>(line.take_number("a weight", 0, 256));
 }
 void parse_ws(Line& line, Server&) {
   constexpr std::string_view kChoices[] = {"auto", "h1", "h2"};
   const auto choice = line.take_choice(kChoices);
-  if (choice == std::size_t{2})
-    line.complain("'ws h2' is not offered: WebSocket goes to servers over HTTP/1");
+  if (choice == std::size_t{2}) line.complain("'ws h2' is not offered: WebSocket goes to servers over HTTP/1");
 }
 // Words that say what holds anyway.
-void parse_non_stick(Line&, Server& server) {
-  server.non_stick = true;
-}
-void parse_stick(Line&, Server& server) {
-  server.non_stick = false;
-}
+void parse_non_stick(Line&, Server& server) { server.non_stick = true; }
+void parse_stick(Line&, Server& server) { server.non_stick = false; }
 void parse_nothing(Line&, Server&) {}
 
 constexpr ServerKeyword kServerKeywords[] = {
@@ -334,21 +252,19 @@ constexpr ServerKeyword kServerKeywords[] = {
     {"check-sni", parse_check_sni, "Server name that checks over TLS ask for."},
     {"check-ssl", parse_check_ssl, "Check over TLS, also where traffic is not."},
     {"check-via-socks4", refused<Server>, "SOCKS proxies are not spoken to."},
-    {"ciphers", parse_ciphers, "Ciphers for TLS 1.2 and older, in OpenSSL's syntax. Unless said otherwise ECDHE, AES-GCM and ChaCha20 before CBC, then static RSA."},
-    {"ciphersuites", parse_ciphersuites,
-     "Cipher suites of TLS 1.3. Has no effect: BoringSSL chooses them itself."},
+    {"ciphers", parse_ciphers,
+     "Ciphers for TLS 1.2 and older, in OpenSSL's syntax. Unless said otherwise ECDHE, AES-GCM and ChaCha20 before "
+     "CBC, then static RSA."},
+    {"ciphersuites", parse_ciphersuites, "Cipher suites of TLS 1.3. Has no effect: BoringSSL chooses them itself."},
     {"cookie", parse_cookie, "Value of the backend's 'cookie' that means this server."},
     {"crl-file", parse_crl_file, "PEM file of revoked server certificates; ca-base applies."},
-    {"crt", parse_crt,
-     "PEM file with the certificate and key that we show to the server; crt-base applies."},
+    {"crt", parse_crt, "PEM file with the certificate and key that we show to the server; crt-base applies."},
     {"disabled", parse_disabled, "The server takes no traffic until it is enabled."},
-    {"downinter", parse_downinter,
-     "Time between checks of a server that is down; 'inter' if not given."},
+    {"downinter", parse_downinter, "Time between checks of a server that is down; 'inter' if not given."},
     {"enabled", parse_enabled, "Undoes 'disabled' of a default-server line."},
     {"error-limit", not_yet_parameter<Server, 1>, "Traffic is not observed; see 'check'."},
     {"fall", parse_fall, "Failed checks in a row after which a server is down."},
-    {"fastinter", parse_fastinter,
-     "Time between checks while a server changes its state; 'inter' if not given."},
+    {"fastinter", parse_fastinter, "Time between checks while a server changes its state; 'inter' if not given."},
     {"force-sslv3", obsolete<Server>, "SSLv3 is never spoken; write 'ssl-min-ver TLSv1.2'."},
     {"force-tlsv10", parse_force<TlsVersion::Tls10>, "Speak TLSv1.0 only."},
     {"force-tlsv11", parse_force<TlsVersion::Tls11>, "Speak TLSv1.1 only."},
@@ -359,14 +275,11 @@ constexpr ServerKeyword kServerKeywords[] = {
      "How a host name becomes an address at start: last, libc, none, in the order to try."},
     {"inter", parse_inter, "Time between checks."},
     {"log-proto", no_effect_parameter<Server, 1>, "It concerns servers of log rings."},
-    {"max-reuse", parse_max_reuse,
-     "Requests that one server connection carries at most; -1 means no limit."},
+    {"max-reuse", parse_max_reuse, "Requests that one server connection carries at most; -1 means no limit."},
     {"maxconn", parse_maxconn,
      "Most connections to the server at one time; what is beyond waits in line. 0 means no limit."},
-    {"maxqueue", parse_maxqueue,
-     "Most requests waiting for the server; beyond, another is tried. 0 means no limit."},
-    {"minconn", parse_minconn,
-     "With 'maxconn' and 'fullconn': the limit grows from this with the backend's load."},
+    {"maxqueue", parse_maxqueue, "Most requests waiting for the server; beyond, another is tried. 0 means no limit."},
+    {"minconn", parse_minconn, "With 'maxconn' and 'fullconn': the limit grows from this with the backend's load."},
     {"namespace", refused<Server>, "Start penstock inside the network namespace instead."},
     {"no-agent-check", parse_nothing, "Agents are not asked."},
     {"no-backup", parse_no_backup, "Undoes 'backup' of a default-server line."},
@@ -381,18 +294,15 @@ constexpr ServerKeyword kServerKeywords[] = {
     {"no-ssl", parse_no_ssl, "Undoes 'ssl' of a default-server line."},
     {"no-ssl-reuse", no_effect_parameter<Server, 0>,
      "TLS sessions are resumed where the server offers it; write 'no-tls-tickets' to resume less."},
-    {"no-sslv3", parse_exclude<TlsVersion::Unset>,
-     "Accepted for the sake of old files: SSLv3 is never spoken."},
+    {"no-sslv3", parse_exclude<TlsVersion::Unset>, "Accepted for the sake of old files: SSLv3 is never spoken."},
     {"no-tfo", parse_nothing, "TCP Fast Open towards servers is not used."},
     {"no-tls-tickets", parse_no_tickets, "Do not resume by session tickets."},
     {"no-tlsv10", parse_exclude<TlsVersion::Tls10>,
      "Do not speak TLSv1.0, which must be asked for anyhow: see 'ssl-min-ver'."},
     {"no-tlsv11", parse_exclude<TlsVersion::Tls11>,
      "Do not speak TLSv1.1, which must be asked for anyhow: see 'ssl-min-ver'."},
-    {"no-tlsv12", parse_exclude<TlsVersion::Tls12>,
-     "Do not speak TLSv1.2; 'ssl-min-ver' says it better."},
-    {"no-tlsv13", parse_exclude<TlsVersion::Tls13>,
-     "Do not speak TLSv1.3; 'ssl-max-ver' says it better."},
+    {"no-tlsv12", parse_exclude<TlsVersion::Tls12>, "Do not speak TLSv1.2; 'ssl-min-ver' says it better."},
+    {"no-tlsv13", parse_exclude<TlsVersion::Tls13>, "Do not speak TLSv1.3; 'ssl-max-ver' says it better."},
     {"no-verifyhost", parse_no_verifyhost, "Undoes 'verifyhost' of a default-server line."},
     {"non-stick", parse_non_stick, "Stick tables do not learn this server."},
     {"npn", no_effect_parameter<Server, 1>, "NPN was replaced by ALPN: see 'alpn'."},
@@ -403,12 +313,9 @@ constexpr ServerKeyword kServerKeywords[] = {
     {"on-marked-up", parse_on_marked_up,
      "What happens when the server comes up: shutdown-backup-sessions closes those of backup "
      "servers."},
-    {"pool-low-conn", parse_pool_low_conn,
-     "Idle connections of the server below which a worker keeps its own."},
-    {"pool-max-conn", parse_pool_max_conn,
-     "Most idle connections kept; -1 means no limit, 0 none."},
-    {"pool-purge-delay", parse_pool_purge_delay,
-     "Time between rounds that close idle connections beyond recent need."},
+    {"pool-low-conn", parse_pool_low_conn, "Idle connections of the server below which a worker keeps its own."},
+    {"pool-max-conn", parse_pool_max_conn, "Most idle connections kept; -1 means no limit, 0 none."},
+    {"pool-purge-delay", parse_pool_purge_delay, "Time between rounds that close idle connections beyond recent need."},
     {"port", parse_port, "Port that checks connect to, instead of the server's."},
     {"proto", parse_proto, "Protocol spoken to the server: 'h1'."},
     {"proxy-v2-options", parse_proxy_v2_options,
@@ -428,8 +335,7 @@ constexpr ServerKeyword kServerKeywords[] = {
      "Begin each connection with a header of the PROXY protocol, version 1: whose connection it "
      "is."},
     {"send-proxy-v2", parse_send_proxy_v2, "The same in version 2."},
-    {"send-proxy-v2-ssl", parse_send_proxy_v2_ssl,
-     "Version 2, and what TLS agreed on with the client."},
+    {"send-proxy-v2-ssl", parse_send_proxy_v2_ssl, "Version 2, and what TLS agreed on with the client."},
     {"send-proxy-v2-ssl-cn", parse_send_proxy_v2_ssl_cn,
      "Version 2, what TLS agreed on with the client, and the name in the client's certificate."},
     {"shard", no_effect_parameter<Server, 1>, "It concerns peers."},
@@ -441,7 +347,8 @@ constexpr ServerKeyword kServerKeywords[] = {
     {"source", parse_source,
      "Address from which we connect to the server; with a port or a range of ports, from those."},
     {"ssl", parse_ssl, "Speak TLS to the server; 'verify required' and a 'ca-file' go with it."},
-    {"ssl-max-ver", parse_max_version, "Newest TLS version spoken; one below TLSv1.2 without 'ssl-min-ver' is spoken alone."},
+    {"ssl-max-ver", parse_max_version,
+     "Newest TLS version spoken; one below TLSv1.2 without 'ssl-min-ver' is spoken alone."},
     {"ssl-min-ver", parse_min_version, "Oldest TLS version spoken; TLSv1.2 unless said otherwise."},
     {"ssl-reuse", parse_nothing, "TLS sessions are resumed where the server offers it."},
     {"stick", parse_stick, "Undoes 'non-stick'."},
@@ -450,8 +357,7 @@ constexpr ServerKeyword kServerKeywords[] = {
     {"tls-tickets", parse_tickets, "Undoes 'no-tls-tickets' of a default."},
     {"track", parse_track,
      "The server is up and down with another one, whose checks are its own: [<backend>/]<server>."},
-    {"verify", parse_verify,
-     "Whether the server's certificate is verified: required (the default) or none."},
+    {"verify", parse_verify, "Whether the server's certificate is verified: required (the default) or none."},
     {"verifyhost", parse_verifyhost,
      "Name that the server's certificate must bear, instead of the one asked for by 'sni'."},
     {"weight", parse_weight, "Share of the traffic, 0 to 256."},
@@ -463,8 +369,7 @@ void take_parameters(Line& line, Server& server, bool is_default) {
   while (line.more()) {
     const Word& word = line.pop();
     const ServerKeyword* keyword = find_keyword(server_keywords(), word.text);
-    if (keyword == nullptr)
-      return complain_unknown(line, word, "a 'server' line", names_of(server_keywords()));
+    if (keyword == nullptr) return complain_unknown(line, word, "a 'server' line", names_of(server_keywords()));
     line.start(*keyword, word);
     if (is_default && word.text == "id")
       return line.complain(word.place, "'id' belongs to one server: it cannot be preset");
@@ -474,12 +379,8 @@ void take_parameters(Line& line, Server& server, bool is_default) {
 
 }  // namespace
 
-std::span<const ProxyV2Word> proxy_v2_words() {
-  return kProxyV2Words;
-}
-std::span<const Keyword<Server>> server_keywords() {
-  return kServerKeywords;
-}
+std::span<const ProxyV2Word> proxy_v2_words() { return kProxyV2Words; }
+std::span<const Keyword<Server>> server_keywords() { return kServerKeywords; }
 
 void parse_default_server(Line& line, Draft& draft) {
   Server server = draft.default_server;
@@ -495,9 +396,7 @@ void parse_server(Line& line, Draft& draft) {
   if (name == nullptr) return;
   if (!is_proxy_name(name->text)) {
     return line.complain(
-        name->place,
-        format("'{}' is no name for a server: letters, digits, '-', '_', '.' and ':' are",
-               name->text));
+        name->place, format("'{}' is no name for a server: letters, digits, '-', '_', '.' and ':' are", name->text));
   }
   server.name = name->text;
   auto address = take_address(line, AddressUse::Server);
@@ -523,8 +422,7 @@ void parse_server_template(Line& line, Draft& draft) {
   const auto last = parse_unsigned(high.empty() ? low : high);
   if (!first || !last || *last < *first || *last - *first >= kMostServers) {
     return line.complain(range->place,
-                         format("'{}' is no number of servers; write 5 or 1-5, at most {}",
-                                range->text, kMostServers));
+                         format("'{}' is no number of servers; write 5 or 1-5, at most {}", range->text, kMostServers));
   }
   auto address = take_address(line, AddressUse::Server);
   if (!address) return;

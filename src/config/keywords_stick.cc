@@ -10,35 +10,29 @@ namespace {
 
 constexpr std::string_view kKeys[] = {"ip", "ipv6", "integer", "string", "binary"};
 constexpr std::string_view kData[] = {
-    "server_id",     "conn_cur",       "gpt0",           "conn_cnt",      "conn_rate",
-    "sess_cnt",      "sess_rate",      "http_req_cnt",   "http_req_rate", "http_err_cnt",
-    "http_err_rate", "http_fail_cnt",  "http_fail_rate", "bytes_in_cnt",  "bytes_in_rate",
-    "bytes_out_cnt", "bytes_out_rate", "gpc0",           "gpc0_rate",     "gpc1",
-    "gpc1_rate"};
+    "server_id",      "conn_cur",     "gpt0",          "conn_cnt",      "conn_rate",      "sess_cnt",
+    "sess_rate",      "http_req_cnt", "http_req_rate", "http_err_cnt",  "http_err_rate",  "http_fail_cnt",
+    "http_fail_rate", "bytes_in_cnt", "bytes_in_rate", "bytes_out_cnt", "bytes_out_rate", "gpc0",
+    "gpc0_rate",      "gpc1",         "gpc1_rate"};
 static_assert(std::size(kData) == kStickDataCount);
 constexpr std::string_view kKinds[] = {"match", "on", "store-request", "store-response"};
 
-void parse_expire(Line& line, StickTable& table) {
-  table.expire_ms = line.take_ms("a time such as 30m");
-}
-void parse_no_purge(Line&, StickTable& table) {
-  table.no_purge = true;
-}
+void parse_expire(Line& line, StickTable& table) { table.expire_ms = line.take_ms("a time such as 30m"); }
+void parse_no_purge(Line&, StickTable& table) { table.no_purge = true; }
 void parse_size(Line& line, StickTable& table) {
   constexpr std::uint64_t kMost = 2147483647;
   const Place place = line.more() ? line.peek().place : line.place;
   table.size = line.take_size("a number of entries such as 200k");
   if (line.failed() || (table.size > 0 && table.size <= kMost)) return;
-  line.complain(place, format("'{}' expects a number of entries from 1 to {}, not {}", line.subject,
-                              kMost, table.size));
+  line.complain(place,
+                format("'{}' expects a number of entries from 1 to {}, not {}", line.subject, kMost, table.size));
 }
 
 void parse_type(Line& line, StickTable& table) {
   const auto key = line.take_choice(kKeys);
   if (!key) return;
   table.key = static_cast<StickTable::Key>(*key);
-  const bool has_length =
-      table.key == StickTable::Key::String || table.key == StickTable::Key::Binary;
+  const bool has_length = table.key == StickTable::Key::String || table.key == StickTable::Key::Binary;
   if (has_length && line.accept("len"))
     table.length = static_cast<std::uint32_t>(line.take_number("a length", 1, 65535));
 }
@@ -65,14 +59,12 @@ void take_stored(Line& line, std::string_view text, Place place, StickTable& tab
   }
   StickTable::Stored stored{static_cast<StickData>(row - kData), 0};
   if (is_rate(stored.data) != (name.size() != text.size())) {
-    return line.complain(place,
-                         is_rate(stored.data)
-                             ? format("'{}' needs the time that it looks back: {}(30s)", name, name)
-                             : format("'{}' takes no parentheses", name));
+    return line.complain(place, is_rate(stored.data)
+                                    ? format("'{}' needs the time that it looks back: {}(30s)", name, name)
+                                    : format("'{}' takes no parentheses", name));
   }
   if (is_rate(stored.data)) {
-    const auto ms = period.ends_with(')') ? parse_duration_ms(period.substr(0, period.size() - 1))
-                                          : std::nullopt;
+    const auto ms = period.ends_with(')') ? parse_duration_ms(period.substr(0, period.size() - 1)) : std::nullopt;
     if (!ms || *ms == 0 || *ms > 2147483647)
       return line.complain(place, format("'{}' does not say a time such as 30s", text));
     stored.period_ms = *ms;
@@ -81,8 +73,7 @@ void take_stored(Line& line, std::string_view text, Place place, StickTable& tab
   if (std::any_of(table.store.begin(), table.store.end(), same))
     return line.complain(place, format("'{}' is stored already", name));
   if (stored.data == StickData::ServerId) return;
-  line.warn(place, format("'store {}' has no effect: tables remember servers and count nothing yet",
-                          name));
+  line.warn(place, format("'store {}' has no effect: tables remember servers and count nothing yet", name));
   table.store.push_back(stored);
 }
 
@@ -102,23 +93,16 @@ constexpr TableKeyword kTableKeywords[] = {
     {"peers", no_effect_parameter<StickTable, 1>, "Tables are not exchanged between peers."},
     {"size", parse_size, "Most entries: 200k."},
     {"srvkey", parse_server_key, "Servers are known by 'name'."},
-    {"store", parse_store,
-     "What entries hold, with commas between: 'server_id'. Counts and rates have no effect yet."},
+    {"store", parse_store, "What entries hold, with commas between: 'server_id'. Counts and rates have no effect yet."},
     {"type", parse_type, "What an entry is found by: ip, ipv6, integer, string, binary [len <n>]."},
 };
 static_assert(is_sorted(kTableKeywords));
 
 }  // namespace
 
-std::span<const Keyword<StickTable>> stick_table_keywords() {
-  return kTableKeywords;
-}
-std::string_view stick_key_name(StickTable::Key key) {
-  return kKeys[static_cast<std::size_t>(key)];
-}
-std::string_view stick_data_name(StickData data) {
-  return kData[static_cast<std::size_t>(data)];
-}
+std::span<const Keyword<StickTable>> stick_table_keywords() { return kTableKeywords; }
+std::string_view stick_key_name(StickTable::Key key) { return kKeys[static_cast<std::size_t>(key)]; }
+std::string_view stick_data_name(StickData data) { return kData[static_cast<std::size_t>(data)]; }
 
 void parse_stick_table(Line& line, Draft& draft) {
   StickTable table;
@@ -130,8 +114,7 @@ void parse_stick_table(Line& line, Draft& draft) {
   }
   if (line.failed()) return;
   if (!typed || table.size == 0) {
-    return line.complain(table.place,
-                         format("'stick-table' lacks its '{}'", typed ? "size" : "type"));
+    return line.complain(table.place, format("'stick-table' lacks its '{}'", typed ? "size" : "type"));
   }
   draft.proxy.stick_table = std::move(table);
 }

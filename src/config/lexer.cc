@@ -31,26 +31,18 @@ void Environment::unset(std::string_view name) {
 }
 
 void Environment::keep_only(const std::vector<std::string>& names) {
-  std::erase_if(values_, [&](const auto& entry) {
-    return std::find(names.begin(), names.end(), entry.first) == names.end();
-  });
+  std::erase_if(values_,
+                [&](const auto& entry) { return std::find(names.begin(), names.end(), entry.first) == names.end(); });
 }
 
 namespace {
 
-bool is_blank(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r');
-}
+bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool is_plain(char c) {
-  return static_cast<unsigned char>(c) > ' ' && c != '\\' && c != '"' && c != '\'' && c != '$' &&
-         c != '#';
+  return static_cast<unsigned char>(c) > ' ' && c != '\\' && c != '"' && c != '\'' && c != '$' && c != '#';
 }
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-bool is_name(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_name(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 int hex_value(char c) {
   if (is_digit(c)) return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -170,9 +162,7 @@ class Splitter {
     const std::size_t name_at = at_;
     if (at_ < text_.size() && text_[at_] == '.') ++at_;
     if (at_ >= text_.size() || !is_name(text_[at_]) || is_digit(text_[at_])) {
-      return fail(
-          at_,
-          "a variable's name must begin with a letter or '_'; write \"\\$\" for a dollar sign");
+      return fail(at_, "a variable's name must begin with a letter or '_'; write \"\\$\" for a dollar sign");
     }
     while (at_ < text_.size() && is_name(text_[at_])) ++at_;
     const std::string_view name = text_.substr(name_at, at_ - name_at);
@@ -229,8 +219,7 @@ class Splitter {
   }
   void end_word() {
     if (!in_word_) return;
-    words_.push_back(
-        {std::move(word_), {line_.file, line_.line, static_cast<std::uint32_t>(word_at_ + 1)}});
+    words_.push_back({std::move(word_), {line_.file, line_.line, static_cast<std::uint32_t>(word_at_ + 1)}});
     word_.clear();
     in_word_ = false;
   }
@@ -262,9 +251,8 @@ std::optional<LexError> split_words(std::string_view text, const Variables& vari
 std::string quoted(std::string_view word) {
   const auto stands_bare = [](char c) { return (is_plain(c) || c == '$') && c != 0x7f; };
   if (!word.empty() && std::all_of(word.begin(), word.end(), stands_bare)) return std::string(word);
-  const bool fits_quotes = std::all_of(word.begin(), word.end(), [](char c) {
-    return static_cast<unsigned char>(c) >= ' ' && c != '\'' && c != 0x7f;
-  });
+  const bool fits_quotes = std::all_of(
+      word.begin(), word.end(), [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != '\'' && c != 0x7f; });
   if (fits_quotes) return format("'{}'", word);
   std::string out;
   for (const char c : word) {

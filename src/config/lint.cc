@@ -42,10 +42,9 @@ constexpr std::uint64_t kMapiMs = 5 * kMinute;         // NotificationWait is he
 constexpr std::uint64_t kActiveSyncMs = 15 * kMinute;  // A phone's Ping as Exchange presets it.
 
 constexpr std::string_view kNames[] = {
-    "buffered-rpc",   "clear-bind",      "clear-check",    "clear-server", "csp-header",
-    "denied-ecp",     "denied-path",     "double-timeout", "h2-ntlm",      "hsts-preload",
-    "missing-route",  "oab-compression", "owa-ecp-cookie", "path-case",    "probe-method",
-    "redirect-order", "shared-reuse",    "short-timeout"};
+    "buffered-rpc",   "clear-bind",     "clear-check",  "clear-server",   "csp-header",    "denied-ecp",
+    "denied-path",    "double-timeout", "h2-ntlm",      "hsts-preload",   "missing-route", "oab-compression",
+    "owa-ecp-cookie", "path-case",      "probe-method", "redirect-order", "shared-reuse",  "short-timeout"};
 
 std::string_view path_of(Vdir vdir) {
   for (const VdirName& known : kVdirs) {
@@ -61,8 +60,7 @@ const VdirName* vdir_in(std::string_view pattern) {
   if (!text.starts_with('/')) text.insert(0, "/");
   const VdirName* best = nullptr;
   for (const VdirName& known : kVdirs) {
-    if (text.starts_with(known.path) && (best == nullptr || known.path.size() > best->path.size()))
-      best = &known;
+    if (text.starts_with(known.path) && (best == nullptr || known.path.size() > best->path.size())) best = &known;
   }
   return best;
 }
@@ -93,10 +91,9 @@ struct Test {
 
   bool about_path() const {
     if (asks_path_variable) return true;
-    const std::string_view name =
-        std::string_view(criterion->text).substr(0, criterion->text.find_first_of(",("));
-    return name.starts_with("path") || name.starts_with("url_") || name == "url" ||
-           name == "base" || name == "base_beg";
+    const std::string_view name = std::string_view(criterion->text).substr(0, criterion->text.find_first_of(",("));
+    return name.starts_with("path") || name.starts_with("url_") || name == "url" || name == "base" ||
+           name == "base_beg";
   }
   std::vector<const VdirName*> vdirs() const {
     std::vector<const VdirName*> found;
@@ -110,10 +107,9 @@ struct Test {
   }
   // A name that clients of Exchange alone ask for.
   bool names_exchange() const {
-    return !negated && !about_path() &&
-           std::any_of(patterns.begin(), patterns.end(), [](const Word* pattern) {
-             return lower(pattern->text).starts_with("autodiscover.");
-           });
+    return !negated && !about_path() && std::any_of(patterns.begin(), patterns.end(), [](const Word* pattern) {
+      return lower(pattern->text).starts_with("autodiscover.");
+    });
   }
   // What the server would make of it was made of it before the test.
   bool decodes() const { return criterion->text.find("url_dec") != std::string::npos; }
@@ -124,8 +120,7 @@ Test test_of(std::span<const Word> words) {
   Test test;
   test.criterion = &words[0];
   test.folds_case = flags.folds_case || words[0].text.find("lower") != std::string::npos;
-  test.is_regex =
-      flags.method != nullptr ? flags.method->text == "reg" : words[0].text.ends_with("_reg");
+  test.is_regex = flags.method != nullptr ? flags.method->text == "reg" : words[0].text.ends_with("_reg");
   for (const Word& word : words.subspan(flags.values)) test.patterns.push_back(&word);
   return test;
 }
@@ -259,8 +254,7 @@ class Linter {
   // asks.
   void learn(const Proxy& proxy) {
     if (proxy.is_backend && proxy.health.kind == Health::Kind::Http) {
-      if (const VdirName* vdir = vdir_in(health_uri(proxy.health)))
-        vdirs_[&proxy].insert(vdir->vdir);
+      if (const VdirName* vdir = vdir_in(health_uri(proxy.health))) vdirs_[&proxy].insert(vdir->vdir);
     }
     for (const Rule& rule : proxy.rules) {
       if (rule.set != Rule::Set::UseBackend) continue;
@@ -301,7 +295,8 @@ class Linter {
         continue;
       }
       const VdirName* one = map.is_regex ? nullptr : vdir_in(key);
-      for (const VdirName* vdir : map.is_regex ? vdirs_in_regex(key) : std::vector<const VdirName*>(one != nullptr ? 1 : 0, one)) {
+      for (const VdirName* vdir :
+           map.is_regex ? vdirs_in_regex(key) : std::vector<const VdirName*>(one != nullptr ? 1 : 0, one)) {
         vdirs_[&proxy].insert(vdir->vdir);
         vdirs_[backend].insert(vdir->vdir);
       }
@@ -323,8 +318,7 @@ class Linter {
       if (from == &proxy) learn_whole(proxy, *backend, known_by_rules);
     }
   }
-  void learn_whole(const Proxy& proxy, const Proxy& backend,
-                   const std::map<const Proxy*, Vdirs>& known_by_rules) {
+  void learn_whole(const Proxy& proxy, const Proxy& backend, const std::map<const Proxy*, Vdirs>& known_by_rules) {
     const auto vdirs_of = [&](const Proxy& of) {
       const auto at = known_by_rules.find(&of);
       return at == known_by_rules.end() ? Vdirs() : at->second;
@@ -332,8 +326,7 @@ class Linter {
     if (backend.servers.empty() || vdirs_of(backend).empty()) return;
     Vdirs led = vdirs_of(proxy);
     for (const Rule& rule : proxy.rules) {
-      const Proxy* other =
-          rule.set == Rule::Set::UseBackend ? config_.find_backend(rule.words[0].text) : nullptr;
+      const Proxy* other = rule.set == Rule::Set::UseBackend ? config_.find_backend(rule.words[0].text) : nullptr;
       if (other != nullptr && other != &backend) led.merge(vdirs_of(*other));
     }
     for (const VdirName& known : kVdirs) {
@@ -349,8 +342,8 @@ class Linter {
 
   static bool sets_timeout(const Proxy& proxy, std::string_view side) {
     return std::any_of(proxy.rules.begin(), proxy.rules.end(), [&](const Rule& rule) {
-      return rule.set == Rule::Set::HttpRequest && rule.words.size() > 1 &&
-             rule.words[0].text == "set-timeout" && rule.words[1].text == side;
+      return rule.set == Rule::Set::HttpRequest && rule.words.size() > 1 && rule.words[0].text == "set-timeout" &&
+             rule.words[1].text == side;
     });
   }
 
@@ -364,8 +357,7 @@ class Linter {
     look_at_headers(proxy);
     if (proxy.http_buffer_request && serves(proxy, Vdir::Rpc)) complain_of_buffering(proxy);
     for (const Bind& bind : proxy.binds) {
-      if (std::find(bind.tls.alpn.begin(), bind.tls.alpn.end(), "h2") == bind.tls.alpn.end())
-        continue;
+      if (std::find(bind.tls.alpn.begin(), bind.tls.alpn.end(), "h2") == bind.tls.alpn.end()) continue;
       warn("h2-ntlm", bind.place,
            "NTLM and Negotiate log in a connection, which the streams of HTTP/2 share: write 'alpn "
            "http/1.1'");
@@ -387,8 +379,7 @@ class Linter {
                   "'compression' in '{}'",
                   proxy.name));
     }
-    if (proxy.http_buffer_request && serves(proxy, Vdir::Rpc) && !proxy.is_frontend)
-      complain_of_buffering(proxy);
+    if (proxy.http_buffer_request && serves(proxy, Vdir::Rpc) && !proxy.is_frontend) complain_of_buffering(proxy);
     if (proxy.reuse == Reuse::Aggressive || proxy.reuse == Reuse::Always) {
       warn("shared-reuse", proxy.place,
            format("'http-reuse {}' in '{}' shares server connections between users; penstock keeps "
@@ -402,15 +393,14 @@ class Linter {
   void look_at_timeout(const Proxy& proxy, std::string_view side, std::uint64_t ms, bool by_rule) {
     // A tunnel's time takes the place of both.
     const Proxy* backend = proxy.is_backend ? &proxy : default_of(proxy);
-    if (proxy.mode == Mode::Tcp && backend != nullptr && backend->timeout.tunnel != 0)
-      ms = backend->timeout.tunnel;
+    if (proxy.mode == Mode::Tcp && backend != nullptr && backend->timeout.tunnel != 0) ms = backend->timeout.tunnel;
     if (ms == 0 || by_rule) return;
     const bool phones = serves(proxy, Vdir::ActiveSync);
     const std::uint64_t least = phones ? kActiveSyncMs : serves(proxy, Vdir::Mapi) ? kMapiMs : 0;
     if (ms >= least) return;
     warn("short-timeout", proxy.place,
-         format("'timeout {}' of '{}' is {} s: {}, and would be cut off; write 'timeout {} {}m'",
-                side, proxy.name, ms / 1000,
+         format("'timeout {}' of '{}' is {} s: {}, and would be cut off; write 'timeout {} {}m'", side, proxy.name,
+                ms / 1000,
                 phones ? "a phone's Ping waits in silence for 15 minutes and more"
                        : "Outlook's NotificationWait is held for 5 minutes",
                 side, phones ? 65 : 20));
@@ -420,13 +410,12 @@ class Linter {
     for (const Rule& rule : proxy.rules) {
       for (const Test& test : tests_of(proxy, rule)) {
         if (!test.about_path() || test.folds_case) continue;
-        const auto at =
-            std::find_if(test.patterns.begin(), test.patterns.end(),
-                         [](const Word* pattern) { return vdir_in(pattern->text) != nullptr; });
+        const auto at = std::find_if(test.patterns.begin(), test.patterns.end(),
+                                     [](const Word* pattern) { return vdir_in(pattern->text) != nullptr; });
         if (at == test.patterns.end() || !said_.insert((*at)->place.line).second) continue;
         warn("path-case", (*at)->place,
-             format("IIS takes '{}' in any case and clients write it in several: write '{} -i {}'",
-                    (*at)->text, test.criterion->text, (*at)->text));
+             format("IIS takes '{}' in any case and clients write it in several: write '{} -i {}'", (*at)->text,
+                    test.criterion->text, (*at)->text));
       }
     }
   }
@@ -440,8 +429,7 @@ class Linter {
     if (vdirs_[&proxy].size() < 3 || serves_some_names(proxy)) return;
     std::string missing;
     for (const Vdir vdir : kNeeded) {
-      if (!is_served(proxy, vdir))
-        append_format(missing, "{}{}", missing.empty() ? "" : ", ", path_of(vdir));
+      if (!is_served(proxy, vdir)) append_format(missing, "{}{}", missing.empty() ? "" : ", ", path_of(vdir));
     }
     if (missing.empty()) return;
     warn("missing-route", proxy.place,
@@ -467,8 +455,8 @@ class Linter {
   bool is_served(const Proxy& proxy, Vdir vdir) const {
     return std::any_of(config_.proxies.begin(), config_.proxies.end(), [&](const Proxy& other) {
       if (!other.is_frontend || other.disabled || !serves(other, vdir)) return false;
-      const bool is_whole = std::all_of(std::begin(kNeeded), std::end(kNeeded),
-                                        [&](Vdir needed) { return serves(other, needed); });
+      const bool is_whole =
+          std::all_of(std::begin(kNeeded), std::end(kNeeded), [&](Vdir needed) { return serves(other, needed); });
       return &other == &proxy || !is_whole;
     });
   }
@@ -478,9 +466,8 @@ class Linter {
       if (!denies(config_, rule)) return rule.words[0].text == "normalize-uri";
       const std::vector<Test> tests = tests_of(proxy, rule);
       return std::any_of(tests.begin(), tests.end(), [](const Test& test) {
-        return std::any_of(test.patterns.begin(), test.patterns.end(), [](const Word* pattern) {
-          return pattern->text.find("..") != std::string::npos;
-        });
+        return std::any_of(test.patterns.begin(), test.patterns.end(),
+                           [](const Word* pattern) { return pattern->text.find("..") != std::string::npos; });
       });
     });
     bool said = false;
@@ -530,8 +517,7 @@ class Linter {
     const Rule* use = nullptr;
     for (const Rule& rule : proxy.rules) {
       if (rule.set == Rule::Set::UseBackend && use == nullptr) use = &rule;
-      if (rule.set != Rule::Set::HttpRequest || rule.words[0].text != "redirect" || use == nullptr)
-        continue;
+      if (rule.set != Rule::Set::HttpRequest || rule.words[0].text != "redirect" || use == nullptr) continue;
       if (rule.place.file != use->place.file || rule.place.line < use->place.line) continue;
       return warn("redirect-order", rule.place,
                   "redirects are looked at before every 'use_backend' line, wherever they stand: "
@@ -541,8 +527,7 @@ class Linter {
 
   void look_at_headers(const Proxy& proxy) {
     for (const Rule& rule : proxy.rules) {
-      const bool sets =
-          rule.set == Rule::Set::HttpResponse || rule.set == Rule::Set::HttpAfterResponse;
+      const bool sets = rule.set == Rule::Set::HttpResponse || rule.set == Rule::Set::HttpAfterResponse;
       if (!sets || rule.words.size() < 3 || !rule.words[0].text.ends_with("-header")) continue;
       const std::string& name = rule.words[1].text;
       if (rule.words[0].text.starts_with("set") || rule.words[0].text.starts_with("add")) {
@@ -571,9 +556,7 @@ class Linter {
 
   void look_at_probe(const Proxy& proxy) {
     const Health& health = proxy.health;
-    if (health.kind != Health::Kind::Http ||
-        !lower(health_uri(health)).ends_with("/healthcheck.htm"))
-      return;
+    if (health.kind != Health::Kind::Http || !lower(health_uri(health)).ends_with("/healthcheck.htm")) return;
     const std::string& method = health_method(health);
     if (method == "GET") return;
     warn("probe-method", health.place.line != 0 ? health.place : proxy.place,
@@ -586,8 +569,7 @@ class Linter {
   void look_at_cookie(const Proxy& ecp) {
     if (ecp.mode != Mode::Http) return;
     for (const Proxy& owa : config_.proxies) {
-      const bool is_other =
-          &owa != &ecp && owa.is_backend && owa.mode == Mode::Http && !owa.disabled;
+      const bool is_other = &owa != &ecp && owa.is_backend && owa.mode == Mode::Http && !owa.disabled;
       if (!is_other || !serves(owa, Vdir::Owa) || share_cookie(owa, ecp)) continue;
       const Proxy& by_cookie = owa.cookie.name.empty() ? ecp : owa;
       return warn("owa-ecp-cookie", ecp.cookie.name.empty() ? ecp.place : ecp.cookie.place,
@@ -610,10 +592,8 @@ class Linter {
     const bool tls_step = std::any_of(proxy.health.steps.begin(), proxy.health.steps.end(),
                                       [](const CheckStep& step) { return step.ssl; });
     const bool other_port = server.check.port != 0 && server.check.port != 443;
-    const bool checked =
-        server.check.enabled && proxy.health.kind == Health::Kind::Http && !other_port;
-    if (proxy.mode == Mode::Tcp && checked && !server.tls.enabled && !server.check.ssl &&
-        !tls_step) {
+    const bool checked = server.check.enabled && proxy.health.kind == Health::Kind::Http && !other_port;
+    if (proxy.mode == Mode::Tcp && checked && !server.tls.enabled && !server.check.ssl && !tls_step) {
       warn("clear-check", server.place,
            format("the check of server '{}' speaks clear HTTP to port 443: write 'check check-ssl "
                   "verify none'",
@@ -631,20 +611,17 @@ class Linter {
 
 }  // namespace
 
-void warn_by_name(const Config& config, Diagnostics& diagnostics, std::string_view name,
-                  Place place, std::string_view text) {
+void warn_by_name(const Config& config, Diagnostics& diagnostics, std::string_view name, Place place,
+                  std::string_view text) {
   const auto& off = config.global.lint_off;
   if (std::find(off.begin(), off.end(), name) != off.end()) return;
-  diagnostics.warn(place,
-                   format("{}: {} ('lint-off {}' in 'global' silences this)", name, text, name));
+  diagnostics.warn(place, format("{}: {} ('lint-off {}' in 'global' silences this)", name, text, name));
 }
 
 void lint(const Config& config, Diagnostics& diagnostics, const FileText& text_of) {
   Linter(config, diagnostics, text_of).run();
 }
 
-std::span<const std::string_view> lint_names() {
-  return kNames;
-}
+std::span<const std::string_view> lint_names() { return kNames; }
 
 }  // namespace penstock::config

@@ -205,12 +205,13 @@ constexpr NotOffered kWords[] = {
 // Samples and converters of stick tables' counters have one name for each of these beginnings.
 constexpr std::string_view kOfCounters[] = {"sc0_", "sc1_", "sc2_", "sc_", "src_", "table_"};
 constexpr std::string_view kCounters[] = {
-    "bytes_in_rate", "bytes_out_rate", "clr_gpc", "clr_gpc0", "clr_gpc1", "conn_cnt", "conn_cur",
-    "conn_rate", "expire", "get_gpc", "get_gpc0", "get_gpc1", "get_gpt", "get_gpt0", "gpc", "gpc0",
-    "gpc0_rate", "gpc1", "gpc1_rate", "gpc_rate", "gpt", "gpt0", "http_err_cnt", "http_err_rate",
-    "http_fail_cnt", "http_fail_rate", "http_req_cnt", "http_req_rate", "idle", "inc_gpc",
-    "inc_gpc0", "inc_gpc1", "kbytes_in", "kbytes_out", "server_id", "sess_cnt", "sess_rate",
-    "tracked", "trackers", "updt_conn_cnt"};
+    "bytes_in_rate", "bytes_out_rate", "clr_gpc",      "clr_gpc0",      "clr_gpc1",     "conn_cnt",
+    "conn_cur",      "conn_rate",      "expire",       "get_gpc",       "get_gpc0",     "get_gpc1",
+    "get_gpt",       "get_gpt0",       "gpc",          "gpc0",          "gpc0_rate",    "gpc1",
+    "gpc1_rate",     "gpc_rate",       "gpt",          "gpt0",          "http_err_cnt", "http_err_rate",
+    "http_fail_cnt", "http_fail_rate", "http_req_cnt", "http_req_rate", "idle",         "inc_gpc",
+    "inc_gpc0",      "inc_gpc1",       "kbytes_in",    "kbytes_out",    "server_id",    "sess_cnt",
+    "sess_rate",     "tracked",        "trackers",     "updt_conn_cnt"};
 // What modules of HAProxy name so, not all of them known beforehand.
 constexpr std::string_view kModules[] = {"51d.", "da-csv", "internal.", "lua.", "wurfl-"};
 

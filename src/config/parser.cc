@@ -10,53 +10,42 @@ namespace penstock::config {
 namespace {
 
 constexpr SectionName kSections[] = {
-    {"global", SectionKind::Global, false,
-     "Settings of the process. May be written several times."},
-    {"defaults", SectionKind::Defaults, false,
-     "What the proxies below begin with: [<name>] [from <defaults>]."},
-    {"frontend", SectionKind::Frontend, false,
-     "Where clients are welcomed: <name> [from <defaults>]."},
+    {"global", SectionKind::Global, false, "Settings of the process. May be written several times."},
+    {"defaults", SectionKind::Defaults, false, "What the proxies below begin with: [<name>] [from <defaults>]."},
+    {"frontend", SectionKind::Frontend, false, "Where clients are welcomed: <name> [from <defaults>]."},
     {"backend", SectionKind::Backend, false, "Servers for one purpose: <name> [from <defaults>]."},
-    {"listen", SectionKind::Listen, false,
-     "A frontend and its backend in one: <name> [from <defaults>]."},
-    {"http-errors", SectionKind::HttpErrors, false,
-     "A group of 'errorfile' lines for 'errorfiles': <name>."},
+    {"listen", SectionKind::Listen, false, "A frontend and its backend in one: <name> [from <defaults>]."},
+    {"http-errors", SectionKind::HttpErrors, false, "A group of 'errorfile' lines for 'errorfiles': <name>."},
     {"cache", SectionKind::Skipped, false, "Nothing is cached."},
     {"crt-store", SectionKind::Skipped, true, "Name the certificates with 'crt' on 'bind' lines."},
     {"fcgi-app", SectionKind::Skipped, true, "FastCGI is not spoken."},
-    {"log-forward", SectionKind::Skipped, true,
-     "Logs of others are not forwarded; use a syslog daemon."},
+    {"log-forward", SectionKind::Skipped, true, "Logs of others are not forwarded; use a syslog daemon."},
     {"mailers", SectionKind::Skipped, false, "No mail is sent; watch the log or the statistics."},
     {"peers", SectionKind::Skipped, false, "Stick tables are not exchanged between peers."},
-    {"program", SectionKind::Skipped, true,
-     "No program is ever started; write a unit for the service manager."},
+    {"program", SectionKind::Skipped, true, "No program is ever started; write a unit for the service manager."},
     {"resolvers", SectionKind::Skipped, false,
      "Names are resolved at start and at each reload, by the system's resolver."},
     {"ring", SectionKind::Skipped, false, "Logs go to UDP, unix sockets, stdout or stderr."},
     {"traces", SectionKind::Skipped, false, "Exchanges are not traced."},
-    {"userlist", SectionKind::Skipped, false,
-     "Passwords are not asked for; Exchange asks for its own."},
+    {"userlist", SectionKind::Skipped, false, "Passwords are not asked for; Exchange asks for its own."},
 };
 
 // The first word of a line that may be no valid line at all.
 std::string_view first_word(std::string_view text) {
   text = trim(text);
   std::size_t end = 0;
-  while (end < text.size() && static_cast<unsigned char>(text[end]) > ' ' && text[end] != '#')
-    ++end;
+  while (end < text.size() && static_cast<unsigned char>(text[end]) > ' ' && text[end] != '#') ++end;
   return text.substr(0, end);
 }
 
 }  // namespace
 
-std::span<const SectionName> section_names() {
-  return kSections;
-}
+std::span<const SectionName> section_names() { return kSections; }
 
 bool is_proxy_name(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.' || c == ':';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.' || c == ':';
   });
 }
 
@@ -66,10 +55,8 @@ void Parser::read_file(std::uint32_t file) {
   reading_.draft = nullptr;
   branches_.clear();
   const std::vector<std::string>& lines = reading_.config.lines[file];
-  for (std::size_t i = 0; i < lines.size(); ++i)
-    read_line(lines[i], {file, static_cast<std::uint32_t>(i + 1), 1});
-  if (!branches_.empty())
-    reading_.diagnostics.add(branches_.back().place, "this '.if' has no '.endif'");
+  for (std::size_t i = 0; i < lines.size(); ++i) read_line(lines[i], {file, static_cast<std::uint32_t>(i + 1), 1});
+  if (!branches_.empty()) reading_.diagnostics.add(branches_.back().place, "this '.if' has no '.endif'");
 }
 
 void Parser::read_line(std::string_view text, Place place) {
@@ -93,8 +80,7 @@ void Parser::warn_of_quotes() {
 
 bool Parser::split(std::string_view text, Place place) {
   words_.clear();
-  const Variables variables{reading_.environment, reading_.config.files[place.file], place.line,
-                            reading_.section};
+  const Variables variables{reading_.environment, reading_.config.files[place.file], place.line, reading_.section};
   const auto error = split_words(text, variables, place, words_);
   if (!error) return true;
   reading_.diagnostics.add({place.file, place.line, error->column}, error->text);
@@ -126,8 +112,7 @@ bool Parser::take_branch(std::string_view text, Place place) {
     branch.reads = branch.outer_reads && !branch.had_one;
   }
   if (word != ".elif" && split(text, place) && words_.size() > 1) {
-    reading_.diagnostics.add(words_[1].place,
-                             format("unexpected argument '{}' behind '{}'", words_[1].text, word));
+    reading_.diagnostics.add(words_[1].place, format("unexpected argument '{}' behind '{}'", words_[1].text, word));
   }
   return true;
 }
@@ -135,8 +120,7 @@ bool Parser::take_branch(std::string_view text, Place place) {
 void Parser::begin_if(std::string_view text, Place place) {
   // More levels than anybody writes.
   constexpr std::size_t kDeepest = 1000;
-  if (branches_.size() >= kDeepest)
-    return reading_.diagnostics.add(place, "'.if' is nested too deeply");
+  if (branches_.size() >= kDeepest) return reading_.diagnostics.add(place, "'.if' is nested too deeply");
   Branch branch;
   branch.place = place;
   branch.outer_reads = !skipping();
@@ -168,8 +152,7 @@ bool Parser::condition(std::string_view text, Place place) {
   Place at = words_[word + 1].place;
   const std::size_t inside = error.offset - starts[word];
   // Only in a word without quotes and variables does an offset mean a column.
-  if (text.substr(at.column - 1).starts_with(words_[word + 1].text))
-    at.column += static_cast<std::uint32_t>(inside);
+  if (text.substr(at.column - 1).starts_with(words_[word + 1].text)) at.column += static_cast<std::uint32_t>(inside);
   reading_.diagnostics.add(at, format("condition '{}': {}", joined, error.text));
   return false;
 }
@@ -179,8 +162,7 @@ void Parser::take_message(Line& line, std::string_view kind) {
   const Word* message = line.take("a message between quotes");
   if (message == nullptr) return;
   if (line.more())
-    return line.complain(line.peek().place,
-                         format("'{}' takes one word: put the message between quotes", kind));
+    return line.complain(line.peek().place, format("'{}' takes one word: put the message between quotes", kind));
   if (kind == ".diag") return;
   const Severity severity = kind == ".notice"    ? Severity::Notice
                             : kind == ".warning" ? Severity::Warning
@@ -216,9 +198,8 @@ void Parser::take_words(std::string_view text) {
 }
 
 void Parser::begin_section(Line& line, const Word& keyword) {
-  const SectionName& section =
-      *std::find_if(std::begin(kSections), std::end(kSections),
-                    [&](const SectionName& s) { return s.name == keyword.text; });
+  const SectionName& section = *std::find_if(std::begin(kSections), std::end(kSections),
+                                             [&](const SectionName& s) { return s.name == keyword.text; });
   reading_.kind = section.kind;
   reading_.section = line.more() ? line.peek().text : keyword.text;
   reading_.draft = nullptr;
@@ -236,9 +217,8 @@ void Parser::begin_section(Line& line, const Word& keyword) {
       begin_http_errors(line);
       break;
     case SectionKind::Skipped: {
-      const std::string text =
-          format("section '{}' {}. {}", section.name,
-                 section.is_error ? "is not offered" : "has no effect", section.help);
+      const std::string text = format("section '{}' {}. {}", section.name,
+                                      section.is_error ? "is not offered" : "has no effect", section.help);
       line.skip_rest();
       if (section.is_error)
         line.complain(text);
@@ -261,8 +241,7 @@ const Draft* Parser::take_from(Line& line, const Draft* otherwise) {
   for (Draft& defaults : reading_.defaults) {
     if (defaults.proxy.name != name->text || &defaults == reading_.draft) continue;
     if (found != nullptr) {
-      line.complain(name->place,
-                    format("there are several 'defaults' sections called '{}'", name->text));
+      line.complain(name->place, format("there are several 'defaults' sections called '{}'", name->text));
       return found;
     }
     found = &defaults;
@@ -328,18 +307,14 @@ void Parser::begin_proxy(Line& line, SectionKind kind) {
   draft.proxy.is_backend = kind != SectionKind::Frontend;
   if (name != nullptr && !is_proxy_name(name->text)) {
     line.complain(name->place,
-                  format("'{}' is no name for a proxy: letters, digits, '-', '_', '.' and ':' are",
-                         name->text));
+                  format("'{}' is no name for a proxy: letters, digits, '-', '_', '.' and ':' are", name->text));
   }
   reading_.drafts.push_back(std::move(draft));
   reading_.draft = &reading_.drafts.back();
   // An old form.
-  if (kind != SectionKind::Backend && line.more() &&
-      line.peek_text().find(':') != std::string::npos) {
+  if (kind != SectionKind::Backend && line.more() && line.peek_text().find(':') != std::string::npos) {
     const Word& address = line.peek();
-    line.complain(
-        address.place,
-        format("addresses stand on lines of their own: write 'bind {}' below", address.text));
+    line.complain(address.place, format("addresses stand on lines of their own: write 'bind {}' below", address.text));
   }
 }
 
@@ -347,9 +322,7 @@ void Parser::begin_http_errors(Line& line) {
   const Word* name = line.take("a name");
   if (name == nullptr) return;
   const auto [at, is_new] = reading_.error_groups.try_emplace(name->text);
-  if (!is_new)
-    return line.complain(name->place,
-                         format("there is a section 'http-errors {}' already", name->text));
+  if (!is_new) return line.complain(name->place, format("there is a section 'http-errors {}' already", name->text));
   at->second.place = name->place;
   reading_.error_group = &at->second;
 }
@@ -363,8 +336,7 @@ void Parser::take_http_errors_keyword(Line& line, const Word& keyword) {
   reply.place = keyword.place;
   reply.status = take_status(line);
   reply.file = line.take_text("a file");
-  if (!line.failed() && reading_.error_group != nullptr)
-    reading_.error_group->files.push_back(std::move(reply));
+  if (!line.failed() && reading_.error_group != nullptr) reading_.error_group->files.push_back(std::move(reply));
 }
 
 namespace {
@@ -374,12 +346,11 @@ namespace {
 bool is_negatable(Line& line, std::string_view word, unsigned where) {
   const bool fits = line.subject != "default" || word == "option" || word == "numa-cpu-mapping";
   if (!line.negated || (fits && (where & kNegatable) != 0)) return true;
-  line.complain(line.prefix_place,
-                line.subject == "default"
-                    ? "'default' can stand before 'option' and 'numa-cpu-mapping' only"
-                    : "'no' can stand before 'option' and 'log', and in 'global' before "
-                      "busy-polling, insecure-fork-wanted, numa-cpu-mapping, set-dumpable and "
-                      "strict-limits");
+  line.complain(line.prefix_place, line.subject == "default"
+                                       ? "'default' can stand before 'option' and 'numa-cpu-mapping' only"
+                                       : "'no' can stand before 'option' and 'log', and in 'global' before "
+                                         "busy-polling, insecure-fork-wanted, numa-cpu-mapping, set-dumpable and "
+                                         "strict-limits");
   return false;
 }
 
@@ -388,8 +359,7 @@ bool is_negatable(Line& line, std::string_view word, unsigned where) {
 // A word at the very beginning of a line that is nearer to a section's name than to any keyword:
 // the section is begun, so that what stands in it draws no errors of its own, and the word
 // complained about.
-bool Parser::begin_section_meant(Line& line, const Word& word,
-                                 std::vector<std::string_view> candidates) {
+bool Parser::begin_section_meant(Line& line, const Word& word, std::vector<std::string_view> candidates) {
   if (word.place.column != 1 || line.negated) return false;
   for (const KnownKeyword& keyword : known_keywords()) {
     if (keyword.name == word.text) return false;
@@ -412,17 +382,15 @@ void Parser::take_keyword(Line& line, const Word& keyword) {
       std::vector<std::string_view> names;
       for (const SectionName& section : kSections) names.push_back(section.name);
       const std::string_view near = nearest(keyword.text, names);
-      return line.complain(
-          keyword.place,
-          format("'{}' stands before any section{}", keyword.text,
-                 near.empty() ? "; expected global, defaults, frontend, backend or listen"
-                              : format("; did you mean '{}'?", near)));
+      return line.complain(keyword.place,
+                           format("'{}' stands before any section{}", keyword.text,
+                                  near.empty() ? "; expected global, defaults, frontend, backend or listen"
+                                               : format("; did you mean '{}'?", near)));
     }
     case SectionKind::Global: {
       const auto* row = find_keyword(global_keywords(), keyword.text);
       if (row == nullptr && begin_section_meant(line, keyword, names_of(global_keywords()))) return;
-      if (row == nullptr)
-        return complain_unknown(line, keyword, "section 'global'", names_of(global_keywords()));
+      if (row == nullptr) return complain_unknown(line, keyword, "section 'global'", names_of(global_keywords()));
       if (is_negatable(line, row->name, row->where)) {
         line.start(*row, keyword);
         row->parse(line, reading_);
@@ -435,8 +403,7 @@ void Parser::take_keyword(Line& line, const Word& keyword) {
     case SectionKind::Listen: {
       const auto* row = find_keyword(proxy_keywords(), keyword.text);
       if (row == nullptr && begin_section_meant(line, keyword, names_of(proxy_keywords()))) return;
-      if (row == nullptr)
-        return complain_unknown(line, keyword, "a proxy section", names_of(proxy_keywords()));
+      if (row == nullptr) return complain_unknown(line, keyword, "a proxy section", names_of(proxy_keywords()));
       if (!is_negatable(line, row->name, row->where)) return;
       line.start(*row, keyword);
       if (stands_rightly(line, *reading_.draft, row->where)) row->parse(line, *reading_.draft);

@@ -30,14 +30,12 @@ constexpr std::size_t kLargestFile = 1u << 30;
 
 void load_file(const std::string& path, std::vector<Source>& sources, Diagnostics& diagnostics) {
   const std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "re"));
-  if (file == nullptr)
-    return diagnostics.add({}, format("cannot open '{}': {}", path, std::strerror(errno)));
+  if (file == nullptr) return diagnostics.add({}, format("cannot open '{}': {}", path, std::strerror(errno)));
   std::string text;
   char buffer[65536];
   while (const std::size_t count = std::fread(buffer, 1, sizeof(buffer), file.get())) {
     text.append(buffer, count);
-    if (text.size() > kLargestFile)
-      return diagnostics.add({}, format("'{}' is larger than 1 GiB", path));
+    if (text.size() > kLargestFile) return diagnostics.add({}, format("'{}' is larger than 1 GiB", path));
   }
   if (std::ferror(file.get()) != 0)
     return diagnostics.add({}, format("cannot read '{}': {}", path, std::strerror(errno)));
@@ -55,10 +53,8 @@ void load_folder(const std::string& path, std::vector<Source>& sources, Diagnost
     // What is no file, or a link to none, is complained about when it is read.
     if (!name.starts_with('.') && name.ends_with(".cfg")) names.push_back(at->path().string());
   }
-  if (error)
-    return diagnostics.add({}, format("cannot read folder '{}': {}", path, error.message()));
-  if (names.empty())
-    diagnostics.warn({}, format("folder '{}' holds no file that ends with .cfg", path));
+  if (error) return diagnostics.add({}, format("cannot read folder '{}': {}", path, error.message()));
+  if (names.empty()) diagnostics.warn({}, format("folder '{}' holds no file that ends with .cfg", path));
   std::sort(names.begin(), names.end());
   for (const std::string& name : names) load_file(name, sources, diagnostics);
 }
@@ -77,14 +73,13 @@ std::vector<std::string> split_lines(std::string_view text) {
   return lines;
 }
 
-void warn_of_missing_end(const Source& source, std::uint32_t file, const Config& config,
-                         Diagnostics& diagnostics) {
+void warn_of_missing_end(const Source& source, std::uint32_t file, const Config& config, Diagnostics& diagnostics) {
   if (source.text.empty() || source.text.ends_with('\n')) return;
   const std::vector<std::string>& lines = config.lines[file];
   if (lines.empty()) return;
-  diagnostics.warn({file, static_cast<std::uint32_t>(lines.size()),
-                    static_cast<std::uint32_t>(lines.back().size() + 1)},
-                   "the last line has no end: the file may have been cut");
+  diagnostics.warn(
+      {file, static_cast<std::uint32_t>(lines.size()), static_cast<std::uint32_t>(lines.back().size() + 1)},
+      "the last line has no end: the file may have been cut");
 }
 
 }  // namespace
@@ -123,8 +118,7 @@ Config read(std::vector<Source> sources, Diagnostics& diagnostics) {
   return config;
 }
 
-std::optional<bool> evaluate_condition(std::string_view text, Place place,
-                                       Diagnostics& diagnostics) {
+std::optional<bool> evaluate_condition(std::string_view text, Place place, Diagnostics& diagnostics) {
   const Environment environment;
   std::vector<Word> words;
   const auto lex_error = split_words(text, {environment, {}, place.line, {}}, place, words);

@@ -11,8 +11,7 @@ bool Line::accept(std::string_view word) {
 const Word* Line::take(std::string_view what) {
   if (failed_) return nullptr;
   if (at_ < words_.size()) return &words_[at_++];
-  complain(end_place(), subject.empty() ? format("expected {}", what)
-                                        : format("'{}' expects {}", subject, what));
+  complain(end_place(), subject.empty() ? format("expected {}", what) : format("'{}' expects {}", subject, what));
   return nullptr;
 }
 
@@ -20,8 +19,7 @@ std::string Line::take_text(std::string_view what) {
   const Word* word = take(what);
   if (word == nullptr) return {};
   if (word->text.empty())
-    complain(word->place,
-             format("'{}' expects {}, and this is empty: is a variable not set?", subject, what));
+    complain(word->place, format("'{}' expects {}, and this is empty: is a variable not set?", subject, what));
   return word->text;
 }
 
@@ -38,8 +36,7 @@ std::vector<Word> Line::take_rest() {
 
 void Line::end() {
   if (failed_ || at_ >= words_.size()) return;
-  complain(words_[at_].place,
-           format("unexpected argument '{}' behind '{}'", words_[at_].text, subject));
+  complain(words_[at_].place, format("unexpected argument '{}' behind '{}'", words_[at_].text, subject));
 }
 
 std::uint64_t Line::take_number(std::string_view what, std::uint64_t low, std::uint64_t high) {
@@ -47,8 +44,7 @@ std::uint64_t Line::take_number(std::string_view what, std::uint64_t low, std::u
   if (word == nullptr) return low;
   const auto number = parse_unsigned(word->text);
   if (number && *number >= low && *number <= high) return *number;
-  complain(word->place,
-           format("'{}' expects {} from {} to {}, not '{}'", subject, what, low, high, word->text));
+  complain(word->place, format("'{}' expects {} from {} to {}, not '{}'", subject, what, low, high, word->text));
   return low;
 }
 
@@ -59,13 +55,11 @@ std::uint64_t Line::take_ms(std::string_view what, TimeUnit unit) {
   if (word == nullptr) return 0;
   const auto ms = parse_duration_ms(word->text, unit);
   if (!ms) {
-    complain(word->place, format("'{}' expects {}, not '{}'; units are us, ms, s, m, h, d", subject,
-                                 what, word->text));
+    complain(word->place, format("'{}' expects {}, not '{}'; units are us, ms, s, m, h, d", subject, what, word->text));
     return 0;
   }
   if (*ms <= kLongest) return *ms;
-  complain(word->place,
-           format("'{}' is too long a time for '{}': 24d is the most", word->text, subject));
+  complain(word->place, format("'{}' is too long a time for '{}': 24d is the most", word->text, subject));
   return 0;
 }
 
@@ -74,8 +68,7 @@ std::uint64_t Line::take_size(std::string_view what) {
   if (word == nullptr) return 0;
   const auto size = parse_size(word->text);
   if (size) return *size;
-  complain(word->place,
-           format("'{}' expects {}, not '{}'; units are k, m, g", subject, what, word->text));
+  complain(word->place, format("'{}' expects {}, not '{}'; units are k, m, g", subject, what, word->text));
   return 0;
 }
 
@@ -108,8 +101,7 @@ Place Line::end_place() const {
   std::string_view text = text_;
   while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.remove_suffix(1);
   // A comment behind the words is no place to ask for more.
-  if (text.find('#', end.column) == std::string_view::npos)
-    end.column = static_cast<std::uint32_t>(text.size() + 1);
+  if (text.find('#', end.column) == std::string_view::npos) end.column = static_cast<std::uint32_t>(text.size() + 1);
   return end;
 }
 
@@ -117,13 +109,9 @@ void complain_obsolete(Line& line) {
   line.complain(format("'{}' is no longer part of the grammar. {}", line.subject, line.help));
 }
 
-void complain_refused(Line& line) {
-  line.complain(format("'{}' is not offered. {}", line.subject, line.help));
-}
+void complain_refused(Line& line) { line.complain(format("'{}' is not offered. {}", line.subject, line.help)); }
 
-void warn_no_effect(Line& line) {
-  line.warn(format("'{}' has no effect. {}", line.subject, line.help));
-}
+void warn_no_effect(Line& line) { line.warn(format("'{}' has no effect. {}", line.subject, line.help)); }
 
 void warn_not_yet(Line& line) {
   line.warn(format("'{}' is not offered yet, the line has no effect. {}", line.subject, line.help));

@@ -33,16 +33,15 @@ struct Draft {
   Proxy proxy;
   SectionKind kind = SectionKind::Frontend;
   Place name_place;
-  Server default_server;        // What each `server` line starts from.
+  Server default_server;          // What each `server` line starts from.
   std::optional<Address> source;  // `source` of the section.
-  std::vector<Rule> redirects;  // `redirect` lines: they act behind all http-request lines.
+  std::vector<Rule> redirects;    // `redirect` lines: they act behind all http-request lines.
   std::vector<ErrorFilesUse> error_files;
   bool own_steps = false;  // The section began its own health check; inherited steps are gone.
   bool broken = false;     // A line was refused: what the section lacks may have stood there.
   bool serves_stats = false;
-  std::set<std::string, std::less<>>
-      given;                                // Settings of this very section that may be given once.
-  std::set<std::string, std::less<>> said;  // Complaints of this section that are made once.
+  std::set<std::string, std::less<>> given;  // Settings of this very section that may be given once.
+  std::set<std::string, std::less<>> said;   // Complaints of this section that are made once.
   bool used_by_name = false;
   bool used_as_last = false;
 };
@@ -137,9 +136,7 @@ class Line {
   bool more() const { return at_ < words_.size() && !failed_; }
   // The next word; there must be one.
   const Word& peek() const { return words_[at_]; }
-  std::string_view peek_text() const {
-    return more() ? std::string_view(words_[at_].text) : std::string_view();
-  }
+  std::string_view peek_text() const { return more() ? std::string_view(words_[at_].text) : std::string_view(); }
   const Word& pop() { return words_[at_++]; }
   // Takes the next word if it is `word`.
   bool accept(std::string_view word);
@@ -157,8 +154,7 @@ class Line {
   // The next word as a value within bounds; `fallback`, which the caller may ignore, after a
   // complaint.
   std::uint64_t take_number(std::string_view what, std::uint64_t low, std::uint64_t high);
-  std::uint64_t take_ms(std::string_view what = "a time such as 10s",
-                        TimeUnit unit = TimeUnit::Millisecond);
+  std::uint64_t take_ms(std::string_view what = "a time such as 10s", TimeUnit unit = TimeUnit::Millisecond);
   std::uint64_t take_size(std::string_view what = "a size such as 16k");
   // The number of the choice taken from `choices`, or nothing after a complaint that lists them.
   std::optional<std::size_t> take_choice(std::span<const std::string_view> choices);

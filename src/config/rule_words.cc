@@ -16,9 +16,8 @@ struct Keyed {
 };
 
 constexpr Keyed kReplyWords[] = {
-    {"content-type"},  {"deny_status"}, {"errorfile", 1, true}, {"errorfiles"},
-    {"file", 1, true}, {"hdr", 2},      {"lf-file", 1, true},   {"lf-string"},
-    {"status"},        {"string"},
+    {"content-type"}, {"deny_status"},      {"errorfile", 1, true}, {"errorfiles"}, {"file", 1, true},
+    {"hdr", 2},       {"lf-file", 1, true}, {"lf-string"},          {"status"},     {"string"},
 };
 constexpr Keyed kRedirectWords[] = {
     {"clear-cookie"}, {"code"}, {"location"}, {"prefix"}, {"scheme"}, {"set-cookie"},
@@ -88,16 +87,13 @@ constexpr ActionWords kActions[] = {
     {"use-service", 1},
 };
 
-bool is_condition(const Word& word) {
-  return word.text == "if" || word.text == "unless";
-}
+bool is_condition(const Word& word) { return word.text == "if" || word.text == "unless"; }
 
 // Keyed words from `at` on, up to a condition: where that is, and the files among them.
 std::size_t pass_keyed(std::span<const Word> words, std::size_t at, std::span<const Keyed> keyed,
                        bool ends_at_condition, std::vector<const Word*>& files) {
   while (at < words.size() && !(ends_at_condition && is_condition(words[at]))) {
-    const auto row = std::find_if(keyed.begin(), keyed.end(),
-                                  [&](const Keyed& k) { return k.name == words[at].text; });
+    const auto row = std::find_if(keyed.begin(), keyed.end(), [&](const Keyed& k) { return k.name == words[at].text; });
     ++at;
     if (row == keyed.end()) continue;
     if (row->is_file && at < words.size()) files.push_back(&words[at]);
@@ -138,8 +134,8 @@ ActionWords shape_of(const Rule& rule) {
 RuleParts parts_of(const Rule& rule) {
   RuleParts parts;
   if (rule.words.empty()) return parts;
-  const bool bare = rule.set == Rule::Set::MonitorFail || rule.set == Rule::Set::ForcePersist ||
-                    rule.set == Rule::Set::IgnorePersist;
+  const bool bare =
+      rule.set == Rule::Set::MonitorFail || rule.set == Rule::Set::ForcePersist || rule.set == Rule::Set::IgnorePersist;
   const ActionWords shape = shape_of(rule);
   const std::size_t from = std::min((bare ? 0 : 1) + shape.values, rule.words.size());
   parts.condition = pass_keyed(rule.words, from, shape.keyed, true, parts.files);

@@ -12,31 +12,20 @@ TlsVersion take_version(Line& line) {
   const auto choice = line.take_choice(kVersions);
   if (!choice) return TlsVersion::Unset;
   if (*choice != 0) return static_cast<TlsVersion>(*choice);
-  line.warn(format("'{} SSLv3': SSLv3 is never spoken here, TLSv1.0 is the oldest version",
-                   line.subject));
+  line.warn(format("'{} SSLv3': SSLv3 is never spoken here, TLSv1.0 is the oldest version", line.subject));
   return TlsVersion::Tls10;
 }
 
 }  // namespace
 
-void take_min_version(Line& line, Tls& tls) {
-  tls.min_version = take_version(line);
-}
-void take_max_version(Line& line, Tls& tls) {
-  tls.max_version = take_version(line);
-}
+void take_min_version(Line& line, Tls& tls) { tls.min_version = take_version(line); }
+void take_max_version(Line& line, Tls& tls) { tls.max_version = take_version(line); }
 
-std::string_view version_text(TlsVersion version) {
-  return kVersions[static_cast<std::size_t>(version)];
-}
+std::string_view version_text(TlsVersion version) { return kVersions[static_cast<std::size_t>(version)]; }
 
-void exclude_version(Line&, Tls& tls, TlsVersion version) {
-  tls.excluded |= 1u << static_cast<unsigned>(version);
-}
+void exclude_version(Line&, Tls& tls, TlsVersion version) { tls.excluded |= 1u << static_cast<unsigned>(version); }
 
-void force_version(Line&, Tls& tls, TlsVersion version) {
-  tls.min_version = tls.max_version = version;
-}
+void force_version(Line&, Tls& tls, TlsVersion version) { tls.min_version = tls.max_version = version; }
 
 std::vector<std::string> take_alpn(Line& line) {
   const Word* word = line.take("a comma separated list such as http/1.1");
@@ -46,9 +35,7 @@ std::vector<std::string> take_alpn(Line& line) {
   while (!rest.empty()) {
     const std::string_view protocol = cut(rest, ',');
     if (protocol.empty() || protocol.size() > 255) {
-      line.complain(
-          word->place,
-          format("'{}' holds an empty protocol name, or one longer than 255 bytes", word->text));
+      line.complain(word->place, format("'{}' holds an empty protocol name, or one longer than 255 bytes", word->text));
       return {};
     }
     protocols.emplace_back(protocol);
@@ -57,8 +44,7 @@ std::vector<std::string> take_alpn(Line& line) {
 }
 
 void warn_ciphersuites(Line& line) {
-  line.warn(format("'{}' has no effect: BoringSSL chooses the cipher suites of TLS 1.3 itself",
-                   line.subject));
+  line.warn(format("'{}' has no effect: BoringSSL chooses the cipher suites of TLS 1.3 itself", line.subject));
 }
 
 std::string based(std::string_view base, std::string path) {

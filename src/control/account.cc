@@ -16,13 +16,10 @@
 namespace penstock {
 namespace {
 
-Error refused(std::string_view what) {
-  return Error{format("{}: {}", what, std::strerror(errno))};
-}
+Error refused(std::string_view what) { return Error{format("{}: {}", what, std::strerror(errno))}; }
 
 Result<void> change_root(const std::string& folder) {
-  if (::chroot(folder.c_str()) != 0 || ::chdir("/") != 0)
-    return refused(format("cannot chroot to '{}'", folder));
+  if (::chroot(folder.c_str()) != 0 || ::chdir("/") != 0) return refused(format("cannot chroot to '{}'", folder));
   return {};
 }
 
@@ -39,10 +36,8 @@ Result<void> change_user(uid_t uid, const std::string& name) {
   if (::setresuid(uid, uid, uid) != 0) return refused(format("cannot become user {}", name));
   uid_t real = 0, effective = 0, saved = 0;
   ::getresuid(&real, &effective, &saved);
-  if (real != uid || effective != uid || saved != uid)
-    return Error{format("the system did not make us user {}", name)};
-  if (uid != 0 && ::setuid(0) == 0)
-    return Error{format("as user {} this process could still become root", name)};
+  if (real != uid || effective != uid || saved != uid) return Error{format("the system did not make us user {}", name)};
+  if (uid != 0 && ::setuid(0) == 0) return Error{format("as user {} this process could still become root", name)};
   return {};
 }
 
@@ -94,10 +89,8 @@ Account account_of(const config::Global& global, config::Diagnostics& diagnostic
   account.chroot = global.chroot;
   struct stat facts {};
   // No error: the start of the program needs it, a check elsewhere or a reload does not.
-  if (!account.chroot.empty() &&
-      (::stat(account.chroot.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode))) {
-    diagnostics.warn(global.chroot_place,
-                     format("'{}' is no folder: a start will fail", account.chroot));
+  if (!account.chroot.empty() && (::stat(account.chroot.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode))) {
+    diagnostics.warn(global.chroot_place, format("'{}' is no folder: a start will fail", account.chroot));
   }
   return account;
 }

@@ -20,8 +20,7 @@ namespace {
 std::uint64_t monotonic_us() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1000000 +
-         static_cast<std::uint64_t>(now.tv_nsec) / 1000;
+  return static_cast<std::uint64_t>(now.tv_sec) * 1000000 + static_cast<std::uint64_t>(now.tv_nsec) / 1000;
 }
 
 // 0 when the process in the background is ready, else the status it ended with.
@@ -65,8 +64,7 @@ Result<void> Announcer::open_pid_file(const std::string& path) {
   if (path.empty()) return {};
   // What stands there may be the number of a process that goes on if we fail.
   pid_file_ = Descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644));
-  if (!pid_file_)
-    return Error{format("cannot write the process id to '{}': {}", path, std::strerror(errno))};
+  if (!pid_file_) return Error{format("cannot write the process id to '{}': {}", path, std::strerror(errno))};
   pid_ = ::getpid();
   return {};
 }
@@ -96,13 +94,9 @@ void Announcer::release_terminal() {
   waiting_ = Descriptor();
 }
 
-void Announcer::reloading() const {
-  notify_supervisor(reloading_text(monotonic_us()));
-}
+void Announcer::reloading() const { notify_supervisor(reloading_text(monotonic_us())); }
 
-void Announcer::stopping() const {
-  notify_supervisor(stopping_text());
-}
+void Announcer::stopping() const { notify_supervisor(stopping_text()); }
 
 void leave_terminal() {
   std::fflush(nullptr);

@@ -31,8 +31,7 @@ bool is_same(const Snapshot& before, const Snapshot& after, const std::string& f
   return was == nullptr || is == nullptr || *was == *is;
 }
 
-void add_certificates(const Snapshot& before, const Snapshot& after,
-                      std::vector<std::string>& out) {
+void add_certificates(const Snapshot& before, const Snapshot& after, std::vector<std::string>& out) {
   const auto was = certificates_of(before);
   for (const auto& [file, facts] : certificates_of(after)) {
     const auto old = was.find(file);
@@ -41,11 +40,10 @@ void add_certificates(const Snapshot& before, const Snapshot& after,
       continue;
     }
     const CertificateFacts& then = old->second;
-    const bool same = then.not_after == facts.not_after && then.not_before == facts.not_before &&
-                      then.names == facts.names;
+    const bool same =
+        then.not_after == facts.not_after && then.not_before == facts.not_before && then.names == facts.names;
     if (!same || !is_same(before, after, file))
-      out.push_back(
-          format("certificate {} is another, which ends on {}", file, date_text(facts.not_after)));
+      out.push_back(format("certificate {} is another, which ends on {}", file, date_text(facts.not_after)));
   }
 }
 
@@ -53,9 +51,7 @@ void add_certificates(const Snapshot& before, const Snapshot& after,
 void add_files(const Snapshot& before, const Snapshot& after, std::vector<std::string>& out) {
   std::set<std::string> files;
   for (const rules::NamedFile& file : rules::collect_files(after.config)) files.insert(file.path);
-  const auto add = [&files](const config::Tls& tls) {
-    files.insert({tls.ca_file, tls.ca_verify_file, tls.crl_file});
-  };
+  const auto add = [&files](const config::Tls& tls) { files.insert({tls.ca_file, tls.ca_verify_file, tls.crl_file}); };
   for (const config::Proxy& proxy : after.config.proxies) {
     for (const config::Bind& bind : proxy.binds) add(bind.tls);
     for (const config::Server& server : proxy.servers) {
@@ -71,8 +67,7 @@ void add_files(const Snapshot& before, const Snapshot& after, std::vector<std::s
 }  // namespace
 
 std::string changes_between(const Snapshot& before, const Snapshot& after) {
-  std::vector<std::string> all =
-      config::differences(config::dump(before.config), config::dump(after.config));
+  std::vector<std::string> all = config::differences(config::dump(before.config), config::dump(after.config));
   add_certificates(before, after, all);
   add_files(before, after, all);
   if (all.empty()) return "no difference";
@@ -84,12 +79,15 @@ std::string changes_between(const Snapshot& before, const Snapshot& after) {
 }
 
 std::string changes_for_next_start(const config::Global& was, const config::Global& is) {
-  const std::pair<const char*, bool> words[] = {
-      {"nbthread", was.nbthread != is.nbthread}, {"user", was.user != is.user},
-      {"uid", was.uid != is.uid},                {"group", was.group != is.group},
-      {"gid", was.gid != is.gid},                {"chroot", was.chroot != is.chroot},
-      {"daemon", was.daemon != is.daemon},       {"pidfile", was.pid_file != is.pid_file},
-      {"master-worker", was.master_worker != is.master_worker}};
+  const std::pair<const char*, bool> words[] = {{"nbthread", was.nbthread != is.nbthread},
+                                                {"user", was.user != is.user},
+                                                {"uid", was.uid != is.uid},
+                                                {"group", was.group != is.group},
+                                                {"gid", was.gid != is.gid},
+                                                {"chroot", was.chroot != is.chroot},
+                                                {"daemon", was.daemon != is.daemon},
+                                                {"pidfile", was.pid_file != is.pid_file},
+                                                {"master-worker", was.master_worker != is.master_worker}};
   std::string text;
   for (const auto& [word, changed] : words) {
     if (changed) text += (text.empty() ? "" : ", ") + std::string(word);
@@ -112,8 +110,7 @@ std::string some_of(const std::vector<std::string>& all) {
 std::string portrait_of(const Snapshot& snapshot) {
   std::vector<std::string> addresses, pools;
   for (const BindSpec& bind : snapshot.binds) {
-    addresses.push_back(
-        format("{} ({})", bind.bound->address.text(), snapshot.frontends[bind.frontend].name));
+    addresses.push_back(format("{} ({})", bind.bound->address.text(), snapshot.frontends[bind.frontend].name));
   }
   for (const BackendRuntimeSpec& backend : snapshot.backends) {
     if (!backend.balance.servers.empty())

@@ -34,8 +34,7 @@ union ControlSpace {
   char bytes[CMSG_SPACE(Channel::kDescriptorsInPacket * sizeof(int))];
 };
 
-Result<void> send_packet(int fd, std::string_view packet, std::span<const int> descriptors,
-                         int wait_ms) {
+Result<void> send_packet(int fd, std::string_view packet, std::span<const int> descriptors, int wait_ms) {
   iovec bytes{const_cast<char*>(packet.data()), packet.size()};
   ControlSpace control{};
   msghdr message{};
@@ -58,8 +57,7 @@ Result<void> send_packet(int fd, std::string_view packet, std::span<const int> d
   return {};
 }
 
-std::string packet_of(Message::Kind kind, std::uint32_t number, std::size_t packets_after,
-                      std::string_view text) {
+std::string packet_of(Message::Kind kind, std::uint32_t number, std::size_t packets_after, std::string_view text) {
   require(text.size() <= Channel::kLongestText);
   Header header{};
   header.kind = kind;
@@ -71,8 +69,7 @@ std::string packet_of(Message::Kind kind, std::uint32_t number, std::size_t pack
 
 std::vector<Descriptor> descriptors_of(msghdr& message) {
   std::vector<Descriptor> out;
-  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
-       part = CMSG_NXTHDR(&message, part)) {
+  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr; part = CMSG_NXTHDR(&message, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
     const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     for (std::size_t i = 0; i < count; ++i) {
@@ -96,21 +93,20 @@ Result<std::pair<Channel, Channel>> Channel::pair() {
 
 Result<void> Channel::send(Message::Kind kind, std::string_view text, std::uint32_t number,
                            std::span<const int> descriptors) const {
-  const std::size_t packets = std::max<std::size_t>(
-      1, (descriptors.size() + kDescriptorsInPacket - 1) / kDescriptorsInPacket);
+  const std::size_t packets =
+      std::max<std::size_t>(1, (descriptors.size() + kDescriptorsInPacket - 1) / kDescriptorsInPacket);
   for (std::size_t left = packets; left > 0; --left) {
     const auto some = descriptors.first(std::min(descriptors.size(), kDescriptorsInPacket));
     const bool is_first = left == packets;
-    const std::string packet = is_first ? packet_of(kind, number, left - 1, text)
-                                        : packet_of(Message::Kind::More, 0, left - 1, {});
+    const std::string packet =
+        is_first ? packet_of(kind, number, left - 1, text) : packet_of(Message::Kind::More, 0, left - 1, {});
     if (auto sent = send_packet(fd(), packet, some, kSendWaitMs); !sent) return sent;
     descriptors = descriptors.subspan(some.size());
   }
   return {};
 }
 
-bool Channel::offer(Message::Kind kind, std::string_view text,
-                    std::span<const int> descriptors) const {
+bool Channel::offer(Message::Kind kind, std::string_view text, std::span<const int> descriptors) const {
   if (text.size() > kLongestText) return false;
   return static_cast<bool>(send_packet(fd(), packet_of(kind, 0, 0, text), descriptors, 0));
 }
@@ -140,8 +136,7 @@ std::optional<Message> Channel::receive() {
 }
 
 // What is no packet of ours closes the line: no other message would make sense any more.
-void Channel::take_packet(std::string_view packet, std::vector<Descriptor> descriptors,
-                          bool incomplete) {
+void Channel::take_packet(std::string_view packet, std::vector<Descriptor> descriptors, bool incomplete) {
   Header header{};
   if (packet.size() < sizeof(header)) {
     closed_ = true;
@@ -170,8 +165,7 @@ Result<Descriptor> sealed_memory(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t count = ::write(memory.get(), bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0)
-      return Error{format("cannot fill memory to hand over: {}", std::strerror(errno))};
+    if (count <= 0) return Error{format("cannot fill memory to hand over: {}", std::strerror(errno))};
     bytes.remove_prefix(static_cast<std::size_t>(count));
   }
   if (::fcntl(memory.get(), F_ADD_SEALS, kSeals) != 0) {
@@ -183,8 +177,7 @@ Result<Descriptor> sealed_memory(std::string_view bytes) {
 Result<WipedText> read_sealed(int fd) {
   struct stat facts {};
   // What is not sealed could change or shrink while it is read.
-  if (::fcntl(fd, F_GET_SEALS) != kSeals || ::fstat(fd, &facts) != 0)
-    return Error{"this is no sealed memory"};
+  if (::fcntl(fd, F_GET_SEALS) != kSeals || ::fstat(fd, &facts) != 0) return Error{"this is no sealed memory"};
   WipedText bytes(static_cast<std::size_t>(facts.st_size), '\0');
   std::size_t at = 0;
   while (at < bytes.size()) {

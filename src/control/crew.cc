@@ -56,9 +56,8 @@ unsigned Crew::workers_for(const config::Config& config) const {
 std::shared_ptr<const Snapshot> Crew::build(config::Config config, Bundle bundle, bool check_only,
                                             config::Diagnostics& diagnostics) {
   const bool failed_before = diagnostics.failed();
-  const Snapshot::Sources sources{servers_,     tables_,  tickets_,          frontend_states_,
-                                  log_outputs_, process_, &log_descriptors_, log_reach_,
-                                  check_only};
+  const Snapshot::Sources sources{servers_, tables_,           tickets_,   frontend_states_, log_outputs_,
+                                  process_, &log_descriptors_, log_reach_, check_only};
   auto snapshot = Snapshot::build(std::move(config), std::move(bundle), sources, diagnostics);
   return failed_before ? nullptr : snapshot;
 }
@@ -74,8 +73,7 @@ void Crew::start(std::shared_ptr<const Snapshot> snapshot, const HealthNotes& he
   const unsigned count = workers_for(snapshot->config);
   process_.workers = count;
   WorkerOwner& for_workers = *this;
-  for (unsigned i = 0; i < count; ++i)
-    workers_.push_back(std::make_unique<Worker>(i, count, process_, for_workers));
+  for (unsigned i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(i, count, process_, for_workers));
   for (auto& worker : workers_) worker->start();
   put_to_work(std::move(snapshot));
 }
@@ -85,8 +83,7 @@ void Crew::put_to_work(std::shared_ptr<const Snapshot> snapshot) {
   snapshot_ = std::move(snapshot);
   watch_addresses();
   const std::vector<const config::Proxy*> with_table = snapshot_->config.tables();
-  for (std::size_t i = 0; i < with_table.size(); ++i)
-    snapshot_->tables[i]->set_limits(*with_table[i]->stick_table);
+  for (std::size_t i = 0; i < with_table.size(); ++i) snapshot_->tables[i]->set_limits(*with_table[i]->stick_table);
   for (const BackendRuntimeSpec& backend : snapshot_->backends) {
     for (const ServerSpec& server : backend.balance.servers) put_in_force(backend.balance, server);
   }
@@ -158,8 +155,7 @@ void Crew::on_server_changed(const BackendSpec& backend, const ServerSpec& serve
     const auto line = watch_.on_change(backend, name, up, loop_.now());
     if (!line) return;
     const int index = snapshot_->backend_index(backend);
-    const auto& logs =
-        index < 0 ? snapshot_->logs : snapshot_->backends[static_cast<std::size_t>(index)].logs;
+    const auto& logs = index < 0 ? snapshot_->logs : snapshot_->backends[static_cast<std::size_t>(index)].logs;
     for (LogOutput* output : logs) output->write(Level::Alert, *line);
   });
 }

@@ -30,17 +30,14 @@ std::uint64_t hard_limit() {
 
 bool has_checks(const config::Config& config) {
   return std::any_of(config.proxies.begin(), config.proxies.end(), [](const config::Proxy& proxy) {
-    return !proxy.disabled &&
-           std::any_of(proxy.servers.begin(), proxy.servers.end(),
-                       [](const config::Server& server) { return server.check.enabled; });
+    return !proxy.disabled && std::any_of(proxy.servers.begin(), proxy.servers.end(),
+                                          [](const config::Server& server) { return server.check.enabled; });
   });
 }
 
 }  // namespace
 
-Handover gather(const Options& options, const GatherPlan& plan) {
-  return gather(read_texts(options), options, plan);
-}
+Handover gather(const Options& options, const GatherPlan& plan) { return gather(read_texts(options), options, plan); }
 
 Handover read_texts(const Options& options) {
   Handover out;
@@ -88,8 +85,8 @@ WipedText pack(const Handover& handover, const Bundle* known, std::vector<int>& 
   return packer.bytes();
 }
 
-Result<Handover> unpack(std::string_view bytes, std::vector<Descriptor> descriptors,
-                        const Bundle* known, const Options& options) {
+Result<Handover> unpack(std::string_view bytes, std::vector<Descriptor> descriptors, const Bundle* known,
+                        const Options& options) {
   Handover out;
   Unpacker from(bytes);
   for (std::uint64_t left = from.take_count(); left > 0; --left) {
@@ -101,8 +98,7 @@ Result<Handover> unpack(std::string_view bytes, std::vector<Descriptor> descript
   out.config = read_config(out.sources, options, found_again);
   out.diagnostics.set_source(&out.config);
   for (std::uint64_t left = from.take_count(); left > 0; --left) {
-    const auto severity =
-        static_cast<config::Severity>(std::min<std::uint64_t>(from.take_number(), 2));
+    const auto severity = static_cast<config::Severity>(std::min<std::uint64_t>(from.take_number(), 2));
     config::Place place;
     place.file = static_cast<std::uint32_t>(from.take_number());
     place.line = static_cast<std::uint32_t>(from.take_number());
@@ -121,8 +117,7 @@ DescriptorNeed descriptor_need(const config::Config& config, std::size_t binds, 
   const auto for_checks = has_checks(config) ? static_cast<std::int64_t>(kChecksInFlight) : 0;
   const std::int64_t fixed = kReserve + workers * kForEachWorker + for_binds + for_checks;
   const config::Global& global = config.global;
-  if (global.maxconn != 0)
-    return {2 * std::uint64_t{global.maxconn} + static_cast<std::uint64_t>(fixed), fixed};
+  if (global.maxconn != 0) return {2 * std::uint64_t{global.maxconn} + static_cast<std::uint64_t>(fixed), fixed};
   return {global.ulimit_n != 0 ? global.ulimit_n : hard_limit(), fixed};
 }
 

@@ -8,12 +8,10 @@
 namespace penstock {
 namespace {
 
-bool has_server(const config::Config& config, const std::string& backend,
-                const std::string& server) {
+bool has_server(const config::Config& config, const std::string& backend, const std::string& server) {
   const config::Proxy* proxy = config.find_backend(backend);
-  return proxy != nullptr &&
-         std::any_of(proxy->servers.begin(), proxy->servers.end(),
-                     [&server](const config::Server& each) { return each.name == server; });
+  return proxy != nullptr && std::any_of(proxy->servers.begin(), proxy->servers.end(),
+                                         [&server](const config::Server& each) { return each.name == server; });
 }
 
 }  // namespace
@@ -33,8 +31,7 @@ void take_note(HealthNotes& notes, std::string_view bytes, const config::Config&
   const std::string server(from.take_text());
   const auto status = static_cast<ServerStatus>(from.take_number());
   const std::uint64_t up_since_ms = from.take_number();
-  const bool is_status =
-      status == ServerStatus::Up || status == ServerStatus::Down || status == ServerStatus::Drain;
+  const bool is_status = status == ServerStatus::Up || status == ServerStatus::Down || status == ServerStatus::Drain;
   if (!from.ended() || !is_status || !has_server(config, backend, server)) return;
   notes[{backend, server}] = {status, up_since_ms};
 }

@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <csignal>
 #include <ctime>
 #include <optional>
 #include <utility>
@@ -26,15 +26,19 @@ constexpr const char* kServing = "Serving.";
 
 const char* level_word(config::Severity severity) {
   switch (severity) {
-    case config::Severity::Notice: return "notice";
-    case config::Severity::Warning: return "warning";
-    case config::Severity::Alert: return "alert";
+    case config::Severity::Notice:
+      return "notice";
+    case config::Severity::Warning:
+      return "warning";
+    case config::Severity::Alert:
+      return "alert";
   }
   return "";
 }
 
 Result<Handover> received(Message message, const Bundle* known, const Options& options) {
-  if (message.descriptors.empty() || message.incomplete) return Error{"there were not enough descriptors to take it over"};
+  if (message.descriptors.empty() || message.incomplete)
+    return Error{"there were not enough descriptors to take it over"};
   const Result<WipedText> bytes = read_sealed(message.descriptors.front().get());
   if (!bytes) return bytes.error();
   message.descriptors.erase(message.descriptors.begin());
@@ -100,7 +104,8 @@ int Master::check() {
     return 1;
   }
   if (!has_bind(loaded.snapshot->config)) {
-    std::fprintf(stderr, "[ALERT] (%d) : the configuration has no error, but there is nothing to listen on\n", crew_.process().pid);
+    std::fprintf(stderr, "[ALERT] (%d) : the configuration has no error, but there is nothing to listen on\n",
+                 crew_.process().pid);
     return 2;
   }
   if (options_.dump) std::fputs(config::dump(loaded.snapshot->config).c_str(), stdout);
@@ -121,13 +126,15 @@ Result<Master::Limits> Master::make_room_for_descriptors(const Handover& handove
   const config::Global& global = handover.config.global;
   const auto got = static_cast<std::int64_t>(std::min<std::uint64_t>(raise_descriptor_limit(need.wanted), 1u << 30));
   if (global.maxconn != 0 && got < static_cast<std::int64_t>(need.wanted)) {
-    return Error{format("maxconn {} needs {} descriptors (2 for each connection, {} for listeners, checks and threads), but the "
-                        "limit of this process is {}. Raise it (LimitNOFILE= in the service unit, ulimit -n), or set maxconn to {}.",
-                        global.maxconn, need.wanted, fixed, got, std::max<std::int64_t>(0, (got - fixed) / 2))};
+    return Error{format(
+        "maxconn {} needs {} descriptors (2 for each connection, {} for listeners, checks and threads), but the "
+        "limit of this process is {}. Raise it (LimitNOFILE= in the service unit, ulimit -n), or set maxconn to {}.",
+        global.maxconn, need.wanted, fixed, got, std::max<std::int64_t>(0, (got - fixed) / 2))};
   }
   if (got - fixed < 2) {
-    return Error{format("a limit of {} descriptors leaves none for connections: {} are needed for listeners, checks and threads",
-                        got, fixed)};
+    return Error{
+        format("a limit of {} descriptors leaves none for connections: {} are needed for listeners, checks and threads",
+               got, fixed)};
   }
   return Limits{static_cast<std::int32_t>(got - fixed),
                 global.maxconn != 0 ? global.maxconn : static_cast<std::uint32_t>((got - fixed) / 2)};
@@ -170,7 +177,8 @@ int Master::start(Handover first, const HealthNotes& health) {
   Loaded loaded = build(std::move(first), false);
   print(loaded.diagnostics);
   if (!loaded.snapshot || (options_.zero_warning && loaded.diagnostics.warnings() != 0)) return 1;
-  if (loaded.snapshot->binds.empty()) return fail(2, "the configuration has no error, but there is nothing to listen on");
+  if (loaded.snapshot->binds.empty())
+    return fail(2, "the configuration has no error, but there is nothing to listen on");
   ticker_ = Owned<Ticker>(new Ticker(loop_, *this));
   next_rotation_ms_ = loop_.now() + kRotationMs;
   announcer_.write_pid_file();
@@ -311,16 +319,15 @@ void Master::take_over(Handover handover) {
   const bool is_readable = !handover.diagnostics.failed();
   const Result<Limits> limits = is_readable ? make_room_for_descriptors(handover) : Limits{};
   Loaded loaded = build(std::move(handover), false);
-  if (loaded.snapshot && loaded.snapshot->binds.empty()) loaded.diagnostics.add(config::Place{}, "there is nothing to listen on");
+  if (loaded.snapshot && loaded.snapshot->binds.empty())
+    loaded.diagnostics.add(config::Place{}, "there is nothing to listen on");
   if (!limits) loaded.diagnostics.add(config::Place{}, limits.error().text);
   if (draining_) loaded.diagnostics.add(config::Place{}, "this process is about to leave");
-  const std::string later =
-      loaded.snapshot ? changes_for_next_start(started_, loaded.snapshot->config.global) : "";
+  const std::string later = loaded.snapshot ? changes_for_next_start(started_, loaded.snapshot->config.global) : "";
   if (!later.empty()) loaded.diagnostics.warn(config::Place{}, later + ": a change takes effect at the next start");
   print(loaded.diagnostics);
   if (loaded.diagnostics.failed()) return refuse(loaded.diagnostics);
-  for (const config::Complaint& complaint : loaded.diagnostics.complaints())
-    log_complaint(complaint);
+  for (const config::Complaint& complaint : loaded.diagnostics.complaints()) log_complaint(complaint);
   changes_ = changes_between(*crew_.snapshot(), *loaded.snapshot);
   set_limits(*limits);
   crew_.put_to_work(std::move(loaded.snapshot));
@@ -348,7 +355,12 @@ void Master::mention(const std::string& line) {
 }
 
 void Master::say(Level level, const std::string& line) {
-  if (!quiet_) std::fprintf(stderr, "[%s] (%d) : %s\n", level <= Level::Alert ? "ALERT" : level <= Level::Warning ? "WARNING" : "NOTICE", crew_.process().pid, line.c_str());
+  if (!quiet_)
+    std::fprintf(stderr, "[%s] (%d) : %s\n",
+                 level <= Level::Alert     ? "ALERT"
+                 : level <= Level::Warning ? "WARNING"
+                                           : "NOTICE",
+                 crew_.process().pid, line.c_str());
   log(level, line);
 }
 
@@ -387,8 +399,9 @@ void Master::drain() {
   if (std::exchange(draining_, true)) return;
   const std::uint64_t limit = crew_.snapshot()->config.global.hard_stop_after_ms;
   if (limit != 0) drain_end_ms_ = loop_.now() + limit;
-  say(Level::Warning, limit == 0 ? std::string("Leaving when the last connection has ended.")
-                                 : format("Leaving when the last connection has ended, in {} at most.", duration_text(limit)));
+  say(Level::Warning, limit == 0
+                          ? std::string("Leaving when the last connection has ended.")
+                          : format("Leaving when the last connection has ended, in {} at most.", duration_text(limit)));
   crew_.drain();
 }
 

@@ -51,13 +51,15 @@ void set_environment(const Options& options) {
 }
 
 std::string version_text(bool in_full) {
-  std::string text = format("penstock {}\nHAProxy version {} is the grammar it reads\n", PENSTOCK_VERSION, kGrammarVersion);
+  std::string text =
+      format("penstock {}\nHAProxy version {} is the grammar it reads\n", PENSTOCK_VERSION, kGrammarVersion);
   if (!in_full) return text;
   utsname system{};
   uname(&system);
   text += format("Running on: {} {} {}\n", system.sysname, system.release, system.machine);
   text += "Build options :\n  TARGET  = linux-glibc\n";
-  text += "Feature list : +EPOLL +GETADDRINFO +OPENSSL +PCRE2 +PCRE2_JIT +SYSTEMD +THREAD -LUA -PROMEX -QUIC -SLZ -ZLIB\n";
+  text +=
+      "Feature list : +EPOLL +GETADDRINFO +OPENSSL +PCRE2 +PCRE2_JIT +SYSTEMD +THREAD -LUA -PROMEX -QUIC -SLZ -ZLIB\n";
   text += "Running with the TLS library BoringSSL\n";
   text += "Available services : none\n";
   text += "Processes : one; with -W, -Ws, or user, group or chroot as root, a parent and the child that serves\n";
@@ -131,8 +133,8 @@ class ArgumentReader {
   // What scripts written for haproxy may say.
   void take_without_effect(const std::string& word) {
     std::string ignored;
-    if (word == "-dM" || word.starts_with("-dM") || word == "-dS" || word == "-dV" || word == "-dG" ||
-        word == "-dr" || word == "-dL" || word == "-de" || word == "-dp" || word == "-4") {
+    if (word == "-dM" || word.starts_with("-dM") || word == "-dS" || word == "-dV" || word == "-dG" || word == "-dr" ||
+        word == "-dL" || word == "-de" || word == "-dp" || word == "-4") {
       return;
     }
     if (word == "-S") {
@@ -144,7 +146,8 @@ class ArgumentReader {
       out_.warnings.push_back("-m: memory is not limited here; let the service manager do it (MemoryMax=)");
     } else if (word == "-x") {
       value(word, ignored);
-      out_.warnings.push_back("-x: sockets are not taken over from another process; a reload by SIGHUP keeps them open");
+      out_.warnings.push_back(
+          "-x: sockets are not taken over from another process; a reload by SIGHUP keeps them open");
     } else if (word == "-L") {
       value(word, out_.options.local_peer);
     } else if (word == "-N") {

@@ -31,8 +31,7 @@ constexpr std::uint64_t kStopMs = 5000;
 
 std::uint64_t now_ms() {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
 }
 
 // The child's own way to end: an administrator spoke to it, not to us.
@@ -43,8 +42,7 @@ bool ended_on_purpose(int status) {
 }
 
 std::string end_text(int status) {
-  if (WIFSIGNALED(status))
-    return format("died of signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)));
+  if (WIFSIGNALED(status)) return format("died of signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)));
   return format("ended with status {}", WEXITSTATUS(status));
 }
 
@@ -64,8 +62,7 @@ Parent::Parent(const Options& options, Handover first, Announcer& announcer)
 
 int Parent::run() {
   ignore_broken_pipes();
-  signals_ =
-      Descriptor(signals_as_descriptor({SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGCHLD}));
+  signals_ = Descriptor(signals_as_descriptor({SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGCHLD}));
   while (!ended_) {
     if (child_ == 0 && now_ms() >= start_at_ms_ && start_child() == Side::Child) return serve();
     if (!ended_) wait();
@@ -244,9 +241,8 @@ void Parent::restart_later(const std::string& how) {
   const std::uint64_t now = now_ms();
   wait_ms_ = restart_wait_ms(now - started_ms_, wait_ms_);
   start_at_ms_ = now + wait_ms_;
-  legacy_.story = format(
-      "The serving process {}. Another one is started {}.", how,
-      wait_ms_ == 0 ? "at once" : format("in {} ms: this one died soon after its start", wait_ms_));
+  legacy_.story = format("The serving process {}. Another one is started {}.", how,
+                         wait_ms_ == 0 ? "at once" : format("in {} ms: this one died soon after its start", wait_ms_));
   say(legacy_.story);
 }
 
@@ -303,11 +299,9 @@ Result<void> Parent::offer() {
 
 // The child may not do it any more.
 void Parent::raise_child_limit() const {
-  const DescriptorNeed need =
-      descriptor_need(offered_->config, offered_->bundle.bound_count(), workers_);
+  const DescriptorNeed need = descriptor_need(offered_->config, offered_->bundle.bound_count(), workers_);
   rlimit limit{};
-  if (::prlimit(child_, RLIMIT_NOFILE, nullptr, &limit) != 0 || need.wanted <= limit.rlim_cur)
-    return;
+  if (::prlimit(child_, RLIMIT_NOFILE, nullptr, &limit) != 0 || need.wanted <= limit.rlim_cur) return;
   const rlimit raised{need.wanted, std::max<rlim_t>(need.wanted, limit.rlim_max)};
   ::prlimit(child_, RLIMIT_NOFILE, &raised, nullptr);
 }
@@ -316,8 +310,8 @@ void Parent::raise_child_limit() const {
 void Parent::send_log_socket(const std::string& name) {
   if (accepted_.bundle.log_socket(name) < 0) return;
   const bool is_abstract = name.starts_with("abns@");
-  const Result<Descriptor> socket = open_log_socket(
-      is_abstract ? SocketAddress::abstract(name.substr(5)) : SocketAddress::unix_path(name));
+  const Result<Descriptor> socket =
+      open_log_socket(is_abstract ? SocketAddress::abstract(name.substr(5)) : SocketAddress::unix_path(name));
   if (!socket) return;
   const int fd = (*socket).get();
   channel_->offer(Message::Kind::LogSocket, name, {&fd, 1});

@@ -44,8 +44,8 @@ NameAnswers unpack(std::string_view bytes) {
     if (from.failed()) break;
     const Name name(std::move(host), version);
     if (is_known) {
-      out.emplace(name, SocketAddress(reinterpret_cast<const sockaddr*>(answer.data()),
-                                      static_cast<socklen_t>(answer.size())));
+      out.emplace(
+          name, SocketAddress(reinterpret_cast<const sockaddr*>(answer.data()), static_cast<socklen_t>(answer.size())));
     } else {
       out.emplace(name, Error{std::string(answer)});
     }
@@ -66,8 +66,7 @@ void write_all(int fd, std::string_view bytes) {
 
 Result<std::unique_ptr<Resolver>> Resolver::start(const std::set<Name>& names) {
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    return Error{format("cannot ask the resolver: {}", std::strerror(errno))};
+  if (::pipe2(ends, O_CLOEXEC) != 0) return Error{format("cannot ask the resolver: {}", std::strerror(errno))};
   Descriptor answers(ends[0]), theirs(ends[1]);
   ::fcntl(answers.get(), F_SETFL, O_NONBLOCK);
   const pid_t parent = ::getpid();

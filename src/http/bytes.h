@@ -8,9 +8,8 @@
 
 namespace penstock {
 
-constexpr std::uint8_t kTokenByte = 1;  // tchar: methods, field names, chunk extensions.
-constexpr std::uint8_t kTargetByte =
-    2;  // VCHAR but '#': clients do not escape all that they should.
+constexpr std::uint8_t kTokenByte = 1;   // tchar: methods, field names, chunk extensions.
+constexpr std::uint8_t kTargetByte = 2;  // VCHAR but '#': clients do not escape all that they should.
 constexpr std::uint8_t kDigitByte = 4;
 constexpr std::uint8_t kHexByte = 8;
 constexpr std::uint8_t kHostByte = 16;  // unreserved and sub-delims, but no comma.
@@ -35,9 +34,7 @@ constexpr std::array<std::uint8_t, 256> make_byte_classes() {
 
 inline constexpr std::array<std::uint8_t, 256> kByteClasses = make_byte_classes();
 
-inline bool is_byte(char c, std::uint8_t wanted) {
-  return (kByteClasses[static_cast<unsigned char>(c)] & wanted) != 0;
-}
+inline bool is_byte(char c, std::uint8_t wanted) { return (kByteClasses[static_cast<unsigned char>(c)] & wanted) != 0; }
 
 // True for an empty text, too.
 inline bool all_bytes(std::string_view text, std::uint8_t wanted) {

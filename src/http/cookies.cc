@@ -7,8 +7,7 @@
 namespace penstock::cookies {
 namespace {
 
-constexpr std::string_view kDigits =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 // The end of the piece that begins at `at`. A quote that is never closed is a letter like others.
 std::size_t end_of_piece(std::string_view text, std::size_t at, std::string_view separators) {
@@ -87,13 +86,11 @@ std::string_view without(std::string_view list, std::string_view name, Arena& ar
   if (rest.data() == list.data()) return list;
   rest = trim(rest);
   // The separator before what went, if that was the last.
-  if (dropped && (rest.ends_with(';') || rest.ends_with(',')))
-    rest = trim(rest.substr(0, rest.size() - 1));
+  if (dropped && (rest.ends_with(';') || rest.ends_with(','))) rest = trim(rest.substr(0, rest.size() - 1));
   return rest;
 }
 
-std::string_view without_prefix(std::string_view list, std::string_view name, char mark,
-                                Arena& arena) {
+std::string_view without_prefix(std::string_view list, std::string_view name, char mark, Arena& arena) {
   Cutting cutting(list, arena);
   Cookie cookie;
   for (std::size_t at = 0; next(list, at, cookie);) {
@@ -108,8 +105,7 @@ std::string_view without_prefix(std::string_view list, std::string_view name, ch
 
 void write_stamp(std::int64_t seconds, char* out) {
   const auto number = static_cast<std::uint64_t>(seconds) >> 2;
-  for (std::size_t i = 0; i < kStampSize; ++i)
-    out[i] = kDigits[(number >> (6 * (kStampSize - 1 - i))) & 63];
+  for (std::size_t i = 0; i < kStampSize; ++i) out[i] = kDigits[(number >> (6 * (kStampSize - 1 - i))) & 63];
 }
 
 std::int64_t read_stamp(std::string_view text) {

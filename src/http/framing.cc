@@ -115,8 +115,8 @@ std::optional<Authority> read_authority(std::string_view text) {
   }
   for (std::size_t i = 0; i < name.size(); ++i) {
     if (is_byte(name[i], kHostByte) || (bracket != 0 && name[i] == ':')) continue;
-    const bool escape = name[i] == '%' && i + 2 < name.size() && is_byte(name[i + 1], kHexByte) &&
-                        is_byte(name[i + 2], kHexByte);
+    const bool escape =
+        name[i] == '%' && i + 2 < name.size() && is_byte(name[i + 1], kHexByte) && is_byte(name[i + 2], kHexByte);
     if (!escape) return std::nullopt;
     i += 2;
   }
@@ -126,9 +126,8 @@ std::optional<Authority> read_authority(std::string_view text) {
 // Letters alone, as all schemes have them that lead to a server: in "http:x@there://here/" readers
 // find different hosts.
 bool is_scheme(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return to_lower(c) >= 'a' && to_lower(c) <= 'z';
-  });
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return to_lower(c) >= 'a' && to_lower(c) <= 'z'; });
 }
 
 std::string_view default_port(std::string_view scheme) {
@@ -141,8 +140,7 @@ std::string_view default_port(std::string_view scheme) {
 // place.
 const char* refuse_authority_form(std::string_view target, const std::optional<Authority>& host) {
   const auto authority = read_authority(target);
-  if (!authority || authority->host.empty() || authority->port.empty())
-    return "malformed target of CONNECT";
+  if (!authority || authority->host.empty() || authority->port.empty()) return "malformed target of CONNECT";
   if (!host) return nullptr;
   if (!equal_nocase(host->host, authority->host)) return "Host differs from target";
   if (!host->port.empty() && host->port != authority->port) return "Host differs from target";
@@ -160,9 +158,7 @@ const char* refuse_absolute_form(std::string_view target, const std::optional<Au
   const auto authority = read_authority(rest.substr(0, rest.find_first_of("/?")));
   if (!authority || authority->host.empty()) return "malformed target";
   if (!host) return nullptr;
-  const auto port_of = [scheme](const Authority& a) {
-    return a.port.empty() ? default_port(scheme) : a.port;
-  };
+  const auto port_of = [scheme](const Authority& a) { return a.port.empty() ? default_port(scheme) : a.port; };
   if (!equal_nocase(host->host, authority->host)) return "Host differs from target";
   return port_of(*host) == port_of(*authority) ? nullptr : "Host differs from target";
 }
@@ -172,8 +168,7 @@ const char* refuse_target(const Head& head, const std::optional<Authority>& host
   if (target.empty()) return "no target";
   if (head.method == "CONNECT") return refuse_authority_form(target, host);
   if (target[0] == '/') return nullptr;
-  if (target == "*")
-    return head.method == "OPTIONS" ? nullptr : "asterisk as target of another method than OPTIONS";
+  if (target == "*") return head.method == "OPTIONS" ? nullptr : "asterisk as target of another method than OPTIONS";
   return refuse_absolute_form(target, host);
 }
 
@@ -191,8 +186,7 @@ const char* refuse_route(const Head& head, const Said& said) {
 
 // Digits and nothing else; "010" is eight to some readers.
 std::optional<std::uint64_t> read_length(std::string_view text) {
-  if (text.empty() || text.size() > kLengthDigits || !all_bytes(text, kDigitByte))
-    return std::nullopt;
+  if (text.empty() || text.size() > kLengthDigits || !all_bytes(text, kDigitByte)) return std::nullopt;
   if (text.size() > 1 && text[0] == '0') return std::nullopt;
   return parse_unsigned(text);
 }
@@ -202,8 +196,7 @@ const char* refuse_framing_fields(const Head& head, const Said& said) {
   if (said.coding == nullptr) return nullptr;
   if (said.length != nullptr) return "Content-Length and Transfer-Encoding";
   if (head.version == HttpVersion::Http10) return "Transfer-Encoding in HTTP/1.0";
-  return equal_nocase(said.coding->value, "chunked") ? nullptr
-                                                     : "Transfer-Encoding other than chunked";
+  return equal_nocase(said.coding->value, "chunked") ? nullptr : "Transfer-Encoding other than chunked";
 }
 
 BodyLength length_of(std::uint64_t bytes) {
@@ -212,32 +205,26 @@ BodyLength length_of(std::uint64_t bytes) {
 }
 
 // RFC 9112 section 6.3, items 6 and 7.
-void judge_request_body(const Head& head, const Said& said, std::uint64_t bytes,
-                        Judgement& judgement) {
+void judge_request_body(const Head& head, const Said& said, std::uint64_t bytes, Judgement& judgement) {
   const bool has_body = said.coding != nullptr || bytes != 0;
   if (head.method == "CONNECT" && has_body) {
     judgement.refused = "CONNECT with a body";
     return;
   }
-  judgement.body =
-      said.coding != nullptr ? BodyLength{BodyLength::Kind::Chunked, 0} : length_of(bytes);
+  judgement.body = said.coding != nullptr ? BodyLength{BodyLength::Kind::Chunked, 0} : length_of(bytes);
 }
 
 // RFC 9112 section 6.3, items 1 to 8; RFC 9110 sections 8.6 and 9.3.6.
-void judge_response_body(const Head& head, const Said& said, std::uint64_t bytes, Kind kind,
-                         Judgement& judgement) {
-  const bool tunnel =
-      head.status == 101 || (kind == Kind::ResponseToConnect && head.status / 100 == 2);
+void judge_response_body(const Head& head, const Said& said, std::uint64_t bytes, Kind kind, Judgement& judgement) {
+  const bool tunnel = head.status == 101 || (kind == Kind::ResponseToConnect && head.status / 100 == 2);
   if (tunnel || head.status / 100 == 1) {
-    if (said.coding != nullptr || bytes != 0)
-      judgement.refused = "body length in an answer that cannot have a body";
+    if (said.coding != nullptr || bytes != 0) judgement.refused = "body length in an answer that cannot have a body";
     if (tunnel) judgement.body.kind = BodyLength::Kind::Tunnel;
     return;
   }
   // Some servers send Transfer-Encoding with 204; all readers know that no body follows. With a
   // length not all do.
-  if (head.status == 204 && bytes != 0)
-    judgement.refused = "body length in an answer that cannot have a body";
+  if (head.status == 204 && bytes != 0) judgement.refused = "body length in an answer that cannot have a body";
   if (kind == Kind::ResponseToHead || head.status == 204 || head.status == 304) return;
   if (said.coding != nullptr) {
     judgement.body.kind = BodyLength::Kind::Chunked;

@@ -54,17 +54,12 @@ void H1Back::begin(StreamEvents& events, Arena& arena, bool to_head, bool to_con
 }
 
 bool H1Back::reusable() const {
-  return ready_ && request_done_ && answer_done_ && keep_ && !tunnel_ && !read_ended_ &&
-         input_.empty();
+  return ready_ && request_done_ && answer_done_ && keep_ && !tunnel_ && !read_ended_ && input_.empty();
 }
 
-void H1Back::rest() {
-  connection_->set_reading(true, true);
-}
+void H1Back::rest() { connection_->set_reading(true, true); }
 
-bool H1Back::may_serve_on() const {
-  return reusable() && !connection_->has_news();
-}
+bool H1Back::may_serve_on() const { return reusable() && !connection_->has_news(); }
 
 void H1Back::send_head(const Head& head) {
   writer_.request_head(connection_->outbox(), head,
@@ -74,8 +69,7 @@ void H1Back::send_head(const Head& head) {
   if (!head.keep_alive) keep_ = false;
   upgrade_asked_ = head.upgrade;
   // The end of a request that may become a tunnel is told late; the server owes its answer at once.
-  if (head.body.kind == BodyLength::Kind::None && (head.upgrade || head.method == "CONNECT"))
-    request_done_ = true;
+  if (head.body.kind == BodyLength::Kind::None && (head.upgrade || head.method == "CONNECT")) request_done_ = true;
   connection_->wrote();
   touch();
 }
@@ -227,8 +221,7 @@ void H1Back::run_later() {
 
 // What the server says is not HTTP, or not to be trusted.
 void H1Back::refuse(const char* what) {
-  tell_failure(
-      Failure{Cause::Denied, head_seen_ ? Phase::Data : Phase::Headers, false, 502, 0, what});
+  tell_failure(Failure{Cause::Denied, head_seen_ ? Phase::Data : Phase::Headers, false, 502, 0, what});
 }
 
 void H1Back::tell_failure(const Failure& failure) {
@@ -246,10 +239,11 @@ void H1Back::on_read_end(bool clean) {
   read_ended_ = true;
   keep_ = false;
   if (events_ == nullptr)
-    return owner_->on_back_lost(*this, Failure{Cause::ServerClosed, Phase::None},
-                                "closed while idle");
+    return owner_->on_back_lost(*this, Failure{Cause::ServerClosed, Phase::None}, "closed while idle");
   end_clean_ = clean;
-  if (answer_done_) return tell_failure(Failure{Cause::ServerClosed, Phase::Data, false, 502, 0, "server closed before it had the whole request"});
+  if (answer_done_)
+    return tell_failure(
+        Failure{Cause::ServerClosed, Phase::Data, false, 502, 0, "server closed before it had the whole request"});
   if (due_ || !input_.empty()) return;
   switch (parser_.end_of_input()) {
     case H1Parser::Step::End:
@@ -260,10 +254,9 @@ void H1Back::on_read_end(bool clean) {
       break;
   }
   const bool nothing_came = !parser_.begun() && !head_seen_;
-  tell_failure(Failure{
-      Cause::ServerClosed, head_seen_ ? Phase::Data : Phase::Headers, nothing_came && served_ > 1,
-      502, 0, nothing_came ? "server closed without an answer" : "server closed inside its answer",
-      !head_seen_ && interim_ == 0});
+  tell_failure(Failure{Cause::ServerClosed, head_seen_ ? Phase::Data : Phase::Headers, nothing_came && served_ > 1, 502,
+                       0, nothing_came ? "server closed without an answer" : "server closed inside its answer",
+                       !head_seen_ && interim_ == 0});
 }
 
 // Who closes while a body is still on its way to it resets: for an answer that ends by close, that is its end.
@@ -283,21 +276,18 @@ void H1Back::on_lost(const Loss& loss) {
                          loss.text);
     return;
   }
-  if (events_ == nullptr)
-    return owner_->on_back_lost(*this, Failure{Cause::ServerClosed, Phase::None}, loss.text);
+  if (events_ == nullptr) return owner_->on_back_lost(*this, Failure{Cause::ServerClosed, Phase::None}, loss.text);
   if (ended_early_by_reset()) return end_answer();
   const bool nothing_came = !parser_.begun() && !head_seen_;
-  tell_failure(Failure{Cause::ServerClosed, head_seen_ ? Phase::Data : Phase::Headers,
-                       nothing_came && served_ > 1, 502, loss.status, "server connection broken",
-                       !head_seen_ && interim_ == 0});
+  tell_failure(Failure{Cause::ServerClosed, head_seen_ ? Phase::Data : Phase::Headers, nothing_came && served_ > 1, 502,
+                       loss.status, "server connection broken", !head_seen_ && interim_ == 0});
 }
 
 void H1Back::on_time_out() {
   if (!ready_) {
     keep_ = false;
-    owner_->on_back_lost(
-        *this, Failure{Cause::ServerTimeout, Phase::Connect, true, 503, 0, "connect timed out"},
-        "timeout");
+    owner_->on_back_lost(*this, Failure{Cause::ServerTimeout, Phase::Connect, true, 503, 0, "connect timed out"},
+                         "timeout");
     return;
   }
   if (events_ == nullptr) return;
@@ -305,8 +295,8 @@ void H1Back::on_time_out() {
   const bool owes_answer = !answer_done_ && (request_done_ || head_seen_ || tunnel_);
   const bool owes = owes_answer || connection_->unsent() != 0;
   if (!owes || !reading_) return touch();
-  tell_failure(Failure{Cause::ServerTimeout, head_seen_ ? Phase::Data : Phase::Headers, false, 504,
-                       0, "server too slow"});
+  tell_failure(
+      Failure{Cause::ServerTimeout, head_seen_ ? Phase::Data : Phase::Headers, false, 504, 0, "server too slow"});
 }
 
 }  // namespace penstock

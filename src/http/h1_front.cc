@@ -85,8 +85,7 @@ void H1Front::wait_for_request(bool first) {
   events_ = nullptr;
   reading_ = true;
   due_ = false;
-  answer_begun_ = answer_done_ = request_done_ = end_withheld_ = tunnel_ = until_close_ = to_head_ = dropping_ =
-      false;
+  answer_begun_ = answer_done_ = request_done_ = end_withheld_ = tunnel_ = until_close_ = to_head_ = dropping_ = false;
   to_http10_ = false;
   bytes_written_ = 0;
   client_ms_ = as_patience(options_->client_ms);
@@ -266,21 +265,19 @@ void H1Front::end_dropping() {
 void H1Front::cut_off() {
   last_ = true;
   if (events_ != nullptr)
-    std::exchange(events_, nullptr)->on_failure(Failure{Cause::ClientTimeout, Phase::Data, false, 408, 0, "too many bodies are read for nobody"});
+    std::exchange(events_, nullptr)
+        ->on_failure(Failure{Cause::ClientTimeout, Phase::Data, false, 408, 0, "too many bodies are read for nobody"});
   if (!closed() && state_ != State::Over) end({});
 }
 
-bool H1Front::may_keep_alive() const {
-  return !last_ && !read_ended_;
-}
+bool H1Front::may_keep_alive() const { return !last_ && !read_ended_; }
 
 void H1Front::send_head(const Head& head) {
   if (state_ != State::Serving) return;
   const bool interim = head.status < 200 && head.status != 101;
   const std::size_t before = connection_->outbox().bytes();
   if (interim) {
-    if (!to_http10_)
-      writer_.response_head(connection_->outbox(), head, ConnectionToken::None, true, true);
+    if (!to_http10_) writer_.response_head(connection_->outbox(), head, ConnectionToken::None, true, true);
   } else {
     answer_begun_ = true;
     tunnel_ = head.body.kind == BodyLength::Kind::Tunnel;
@@ -476,8 +473,7 @@ void H1Front::on_read_end(bool) {
       if (requests_ != 0) return end({});
       [[fallthrough]];
     case State::Head:
-      return refuse(Failure{Cause::ClientClosed, Phase::Request, false, 400, 0,
-                            "client closed inside a request head"});
+      return refuse(Failure{Cause::ClientClosed, Phase::Request, false, 400, 0, "client closed inside a request head"});
     case State::Serving:
       if (tunnel_) {
         if (!has_input() && events_ != nullptr) events_->on_end(Trailers());
@@ -485,12 +481,10 @@ void H1Front::on_read_end(bool) {
       }
       if (abort_on_close_ && request_done_ && !answer_begun_ && events_ != nullptr) {
         return std::exchange(events_, nullptr)
-            ->on_failure(Failure{Cause::ClientClosed, Phase::Headers, false, 400, 0,
-                                 "client closed while waiting"});
+            ->on_failure(Failure{Cause::ClientClosed, Phase::Headers, false, 400, 0, "client closed while waiting"});
       }
       if (!request_done_)
-        refuse(Failure{Cause::ClientClosed, Phase::Data, false, 400, 0,
-                       "client closed inside a request body"});
+        refuse(Failure{Cause::ClientClosed, Phase::Data, false, 400, 0, "client closed inside a request body"});
       return;
     case State::Draining:
       if (!request_done_) linger();
@@ -507,8 +501,7 @@ void H1Front::on_lost(const Loss& loss) {
   const Failure failure{Cause::ClientClosed, Phase::Request, false, 400, loss.status, "client connection broken"};
   read_ended_ = true;
   last_ = true;
-  if (state_ == State::Serving && events_ != nullptr)
-    return std::exchange(events_, nullptr)->on_failure(failure);
+  if (state_ == State::Serving && events_ != nullptr) return std::exchange(events_, nullptr)->on_failure(failure);
   if (state_ == State::Head || (state_ == State::Idle && requests_ == 0)) return refuse(failure);
   if (state_ != State::Serving) end({});
 }
@@ -526,8 +519,7 @@ void H1Front::on_time_out() {
     case State::Serving: {
       if (dropping_ && !request_done_ && connection_->unsent() == 0) return end_dropping();
       const bool owes_body = !request_done_ && !dropping_ && reading_;
-      if (events_ == nullptr || (!tunnel_ && !owes_body && connection_->unsent() == 0))
-        return touch();
+      if (events_ == nullptr || (!tunnel_ && !owes_body && connection_->unsent() == 0)) return touch();
       stuck_ = connection_->unsent() != 0;
       last_ = true;
       return std::exchange(events_, nullptr)->on_failure(late);

@@ -52,9 +52,8 @@ H1Error read_version(std::string_view text, HttpVersion& version) {
     version = text == kVersion11 ? HttpVersion::Http11 : HttpVersion::Http10;
     return {};
   }
-  const bool is_version = text.size() == 8 && text.starts_with("HTTP/") &&
-                          is_byte(text[5], kDigitByte) && text[6] == '.' &&
-                          is_byte(text[7], kDigitByte);
+  const bool is_version = text.size() == 8 && text.starts_with("HTTP/") && is_byte(text[5], kDigitByte) &&
+                          text[6] == '.' && is_byte(text[7], kDigitByte);
   if (is_version) return {505, "HTTP version other than 1.0 and 1.1"};
   return {400, "malformed start line"};
 }
@@ -77,14 +76,12 @@ H1Error read_request_line(std::string_view line, Head& head) {
 // last blank if they have no reason.
 H1Error read_status_line(std::string_view line, Head& head) {
   constexpr std::size_t kStatusAt = kVersion11.size() + 1;
-  if (line.size() < kStatusAt + 3 || line[kStatusAt - 1] != ' ')
-    return {400, "malformed start line"};
+  if (line.size() < kStatusAt + 3 || line[kStatusAt - 1] != ' ') return {400, "malformed start line"};
   const H1Error error = read_version(line.substr(0, kStatusAt - 1), head.version);
   if (error.status != 0) return error;
   const std::string_view digits = line.substr(kStatusAt, 3);
   if (!all_bytes(digits, kDigitByte) || digits[0] == '0') return {400, "malformed status"};
-  head.status = static_cast<std::uint16_t>((digits[0] - '0') * 100 + (digits[1] - '0') * 10 +
-                                           (digits[2] - '0'));
+  head.status = static_cast<std::uint16_t>((digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0'));
   line.remove_prefix(kStatusAt + 3);
   if (line.empty()) return {};
   if (line[0] != ' ') return {400, "malformed start line"};
@@ -147,17 +144,7 @@ bool is_plainly_framed(const Head& head) {
 // takes; all that it could find there was found when the end of the head was looked for and the
 // names were read. It is asked about nothing that is_plainly_framed().
 struct H1Parser::Machine : InBlock {
-  enum class State : std::uint8_t {
-    Start,
-    Head,
-    Counted,
-    Chunked,
-    Trailers,
-    UntilClose,
-    Ended,
-    Over,
-    Failed
-  };
+  enum class State : std::uint8_t { Start, Head, Counted, Chunked, Trailers, UntilClose, Ended, Over, Failed };
 
   State state = State::Over;
   framing::Kind kind = framing::Kind::Request;
@@ -223,14 +210,11 @@ void H1Parser::Machine::start_reader() {
   fields_ended = message_ended = false;
 }
 
-H1Parser::H1Parser(const H1Limits& limits)
-    : limits_(limits), machine_(std::make_unique<Machine>()) {}
+H1Parser::H1Parser(const H1Limits& limits) : limits_(limits), machine_(std::make_unique<Machine>()) {}
 
 H1Parser::~H1Parser() = default;
 
-void H1Parser::start_request(Arena& arena) {
-  start(arena, framing::Kind::Request);
-}
+void H1Parser::start_request(Arena& arena) { start(arena, framing::Kind::Request); }
 
 void H1Parser::start_response(Arena& arena, bool to_head, bool to_connect) {
   start(arena, to_head      ? framing::Kind::ResponseToHead
@@ -309,8 +293,7 @@ H1Parser::Step H1Parser::next(Slice& input) {
 bool H1Parser::skip_blank_lines(Slice& input) {
   Machine& machine = *machine_;
   while (!input.empty() && (machine.blank_cr || input.data()[0] == '\r')) {
-    if (machine.blank_cr && (input.data()[0] != '\n' || ++machine.blank_lines > kBlankLines))
-      return false;
+    if (machine.blank_cr && (input.data()[0] != '\n' || ++machine.blank_lines > kBlankLines)) return false;
     machine.blank_cr = !machine.blank_cr;
     input.remove_prefix(1);
   }
@@ -362,8 +345,7 @@ bool H1Parser::agree_on_head() {
   if (is_plainly_framed(head_)) return true;
   Machine& machine = *machine_;
   machine.start_reader();
-  std::string_view start_line =
-      head_bytes_.view().substr(0, machine.head_scan.first_line() + kLineEnd.size());
+  std::string_view start_line = head_bytes_.view().substr(0, machine.head_scan.first_line() + kLineEnd.size());
   if (head_.is_request()) {
     if (!machine.read(head_.method == "CONNECT" ? "CONNECT" : "POST")) return false;
     start_line.remove_prefix(head_.method.size());
@@ -388,8 +370,7 @@ H1Parser::Step H1Parser::finish_head() {
   H1Error malformed = is_request ? read_request_line(line, head_) : read_status_line(line, head_);
   if (malformed.status != 0) return fail(malformed);
   const std::size_t field_bytes = head_bytes_.size() - line.size() - 2 * kLineEnd.size();
-  malformed = read_fields(head_bytes_.view().substr(line.size() + kLineEnd.size(), field_bytes),
-                          head_.fields);
+  malformed = read_fields(head_bytes_.view().substr(line.size() + kLineEnd.size(), field_bytes), head_.fields);
   if (malformed.status != 0) return fail(malformed);
   const framing::Judgement judgement = framing::judge(head_, machine.kind);
   if (judgement.refused != nullptr) return fail({400, judgement.refused});
@@ -416,8 +397,7 @@ H1Parser::Step H1Parser::start_body() {
       break;
     case BodyLength::Kind::Chunked:
       // It must have come to the same end, or it could not go on.
-      if ((machine.reader.flags & F_CHUNKED) == 0)
-        return fail({400, "malformed Transfer-Encoding"});
+      if ((machine.reader.flags & F_CHUNKED) == 0) return fail({400, "malformed Transfer-Encoding"});
       machine.state = State::Chunked;
       machine.left = 0;
       machine.chunk_scan.start();
@@ -459,8 +439,7 @@ H1Parser::Step H1Parser::read_chunked(Slice& input) {
     const std::size_t taken = machine.chunk_scan.take(input.view());
     if (machine.chunk_scan.refused() != nullptr) return fail({400, machine.chunk_scan.refused()});
     // llhttp does not read all extensions that are well-formed; it is given the size alone.
-    if (!machine.read(input.view().substr(0, machine.chunk_scan.size_bytes())))
-      return fail({400, machine.reason()});
+    if (!machine.read(input.view().substr(0, machine.chunk_scan.size_bytes()))) return fail({400, machine.reason()});
     input.remove_prefix(taken);
     if (!machine.chunk_scan.ended()) return Step::More;
     if (!machine.read(kLineEnd)) return fail({400, machine.reason()});
@@ -486,11 +465,9 @@ H1Parser::Step H1Parser::read_trailers(Slice& input) {
   const std::size_t taken = machine.head_scan.take(input.view().substr(0, room));
   machine.keep(input, taken, machine.head_scan.ended(), limits_.head, machine.trailer_bytes);
   if (machine.head_scan.refused() != nullptr) return fail({400, machine.head_scan.refused()});
-  if (!machine.head_scan.ended())
-    return taken == room ? fail({431, "trailers too large"}) : Step::More;
+  if (!machine.head_scan.ended()) return taken == room ? fail({431, "trailers too large"}) : Step::More;
   const std::string_view lines = machine.trailer_bytes.view();
-  const H1Error malformed =
-      read_fields(lines.substr(0, lines.size() - kLineEnd.size()), trailers_.fields);
+  const H1Error malformed = read_fields(lines.substr(0, lines.size() - kLineEnd.size()), trailers_.fields);
   if (malformed.status != 0) return fail(malformed);
   const char* refused = framing::judge_trailers(trailers_);
   if (refused != nullptr) return fail({400, refused});

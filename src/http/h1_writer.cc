@@ -61,8 +61,7 @@ enum class Framed : std::uint8_t {
 
 class Number {
  public:
-  explicit Number(std::uint64_t number)
-      : end_(std::to_chars(digits_, digits_ + sizeof(digits_), number).ptr) {}
+  explicit Number(std::uint64_t number) : end_(std::to_chars(digits_, digits_ + sizeof(digits_), number).ptr) {}
   std::string_view text() const { return {digits_, static_cast<std::size_t>(end_ - digits_)}; }
 
  private:
@@ -171,11 +170,10 @@ void H1Writer::request_head(Outbox& out, const Head& head, ConnectionToken conne
   add_end(pack, connection);
 }
 
-void H1Writer::response_head(Outbox& out, const Head& head, ConnectionToken connection,
-                             bool no_body, bool chunks_allowed) {
+void H1Writer::response_head(Outbox& out, const Head& head, ConnectionToken connection, bool no_body,
+                             bool chunks_allowed) {
   const BodyLength::Kind kind = head.body.kind;
-  framing_ =
-      kind == BodyLength::Kind::Chunked && chunks_allowed ? Framing::Chunked : Framing::Plain;
+  framing_ = kind == BodyLength::Kind::Chunked && chunks_allowed ? Framing::Chunked : Framing::Plain;
   if (no_body && kind != BodyLength::Kind::Tunnel) framing_ = Framing::NoBody;
   require(head.status >= 100 && head.status <= 999);
   Packer pack(out);

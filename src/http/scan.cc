@@ -30,15 +30,11 @@ std::uint32_t control_bits(const char* at) {
   return static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_or_si128(low, del)));
 }
 
-std::ptrdiff_t first_of(std::uint32_t bits) {
-  return std::countr_zero(bits);
-}
+std::ptrdiff_t first_of(std::uint32_t bits) { return std::countr_zero(bits); }
 #else
 constexpr std::ptrdiff_t kStride = 8;
 
-constexpr std::uint64_t every_byte(std::uint8_t value) {
-  return 0x0101010101010101u * value;
-}
+constexpr std::uint64_t every_byte(std::uint8_t value) { return 0x0101010101010101u * value; }
 
 // The high bit of each byte that is a control byte; a borrow may set more, but only above the
 // first.
@@ -47,13 +43,10 @@ std::uint64_t control_bits(const char* at) {
   std::memcpy(&bytes, at, sizeof(bytes));
   if constexpr (std::endian::native == std::endian::big) bytes = __builtin_bswap64(bytes);
   const std::uint64_t del = bytes ^ every_byte(0x7f);
-  return (((bytes - every_byte(0x20)) & ~bytes) | ((del - every_byte(1)) & ~del)) &
-         every_byte(0x80);
+  return (((bytes - every_byte(0x20)) & ~bytes) | ((del - every_byte(1)) & ~del)) & every_byte(0x80);
 }
 
-std::ptrdiff_t first_of(std::uint64_t bits) {
-  return std::countr_zero(bits) / 8;
-}
+std::ptrdiff_t first_of(std::uint64_t bits) { return std::countr_zero(bits) / 8; }
 #endif
 
 // The first control byte (HTAB is one) in [at, end), or end.
@@ -130,9 +123,7 @@ bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 }  // namespace
 
-void ChunkScan::start() {
-  *this = ChunkScan();
-}
+void ChunkScan::start() { *this = ChunkScan(); }
 
 void ChunkScan::next() {
   state_ = State::DataCr;

@@ -34,8 +34,7 @@ std::string label_of(const ASN1_OBJECT* object) {
 }
 
 X509_NAME* name_of(X509* certificate, Certificate::Name which) {
-  return which == Certificate::Name::Subject ? X509_get_subject_name(certificate)
-                                             : X509_get_issuer_name(certificate);
+  return which == Certificate::Name::Subject ? X509_get_subject_name(certificate) : X509_get_issuer_name(certificate);
 }
 
 std::string_view algorithm_name(int nid) {
@@ -89,8 +88,7 @@ std::string Certificate::name_entry(Name which, std::string_view wanted, std::in
 
 std::string Certificate::date(Date which) const {
   const X509* x509 = certificate_->x509.get();
-  const ASN1_TIME* time =
-      which == Date::NotBefore ? X509_get0_notBefore(x509) : X509_get0_notAfter(x509);
+  const ASN1_TIME* time = which == Date::NotBefore ? X509_get0_notBefore(x509) : X509_get0_notAfter(x509);
   std::string_view text = bytes_of(time);
   if (ASN1_STRING_type(time) == V_ASN1_GENERALIZEDTIME) {
     if (!text.starts_with("20")) return {};
@@ -106,14 +104,11 @@ std::string Certificate::serial() const {
 std::string Certificate::sha1() const {
   std::string digest(SHA_DIGEST_LENGTH, '\0');
   unsigned size = 0;
-  X509_digest(certificate_->x509.get(), EVP_sha1(), reinterpret_cast<std::uint8_t*>(digest.data()),
-              &size);
+  X509_digest(certificate_->x509.get(), EVP_sha1(), reinterpret_cast<std::uint8_t*>(digest.data()), &size);
   return digest;
 }
 
-int Certificate::version() const {
-  return static_cast<int>(X509_get_version(certificate_->x509.get())) + 1;
-}
+int Certificate::version() const { return static_cast<int>(X509_get_version(certificate_->x509.get())) + 1; }
 
 std::string_view Certificate::signature_algorithm() const {
   return algorithm_name(X509_get_signature_nid(certificate_->x509.get()));
@@ -122,9 +117,7 @@ std::string_view Certificate::signature_algorithm() const {
 std::string_view Certificate::key_algorithm() const {
   const X509_PUBKEY* key = X509_get_X509_PUBKEY(certificate_->x509.get());
   ASN1_OBJECT* algorithm = nullptr;
-  if (X509_PUBKEY_get0_param(&algorithm, nullptr, nullptr, nullptr,
-                             const_cast<X509_PUBKEY*>(key)) != 1)
-    return {};
+  if (X509_PUBKEY_get0_param(&algorithm, nullptr, nullptr, nullptr, const_cast<X509_PUBKEY*>(key)) != 1) return {};
   return algorithm_name(OBJ_obj2nid(algorithm));
 }
 

@@ -168,8 +168,8 @@ int bind_source(int fd, const SocketOptions& options, std::uint16_t port) {
 }
 
 // A socket that is connecting to the address; or none, with the system's errno.
-Descriptor connecting_socket(const SocketAddress& address, const SocketOptions& options,
-                             std::uint16_t port, int& error) {
+Descriptor connecting_socket(const SocketAddress& address, const SocketOptions& options, std::uint16_t port,
+                             int& error) {
   Descriptor fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   error = fd ? 0 : errno;
   if (error == 0 && !address.is_unix()) {
@@ -179,9 +179,7 @@ Descriptor connecting_socket(const SocketAddress& address, const SocketOptions& 
     if (!options.source.empty()) error = bind_source(fd.get(), options, port);
   }
   // A unix socket connects at once or not at all.
-  if (error == 0 && ::connect(fd.get(), address.raw(), address.length()) != 0 &&
-      errno != EINPROGRESS)
-    error = errno;
+  if (error == 0 && ::connect(fd.get(), address.raw(), address.length()) != 0 && errno != EINPROGRESS) error = errno;
   return error == 0 ? std::move(fd) : Descriptor();
 }
 
@@ -199,8 +197,7 @@ int Connection::start_connect(const SocketAddress& address, const SocketOptions&
   int error = 0;
   Descriptor fd;
   for (unsigned i = 0; i < count; ++i) {
-    fd = connecting_socket(address, options,
-                           static_cast<std::uint16_t>(first + (start + i) % count), error);
+    fd = connecting_socket(address, options, static_cast<std::uint16_t>(first + (start + i) % count), error);
     if (error != EADDRINUSE && error != EADDRNOTAVAIL) break;
   }
   if (error != 0) return -error;
@@ -690,8 +687,7 @@ void Connection::hand_to_libuv() {
     buffers[count] = uv_buf_init(const_cast<char*>(slice.data()), static_cast<unsigned>(slice.size()));
     handed_ += static_cast<std::uint32_t>(slice.size());
   }
-  const int status =
-      uv_write(&request_->write, &socket().stream, buffers, count, ConnectionCallbacks::on_uv_written);
+  const int status = uv_write(&request_->write, &socket().stream, buffers, count, ConnectionCallbacks::on_uv_written);
   require(status == 0);
   left_ = static_cast<std::uint32_t>(uv_stream_get_write_queue_size(&socket().stream));
 }

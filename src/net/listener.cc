@@ -100,9 +100,7 @@ bool Listener::take_queued() {
   return waiting_;
 }
 
-void Listener::refuse() {
-  ::shutdown(ListenerCallbacks::descriptor_of(*this), SHUT_RD);
-}
+void Listener::refuse() { ::shutdown(ListenerCallbacks::descriptor_of(*this), SHUT_RD); }
 
 void Listener::on_close() {
   if (rush_) set_rush(false);  // Duplicates of the socket live on.

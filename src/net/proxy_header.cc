@@ -53,12 +53,14 @@ Step read_line(std::string_view bytes, ProxyHeader& out) {
   const bool is_ip6 = family == "TCP6";
   if (!is_ip6 && family != "TCP4") return refuse(out, "PROXY line of an unknown family");
   const std::string_view source = cut(line, ' '), destination = cut(line, ' '), port = cut(line, ' ');
-  const bool good = take_address(source, port, is_ip6, out.source) && take_address(destination, line, is_ip6, out.destination);
+  const bool good =
+      take_address(source, port, is_ip6, out.source) && take_address(destination, line, is_ip6, out.destination);
   return good ? Step::Done : refuse(out, "malformed address in a PROXY line");
 }
 
 std::uint16_t number_at(std::string_view bytes, std::size_t at) {
-  return static_cast<std::uint16_t>(static_cast<unsigned char>(bytes[at]) << 8 | static_cast<unsigned char>(bytes[at + 1]));
+  return static_cast<std::uint16_t>(static_cast<unsigned char>(bytes[at]) << 8 |
+                                    static_cast<unsigned char>(bytes[at + 1]));
 }
 
 std::uint32_t long_at(std::string_view bytes, std::size_t at) {
@@ -115,10 +117,8 @@ const char* fault_of_tlvs(std::string_view header, std::size_t at) {
     const std::size_t size = number_at(header, at + 1);
     at += kTlvStart;
     if (size > header.size() - at) return "PROXY header with a TLV longer than the header";
-    if (type == kAuthority && size > kAuthorityLimit)
-      return "PROXY header with an authority longer than 255 bytes";
-    if (type == kUniqueId && size > kUniqueIdLimit)
-      return "PROXY header with a unique id longer than 128 bytes";
+    if (type == kAuthority && size > kAuthorityLimit) return "PROXY header with an authority longer than 255 bytes";
+    if (type == kUniqueId && size > kUniqueIdLimit) return "PROXY header with a unique id longer than 128 bytes";
     if (type == kChecksum) {
       if (summed || size != kChecksumSize) return "PROXY header with a malformed CRC32c";
       if (checksum(header, at) != long_at(header, at)) return "PROXY header with a wrong CRC32c";
@@ -201,8 +201,7 @@ std::string tls_value(const ProxyTold& told) {
   append_tlv(out, kTlsVersion, tls->version);
   if (told.wishes.common_name && shown) {
     const Certificate certificate(tls->peer_certificate);
-    const std::string name =
-        certificate ? certificate.name_entry(Certificate::Name::Subject, "CN", 1) : "";
+    const std::string name = certificate ? certificate.name_entry(Certificate::Name::Subject, "CN", 1) : "";
     if (!name.empty()) append_tlv(out, kTlsName, name);
   }
   if (told.wishes.cipher) append_tlv(out, kTlsCipher, tls->cipher);
@@ -210,8 +209,7 @@ std::string tls_value(const ProxyTold& told) {
 }
 
 void put_number(std::string& out, std::size_t at, std::uint32_t number, std::size_t size) {
-  for (std::size_t i = 0; i < size; ++i)
-    out[at + i] = static_cast<char>(number >> (8 * (size - 1 - i)) & 255);
+  for (std::size_t i = 0; i < size; ++i) out[at + i] = static_cast<char>(number >> (8 * (size - 1 - i)) & 255);
 }
 
 }  // namespace
@@ -226,14 +224,14 @@ Step read_proxy_header(std::string_view bytes, ProxyHeader& out) {
   return start.size() < kLineStart.size() ? Step::More : read_line(bytes, out);
 }
 
-std::string proxy_header(ProxyVersion version, const SocketAddress& source,
-                         const SocketAddress& destination, const ProxyTold& told) {
+std::string proxy_header(ProxyVersion version, const SocketAddress& source, const SocketAddress& destination,
+                         const ProxyTold& told) {
   const bool known = (source.is_ip4() && destination.is_ip4()) || (source.is_ip6() && destination.is_ip6());
   if (version == ProxyVersion::None) return {};
   if (version == ProxyVersion::One) {
     if (!known) return "PROXY UNKNOWN\r\n";
-    return format("PROXY {} {} {} {} {}\r\n", source.is_ip6() ? "TCP6" : "TCP4", source.ip_text(), destination.ip_text(),
-                  source.port(), destination.port());
+    return format("PROXY {} {} {} {} {}\r\n", source.is_ip6() ? "TCP6" : "TCP4", source.ip_text(),
+                  destination.ip_text(), source.port(), destination.port());
   }
   std::string out(kSignature);
   out += known ? '\x21' : '\x20';
@@ -247,10 +245,8 @@ std::string proxy_header(ProxyVersion version, const SocketAddress& source,
   const std::size_t sum_at = out.size() + kTlvStart;
   if (wishes.checksum) append_tlv(out, kChecksum, std::string_view("\0\0\0\0", 4));
   if (told.tls != nullptr && !told.tls->alpn.empty()) append_tlv(out, kAlpn, told.tls->alpn);
-  if (wishes.authority && told.tls != nullptr && !told.tls->sni.empty())
-    append_tlv(out, kAuthority, told.tls->sni);
-  if (wishes.unique_id && !told.unique_id.empty())
-    append_tlv(out, kUniqueId, told.unique_id.substr(0, kUniqueIdLimit));
+  if (wishes.authority && told.tls != nullptr && !told.tls->sni.empty()) append_tlv(out, kAuthority, told.tls->sni);
+  if (wishes.unique_id && !told.unique_id.empty()) append_tlv(out, kUniqueId, told.unique_id.substr(0, kUniqueIdLimit));
   if (wishes.tls || wishes.cipher || wishes.common_name) append_tlv(out, kTls, tls_value(told));
   put_number(out, kFixedPart - 2, static_cast<std::uint32_t>(out.size() - kFixedPart), 2);
   if (wishes.checksum) put_number(out, sum_at, checksum(out, sum_at), kChecksumSize);

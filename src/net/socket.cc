@@ -101,9 +101,8 @@ Result<Descriptor> listen_on(const SocketAddress& address, const ListenOptions& 
       const int waiting = options.backlog;
       setsockopt(fd.get(), IPPROTO_TCP, TCP_FASTOPEN, &waiting, sizeof(waiting));
     }
-    if (!options.interface.empty() &&
-        setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, options.interface.c_str(),
-                   static_cast<socklen_t>(options.interface.size() + 1)) != 0) {
+    if (!options.interface.empty() && setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, options.interface.c_str(),
+                                                 static_cast<socklen_t>(options.interface.size() + 1)) != 0) {
       return system_error(format("cannot bind to interface {} at", options.interface), address);
     }
   }

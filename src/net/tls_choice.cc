@@ -47,7 +47,8 @@ bool speaks_tls13(const SSL_CLIENT_HELLO& hello, const OwnAbilities& own) {
   if (own.max_version < TLS1_3_VERSION) return false;
   CBS content;
   CBS versions;
-  if (!extension(hello, kSupportedVersions, content) || CBS_get_u8_length_prefixed(&content, &versions) != 1) return false;
+  if (!extension(hello, kSupportedVersions, content) || CBS_get_u8_length_prefixed(&content, &versions) != 1)
+    return false;
   return any_of_u16(versions, [](std::uint16_t version) { return version == TLS1_3_VERSION; });
 }
 
@@ -95,7 +96,8 @@ bool suites_fit(const SSL_CLIENT_HELLO& hello, const KeyNeeds& needs, const OwnA
   const std::vector<std::uint16_t>& ours = needs.kind == KeyKind::Rsa ? own.rsa_suites : own.ecdsa_suites;
   CBS suites;
   CBS_init(&suites, hello.cipher_suites, hello.cipher_suites_len);
-  return any_of_u16(suites, [&](std::uint16_t suite) { return std::find(ours.begin(), ours.end(), suite) != ours.end(); });
+  return any_of_u16(suites,
+                    [&](std::uint16_t suite) { return std::find(ours.begin(), ours.end(), suite) != ours.end(); });
 }
 
 // Suites that the library has no name for, and that clients and servers in the field have (RFC 5246, RFC 5289).

@@ -11,7 +11,8 @@ namespace {
 // Authenticated ones first; of equals the peer chooses, who knows whether it has AES in hardware. The library
 // drops the key exchange of those that a certificate cannot serve.
 constexpr std::string_view kForwardSecret =
-    "[ECDHE-ECDSA-AES128-GCM-SHA256|ECDHE-ECDSA-CHACHA20-POLY1305|ECDHE-RSA-AES128-GCM-SHA256|ECDHE-RSA-CHACHA20-POLY1305]:"
+    "[ECDHE-ECDSA-AES128-GCM-SHA256|ECDHE-ECDSA-CHACHA20-POLY1305|ECDHE-RSA-AES128-GCM-SHA256|ECDHE-RSA-CHACHA20-"
+    "POLY1305]:"
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
     "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA";
 // What an old server may have nothing beside.
@@ -58,8 +59,10 @@ bool library_takes(SSL_CTX* scratch, const std::string& list) {
 bool is_tls13_suite(std::string_view word) { return word.starts_with("TLS_AES_") || word.starts_with("TLS_CHACHA20_"); }
 
 std::string left_out(const std::string& word) {
-  if (is_tls13_suite(word)) return format("cipher \"{}\" left out: the suites of TLS 1.3 are all on and cannot be chosen", word);
-  if (word.starts_with("@SECLEVEL=")) return format("\"{}\" in ciphers has no effect: BoringSSL knows no security levels", word);
+  if (is_tls13_suite(word))
+    return format("cipher \"{}\" left out: the suites of TLS 1.3 are all on and cannot be chosen", word);
+  if (word.starts_with("@SECLEVEL="))
+    return format("\"{}\" in ciphers has no effect: BoringSSL knows no security levels", word);
   return format("cipher \"{}\" left out: BoringSSL has no such cipher", word);
 }
 
@@ -102,7 +105,8 @@ Result<std::string> known_ciphers(std::string_view list, TlsPeer peer, std::vect
     wants_3des = wants_3des || names_3des(word);
     kept.push_back(std::move(changed));
   }
-  if (!selects) return Error{format("ciphers: BoringSSL has none of \"{}\"", unknown.empty() ? list : join(unknown, ":"))};
+  if (!selects)
+    return Error{format("ciphers: BoringSSL has none of \"{}\"", unknown.empty() ? list : join(unknown, ":"))};
   if (!wants_3des) kept.emplace_back("!3DES");
   std::string text = join(kept, ":");
   if (!library_takes(scratch.get(), text)) return Error{format("ciphers \"{}\" leave none", list)};

@@ -42,7 +42,8 @@ int on_strict_name(SSL* ssl, int* alert, void*) {
 }
 
 // Our order decides. Without a protocol in common the handshake goes on without one, as with HAProxy.
-int on_alpn(SSL* ssl, const std::uint8_t** out, std::uint8_t* out_size, const std::uint8_t* offered, unsigned offered_size, void*) {
+int on_alpn(SSL* ssl, const std::uint8_t** out, std::uint8_t* out_size, const std::uint8_t* offered,
+            unsigned offered_size, void*) {
   const std::string& ours = parts_of(ssl).alpn;
   std::uint8_t* chosen = nullptr;
   const int found = SSL_select_next_proto(&chosen, out_size, reinterpret_cast<const std::uint8_t*>(ours.data()),
@@ -81,9 +82,11 @@ Result<Trust> read_trust(const TlsOptions& options, std::vector<std::string>& wa
   if (!authorities) return authorities.error();
   trust.authorities = std::move(*authorities);
   trust.store.reset(X509_STORE_new());
-  for (const bssl::UniquePtr<X509>& authority : trust.authorities) X509_STORE_add_cert(trust.store.get(), authority.get());
+  for (const bssl::UniquePtr<X509>& authority : trust.authorities)
+    X509_STORE_add_cert(trust.store.get(), authority.get());
   if (!options.extra_ca_pem.empty()) {
-    Result<std::vector<bssl::UniquePtr<X509>>> extra = read_certificates(options.extra_ca_name, options.extra_ca_pem, nullptr);
+    Result<std::vector<bssl::UniquePtr<X509>>> extra =
+        read_certificates(options.extra_ca_name, options.extra_ca_pem, nullptr);
     if (!extra) return extra.error();
     for (const bssl::UniquePtr<X509>& authority : *extra) X509_STORE_add_cert(trust.store.get(), authority.get());
   }
@@ -105,7 +108,8 @@ Result<void> set_versions(SSL_CTX* ctx, const TlsOptions& options) {
   const bool min_known = SSL_CTX_set_min_proto_version(ctx, min) == 1;
   const bool max_known = SSL_CTX_set_max_proto_version(ctx, max) == 1;
   ERR_clear_error();
-  if (!min_known || !max_known) return Error{format("{} is not supported by this BoringSSL", version_name(min_known ? max : min))};
+  if (!min_known || !max_known)
+    return Error{format("{} is not supported by this BoringSSL", version_name(min_known ? max : min))};
   if (min <= max) return {};
   return Error{format("no TLS version is left between {} and {}", version_name(min), version_name(max))};
 }
@@ -148,9 +152,10 @@ void set_scope(Parts& parts, const TlsOptions& options, std::string_view shown) 
 // Ours and the peer's, best first: as the library's own lists, with Ed25519 and P-521 both ways and
 // without SHA-1. Up to TLS 1.1 none of it is asked for.
 constexpr std::array<std::uint16_t, 10> kSignatures = {
-    SSL_SIGN_ED25519,          SSL_SIGN_ECDSA_SECP256R1_SHA256, SSL_SIGN_RSA_PSS_RSAE_SHA256, SSL_SIGN_RSA_PKCS1_SHA256,
-    SSL_SIGN_ECDSA_SECP384R1_SHA384, SSL_SIGN_RSA_PSS_RSAE_SHA384, SSL_SIGN_RSA_PKCS1_SHA384, SSL_SIGN_ECDSA_SECP521R1_SHA512,
-    SSL_SIGN_RSA_PSS_RSAE_SHA512, SSL_SIGN_RSA_PKCS1_SHA512};
+    SSL_SIGN_ED25519,          SSL_SIGN_ECDSA_SECP256R1_SHA256, SSL_SIGN_RSA_PSS_RSAE_SHA256,
+    SSL_SIGN_RSA_PKCS1_SHA256, SSL_SIGN_ECDSA_SECP384R1_SHA384, SSL_SIGN_RSA_PSS_RSAE_SHA384,
+    SSL_SIGN_RSA_PKCS1_SHA384, SSL_SIGN_ECDSA_SECP521R1_SHA512, SSL_SIGN_RSA_PSS_RSAE_SHA512,
+    SSL_SIGN_RSA_PKCS1_SHA512};
 
 // What all contexts of one TlsContext share.
 class Recipe {
@@ -226,7 +231,8 @@ int on_certificate_error(int good, X509_STORE_CTX* store) {
   const int error = X509_STORE_CTX_get_error(store);
   const int depth = X509_STORE_CTX_get_error_depth(store);
   const VerifyErrors& ignored = depth == 0 ? parts.leaf_errors_ignored : parts.ca_errors_ignored;
-  if (error < 0 || static_cast<std::size_t>(error) >= ignored.size() || !ignored.test(static_cast<std::size_t>(error))) return 0;
+  if (error < 0 || static_cast<std::size_t>(error) >= ignored.size() || !ignored.test(static_cast<std::size_t>(error)))
+    return 0;
   if (depth == 0 && noted.leaf == 0) noted.leaf = error;
   if (depth > 0 && noted.ca == 0) {
     noted.ca = error;
@@ -239,9 +245,10 @@ int on_certificate_error(int good, X509_STORE_CTX* store) {
 // cannot write when they come to 64 KiB: who shows this much gets none.
 constexpr std::size_t kLongChain = 16384;
 
-std::size_t size_of(const STACK_OF(X509)* chain) {
+std::size_t size_of(const STACK_OF(X509) * chain) {
   std::size_t size = 0;
-  for (std::size_t i = 0; i < sk_X509_num(chain); ++i) size += static_cast<std::size_t>(std::max(i2d_X509(sk_X509_value(chain, i), nullptr), 0));
+  for (std::size_t i = 0; i < sk_X509_num(chain); ++i)
+    size += static_cast<std::size_t>(std::max(i2d_X509(sk_X509_value(chain, i), nullptr), 0));
   return size;
 }
 
@@ -287,7 +294,8 @@ Result<void> add_certificate(Parts& parts, const Recipe& recipe, const PemFile& 
   if (!credentials) return credentials.error();
   KeyNeeds needs;
   if (!needs_of(*credentials->key, needs)) {
-    return Error{format("{}: TLS has no use for its kind of key (RSA, P-256, P-384, P-521 or Ed25519 are needed)", file.name)};
+    return Error{
+        format("{}: TLS has no use for its kind of key (RSA, P-256, P-384, P-521 or Ed25519 are needed)", file.name)};
   }
   Result<bssl::UniquePtr<SSL_CTX>> ctx = recipe.make();
   if (!ctx) return ctx.error();
@@ -364,7 +372,8 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::for_clients(const TlsOptio
   return std::shared_ptr<const TlsContext>(new TlsContext(std::move(parts)));
 }
 
-Result<std::shared_ptr<const TlsContext>> TlsContext::for_servers(const TlsOptions& options, const PemFile& certificate) {
+Result<std::shared_ptr<const TlsContext>> TlsContext::for_servers(const TlsOptions& options,
+                                                                  const PemFile& certificate) {
   auto parts = std::make_shared<TlsContextParts>();
   set_scope(*parts, options, certificate.text.view());
   Result<Recipe> recipe = Recipe::from(options, TlsPeer::Server, *parts);
@@ -396,10 +405,12 @@ Result<std::vector<CertificateFacts>> TlsContext::inspect(const PemFile& file, b
   if (!credentials) return credentials.error();
   KeyNeeds needs;
   if (needs_key && !needs_of(*credentials->key, needs)) {
-    return Error{format("{}: TLS has no use for its kind of key (RSA, P-256, P-384, P-521 or Ed25519 are needed)", file.name)};
+    return Error{
+        format("{}: TLS has no use for its kind of key (RSA, P-256, P-384, P-521 or Ed25519 are needed)", file.name)};
   }
   std::vector<CertificateFacts> facts;
-  for (const bssl::UniquePtr<X509>& certificate : credentials->chain) facts.push_back(facts_of(file.name, *certificate));
+  for (const bssl::UniquePtr<X509>& certificate : credentials->chain)
+    facts.push_back(facts_of(file.name, *certificate));
   return facts;
 }
 

@@ -18,15 +18,9 @@ void* OPENSSL_memory_alloc(std::size_t size);
 void OPENSSL_memory_free(void* memory);
 std::size_t OPENSSL_memory_get_size(void* memory);
 
-void* OPENSSL_memory_alloc(std::size_t size) {
-  return penstock::take_tls_memory(size);
-}
-void OPENSSL_memory_free(void* memory) {
-  penstock::give_back_tls_memory(memory);
-}
-std::size_t OPENSSL_memory_get_size(void* memory) {
-  return penstock::tls_memory_size(memory);
-}
+void* OPENSSL_memory_alloc(std::size_t size) { return penstock::take_tls_memory(size); }
+void OPENSSL_memory_free(void* memory) { penstock::give_back_tls_memory(memory); }
+std::size_t OPENSSL_memory_get_size(void* memory) { return penstock::tls_memory_size(memory); }
 }
 #endif
 

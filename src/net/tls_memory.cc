@@ -136,8 +136,7 @@ constinit thread_local Kept t_kept;
 // When its thread ends, what that kept goes to the others.
 struct Ending {
   ~Ending() {
-    for (std::size_t c = 0; c < kClasses; ++c)
-      tls_memory_store.put(c, t_kept.lists[c], t_kept.lists[c].count);
+    for (std::size_t c = 0; c < kClasses; ++c) tls_memory_store.put(c, t_kept.lists[c], t_kept.lists[c].count);
     t_kept.ended = true;
   }
   void begin() {}
@@ -154,9 +153,7 @@ void* in_use(Piece* piece, std::size_t size, std::size_t size_class) {
   return piece + 1;
 }
 
-Piece* piece_of(void* memory) {
-  return static_cast<Piece*>(memory) - 1;
-}
+Piece* piece_of(void* memory) { return static_cast<Piece*>(memory) - 1; }
 
 }  // namespace
 
@@ -188,8 +185,6 @@ void give_back_tls_memory(void* memory) {
     tls_memory_store.put(header.size_class, list, std::min(batch, list.count));
 }
 
-std::size_t tls_memory_size(const void* memory) {
-  return (static_cast<const Piece*>(memory) - 1)->header.size;
-}
+std::size_t tls_memory_size(const void* memory) { return (static_cast<const Piece*>(memory) - 1)->header.size; }
 
 }  // namespace penstock

@@ -32,7 +32,8 @@ struct Section {
 };
 
 bool is_certificate(const Section& section) {
-  return section.kind == PEM_STRING_X509 || section.kind == PEM_STRING_X509_OLD || section.kind == PEM_STRING_X509_TRUSTED;
+  return section.kind == PEM_STRING_X509 || section.kind == PEM_STRING_X509_OLD ||
+         section.kind == PEM_STRING_X509_TRUSTED;
 }
 
 bool is_key(const Section& section) { return section.kind.ends_with("PRIVATE KEY"); }
@@ -44,7 +45,8 @@ std::string_view guess_of(std::string_view text) {
   if (text.empty()) return "the file is empty";
   if (text.starts_with("\xff\xfe")) return "this is UTF-16 text; save it as ASCII";
   // A SEQUENCE with a length of more than 127 bytes.
-  if (text.size() > 1 && text[0] == 0x30 && (text[1] & 0x80) != 0) return "this is not PEM but binary (DER or PFX); convert it to PEM first";
+  if (text.size() > 1 && text[0] == 0x30 && (text[1] & 0x80) != 0)
+    return "this is not PEM but binary (DER or PFX); convert it to PEM first";
   return {};
 }
 
@@ -62,7 +64,8 @@ Result<std::vector<Section>> read_sections(std::string_view file, std::string_vi
     if (PEM_read_bio(bio.get(), &kind, &header, &bytes, &size) != 1) break;
     Section section;
     section.kind = kind;
-    section.encrypted = section.kind == "ENCRYPTED PRIVATE KEY" || std::string_view(header).find("ENCRYPTED") != std::string_view::npos;
+    section.encrypted =
+        section.kind == "ENCRYPTED PRIVATE KEY" || std::string_view(header).find("ENCRYPTED") != std::string_view::npos;
     section.bytes.reset(bytes);
     section.size = static_cast<std::size_t>(size);
     OPENSSL_free(kind);
@@ -102,7 +105,8 @@ bssl::UniquePtr<EVP_PKEY> parse_ec_key(CBS& bytes) {
 
 Result<bssl::UniquePtr<EVP_PKEY>> parse_key(std::string_view file, const Section& section) {
   if (section.encrypted) {
-    return complaint(file, "the private key in it is encrypted; nobody can type a password at start, store it in clear");
+    return complaint(file,
+                     "the private key in it is encrypted; nobody can type a password at start, store it in clear");
   }
   CBS bytes;
   CBS_init(&bytes, section.bytes.get(), section.size);
@@ -246,7 +250,8 @@ Result<std::vector<bssl::UniquePtr<X509_CRL>>> read_revocations(std::string_view
     const std::uint8_t* at = section.bytes.get();
     bssl::UniquePtr<X509_CRL> list(d2i_X509_CRL(nullptr, &at, static_cast<long>(section.size)));
     if (list == nullptr) {
-      return complaint(name, format("revocation list {} of it cannot be read: {}", lists.size() + 1, take_library_error()));
+      return complaint(name,
+                       format("revocation list {} of it cannot be read: {}", lists.size() + 1, take_library_error()));
     }
     lists.push_back(std::move(list));
   }
@@ -264,7 +269,8 @@ CertificateFacts facts_of(const std::string& file, X509& certificate) {
   facts.file = file;
   facts.names = dns_names(certificate);
   for (std::string& name : common_names(certificate)) {
-    if (std::find(facts.names.begin(), facts.names.end(), name) == facts.names.end()) facts.names.push_back(std::move(name));
+    if (std::find(facts.names.begin(), facts.names.end(), name) == facts.names.end())
+      facts.names.push_back(std::move(name));
   }
   facts.not_before = unix_time(X509_get0_notBefore(&certificate));
   facts.not_after = unix_time(X509_get0_notAfter(&certificate));

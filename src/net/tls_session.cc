@@ -96,14 +96,15 @@ std::string whose_certificate(const SSL& ssl) {
       out += "..., ";
       break;
     }
-    for (const char c : std::string_view(name).substr(0, kLength))
-      out += c > ' ' && c < 127 ? c : '?';
+    for (const char c : std::string_view(name).substr(0, kLength)) out += c > ' ' && c < 127 ? c : '?';
     out += ", ";
   }
   return out.empty() ? out : "for " + out;
 }
 
-std::string_view text_or_empty(const char* text) { return text == nullptr ? std::string_view() : std::string_view(text); }
+std::string_view text_or_empty(const char* text) {
+  return text == nullptr ? std::string_view() : std::string_view(text);
+}
 
 }  // namespace
 
@@ -310,7 +311,9 @@ bool TlsSession::write(std::string_view plaintext) {
   return self.seal(plaintext);
 }
 
-std::size_t TlsSession::held() const { return implementation_->server == nullptr ? 0 : implementation_->server->held.size(); }
+std::size_t TlsSession::held() const {
+  return implementation_->server == nullptr ? 0 : implementation_->server->held.size();
+}
 
 void TlsSession::close() {
   Implementation& self = *implementation_;
@@ -333,7 +336,8 @@ TlsFacts TlsSession::facts() const {
   facts.alpn = std::string_view(reinterpret_cast<const char*>(alpn), alpn_size);
   facts.sni = text_or_empty(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
   facts.resumed = SSL_session_reused(ssl) == 1;
-  if (const STACK_OF(CRYPTO_BUFFER)* chain = SSL_get0_peer_certificates(ssl); chain != nullptr && sk_CRYPTO_BUFFER_num(chain) != 0) {
+  if (const STACK_OF(CRYPTO_BUFFER)* chain = SSL_get0_peer_certificates(ssl);
+      chain != nullptr && sk_CRYPTO_BUFFER_num(chain) != 0) {
     const CRYPTO_BUFFER* leaf = sk_CRYPTO_BUFFER_value(chain, 0);
     facts.peer_certificate = {reinterpret_cast<const char*>(CRYPTO_BUFFER_data(leaf)), CRYPTO_BUFFER_len(leaf)};
     facts.verify_result = static_cast<int>(SSL_get_verify_result(ssl));

@@ -41,7 +41,8 @@ void write_refusal(const FrontendSpec& frontend, rules::Subject& subject, std::s
   const rules::ClientFacts& client = *subject.client;
   char space[kLineLimit];
   std::string line(frontend.rules.refusal.write(subject, space));
-  append_format(line, "/{}: {}", client.bind->name.empty() ? format("{}", client.bind->id) : client.bind->name, message);
+  append_format(line, "/{}: {}", client.bind->name.empty() ? format("{}", client.bind->id) : client.bind->name,
+                message);
   const Level level = frontend.log_separate_errors ? Level::Err : Level::Info;
   for (LogOutput* output : frontend.logs) output->write(level, line);
 }

@@ -76,12 +76,18 @@ bool is_companion(std::string_view name) {
 std::string address_text(const config::Address& address) {
   using Kind = config::Address::Kind;
   switch (address.kind) {
-    case Kind::Any: return "*";
-    case Kind::Unix: return "unix@" + address.host;
-    case Kind::Abstract: return "abns@" + address.host;
-    case Kind::Fd: return format("fd@{}", address.fd);
-    case Kind::Name: return address.family == 0 ? address.host : format("ipv{}@{}", address.family, address.host);
-    default: return address.host;
+    case Kind::Any:
+      return "*";
+    case Kind::Unix:
+      return "unix@" + address.host;
+    case Kind::Abstract:
+      return "abns@" + address.host;
+    case Kind::Fd:
+      return format("fd@{}", address.fd);
+    case Kind::Name:
+      return address.family == 0 ? address.host : format("ipv{}@{}", address.family, address.host);
+    default:
+      return address.host;
   }
 }
 
@@ -176,8 +182,8 @@ class Gatherer {
     }
     std::string all;
     for (const std::string& file : files_in(path, place)) {
-      const bool is_one = file.ends_with(".pem") || file.ends_with(".crt") ||
-                          file.ends_with(".cer") || file.ends_with(".crl");
+      const bool is_one =
+          file.ends_with(".pem") || file.ends_with(".crt") || file.ends_with(".cer") || file.ends_with(".crl");
       if (!is_one || is_folder(file)) continue;
       Result<Secret> text = read_secret(file);
       if (!text) return diagnostics_.add(place, text.error().text);
@@ -185,9 +191,8 @@ class Gatherer {
       all += '\n';
     }
     if (all.empty())
-      return diagnostics_.add(
-          place,
-          format("the folder '{}' holds no file that ends with .pem, .crt, .cer or .crl", path));
+      return diagnostics_.add(place,
+                              format("the folder '{}' holds no file that ends with .pem, .crt, .cer or .crl", path));
     bundle_.files_[path] = std::move(all);
   }
 
@@ -196,8 +201,7 @@ class Gatherer {
     std::vector<std::string> files;
     DIR* folder = ::opendir(path.c_str());
     if (folder == nullptr) {
-      diagnostics_.add(place,
-                       format("cannot read the folder '{}': {}", path, std::strerror(errno)));
+      diagnostics_.add(place, format("cannot read the folder '{}': {}", path, std::strerror(errno)));
       return files;
     }
     while (const dirent* entry = ::readdir(folder)) {
@@ -233,8 +237,7 @@ class Gatherer {
     } else {
       const std::size_t errors = diagnostics_.alerts();
       for (const std::string& file : files_in(path, place)) {
-        if (!is_companion(file) && !is_folder(file) && read_with_key(file, place))
-          names.push_back(file);
+        if (!is_companion(file) && !is_folder(file) && read_with_key(file, place)) names.push_back(file);
       }
       if (names.empty() && diagnostics_.alerts() == errors)
         diagnostics_.add(place, format("no certificate in the folder '{}'", path));
@@ -290,10 +293,10 @@ class Gatherer {
     struct stat facts {};
     const bool is_there = target.address.kind != config::Address::Kind::Abstract && ::stat(path.c_str(), &facts) == 0;
     if (is_there && !S_ISSOCK(facts.st_mode)) {
-      return diagnostics_.warn(target.place,
-                               format("'{}' is a {}, not a socket: lines to it are lost; name the socket of a syslog server, "
-                                      "which writes files, or log to stdout",
-                                      path, S_ISDIR(facts.st_mode) ? "folder" : "file"));
+      return diagnostics_.warn(
+          target.place, format("'{}' is a {}, not a socket: lines to it are lost; name the socket of a syslog server, "
+                               "which writes files, or log to stdout",
+                               path, S_ISDIR(facts.st_mode) ? "folder" : "file"));
     }
     const std::string why = reason == ECONNREFUSED ? "nobody listens there"
                             : reason == EPROTOTYPE ? "it takes streams, not datagrams"
@@ -376,9 +379,14 @@ class Gatherer {
     if (bind.unix_gid) listen.gid = static_cast<int>(*bind.unix_gid);
     using Kind = config::Address::Kind;
     switch (address.kind) {
-      case Kind::Fd: return inherit(std::move(bound), address.fd);
-      case Kind::Unix: bound->address = SocketAddress::unix_path(address.host); break;
-      case Kind::Abstract: bound->address = SocketAddress::abstract(address.host); break;
+      case Kind::Fd:
+        return inherit(std::move(bound), address.fd);
+      case Kind::Unix:
+        bound->address = SocketAddress::unix_path(address.host);
+        break;
+      case Kind::Abstract:
+        bound->address = SocketAddress::abstract(address.host);
+        break;
       case Kind::Name:
         bound->address = bundle_.resolved(address);
         bound->address.set_port(static_cast<std::uint16_t>(port));
@@ -407,7 +415,8 @@ class Gatherer {
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) != 0) {
       return Error{format("fd@{}: {}", fd, std::strerror(errno))};
     }
-    if (listening == 0 && ::listen(fd, bound->backlog) != 0) return Error{format("fd@{}: {}", fd, std::strerror(errno))};
+    if (listening == 0 && ::listen(fd, bound->backlog) != 0)
+      return Error{format("fd@{}: {}", fd, std::strerror(errno))};
     bound->address = SocketAddress::local_of(fd);
     bound->is_unix = bound->address.is_unix();
     bound->is_inherited = true;

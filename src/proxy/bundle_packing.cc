@@ -60,8 +60,7 @@ void Bundle::pack(Packer& packer, std::vector<int>& descriptors, const Bundle* k
 
 class BundleReader {
  public:
-  BundleReader(Unpacker& from, std::vector<Descriptor>& descriptors, const Bundle* known,
-               Bundle& bundle)
+  BundleReader(Unpacker& from, std::vector<Descriptor>& descriptors, const Bundle* known, Bundle& bundle)
       : from_(from), descriptors_(descriptors), known_(known), bundle_(bundle) {}
 
   bool read() {
@@ -109,8 +108,7 @@ class BundleReader {
       bound = known_ == nullptr ? nullptr : known_->socket_of(key);
       good_ = good_ && bound != nullptr;
     }
-    for (std::uint64_t left = count; left > 0 && good_; --left)
-      bound->sockets.push_back(take_descriptor());
+    for (std::uint64_t left = count; left > 0 && good_; --left) bound->sockets.push_back(take_descriptor());
     bundle_.sockets_[key] = std::move(bound);
   }
 
@@ -128,8 +126,7 @@ class BundleReader {
   bool good_ = true;
 };
 
-Result<Bundle> Bundle::unpack(Unpacker& unpacker, std::vector<Descriptor> descriptors,
-                              const Bundle* known) {
+Result<Bundle> Bundle::unpack(Unpacker& unpacker, std::vector<Descriptor> descriptors, const Bundle* known) {
   Bundle bundle;
   if (!BundleReader(unpacker, descriptors, known, bundle).read()) {
     return Error{"what the parent handed over is not whole (too few descriptors?)"};

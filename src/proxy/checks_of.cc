@@ -23,14 +23,20 @@ struct StepMaker {
 CheckStepSpec::Match match_of(config::CheckStep::Match match) {
   using Match = config::CheckStep::Match;
   switch (match) {
-    case Match::Status: return CheckStepSpec::Match::Status;
-    case Match::RStatus: return CheckStepSpec::Match::StatusRegex;
-    case Match::String: return CheckStepSpec::Match::String;
-    case Match::RString: return CheckStepSpec::Match::StringRegex;
-    case Match::Binary: return CheckStepSpec::Match::Binary;
+    case Match::Status:
+      return CheckStepSpec::Match::Status;
+    case Match::RStatus:
+      return CheckStepSpec::Match::StatusRegex;
+    case Match::String:
+      return CheckStepSpec::Match::String;
+    case Match::RString:
+      return CheckStepSpec::Match::StringRegex;
+    case Match::Binary:
+      return CheckStepSpec::Match::Binary;
     case Match::RBinary:
       return CheckStepSpec::Match::BinaryRegex;
-    case Match::Header: return CheckStepSpec::Match::Header;
+    case Match::Header:
+      return CheckStepSpec::Match::Header;
   }
   return CheckStepSpec::Match::Status;
 }
@@ -97,11 +103,13 @@ class CheckRequest final : public CheckText {
   std::vector<std::pair<std::string, RequestPart>> headers;
 
   bool has(std::string_view name) const {
-    return std::any_of(headers.begin(), headers.end(), [&](const auto& header) { return equal_nocase(header.first, name); });
+    return std::any_of(headers.begin(), headers.end(),
+                       [&](const auto& header) { return equal_nocase(header.first, name); });
   }
   bool is_constant() const {
-    return !uri.format && !body.format &&
-           std::none_of(headers.begin(), headers.end(), [](const auto& header) { return header.second.format.has_value(); });
+    return !uri.format && !body.format && std::none_of(headers.begin(), headers.end(), [](const auto& header) {
+      return header.second.format.has_value();
+    });
   }
   std::string make() const override {
     std::string text = format("{} {} {}\r\n", method, text_of(uri), version);
@@ -127,8 +135,10 @@ RequestPart formatted(const std::string& text, const config::CheckStep& step, co
 void take_step(CheckRequest& request, const config::CheckStep& step, const StepMaker& maker) {
   if (!step.method.empty()) request.method = step.method;
   if (!step.version.empty()) request.version = step.version;
-  if (!step.uri.empty()) request.uri = step.uri_formatted ? formatted(step.uri, step, maker) : RequestPart{step.uri, {}};
-  if (!step.body.empty()) request.body = step.body_formatted ? formatted(step.body, step, maker) : RequestPart{step.body, {}};
+  if (!step.uri.empty())
+    request.uri = step.uri_formatted ? formatted(step.uri, step, maker) : RequestPart{step.uri, {}};
+  if (!step.body.empty())
+    request.body = step.body_formatted ? formatted(step.body, step, maker) : RequestPart{step.body, {}};
   for (const auto& header : step.headers) {
     std::erase_if(request.headers, [&](const auto& known) { return equal_nocase(known.first, header.first); });
   }
@@ -156,18 +166,16 @@ CheckStepSpec send_step(const config::Health& health, const config::CheckStep* s
 std::shared_ptr<const CheckText> text_of(const std::string& format, const config::CheckStep& step,
                                          const StepMaker& maker, bool is_hex = false) {
   if (format.empty()) return nullptr;
-  auto compiled =
-      rules::compile_plain_format(format, step.place, maker.environment, maker.diagnostics);
+  auto compiled = rules::compile_plain_format(format, step.place, maker.environment, maker.diagnostics);
   if (!compiled) return nullptr;
   return std::make_shared<StepText>(std::move(*compiled), maker, is_hex);
 }
 
 CheckStatus status_named(std::string_view name) {
-  constexpr CheckStatus kOffered[] = {
-      CheckStatus::L7Ok,       CheckStatus::L7Conditional, CheckStatus::L6Ok,
-      CheckStatus::L4Ok,       CheckStatus::L7Response,    CheckStatus::L7Status,
-      CheckStatus::L6Response, CheckStatus::L4Connect,     CheckStatus::L7Timeout,
-      CheckStatus::L6Timeout,  CheckStatus::L4Timeout};
+  constexpr CheckStatus kOffered[] = {CheckStatus::L7Ok,       CheckStatus::L7Conditional, CheckStatus::L6Ok,
+                                      CheckStatus::L4Ok,       CheckStatus::L7Response,    CheckStatus::L7Status,
+                                      CheckStatus::L6Response, CheckStatus::L4Connect,     CheckStatus::L7Timeout,
+                                      CheckStatus::L6Timeout,  CheckStatus::L4Timeout};
   for (const CheckStatus status : kOffered) {
     if (check_status_name(status) == name) return status;
   }
@@ -175,8 +183,8 @@ CheckStatus status_named(std::string_view name) {
 }
 
 // Names of fields are matched in any case.
-CheckFieldMatch field_match(const config::HeaderMatch& match, const config::CheckStep& step,
-                            const StepMaker& maker, bool is_name) {
+CheckFieldMatch field_match(const config::HeaderMatch& match, const config::CheckStep& step, const StepMaker& maker,
+                            bool is_name) {
   CheckFieldMatch out;
   out.how = static_cast<CheckFieldMatch::How>(match.how);
   out.text = match.text;
@@ -187,8 +195,7 @@ CheckFieldMatch field_match(const config::HeaderMatch& match, const config::Chec
   if (pattern) {
     out.regex = std::make_shared<StepRegex>(std::move(pattern));
   } else {
-    maker.diagnostics.add(step.place,
-                          format("'{}' is no regular expression: {}", match.text, error));
+    maker.diagnostics.add(step.place, format("'{}' is no regular expression: {}", match.text, error));
   }
   return out;
 }
@@ -210,13 +217,11 @@ CheckStepSpec expect_step(const config::CheckStep& step, const StepMaker& maker)
   out.on_success = text_of(step.on_success, step, maker);
   out.on_error = text_of(step.on_error, step, maker);
   using Match = config::CheckStep::Match;
-  if (step.match != Match::RStatus && step.match != Match::RString && step.match != Match::RBinary)
-    return out;
+  if (step.match != Match::RStatus && step.match != Match::RString && step.match != Match::RBinary) return out;
   std::string error;
   auto pattern = rules::Pattern::compile(step.pattern, error);
   if (!pattern) {
-    maker.diagnostics.add(step.place,
-                          format("'{}' is no regular expression: {}", step.pattern, error));
+    maker.diagnostics.add(step.place, format("'{}' is no regular expression: {}", step.pattern, error));
     out.match = CheckStepSpec::Match::String;
     return out;
   }
@@ -347,9 +352,8 @@ bool wants_tls_check(const config::Server& server, const config::Health& health)
   return server.tls.enabled && !server.check.address && server.check.port == 0;
 }
 
-CheckSpec checks_of(const config::Proxy& proxy, const config::Server& server,
-                    const ServerSpec& spec, const Bundle& bundle,
-                    const rules::Environment& environment, config::Diagnostics& diagnostics) {
+CheckSpec checks_of(const config::Proxy& proxy, const config::Server& server, const ServerSpec& spec,
+                    const Bundle& bundle, const rules::Environment& environment, config::Diagnostics& diagnostics) {
   const StepMaker maker{proxy, server, spec.id, bundle, environment, diagnostics};
   CheckSpec out;
   out.enabled = true;

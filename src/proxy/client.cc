@@ -8,8 +8,8 @@
 #include "penstock/base/text.h"
 #include "penstock/proxy/access_log.h"
 #include "penstock/proxy/frontend.h"
-#include "penstock/proxy/station.h"
 #include "penstock/proxy/reason.h"
+#include "penstock/proxy/station.h"
 
 namespace penstock {
 namespace {
@@ -23,8 +23,10 @@ std::string refusal_text(const Loss& loss, bool awaited_header) {
   if (loss.status == -ETIMEDOUT) return format("Timeout {}", what);
   if (loss.status != 0) return format("Connection error {}", what);
   if (loss.text == Loss::kClosed) return format("Connection closed {}", what);
-  return format("{} ({})", awaited_header ? "Received something which does not look like a PROXY protocol header" : "SSL handshake failure",
-                loss.text);
+  return format(
+      "{} ({})",
+      awaited_header ? "Received something which does not look like a PROXY protocol header" : "SSL handshake failure",
+      loss.text);
 }
 
 }  // namespace
@@ -126,7 +128,8 @@ StreamEvents& Client::on_request(H1Front&) {
 }
 
 const H1FrontOptions* Client::next_options() {
-  if (leaving_ || frontend_.closed() || station().draining() || trust() != frontend_.bind().entrance->trust) return nullptr;
+  if (leaving_ || frontend_.closed() || station().draining() || trust() != frontend_.bind().entrance->trust)
+    return nullptr;
   return &front_options();
 }
 
@@ -178,8 +181,7 @@ void Client::leave() {
 
 Owned<H1Back> Client::lend_own(const Server& server, std::string_view tls_name) {
   for (std::size_t i = 0; i < own_.size(); ++i) {
-    if (own_[i].server.get() != &server || !own_[i].back || own_[i].back->tls_name() != tls_name)
-      continue;
+    if (own_[i].server.get() != &server || !own_[i].back || own_[i].back->tls_name() != tls_name) continue;
     Owned<H1Back> back = std::move(own_[i].back);
     own_.erase(own_.begin() + static_cast<std::ptrdiff_t>(i));
     return back;
@@ -213,9 +215,8 @@ const Server* Client::own_server(std::string_view backend) const {
 }
 
 bool Client::has_lost_own(std::string_view backend) const {
-  return std::any_of(own_.begin(), own_.end(), [&](const OwnBack& own) {
-    return !own.back && own.server->backend_name == backend;
-  });
+  return std::any_of(own_.begin(), own_.end(),
+                     [&](const OwnBack& own) { return !own.back && own.server->backend_name == backend; });
 }
 
 void Client::on_back_lost(H1Back& back, const Failure&, std::string_view) {

@@ -36,8 +36,7 @@ Exchange::Exchange(Client& client, Ref<Generation> generation, const FrontendSpe
       frontend_(frontend),
       subject_(front_.arena()) {
   Station& station = client.station();
-  subject_.memory_limit =
-      static_cast<std::size_t>(generation_->snapshot().config.global.txn_memory);
+  subject_.memory_limit = static_cast<std::size_t>(generation_->snapshot().config.global.txn_memory);
   subject_.client = &client.facts();
   subject_.frontend = frontend.name;
   subject_.frontend_index = frontend.index;
@@ -138,14 +137,17 @@ void Exchange::body_came() {
 }
 
 void Exchange::apply_request_rules(Head&) {
-  if (!frontend_.unique_id_header.empty() || !frontend_.rules.unique_id.empty()) frontend_.rules.make_unique_id(subject_);
+  if (!frontend_.unique_id_header.empty() || !frontend_.rules.unique_id.empty())
+    frontend_.rules.make_unique_id(subject_);
   const rules::FrontendRules& rules = frontend_.rules;
   if (subject_.first_request && !run_rules(rules.tcp_session, false)) return;
   if (!run_rules(rules.tcp_content, false) || !run_rules(rules.http_request, false)) return;
   choose_backend();
 }
 
-void Exchange::note_rule(const rules::Verdict& verdict) { reason::note_rule(generation_->snapshot(), verdict.place, subject_); }
+void Exchange::note_rule(const rules::Verdict& verdict) {
+  reason::note_rule(generation_->snapshot(), verdict.place, subject_);
+}
 
 // True if the exchange goes on to its next step; else the rules have answered.
 bool Exchange::run_rules(const rules::Program& program, bool of_backend) {
@@ -200,8 +202,7 @@ bool Exchange::gave_up(Phase phase) {
   const bool of_memory = subject_.trouble == rules::Trouble::Memory;
   const std::uint16_t status = of_memory ? 500 : phase == Phase::Request ? 400 : 502;
   subject_.recover();
-  fail(Failure{of_memory ? Cause::Exhausted : Cause::Denied, phase, false, status, 0,
-               "a rule could not be asked"});
+  fail(Failure{of_memory ? Cause::Exhausted : Cause::Denied, phase, false, status, 0, "a rule could not be asked"});
   return true;
 }
 
@@ -252,12 +253,14 @@ void Exchange::prepare_request() {
   // Before a server is chosen: who it is must not be said where others have been or will be.
   if (forwarding::carries_connection_credential(head)) client_.become_private();
   add_forwarded_for(head);
-  if (!frontend_.unique_id_header.empty()) head.fields.push_back(arena, {frontend_.unique_id_header, subject_.unique_id});
+  if (!frontend_.unique_id_header.empty())
+    head.fields.push_back(arena, {frontend_.unique_id_header, subject_.unique_id});
   if (head.upgrade) head.drop("connection");
   forwarding::raise_version(head);
-  const bool keep = backend_spec_->http_mode == config::HttpMode::KeepAlive && frontend_.http_mode == config::HttpMode::KeepAlive;
-  const bool close = backend_spec_->http_mode == config::HttpMode::Close ||
-                     frontend_.http_mode == config::HttpMode::Close;
+  const bool keep =
+      backend_spec_->http_mode == config::HttpMode::KeepAlive && frontend_.http_mode == config::HttpMode::KeepAlive;
+  const bool close =
+      backend_spec_->http_mode == config::HttpMode::Close || frontend_.http_mode == config::HttpMode::Close;
   // `option http-server-close` would end with the connection what the client said on it.
   head.keep_alive = keep || (client_.is_private() && !close);
   if (close) front_.close_after_answer();
@@ -312,22 +315,24 @@ void Exchange::follow_cookie() {
 }
 
 void Exchange::follow_tables() {
-  const int known = sticking_.look_up(generation_->snapshot(), *backend_spec_, stays_when_down(), subject_, loop().now());
+  const int known =
+      sticking_.look_up(generation_->snapshot(), *backend_spec_, stays_when_down(), subject_, loop().now());
   if (known >= 0 && meant_ == nullptr) meant_ = backend_->slots()[static_cast<std::size_t>(known)].get();
 }
 
-bool Exchange::stays_when_down() const {
-  return persistence_ == rules::Persistence::Forced || backend_spec_->persist;
-}
+bool Exchange::stays_when_down() const { return persistence_ == rules::Persistence::Forced || backend_spec_->persist; }
 
-bool Exchange::belongs_to(const ServerSlot& slot) const { return stays_when_down() || slot.spec.state->keeps_traffic(); }
+bool Exchange::belongs_to(const ServerSlot& slot) const {
+  return stays_when_down() || slot.spec.state->keeps_traffic();
+}
 
 std::uint32_t Exchange::hash_key() {
   if (backend_spec_->balance.balance == BalanceKind::Source) return address_hash(subject_.client->source().ip_bytes());
   if (backend_spec_->balance.balance != BalanceKind::Hash) return 0;
   const auto key = backend_spec_->hash_sample.bytes(subject_);
   // Without a key the turn goes round, as the manual has it; an empty one names nothing.
-  return key && !key->empty() ? sdbm_hash(*key) : backend_spec_->balance.state->turn.fetch_add(1, std::memory_order_relaxed);
+  return key && !key->empty() ? sdbm_hash(*key)
+                              : backend_spec_->balance.state->turn.fetch_add(1, std::memory_order_relaxed);
 }
 
 // A private client's connection in this backend, whatever else would choose.
@@ -375,7 +380,8 @@ void Exchange::choose_server() {
     case Backend::Choice::Kind::Full:
       if (moves_on()) return choose_server();
       if (step_ != Step::Queue) {
-        (choice.slot != nullptr ? subject_.log.srv_queue : subject_.log.backend_queue) += backend_->last_place(choice.slot);
+        (choice.slot != nullptr ? subject_.log.srv_queue : subject_.log.backend_queue) +=
+            backend_->last_place(choice.slot);
         set_deadline(backend_spec_->queue_ms);
         // Room may have been made between the look and the line.
         loop().later(*this);
@@ -449,7 +455,7 @@ void Exchange::connect() {
   std::string greeting;
   if (spec.send_proxy != ProxyVersion::None)
     greeting = proxy_header(spec.send_proxy, subject_.client->source(), subject_.client->destination(),
-                   {spec.proxy_wishes, subject_.client->tls.get(), subject_.unique_id});
+                            {spec.proxy_wishes, subject_.client->tls.get(), subject_.unique_id});
   back_ = H1Back::connect(loop(), address, spec.socket, tls_target(greeting), slot_->pool.take_ticket(sni),
                           backend_spec_->http, *this);
 }
@@ -507,7 +513,8 @@ void Exchange::on_response_head(Head& head) {
     return repeat(Failure{Cause::ServerClosed, Phase::Headers, false, head.status, 0, "a status to retry on"});
   }
   if (head.status == 101 && !forwarding::is_what_was_asked(*subject_.request, head)) {
-    return fail(Failure{Cause::Denied, Phase::Headers, false, 502, 0, "upgraded to another protocol than was asked for"});
+    return fail(
+        Failure{Cause::Denied, Phase::Headers, false, 502, 0, "upgraded to another protocol than was asked for"});
   }
   step_ = Step::Data;
   subject_.log.t_response = static_cast<std::int64_t>(loop().now() - connected_ms_);
@@ -551,7 +558,8 @@ bool Exchange::run_response_rules(Head&) {
         if (verdict.kind == rules::Verdict::Kind::Error) {
           reply_with_status(500, Cause::Denied, Phase::Headers);
         } else {
-          reply(verdict.reply, verdict.kind == rules::Verdict::Kind::Deny ? Cause::Denied : Cause::Local, Phase::Headers);
+          reply(verdict.reply, verdict.kind == rules::Verdict::Kind::Deny ? Cause::Denied : Cause::Local,
+                Phase::Headers);
         }
         return false;
       case rules::Verdict::Kind::SilentDrop:
@@ -583,7 +591,8 @@ void Exchange::send_response(Head& head) {
   subject_.log.status = head.status;
   head_answered_ = true;
   // A server that closes takes no more; so much is not read for nobody.
-  if (!request_ended_ && !head.keep_alive && front_.body_left() > H1Front::kServedDrainLimit) front_.close_after_answer();
+  if (!request_ended_ && !head.keep_alive && front_.body_left() > H1Front::kServedDrainLimit)
+    front_.close_after_answer();
   front_.send_head(head);
   if (head.body.kind == BodyLength::Kind::Tunnel) start_tunnel();
   if (frontend_.log_asap) {
@@ -600,7 +609,8 @@ bool Exchange::status_cannot_answer(const Head& head) const {
 
 void Exchange::write_cookie(Head& head) {
   const bool ignored = persistence_ == rules::Persistence::Ignored;
-  const persistence::Visit visit{*subject_.request, slot_->spec, claim_, slot_ == meant_, ignored, Loop::wall_us() / 1'000'000};
+  const persistence::Visit visit{*subject_.request, slot_->spec, claim_,
+                                 slot_ == meant_,   ignored,     Loop::wall_us() / 1'000'000};
   const char letter = persistence::write(head, backend_spec_->cookie, visit, front_.arena());
   if (backend_spec_->cookie.line.logged()) subject_.log.cookies[1] = letter;
 }
@@ -608,7 +618,7 @@ void Exchange::write_cookie(Head& head) {
 void Exchange::start_tunnel() {
   tunnel_ = true;
   const std::int64_t by_rule = subject_.effects.timeout_tunnel_ms;
-  const std::uint64_t tunnel_ms = by_rule >= 0 ? static_cast<std::uint64_t>(by_rule)
+  const std::uint64_t tunnel_ms = by_rule >= 0                    ? static_cast<std::uint64_t>(by_rule)
                                   : backend_spec_->tunnel_ms != 0 ? backend_spec_->tunnel_ms
                                                                   : frontend_.tunnel_ms;
   back_->set_server_fin_ms(backend_spec_->server_fin_ms);
@@ -694,15 +704,23 @@ Phase Exchange::phase_now() const {
   switch (step_) {
     case Step::Request:
     case Step::Body:
-    case Step::BackendBody: return Phase::Request;
-    case Step::Tarpit: return Phase::Tarpit;
-    case Step::Queue: return Phase::Queue;
+    case Step::BackendBody:
+      return Phase::Request;
+    case Step::Tarpit:
+      return Phase::Tarpit;
+    case Step::Queue:
+      return Phase::Queue;
     case Step::Pause:
-    case Step::Connect: return Phase::Connect;
-    case Step::Headers: return Phase::Headers;
-    case Step::Data: return response_ended_ ? Phase::Last : Phase::Data;
-    case Step::Last: return Phase::Last;
-    case Step::Done: return Phase::None;
+    case Step::Connect:
+      return Phase::Connect;
+    case Step::Headers:
+      return Phase::Headers;
+    case Step::Data:
+      return response_ended_ ? Phase::Last : Phase::Data;
+    case Step::Last:
+      return Phase::Last;
+    case Step::Done:
+      return Phase::None;
   }
   return Phase::None;
 }
@@ -740,13 +758,15 @@ void Exchange::note_request(const Failure& failure) {
   const std::size_t seen = subject_.request == nullptr ? front_.raw_head().size() : 0;
   if (failure.cause == Cause::ClientClosed || (subject_.request == nullptr && seen == 0)) return;
   char space[32];
-  const std::string_view where = seen == 0 || failure.cause != Cause::Denied ? std::string_view() : format_into(space, "byte {}", seen);
+  const std::string_view where =
+      seen == 0 || failure.cause != Cause::Denied ? std::string_view() : format_into(space, "byte {}", seen);
   reason::note(rules::Reason::Kind::Request, failure.detail, where, subject_);
 }
 
 void Exchange::note_failure(const Failure& failure) {
   using Kind = rules::Reason::Kind;
-  if (subject_.reason.kind != Kind::None || failure.cause == Cause::ClientClosed || failure.cause == Cause::None) return;
+  if (subject_.reason.kind != Kind::None || failure.cause == Cause::ClientClosed || failure.cause == Cause::None)
+    return;
   if (failure.cause == Cause::ClientTimeout && subject_.request == nullptr) return;
   const bool of_room = failure.phase == Phase::Queue || failure.phase == Phase::Connect || failure.cause == Cause::Down;
   const Kind kind = failure.cause == Cause::ClientTimeout ? Kind::Request : of_room ? Kind::Room : Kind::Answer;
@@ -771,9 +791,7 @@ void Exchange::on_server_failure(const Failure& failure) {
 }
 
 bool Exchange::retry_on_fresh_connection(const Failure&) {
-  if (client_.is_private() || retried_fresh_ || !request_ended_ ||
-      !is_repeatable(*subject_.request))
-    return false;
+  if (client_.is_private() || retried_fresh_ || !request_ended_ || !is_repeatable(*subject_.request)) return false;
   retried_fresh_ = fresh_only_ = true;
   request_sent_ = false;
   back_.reset();
@@ -832,9 +850,7 @@ void Exchange::on_deadline() {
   }
 }
 
-void Exchange::on_server_down() {
-  fail(Failure{Cause::Down, phase_now(), false, 503, 0, "server went down"});
-}
+void Exchange::on_server_down() { fail(Failure{Cause::Down, phase_now(), false, 503, 0, "server went down"}); }
 
 void Exchange::on_back_lost(H1Back&, const Failure& failure, std::string_view why) {
   if (step_ == Step::Connect) reason::note(rules::Reason::Kind::Connect, failure.detail, why, subject_);
@@ -925,7 +941,8 @@ void Exchange::reply_with_status(std::uint16_t status, Cause cause, Phase phase)
 // Our own answer: as the rules made it, or configured for its status, or built in.
 void Exchange::reply(const rules::Reply& reply, Cause cause, Phase phase) {
   if (!reply.standard) return reply_as(reply, cause, phase);
-  const rules::ReplyTemplate* configured = backend_spec_ != nullptr ? backend_spec_->rules.error(reply.status) : nullptr;
+  const rules::ReplyTemplate* configured =
+      backend_spec_ != nullptr ? backend_spec_->rules.error(reply.status) : nullptr;
   if (configured == nullptr) configured = frontend_.rules.error(reply.status);
   subject_.response = nullptr;  // The server's, if there was one, went with its connection.
   reply_as(configured != nullptr ? configured->expand(subject_) : reply::built_in(reply.status), cause, phase);

@@ -5,8 +5,8 @@
 namespace penstock::forwarding {
 namespace {
 
-constexpr std::string_view kNeverDropped[] = {"host", "content-length", "transfer-encoding", "authorization", "cookie",
-                                              "set-cookie", "www-authenticate", "expect"};
+constexpr std::string_view kNeverDropped[] = {"host",   "content-length", "transfer-encoding", "authorization",
+                                              "cookie", "set-cookie",     "www-authenticate",  "expect"};
 
 bool is_protected(std::string_view name) {
   if (starts_with_nocase(name, "x-forwarded-")) return true;
@@ -109,8 +109,7 @@ bool carries_connection_credential(const Head& request) {
 bool asks_connection_credential(const Head& response) {
   const bool challenge = response.status == 401 || response.status == 407;
   for (const Field& field : response.fields) {
-    if (field.name.size() == 15 && equal_nocase(field.name, "persistent-auth") &&
-        equal_nocase(field.value, "true"))
+    if (field.name.size() == 15 && equal_nocase(field.name, "persistent-auth") && equal_nocase(field.value, "true"))
       return true;
     if (!challenge) continue;
     if (!equal_nocase(field.name, "www-authenticate") && !equal_nocase(field.name, "proxy-authenticate")) continue;

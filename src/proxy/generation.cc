@@ -77,14 +77,22 @@ std::int64_t Generation::backend(rules::BackendNumber number, int backend) const
   }
   const std::int64_t waiting = spec.state->waiting.load(std::memory_order_relaxed);
   switch (number) {
-    case rules::BackendNumber::UsableServers: return static_cast<std::int64_t>(usable.size());
-    case rules::BackendNumber::Connections: return in_use;
-    case rules::BackendNumber::Queue: return waiting;
-    case rules::BackendNumber::FreeConnections: return unlimited ? -1 : room;
-    case rules::BackendNumber::ConnectionSlots: return unlimited || endless ? -1 : room + places;
+    case rules::BackendNumber::UsableServers:
+      return static_cast<std::int64_t>(usable.size());
+    case rules::BackendNumber::Connections:
+      return in_use;
+    case rules::BackendNumber::Queue:
+      return waiting;
+    case rules::BackendNumber::FreeConnections:
+      return unlimited ? -1 : room;
+    case rules::BackendNumber::ConnectionSlots:
+      return unlimited || endless ? -1 : room + places;
     case rules::BackendNumber::AverageQueue:
-      return usable.empty() ? waiting : (waiting + static_cast<std::int64_t>(usable.size()) - 1) / static_cast<std::int64_t>(usable.size());
-    case rules::BackendNumber::SessionRate: return spec.state->rate.per_second(static_cast<std::int64_t>(loop_.now()));
+      return usable.empty()
+                 ? waiting
+                 : (waiting + static_cast<std::int64_t>(usable.size()) - 1) / static_cast<std::int64_t>(usable.size());
+    case rules::BackendNumber::SessionRate:
+      return spec.state->rate.per_second(static_cast<std::int64_t>(loop_.now()));
   }
   return -1;
 }
@@ -93,26 +101,36 @@ std::int64_t Generation::frontend(rules::FrontendNumber number, int frontend) co
   const FrontendSpec& spec = snapshot_->frontends[static_cast<std::size_t>(frontend)];
   const auto now_ms = static_cast<std::int64_t>(loop_.now());
   switch (number) {
-    case rules::FrontendNumber::Connections: return spec.state->connections.load(std::memory_order_relaxed);
-    case rules::FrontendNumber::RequestRate: return spec.state->requests.per_second(now_ms);
-    case rules::FrontendNumber::SessionRate: return spec.state->arrivals.per_second(now_ms);
+    case rules::FrontendNumber::Connections:
+      return spec.state->connections.load(std::memory_order_relaxed);
+    case rules::FrontendNumber::RequestRate:
+      return spec.state->requests.per_second(now_ms);
+    case rules::FrontendNumber::SessionRate:
+      return spec.state->arrivals.per_second(now_ms);
   }
   return -1;
 }
 
 std::int64_t Generation::server(rules::ServerNumber number, int backend, int server) const {
-  const ServerSpec& spec = snapshot_->backends[static_cast<std::size_t>(backend)].balance.servers[static_cast<std::size_t>(server)];
+  const ServerSpec& spec =
+      snapshot_->backends[static_cast<std::size_t>(backend)].balance.servers[static_cast<std::size_t>(server)];
   const std::int64_t in_use = spec.state->in_use.load(std::memory_order_relaxed);
   switch (number) {
-    case rules::ServerNumber::IsUp: return spec.state->takes_traffic() ? 1 : 0;
-    case rules::ServerNumber::Connections: return in_use;
+    case rules::ServerNumber::IsUp:
+      return spec.state->takes_traffic() ? 1 : 0;
+    case rules::ServerNumber::Connections:
+      return in_use;
     case rules::ServerNumber::FreeConnections:
       return spec.maxconn == 0 ? -1 : std::max<std::int64_t>(0, static_cast<std::int64_t>(spec.maxconn) - in_use);
-    case rules::ServerNumber::Queue: return spec.state->waiting.load(std::memory_order_relaxed);
-    case rules::ServerNumber::Weight: return spec.weight * spec.state->ramp.load(std::memory_order_relaxed) / 256;
+    case rules::ServerNumber::Queue:
+      return spec.state->waiting.load(std::memory_order_relaxed);
+    case rules::ServerNumber::Weight:
+      return spec.weight * spec.state->ramp.load(std::memory_order_relaxed) / 256;
     case rules::ServerNumber::InitialWeight:
-    case rules::ServerNumber::UserWeight: return spec.weight;
-    case rules::ServerNumber::SessionRate: return spec.state->rate.per_second(static_cast<std::int64_t>(loop_.now()));
+    case rules::ServerNumber::UserWeight:
+      return spec.weight;
+    case rules::ServerNumber::SessionRate:
+      return spec.state->rate.per_second(static_cast<std::int64_t>(loop_.now()));
   }
   return -1;
 }

@@ -70,13 +70,11 @@ std::string speaker_text(Format format, const LogIdentity& identity) {
   const std::string& host = identity.hostname;
   switch (format) {
     case Format::Rfc3164:
-      return penstock::format(" {} {}[{}]: ", host.empty() ? "localhost" : host, identity.tag,
-                              identity.pid);
+      return penstock::format(" {} {}[{}]: ", host.empty() ? "localhost" : host, identity.tag, identity.pid);
     case Format::Local:
       return penstock::format(" {}[{}]: ", identity.tag, identity.pid);
     case Format::Rfc5424:  // No MSGID, no structured data (RFC 5424 section 6).
-      return penstock::format(" {} {} {} - - ", host.empty() ? "-" : host, identity.tag,
-                              identity.pid);
+      return penstock::format(" {} {} {} - - ", host.empty() ? "-" : host, identity.tag, identity.pid);
     case Format::Timed:
     case Format::Iso:
       return " ";
@@ -103,8 +101,7 @@ std::string name_text(const config::LogTarget& target) {
   }
   const bool ip6 = target.address.host.find(':') != std::string::npos;
   const int port = target.address.port_low != 0 ? target.address.port_low : kSyslogPort;
-  return ip6 ? format("[{}]:{}", target.address.host, port)
-             : format("{}:{}", target.address.host, port);
+  return ip6 ? format("[{}]:{}", target.address.host, port) : format("{}:{}", target.address.host, port);
 }
 
 // A line being written; what does not fit is cut.
@@ -149,8 +146,7 @@ Day calendar(std::int64_t days) {
   const unsigned of_year = of_era - (365 * year + year / 4 - year / 100);
   const unsigned march_month = (5 * of_year + 2) / 153;
   const unsigned month = march_month < 10 ? march_month + 3 : march_month - 9;
-  return {era * 400 + year + (month <= 2 ? 1 : 0), month,
-          of_year - (153 * march_month + 2) / 5 + 1};
+  return {era * 400 + year + (month <= 2 ? 1 : 0), month, of_year - (153 * march_month + 2) / 5 + 1};
 }
 
 char* put_clock(char* at, unsigned second_of_day) {
@@ -216,8 +212,7 @@ class LineRing {
       const std::uint64_t consumed = consumed_.load(std::memory_order_acquire);
       position = reserved_.load(std::memory_order_relaxed);
       if (position + size - consumed > kRingSize) return false;
-    } while (
-        !reserved_.compare_exchange_weak(position, position + size, std::memory_order_relaxed));
+    } while (!reserved_.compare_exchange_weak(position, position + size, std::memory_order_relaxed));
     copy_in(position + kHeaderSize, line);
     header(position).store(static_cast<std::uint32_t>(line.size()), std::memory_order_seq_cst);
     return true;
@@ -239,13 +234,10 @@ class LineRing {
 
  private:
   static constexpr std::size_t kHeaderSize = 4;
-  static std::uint64_t record_size(std::size_t size) {
-    return (kHeaderSize + size + 7) & ~std::uint64_t{7};
-  }
+  static std::uint64_t record_size(std::size_t size) { return (kHeaderSize + size + 7) & ~std::uint64_t{7}; }
   char* begin() { return reinterpret_cast<char*>(bytes_.get()); }
   std::atomic_ref<std::uint32_t> header(std::uint64_t position) {
-    return std::atomic_ref<std::uint32_t>(
-        *reinterpret_cast<std::uint32_t*>(begin() + position % kRingSize));
+    return std::atomic_ref<std::uint32_t>(*reinterpret_cast<std::uint32_t*>(begin() + position % kRingSize));
   }
   // The place of `size` bytes at `position`, which may lie at the end and at the beginning.
   std::pair<std::span<char>, std::span<char>> parts(std::uint64_t position, std::size_t size) {
@@ -275,17 +267,14 @@ class LineRing {
 Descriptor open_again(int fd) {
   struct stat facts {};
   if (fstat(fd, &facts) == 0 && (S_ISFIFO(facts.st_mode) || S_ISCHR(facts.st_mode))) {
-    const int own = ::open(format("/proc/self/fd/{}", fd).c_str(),
-                           O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    const int own = ::open(format("/proc/self/fd/{}", fd).c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (own >= 0) return Descriptor(own);
   }
   return Descriptor(fcntl(fd, F_DUPFD_CLOEXEC, 3));
 }
 
 // A loss of what was to be sent now; any other reason speaks of the way to the target.
-bool did_not_fit(int reason) {
-  return reason == EAGAIN || reason == EMSGSIZE || reason == ENOBUFS || reason == ENOMEM;
-}
+bool did_not_fit(int reason) { return reason == EAGAIN || reason == EMSGSIZE || reason == ENOBUFS || reason == ENOMEM; }
 
 }  // namespace
 
@@ -419,8 +408,7 @@ bool LogDescriptor::wait_writable() {
 }
 
 void LogDescriptor::lose(std::size_t written, int reason) {
-  const auto lost = std::count_if(ends_.begin(), ends_.end(),
-                                  [written](std::size_t end) { return end > written; });
+  const auto lost = std::count_if(ends_.begin(), ends_.end(), [written](std::size_t end) { return end > written; });
   losses.add(static_cast<std::uint64_t>(lost), reason);
 }
 
@@ -431,11 +419,9 @@ Result<LogDescriptor*> LogDescriptors::writer(int fd, const std::string& name) {
   const auto known = writers_.find(fd);
   if (known != writers_.end()) return known->second.get();
   Descriptor own = open_again(fd);
-  if (!own)
-    return Error{format("cannot log to {}: {}", name, std::generic_category().message(errno))};
+  if (!own) return Error{format("cannot log to {}: {}", name, std::generic_category().message(errno))};
   Descriptor wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!wake)
-    return Error{format("cannot log to {}: {}", name, std::generic_category().message(errno))};
+  if (!wake) return Error{format("cannot log to {}: {}", name, std::generic_category().message(errno))};
   auto writer = std::make_unique<LogDescriptor>(std::move(own), std::move(wake), name);
   return writers_.emplace(fd, std::move(writer)).first->second.get();
 }
@@ -443,7 +429,8 @@ Result<LogDescriptor*> LogDescriptors::writer(int fd, const std::string& name) {
 void LogLosses::add(std::uint64_t lines, int reason) {
   if (lines == 0) return;
   // That the socket is connected to nobody says less than why it could not be.
-  if (reason != ENOTCONN || reason_.load(std::memory_order_relaxed) == 0) reason_.store(reason, std::memory_order_relaxed);
+  if (reason != ENOTCONN || reason_.load(std::memory_order_relaxed) == 0)
+    reason_.store(reason, std::memory_order_relaxed);
   count_.fetch_add(lines, std::memory_order_release);
 }
 
@@ -453,7 +440,8 @@ std::optional<std::string> LogLosses::report(std::int64_t now_us) {
   told_ += lost;
   const int reason = reason_.load(std::memory_order_relaxed);
   const std::string why = reason == EAGAIN ? "its reader is too slow" : std::generic_category().message(reason);
-  return format("{} {} to {} {} lost: {}", lost, lost == 1 ? "line" : "lines", target_, lost == 1 ? "was" : "were", why);
+  return format("{} {} to {} {} lost: {}", lost, lost == 1 ? "line" : "lines", target_, lost == 1 ? "was" : "were",
+                why);
 }
 
 LogOutput::LogOutput(const config::LogTarget& target, const LogIdentity& identity)
@@ -463,17 +451,14 @@ LogOutput::LogOutput(const config::LogTarget& target, const LogIdentity& identit
       min_level_(target.min_level),
       facility_(target.facility),
       // As HAProxy counts: of a raw line its end is part of the length.
-      limit_(std::clamp<std::size_t>(target.length, 1, kLongestLine) -
-             (format_ == Format::Raw ? 1 : 0)),
+      limit_(std::clamp<std::size_t>(target.length, 1, kLongestLine) - (format_ == Format::Raw ? 1 : 0)),
       speaker_(speaker_text(format_, identity)),
       own_losses_(name_) {}
 
 LogOutput::~LogOutput() = default;
 
-Result<std::unique_ptr<LogOutput>> LogOutput::open(const config::LogTarget& target,
-                                                   const LogIdentity& identity,
-                                                   const SocketAddress& resolved,
-                                                   LogDescriptors* descriptors) {
+Result<std::unique_ptr<LogOutput>> LogOutput::open(const config::LogTarget& target, const LogIdentity& identity,
+                                                   const SocketAddress& resolved, LogDescriptors* descriptors) {
   std::unique_ptr<LogOutput> output(new LogOutput(target, identity));
   const auto opened = [&]() -> Result<void> {
     switch (target.kind) {
@@ -493,14 +478,12 @@ Result<std::unique_ptr<LogOutput>> LogOutput::open(const config::LogTarget& targ
   return output;
 }
 
-Result<void> LogOutput::open_datagrams(const config::LogTarget& target,
-                                       const SocketAddress& resolved) {
+Result<void> LogOutput::open_datagrams(const config::LogTarget& target, const SocketAddress& resolved) {
   const config::Address& to = target.address;
   address_ = resolved;
   if (address_.empty() && target.kind == Kind::Unix) {
     if (to.host.size() > kLongestUnixPath) {
-      return Error{format("cannot log to {}: a socket's path has at most {} bytes", name_,
-                          kLongestUnixPath)};
+      return Error{format("cannot log to {}: a socket's path has at most {} bytes", name_, kLongestUnixPath)};
     }
     const bool abstract = to.kind == config::Address::Kind::Abstract;
     address_ = abstract ? SocketAddress::abstract(to.host) : SocketAddress::unix_path(to.host);
@@ -551,8 +534,7 @@ void LogOutput::write(Level level, std::string_view message, std::int64_t now_us
   char front[48];
   char* at = front;
   if (shape.number == Shape::Number::Severity) at = put_number(at, severity);
-  if (shape.number == Shape::Number::Priority)
-    at = put_number(at, static_cast<unsigned>(facility_) * 8 + severity);
+  if (shape.number == Shape::Number::Priority) at = put_number(at, static_cast<unsigned>(facility_) * 8 + severity);
   if (format_ == Format::Rfc5424) {  // Its version.
     *at++ = '1';
     *at++ = ' ';

@@ -25,8 +25,7 @@ bool is_past(std::int64_t stamp_s, std::uint64_t limit_s, std::int64_t now_s) {
 // Reads one cookie after the other until one names a server that may be had.
 class Reader {
  public:
-  Reader(const CookieSpec& spec, std::span<const ServerSpec> servers, Power power,
-         std::int64_t now_s)
+  Reader(const CookieSpec& spec, std::span<const ServerSpec> servers, Power power, std::int64_t now_s)
       : line_(spec.line), servers_(servers), power_(power), now_s_(now_s) {}
 
   void read(std::string_view list) {
@@ -43,8 +42,7 @@ class Reader {
     const std::string_view name = cut(value, kStampMark);
     claim_.last_s = cookies::read_stamp(cut(value, kStampMark));
     claim_.first_s = cookies::read_stamp(value);
-    if (!is_past(claim_.last_s, line_.maxidle_s, now_s_) &&
-        !is_past(claim_.first_s, line_.maxlife_s, now_s_)) {
+    if (!is_past(claim_.last_s, line_.maxidle_s, now_s_) && !is_past(claim_.first_s, line_.maxlife_s, now_s_)) {
       return look_up(name);
     }
     claim_.letter = is_past(claim_.first_s, line_.maxlife_s, now_s_) ? 'O' : 'E';
@@ -75,8 +73,7 @@ class Reader {
 };
 
 bool is_one_of(std::string_view text, std::initializer_list<std::string_view> names) {
-  return std::any_of(names.begin(), names.end(),
-                     [&](std::string_view name) { return equal_nocase(text, name); });
+  return std::any_of(names.begin(), names.end(), [&](std::string_view name) { return equal_nocase(text, name); });
 }
 
 // What RFC 9111 section 3 asks before a shared cache keeps an answer, as far as `nocache` needs it:
@@ -86,10 +83,8 @@ class Cacheability {
   bool judge(const Head& request, const Head& response) {
     constexpr std::uint16_t kStatuses[] = {200, 203, 204, 206, 300, 301, 404, 405, 410, 414, 501};
     const std::string_view method = request.method;
-    const bool usual =
-        (method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE") &&
-        std::find(std::begin(kStatuses), std::end(kStatuses), response.status) !=
-            std::end(kStatuses);
+    const bool usual = (method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE") &&
+                       std::find(std::begin(kStatuses), std::end(kStatuses), response.status) != std::end(kStatuses);
     for (const Field& field : response.fields) read(field);
     return (usual || public_) && dated_ && !refused_;
   }
@@ -97,15 +92,12 @@ class Cacheability {
  private:
   void read(const Field& field) {
     if (is_one_of(field.name, {"etag", "last-modified", "expires"})) dated_ = true;
-    if (equal_nocase(field.name, "pragma") && equal_nocase(field.value, "no-cache"))
-      refused_ = true;
+    if (equal_nocase(field.name, "pragma") && equal_nocase(field.value, "no-cache")) refused_ = true;
     if (!equal_nocase(field.name, "cache-control")) return;
     for (std::string_view rest = field.value; !rest.empty();) {
       const std::string_view word = trim(cut(rest, ','));
-      if (is_one_of(word, {"no-cache", "no-store", "private", "max-age=0", "s-maxage=0"}))
-        refused_ = true;
-      if (starts_with_nocase(word, "max-age=") || starts_with_nocase(word, "s-maxage="))
-        dated_ = true;
+      if (is_one_of(word, {"no-cache", "no-store", "private", "max-age=0", "s-maxage=0"})) refused_ = true;
+      if (starts_with_nocase(word, "max-age=") || starts_with_nocase(word, "s-maxage=")) dated_ = true;
       if (equal_nocase(word, "public")) public_ = true;
     }
   }
@@ -146,8 +138,7 @@ bool is_stale(const config::Cookie& line, const Claim& claim, std::int64_t now_s
 std::string_view inserted(const CookieSpec& spec, const Visit& visit, Arena& arena) {
   const config::Cookie& line = spec.line;
   if (visit.server.cookie.empty()) {
-    return arena.concat(
-        {line.name, "=; Expires=Thu, 01-Jan-1970 00:00:01 GMT; path=/", spec.attributes});
+    return arena.concat({line.name, "=; Expires=Thu, 01-Jan-1970 00:00:01 GMT; path=/", spec.attributes});
   }
   char stamps[2 * (1 + cookies::kStampSize)];
   std::size_t size = 0;
@@ -160,8 +151,8 @@ std::string_view inserted(const CookieSpec& spec, const Visit& visit, Arena& are
   const std::int64_t now_s = visit.now_s + 3;
   if (line.maxidle_s != 0 || line.maxlife_s != 0) stamp(now_s);
   if (line.maxlife_s != 0) stamp(visit.claim.first_s != 0 ? visit.claim.first_s : now_s);
-  return arena.concat({line.name, "=", visit.server.cookie, std::string_view(stamps, size),
-                       "; path=/", spec.attributes});
+  return arena.concat(
+      {line.name, "=", visit.server.cookie, std::string_view(stamps, size), "; path=/", spec.attributes});
 }
 
 }  // namespace
@@ -184,8 +175,8 @@ std::string dynamic_value(std::string_view key, const SocketAddress& address) {
   return format("{:016x}", xxh64(bytes));
 }
 
-Claim read(Head& request, const CookieSpec& spec, std::span<const ServerSpec> servers, Power power,
-           std::int64_t now_s, Arena& arena) {
+Claim read(Head& request, const CookieSpec& spec, std::span<const ServerSpec> servers, Power power, std::int64_t now_s,
+           Arena& arena) {
   Reader reader(spec, servers, power, now_s);
   const config::Cookie& line = spec.line;
   const bool hides = line.kind == Kind::Insert && line.indirect;
@@ -194,8 +185,7 @@ Claim read(Head& request, const CookieSpec& spec, std::span<const ServerSpec> se
     if (!equal_nocase(field.name, "cookie")) continue;
     reader.read(field.value);
     if (hides) field.value = cookies::without(field.value, line.name, arena);
-    if (line.kind == Kind::Prefix)
-      field.value = cookies::without_prefix(field.value, line.name, kPrefixEnd, arena);
+    if (line.kind == Kind::Prefix) field.value = cookies::without_prefix(field.value, line.name, kPrefixEnd, arena);
     if (hides && field.value.empty()) request.fields.erase(i--);
   }
   return reader.claim();

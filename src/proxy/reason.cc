@@ -42,8 +42,9 @@ void note_trouble(const Snapshot& snapshot, rules::Subject& subject) {
     return note(Kind::Match, "a regular expression takes too long to match what came: refused", place, subject);
   }
   char space[160];
-  const std::string_view text = format_into(
-      space, "rules made more than 'tune.txn.memory' allows ({} bytes) of one request or answer: refused", snapshot.config.global.txn_memory);
+  const std::string_view text =
+      format_into(space, "rules made more than 'tune.txn.memory' allows ({} bytes) of one request or answer: refused",
+                  snapshot.config.global.txn_memory);
   note(Kind::Memory, subject.arena.copy(text), place, subject);
 }
 
@@ -53,7 +54,8 @@ void tell(const Snapshot& snapshot, const FrontendSpec& frontend, const rules::S
   std::uint32_t passed_over = 0;
   if (!frontend.state->reports[static_cast<std::size_t>(reason.kind)].due(Loop::wall_us(), passed_over)) return;
   std::string line = format("frontend '{}'", frontend.name);
-  if (!subject.backend.empty() && subject.backend != subject.frontend) append_format(line, ", backend '{}'", subject.backend);
+  if (!subject.backend.empty() && subject.backend != subject.frontend)
+    append_format(line, ", backend '{}'", subject.backend);
   if (!subject.server.empty()) append_format(line, ", server '{}'", subject.server);
   line += ": ";
   if (subject.log.status > 0) append_format(line, "{} to ", subject.log.status);

@@ -17,11 +17,16 @@ constexpr std::uint32_t kUsualMaxconn = 2000;
 
 std::uint16_t wire_version(config::TlsVersion version) {
   switch (version) {
-    case config::TlsVersion::Unset: return 0;
-    case config::TlsVersion::Tls10: return 0x0301;
-    case config::TlsVersion::Tls11: return 0x0302;
-    case config::TlsVersion::Tls12: return 0x0303;
-    case config::TlsVersion::Tls13: return 0x0304;
+    case config::TlsVersion::Unset:
+      return 0;
+    case config::TlsVersion::Tls10:
+      return 0x0301;
+    case config::TlsVersion::Tls11:
+      return 0x0302;
+    case config::TlsVersion::Tls12:
+      return 0x0303;
+    case config::TlsVersion::Tls13:
+      return 0x0304;
   }
   return 0;
 }
@@ -31,25 +36,35 @@ BalanceKind balance_kind(config::Balance::Kind kind) {
   switch (kind) {
     case Kind::Unset:
     case Kind::RoundRobin:
-    case Kind::StaticRoundRobin: return BalanceKind::RoundRobin;
-    case Kind::LeastConn: return BalanceKind::LeastConn;
-    case Kind::First: return BalanceKind::First;
-    case Kind::Source: return BalanceKind::Source;
-    case Kind::Random: return BalanceKind::Random;
+    case Kind::StaticRoundRobin:
+      return BalanceKind::RoundRobin;
+    case Kind::LeastConn:
+      return BalanceKind::LeastConn;
+    case Kind::First:
+      return BalanceKind::First;
+    case Kind::Source:
+      return BalanceKind::Source;
+    case Kind::Random:
+      return BalanceKind::Random;
     case Kind::Uri:
     case Kind::UrlParam:
     case Kind::Header:
-    case Kind::Hash: return BalanceKind::Hash;
+    case Kind::Hash:
+      return BalanceKind::Hash;
   }
   return BalanceKind::RoundRobin;
 }
 
 ReuseMode reuse_mode(config::Reuse reuse) {
   switch (reuse) {
-    case config::Reuse::Never: return ReuseMode::Never;
-    case config::Reuse::Safe: return ReuseMode::Safe;
-    case config::Reuse::Aggressive: return ReuseMode::Aggressive;
-    case config::Reuse::Always: return ReuseMode::Always;
+    case config::Reuse::Never:
+      return ReuseMode::Never;
+    case config::Reuse::Safe:
+      return ReuseMode::Safe;
+    case config::Reuse::Aggressive:
+      return ReuseMode::Aggressive;
+    case config::Reuse::Always:
+      return ReuseMode::Always;
   }
   return ReuseMode::Safe;
 }
@@ -71,7 +86,11 @@ std::string date_text(std::int64_t unix_time) {
 class SnapshotBuilder final : private rules::Environment {
  public:
   SnapshotBuilder(Snapshot& snapshot, const Snapshot::Sources& sources, config::Diagnostics& diagnostics)
-      : snapshot_(snapshot), config_(snapshot.config), bundle_(snapshot.bundle), sources_(sources), diagnostics_(diagnostics) {}
+      : snapshot_(snapshot),
+        config_(snapshot.config),
+        bundle_(snapshot.bundle),
+        sources_(sources),
+        diagnostics_(diagnostics) {}
 
   void run() {
     number_proxies();
@@ -82,9 +101,11 @@ class SnapshotBuilder final : private rules::Environment {
       snapshot_.backend_by_name_[proxy.name] = static_cast<int>(backend_proxies_.size());
       backend_proxies_.push_back(&proxy);
     }
-    for (std::size_t i = 0; i < frontend_proxies_.size(); ++i) frontend_by_name_[frontend_proxies_[i]->name] = static_cast<int>(i);
+    for (std::size_t i = 0; i < frontend_proxies_.size(); ++i)
+      frontend_by_name_[frontend_proxies_[i]->name] = static_cast<int>(i);
     snapshot_.logs = logs_of(config_.global.logs, config_.global.log_tag);
-    for (const config::Proxy* proxy : config_.tables()) snapshot_.tables.push_back(sources_.tables.table(proxy->name, *proxy->stick_table));
+    for (const config::Proxy* proxy : config_.tables())
+      snapshot_.tables.push_back(sources_.tables.table(proxy->name, *proxy->stick_table));
     for (const config::Proxy* proxy : backend_proxies_) build_backend(*proxy);
     for (std::size_t i = 0; i < backend_proxies_.size(); ++i) lead_trackers(i);
     for (const config::Proxy* proxy : frontend_proxies_) build_frontend(*proxy);
@@ -119,7 +140,8 @@ class SnapshotBuilder final : private rules::Environment {
   int backend_index(const std::string& name) const override { return snapshot_.backend_index(name); }
   int server_index(int backend, const std::string& name) const override {
     const auto& servers = backend_proxies_[static_cast<std::size_t>(backend)]->servers;
-    const auto found = std::find_if(servers.begin(), servers.end(), [&](const auto& server) { return server.name == name; });
+    const auto found =
+        std::find_if(servers.begin(), servers.end(), [&](const auto& server) { return server.name == name; });
     return found == servers.end() ? -1 : static_cast<int>(found - servers.begin());
   }
   std::string_view hostname() const override { return sources_.process.hostname; }
@@ -160,8 +182,8 @@ class SnapshotBuilder final : private rules::Environment {
     }
     const int wanted_format = wanted.format ? static_cast<int>(*wanted.format) : -1;
     const std::string key =
-        format("{} {} {} {} {} {} {} {} {} {} {}", static_cast<int>(target.kind), address.text(), target.address.host, target.fd,
-               target.length, wanted_format, target.facility, static_cast<int>(target.level),
+        format("{} {} {} {} {} {} {} {} {} {} {}", static_cast<int>(target.kind), address.text(), target.address.host,
+               target.fd, target.length, wanted_format, target.facility, static_cast<int>(target.level),
                static_cast<int>(target.min_level), tag, identity.hostname);
     for (const auto& output : snapshot_.outputs) {
       if (output == sources_.log_outputs[key]) return output.get();
@@ -212,16 +234,17 @@ class SnapshotBuilder final : private rules::Environment {
   }
 
   static std::string key_of(const config::Tls& tls) {
-    std::string key = format("{} {} {} {} {} {} {} {} {}", static_cast<int>(tls.min_version), static_cast<int>(tls.max_version),
-                             tls.ciphers, tls.curves, tls.tickets, static_cast<int>(tls.verify), tls.ca_file, tls.crl_file,
-                             tls.alpn.size());
+    std::string key = format("{} {} {} {} {} {} {} {} {}", static_cast<int>(tls.min_version),
+                             static_cast<int>(tls.max_version), tls.ciphers, tls.curves, tls.tickets,
+                             static_cast<int>(tls.verify), tls.ca_file, tls.crl_file, tls.alpn.size());
     key += format(" {} {} {}", tls.ca_verify_file, tls.ca_ignore_err, tls.crt_ignore_err);
     for (const std::string& protocol : tls.alpn) key += " " + protocol;
     return key;
   }
 
   std::shared_ptr<const TlsContext> tls_for_bind(const config::Bind& bind) {
-    std::string key = key_of(bind.tls) + (bind.strict_sni ? " strict" : "") + (bind.prefer_client_ciphers ? " client" : "");
+    std::string key =
+        key_of(bind.tls) + (bind.strict_sni ? " strict" : "") + (bind.prefer_client_ciphers ? " client" : "");
     for (const config::CertificateSource& source : bind.certificates) key += "\n" + source.path;
     auto& known = bind_contexts_[key];
     if (known) return known;
@@ -255,7 +278,8 @@ class SnapshotBuilder final : private rules::Environment {
     for (const CertificateFacts& facts : *inspected) {
       const std::string who = facts.names.empty() ? file.name : format("{} ({})", file.name, facts.names.front());
       if (facts.not_after <= now) {
-        diagnostics_.warn(place, format("the certificate {} ended on {}: clients will refuse it", who, date_text(facts.not_after)));
+        diagnostics_.warn(
+            place, format("the certificate {} ended on {}: clients will refuse it", who, date_text(facts.not_after)));
       } else if (facts.not_after - now < kNearEndSeconds) {
         diagnostics_.warn(place, format("the certificate {} ends on {}", who, date_text(facts.not_after)));
       } else if (facts.not_before > now) {
@@ -375,10 +399,17 @@ class SnapshotBuilder final : private rules::Environment {
         text = has("whole") != words.end() ? "url" : "path";
         if (has("len") != words.end()) text += format(",bytes(0,{})", std::next(has("len"))->text);
         break;
-      case Kind::UrlParam: text = "url_param(" + first + ")"; break;
-      case Kind::Header: text = "req.hdr(" + first + ",1)"; break;
-      case Kind::Hash: text = first; break;
-      default: return {};
+      case Kind::UrlParam:
+        text = "url_param(" + first + ")";
+        break;
+      case Kind::Header:
+        text = "req.hdr(" + first + ",1)";
+        break;
+      case Kind::Hash:
+        text = first;
+        break;
+      default:
+        return {};
     }
     return rules::compile_sample(text, words.empty() ? proxy.balance.place : words[0].place, *this, diagnostics_);
   }
@@ -396,12 +427,12 @@ class SnapshotBuilder final : private rules::Environment {
 
   static ProxyWishes proxy_wishes(unsigned options) {
     const auto has = [&](config::ProxyV2Option option) { return (options & option) != 0; };
-    return {has(config::kProxySsl),    has(config::kProxySslCipher),
-            has(config::kProxyCertCn), has(config::kProxyAuthority),
-            has(config::kProxyCrc32c), has(config::kProxyUniqueId)};
+    return {has(config::kProxySsl),       has(config::kProxySslCipher), has(config::kProxyCertCn),
+            has(config::kProxyAuthority), has(config::kProxyCrc32c),    has(config::kProxyUniqueId)};
   }
 
-  void build_server(const config::Proxy& proxy, const config::Server& server, std::size_t index, BackendRuntimeSpec& backend) {
+  void build_server(const config::Proxy& proxy, const config::Server& server, std::size_t index,
+                    BackendRuntimeSpec& backend) {
     ServerSpec spec;
     spec.name = server.name;
     spec.address = bundle_.resolved(server.address);
@@ -413,8 +444,7 @@ class SnapshotBuilder final : private rules::Environment {
     spec.socket.receive_buffer = static_cast<int>(config_.global.rcvbuf_server);
     if (server.source) {
       spec.socket.source = bundle_.resolved(*server.source);
-      spec.socket.source_ports =
-          static_cast<std::uint16_t>(server.source->port_high - server.source->port_low);
+      spec.socket.source_ports = static_cast<std::uint16_t>(server.source->port_high - server.source->port_low);
     }
     if (server.tls.enabled) spec.tls = tls_for_server(server, server.tls);
     if (server.sni && backend.rules.server_sni.size() > index && backend.rules.server_sni[index]) {
@@ -449,8 +479,7 @@ class SnapshotBuilder final : private rules::Environment {
       if (wants_tls_check(server, proxy.health)) {
         config::Tls tls = server.tls;
         if (!server.check.alpn.empty()) tls.alpn = server.check.alpn;
-        if (proxy.health.kind == config::Health::Kind::TlsHello && !tls.enabled)
-          tls.verify = config::Tls::Verify::None;
+        if (proxy.health.kind == config::Health::Kind::TlsHello && !tls.enabled) tls.verify = config::Tls::Verify::None;
         spec.check.tls = tls_for_server(server, tls);
       }
     }
@@ -543,8 +572,9 @@ class SnapshotBuilder final : private rules::Environment {
         entrance->id = id;
         entrance->frontend = snapshot_.frontends[frontend].state;
         entrance->connections = spec.bound->connections;
-        entrance->trust = format("{} {} {} {} {} {}", static_cast<int>(bind.tls.verify), hash_of(bind.tls.ca_file), hash_of(bind.tls.crl_file),
-                            hash_of(bind.tls.ca_verify_file), bind.tls.ca_ignore_err, bind.tls.crt_ignore_err);
+        entrance->trust = format("{} {} {} {} {} {}", static_cast<int>(bind.tls.verify), hash_of(bind.tls.ca_file),
+                                 hash_of(bind.tls.crl_file), hash_of(bind.tls.ca_verify_file), bind.tls.ca_ignore_err,
+                                 bind.tls.crt_ignore_err);
         spec.entrance = std::move(entrance);
         spec.accept_proxy = bind.accept_proxy;
         spec.defer_accept = bind.defer_accept;
@@ -593,8 +623,7 @@ std::string_view BackendRuntimeSpec::sni_of(const ServerSpec& server, rules::Sub
 bool Snapshot::uses(const Server& server) const {
   const int index = backend_index(server.backend_name);
   if (index < 0) return false;
-  const std::vector<ServerSpec>& servers =
-      backends[static_cast<std::size_t>(index)].balance.servers;
+  const std::vector<ServerSpec>& servers = backends[static_cast<std::size_t>(index)].balance.servers;
   return std::any_of(servers.begin(), servers.end(),
                      [&](const ServerSpec& spec) { return spec.state.get() == &server; });
 }

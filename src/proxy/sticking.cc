@@ -23,8 +23,8 @@ int place_of(const StickTable::Mark& mark, const BackendSpec& backend) {
 
 }  // namespace
 
-int Sticking::look_up(const Snapshot& snapshot, const BackendRuntimeSpec& backend, bool anyhow,
-                      rules::Subject& subject, std::uint64_t now_ms) {
+int Sticking::look_up(const Snapshot& snapshot, const BackendRuntimeSpec& backend, bool anyhow, rules::Subject& subject,
+                      std::uint64_t now_ms) {
   int found = -1;
   for (const rules::StickRule& rule : backend.rules.stick_request) {
     StickTable& table = *snapshot.tables[rule.table];
@@ -36,9 +36,7 @@ int Sticking::look_up(const Snapshot& snapshot, const BackendRuntimeSpec& backen
     const StickTable::Mark* mark = rule.matches ? table.find(*key, now_ms) : nullptr;
     if (mark != nullptr && found < 0) {
       const int place = place_of(*mark, backend.balance);
-      if (place >= 0 &&
-          (anyhow ||
-           backend.balance.servers[static_cast<std::size_t>(place)].state->keeps_traffic()))
+      if (place >= 0 && (anyhow || backend.balance.servers[static_cast<std::size_t>(place)].state->keeps_traffic()))
         found = place;
     }
     if (stores) keep(table, *key, subject.arena);
@@ -46,8 +44,7 @@ int Sticking::look_up(const Snapshot& snapshot, const BackendRuntimeSpec& backen
   return found;
 }
 
-void Sticking::look_at_answer(const Snapshot& snapshot, const BackendRuntimeSpec& backend,
-                              rules::Subject& subject) {
+void Sticking::look_at_answer(const Snapshot& snapshot, const BackendRuntimeSpec& backend, rules::Subject& subject) {
   for (const rules::StickRule& rule : backend.rules.stick_response) {
     StickTable& table = *snapshot.tables[rule.table];
     if (!may_keep(table)) continue;
@@ -66,8 +63,7 @@ void Sticking::store(const ServerSpec& server, std::uint64_t now_ms) {
 // One key for each table, the first.
 bool Sticking::may_keep(const StickTable& table) const {
   return kept_.size() < kMostKept &&
-         std::none_of(kept_.begin(), kept_.end(),
-                      [&](const Kept& kept) { return kept.table == &table; });
+         std::none_of(kept_.begin(), kept_.end(), [&](const Kept& kept) { return kept.table == &table; });
 }
 
 void Sticking::keep(StickTable& table, std::string_view key, Arena& arena) {

@@ -5,8 +5,8 @@
 
 #include "penstock/proxy/access_log.h"
 #include "penstock/proxy/client.h"
-#include "penstock/proxy/station.h"
 #include "penstock/proxy/reason.h"
+#include "penstock/proxy/station.h"
 
 namespace penstock {
 namespace {
@@ -21,10 +21,13 @@ Owned<Tunnel> Tunnel::make(Client& client, Ref<Generation> generation, const Fro
 }
 
 Tunnel::Tunnel(Client& client, Ref<Generation> generation, const FrontendSpec& frontend)
-    : Living(client.loop()), client_(client), generation_(std::move(generation)), frontend_(frontend), subject_(arena_) {
+    : Living(client.loop()),
+      client_(client),
+      generation_(std::move(generation)),
+      frontend_(frontend),
+      subject_(arena_) {
   Station& station = client.station();
-  subject_.memory_limit =
-      static_cast<std::size_t>(generation_->snapshot().config.global.txn_memory);
+  subject_.memory_limit = static_cast<std::size_t>(generation_->snapshot().config.global.txn_memory);
   subject_.frontend = frontend.name;
   subject_.frontend_index = frontend.index;
   subject_.frontend_id = frontend.id;
@@ -79,8 +82,7 @@ void Tunnel::welcome() {
 bool Tunnel::refused(const rules::Verdict& verdict) {
   if (verdict.kind == rules::Verdict::Kind::Reject) reason::note_rule(generation_->snapshot(), verdict.place, subject_);
   if (verdict.kind == rules::Verdict::Kind::SilentDrop) front_->vanish();
-  return verdict.kind == rules::Verdict::Kind::Reject ||
-         verdict.kind == rules::Verdict::Kind::SilentDrop ||
+  return verdict.kind == rules::Verdict::Kind::Reject || verdict.kind == rules::Verdict::Kind::SilentDrop ||
          verdict.kind == rules::Verdict::Kind::Trouble;
 }
 
@@ -150,7 +152,8 @@ void Tunnel::apply_persistence() {
   const rules::BackendRules& rules = backend_spec_->rules;
   int meant = rules.choose_server(subject_);
   if (!rules.stick_request.empty()) {
-    const int known = sticking_.look_up(generation_->snapshot(), *backend_spec_, backend_spec_->persist, subject_, loop().now());
+    const int known =
+        sticking_.look_up(generation_->snapshot(), *backend_spec_, backend_spec_->persist, subject_, loop().now());
     if (meant < 0) meant = known;
   }
   if (meant >= 0) meant_ = backend_->slots()[static_cast<std::size_t>(meant)].get();
@@ -173,7 +176,8 @@ void Tunnel::choose_server() {
     case Backend::Choice::Kind::Full:
       if (moves_on()) return choose_server();
       if (step_ != Step::Queue) {
-        (choice.slot != nullptr ? subject_.log.srv_queue : subject_.log.backend_queue) += backend_->last_place(choice.slot);
+        (choice.slot != nullptr ? subject_.log.srv_queue : subject_.log.backend_queue) +=
+            backend_->last_place(choice.slot);
         set_deadline(backend_spec_->queue_ms);
         loop().later(*this);
       }
@@ -230,7 +234,7 @@ void Tunnel::connect() {
   std::string greeting;
   if (spec.send_proxy != ProxyVersion::None)
     greeting = proxy_header(spec.send_proxy, subject_.client->source(), subject_.client->destination(),
-                   {spec.proxy_wishes, subject_.client->tls.get(), subject_.unique_id});
+                            {spec.proxy_wishes, subject_.client->tls.get(), subject_.unique_id});
   const TlsTarget tls{spec.tls.get(), tls_name_, spec.verify_name, greeting};
   back_ = Connection::connect(loop(), address, spec.socket, tls, slot_->pool.take_ticket(tls_name_), server_side_);
   back_->set_deadline(backend_spec_->connect_ms);
@@ -311,7 +315,8 @@ void Tunnel::read_early() { front_->set_reading(early_.size() < kInspectLimit); 
 // those of inspect-delay.
 void Tunnel::judge_answer() {
   const rules::BackendRules& rules = backend_spec_->rules;
-  const rules::Verdict verdict = judge_early(rules.tcp_response, joined_ms_, rules.response_inspect_delay_ms, server_ended_);
+  const rules::Verdict verdict =
+      judge_early(rules.tcp_response, joined_ms_, rules.response_inspect_delay_ms, server_ended_);
   if (verdict.kind != rules::Verdict::Kind::Wait && !refused(verdict) && !rules.stick_response.empty()) {
     sticking_.look_at_answer(generation_->snapshot(), *backend_spec_, subject_);
     sticking_.store(slot_->spec, loop().now());
@@ -370,19 +375,24 @@ void Tunnel::end_when_sent() {
 Phase Tunnel::phase_now() const {
   switch (step_) {
     case Step::Welcome:
-    case Step::Inspect: return Phase::Request;
-    case Step::Queue: return Phase::Queue;
+    case Step::Inspect:
+      return Phase::Request;
+    case Step::Queue:
+      return Phase::Queue;
     case Step::Pause:
-    case Step::Connect: return Phase::Connect;
+    case Step::Connect:
+      return Phase::Connect;
     case Step::Relay:
-    case Step::Done: return Phase::Data;
+    case Step::Done:
+      return Phase::Data;
   }
   return Phase::Data;
 }
 
 void Tunnel::on_side_lost(bool of_client, const Loss& loss) {
   if (!of_client && step_ == Step::Connect && loss.kind != Loss::Kind::Broken) {
-    reason::note(rules::Reason::Kind::Connect, loss.kind == Loss::Kind::Connect ? "connect failed" : "TLS handshake failed", loss.text, subject_);
+    reason::note(rules::Reason::Kind::Connect,
+                 loss.kind == Loss::Kind::Connect ? "connect failed" : "TLS handshake failed", loss.text, subject_);
     return connect_failed(Cause::ServerClosed);
   }
   if (of_client && loss.kind == Loss::Kind::Handshake) return turn_away(loss);
@@ -431,7 +441,8 @@ void Tunnel::end(Cause cause, Phase phase) {
   if (step_ == Step::Done) return;
   const bool has_reason = subject_.reason.kind != rules::Reason::Kind::None;
   if (!has_reason && cause != Cause::ClientClosed && (phase == Phase::Queue || phase == Phase::Connect)) {
-    reason::note(rules::Reason::Kind::Room, phase == Phase::Queue ? "no server had room in time" : "no server is available", {}, subject_);
+    reason::note(rules::Reason::Kind::Room,
+                 phase == Phase::Queue ? "no server had room in time" : "no server is available", {}, subject_);
   }
   reason::tell(generation_->snapshot(), frontend_, subject_);
   rules::LogFacts& log = subject_.log;

@@ -32,11 +32,9 @@ Truth evaluate_test(const Test& test, Subject& subject) {
         test.matcher.matches(subject, value)) {
       return Truth::True;
     }
-    const bool may_match_regex =
-        test.matcher.match() == Match::Reg || !expression.converters.empty();
+    const bool may_match_regex = test.matcher.match() == Match::Reg || !expression.converters.empty();
     if (cursor.more && may_match_regex && stopwatch.over()) subject.trouble = Trouble::Match;
-    if (subject.trouble != Trouble::None)
-      return subject.note_trouble(expression.place), Truth::False;
+    if (subject.trouble != Trouble::None) return subject.note_trouble(expression.place), Truth::False;
   } while (cursor.more);
   return cursor.undecided ? Truth::Unknown : Truth::False;
 }
@@ -79,8 +77,9 @@ Truth evaluate_condition(const ConditionCode& code, const AclTable* acls, Subjec
   for (const Term& term : code.terms) {
     // Left to right: what is not decided yet leaves those behind it unasked, whose answers may change too.
     if (group == Truth::True) {
-      const Truth truth = term.acl >= 0 ? evaluate_acl(*acls, static_cast<std::size_t>(term.acl), subject)
-                                        : evaluate_tests({&code.tests[static_cast<std::size_t>(term.test)], 1}, subject);
+      const Truth truth = term.acl >= 0
+                              ? evaluate_acl(*acls, static_cast<std::size_t>(term.acl), subject)
+                              : evaluate_tests({&code.tests[static_cast<std::size_t>(term.test)], 1}, subject);
       group = std::min(group, negated_if(term.negated, truth));
     }
     if (!term.ends_group) continue;
@@ -100,7 +99,7 @@ struct MatchName {
   Match match;
 };
 constexpr MatchName kMatches[] = {
-    {"found", Match::Found}, {"bool", Match::Bool}, {"int", Match::Int}, {"ip", Match::Ip}, {"bin", Match::Bin},
+    {"found", Match::Found}, {"bool", Match::Bool}, {"int", Match::Int}, {"ip", Match::Ip},   {"bin", Match::Bin},
     {"len", Match::Len},     {"str", Match::Str},   {"sub", Match::Sub}, {"reg", Match::Reg}, {"beg", Match::Beg},
     {"end", Match::End},     {"dir", Match::Dir},   {"dom", Match::Dom},
 };
@@ -136,7 +135,9 @@ constexpr Predefined kPredefined[] = {
 
 constexpr std::string_view kComparisons[] = {"eq", "ge", "gt", "le", "lt"};
 
-bool is_comparison(std::string_view word) { return std::find(std::begin(kComparisons), std::end(kComparisons), word) != std::end(kComparisons); }
+bool is_comparison(std::string_view word) {
+  return std::find(std::begin(kComparisons), std::end(kComparisons), word) != std::end(kComparisons);
+}
 
 std::optional<Match> find_match(std::string_view name) {
   for (const MatchName& row : kMatches) {
@@ -148,11 +149,16 @@ std::optional<Match> find_match(std::string_view name) {
 // Table of manual section 7.1: what can be matched which way.
 bool suits(Type type, Match match) {
   switch (match) {
-    case Match::Found: return true;
-    case Match::Bool: return type != Type::Address && type != Type::Binary;
-    case Match::Int: return type != Type::Address && type != Type::Binary;
-    case Match::Ip: return type == Type::Address || type == Type::Text || type == Type::None;
-    case Match::Bin: return type == Type::Text || type == Type::Binary || type == Type::None;
+    case Match::Found:
+      return true;
+    case Match::Bool:
+      return type != Type::Address && type != Type::Binary;
+    case Match::Int:
+      return type != Type::Address && type != Type::Binary;
+    case Match::Ip:
+      return type == Type::Address || type == Type::Text || type == Type::None;
+    case Match::Bin:
+      return type == Type::Text || type == Type::Binary || type == Type::None;
     case Match::Len:
     case Match::Str:
     case Match::Beg:
@@ -160,19 +166,26 @@ bool suits(Type type, Match match) {
     case Match::Sub:
     case Match::Dir:
     case Match::Dom:
-    case Match::Reg: return true;
+    case Match::Reg:
+      return true;
   }
   return false;
 }
 
 std::optional<Match> default_match(Type type) {
   switch (type) {
-    case Type::Bool: return Match::Bool;
-    case Type::Integer: return Match::Int;
-    case Type::Address: return Match::Ip;
-    case Type::Text: return Match::Str;
-    case Type::None: return Match::Str;
-    case Type::Binary: return std::nullopt;
+    case Type::Bool:
+      return Match::Bool;
+    case Type::Integer:
+      return Match::Int;
+    case Type::Address:
+      return Match::Ip;
+    case Type::Text:
+      return Match::Str;
+    case Type::None:
+      return Match::Str;
+    case Type::Binary:
+      return std::nullopt;
   }
   return std::nullopt;
 }
@@ -180,12 +193,11 @@ std::optional<Match> default_match(Type type) {
 // A name that may be looked up: no address.
 bool is_host(std::string_view text) {
   const bool fits = std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+           c == '_';
   });
-  const bool has_letter = std::any_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-  });
+  const bool has_letter =
+      std::any_of(text.begin(), text.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); });
   return fits && has_letter;
 }
 
@@ -208,14 +220,17 @@ class TestCompiler {
     std::string_view derived;
     test.expression = parse_expression(compiling_, text, words_[0].place, &derived);
     if (test.expression == nullptr) return false;
-    if (!text.empty()) return complain(words_[0].place, format("'{}' behind '{}' is not understood", text, test.expression->name));
+    if (!text.empty())
+      return complain(words_[0].place, format("'{}' behind '{}' is not understood", text, test.expression->name));
     // Behind a converter, its result decides (manual section 7.1).
     if (!derived.empty() && test.expression->converters.empty()) match_ = find_match(derived);
     if (!match_) match_ = default_match(test.expression->type);
     at_ = 1;
     if (!take_flags()) return false;
-    if (!match_) return complain(words_[0].place, format("'{}' is binary: say by '-m' how it is to be matched", words_[0].text));
-    if (!suits(test.expression->type, *match_)) return complain(words_[0].place, format("'{}' cannot be matched that way", words_[0].text));
+    if (!match_)
+      return complain(words_[0].place, format("'{}' is binary: say by '-m' how it is to be matched", words_[0].text));
+    if (!suits(test.expression->type, *match_))
+      return complain(words_[0].place, format("'{}' cannot be matched that way", words_[0].text));
     test.matcher = Matcher(*match_, test.expression->fetch.fetch->name.ends_with("ssl_ver"));
     if (!add_files(test.matcher)) return false;
     if (!add_values(test.matcher)) return false;
@@ -265,13 +280,11 @@ class TestCompiler {
         if (!files_.empty()) return complain(place, "'-m' must stand before '-f'");
         match_ = find_match(name->text);
         if (!match_)
-          return complain(name->place, format("'{}' is no way of matching{}", name->text,
-                                              match_hint(name->text)));
+          return complain(name->place, format("'{}' is no way of matching{}", name->text, match_hint(name->text)));
       } else {
-        return complain(
-            words_[at_].place,
-            format("'{}' is no flag of an ACL{}; a value that begins so is written behind '--'",
-                   flag, flag_hint(flag)));
+        return complain(words_[at_].place,
+                        format("'{}' is no flag of an ACL{}; a value that begins so is written behind '--'", flag,
+                               flag_hint(flag)));
       }
     }
     return true;
@@ -301,7 +314,8 @@ class TestCompiler {
   bool add_files(Matcher& matcher) {
     for (const File& file : files_) {
       const std::string* content = compiling_.environment.content(file.path.text);
-      if (content == nullptr) return complain(file.path.place, format("the file '{}' could not be read", file.path.text));
+      if (content == nullptr)
+        return complain(file.path.place, format("the file '{}' could not be read", file.path.text));
       if (!add_lines(matcher, *content, file)) return false;
     }
     return true;
@@ -319,10 +333,10 @@ class TestCompiler {
       if (line.empty()) continue;
       std::string error;
       if (!matcher.add(line, file.ignore_case, {}, error))
-        return complain(file.path.place, format("{}:{}: {}{}", file.path.text, number, error,
-                                                matcher.match() == Match::Ip && is_host(line)
-                                                    ? "; names in files are not looked up"
-                                                    : ""));
+        return complain(
+            file.path.place,
+            format("{}:{}: {}{}", file.path.text, number, error,
+                   matcher.match() == Match::Ip && is_host(line) ? "; names in files are not looked up" : ""));
     }
     return true;
   }
@@ -334,16 +348,17 @@ class TestCompiler {
       const config::Word& word = words_[at_];
       if (is_integer && is_comparison(word.text)) {
         comparison = word.text;
-        if (at_ + 1 == words_.size()) return complain(word.place, format("'{}' must be followed by a number", comparison));
+        if (at_ + 1 == words_.size())
+          return complain(word.place, format("'{}' must be followed by a number", comparison));
         continue;
       }
       if (is_flag(word.text) && !after_flags_)
         compiling_.diagnostics.warn(
-            word.place,
-            format("'{}' behind a value is a value too: flags stand before the first one",
-                   word.text));
+            word.place, format("'{}' behind a value is a value too: flags stand before the first one", word.text));
       if (word.text.empty()) {
-        compiling_.diagnostics.warn(word.place, format("an empty value of '{}' never matches; '-m len 0' asks for an empty text", words_[0].text));
+        compiling_.diagnostics.warn(
+            word.place,
+            format("an empty value of '{}' never matches; '-m len 0' asks for an empty text", words_[0].text));
         warned_ = true;
         continue;
       }
@@ -357,16 +372,19 @@ class TestCompiler {
   // The address of a name that was looked up, with the mask behind it; what is no such name stays.
   std::string address_in(const std::string& text) const {
     const std::string host = text.substr(0, text.find('/'));
-    const auto address =
-        no_names_ || !is_host(host) ? std::nullopt : compiling_.environment.address_of(host);
+    const auto address = no_names_ || !is_host(host) ? std::nullopt : compiling_.environment.address_of(host);
     return address ? *address + text.substr(host.size()) : text;
   }
 
   // An ACL without values never matches: surely not what was meant.
   bool check_count(const Test& test) {
     const Match match = test.matcher.match();
-    if (match == Match::Found || match == Match::Bool || !test.matcher.empty() || !files_.empty() || warned_) return true;
-    compiling_.diagnostics.warn(words_[0].place, format("'{}' is compared with no value and never matches; '-m found' asks whether there is one", words_[0].text));
+    if (match == Match::Found || match == Match::Bool || !test.matcher.empty() || !files_.empty() || warned_)
+      return true;
+    compiling_.diagnostics.warn(
+        words_[0].place,
+        format("'{}' is compared with no value and never matches; '-m found' asks whether there is one",
+               words_[0].text));
     return true;
   }
 
@@ -384,7 +402,8 @@ class TestCompiler {
 
 bool is_name(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == ':';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.' || c == ':';
   });
 }
 
@@ -456,7 +475,8 @@ class ConditionCompiler {
     const config::Place end = words_.back().place;
     if (open_negation_) return complain(end, "an ACL was expected behind '!'");
     if (code->terms.empty()) return complain(end, format("an ACL was expected behind '{}'", words_.back().text));
-    if (code->terms.back().ends_group) return complain(end, format("an ACL was expected behind '{}'", words_.back().text));
+    if (code->terms.back().ends_group)
+      return complain(end, format("an ACL was expected behind '{}'", words_.back().text));
     code->terms.back().ends_group = true;
     return code;
   }
@@ -481,7 +501,8 @@ class ConditionCompiler {
       return false;
     }
     Test test;
-    if (!TestCompiler(compiling_, words_.subspan(open + 1, at_ - open - 1), words_[open].place).compile(test)) return false;
+    if (!TestCompiler(compiling_, words_.subspan(open + 1, at_ - open - 1), words_[open].place).compile(test))
+      return false;
     warn_if_never({&test, 1}, words_[open].place, format("'{}'", words_[open + 1].text));
     term.test = static_cast<std::int32_t>(code_->tests.size());
     code_->tests.push_back(std::move(test));
@@ -532,7 +553,9 @@ void compile_acls(Compiling& compiling, const std::vector<config::Acl>& acls) {
   for (const config::Acl& acl : acls) {
     const std::string& name = acl.name.text;
     if (!is_name(name) || equal_nocase(name, "or")) {
-      compiling.diagnostics.add(acl.name.place, format("'{}' is no name for an ACL: letters, digits, '-', '_', '.' and ':' can be used", name));
+      compiling.diagnostics.add(
+          acl.name.place,
+          format("'{}' is no name for an ACL: letters, digits, '-', '_', '.' and ':' can be used", name));
       continue;
     }
     Test test;
@@ -542,7 +565,8 @@ void compile_acls(Compiling& compiling, const std::vector<config::Acl>& acls) {
   }
 }
 
-std::unique_ptr<ConditionCode> compile_condition(Compiling& compiling, std::span<const config::Word> words, unsigned available) {
+std::unique_ptr<ConditionCode> compile_condition(Compiling& compiling, std::span<const config::Word> words,
+                                                 unsigned available) {
   return ConditionCompiler(compiling, words, available).compile();
 }
 
@@ -557,8 +581,7 @@ void collect_acl_hosts(std::span<const config::Word> words, std::vector<config::
 }
 
 void collect_acl_files(std::span<const config::Word> words, std::vector<NamedFile>& files) {
-  for (const config::Word* file : config::flags_of(words).files)
-    files.push_back({file->text, file->place});
+  for (const config::Word* file : config::flags_of(words).files) files.push_back({file->text, file->place});
 }
 
 }  // namespace penstock::rules

@@ -62,7 +62,8 @@ void prepare(Subject& subject, const AclTable* acls, unsigned available);
 void compile_acls(Compiling& compiling, const std::vector<config::Acl>& acls);
 // Words behind `if` or `unless`, whose own word is words[0]. Null after a complaint. `available` (Needs)
 // is for warnings about ACLs that can never match here; `what` names the rule.
-std::unique_ptr<ConditionCode> compile_condition(Compiling& compiling, std::span<const config::Word> words, unsigned available);
+std::unique_ptr<ConditionCode> compile_condition(Compiling& compiling, std::span<const config::Word> words,
+                                                 unsigned available);
 
 // Files that an ACL's words name by -f or -M.
 void collect_acl_hosts(std::span<const config::Word> words, std::vector<config::Word>& hosts);

@@ -16,12 +16,12 @@
 namespace penstock::rules {
 
 enum class Flow : std::uint8_t {
-  Next,       // Go on with the next rule.
-  Stop,       // The set ends here; the verdict says how.
-  Failed,     // A rewrite could not be made: an error under strict-mode, else as Next.
-  StrictOn,   // `strict-mode on` and off, for the rules behind.
+  Next,      // Go on with the next rule.
+  Stop,      // The set ends here; the verdict says how.
+  Failed,    // A rewrite could not be made: an error under strict-mode, else as Next.
+  StrictOn,  // `strict-mode on` and off, for the rules behind.
   StrictOff,
-  Wait,       // What it looks at has not come yet: all rules are asked again when more has.
+  Wait,  // What it looks at has not come yet: all rules are asked again when more has.
 };
 
 class Action {
@@ -41,7 +41,8 @@ enum class Side : std::uint8_t { Request, Response };
 // Of the request or the response, as the rule set says.
 std::unique_ptr<Action> make_set_field(Side side, std::string name, Format value, bool keep_others);
 std::unique_ptr<Action> make_delete_field(Side side, Match match, std::string name, std::unique_ptr<Regex> regex);
-std::unique_ptr<Action> make_replace_field(Side side, std::string name, std::unique_ptr<Regex> regex, Format replacement, bool each_value);
+std::unique_ptr<Action> make_replace_field(Side side, std::string name, std::unique_ptr<Regex> regex,
+                                           Format replacement, bool each_value);
 
 enum class TargetPart : std::uint8_t { Path, PathAndQuery, Query, Uri };
 std::unique_ptr<Action> make_set_target(TargetPart part, Format value);
@@ -63,7 +64,8 @@ struct RedirectPlan {
 std::unique_ptr<Action> make_redirect(RedirectPlan plan);
 
 // By an expression or, if that is null, by a format.
-std::unique_ptr<Action> make_set_variable(VariableName name, std::unique_ptr<Expression> expression, Format format, unsigned conditions);
+std::unique_ptr<Action> make_set_variable(VariableName name, std::unique_ptr<Expression> expression, Format format,
+                                          unsigned conditions);
 std::unique_ptr<Action> make_unset_variable(VariableName name);
 std::unique_ptr<Action> make_capture(Side side, std::unique_ptr<Expression> expression, std::size_t slot);
 std::unique_ptr<Action> make_set_log_level(Effects::LogLevel kind, Level level);

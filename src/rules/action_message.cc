@@ -11,7 +11,8 @@ namespace penstock::rules {
 bool is_token(std::string_view text) {
   constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
   return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || kMarks.find(c) != std::string_view::npos;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kMarks.find(c) != std::string_view::npos;
   });
 }
 
@@ -25,7 +26,8 @@ Head* head_of(Subject& subject, Side side) { return side == Side::Request ? subj
 
 // What RFC 9112 section 3.2 lets stand in a request line; bytes above ASCII pass as they came.
 bool is_target(std::string_view target) {
-  return !target.empty() && std::all_of(target.begin(), target.end(), [](char c) { return static_cast<unsigned char>(c) > ' ' && c != 127; });
+  return !target.empty() && std::all_of(target.begin(), target.end(),
+                                        [](char c) { return static_cast<unsigned char>(c) > ' ' && c != 127; });
 }
 
 // Host and the authority of an absolute target are one: what changes either changes both.
@@ -65,7 +67,9 @@ void let_target_follow(Subject& subject, std::string_view name) {
 }
 
 // The framing of a message is no rule's to change.
-bool is_framing(std::string_view name) { return equal_nocase(name, "content-length") || equal_nocase(name, "transfer-encoding"); }
+bool is_framing(std::string_view name) {
+  return equal_nocase(name, "content-length") || equal_nocase(name, "transfer-encoding");
+}
 
 class SetField final : public Action {
  public:
@@ -153,7 +157,11 @@ class Replacer {
 class ReplaceField final : public Action {
  public:
   ReplaceField(Side side, std::string name, std::unique_ptr<Regex> regex, Format replacement, bool each_value)
-      : side_(side), name_(std::move(name)), regex_(std::move(regex)), replacement_(std::move(replacement)), each_value_(each_value) {}
+      : side_(side),
+        name_(std::move(name)),
+        regex_(std::move(regex)),
+        replacement_(std::move(replacement)),
+        each_value_(each_value) {}
 
   Flow run(Subject& subject, Verdict&) const override {
     Head* head = head_of(subject, side_);
@@ -201,9 +209,12 @@ class ReplaceField final : public Action {
   static std::size_t end_of_value(std::string_view list) {
     bool quoted = false;
     for (std::size_t i = 0; i < list.size(); ++i) {
-      if (list[i] == '\\' && quoted) ++i;
-      else if (list[i] == '"') quoted = !quoted;
-      else if (list[i] == ',' && !quoted) return i;
+      if (list[i] == '\\' && quoted)
+        ++i;
+      else if (list[i] == '"')
+        quoted = !quoted;
+      else if (list[i] == ',' && !quoted)
+        return i;
     }
     return list.size();
   }
@@ -226,7 +237,8 @@ Flow put_part(Subject& subject, TargetPart part, std::string_view value) {
   const TargetParts parts = split_target(subject.request->target);
   const bool has_query = parts.query.data() != nullptr;
   // "*" has no path: it is replaced.
-  const std::string_view prefix = parts.path_and_query.empty() && parts.prefix == "*" ? std::string_view() : parts.prefix;
+  const std::string_view prefix =
+      parts.path_and_query.empty() && parts.prefix == "*" ? std::string_view() : parts.prefix;
   // Behind an authority anything but a path would make it another one.
   const bool is_path = part == TargetPart::Path || part == TargetPart::PathAndQuery;
   if (is_path && !prefix.empty() && !value.starts_with('/')) return Flow::Failed;
@@ -236,7 +248,8 @@ Flow put_part(Subject& subject, TargetPart part, std::string_view value) {
       if (flow == Flow::Next) let_host_follow(subject);
       return flow;
     }
-    case TargetPart::PathAndQuery: return put_target(subject, subject.arena.concat({prefix, value}));
+    case TargetPart::PathAndQuery:
+      return put_target(subject, subject.arena.concat({prefix, value}));
     case TargetPart::Path:
       if (has_query) return put_target(subject, subject.arena.concat({prefix, value, "?", parts.query}));
       return put_target(subject, subject.arena.concat({prefix, value}));
@@ -270,7 +283,9 @@ class ReplaceTarget final : public Action {
   Flow run(Subject& subject, Verdict&) const override {
     if (subject.request == nullptr) return Flow::Failed;
     const TargetParts parts = split_target(subject.request->target);
-    std::string_view text = part_ == TargetPart::Uri ? subject.request->target : part_ == TargetPart::Path ? parts.path : parts.path_and_query;
+    std::string_view text = part_ == TargetPart::Uri    ? subject.request->target
+                            : part_ == TargetPart::Path ? parts.path
+                                                        : parts.path_and_query;
     if (!Replacer(subject, *regex_, replacement_).replace(text)) return Flow::Next;
     return put_part(subject, part_, text);
   }
@@ -324,10 +339,13 @@ std::unique_ptr<Action> make_set_field(Side side, std::string name, Format value
 std::unique_ptr<Action> make_delete_field(Side side, Match match, std::string name, std::unique_ptr<Regex> regex) {
   return std::make_unique<DeleteField>(side, match, std::move(name), std::move(regex));
 }
-std::unique_ptr<Action> make_replace_field(Side side, std::string name, std::unique_ptr<Regex> regex, Format replacement, bool each_value) {
+std::unique_ptr<Action> make_replace_field(Side side, std::string name, std::unique_ptr<Regex> regex,
+                                           Format replacement, bool each_value) {
   return std::make_unique<ReplaceField>(side, std::move(name), std::move(regex), std::move(replacement), each_value);
 }
-std::unique_ptr<Action> make_set_target(TargetPart part, Format value) { return std::make_unique<SetTarget>(part, std::move(value)); }
+std::unique_ptr<Action> make_set_target(TargetPart part, Format value) {
+  return std::make_unique<SetTarget>(part, std::move(value));
+}
 std::unique_ptr<Action> make_replace_target(TargetPart part, std::unique_ptr<Regex> regex, Format replacement) {
   return std::make_unique<ReplaceTarget>(part, std::move(regex), std::move(replacement));
 }

@@ -70,7 +70,8 @@ class Redirect final : public Action {
     }
     const Field* host = subject.request->find("host");
     const std::string_view tail = path.empty() ? std::string_view("/") : path;
-    return subject.arena.concat({text, "://", host == nullptr ? std::string_view() : host->value, tail, slash_behind(tail)});
+    return subject.arena.concat(
+        {text, "://", host == nullptr ? std::string_view() : host->value, tail, slash_behind(tail)});
   }
 
   RedirectPlan plan_;
@@ -79,14 +80,18 @@ class Redirect final : public Action {
 class SetVariable final : public Action {
  public:
   SetVariable(VariableName name, std::unique_ptr<Expression> expression, Format format, unsigned conditions)
-      : name_(std::move(name)), expression_(std::move(expression)), format_(std::move(format)), conditions_(conditions) {}
+      : name_(std::move(name)),
+        expression_(std::move(expression)),
+        format_(std::move(format)),
+        conditions_(conditions) {}
 
   Flow run(Subject& subject, Verdict&) const override {
     Value value;
     Cursor cursor;
     if (expression_ == nullptr) value.set_text(format_.expand(subject));
     // A sample that is not there leaves the variable as it is.
-    else if (!evaluate(*expression_, subject, cursor, value)) return Flow::Next;
+    else if (!evaluate(*expression_, subject, cursor, value))
+      return Flow::Next;
     set_variable(subject, name_, value, conditions_);
     return Flow::Next;
   }
@@ -201,16 +206,23 @@ class StrictMode final : public Action {
 }  // namespace
 
 std::unique_ptr<Action> make_end(Verdict::Kind kind) { return std::make_unique<End>(kind); }
-std::unique_ptr<Action> make_reply(Verdict::Kind kind, ReplyTemplate reply) { return std::make_unique<Answer>(kind, std::move(reply)); }
+std::unique_ptr<Action> make_reply(Verdict::Kind kind, ReplyTemplate reply) {
+  return std::make_unique<Answer>(kind, std::move(reply));
+}
 std::unique_ptr<Action> make_redirect(RedirectPlan plan) { return std::make_unique<Redirect>(std::move(plan)); }
-std::unique_ptr<Action> make_set_variable(VariableName name, std::unique_ptr<Expression> expression, Format format, unsigned conditions) {
+std::unique_ptr<Action> make_set_variable(VariableName name, std::unique_ptr<Expression> expression, Format format,
+                                          unsigned conditions) {
   return std::make_unique<SetVariable>(std::move(name), std::move(expression), std::move(format), conditions);
 }
-std::unique_ptr<Action> make_unset_variable(VariableName name) { return std::make_unique<UnsetVariable>(std::move(name)); }
+std::unique_ptr<Action> make_unset_variable(VariableName name) {
+  return std::make_unique<UnsetVariable>(std::move(name));
+}
 std::unique_ptr<Action> make_capture(Side side, std::unique_ptr<Expression> expression, std::size_t slot) {
   return std::make_unique<Capture>(side, std::move(expression), slot);
 }
-std::unique_ptr<Action> make_set_log_level(Effects::LogLevel kind, Level level) { return std::make_unique<SetLogLevel>(kind, level); }
+std::unique_ptr<Action> make_set_log_level(Effects::LogLevel kind, Level level) {
+  return std::make_unique<SetLogLevel>(kind, level);
+}
 std::unique_ptr<Action> make_set_timeout(Timeout timeout, std::int64_t ms, std::unique_ptr<Expression> expression) {
   return std::make_unique<SetTimeout>(timeout, ms, std::move(expression));
 }

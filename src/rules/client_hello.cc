@@ -17,7 +17,9 @@ constexpr std::size_t kLongestRecord = 16384 + 256;
 constexpr std::size_t kLongestHello = 16384;
 
 std::uint8_t byte_at(std::string_view bytes, std::size_t at) { return static_cast<std::uint8_t>(bytes[at]); }
-std::size_t two_at(std::string_view bytes, std::size_t at) { return (std::size_t{byte_at(bytes, at)} << 8) | byte_at(bytes, at + 1); }
+std::size_t two_at(std::string_view bytes, std::size_t at) {
+  return (std::size_t{byte_at(bytes, at)} << 8) | byte_at(bytes, at + 1);
+}
 
 // Takes vectors from the front of a message; once something did not fit, all that follows is empty.
 class Reader {
@@ -101,11 +103,20 @@ void read_extensions(std::string_view extensions, ClientHello& hello) {
     const std::string_view extension = reader.vector(2);
     if (!reader.good()) return;
     switch (type) {
-      case 0: hello.sni = host_name(extension); break;
-      case 10: hello.has_supported_groups = true; break;
-      case 16: hello.alpn = Reader(extension).vector(2); break;
-      case 35: hello.session_ticket = extension.empty() ? 1 : 2; break;
-      default: break;
+      case 0:
+        hello.sni = host_name(extension);
+        break;
+      case 10:
+        hello.has_supported_groups = true;
+        break;
+      case 16:
+        hello.alpn = Reader(extension).vector(2);
+        break;
+      case 35:
+        hello.session_ticket = extension.empty() ? 1 : 2;
+        break;
+      default:
+        break;
     }
   }
 }

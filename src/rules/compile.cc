@@ -48,14 +48,17 @@ class SetCompiler {
 };
 
 // The words behind the first `skip`, as a condition; an empty one holds always. False after a complaint.
-bool compile_condition_of(Compiling& compiling, const Rule& rule, std::size_t skip, unsigned available, Condition& out) {
+bool compile_condition_of(Compiling& compiling, const Rule& rule, std::size_t skip, unsigned available,
+                          Condition& out) {
   const std::span<const Word> words = std::span<const Word>(rule.words).subspan(std::min(skip, rule.words.size()));
   if (words.empty()) {
     out = Condition(nullptr, compiling.acls, available);
     return true;
   }
   if (words[0].text != "if" && words[0].text != "unless") {
-    compiling.diagnostics.add(words[0].place, format("'{}' is not understood here: 'if', 'unless' or the end of the line was expected", words[0].text));
+    compiling.diagnostics.add(
+        words[0].place,
+        format("'{}' is not understood here: 'if', 'unless' or the end of the line was expected", words[0].text));
     return false;
   }
   std::unique_ptr<ConditionCode> code = compile_condition(compiling, words, available);
@@ -69,7 +72,8 @@ bool compile_condition_of(Compiling& compiling, const Rule& rule, std::size_t sk
 }
 
 // The table of the proxy named, or the section's own. False after a complaint.
-bool find_table(Compiling& compiling, const Word* name, config::Place place, std::size_t& table, const config::StickTable*& line) {
+bool find_table(Compiling& compiling, const Word* name, config::Place place, std::size_t& table,
+                const config::StickTable*& line) {
   const std::vector<const config::Proxy*> tables = compiling.config->tables();
   const std::string& wanted = name != nullptr ? name->text : compiling.proxy->name;
   for (table = 0; table < tables.size(); ++table) {
@@ -79,9 +83,10 @@ bool find_table(Compiling& compiling, const Word* name, config::Place place, std
   }
   std::vector<std::string_view> names;
   for (const config::Proxy* proxy : tables) names.push_back(proxy->name);
-  compiling.diagnostics.add(name != nullptr ? name->place : place,
-                            name != nullptr ? format("there is no stick-table '{}'{}", wanted, hint(wanted, names))
-                                            : format("'{}' has no stick-table: write 'table' and the name of a proxy that has one", wanted));
+  compiling.diagnostics.add(
+      name != nullptr ? name->place : place,
+      name != nullptr ? format("there is no stick-table '{}'{}", wanted, hint(wanted, names))
+                      : format("'{}' has no stick-table: write 'table' and the name of a proxy that has one", wanted));
   return false;
 }
 
@@ -89,7 +94,8 @@ ErrorReplies compile_errors(Compiling& compiling) {
   ErrorReplies replies;
   for (const config::ErrorReply& error : compiling.proxy->errors) {
     const auto status = static_cast<std::uint16_t>(error.status);
-    auto reply = error.file.empty() ? compile_error_reply(compiling, status, error.words) : parse_error_file(compiling, error.file, error.place, status);
+    auto reply = error.file.empty() ? compile_error_reply(compiling, status, error.words)
+                                    : parse_error_file(compiling, error.file, error.place, status);
     // `default-errorfiles`: the built-in one.
     if (reply && !reply->standard) replies.insert_or_assign(status, std::move(*reply));
   }
@@ -99,7 +105,9 @@ ErrorReplies compile_errors(Compiling& compiling) {
 AddressSet compile_networks(Compiling& compiling) {
   AddressSet set;
   for (const std::string& network : compiling.proxy->forward_for.except) {
-    if (!set.add(network)) compiling.diagnostics.add(compiling.proxy->place, format("option forwardfor except '{}': this is no IP network", network));
+    if (!set.add(network))
+      compiling.diagnostics.add(compiling.proxy->place,
+                                format("option forwardfor except '{}': this is no IP network", network));
   }
   set.finish();
   return set;
@@ -112,7 +120,8 @@ const ReplyTemplate* find_error(const ErrorReplies& errors, std::uint16_t status
 
 std::span<std::string_view> make_slots(Arena& arena, std::size_t count) {
   if (count == 0) return {};
-  auto* slots = static_cast<std::string_view*>(arena.allocate(count * sizeof(std::string_view), alignof(std::string_view)));
+  auto* slots =
+      static_cast<std::string_view*>(arena.allocate(count * sizeof(std::string_view), alignof(std::string_view)));
   for (std::size_t i = 0; i < count; ++i) new (&slots[i]) std::string_view();
   return {slots, count};
 }
@@ -129,7 +138,8 @@ void capture_field(Subject& subject, const Head& head, const config::Capture& ca
 }
 
 // The first cookie that begins as the capture says, as "name=value".
-void capture_cookie(Subject& subject, const cookies::Cookie& cookie, const config::Capture& capture, std::string_view& out) {
+void capture_cookie(Subject& subject, const cookies::Cookie& cookie, const config::Capture& capture,
+                    std::string_view& out) {
   const std::string_view wanted = capture.header;
   if (!out.empty() || !cookie.is_pair || (!cookie.name.starts_with(wanted) && !wanted.starts_with(cookie.name))) return;
   const std::string_view text = subject.arena.concat({cookie.name, "=", cookie.value});
@@ -142,9 +152,15 @@ void capture_cookie(Subject& subject, const cookies::Cookie& cookie, const confi
 
 class FrontendCompiler {
  public:
-  FrontendCompiler(const config::Config& config, const config::Proxy& proxy, const Environment& environment, config::Diagnostics& diagnostics)
-      : compiling_{&config, &proxy, environment, diagnostics, environment.frontend_index(proxy.name),
-                   proxy.is_backend ? environment.backend_index(proxy.name) : -1, nullptr},
+  FrontendCompiler(const config::Config& config, const config::Proxy& proxy, const Environment& environment,
+                   config::Diagnostics& diagnostics)
+      : compiling_{&config,
+                   &proxy,
+                   environment,
+                   diagnostics,
+                   environment.frontend_index(proxy.name),
+                   proxy.is_backend ? environment.backend_index(proxy.name) : -1,
+                   nullptr},
         proxy_(proxy) {}
 
   FrontendRules compile() {
@@ -179,19 +195,23 @@ class FrontendCompiler {
     }
     std::set<SlotPlace> makers;
     for (const config::Capture& capture : proxy_.captures) {
-      if (capture.side == config::Capture::Side::Request) makers.insert(slot_place(capture.place));
-      else slots_.by_place[slot_place(capture.place)] = slots_.response++;
+      if (capture.side == config::Capture::Side::Request)
+        makers.insert(slot_place(capture.place));
+      else
+        slots_.by_place[slot_place(capture.place)] = slots_.response++;
     }
     for (const Rule& rule : proxy_.rules) {
       if (makes_slot(rule)) makers.insert(slot_place(rule.place));
     }
     for (const SlotPlace& place : makers) slots_.by_place[place] = slots_.request++;
-    for (const config::Capture& capture : proxy_.captures) rules_.capture_slots_.push_back(slots_.by_place[slot_place(capture.place)]);
+    for (const config::Capture& capture : proxy_.captures)
+      rules_.capture_slots_.push_back(slots_.by_place[slot_place(capture.place)]);
     rules_.request_lengths_.resize(slots_.request);
     rules_.response_lengths_.resize(slots_.response);
     for (std::size_t i = 0; i < proxy_.captures.size(); ++i) {
       const bool of_request = proxy_.captures[i].side == config::Capture::Side::Request;
-      (of_request ? rules_.request_lengths_ : rules_.response_lengths_)[rules_.capture_slots_[i]] = proxy_.captures[i].length;
+      (of_request ? rules_.request_lengths_ : rules_.response_lengths_)[rules_.capture_slots_[i]] =
+          proxy_.captures[i].length;
     }
     for (const Rule& rule : proxy_.rules) {
       if (makes_slot(rule)) rules_.request_lengths_[slots_.by_place[slot_place(rule.place)]] = length_of_slot(rule);
@@ -207,7 +227,8 @@ class FrontendCompiler {
     }
     index_choices();
     for (const config::Proxy& other : compiling_.config->proxies) {
-      if (other.is_backend) rules_.backends_by_name_.emplace(other.name, compiling_.environment.backend_index(other.name));
+      if (other.is_backend)
+        rules_.backends_by_name_.emplace(other.name, compiling_.environment.backend_index(other.name));
     }
     rules_.default_backend_ = compiling_.own_backend;
     if (!proxy_.default_backend) return;
@@ -238,11 +259,13 @@ class FrontendCompiler {
   }
 
   void compile_use_backend(const Rule& rule) {
-    if (rule.words.empty()) return compiling_.diagnostics.add(rule.place, "'use_backend' expects the name of a backend");
+    if (rule.words.empty())
+      return compiling_.diagnostics.add(rule.place, "'use_backend' expects the name of a backend");
     UseBackend use;
     const Word& name = rule.words[0];
     if (name.text.find('%') != std::string::npos) {
-      auto format = compile_format(compiling_, name.text, name.place, FormatUse::Http, available_to(rule.set, proxy_.mode));
+      auto format =
+          compile_format(compiling_, name.text, name.place, FormatUse::Http, available_to(rule.set, proxy_.mode));
       if (!format) return;
       use.name = std::move(*format);
     } else {
@@ -257,12 +280,23 @@ class FrontendCompiler {
     std::string_view text;
     config::Place place = proxy_.place;
     switch (proxy_.log_style) {
-      case config::Proxy::LogStyle::None: break;
-      case config::Proxy::LogStyle::Default: text = proxy_.mode == config::Mode::Http ? kDefaultLogFormatHttp : kDefaultLogFormatTcp; break;
-      case config::Proxy::LogStyle::Tcp: text = kTcpLogFormat; break;
-      case config::Proxy::LogStyle::Http: text = kHttpLogFormat; break;
-      case config::Proxy::LogStyle::Https: text = kHttpsLogFormat; break;
-      case config::Proxy::LogStyle::Clf: text = kClfLogFormat; break;
+      case config::Proxy::LogStyle::None:
+        break;
+      case config::Proxy::LogStyle::Default:
+        text = proxy_.mode == config::Mode::Http ? kDefaultLogFormatHttp : kDefaultLogFormatTcp;
+        break;
+      case config::Proxy::LogStyle::Tcp:
+        text = kTcpLogFormat;
+        break;
+      case config::Proxy::LogStyle::Http:
+        text = kHttpLogFormat;
+        break;
+      case config::Proxy::LogStyle::Https:
+        text = kHttpsLogFormat;
+        break;
+      case config::Proxy::LogStyle::Clf:
+        text = kClfLogFormat;
+        break;
     }
     rules_.log_at_accept = proxy_.log_style == config::Proxy::LogStyle::Default && !proxy_.log_format;
     if (proxy_.log_format) {
@@ -270,10 +304,12 @@ class FrontendCompiler {
       place = proxy_.log_format->place;
     }
     if (auto format = compile_format(compiling_, text, place, FormatUse::Log, kForLog)) rules_.log = std::move(*format);
-    if (auto format = compile_format(compiling_, kRefusalFormat, place, FormatUse::Log, kForLog)) rules_.refusal = std::move(*format);
+    if (auto format = compile_format(compiling_, kRefusalFormat, place, FormatUse::Log, kForLog))
+      rules_.refusal = std::move(*format);
     if (!proxy_.unique_id_format) return;
     const unsigned available = proxy_.mode == config::Mode::Http ? kForRequest : kForWelcomed;
-    auto format = compile_format(compiling_, proxy_.unique_id_format->text, proxy_.unique_id_format->place, FormatUse::UniqueId, available);
+    auto format = compile_format(compiling_, proxy_.unique_id_format->text, proxy_.unique_id_format->place,
+                                 FormatUse::UniqueId, available);
     if (format) rules_.unique_id = std::move(*format);
   }
 
@@ -312,7 +348,8 @@ void FrontendRules::begin(Subject& subject, std::size_t uri_limit) const {
 void FrontendRules::capture_response(Subject& subject) const {
   if (subject.response == nullptr) return;
   for (std::size_t i = 0; i < captures.size(); ++i) {
-    if (captures[i].side != config::Capture::Side::Response || capture_slots_[i] >= subject.response_captures.size()) continue;
+    if (captures[i].side != config::Capture::Side::Response || capture_slots_[i] >= subject.response_captures.size())
+      continue;
     capture_field(subject, *subject.response, captures[i], subject.response_captures[capture_slots_[i]]);
   }
   if (!cookie_capture) return;
@@ -351,7 +388,8 @@ int FrontendRules::choose_backend(Subject& subject) const {
 }
 
 bool FrontendRules::monitor_fails(Subject& subject) const {
-  return std::any_of(monitor_fail_.begin(), monitor_fail_.end(), [&](const Condition& condition) { return condition.holds(subject); });
+  return std::any_of(monitor_fail_.begin(), monitor_fail_.end(),
+                     [&](const Condition& condition) { return condition.holds(subject); });
 }
 
 const ReplyTemplate* FrontendRules::error(std::uint16_t status) const { return find_error(errors_, status); }
@@ -360,8 +398,10 @@ const ReplyTemplate* FrontendRules::error(std::uint16_t status) const { return f
 
 class BackendCompiler {
  public:
-  BackendCompiler(const config::Config& config, const config::Proxy& proxy, const Environment& environment, config::Diagnostics& diagnostics)
-      : compiling_{&config, &proxy, environment, diagnostics, -1, environment.backend_index(proxy.name), nullptr}, proxy_(proxy) {}
+  BackendCompiler(const config::Config& config, const config::Proxy& proxy, const Environment& environment,
+                  config::Diagnostics& diagnostics)
+      : compiling_{&config, &proxy, environment, diagnostics, -1, environment.backend_index(proxy.name), nullptr},
+        proxy_(proxy) {}
 
   BackendRules compile() {
     rules_.acls_ = std::make_unique<AclTable>();
@@ -395,8 +435,10 @@ class BackendCompiler {
     if (!proxy_.is_frontend) return;
     std::set<SlotPlace> makers;
     for (const config::Capture& capture : proxy_.captures) {
-      if (capture.side == config::Capture::Side::Request) makers.insert(slot_place(capture.place));
-      else ++slots_.response;
+      if (capture.side == config::Capture::Side::Request)
+        makers.insert(slot_place(capture.place));
+      else
+        ++slots_.response;
     }
     for (const Rule& rule : proxy_.rules) {
       if (makes_slot(rule)) makers.insert(slot_place(rule.place));
@@ -409,10 +451,12 @@ class BackendCompiler {
     const Word& name = rule.words[0];
     UseServer use;
     if (name.text.find('%') != std::string::npos) {
-      return compiling_.diagnostics.add(name.place, "'use-server' by a format is not offered yet: write the server's name");
+      return compiling_.diagnostics.add(name.place,
+                                        "'use-server' by a format is not offered yet: write the server's name");
     }
     use.server = compiling_.environment.server_index(compiling_.own_backend, name.text);
-    if (use.server < 0) return compiling_.diagnostics.add(name.place, format("backend '{}' has no server '{}'", proxy_.name, name.text));
+    if (use.server < 0)
+      return compiling_.diagnostics.add(name.place, format("backend '{}' has no server '{}'", proxy_.name, name.text));
     if (compile_condition_of(compiling_, rule, 1, use.condition)) rules_.use_server_.push_back(std::move(use));
   }
 
@@ -427,7 +471,8 @@ class BackendCompiler {
     const std::string& kind = words[0].text;
     const bool of_answer = kind == "store-response";
     const bool named = words.size() > 2 && words[2].text == "table";
-    if (named && words.size() == 3) return compiling_.diagnostics.add(words[2].place, "'table' expects the name of a proxy with a stick-table");
+    if (named && words.size() == 3)
+      return compiling_.diagnostics.add(words[2].place, "'table' expects the name of a proxy with a stick-table");
     StickRule stick;
     stick.matches = kind == "on" || kind == "match";
     stick.stores = kind != "match";
@@ -447,7 +492,8 @@ class BackendCompiler {
     const unsigned available = proxy_.mode == config::Mode::Http ? kForRequest : kForTcpContent;
     for (const config::Server& server : proxy_.servers) {
       Sample& sample = rules_.server_sni.emplace_back();
-      if (server.sni) sample = Sample(parse_whole_expression(compiling_, server.sni->text, server.sni->place, available));
+      if (server.sni)
+        sample = Sample(parse_whole_expression(compiling_, server.sni->text, server.sni->place, available));
     }
     if (proxy_.balance.kind != config::Balance::Kind::Hash || proxy_.balance.arguments.empty()) return;
     const Word& key = proxy_.balance.arguments[0];
@@ -483,11 +529,13 @@ const ReplyTemplate* BackendRules::error(std::uint16_t status) const { return fi
 
 // Faces.
 
-FrontendRules compile_frontend(const config::Config& config, const config::Proxy& proxy, const Environment& environment, config::Diagnostics& diagnostics) {
+FrontendRules compile_frontend(const config::Config& config, const config::Proxy& proxy, const Environment& environment,
+                               config::Diagnostics& diagnostics) {
   return FrontendCompiler(config, proxy, environment, diagnostics).compile();
 }
 
-BackendRules compile_backend(const config::Config& config, const config::Proxy& proxy, const Environment& environment, config::Diagnostics& diagnostics) {
+BackendRules compile_backend(const config::Config& config, const config::Proxy& proxy, const Environment& environment,
+                             config::Diagnostics& diagnostics) {
   if (!proxy.is_frontend) return BackendCompiler(config, proxy, environment, diagnostics).compile();
   // What a `listen` shares with its frontend side was complained about there; what only its backend
   // side has is said here.
@@ -499,18 +547,19 @@ BackendRules compile_backend(const config::Config& config, const config::Proxy& 
       return other.text == complaint.text && slot_place(other.place) == slot_place(complaint.place);
     };
     const std::vector<config::Complaint>& said = as_frontend.complaints();
-    if (std::none_of(said.begin(), said.end(), same)) diagnostics.add(complaint.severity, complaint.place, complaint.text);
+    if (std::none_of(said.begin(), said.end(), same))
+      diagnostics.add(complaint.severity, complaint.place, complaint.text);
   }
   return rules;
 }
 
-Sample compile_sample(const std::string& text, config::Place place, const Environment& environment, config::Diagnostics& diagnostics) {
+Sample compile_sample(const std::string& text, config::Place place, const Environment& environment,
+                      config::Diagnostics& diagnostics) {
   Compiling compiling{nullptr, nullptr, environment, diagnostics, -1, -1, nullptr};
   return Sample(parse_whole_expression(compiling, text, place, kForRequest));
 }
 
-std::optional<Format> compile_plain_format(const std::string& text, config::Place place,
-                                           const Environment& environment,
+std::optional<Format> compile_plain_format(const std::string& text, config::Place place, const Environment& environment,
                                            config::Diagnostics& diagnostics) {
   Compiling compiling{nullptr, nullptr, environment, diagnostics, -1, -1, nullptr};
   return compile_format(compiling, text, place, FormatUse::Http, kNeedsNothing);
@@ -521,10 +570,8 @@ std::vector<Word> collect_hosts(const config::Config& config) {
   for (const config::Proxy& proxy : config.proxies) {
     for (const config::Acl& acl : proxy.acls) collect_acl_hosts(acl.words, hosts);
     for (const Rule& rule : proxy.rules) {
-      const auto condition =
-          std::span<const Word>(rule.words).subspan(config::parts_of(rule).condition);
-      for (const config::ConditionTerm& term : config::terms_of(condition))
-        collect_acl_hosts(term.test, hosts);
+      const auto condition = std::span<const Word>(rule.words).subspan(config::parts_of(rule).condition);
+      for (const config::ConditionTerm& term : config::terms_of(condition)) collect_acl_hosts(term.test, hosts);
     }
   }
   return hosts;

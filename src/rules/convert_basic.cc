@@ -64,13 +64,17 @@ bool convert_by(const Call& call, Subject& subject, Value& value) {
 }
 
 bool convert_complement(const Call&, Subject&, Value& value) { return value.set_integer(~value.integer), true; }
-bool convert_negation(const Call&, Subject&, Value& value) { return value.set_integer(subtract_bounded(0, value.integer)), true; }
+bool convert_negation(const Call&, Subject&, Value& value) {
+  return value.set_integer(subtract_bounded(0, value.integer)), true;
+}
 bool convert_bool(const Call&, Subject&, Value& value) { return value.set_bool(value.integer != 0), true; }
 bool convert_not(const Call&, Subject&, Value& value) { return value.set_bool(value.integer == 0), true; }
 bool convert_odd(const Call&, Subject&, Value& value) { return value.set_bool((value.integer & 1) != 0), true; }
 bool convert_even(const Call&, Subject&, Value& value) { return value.set_bool((value.integer & 1) == 0), true; }
 
-bool convert_choice(const Call& call, Subject&, Value& value) { return value.set_text(call.text(value.integer != 0 ? 0 : 1)), true; }
+bool convert_choice(const Call& call, Subject&, Value& value) {
+  return value.set_text(call.text(value.integer != 0 ? 0 : 1)), true;
+}
 
 bool convert_network_order(const Call&, Subject& subject, Value& value) {
   char* bytes = static_cast<char*>(subject.arena.allocate(4, 1));
@@ -116,15 +120,17 @@ bool convert_time(const Call& call, Subject& subject, Value& value) {
 // RFC 9110 section 5.6.7, IMF-fixdate. The names are English whatever the locale.
 bool convert_http_date(const Call& call, Subject& subject, Value& value) {
   constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const std::int64_t per_second = call.text(1) == "us" ? 1000000 : call.text(1) == "ms" ? 1000 : 1;
   const time_t moment = static_cast<time_t>(add_bounded(value.integer, call.integer(0, 0)) / per_second);
   tm when;
   if (gmtime_r(&moment, &when) == nullptr) return false;
   constexpr std::size_t kSpace = 48;
   char* space = static_cast<char*>(subject.arena.allocate(kSpace, 1));
-  value.set_text(format_into({space, kSpace}, "{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", kDays[when.tm_wday], when.tm_mday,
-                             kMonths[when.tm_mon], when.tm_year + 1900, when.tm_hour, when.tm_min, when.tm_sec));
+  value.set_text(format_into({space, kSpace}, "{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", kDays[when.tm_wday],
+                             when.tm_mday, kMonths[when.tm_mon], when.tm_year + 1900, when.tm_hour, when.tm_min,
+                             when.tm_sec));
   return true;
 }
 
@@ -163,7 +169,8 @@ bool convert_secure_compare(const Call& call, Subject& subject, Value& value) {
   if (!variable_text(call, 0, subject, other)) return false;
   unsigned difference = value.text.size() == other.size() ? 0 : 1;
   for (std::size_t i = 0; i < value.text.size() && i < other.size(); ++i) {
-    difference |= static_cast<unsigned>(static_cast<unsigned char>(value.text[i]) ^ static_cast<unsigned char>(other[i]));
+    difference |=
+        static_cast<unsigned>(static_cast<unsigned char>(value.text[i]) ^ static_cast<unsigned char>(other[i]));
   }
   value.set_bool(difference == 0);
   return true;
@@ -188,8 +195,7 @@ bool convert_add_item(const Call& call, Subject& subject, Value& value) {
   variable_text(call, 1, subject, middle);
   const std::string_view end = call.text(2);
   const bool delimited = !value.text.empty() && (!middle.empty() || !end.empty());
-  return set_joined(
-      subject, {value.text, delimited ? call.text(0) : std::string_view(), middle, end}, value);
+  return set_joined(subject, {value.text, delimited ? call.text(0) : std::string_view(), middle, end}, value);
 }
 
 bool convert_capture_request(const Call& call, Subject& subject, Value& value) {
@@ -286,8 +292,8 @@ struct MapMatchName {
   MapMatch match;
 };
 constexpr MapMatchName kMapMatches[] = {
-    {"map", MapMatch::Str},     {"map_str", MapMatch::Str}, {"map_beg", MapMatch::Beg},   {"map_sub", MapMatch::Sub},
-    {"map_dir", MapMatch::Dir}, {"map_dom", MapMatch::Dom}, {"map_end", MapMatch::End},   {"map_reg", MapMatch::Reg},
+    {"map", MapMatch::Str},       {"map_str", MapMatch::Str}, {"map_beg", MapMatch::Beg}, {"map_sub", MapMatch::Sub},
+    {"map_dir", MapMatch::Dir},   {"map_dom", MapMatch::Dom}, {"map_end", MapMatch::End}, {"map_reg", MapMatch::Reg},
     {"map_regm", MapMatch::Regm}, {"map_int", MapMatch::Int}, {"map_ip", MapMatch::Ip},
 };
 
@@ -316,8 +322,8 @@ bool finish_map(Compiling& compiling, Call& call, config::Place place) {
   }
   Value value;
   if (!call.has(1) || MapTable::value_of(call.arguments[1].text, output, value)) return true;
-  compiling.diagnostics.add(place, format("the default '{}' of '{}' is no {}", call.arguments[1].text, call.converter->name,
-                                          output == Type::Integer ? "number" : "IP address"));
+  compiling.diagnostics.add(place, format("the default '{}' of '{}' is no {}", call.arguments[1].text,
+                                          call.converter->name, output == Type::Integer ? "number" : "IP address"));
   return false;
 }
 

@@ -26,7 +26,9 @@ bool convert_each(const Call&, Subject& subject, Value& value) {
   return true;
 }
 
-bool convert_length(const Call&, Subject&, Value& value) { return value.set_integer(static_cast<std::int64_t>(value.text.size())), true; }
+bool convert_length(const Call&, Subject&, Value& value) {
+  return value.set_integer(static_cast<std::int64_t>(value.text.size())), true;
+}
 
 void put_hex(std::string_view bytes, char*& at) {
   for (const char c : bytes) {
@@ -75,10 +77,10 @@ void each_chunk(std::string_view bytes, const Chunks& chunks, Put put) {
 }
 
 bool convert_chunks_to_hex(const Call& call, Subject& subject, Value& value) {
-  const std::size_t size = call.has(1) ? static_cast<std::size_t>(call.arguments[1].integer) : std::max<std::size_t>(1, value.text.size());
+  const std::size_t size =
+      call.has(1) ? static_cast<std::size_t>(call.arguments[1].integer) : std::max<std::size_t>(1, value.text.size());
   const Chunks chunks{call.text(0), size, call.integer(2, 0) != 0};
-  char* to = space_for(subject,
-                       2 * value.text.size() + chunks.count(value.text) * chunks.separator.size());
+  char* to = space_for(subject, 2 * value.text.size() + chunks.count(value.text) * chunks.separator.size());
   if (to == nullptr) return false;
   char* at = to;
   each_chunk(value.text, chunks, [&](std::string_view separator, std::string_view chunk) {
@@ -92,8 +94,7 @@ bool convert_chunks_to_hex(const Call& call, Subject& subject, Value& value) {
 bool convert_chunks_to_numbers(const Call& call, Subject& subject, Value& value) {
   const Chunks chunks{call.text(0), static_cast<std::size_t>(call.arguments[1].integer), call.integer(2, 0) != 0};
   // Three digits for a byte at most, and room for a whole number behind them.
-  char* to = space_for(
-      subject, 3 * value.text.size() + chunks.count(value.text) * chunks.separator.size() + 20);
+  char* to = space_for(subject, 3 * value.text.size() + chunks.count(value.text) * chunks.separator.size() + 20);
   if (to == nullptr) return false;
   char* at = to;
   each_chunk(value.text, chunks, [&](std::string_view separator, std::string_view chunk) {
@@ -120,7 +121,8 @@ bool convert_to_base64(const Call&, Subject& subject, Value& value) {
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     const std::string_view part = bytes.substr(i, 3);
     std::uint32_t three = 0;
-    for (std::size_t k = 0; k < 3; ++k) three = (three << 8) | (k < part.size() ? static_cast<unsigned char>(part[k]) : 0u);
+    for (std::size_t k = 0; k < 3; ++k)
+      three = (three << 8) | (k < part.size() ? static_cast<unsigned char>(part[k]) : 0u);
     for (std::size_t k = 0; k <= part.size(); ++k) *at++ = letters[(three >> (18 - 6 * k)) & 63];
     for (std::size_t k = part.size(); k < 3 && !for_url; ++k) *at++ = '=';
   }
@@ -166,7 +168,9 @@ bool convert_bytes(const Call& call, Subject&, Value& value) {
   return true;
 }
 
-bool convert_cut(const Call&, Subject&, Value& value) { return value.set_text(value.text.substr(0, value.text.find_first_of("\r\n"))), true; }
+bool convert_cut(const Call&, Subject&, Value& value) {
+  return value.set_text(value.text.substr(0, value.text.find_first_of("\r\n"))), true;
+}
 
 bool convert_trim_left(const Call& call, Subject&, Value& value) {
   const std::size_t begin = value.text.find_first_not_of(call.text(0));
@@ -241,7 +245,8 @@ bool convert_url_encode(const Call&, Subject& subject, Value& value) {
   if (to == nullptr) return false;
   char* at = to;
   for (const char c : value.text) {
-    const bool stays = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+    const bool stays = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                       c == '.' || c == '_' || c == '~';
     if (stays) {
       *at++ = c;
       continue;
@@ -283,8 +288,7 @@ bool convert_substitute(const Call& call, Subject& subject, Value& value) {
   RegexGroups groups;
   while (at <= text.size() && regex.find(subject, text, at, groups)) {
     const std::size_t begin = groups.offsets[0], end = groups.offsets[1];
-    if (!done.put(text.substr(at, begin - at)) || !put_groups(done, call.text(1), text, groups))
-      return false;
+    if (!done.put(text.substr(at, begin - at)) || !put_groups(done, call.text(1), text, groups)) return false;
     at = end;
     if (begin == end) {
       // An empty match moves on by one character, which stays.
@@ -338,19 +342,25 @@ bool finish_text_converter(Compiling& compiling, Call& call, config::Place place
   };
   if (name == "regsub") {
     const std::string_view flags = call.text(2);
-    if (flags.find_first_not_of("gi") != std::string::npos) return complain(format("'{}' are no flags of regsub: g, i or both were expected", flags));
+    if (flags.find_first_not_of("gi") != std::string::npos)
+      return complain(format("'{}' are no flags of regsub: g, i or both were expected", flags));
     if (call.has(2)) call.arguments[2].integer = flags.find('g') != std::string::npos ? 1 : 0;
     std::string error;
     call.arguments[0].regex = Regex::compile(call.text(0), flags.find('i') != std::string::npos, error);
-    return call.arguments[0].regex != nullptr || complain(format("'{}' is no regular expression: {}", call.text(0), error));
+    return call.arguments[0].regex != nullptr ||
+           complain(format("'{}' is no regular expression: {}", call.text(0), error));
   }
-  if ((name == "field" || name == "word") && call.arguments[0].integer == 0) return complain(format("index 0 of '{}' does not exist: 1 is the first, -1 the last", name));
-  if ((name == "field" || name == "word") && call.text(1).empty()) return complain(format("'{}' needs a delimiter", name));
+  if ((name == "field" || name == "word") && call.arguments[0].integer == 0)
+    return complain(format("index 0 of '{}' does not exist: 1 is the first, -1 the last", name));
+  if ((name == "field" || name == "word") && call.text(1).empty())
+    return complain(format("'{}' needs a delimiter", name));
   if (name == "be2dec" || name == "be2hex") {
     const std::int64_t size = call.integer(1, 1);
-    if (size < 1 || (name == "be2dec" && size > 8)) return complain(format("a chunk of '{}' has 1 to {} bytes", name, name == "be2dec" ? "8" : "any number of"));
+    if (size < 1 || (name == "be2dec" && size > 8))
+      return complain(format("a chunk of '{}' has 1 to {} bytes", name, name == "be2dec" ? "8" : "any number of"));
   }
-  if (name == "url_enc" && call.has(0) && !call.text(0).empty() && call.text(0) != "query") return complain("the only kind of url_enc is 'query'");
+  if (name == "url_enc" && call.has(0) && !call.text(0).empty() && call.text(0) != "query")
+    return complain("the only kind of url_enc is 'query'");
   return true;
 }
 

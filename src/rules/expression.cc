@@ -53,12 +53,17 @@ std::int64_t leading_integer(std::string_view text) {
 bool castable(Type from, Type to) {
   if (from == to || from == Type::None || to == Type::None) return true;
   switch (to) {
-    case Type::Text: return true;
-    case Type::Binary: return from == Type::Text || from == Type::Address || from == Type::Integer || from == Type::Bool;
+    case Type::Text:
+      return true;
+    case Type::Binary:
+      return from == Type::Text || from == Type::Address || from == Type::Integer || from == Type::Bool;
     case Type::Bool:
-    case Type::Integer: return from == Type::Bool || from == Type::Integer || from == Type::Text || from == Type::Address;
-    case Type::Address: return from == Type::Text || from == Type::Integer;
-    case Type::None: return true;
+    case Type::Integer:
+      return from == Type::Bool || from == Type::Integer || from == Type::Text || from == Type::Address;
+    case Type::Address:
+      return from == Type::Text || from == Type::Integer;
+    case Type::None:
+      return true;
   }
   return false;
 }
@@ -68,15 +73,20 @@ namespace {
 bool to_text(Subject& subject, Value& value) {
   switch (value.type) {
     case Type::Bool:
-    case Type::Integer: value.set_text(integer_text(subject, value.integer)); return true;
+    case Type::Integer:
+      value.set_text(integer_text(subject, value.integer));
+      return true;
     case Type::Address: {
       char* space = static_cast<char*>(subject.arena.allocate(64, 1));
       value.set_text(value.ip.write(space));
       return true;
     }
     case Type::Text:
-    case Type::Binary: value.type = Type::Text; return true;
-    case Type::None: return false;
+    case Type::Binary:
+      value.type = Type::Text;
+      return true;
+    case Type::None:
+      return false;
   }
   return false;
 }
@@ -91,10 +101,15 @@ bool to_binary(Subject& subject, Value& value) {
       value.set_binary({bytes, 8});
       return true;
     }
-    case Type::Address: value.set_binary(subject.arena.copy(value.ip.view())); return true;
+    case Type::Address:
+      value.set_binary(subject.arena.copy(value.ip.view()));
+      return true;
     case Type::Text:
-    case Type::Binary: value.type = Type::Binary; return true;
-    case Type::None: return false;
+    case Type::Binary:
+      value.type = Type::Binary;
+      return true;
+    case Type::None:
+      return false;
   }
   return false;
 }
@@ -102,17 +117,21 @@ bool to_binary(Subject& subject, Value& value) {
 bool to_integer(Value& value) {
   switch (value.type) {
     case Type::Bool:
-    case Type::Integer: value.type = Type::Integer; return true;
+    case Type::Integer:
+      value.type = Type::Integer;
+      return true;
     case Type::Text:
       if (value.text.empty()) return false;
       value.set_integer(leading_integer(value.text));
       return true;
     case Type::Address:
       if (value.ip.is6) return false;
-      value.set_integer((std::int64_t{value.ip.bytes[0]} << 24) | (value.ip.bytes[1] << 16) | (value.ip.bytes[2] << 8) | value.ip.bytes[3]);
+      value.set_integer((std::int64_t{value.ip.bytes[0]} << 24) | (value.ip.bytes[1] << 16) | (value.ip.bytes[2] << 8) |
+                        value.ip.bytes[3]);
       return true;
     case Type::Binary:
-    case Type::None: return false;
+    case Type::None:
+      return false;
   }
   return false;
 }
@@ -133,15 +152,20 @@ bool to_address(Value& value) {
 bool cast(Subject& subject, Value& value, Type type) {
   if (value.type == type || type == Type::None) return true;
   switch (type) {
-    case Type::Text: return to_text(subject, value);
-    case Type::Binary: return to_binary(subject, value);
-    case Type::Integer: return to_integer(value);
+    case Type::Text:
+      return to_text(subject, value);
+    case Type::Binary:
+      return to_binary(subject, value);
+    case Type::Integer:
+      return to_integer(value);
     case Type::Bool:
       if (!to_integer(value)) return false;
       value.set_bool(value.integer != 0);
       return true;
-    case Type::Address: return to_address(value);
-    case Type::None: return true;
+    case Type::Address:
+      return to_address(value);
+    case Type::None:
+      return true;
   }
   return false;
 }
@@ -171,7 +195,8 @@ std::uint64_t next_random(Subject& subject) {
 bool keep_capture(Subject& subject, bool of_response, std::size_t slot, std::string_view text) {
   const std::span<std::string_view> slots = of_response ? subject.response_captures : subject.request_captures;
   if (slot >= slots.size()) return false;
-  const std::string_view kept = text.substr(0, (of_response ? subject.response_capture_lengths : subject.request_capture_lengths)[slot]);
+  const std::string_view kept =
+      text.substr(0, (of_response ? subject.response_capture_lengths : subject.request_capture_lengths)[slot]);
   slots[slot] = kept.empty() ? std::string_view("") : subject.arena.copy(kept);
   return true;
 }
@@ -184,9 +209,12 @@ VariableSet& variables_of(Subject& subject, Scope scope) {
       if (subject.client == nullptr) return subject.transaction;
       if (!subject.client->variables) subject.client->variables = std::make_unique<ConnectionVariables>();
       return *subject.client->variables;
-    case Scope::Transaction: return subject.transaction;
-    case Scope::Request: return subject.request_variables;
-    case Scope::Response: return subject.response_variables;
+    case Scope::Transaction:
+      return subject.transaction;
+    case Scope::Request:
+      return subject.request_variables;
+    case Scope::Response:
+      return subject.response_variables;
   }
   return subject.transaction;
 }
@@ -254,8 +282,7 @@ void set_variable(Subject& subject, const VariableName& name, const Value& value
     if (variable->room.size() < kept.text.size()) {
       const std::size_t size = std::bit_ceil(kept.text.size());
       // What a connection keeps is bounded as what an exchange makes.
-      if (arena.held() + size > subject.memory_limit)
-        return void(subject.trouble = Trouble::Memory);
+      if (arena.held() + size > subject.memory_limit) return void(subject.trouble = Trouble::Memory);
       variable->room = {static_cast<char*>(arena.allocate(size, 1)), size};
     }
     std::memmove(variable->room.data(), kept.text.data(), kept.text.size());
@@ -283,7 +310,8 @@ void forget(Subject& subject, unsigned what) {
 // Parsing.
 
 const Fetch* find_fetch(std::string_view name) {
-  for (std::span<const Fetch> table : {internal_fetches(), connection_fetches(), certificate_fetches(), http_fetches()}) {
+  for (std::span<const Fetch> table :
+       {internal_fetches(), connection_fetches(), certificate_fetches(), http_fetches()}) {
     for (const Fetch& fetch : table) {
       if (fetch.name == name) return &fetch;
     }
@@ -293,7 +321,8 @@ const Fetch* find_fetch(std::string_view name) {
 
 std::vector<std::string_view> fetch_names() {
   std::vector<std::string_view> names;
-  for (std::span<const Fetch> table : {internal_fetches(), connection_fetches(), certificate_fetches(), http_fetches()}) {
+  for (std::span<const Fetch> table :
+       {internal_fetches(), connection_fetches(), certificate_fetches(), http_fetches()}) {
     for (const Fetch& fetch : table) names.push_back(fetch.name);
   }
   return names;
@@ -330,7 +359,8 @@ namespace {
 constexpr std::string_view kDerivedSuffixes[] = {"beg", "dir", "dom", "end", "len", "reg", "sub"};
 
 bool is_name_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-' || c == '+';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+         c == '-' || c == '+';
 }
 
 std::string_view take_name(std::string_view& text) {
@@ -367,7 +397,8 @@ std::vector<std::string_view> converter_names() {
 // The texts of one call's arguments to what its row asks for.
 class ArgumentReader {
  public:
-  ArgumentReader(Compiling& compiling, std::string_view name, config::Place place) : compiling_(compiling), name_(name), place_(place) {}
+  ArgumentReader(Compiling& compiling, std::string_view name, config::Place place)
+      : compiling_(compiling), name_(name), place_(place) {}
 
   bool read(std::string_view letters, const std::vector<std::string>& texts, std::vector<Argument>& out) {
     const std::size_t mandatory = letters.find('|') == std::string_view::npos ? letters.size() : letters.find('|');
@@ -375,7 +406,8 @@ class ArgumentReader {
     std::erase(kinds, '|');
     if (texts.size() > kinds.size()) {
       return complain(kinds.empty() ? format("'{}' takes no arguments", name_)
-                                    : format("'{}' takes at most {} argument{}, not {}", name_, kinds.size(), kinds.size() == 1 ? "" : "s", texts.size()));
+                                    : format("'{}' takes at most {} argument{}, not {}", name_, kinds.size(),
+                                             kinds.size() == 1 ? "" : "s", texts.size()));
     }
     for (std::size_t i = 0; i < texts.size(); ++i) {
       Argument argument;
@@ -386,7 +418,8 @@ class ArgumentReader {
       if (argument.given && !fill(kinds[i], argument)) return false;
       out.push_back(std::move(argument));
     }
-    if (texts.size() < mandatory) return complain(format("'{}' needs {} argument{}", name_, mandatory, mandatory == 1 ? "" : "s"));
+    if (texts.size() < mandatory)
+      return complain(format("'{}' needs {} argument{}", name_, mandatory, mandatory == 1 ? "" : "s"));
     // A backend or server left out is the section's own.
     if (kinds == "b" && out.empty()) out.emplace_back().integer = compiling_.own_backend;
     if (kinds == "f" && out.empty()) out.emplace_back().integer = compiling_.own_frontend;
@@ -401,17 +434,26 @@ class ArgumentReader {
 
   bool fill(char kind, Argument& argument) {
     switch (kind) {
-      case 't': return true;
-      case 'i': return fill_integer(argument);
-      case 'b': return fill_backend(argument);
-      case 'f': return fill_frontend(argument);
-      case 's': return fill_server(argument);
-      case 'v': argument.is_variable = true; return parse_variable_name(compiling_, argument.text, place_, argument.variable);
-      case 'n': return fill_number_or_variable(argument);
+      case 't':
+        return true;
+      case 'i':
+        return fill_integer(argument);
+      case 'b':
+        return fill_backend(argument);
+      case 'f':
+        return fill_frontend(argument);
+      case 's':
+        return fill_server(argument);
+      case 'v':
+        argument.is_variable = true;
+        return parse_variable_name(compiling_, argument.text, place_, argument.variable);
+      case 'n':
+        return fill_number_or_variable(argument);
       case 'u':
         if (argument.text == "s" || argument.text == "ms" || argument.text == "us") return true;
         return complain(format("'{}' of '{}' is no unit of time: s, ms or us was expected", argument.text, name_));
-      case 'm': return true;
+      case 'm':
+        return true;
     }
     return false;
   }
@@ -434,7 +476,8 @@ class ArgumentReader {
 
   bool fill_backend(Argument& argument) {
     argument.integer = compiling_.environment.backend_index(argument.text);
-    return argument.integer >= 0 || complain(format("there is no backend '{}'{}", argument.text, backend_hint(argument.text)));
+    return argument.integer >= 0 ||
+           complain(format("there is no backend '{}'{}", argument.text, backend_hint(argument.text)));
   }
 
   bool fill_frontend(Argument& argument) {
@@ -450,10 +493,12 @@ class ArgumentReader {
       backend = server.substr(0, slash);
       server.erase(0, slash + 1);
     }
-    argument.integer = slash == std::string::npos ? compiling_.own_backend : compiling_.environment.backend_index(backend);
+    argument.integer =
+        slash == std::string::npos ? compiling_.own_backend : compiling_.environment.backend_index(backend);
     if (argument.integer < 0) {
-      return complain(slash == std::string::npos ? format("'{}' names no backend: write {}(<backend>/{})", argument.text, name_, server)
-                                                 : format("there is no backend '{}'{}", backend, backend_hint(backend)));
+      return complain(slash == std::string::npos
+                          ? format("'{}' names no backend: write {}(<backend>/{})", argument.text, name_, server)
+                          : format("there is no backend '{}'{}", backend, backend_hint(backend)));
     }
     argument.second = compiling_.environment.server_index(static_cast<int>(argument.integer), server);
     return argument.second >= 0 || complain(format("there is no server '{}'", argument.text));
@@ -480,7 +525,9 @@ bool finish_fetch(Compiling& compiling, Expression& expression, config::Place pl
   std::vector<Argument>& arguments = expression.fetch.arguments;
   if (name == "ipv4" || name == "ipv6") {
     const bool good = Ip::parse(arguments[0].text, arguments[0].ip) && arguments[0].ip.is6 == (name == "ipv6");
-    if (!good) compiling.diagnostics.add(place, format("'{}' is no {} address", arguments[0].text, name == "ipv6" ? "IPv6" : "IPv4"));
+    if (!good)
+      compiling.diagnostics.add(place,
+                                format("'{}' is no {} address", arguments[0].text, name == "ipv6" ? "IPv6" : "IPv4"));
     return good;
   }
   if (name.ends_with("payload_lv") && expression.fetch.has(2)) {
@@ -489,7 +536,8 @@ bool finish_fetch(Compiling& compiling, Expression& expression, config::Place pl
     if (back || digits.starts_with('+')) digits.remove_prefix(1);
     const auto number = parse_unsigned(digits);
     if (!number || *number > 65536) {
-      compiling.diagnostics.add(place, format("'{}' is no place of a block: 4, +4 or -4 was expected", arguments[2].text));
+      compiling.diagnostics.add(place,
+                                format("'{}' is no place of a block: 4, +4 or -4 was expected", arguments[2].text));
       return false;
     }
     arguments[2].integer = back ? -static_cast<std::int64_t>(*number) : static_cast<std::int64_t>(*number);
@@ -523,7 +571,8 @@ bool finish_fetch(Compiling& compiling, Expression& expression, config::Place pl
     compiling.diagnostics.add(place, "only version 4 of a uuid can be had");
     return false;
   }
-  const bool by_occurrence = expression.fetch.has(1) && (name.ends_with("hdr") || name.ends_with("hdr_ip") || name.ends_with("hdr_val"));
+  const bool by_occurrence =
+      expression.fetch.has(1) && (name.ends_with("hdr") || name.ends_with("hdr_ip") || name.ends_with("hdr_val"));
   if (by_occurrence && arguments[1].integer == 0) {
     compiling.diagnostics.add(place, format("occurrence 0 of '{}' does not exist: 1 is the first, -1 the last", name));
     return false;
@@ -531,8 +580,8 @@ bool finish_fetch(Compiling& compiling, Expression& expression, config::Place pl
   return true;
 }
 
-bool parse_call(Compiling& compiling, std::string_view& text, std::string_view name, std::string_view letters, config::Place place,
-                std::vector<Argument>& out) {
+bool parse_call(Compiling& compiling, std::string_view& text, std::string_view name, std::string_view letters,
+                config::Place place, std::vector<Argument>& out) {
   std::vector<std::string> texts;
   if (!text.empty() && text[0] == '(' && !take_arguments(text, texts)) {
     compiling.diagnostics.add(place, format("the parenthesis behind '{}' is not closed", name));
@@ -542,13 +591,15 @@ bool parse_call(Compiling& compiling, std::string_view& text, std::string_view n
 }
 
 // False after a complaint.
-bool parse_fetch(Compiling& compiling, std::string_view& text, config::Place place, Expression& expression, std::string_view* derived) {
+bool parse_fetch(Compiling& compiling, std::string_view& text, config::Place place, Expression& expression,
+                 std::string_view* derived) {
   const std::string_view name = take_name(text);
   expression.name = std::string(name);
   const Fetch* fetch = find_fetch(name);
   if (fetch == nullptr && derived != nullptr) {
     for (const std::string_view suffix : kDerivedSuffixes) {
-      if (name.size() < suffix.size() + 2 || !name.ends_with(suffix) || name[name.size() - suffix.size() - 1] != '_') continue;
+      if (name.size() < suffix.size() + 2 || !name.ends_with(suffix) || name[name.size() - suffix.size() - 1] != '_')
+        continue;
       fetch = find_fetch(name.substr(0, name.size() - suffix.size() - 1));
       if (fetch != nullptr && fetch->type != Type::Text) fetch = nullptr;
       if (fetch != nullptr) *derived = suffix;
@@ -561,8 +612,9 @@ bool parse_fetch(Compiling& compiling, std::string_view& text, config::Place pla
     return false;
   }
   if (fetch == nullptr) {
-    compiling.diagnostics.add(place, name.empty() ? format("a sample such as req.hdr(host) was expected, not '{}'", text)
-                                                  : format("the sample '{}' is not known here{}", name, hint(name, fetch_names())));
+    compiling.diagnostics.add(
+        place, name.empty() ? format("a sample such as req.hdr(host) was expected, not '{}'", text)
+                            : format("the sample '{}' is not known here{}", name, hint(name, fetch_names())));
     return false;
   }
   // In ACLs `hdr` and its derived names apply to the request, whatever the rule is about.
@@ -571,7 +623,8 @@ bool parse_fetch(Compiling& compiling, std::string_view& text, config::Place pla
   expression.type = fetch->type;
   expression.needs = fetch->needs;
   expression.depends = fetch->depends;
-  return parse_call(compiling, text, name, fetch->arguments, place, expression.fetch.arguments) && finish_fetch(compiling, expression, place);
+  return parse_call(compiling, text, name, fetch->arguments, place, expression.fetch.arguments) &&
+         finish_fetch(compiling, expression, place);
 }
 
 bool parse_converter(Compiling& compiling, std::string_view& text, config::Place place, Expression& expression) {
@@ -579,8 +632,9 @@ bool parse_converter(Compiling& compiling, std::string_view& text, config::Place
   const Converter* converter = find_converter(name);
   if (converter == nullptr) {
     const auto said = config::not_offered(config::NotOffered::Kind::Converter, name);
-    compiling.diagnostics.add(place, said ? format("the converter '{}' {}", name, *said)
-                                          : format("the converter '{}' is not known here{}", name, hint(name, converter_names())));
+    compiling.diagnostics.add(
+        place, said ? format("the converter '{}' {}", name, *said)
+                    : format("the converter '{}' is not known here{}", name, hint(name, converter_names())));
     return false;
   }
   if (!castable(expression.type, converter->in)) {
@@ -594,9 +648,12 @@ bool parse_converter(Compiling& compiling, std::string_view& text, config::Place
   for (const Argument& argument : call.arguments) {
     if (argument.is_variable) expression.depends |= kOnVariables;
   }
-  if (name == "set-var" || name == "unset-var" || name == "nbsrv" || name == "srv_queue") expression.depends |= kOnMoment;
-  if (converter->out != Type::None) expression.type = converter->out;
-  else if (converter->in != Type::None) expression.type = converter->in;
+  if (name == "set-var" || name == "unset-var" || name == "nbsrv" || name == "srv_queue")
+    expression.depends |= kOnMoment;
+  if (converter->out != Type::None)
+    expression.type = converter->out;
+  else if (converter->in != Type::None)
+    expression.type = converter->in;
   expression.converters.push_back(std::move(call));
   return true;
 }
@@ -608,15 +665,19 @@ bool take_arguments(std::string_view& text, std::vector<std::string>& out) {
   char quote = '\0';
   for (std::size_t i = 1; i < text.size(); ++i) {
     const char c = text[i];
-    if (c == '\\' && quote != '\'' && i + 1 < text.size() && std::string_view("\\\"' ,()").find(text[i + 1]) != std::string_view::npos) {
+    if (c == '\\' && quote != '\'' && i + 1 < text.size() &&
+        std::string_view("\\\"' ,()").find(text[i + 1]) != std::string_view::npos) {
       argument += text[++i];
     } else if (quote != '\0') {
-      if (c == quote) quote = '\0';
-      else argument += c;
+      if (c == quote)
+        quote = '\0';
+      else
+        argument += c;
     } else if (c == '"' || c == '\'') {
       quote = c;
     } else if (c == ',' || c == ')') {
-      if (c == ',' || !out.empty() || !argument.empty() || text[i - 1] != '(') out.push_back(std::exchange(argument, {}));
+      if (c == ',' || !out.empty() || !argument.empty() || text[i - 1] != '(')
+        out.push_back(std::exchange(argument, {}));
       if (c == ',') continue;
       text.remove_prefix(i + 1);
       return true;
@@ -653,7 +714,8 @@ Type result_type(std::string_view expression) {
   return type;
 }
 
-std::unique_ptr<Expression> parse_expression(Compiling& compiling, std::string_view& text, config::Place place, std::string_view* derived) {
+std::unique_ptr<Expression> parse_expression(Compiling& compiling, std::string_view& text, config::Place place,
+                                             std::string_view* derived) {
   auto expression = std::make_unique<Expression>();
   expression->place = place;
   if (!parse_fetch(compiling, text, place, *expression, derived)) return nullptr;
@@ -664,31 +726,41 @@ std::unique_ptr<Expression> parse_expression(Compiling& compiling, std::string_v
   return expression;
 }
 
-std::unique_ptr<Expression> parse_whole_expression(Compiling& compiling, std::string_view text, config::Place place, unsigned available) {
+std::unique_ptr<Expression> parse_whole_expression(Compiling& compiling, std::string_view text, config::Place place,
+                                                   unsigned available) {
   std::unique_ptr<Expression> expression = parse_expression(compiling, text, place);
   if (expression == nullptr) return nullptr;
   if (!text.empty()) {
-    compiling.diagnostics.add(place, format("'{}' behind the sample '{}' is not understood: ',<converter>' or the end was expected", text, expression->name));
+    compiling.diagnostics.add(
+        place, format("'{}' behind the sample '{}' is not understood: ',<converter>' or the end was expected", text,
+                      expression->name));
     return nullptr;
   }
   expression->available = available;
   if (offered(expression->needs, available)) return expression;
-  compiling.diagnostics.add(place, format("the sample '{}' cannot be used here: it needs {}", expression->name, needs_text(expression->needs & ~available)));
+  compiling.diagnostics.add(place, format("the sample '{}' cannot be used here: it needs {}", expression->name,
+                                          needs_text(expression->needs & ~available)));
   return nullptr;
 }
 
 bool parse_variable_name(Compiling& compiling, std::string_view text, config::Place place, VariableName& out) {
   std::string_view rest = text;
   const std::string_view scope = cut(rest, '.');
-  if (scope == "sess") out.scope = Scope::Connection;
-  else if (scope == "txn") out.scope = Scope::Transaction;
-  else if (scope == "req") out.scope = Scope::Request;
-  else if (scope == "res") out.scope = Scope::Response;
+  if (scope == "sess")
+    out.scope = Scope::Connection;
+  else if (scope == "txn")
+    out.scope = Scope::Transaction;
+  else if (scope == "req")
+    out.scope = Scope::Request;
+  else if (scope == "res")
+    out.scope = Scope::Response;
   else if (scope == "proc") {
-    compiling.diagnostics.add(place, format("'{}': variables of the process are not offered here; sess, txn, req and res are", text));
+    compiling.diagnostics.add(
+        place, format("'{}': variables of the process are not offered here; sess, txn, req and res are", text));
     return false;
   } else {
-    compiling.diagnostics.add(place, format("the variable '{}' must begin with its scope: sess., txn., req. or res.", text));
+    compiling.diagnostics.add(place,
+                              format("the variable '{}' must begin with its scope: sess., txn., req. or res.", text));
     return false;
   }
   for (const char c : rest) {
@@ -707,7 +779,8 @@ bool parse_variable_name(Compiling& compiling, std::string_view text, config::Pl
 }
 
 unsigned parse_set_var_condition(Compiling& compiling, std::string_view word, config::Place place) {
-  constexpr std::string_view kWords[] = {"ifexists", "ifnotexists", "ifempty", "ifnotempty", "ifset", "ifnotset", "ifgt", "iflt"};
+  constexpr std::string_view kWords[] = {"ifexists", "ifnotexists", "ifempty", "ifnotempty",
+                                         "ifset",    "ifnotset",    "ifgt",    "iflt"};
   for (unsigned i = 0; i < std::size(kWords); ++i) {
     if (kWords[i] == word) return 1u << i;
   }

@@ -9,11 +9,11 @@
 #include <string_view>
 #include <vector>
 
+#include "map_table.h"
 #include "penstock/config/diagnostics.h"
 #include "penstock/config/model.h"
 #include "penstock/rules/environment.h"
 #include "penstock/rules/subject.h"
-#include "map_table.h"
 #include "regex.h"
 
 namespace penstock::rules {
@@ -21,16 +21,16 @@ namespace penstock::rules {
 // What a sample needs to be there, and what a place in the configuration has to offer.
 enum Needs : unsigned {
   kNeedsNothing = 0,
-  kNeedsClient = 1,        // Addresses of the connection.
-  kNeedsHandshake = 2,       // TLS facts: after the handshake.
-  kNeedsBuffer = 4,        // Raw bytes, mode tcp only.
-  kNeedsRequest = 8,       // The request's head.
+  kNeedsClient = 1,     // Addresses of the connection.
+  kNeedsHandshake = 2,  // TLS facts: after the handshake.
+  kNeedsBuffer = 4,     // Raw bytes, mode tcp only.
+  kNeedsRequest = 8,    // The request's head.
   kNeedsResponse = 16,
   kNeedsMessage = 32,      // Request or response, whichever the rule is about.
   kNeedsKeptRequest = 64,  // What was kept of the request: capture.*, unique-id.
   kNeedsKeptResponse = 128,
-  kNeedsAnswer = 256,      // Raw bytes of the server, mode tcp only.
-  kNeedsBytes = 512,       // Raw bytes of either, whichever the rule is about.
+  kNeedsAnswer = 256,  // Raw bytes of the server, mode tcp only.
+  kNeedsBytes = 512,   // Raw bytes of either, whichever the rule is about.
 };
 
 // What the places offer.
@@ -55,13 +55,22 @@ struct VariableName {
 };
 
 // Conditions of set-var (manual section 7.3.1, "set-var").
-enum SetVarIf : unsigned { kIfExists = 1, kIfNotExists = 2, kIfEmpty = 4, kIfNotEmpty = 8, kIfSet = 16, kIfNotSet = 32, kIfGreater = 64, kIfLess = 128 };
+enum SetVarIf : unsigned {
+  kIfExists = 1,
+  kIfNotExists = 2,
+  kIfEmpty = 4,
+  kIfNotEmpty = 8,
+  kIfSet = 16,
+  kIfNotSet = 32,
+  kIfGreater = 64,
+  kIfLess = 128
+};
 
 struct Argument {
   bool given = false;
   std::string text;
-  std::int64_t integer = 0;     // Numbers; indexes; for "v or number" with `is_variable` false.
-  std::int64_t second = -1;     // Server arguments: the server's index, `integer` being the backend's.
+  std::int64_t integer = 0;  // Numbers; indexes; for "v or number" with `is_variable` false.
+  std::int64_t second = -1;  // Server arguments: the server's index, `integer` being the backend's.
   bool is_variable = false;
   VariableName variable;
   std::unique_ptr<Regex> regex;
@@ -71,7 +80,7 @@ struct Argument {
 
 // Where an iteration over several values of one fetch stands; ACLs look at all of them.
 struct Cursor {
-  bool all = false;        // Yield one value after the other, and say `more`.
+  bool all = false;  // Yield one value after the other, and say `more`.
   bool more = false;
   bool undecided = false;  // More bytes could change the answer.
   std::size_t field = 0;
@@ -108,7 +117,9 @@ struct Call {
   bool has(std::size_t index) const { return index < arguments.size() && arguments[index].given; }
   // Empty if it was not given.
   std::string_view text(std::size_t index) const;
-  std::int64_t integer(std::size_t index, std::int64_t otherwise) const { return has(index) ? arguments[index].integer : otherwise; }
+  std::int64_t integer(std::size_t index, std::int64_t otherwise) const {
+    return has(index) ? arguments[index].integer : otherwise;
+  }
 };
 
 struct Expression {
@@ -118,7 +129,7 @@ struct Expression {
   unsigned needs = 0;
   unsigned depends = 0;
   unsigned available = ~0u;  // What the place it was compiled for offers.
-  std::string name;        // Of the fetch as written, for complaints.
+  std::string name;          // Of the fetch as written, for complaints.
   config::Place place;
 };
 

@@ -41,9 +41,8 @@ bool fetch_name(const Call& call, Subject& subject, Cursor&, Value& out) {
 
 template <Certificate::Date which>
 bool fetch_date(const Call&, Subject& subject, Cursor&, Value& out) {
-  return ask_certificate(subject, [&](const Certificate& certificate) {
-    return take_text(subject, certificate.date(which), out);
-  });
+  return ask_certificate(
+      subject, [&](const Certificate& certificate) { return take_text(subject, certificate.date(which), out); });
 }
 
 template <std::string (Certificate::*bytes)() const>
@@ -56,9 +55,8 @@ bool fetch_bytes(const Call&, Subject& subject, Cursor&, Value& out) {
 
 template <std::string_view (Certificate::*name)() const>
 bool fetch_algorithm(const Call&, Subject& subject, Cursor&, Value& out) {
-  return ask_certificate(subject, [&](const Certificate& certificate) {
-    return take_text(subject, (certificate.*name)(), out);
-  });
+  return ask_certificate(
+      subject, [&](const Certificate& certificate) { return take_text(subject, (certificate.*name)(), out); });
 }
 
 bool fetch_version(const Call&, Subject& subject, Cursor&, Value& out) {
@@ -99,39 +97,26 @@ bool fetch_error(const Call&, Subject& subject, Cursor&, Value& out) {
 }
 
 constexpr Fetch kFetches[] = {
-    {"ssl_c_ca_err", Type::Integer, "", kNeedsHandshake, kOnNothing,
-     fetch_error<&TlsFacts::ca_error>},
-    {"ssl_c_ca_err_depth", Type::Integer, "", kNeedsHandshake, kOnNothing,
-     fetch_error<&TlsFacts::ca_error_depth>},
+    {"ssl_c_ca_err", Type::Integer, "", kNeedsHandshake, kOnNothing, fetch_error<&TlsFacts::ca_error>},
+    {"ssl_c_ca_err_depth", Type::Integer, "", kNeedsHandshake, kOnNothing, fetch_error<&TlsFacts::ca_error_depth>},
     {"ssl_c_der", Type::Binary, "", kNeedsHandshake, kOnNothing, fetch_der},
-    {"ssl_c_err", Type::Integer, "", kNeedsHandshake, kOnNothing,
-     fetch_error<&TlsFacts::leaf_error>},
-    {"ssl_c_i_dn", Type::Text, "|tit", kNeedsHandshake, kOnNothing,
-     fetch_name<Certificate::Name::Issuer>},
-    {"ssl_c_key_alg", Type::Text, "", kNeedsHandshake, kOnNothing,
-     fetch_algorithm<&Certificate::key_algorithm>},
-    {"ssl_c_notafter", Type::Text, "", kNeedsHandshake, kOnNothing,
-     fetch_date<Certificate::Date::NotAfter>},
-    {"ssl_c_notbefore", Type::Text, "", kNeedsHandshake, kOnNothing,
-     fetch_date<Certificate::Date::NotBefore>},
-    {"ssl_c_s_dn", Type::Text, "|tit", kNeedsHandshake, kOnNothing,
-     fetch_name<Certificate::Name::Subject>},
-    {"ssl_c_serial", Type::Binary, "", kNeedsHandshake, kOnNothing,
-     fetch_bytes<&Certificate::serial>},
+    {"ssl_c_err", Type::Integer, "", kNeedsHandshake, kOnNothing, fetch_error<&TlsFacts::leaf_error>},
+    {"ssl_c_i_dn", Type::Text, "|tit", kNeedsHandshake, kOnNothing, fetch_name<Certificate::Name::Issuer>},
+    {"ssl_c_key_alg", Type::Text, "", kNeedsHandshake, kOnNothing, fetch_algorithm<&Certificate::key_algorithm>},
+    {"ssl_c_notafter", Type::Text, "", kNeedsHandshake, kOnNothing, fetch_date<Certificate::Date::NotAfter>},
+    {"ssl_c_notbefore", Type::Text, "", kNeedsHandshake, kOnNothing, fetch_date<Certificate::Date::NotBefore>},
+    {"ssl_c_s_dn", Type::Text, "|tit", kNeedsHandshake, kOnNothing, fetch_name<Certificate::Name::Subject>},
+    {"ssl_c_serial", Type::Binary, "", kNeedsHandshake, kOnNothing, fetch_bytes<&Certificate::serial>},
     {"ssl_c_sha1", Type::Binary, "", kNeedsHandshake, kOnNothing, fetch_bytes<&Certificate::sha1>},
-    {"ssl_c_sig_alg", Type::Text, "", kNeedsHandshake, kOnNothing,
-     fetch_algorithm<&Certificate::signature_algorithm>},
+    {"ssl_c_sig_alg", Type::Text, "", kNeedsHandshake, kOnNothing, fetch_algorithm<&Certificate::signature_algorithm>},
     {"ssl_c_used", Type::Bool, "", kNeedsHandshake, kOnNothing, fetch_used},
-    {"ssl_c_verify", Type::Integer, "", kNeedsHandshake, kOnNothing,
-     fetch_error<&TlsFacts::verify_result>},
+    {"ssl_c_verify", Type::Integer, "", kNeedsHandshake, kOnNothing, fetch_error<&TlsFacts::verify_result>},
     {"ssl_c_version", Type::Integer, "", kNeedsHandshake, kOnNothing, fetch_version},
     {"ssl_fc_has_crt", Type::Bool, "", kNeedsHandshake, kOnNothing, fetch_shown_now},
 };
 
 }  // namespace
 
-std::span<const Fetch> certificate_fetches() {
-  return kFetches;
-}
+std::span<const Fetch> certificate_fetches() { return kFetches; }
 
 }  // namespace penstock::rules

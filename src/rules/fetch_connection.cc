@@ -9,9 +9,7 @@ namespace penstock::rules {
 
 namespace {
 
-bool knows_ends(const Subject& subject) {
-  return subject.client != nullptr && subject.client->ends != nullptr;
-}
+bool knows_ends(const Subject& subject) { return subject.client != nullptr && subject.client->ends != nullptr; }
 
 bool fetch_source(const Call&, Subject& subject, Cursor&, Value& out) {
   Ip ip;
@@ -94,9 +92,13 @@ bool fetch_http_major(const Call&, Subject& subject, Cursor&, Value& out) {
   return true;
 }
 
-bool fetch_first_request(const Call&, Subject& subject, Cursor&, Value& out) { return out.set_bool(subject.first_request), true; }
+bool fetch_first_request(const Call&, Subject& subject, Cursor&, Value& out) {
+  return out.set_bool(subject.first_request), true;
+}
 
-const TlsFacts* tls_of(const Subject& subject) { return subject.client == nullptr ? nullptr : subject.client->tls.get(); }
+const TlsFacts* tls_of(const Subject& subject) {
+  return subject.client == nullptr ? nullptr : subject.client->tls.get();
+}
 
 bool fetch_is_tls(const Call&, Subject& subject, Cursor&, Value& out) {
   if (subject.client == nullptr) return false;
@@ -191,7 +193,8 @@ bool fetch_payload_of_length(const Call& call, Subject& subject, Cursor& cursor,
   const std::string_view shift = call.text(2);
   const bool relative = shift.empty() || shift[0] == '+' || shift[0] == '-';
   const std::int64_t begin = (relative ? place + length : 0) + call.integer(2, 0);
-  const auto size = static_cast<std::int64_t>(number_at(subject.buffer, static_cast<std::size_t>(place), static_cast<std::size_t>(length)));
+  const auto size = static_cast<std::int64_t>(
+      number_at(subject.buffer, static_cast<std::size_t>(place), static_cast<std::size_t>(length)));
   if (begin < 0 || size == 0) return cursor.undecided = false;
   if (begin > held || size > held - begin) return false;
   cursor.undecided = false;
@@ -218,8 +221,9 @@ bool hello_of(Subject& subject, Cursor& cursor, ClientHello& hello) {
   constexpr std::size_t kScratchSize = 16384;
   // Only a hello spread over several records needs room: one record's size says so.
   const std::string_view bytes = subject.buffer;
-  const bool one_record = bytes.size() < 9 || (((static_cast<unsigned char>(bytes[3]) << 8) | static_cast<unsigned char>(bytes[4])) >=
-                                               4 + ((static_cast<unsigned char>(bytes[7]) << 8) | static_cast<unsigned char>(bytes[8])));
+  const bool one_record =
+      bytes.size() < 9 || (((static_cast<unsigned char>(bytes[3]) << 8) | static_cast<unsigned char>(bytes[4])) >=
+                           4 + ((static_cast<unsigned char>(bytes[7]) << 8) | static_cast<unsigned char>(bytes[8])));
   // Asked again with more bytes it is filled with the same and more.
   if (!one_record && subject.hello_space == nullptr)
     subject.hello_space = static_cast<char*>(subject.arena.allocate(kScratchSize, 1));
@@ -320,8 +324,7 @@ constexpr Fetch kFetches[] = {
     {"ssl_fc", Type::Bool, "", kNeedsHandshake, kOnNothing, fetch_is_tls},
     {"ssl_fc_alg_keysize", Type::Integer, "", kNeedsHandshake, kOnNothing, fetch_key_size},
     {"ssl_fc_alpn", Type::Text, "", kNeedsHandshake, kOnNothing, fetch_tls_text<&TlsFacts::alpn>},
-    {"ssl_fc_cipher", Type::Text, "", kNeedsHandshake, kOnNothing,
-     fetch_tls_text<&TlsFacts::cipher>},
+    {"ssl_fc_cipher", Type::Text, "", kNeedsHandshake, kOnNothing, fetch_tls_text<&TlsFacts::cipher>},
     {"ssl_fc_err", Type::Integer, "", kNeedsHandshake, kOnNothing, fetch_tls_no_error},
     {"ssl_fc_has_sni", Type::Bool, "", kNeedsHandshake, kOnNothing, fetch_has_sni},
     {"ssl_fc_is_resumed", Type::Bool, "", kNeedsHandshake, kOnNothing, fetch_tls_bool<&TlsFacts::resumed>},

@@ -20,8 +20,12 @@ const TargetParts& parts_of(Subject& subject) {
   return subject.split;
 }
 
-const Head* request_of(const Subject& subject) { return (subject.available & kNeedsRequest) != 0 ? subject.request : nullptr; }
-const Head* response_of(const Subject& subject) { return (subject.available & kNeedsResponse) != 0 ? subject.response : nullptr; }
+const Head* request_of(const Subject& subject) {
+  return (subject.available & kNeedsRequest) != 0 ? subject.request : nullptr;
+}
+const Head* response_of(const Subject& subject) {
+  return (subject.available & kNeedsResponse) != 0 ? subject.response : nullptr;
+}
 
 enum class Side { Request, Response, Either };
 
@@ -165,10 +169,13 @@ bool fetch_body_size(const Head* head, Value& out) {
 bool fetch_request_body_size(const Call&, Subject& subject, Cursor&, Value& out) {
   if (!fetch_body_size(request_of(subject), out)) return false;
   // The length of a chunked one is not known before all has come; what has come is.
-  if (subject.request->body.kind == BodyLength::Kind::Chunked) out.set_integer(static_cast<std::int64_t>(subject.held_body));
+  if (subject.request->body.kind == BodyLength::Kind::Chunked)
+    out.set_integer(static_cast<std::int64_t>(subject.held_body));
   return true;
 }
-bool fetch_response_body_size(const Call&, Subject& subject, Cursor&, Value& out) { return fetch_body_size(response_of(subject), out); }
+bool fetch_response_body_size(const Call&, Subject& subject, Cursor&, Value& out) {
+  return fetch_body_size(response_of(subject), out);
+}
 
 // Fields.
 
@@ -176,9 +183,12 @@ bool fetch_response_body_size(const Call&, Subject& subject, Cursor&, Value& out
 std::size_t end_of_value(std::string_view list, std::size_t from) {
   bool quoted = false;
   for (std::size_t i = from; i < list.size(); ++i) {
-    if (list[i] == '\\' && quoted) ++i;
-    else if (list[i] == '"') quoted = !quoted;
-    else if (list[i] == ',' && !quoted) return i;
+    if (list[i] == '\\' && quoted)
+      ++i;
+    else if (list[i] == '"')
+      quoted = !quoted;
+    else if (list[i] == ',' && !quoted)
+      return i;
   }
   return list.size();
 }
@@ -401,7 +411,8 @@ bool fetch_cookie_count(const Call& call, Subject& subject, Cursor&, Value& out)
 }
 
 // Parameters of the URL, from '?' or another delimiter on.
-bool next_parameter(std::string_view list, char delimiter, std::string_view name, Cursor& cursor, std::string_view& out) {
+bool next_parameter(std::string_view list, char delimiter, std::string_view name, Cursor& cursor,
+                    std::string_view& out) {
   while (cursor.offset < list.size()) {
     std::size_t end = cursor.offset;
     while (end < list.size() && list[end] != '&' && list[end] != ';' && list[end] != delimiter) ++end;

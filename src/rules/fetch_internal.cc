@@ -9,9 +9,13 @@ namespace {
 bool fetch_false(const Call&, Subject&, Cursor&, Value& out) { return out.set_bool(false), true; }
 bool fetch_true(const Call&, Subject&, Cursor&, Value& out) { return out.set_bool(true), true; }
 bool fetch_text(const Call& call, Subject&, Cursor&, Value& out) { return out.set_text(call.text(0)), true; }
-bool fetch_integer(const Call& call, Subject&, Cursor&, Value& out) { return out.set_integer(call.arguments[0].integer), true; }
+bool fetch_integer(const Call& call, Subject&, Cursor&, Value& out) {
+  return out.set_integer(call.arguments[0].integer), true;
+}
 bool fetch_one(const Call&, Subject&, Cursor&, Value& out) { return out.set_integer(1), true; }
-bool fetch_bool(const Call& call, Subject&, Cursor&, Value& out) { return out.set_bool(call.arguments[0].integer != 0), true; }
+bool fetch_bool(const Call& call, Subject&, Cursor&, Value& out) {
+  return out.set_bool(call.arguments[0].integer != 0), true;
+}
 bool fetch_binary(const Call& call, Subject&, Cursor&, Value& out) { return out.set_binary(call.text(0)), true; }
 bool fetch_ip(const Call& call, Subject&, Cursor&, Value& out) { return out.set_ip(call.arguments[0].ip), true; }
 
@@ -46,8 +50,8 @@ bool fetch_uuid(const Call&, Subject& subject, Cursor&, Value& out) {
   const std::uint64_t high = (next_random(subject) & ~0xf000ull) | 0x4000ull;
   const std::uint64_t low = (next_random(subject) & 0x3fffffffffffffffull) | 0x8000000000000000ull;
   char* space = static_cast<char*>(subject.arena.allocate(36, 1));
-  out.set_text(format_into({space, 36}, "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, (high >> 16) & 0xffff, high & 0xffff,
-                           low >> 48, low & 0xffffffffffffull));
+  out.set_text(format_into({space, 36}, "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, (high >> 16) & 0xffff,
+                           high & 0xffff, low >> 48, low & 0xffffffffffffull));
   return true;
 }
 
@@ -73,7 +77,9 @@ bool fetch_unique_id(const Call&, Subject& subject, Cursor&, Value& out) {
 }
 
 // -1 of these is an answer: no limit.
-bool says_unlimited(BackendNumber number) { return number == BackendNumber::FreeConnections || number == BackendNumber::ConnectionSlots; }
+bool says_unlimited(BackendNumber number) {
+  return number == BackendNumber::FreeConnections || number == BackendNumber::ConnectionSlots;
+}
 
 template <BackendNumber number>
 bool fetch_backend(const Call& call, Subject& subject, Cursor&, Value& out) {
@@ -103,7 +109,8 @@ template <ServerNumber number>
 bool fetch_server(const Call& call, Subject& subject, Cursor&, Value& out) {
   if (subject.numbers == nullptr) return false;
   const Argument& server = call.arguments[0];
-  const std::int64_t value = subject.numbers->server(number, static_cast<int>(server.integer), static_cast<int>(server.second));
+  const std::int64_t value =
+      subject.numbers->server(number, static_cast<int>(server.integer), static_cast<int>(server.second));
   if (value < 0 && number != ServerNumber::FreeConnections) return false;
   out.set_integer(value);
   return true;
@@ -127,10 +134,16 @@ bool some_text(std::string_view text, Value& out) {
   return true;
 }
 
-bool fetch_frontend_name(const Call&, Subject& subject, Cursor&, Value& out) { return some_text(subject.frontend, out); }
-bool fetch_backend_name(const Call&, Subject& subject, Cursor&, Value& out) { return some_text(subject.backend.empty() ? subject.frontend : subject.backend, out); }
+bool fetch_frontend_name(const Call&, Subject& subject, Cursor&, Value& out) {
+  return some_text(subject.frontend, out);
+}
+bool fetch_backend_name(const Call&, Subject& subject, Cursor&, Value& out) {
+  return some_text(subject.backend.empty() ? subject.frontend : subject.backend, out);
+}
 bool fetch_server_name(const Call&, Subject& subject, Cursor&, Value& out) { return some_text(subject.server, out); }
-bool fetch_frontend_id(const Call&, Subject& subject, Cursor&, Value& out) { return out.set_integer(subject.frontend_id), true; }
+bool fetch_frontend_id(const Call&, Subject& subject, Cursor&, Value& out) {
+  return out.set_integer(subject.frontend_id), true;
+}
 bool fetch_backend_id(const Call&, Subject& subject, Cursor&, Value& out) {
   return out.set_integer(subject.backend_index < 0 ? subject.frontend_id : subject.backend_id), true;
 }

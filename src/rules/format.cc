@@ -101,9 +101,12 @@ class Printer {
     }
     node_ = &node;
     printed_nothing_ = false;
-    if (node.kind == FormatNode::Kind::Text) sink_.put(node.text);
-    else if (node.kind == FormatNode::Kind::Sample) print_sample();
-    else print_variable();
+    if (node.kind == FormatNode::Kind::Text)
+      sink_.put(node.text);
+    else if (node.kind == FormatNode::Kind::Sample)
+      print_sample();
+    else
+      print_variable();
     if (!printed_nothing_) sink_.ends_with_blank = false;
   }
 
@@ -129,8 +132,10 @@ class Printer {
   void text(std::string_view value) {
     if (has(kQuoted)) sink_.put('"');
     if (value.empty() && for_log() && !has(kQuoted)) sink_.put('-');
-    if (has(kEscaped)) escaped(value, EscapeTable{}, '#');
-    else sink_.put(value);
+    if (has(kEscaped))
+      escaped(value, EscapeTable{}, '#');
+    else
+      sink_.put(value);
     if (has(kQuoted)) sink_.put('"');
   }
 
@@ -142,8 +147,10 @@ class Printer {
 
   void number(std::int64_t value) { sink_.put_number(value); }
   void number_or_hex(std::int64_t value) {
-    if (has(kHexadecimal)) sink_.put_hex(static_cast<std::uint64_t>(value), 4);
-    else sink_.put_number(value);
+    if (has(kHexadecimal))
+      sink_.put_hex(static_cast<std::uint64_t>(value), 4);
+    else
+      sink_.put_number(value);
   }
   void growing(std::int64_t value) {
     if (log_.asap) sink_.put('+');
@@ -153,15 +160,17 @@ class Printer {
   void print_sample() {
     Value value;
     Cursor cursor;
-    const bool found = offered(node_->sample->needs, subject_.available) && evaluate(*node_->sample, subject_, cursor, value) &&
-                       cast(subject_, value, Type::Text);
+    const bool found = offered(node_->sample->needs, subject_.available) &&
+                       evaluate(*node_->sample, subject_, cursor, value) && cast(subject_, value, Type::Text);
     const std::string_view shown = found ? value.text : std::string_view();
     // In a message quotes around a sample would be part of the value.
     const bool quoted = has(kQuoted) && for_log();
     if (quoted) sink_.put('"');
     if (shown.empty() && for_log() && !quoted) sink_.put('-');
-    if (for_log()) escaped(shown, kLogEscapes, '#');
-    else escaped(shown, kFieldEscapes, '%');
+    if (for_log())
+      escaped(shown, kLogEscapes, '#');
+    else
+      escaped(shown, kFieldEscapes, '%');
     if (quoted) sink_.put('"');
   }
 
@@ -185,8 +194,11 @@ class Printer {
   // Dates: "06/Feb/2009:12:14:14".
 
   static std::size_t put_date(const tm& when, char* to) {
-    constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    return format_into({to, 23}, "{:02}/{}/{:04}:{:02}:{:02}:{:02}", when.tm_mday, kMonths[when.tm_mon], when.tm_year + 1900, when.tm_hour, when.tm_min, when.tm_sec).size();
+    constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    return format_into({to, 23}, "{:02}/{}/{:04}:{:02}:{:02}:{:02}", when.tm_mday, kMonths[when.tm_mon],
+                       when.tm_year + 1900, when.tm_hour, when.tm_min, when.tm_sec)
+        .size();
   }
 
   static void fill_local(DateCache& dates, std::int64_t second) {
@@ -197,7 +209,8 @@ class Printer {
     dates.local[put_date(when, dates.local)] = '\0';
     const long minutes = when.tm_gmtoff / 60;
     const long size = minutes < 0 ? -minutes : minutes;
-    const std::string_view zone = format_into({dates.local_zone, 5}, "{}{:02}{:02}", minutes < 0 ? '-' : '+', size / 60, size % 60);
+    const std::string_view zone =
+        format_into({dates.local_zone, 5}, "{}{:02}{:02}", minutes < 0 ? '-' : '+', size / 60, size % 60);
     dates.local_zone[zone.size()] = '\0';
   }
 
@@ -221,7 +234,8 @@ class Printer {
       return;
     }
     const auto milliseconds = static_cast<int>(moment_us / 1000 % 1000);
-    const char digits[] = {'.', static_cast<char>('0' + milliseconds / 100), static_cast<char>('0' + milliseconds / 10 % 10), static_cast<char>('0' + milliseconds % 10)};
+    const char digits[] = {'.', static_cast<char>('0' + milliseconds / 100),
+                           static_cast<char>('0' + milliseconds / 10 % 10), static_cast<char>('0' + milliseconds % 10)};
     sink_.put(std::string_view(digits, sizeof(digits)));
   }
 
@@ -250,7 +264,9 @@ class Printer {
     return true;
   }
 
-  std::string_view version() const { return subject_.received_version == HttpVersion::Http10 ? "HTTP/1.0" : "HTTP/1.1"; }
+  std::string_view version() const {
+    return subject_.received_version == HttpVersion::Http10 ? "HTTP/1.0" : "HTTP/1.1";
+  }
 
   void request_line() {
     if (bad_request()) return;
@@ -291,8 +307,10 @@ class Printer {
     for (std::size_t i = 0; i < slots.size(); ++i) {
       if (i != 0) sink_.put(' ');
       if (has(kQuoted)) sink_.put('"');
-      if (slots[i].data() != nullptr) escaped(slots[i], kCaptureEscapes, '#');
-      else if (!has(kQuoted)) sink_.put('-');
+      if (slots[i].data() != nullptr)
+        escaped(slots[i], kCaptureEscapes, '#');
+      else if (!has(kQuoted))
+        sink_.put('-');
       if (has(kQuoted)) sink_.put('"');
     }
   }
@@ -322,70 +340,134 @@ class Printer {
 
   void print_variable() {
     switch (node_->variable) {
-      case LogVariable::Options: return;
-      case LogVariable::BytesRead: return growing(static_cast<std::int64_t>(log_.bytes_read));
-      case LogVariable::RequestCookie: return text(log_.request_cookie);
-      case LogVariable::ResponseCookie: return text(log_.response_cookie);
-      case LogVariable::Hostname: return text(node_->text);
-      case LogVariable::Method: return part_of_request(subject_.received_method);
-      case LogVariable::UriWithoutQuery: return part_of_request(subject_.received_target.substr(0, subject_.received_target.find('?')));
-      case LogVariable::PathOnly: return part_of_request(split_target(subject_.received_target).path);
-      case LogVariable::Query: return part_of_request(query_with_mark());
-      case LogVariable::Uri: return part_of_request(subject_.received_target);
-      case LogVariable::Version: return part_of_request(version());
-      case LogVariable::UniqueId: return text(subject_.unique_id);
-      case LogVariable::Status: return number(log_.status);
-      case LogVariable::GmtDate: return gmt_date(accept_us());
-      case LogVariable::ActiveTime: return growing(log_.ta);
-      case LogVariable::ConnectTime: return number(log_.tc);
-      case LogVariable::DataTime: return number(log_.td);
-      case LogVariable::HandshakeTime: return number(log_.th);
-      case LogVariable::IdleTime: return number(log_.ti);
-      case LogVariable::QueryTime: return number(log_.tq);
-      case LogVariable::RequestTime: return number(log_.t_request);
-      case LogVariable::ResponseTime: return number(log_.t_response);
-      case LogVariable::LocalDate: return local_date(accept_us(), true);
-      case LogVariable::Timestamp: return number_or_hex(accept_us() / 1000000);
-      case LogVariable::TotalTime: return growing(log_.tt);
-      case LogVariable::UserTime: return growing(log_.tu);
-      case LogVariable::WaitTime: return number(log_.tw);
-      case LogVariable::BytesUploaded: return growing(static_cast<std::int64_t>(log_.bytes_uploaded));
-      case LogVariable::ActConn: return number(log_.actconn);
-      case LogVariable::BackendName: return text(subject_.backend.empty() ? subject_.frontend : subject_.backend);
-      case LogVariable::BackConn: return number(log_.beconn);
-      case LogVariable::BackIp: return ip(log_.back_source);
-      case LogVariable::BackPort: return port(log_.back_source, 0);
-      case LogVariable::BackQueue: return number(log_.backend_queue);
-      case LogVariable::ClientIp: return ip(source());
-      case LogVariable::ClientPort: return port(source(), bind_id());
-      case LogVariable::FrontendName: return text(subject_.frontend);
-      case LogVariable::FrontConn: return number(log_.feconn);
-      case LogVariable::FrontIp: return ip(destination());
-      case LogVariable::FrontPort: return port(destination(), bind_id());
-      case LogVariable::FrontTransport: return frontend_and_transport();
-      case LogVariable::LogCounter: return number_or_hex(log_.log_counter);
-      case LogVariable::RequestCaptures: return captures(subject_.request_captures);
-      case LogVariable::RequestCaptureList: return capture_list(subject_.request_captures);
-      case LogVariable::ResponseCaptures: return captures(subject_.response_captures);
-      case LogVariable::ResponseCaptureList: return capture_list(subject_.response_captures);
-      case LogVariable::Milliseconds: return milliseconds_of(accept_us());
-      case LogVariable::Pid: return number_or_hex(log_.pid);
-      case LogVariable::RequestLine: return request_line();
-      case LogVariable::Retries: return retries();
-      case LogVariable::RequestCounter: return number_or_hex(log_.request_counter);
-      case LogVariable::ServerName: return text(subject_.server.empty() ? std::string_view("<NOSRV>") : subject_.server);
-      case LogVariable::ServerConn: return number(log_.srv_conn);
-      case LogVariable::ServerIp: return ip(log_.server_address);
-      case LogVariable::ServerPort: return port(log_.server_address, 0);
-      case LogVariable::ServerQueue: return number(log_.srv_queue);
-      case LogVariable::TlsCipher: return text(tls() == nullptr ? std::string_view() : tls()->cipher);
-      case LogVariable::TlsVersion: return text(tls() == nullptr ? std::string_view() : tls()->version);
-      case LogVariable::AcceptDate: return local_date(accept_us(), false);
-      case LogVariable::RequestDate: return local_date(request_us(), false);
-      case LogVariable::RequestGmtDate: return gmt_date(request_us());
-      case LogVariable::RequestLocalDate: return local_date(request_us(), true);
-      case LogVariable::Termination: return termination(false);
-      case LogVariable::TerminationWithCookies: return termination(true);
+      case LogVariable::Options:
+        return;
+      case LogVariable::BytesRead:
+        return growing(static_cast<std::int64_t>(log_.bytes_read));
+      case LogVariable::RequestCookie:
+        return text(log_.request_cookie);
+      case LogVariable::ResponseCookie:
+        return text(log_.response_cookie);
+      case LogVariable::Hostname:
+        return text(node_->text);
+      case LogVariable::Method:
+        return part_of_request(subject_.received_method);
+      case LogVariable::UriWithoutQuery:
+        return part_of_request(subject_.received_target.substr(0, subject_.received_target.find('?')));
+      case LogVariable::PathOnly:
+        return part_of_request(split_target(subject_.received_target).path);
+      case LogVariable::Query:
+        return part_of_request(query_with_mark());
+      case LogVariable::Uri:
+        return part_of_request(subject_.received_target);
+      case LogVariable::Version:
+        return part_of_request(version());
+      case LogVariable::UniqueId:
+        return text(subject_.unique_id);
+      case LogVariable::Status:
+        return number(log_.status);
+      case LogVariable::GmtDate:
+        return gmt_date(accept_us());
+      case LogVariable::ActiveTime:
+        return growing(log_.ta);
+      case LogVariable::ConnectTime:
+        return number(log_.tc);
+      case LogVariable::DataTime:
+        return number(log_.td);
+      case LogVariable::HandshakeTime:
+        return number(log_.th);
+      case LogVariable::IdleTime:
+        return number(log_.ti);
+      case LogVariable::QueryTime:
+        return number(log_.tq);
+      case LogVariable::RequestTime:
+        return number(log_.t_request);
+      case LogVariable::ResponseTime:
+        return number(log_.t_response);
+      case LogVariable::LocalDate:
+        return local_date(accept_us(), true);
+      case LogVariable::Timestamp:
+        return number_or_hex(accept_us() / 1000000);
+      case LogVariable::TotalTime:
+        return growing(log_.tt);
+      case LogVariable::UserTime:
+        return growing(log_.tu);
+      case LogVariable::WaitTime:
+        return number(log_.tw);
+      case LogVariable::BytesUploaded:
+        return growing(static_cast<std::int64_t>(log_.bytes_uploaded));
+      case LogVariable::ActConn:
+        return number(log_.actconn);
+      case LogVariable::BackendName:
+        return text(subject_.backend.empty() ? subject_.frontend : subject_.backend);
+      case LogVariable::BackConn:
+        return number(log_.beconn);
+      case LogVariable::BackIp:
+        return ip(log_.back_source);
+      case LogVariable::BackPort:
+        return port(log_.back_source, 0);
+      case LogVariable::BackQueue:
+        return number(log_.backend_queue);
+      case LogVariable::ClientIp:
+        return ip(source());
+      case LogVariable::ClientPort:
+        return port(source(), bind_id());
+      case LogVariable::FrontendName:
+        return text(subject_.frontend);
+      case LogVariable::FrontConn:
+        return number(log_.feconn);
+      case LogVariable::FrontIp:
+        return ip(destination());
+      case LogVariable::FrontPort:
+        return port(destination(), bind_id());
+      case LogVariable::FrontTransport:
+        return frontend_and_transport();
+      case LogVariable::LogCounter:
+        return number_or_hex(log_.log_counter);
+      case LogVariable::RequestCaptures:
+        return captures(subject_.request_captures);
+      case LogVariable::RequestCaptureList:
+        return capture_list(subject_.request_captures);
+      case LogVariable::ResponseCaptures:
+        return captures(subject_.response_captures);
+      case LogVariable::ResponseCaptureList:
+        return capture_list(subject_.response_captures);
+      case LogVariable::Milliseconds:
+        return milliseconds_of(accept_us());
+      case LogVariable::Pid:
+        return number_or_hex(log_.pid);
+      case LogVariable::RequestLine:
+        return request_line();
+      case LogVariable::Retries:
+        return retries();
+      case LogVariable::RequestCounter:
+        return number_or_hex(log_.request_counter);
+      case LogVariable::ServerName:
+        return text(subject_.server.empty() ? std::string_view("<NOSRV>") : subject_.server);
+      case LogVariable::ServerConn:
+        return number(log_.srv_conn);
+      case LogVariable::ServerIp:
+        return ip(log_.server_address);
+      case LogVariable::ServerPort:
+        return port(log_.server_address, 0);
+      case LogVariable::ServerQueue:
+        return number(log_.srv_queue);
+      case LogVariable::TlsCipher:
+        return text(tls() == nullptr ? std::string_view() : tls()->cipher);
+      case LogVariable::TlsVersion:
+        return text(tls() == nullptr ? std::string_view() : tls()->version);
+      case LogVariable::AcceptDate:
+        return local_date(accept_us(), false);
+      case LogVariable::RequestDate:
+        return local_date(request_us(), false);
+      case LogVariable::RequestGmtDate:
+        return gmt_date(request_us());
+      case LogVariable::RequestLocalDate:
+        return local_date(request_us(), true);
+      case LogVariable::Termination:
+        return termination(false);
+      case LogVariable::TerminationWithCookies:
+        return termination(true);
     }
   }
 

@@ -14,7 +14,8 @@ const std::string_view kHttpsLogFormat =
     "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r "
     "%[fc_err]/%[ssl_fc_err,hex]/%[ssl_c_err]/%[ssl_c_ca_err]/%[ssl_fc_is_resumed] %[ssl_fc_sni]/%sslv/%sslc";
 const std::string_view kClfLogFormat =
-    "%{+Q}o %{-Q}ci - - [%trg] %r %ST %B \"\" \"\" %cp %ms %ft %b %s %TR %Tw %Tc %Tr %Ta %tsc %ac %fc %bc %sc %rc %sq %bq "
+    "%{+Q}o %{-Q}ci - - [%trg] %r %ST %B \"\" \"\" %cp %ms %ft %b %s %TR %Tw %Tc %Tr %Ta %tsc %ac %fc %bc %sc %rc %sq "
+    "%bq "
     "%CC %CS %hrl %hsl";
 const std::string_view kDefaultLogFormatTcp = "Connect from %ci:%cp to %fi:%fp (%f/TCP)";
 const std::string_view kDefaultLogFormatHttp = "Connect from %ci:%cp to %fi:%fp (%f/HTTP)";
@@ -27,25 +28,70 @@ struct VariableRow {
 };
 
 constexpr VariableRow kVariables[] = {
-    {"B", LogVariable::BytesRead}, {"CC", LogVariable::RequestCookie}, {"CS", LogVariable::ResponseCookie},
-    {"H", LogVariable::Hostname}, {"HM", LogVariable::Method}, {"HP", LogVariable::UriWithoutQuery},
-    {"HPO", LogVariable::PathOnly}, {"HQ", LogVariable::Query}, {"HU", LogVariable::Uri}, {"HV", LogVariable::Version},
-    {"ID", LogVariable::UniqueId}, {"ST", LogVariable::Status}, {"T", LogVariable::GmtDate}, {"TR", LogVariable::RequestTime},
-    {"Ta", LogVariable::ActiveTime}, {"Tc", LogVariable::ConnectTime}, {"Td", LogVariable::DataTime},
-    {"Th", LogVariable::HandshakeTime}, {"Ti", LogVariable::IdleTime}, {"Tl", LogVariable::LocalDate},
-    {"Tq", LogVariable::QueryTime}, {"Tr", LogVariable::ResponseTime}, {"Ts", LogVariable::Timestamp},
-    {"Tt", LogVariable::TotalTime}, {"Tu", LogVariable::UserTime}, {"Tw", LogVariable::WaitTime}, {"U", LogVariable::BytesUploaded},
-    {"ac", LogVariable::ActConn}, {"b", LogVariable::BackendName}, {"bc", LogVariable::BackConn}, {"bi", LogVariable::BackIp},
-    {"bp", LogVariable::BackPort}, {"bq", LogVariable::BackQueue}, {"ci", LogVariable::ClientIp}, {"cp", LogVariable::ClientPort},
-    {"f", LogVariable::FrontendName}, {"fc", LogVariable::FrontConn}, {"fi", LogVariable::FrontIp}, {"fp", LogVariable::FrontPort},
-    {"ft", LogVariable::FrontTransport}, {"hr", LogVariable::RequestCaptures}, {"hrl", LogVariable::RequestCaptureList},
-    {"hs", LogVariable::ResponseCaptures}, {"hsl", LogVariable::ResponseCaptureList}, {"lc", LogVariable::LogCounter},
-    {"ms", LogVariable::Milliseconds}, {"o", LogVariable::Options}, {"pid", LogVariable::Pid}, {"r", LogVariable::RequestLine},
-    {"rc", LogVariable::Retries}, {"rt", LogVariable::RequestCounter}, {"s", LogVariable::ServerName},
-    {"sc", LogVariable::ServerConn}, {"si", LogVariable::ServerIp}, {"sp", LogVariable::ServerPort},
-    {"sq", LogVariable::ServerQueue}, {"sslc", LogVariable::TlsCipher}, {"sslv", LogVariable::TlsVersion},
-    {"t", LogVariable::AcceptDate}, {"tr", LogVariable::RequestDate}, {"trg", LogVariable::RequestGmtDate},
-    {"trl", LogVariable::RequestLocalDate}, {"ts", LogVariable::Termination}, {"tsc", LogVariable::TerminationWithCookies},
+    {"B", LogVariable::BytesRead},
+    {"CC", LogVariable::RequestCookie},
+    {"CS", LogVariable::ResponseCookie},
+    {"H", LogVariable::Hostname},
+    {"HM", LogVariable::Method},
+    {"HP", LogVariable::UriWithoutQuery},
+    {"HPO", LogVariable::PathOnly},
+    {"HQ", LogVariable::Query},
+    {"HU", LogVariable::Uri},
+    {"HV", LogVariable::Version},
+    {"ID", LogVariable::UniqueId},
+    {"ST", LogVariable::Status},
+    {"T", LogVariable::GmtDate},
+    {"TR", LogVariable::RequestTime},
+    {"Ta", LogVariable::ActiveTime},
+    {"Tc", LogVariable::ConnectTime},
+    {"Td", LogVariable::DataTime},
+    {"Th", LogVariable::HandshakeTime},
+    {"Ti", LogVariable::IdleTime},
+    {"Tl", LogVariable::LocalDate},
+    {"Tq", LogVariable::QueryTime},
+    {"Tr", LogVariable::ResponseTime},
+    {"Ts", LogVariable::Timestamp},
+    {"Tt", LogVariable::TotalTime},
+    {"Tu", LogVariable::UserTime},
+    {"Tw", LogVariable::WaitTime},
+    {"U", LogVariable::BytesUploaded},
+    {"ac", LogVariable::ActConn},
+    {"b", LogVariable::BackendName},
+    {"bc", LogVariable::BackConn},
+    {"bi", LogVariable::BackIp},
+    {"bp", LogVariable::BackPort},
+    {"bq", LogVariable::BackQueue},
+    {"ci", LogVariable::ClientIp},
+    {"cp", LogVariable::ClientPort},
+    {"f", LogVariable::FrontendName},
+    {"fc", LogVariable::FrontConn},
+    {"fi", LogVariable::FrontIp},
+    {"fp", LogVariable::FrontPort},
+    {"ft", LogVariable::FrontTransport},
+    {"hr", LogVariable::RequestCaptures},
+    {"hrl", LogVariable::RequestCaptureList},
+    {"hs", LogVariable::ResponseCaptures},
+    {"hsl", LogVariable::ResponseCaptureList},
+    {"lc", LogVariable::LogCounter},
+    {"ms", LogVariable::Milliseconds},
+    {"o", LogVariable::Options},
+    {"pid", LogVariable::Pid},
+    {"r", LogVariable::RequestLine},
+    {"rc", LogVariable::Retries},
+    {"rt", LogVariable::RequestCounter},
+    {"s", LogVariable::ServerName},
+    {"sc", LogVariable::ServerConn},
+    {"si", LogVariable::ServerIp},
+    {"sp", LogVariable::ServerPort},
+    {"sq", LogVariable::ServerQueue},
+    {"sslc", LogVariable::TlsCipher},
+    {"sslv", LogVariable::TlsVersion},
+    {"t", LogVariable::AcceptDate},
+    {"tr", LogVariable::RequestDate},
+    {"trg", LogVariable::RequestGmtDate},
+    {"trl", LogVariable::RequestLocalDate},
+    {"ts", LogVariable::Termination},
+    {"tsc", LogVariable::TerminationWithCookies},
 };
 
 class FormatCompiler {
@@ -55,8 +101,10 @@ class FormatCompiler {
 
   std::optional<Format> compile(std::string_view text) {
     while (!text.empty()) {
-      if (text[0] != '%') take_text(text);
-      else if (!take_percent(text)) return std::nullopt;
+      if (text[0] != '%')
+        take_text(text);
+      else if (!take_percent(text))
+        return std::nullopt;
     }
     return Format(std::move(nodes_));
   }
@@ -114,7 +162,8 @@ class FormatCompiler {
       const bool on = !word.starts_with('-');
       const std::string_view name = word.starts_with('+') || word.starts_with('-') ? word.substr(1) : word;
       const unsigned flag = name == "Q" ? kQuoted : name == "X" ? kHexadecimal : name == "E" ? kEscaped : 0u;
-      if (flag == 0) return complain(format("'{}' is no flag of a log-format: +Q, +X, +E or the same with '-' were expected", word));
+      if (flag == 0)
+        return complain(format("'{}' is no flag of a log-format: +Q, +X, +E or the same with '-' were expected", word));
       flags = on ? flags | flag : flags & ~flag;
     }
     return true;
@@ -124,10 +173,12 @@ class FormatCompiler {
     text.remove_prefix(1);
     std::unique_ptr<Expression> sample = parse_expression(compiling_, text, place_);
     if (sample == nullptr) return false;
-    if (!text.starts_with(']')) return complain(format("']' was expected behind the sample '{}', not '{}'", sample->name, text));
+    if (!text.starts_with(']'))
+      return complain(format("']' was expected behind the sample '{}', not '{}'", sample->name, text));
     text.remove_prefix(1);
     if (!offered(sample->needs, available_)) {
-      return complain(format("the sample '{}' cannot be used here: it needs {}", sample->name, needs_text(sample->needs & ~available_)));
+      return complain(format("the sample '{}' cannot be used here: it needs {}", sample->name,
+                             needs_text(sample->needs & ~available_)));
     }
     FormatNode& node = add(FormatNode::Kind::Sample);
     node.flags = flags;
@@ -137,12 +188,16 @@ class FormatCompiler {
 
   bool take_variable(std::string_view& text, unsigned flags) {
     std::size_t size = 0;
-    while (size < text.size() && ((text[size] >= 'a' && text[size] <= 'z') || (text[size] >= 'A' && text[size] <= 'Z') || (text[size] >= '0' && text[size] <= '9'))) ++size;
+    while (size < text.size() && ((text[size] >= 'a' && text[size] <= 'z') ||
+                                  (text[size] >= 'A' && text[size] <= 'Z') || (text[size] >= '0' && text[size] <= '9')))
+      ++size;
     const std::string_view name = text.substr(0, size);
     text.remove_prefix(size);
-    const auto* row = std::find_if(std::begin(kVariables), std::end(kVariables), [&](const VariableRow& r) { return r.name == name; });
+    const auto* row = std::find_if(std::begin(kVariables), std::end(kVariables),
+                                   [&](const VariableRow& r) { return r.name == name; });
     if (row == std::end(kVariables)) {
-      return complain(format("'%{}' is no variable of a log-format{}; a '%' itself is written '%%'", name, name_hint(name)));
+      return complain(
+          format("'%{}' is no variable of a log-format{}; a '%' itself is written '%%'", name, name_hint(name)));
     }
     if (row->variable == LogVariable::Options) {
       flags_ = flags;
@@ -171,7 +226,8 @@ class FormatCompiler {
 
 }  // namespace
 
-std::optional<Format> compile_format(Compiling& compiling, std::string_view text, config::Place place, FormatUse use, unsigned available) {
+std::optional<Format> compile_format(Compiling& compiling, std::string_view text, config::Place place, FormatUse use,
+                                     unsigned available) {
   return FormatCompiler(compiling, place, use, available).compile(text);
 }
 

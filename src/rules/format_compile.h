@@ -11,7 +11,8 @@
 namespace penstock::rules {
 
 // Never fails silently: nothing after a complaint. `available` (Needs) is what the place offers.
-std::optional<Format> compile_format(Compiling& compiling, std::string_view text, config::Place place, FormatUse use, unsigned available);
+std::optional<Format> compile_format(Compiling& compiling, std::string_view text, config::Place place, FormatUse use,
+                                     unsigned available);
 // A text without any format in it.
 Format plain_format(std::string_view text);
 

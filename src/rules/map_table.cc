@@ -27,7 +27,8 @@ std::unique_ptr<MapTable> MapTable::read(const std::string& content, MapMatch ma
   }
   // The finest network first.
   if (match == MapMatch::Ip) {
-    std::stable_sort(map->entries_.begin(), map->entries_.end(), [](const auto& a, const auto& b) { return a->bits > b->bits; });
+    std::stable_sort(map->entries_.begin(), map->entries_.end(),
+                     [](const auto& a, const auto& b) { return a->bits > b->bits; });
   }
   return map;
 }
@@ -73,7 +74,8 @@ bool MapTable::add(std::string_view key, std::string_view value, std::string& er
     case MapMatch::Sub:
     case MapMatch::Dir:
     case MapMatch::Dom:
-    case MapMatch::End: break;
+    case MapMatch::End:
+      break;
   }
   entries_.push_back(std::move(entry));
   return true;
@@ -84,7 +86,8 @@ bool MapTable::add_network(Entry& entry) {
   const std::string_view address = cut(mask, '/');
   if (!Ip::parse(address, entry.network)) return false;
   const unsigned most = entry.network.is6 ? 128 : 32;
-  const auto bits = entry.key.find('/') == std::string::npos ? std::optional<std::uint64_t>(most) : parse_unsigned(mask);
+  const auto bits =
+      entry.key.find('/') == std::string::npos ? std::optional<std::uint64_t>(most) : parse_unsigned(mask);
   if (!bits || *bits > most) return false;
   entry.bits = static_cast<unsigned>(*bits);
   return true;
@@ -144,7 +147,9 @@ bool MapTable::look_up(Subject& subject, const Value& key, Value& out) const {
   if (match_ == MapMatch::Ip) {
     found = find_network(key.ip.unmapped());
   } else if (match_ == MapMatch::Int) {
-    const auto at = std::find_if(entries_.begin(), entries_.end(), [&](const auto& entry) { return key.integer >= entry->low && key.integer <= entry->high; });
+    const auto at = std::find_if(entries_.begin(), entries_.end(), [&](const auto& entry) {
+      return key.integer >= entry->low && key.integer <= entry->high;
+    });
     found = at == entries_.end() ? nullptr : at->get();
   } else {
     found = find_text(key.text);

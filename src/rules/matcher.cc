@@ -12,7 +12,9 @@ namespace {
 
 constexpr std::size_t kComparedOneByOne = 8;
 
-bool equal(std::string_view a, std::string_view b, bool ignore_case) { return ignore_case ? equal_nocase(a, b) : a == b; }
+bool equal(std::string_view a, std::string_view b, bool ignore_case) {
+  return ignore_case ? equal_nocase(a, b) : a == b;
+}
 
 bool begins(std::string_view text, std::string_view pattern, bool ignore_case) {
   return text.size() >= pattern.size() && equal(text.substr(0, pattern.size()), pattern, ignore_case);
@@ -78,11 +80,16 @@ bool Matcher::EqualFolded::operator()(std::string_view a, std::string_view b) co
 
 Type Matcher::input() const {
   switch (match_) {
-    case Match::Found: return Type::None;
-    case Match::Bool: return Type::Bool;
-    case Match::Int: return Type::Integer;
-    case Match::Ip: return Type::Address;
-    case Match::Bin: return Type::Binary;
+    case Match::Found:
+      return Type::None;
+    case Match::Bool:
+      return Type::Bool;
+    case Match::Int:
+      return Type::Integer;
+    case Match::Ip:
+      return Type::Address;
+    case Match::Bin:
+      return Type::Binary;
     case Match::Len:
     case Match::Str:
     case Match::Beg:
@@ -90,7 +97,8 @@ Type Matcher::input() const {
     case Match::Sub:
     case Match::Dir:
     case Match::Dom:
-    case Match::Reg: return Type::Text;
+    case Match::Reg:
+      return Type::Text;
   }
   return Type::Text;
 }
@@ -113,10 +121,14 @@ bool Matcher::add_integer(std::string_view pattern, std::string_view comparison,
   if (!comparison.empty() && comparison != "eq") {
     if (range.low != range.high) return error = format("a range cannot be compared by '{}'", comparison), false;
     const std::int64_t bound = range.low;
-    if (comparison == "ge") range = {bound, kMost};
-    else if (comparison == "gt") range = bound == kMost ? Range{1, 0} : Range{bound + 1, kMost};
-    else if (comparison == "le") range = {kLeast, bound};
-    else range = bound == kLeast ? Range{1, 0} : Range{kLeast, bound - 1};
+    if (comparison == "ge")
+      range = {bound, kMost};
+    else if (comparison == "gt")
+      range = bound == kMost ? Range{1, 0} : Range{bound + 1, kMost};
+    else if (comparison == "le")
+      range = {kLeast, bound};
+    else
+      range = bound == kLeast ? Range{1, 0} : Range{kLeast, bound - 1};
   }
   ranges_.push_back(range);
   return true;
@@ -126,17 +138,19 @@ bool Matcher::add(std::string_view pattern, bool ignore_case, std::string_view c
   ++count_;
   switch (match_) {
     case Match::Found:
-    case Match::Bool: return true;
+    case Match::Bool:
+      return true;
     case Match::Int:
-    case Match::Len: return add_integer(pattern, comparison, error);
+    case Match::Len:
+      return add_integer(pattern, comparison, error);
     case Match::Ip:
       if (addresses_.add(pattern)) return true;
-      error =
-          format("'{}' is no IP address or network such as 10.0.0.0/8 or 2001:db8::/32", pattern);
+      error = format("'{}' is no IP address or network such as 10.0.0.0/8 or 2001:db8::/32", pattern);
       return false;
     case Match::Bin: {
       std::string bytes;
-      if (!decode_hex(pattern, bytes)) return error = format("'{}' is no even number of hexadecimal digits", pattern), false;
+      if (!decode_hex(pattern, bytes))
+        return error = format("'{}' is no even number of hexadecimal digits", pattern), false;
       texts_.push_back({std::move(bytes), false});
       return true;
     }
@@ -148,8 +162,10 @@ bool Matcher::add(std::string_view pattern, bool ignore_case, std::string_view c
     }
     case Match::Str:
       if (texts_.size() >= kComparedOneByOne) {
-        if (ignore_case) folded_.emplace(pattern);
-        else exact_.emplace(pattern);
+        if (ignore_case)
+          folded_.emplace(pattern);
+        else
+          exact_.emplace(pattern);
         return true;
       }
       texts_.push_back({std::string(pattern), ignore_case});
@@ -158,7 +174,9 @@ bool Matcher::add(std::string_view pattern, bool ignore_case, std::string_view c
     case Match::End:
     case Match::Sub:
     case Match::Dir:
-    case Match::Dom: texts_.push_back({std::string(pattern), ignore_case}); return true;
+    case Match::Dom:
+      texts_.push_back({std::string(pattern), ignore_case});
+      return true;
   }
   return false;
 }
@@ -181,11 +199,21 @@ bool Matcher::matches_text(std::string_view text) const {
   for (const Text& pattern : texts_) {
     bool found = false;
     switch (match_) {
-      case Match::Beg: found = begins(text, pattern.text, pattern.ignore_case); break;
-      case Match::End: found = ends(text, pattern.text, pattern.ignore_case); break;
-      case Match::Sub: found = contains(text, pattern.text, pattern.ignore_case); break;
-      case Match::Dir: found = has_part(text, pattern.text, kDirDelimiters, pattern.ignore_case); break;
-      case Match::Dom: found = has_part(text, pattern.text, kDomDelimiters, pattern.ignore_case); break;
+      case Match::Beg:
+        found = begins(text, pattern.text, pattern.ignore_case);
+        break;
+      case Match::End:
+        found = ends(text, pattern.text, pattern.ignore_case);
+        break;
+      case Match::Sub:
+        found = contains(text, pattern.text, pattern.ignore_case);
+        break;
+      case Match::Dir:
+        found = has_part(text, pattern.text, kDirDelimiters, pattern.ignore_case);
+        break;
+      case Match::Dom:
+        found = has_part(text, pattern.text, kDomDelimiters, pattern.ignore_case);
+        break;
       case Match::Found:
       case Match::Bool:
       case Match::Int:
@@ -193,7 +221,8 @@ bool Matcher::matches_text(std::string_view text) const {
       case Match::Bin:
       case Match::Len:
       case Match::Str:
-      case Match::Reg: break;
+      case Match::Reg:
+        break;
     }
     if (found) return true;
   }
@@ -202,13 +231,19 @@ bool Matcher::matches_text(std::string_view text) const {
 
 bool Matcher::matches(Subject& subject, const Value& value) const {
   switch (match_) {
-    case Match::Found: return true;
-    case Match::Bool: return value.integer != 0;
-    case Match::Int: return matches_integer(value.integer);
-    case Match::Len: return matches_integer(static_cast<std::int64_t>(value.text.size()));
-    case Match::Ip: return addresses_.contains(value.ip);
+    case Match::Found:
+      return true;
+    case Match::Bool:
+      return value.integer != 0;
+    case Match::Int:
+      return matches_integer(value.integer);
+    case Match::Len:
+      return matches_integer(static_cast<std::int64_t>(value.text.size()));
+    case Match::Ip:
+      return addresses_.contains(value.ip);
     case Match::Bin:
-    case Match::Str: return matches_exactly(value.text);
+    case Match::Str:
+      return matches_exactly(value.text);
     case Match::Reg:
       for (const auto& regex : regexes_) {
         if (regex->matches(subject, value.text)) return true;
@@ -219,7 +254,8 @@ bool Matcher::matches(Subject& subject, const Value& value) const {
     case Match::End:
     case Match::Sub:
     case Match::Dir:
-    case Match::Dom: return matches_text(value.text);
+    case Match::Dom:
+      return matches_text(value.text);
   }
   return false;
 }

@@ -47,17 +47,16 @@ pcre2_match_context* limits_of(pcre2_general_context* memory, std::uint32_t matc
 Space& space_of(Subject& subject) {
   if (subject.regex_space == nullptr) {
     pcre2_general_context* memory = pcre2_general_context_create(allocate_in_arena, leave_in_arena, &subject.arena);
-    subject.regex_space = subject.arena.make<Space>(pcre2_match_data_create(kGroups, memory),
-                                                    limits_of(memory, kMatchLimit),
-                                                    limits_of(memory, kWatchedMatchLimit));
+    subject.regex_space =
+        subject.arena.make<Space>(pcre2_match_data_create(kGroups, memory), limits_of(memory, kMatchLimit),
+                                  limits_of(memory, kWatchedMatchLimit));
   }
   return *static_cast<Space*>(subject.regex_space);
 }
 
-pcre2_code* compile_as(std::string_view pattern, std::uint32_t options, int& number,
-                       std::size_t& offset) {
-  pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                                   options, &number, &offset, nullptr);
+pcre2_code* compile_as(std::string_view pattern, std::uint32_t options, int& number, std::size_t& offset) {
+  pcre2_code* code =
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), options, &number, &offset, nullptr);
   // Without JIT the interpreter does the same, only slower.
   if (code != nullptr) pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
   return code;
@@ -71,8 +70,7 @@ struct Text {
 
 int match(const void* code, const Text& text, std::uint32_t options, pcre2_match_data* data,
           pcre2_match_context* limits) {
-  return pcre2_match(static_cast<const pcre2_code*>(code), text.bytes, text.size, text.from,
-                     options, data, limits);
+  return pcre2_match(static_cast<const pcre2_code*>(code), text.bytes, text.size, text.from, options, data, limits);
 }
 
 int match_watched(const void* code, const Text& text, const Space& space) {
@@ -84,9 +82,7 @@ int match_watched(const void* code, const Text& text, const Space& space) {
   return match(code, text, PCRE2_NO_JIT, space.data, space.watched_limits);
 }
 
-bool is_limit(int count) {
-  return count == PCRE2_ERROR_MATCHLIMIT || count == PCRE2_ERROR_JIT_STACKLIMIT;
-}
+bool is_limit(int count) { return count == PCRE2_ERROR_MATCHLIMIT || count == PCRE2_ERROR_JIT_STACKLIMIT; }
 
 }  // namespace
 
@@ -119,8 +115,7 @@ bool Regex::find(Subject& subject, std::string_view text, std::size_t from, Rege
   const char* data = text.data() == nullptr ? "" : text.data();
   const Text of{reinterpret_cast<PCRE2_SPTR>(data), text.size(), from};
   const bool at_once = watched_ == nullptr || text.size() - from <= kShortText;
-  int count =
-      at_once ? match(code_, of, 0, space.data, space.limits) : match_watched(watched_, of, space);
+  int count = at_once ? match(code_, of, 0, space.data, space.limits) : match_watched(watched_, of, space);
   if (at_once && watched_ != nullptr && is_limit(count)) count = match_watched(watched_, of, space);
   if (count < 0) {
     if (count != PCRE2_ERROR_NOMATCH) subject.trouble = Trouble::Match;
@@ -131,8 +126,7 @@ bool Regex::find(Subject& subject, std::string_view text, std::size_t from, Rege
   return true;
 }
 
-bool put_groups(TextBuilder& to, std::string_view replacement, std::string_view text,
-                const RegexGroups& groups) {
+bool put_groups(TextBuilder& to, std::string_view replacement, std::string_view text, const RegexGroups& groups) {
   while (!replacement.empty()) {
     const std::size_t mark = replacement.find('\\');
     if (!to.put(replacement.substr(0, mark))) return false;
@@ -142,15 +136,15 @@ bool put_groups(TextBuilder& to, std::string_view replacement, std::string_view 
     if (replacement.empty()) return to.put("\\");
     const char next = replacement[0];
     const bool is_group = next >= '0' && next <= '9';
-    if (!to.put(is_group ? groups.group(text, static_cast<std::size_t>(next - '0'))
-                         : replacement.substr(0, 1)))
+    if (!to.put(is_group ? groups.group(text, static_cast<std::size_t>(next - '0')) : replacement.substr(0, 1)))
       return false;
     replacement.remove_prefix(1);
   }
   return true;
 }
 
-std::string_view expand_groups(Subject& subject, std::string_view replacement, std::string_view text, const RegexGroups& groups) {
+std::string_view expand_groups(Subject& subject, std::string_view replacement, std::string_view text,
+                               const RegexGroups& groups) {
   if (replacement.find('\\') == std::string_view::npos) return replacement;
   TextBuilder expanded(subject, replacement.size() + text.size());
   put_groups(expanded, replacement, text, groups);

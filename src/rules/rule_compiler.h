@@ -30,9 +30,11 @@ unsigned available_to(config::Rule::Set set, config::Mode mode);
 // Nothing after a complaint, and nothing without one for a rule that has no effect (it was warned about).
 std::optional<Step> compile_rule(Compiling& compiling, const config::Rule& rule, const Slots& slots);
 // `status 404 content-type ...`: words of http-error behind its status.
-std::optional<ReplyTemplate> compile_error_reply(Compiling& compiling, std::uint16_t status, std::span<const config::Word> words);
+std::optional<ReplyTemplate> compile_error_reply(Compiling& compiling, std::uint16_t status,
+                                                 std::span<const config::Word> words);
 // A whole HTTP answer as a file holds it.
-std::optional<ReplyTemplate> parse_error_file(Compiling& compiling, const std::string& path, config::Place place, std::uint16_t status);
+std::optional<ReplyTemplate> parse_error_file(Compiling& compiling, const std::string& path, config::Place place,
+                                              std::uint16_t status);
 // True for an action that makes a slot of its own (`capture ... len`).
 bool makes_slot(const config::Rule& rule);
 std::uint32_t length_of_slot(const config::Rule& rule);
@@ -56,7 +58,9 @@ class RuleWords {
   }
   // The next word whatever it is, or null after a complaint that `what` was expected.
   const config::Word* take(std::string_view what);
-  config::Place place() const { return at_ < words_.size() ? words_[at_].place : words_.empty() ? config::Place{} : words_.back().place; }
+  config::Place place() const {
+    return at_ < words_.size() ? words_[at_].place : words_.empty() ? config::Place{} : words_.back().place;
+  }
   std::nullptr_t complain(config::Place place, std::string text) const {
     compiling_.diagnostics.add(place, std::move(text));
     return nullptr;

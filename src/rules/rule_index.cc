@@ -13,19 +13,15 @@ namespace penstock::rules {
 
 std::size_t RuleIndex::Folding::operator()(std::string_view text) const {
   std::size_t hash = 0xcbf29ce484222325ull;
-  for (const char c : text)
-    hash = (hash ^ static_cast<unsigned char>(to_lower(c))) * 0x100000001b3ull;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(to_lower(c))) * 0x100000001b3ull;
   return hash;
 }
 
-bool RuleIndex::EqualFolded::operator()(std::string_view a, std::string_view b) const {
-  return equal_nocase(a, b);
-}
+bool RuleIndex::EqualFolded::operator()(std::string_view a, std::string_view b) const { return equal_nocase(a, b); }
 
 bool RuleIndex::Walk::next(std::uint32_t& rule) {
   if (found_.empty() && always_.empty()) return false;
-  auto& from =
-      always_.empty() || (!found_.empty() && found_.front() < always_.front()) ? found_ : always_;
+  auto& from = always_.empty() || (!found_.empty() && found_.front() < always_.front()) ? found_ : always_;
   rule = from.front();
   from = from.subspan(1);
   return true;
@@ -54,8 +50,7 @@ RuleIndex::Walk RuleIndex::may_hold(Subject& subject) const {
     cursor.all = true;
     do {
       Value value;
-      if (evaluate(*sampled.expression, subject, cursor, value))
-        find(sampled, value.text, subject, found);
+      if (evaluate(*sampled.expression, subject, cursor, value)) find(sampled, value.text, subject, found);
     } while (cursor.more);
   }
   std::sort(found.begin(), found.end());
@@ -86,28 +81,22 @@ bool is_plain(const Call& call) {
 bool is_plain(const Expression& expression) {
   if (expression.type != Type::Text || !is_plain(expression.fetch)) return false;
   if ((expression.depends & (kOnMoment | kOnVariables)) != 0) return false;
-  return std::all_of(
-      expression.converters.begin(), expression.converters.end(), [](const Call& call) {
-        const auto name = std::find(std::begin(kPlainConverters), std::end(kPlainConverters),
-                                    call.converter->name);
-        return name != std::end(kPlainConverters) && is_plain(call);
-      });
+  return std::all_of(expression.converters.begin(), expression.converters.end(), [](const Call& call) {
+    const auto name = std::find(std::begin(kPlainConverters), std::end(kPlainConverters), call.converter->name);
+    return name != std::end(kPlainConverters) && is_plain(call);
+  });
 }
 
 // Asking it changes something: it must be asked whenever asking all rules would.
 bool has_effect(const Expression& expression) {
   const std::string_view name = expression.fetch.fetch->name;
-  const auto sets = [](const Call& call) {
-    return call.converter->name.find("set-var") != std::string_view::npos;
-  };
-  return name.find("_inc_") != std::string_view::npos ||
-         name.find("_clr_") != std::string_view::npos ||
+  const auto sets = [](const Call& call) { return call.converter->name.find("set-var") != std::string_view::npos; };
+  return name.find("_inc_") != std::string_view::npos || name.find("_clr_") != std::string_view::npos ||
          std::any_of(expression.converters.begin(), expression.converters.end(), sets);
 }
 
 bool same(const Argument& a, const Argument& b) {
-  return a.given == b.given && a.text == b.text && a.integer == b.integer && a.second == b.second &&
-         a.ip == b.ip;
+  return a.given == b.given && a.text == b.text && a.integer == b.integer && a.second == b.second && a.ip == b.ip;
 }
 
 bool same(const Call& a, const Call& b) {
@@ -118,8 +107,7 @@ bool same(const Call& a, const Call& b) {
 
 bool same(const Expression& a, const Expression& b) {
   return same(a.fetch, b.fetch) &&
-         std::equal(a.converters.begin(), a.converters.end(), b.converters.begin(),
-                    b.converters.end(),
+         std::equal(a.converters.begin(), a.converters.end(), b.converters.begin(), b.converters.end(),
                     [](const Call& one, const Call& other) { return same(one, other); });
 }
 
@@ -131,17 +119,14 @@ class RuleIndexBuilder {
 
   void build(std::span<const ConditionCode* const> conditions) {
     for (const ConditionCode* condition : conditions) count(condition);
-    for (std::size_t i = 0; i < conditions.size(); ++i)
-      place(conditions[i], static_cast<std::uint32_t>(i));
+    for (std::size_t i = 0; i < conditions.size(); ++i) place(conditions[i], static_cast<std::uint32_t>(i));
     for (RuleIndex::Sampled& sampled : index_.samples_) {
       for (const auto& [text, rules] : sampled.beginnings) sampled.lengths.push_back(text.size());
       std::sort(sampled.lengths.begin(), sampled.lengths.end());
-      sampled.lengths.erase(std::unique(sampled.lengths.begin(), sampled.lengths.end()),
-                            sampled.lengths.end());
+      sampled.lengths.erase(std::unique(sampled.lengths.begin(), sampled.lengths.end()), sampled.lengths.end());
     }
-    std::erase_if(index_.samples_, [](const auto& sampled) {
-      return sampled.whole.empty() && sampled.beginnings.empty();
-    });
+    std::erase_if(index_.samples_,
+                  [](const auto& sampled) { return sampled.whole.empty() && sampled.beginnings.empty(); });
   }
 
  private:
@@ -191,8 +176,7 @@ class RuleIndexBuilder {
   bool has_effects(const ConditionCode& code) const {
     return std::any_of(code.terms.begin(), code.terms.end(), [&](const Term& term) {
       const auto tests = tests_of(code, term);
-      return std::any_of(tests.begin(), tests.end(),
-                         [](const Test& test) { return has_effect(*test.expression); });
+      return std::any_of(tests.begin(), tests.end(), [](const Test& test) { return has_effect(*test.expression); });
     });
   }
 
@@ -241,8 +225,7 @@ class RuleIndexBuilder {
   std::map<Key, std::size_t> popularity_;
 };
 
-RuleIndex::RuleIndex(std::span<const ConditionCode* const> conditions, const AclTable* acls,
-                     unsigned available)
+RuleIndex::RuleIndex(std::span<const ConditionCode* const> conditions, const AclTable* acls, unsigned available)
     : acls_(acls), available_(available) {
   RuleIndexBuilder(*this, acls).build(conditions);
 }

@@ -34,8 +34,7 @@ class RuleIndex {
 
   // Conditions in the order of their rules, null where there is none; they and the ACLs outlive the
   // index. `available` (Needs) is what the place of the rules offers.
-  RuleIndex(std::span<const ConditionCode* const> conditions, const AclTable* acls,
-            unsigned available);
+  RuleIndex(std::span<const ConditionCode* const> conditions, const AclTable* acls, unsigned available);
   // What is found lives in the subject's arena.
   Walk may_hold(Subject& subject) const;
 
@@ -58,8 +57,7 @@ class RuleIndex {
     std::vector<std::size_t> lengths;  // Of beginnings, each once, ascending.
   };
 
-  void find(const Sampled& sampled, std::string_view text, Subject& subject,
-            ArenaVector<std::uint32_t>& found) const;
+  void find(const Sampled& sampled, std::string_view text, Subject& subject, ArenaVector<std::uint32_t>& found) const;
 
   const AclTable* acls_;
   unsigned available_;

@@ -49,8 +49,7 @@ Type type_of_keys(const config::StickTable& table) {
   return Type::None;
 }
 
-bool make_key(const config::StickTable& table, Subject& subject, Value& value,
-              std::string_view& out) {
+bool make_key(const config::StickTable& table, Subject& subject, Value& value, std::string_view& out) {
   using Key = config::StickTable::Key;
   if (!cast(subject, value, type_of_keys(table))) return false;
   switch (table.key) {
@@ -78,8 +77,7 @@ bool make_key(const config::StickTable& table, Subject& subject, Value& value,
 std::optional<std::string_view> StickRule::key(Subject& subject) const {
   Value value;
   std::string_view key;
-  if (!condition.holds(subject) || !sample.value(subject, value) ||
-      !make_key(*line, subject, value, key))
+  if (!condition.holds(subject) || !sample.value(subject, value) || !make_key(*line, subject, value, key))
     return std::nullopt;
   return key;
 }

@@ -11,8 +11,7 @@ namespace penstock::rules {
 
 class TextBuilder {
  public:
-  explicit TextBuilder(Subject& subject, std::size_t first_size = 256)
-      : subject_(subject), first_size_(first_size) {}
+  explicit TextBuilder(Subject& subject, std::size_t first_size = 256) : subject_(subject), first_size_(first_size) {}
 
   // False if it did not fit, which is trouble of the subject's.
   bool put(std::string_view text) {
@@ -21,9 +20,7 @@ class TextBuilder {
     size_ += text.size();
     return true;
   }
-  std::string_view text() const {
-    return size_ == 0 ? std::string_view("") : std::string_view(begin_, size_);
-  }
+  std::string_view text() const { return size_ == 0 ? std::string_view("") : std::string_view(begin_, size_); }
 
  private:
   bool grow(std::size_t more) {

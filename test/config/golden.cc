@@ -68,8 +68,7 @@ std::vector<Case> split_cases(std::string_view content) {
 
 std::string complaints_of(const Diagnostics& diagnostics) {
   std::string text;
-  for (const auto& complaint : diagnostics.complaints())
-    text += Diagnostics::text_of(complaint, 1) + "\n";
+  for (const auto& complaint : diagnostics.complaints()) text += Diagnostics::text_of(complaint, 1) + "\n";
   return text;
 }
 
@@ -108,8 +107,8 @@ std::size_t test(const std::string& path) {
     const std::string flaw = flaw_of_dump(one.text);
     if (result == one.expected && flaw.empty()) continue;
     ++failures;
-    std::fprintf(stderr, "%s: case '%s' differs. Expected:\n%s\nFound:\n%s\n%s\n", path.c_str(),
-                 one.name.c_str(), one.expected.c_str(), result.c_str(), flaw.c_str());
+    std::fprintf(stderr, "%s: case '%s' differs. Expected:\n%s\nFound:\n%s\n%s\n", path.c_str(), one.name.c_str(),
+                 one.expected.c_str(), result.c_str(), flaw.c_str());
   }
   std::printf("golden: %zu cases of %s, %zu failed\n", cases.size(), path.c_str(), failures);
   return failures;
@@ -154,10 +153,9 @@ void cover(const Case& one, Covered& covered) {
       if (words[0] == "stick-table") found.insert("proxy\tstick-table " + words[i]);
     }
     if (!alerts.contains(number)) covered.taken.insert(found.begin(), found.end());
-    if (alerts.contains(number) || warnings.contains(number))
-      covered.complained.insert(found.begin(), found.end());
-    const bool begins = words[0] == "defaults" || words[0] == "frontend" || words[0] == "backend" ||
-                        words[0] == "listen";
+    if (alerts.contains(number) || warnings.contains(number)) covered.complained.insert(found.begin(), found.end());
+    const bool begins =
+        words[0] == "defaults" || words[0] == "frontend" || words[0] == "backend" || words[0] == "listen";
     if (words[0] == "global") section = "global\t";
     if (begins) section = "proxy\t";
   }

@@ -77,8 +77,8 @@ int main(int argc, char** argv) {
   if (argc != 2) return 2;
   const Words page = words_of_page(argv[1]);
   const Words tables = words_of_tables();
-  const std::size_t wrong = compare(tables, page, "the page does not say") +
-                            compare(page, tables, "the page says what no table does");
+  const std::size_t wrong =
+      compare(tables, page, "the page does not say") + compare(page, tables, "the page says what no table does");
   std::printf("man page: %zu sections, %zu wrong entries\n", page.size(), wrong);
   return wrong == 0 && page.size() == kHeadings.size() ? 0 : 1;
 }

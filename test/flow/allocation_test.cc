@@ -22,8 +22,7 @@ std::atomic<int> g_locks{0};
 thread_local bool t_is_worker = true;
 
 void count(std::atomic<int>& number) {
-  if (t_is_worker && g_counting.load(std::memory_order_relaxed))
-    number.fetch_add(1, std::memory_order_relaxed);
+  if (t_is_worker && g_counting.load(std::memory_order_relaxed)) number.fetch_add(1, std::memory_order_relaxed);
 }
 
 void* counted(std::size_t size) {
@@ -41,30 +40,14 @@ void* counted_or_throw(std::size_t size) {
 
 // All but those for large alignments, which nothing here asks for: what one gives another one
 // takes.
-void* operator new(std::size_t size) {
-  return counted_or_throw(size);
-}
-void* operator new[](std::size_t size) {
-  return counted_or_throw(size);
-}
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  return counted(size);
-}
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
-  return counted(size);
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
+void* operator new(std::size_t size) { return counted_or_throw(size); }
+void* operator new[](std::size_t size) { return counted_or_throw(size); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 
 // ThreadSanitizer has its own in this place.
 #if !defined(__SANITIZE_THREAD__)
@@ -104,16 +87,12 @@ using penstock::test::ScriptedClient;
 namespace {
 
 // Of a hundred requests on a connection over which as many have gone before.
-void check_costs_nothing(const std::string& text, const std::string& request,
-                         const std::string& answer, const TlsContext* tls = nullptr) {
+void check_costs_nothing(const std::string& text, const std::string& request, const std::string& answer,
+                         const TlsContext* tls = nullptr) {
   t_is_worker = false;
   Rig rig(text);
   for (const char* name : {"s1", "s2"}) {
-    rig.server(name)
-        .next()
-        .expects(request.substr(request.find("\r\n\r\n")))
-        .sends(answer)
-        .repeats();
+    rig.server(name).next().expects(request.substr(request.find("\r\n\r\n"))).sends(answer).repeats();
   }
   ScriptedClient client(rig, 0, tls);
   const auto ask = [&](int times) {
@@ -164,14 +143,11 @@ TEST_CASE("an answer of known length costs a warm worker no allocation and no lo
 
 TEST_CASE("nor does one in chunks") {
   const std::string half = "200\r\n" + std::string(512, 'x') + "\r\n";
-  check_costs_nothing(
-      kApp, kGet,
-      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + half + half + "0\r\n\r\n");
+  check_costs_nothing(kApp, kGet, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + half + half + "0\r\n\r\n");
 }
 
 TEST_CASE("nor does a request with a body") {
-  check_costs_nothing(kApp, "POST /ews/ HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody",
-                      kOk);
+  check_costs_nothing(kApp, "POST /ews/ HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody", kOk);
 }
 
 TEST_CASE("nor do rules, captures and fields of our own") {
@@ -189,8 +165,7 @@ TEST_CASE("nor do rules, captures and fields of our own") {
 
 TEST_CASE("nor does routing among Exchange's folders, with HAProxy's own log line") {
   std::string routes, pools;
-  for (const char* folder :
-       {"ecp", "ews", "mapi", "oab", "rpc", "powershell", "autodiscover", "owa"}) {
+  for (const char* folder : {"ecp", "ews", "mapi", "oab", "rpc", "powershell", "autodiscover", "owa"}) {
     routes += format("  use_backend {} if {{ path_beg -i /{} }}\n", folder, folder);
     pools += format(
         "backend {}\n  option forwardfor\n  server s1 ${{s1}} maxconn 100\n  server s2 ${{s2}} "
@@ -214,7 +189,6 @@ TEST_CASE("nor does TLS to the client") {
   options.ca_name = "ca.pem";
   options.ca_pem = authority.certificate();
   const auto tls = *TlsContext::for_servers(options, {});
-  check_costs_nothing(
-      "frontend web\n  bind 127.0.0.1:0 ssl crt " + pem + "\n  default_backend app\n" + kApp, kGet,
-      kOk, tls.get());
+  check_costs_nothing("frontend web\n  bind 127.0.0.1:0 ssl crt " + pem + "\n  default_backend app\n" + kApp, kGet, kOk,
+                      tls.get());
 }

@@ -25,9 +25,7 @@ class Owner final : public H1BackOwner {
 // sockets.
 class Soon final : public Living {
  public:
-  Soon(Loop& loop, std::function<void()> what) : Living(loop), what_(std::move(what)) {
-    set_deadline(1);
-  }
+  Soon(Loop& loop, std::function<void()> what) : Living(loop), what_(std::move(what)) { set_deadline(1); }
 
  private:
   void on_deadline() override {
@@ -49,8 +47,7 @@ TEST_CASE("a connection dropped in the turn in which it is made is not heard of 
   Loop loop;
   Owner owner;
   const H1BackOptions options;
-  Owned<H1Back> back =
-      H1Back::connect(loop, address, SocketOptions(), TlsTarget(), TlsTicket(), options, owner);
+  Owned<H1Back> back = H1Back::connect(loop, address, SocketOptions(), TlsTarget(), TlsTicket(), options, owner);
   {
     const Owned<Soon> look(new Soon(loop, [] {}));
     loop.run();

@@ -141,16 +141,14 @@ class Limit final : public Living {
 // A client of plain system calls, which block.
 class RawClient {
  public:
-  explicit RawClient(const SocketAddress& address)
-      : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit RawClient(const SocketAddress& address) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     REQUIRE(::connect(fd_, address.raw(), address.length()) == 0);
   }
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
   ~RawClient() { ::close(fd_); }
   void say(std::string_view text) {
-    REQUIRE(::send(fd_, text.data(), text.size(), MSG_NOSIGNAL) ==
-            static_cast<ssize_t>(text.size()));
+    REQUIRE(::send(fd_, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()));
   }
 
  private:
@@ -162,8 +160,7 @@ struct Contexts {
     penstock::test::TestAuthority authority;
     const auto issued = authority.issue({.names = {"mail.test"}});
     TlsOptions for_clients;
-    auto clients =
-        TlsContext::for_clients(for_clients, {PemFile{"server.pem", issued.both()}}, false, keys);
+    auto clients = TlsContext::for_clients(for_clients, {PemFile{"server.pem", issued.both()}}, false, keys);
     if (!clients) FAIL(clients.error().text);
     server = *clients;
     TlsOptions for_servers;
@@ -703,8 +700,7 @@ TEST_CASE("a unix listener serves by path and by abstract name") {
   char folder[] = "/tmp/penstock-conn-XXXXXX";
   REQUIRE(mkdtemp(folder) != nullptr);
   const std::string path = std::string(folder) + "/socket";
-  const SocketAddress address =
-      abstract ? SocketAddress::abstract(path) : SocketAddress::unix_path(path);
+  const SocketAddress address = abstract ? SocketAddress::abstract(path) : SocketAddress::unix_path(path);
   {
     Rig rig(false);
     auto fd = listen_on(address, {});

@@ -14,7 +14,9 @@ namespace {
 const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const std::string kApp = "backend app\n  server s1 ${s1}\n";
 
-std::string post(std::size_t length) { return "POST /up HTTP/1.1\r\nHost: test\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n"; }
+std::string post(std::size_t length) {
+  return "POST /up HTTP/1.1\r\nHost: test\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n";
+}
 
 std::string asked(const std::string& method) { return method + " /x HTTP/1.1\r\nHost: test\r\n\r\n"; }
 
@@ -25,9 +27,15 @@ std::string asked(const std::string& method) { return method + " /x HTTP/1.1\r\n
 TEST_CASE("of a status without a body that a rule sets the body stays away, and the connection goes on") {
   const std::string set = GENERATE("http-response set-status", "http-after-response set-status");
   const std::string status = GENERATE("204", "304");
-  const std::string framing = GENERATE("Content-Length: 5\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+  const std::string framing =
+      GENERATE("Content-Length: 5\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
   Rig rig(set + " " + status + " if { res.fhdr(a) b }\n" + kApp);
-  rig.server("s1").next().expects("\r\n\r\n").sends("HTTP/1.1 200 OK\r\nA: b\r\n" + framing).expects("\r\n\r\n").sends(kOk);
+  rig.server("s1")
+      .next()
+      .expects("\r\n\r\n")
+      .sends("HTTP/1.1 200 OK\r\nA: b\r\n" + framing)
+      .expects("\r\n\r\n")
+      .sends(kOk);
   ScriptedClient client(rig);
   const auto answer = client.asks(asked("GET"));
   CHECK(std::to_string(answer.status) == status);
@@ -40,8 +48,10 @@ TEST_CASE("of a status without a body that a rule sets the body stays away, and 
 
 TEST_CASE("an answer of our own whose status a rule makes one without a body has none") {
   const std::string status = GENERATE("204", "304");
-  Rig rig("http-request return status 200 content-type text/plain string xyz if { path /x }\n"
-          "http-after-response set-status " + status + " if { status 200 }\n" + kApp);
+  Rig rig(
+      "http-request return status 200 content-type text/plain string xyz if { path /x }\n"
+      "http-after-response set-status " +
+      status + " if { status 200 }\n" + kApp);
   ScriptedClient client(rig);
   client.says(asked("GET") + asked("GET"));
   for (int i = 0; i < 2; ++i) {
@@ -74,7 +84,12 @@ TEST_CASE("a HEAD that a rule makes a GET is answered without the body that the 
 
 TEST_CASE("a GET that a rule makes a HEAD is answered as empty, not as cut") {
   Rig rig("http-request set-method HEAD if { path /x }\n" + kApp);
-  rig.server("s1").next().expects("HEAD /x").expects("\r\n\r\n").sends("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n").repeats();
+  rig.server("s1")
+      .next()
+      .expects("HEAD /x")
+      .expects("\r\n\r\n")
+      .sends("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+      .repeats();
   ScriptedClient client(rig);
   const auto answer = client.asks(asked("GET"));
   CHECK(answer.has("Content-Length: 0"));
@@ -86,7 +101,13 @@ TEST_CASE("a GET that a rule makes a HEAD is answered as empty, not as cut") {
 TEST_CASE("a server that answers early and reads on gets the whole body, and both connections stay") {
   constexpr std::size_t kLong = 3'000'000;
   Rig rig(kApp);
-  rig.server("s1").next().expects("\r\n\r\n").sends(kOk).expects(std::string(1000, 'z')).expects("GET /next").sends(kOk);
+  rig.server("s1")
+      .next()
+      .expects("\r\n\r\n")
+      .sends(kOk)
+      .expects(std::string(1000, 'z'))
+      .expects("GET /next")
+      .sends(kOk);
   ScriptedClient client(rig);
   client.says(post(kLong));
   CHECK(client.answer().body == "ok");
@@ -101,7 +122,10 @@ TEST_CASE("when a server that has answered closes, the client may finish and ask
   constexpr std::size_t kLong = 3'000'000;
   Rig rig(kApp);
   auto& script = rig.server("s1").next().expects("\r\n\r\n").sends(kOk).expects("a");
-  if (reset) script.resets(); else script.closes();
+  if (reset)
+    script.resets();
+  else
+    script.closes();
   rig.server("s1").next().expects("GET /next").sends(kOk);
   ScriptedClient client(rig);
   client.says(post(kLong));
@@ -115,7 +139,11 @@ TEST_CASE("when a server that has answered closes, the client may finish and ask
 
 TEST_CASE("an answer with a body to come that is too long to be read for nobody says that it is the last") {
   Rig rig(kApp);
-  rig.server("s1").next().expects("\r\n\r\n").sends("HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno").closes();
+  rig.server("s1")
+      .next()
+      .expects("\r\n\r\n")
+      .sends("HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno")
+      .closes();
   const bool longer = GENERATE(false, true);
   ScriptedClient client(rig);
   client.says(post(64 * 1024 * 1024 + (longer ? 1 : 0)));
@@ -196,7 +224,11 @@ TEST_CASE("what an answer of our own leaves of a body is read up to 256 KiB") {
 TEST_CASE("a server that has said all in a tunnel still gets what its client says") {
   constexpr std::size_t kLong = 3'000'000;
   Rig rig(kApp);
-  rig.server("s1").next().expects("\r\n\r\n").sends("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n").closes();
+  rig.server("s1")
+      .next()
+      .expects("\r\n\r\n")
+      .sends("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")
+      .closes();
   ScriptedClient client(rig);
   client.says("GET / HTTP/1.1\r\nHost: test\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n");
   client.hears("\r\n\r\n");
@@ -212,7 +244,10 @@ TEST_CASE("a server that has said all in a tunnel still gets what its client say
 TEST_CASE("a client that dies with a byte unread costs its server connection at once, and asks nothing more (CD)") {
   const std::string rest = GENERATE("G", "\r\n", "GET /second HTTP/1.1\r\nHost: test\r\n\r\n");
   Rig rig(kApp);
-  rig.server("s1").next().expects("\r\n\r\n").sends("HTTP/1.1 200 OK\r\nContent-Length: 80000000\r\n\r\n" + std::string(40'000'000, 'x'));
+  rig.server("s1")
+      .next()
+      .expects("\r\n\r\n")
+      .sends("HTTP/1.1 200 OK\r\nContent-Length: 80000000\r\n\r\n" + std::string(40'000'000, 'x'));
   {
     ScriptedClient client(rig);
     client.stops_reading();

@@ -133,8 +133,7 @@ TEST_CASE("a client too slow with its head is told 408 (cR)") {
 TEST_CASE("a request that cannot be read is told 400, and the connection ends (PR)") {
   Rig rig(kApp);
   ScriptedClient client(rig);
-  const Answer answer =
-      client.asks("GET / HTTP/1.1\r\nHost : test\r\n\r\nGET /next HTTP/1.1\r\n\r\n");
+  const Answer answer = client.asks("GET / HTTP/1.1\r\nHost : test\r\n\r\nGET /next HTTP/1.1\r\n\r\n");
   CHECK(answer.status == 400);
   CHECK(client.end() == End::Finished);
   CHECK(client.rest().empty());
@@ -150,9 +149,8 @@ TEST_CASE("a denied request is told 403 and the connection stays (PR)") {
 }
 
 TEST_CASE("a rejected or dropped request gets no answer (PR)") {
-  const std::string rule =
-      GENERATE("http-request reject", "http-request silent-drop", "tcp-request session reject",
-               "tcp-request content reject if { path / }");
+  const std::string rule = GENERATE("http-request reject", "http-request silent-drop", "tcp-request session reject",
+                                    "tcp-request content reject if { path / }");
   Rig rig("  " + rule + "\n" + kApp);
   ScriptedClient client(rig);
   client.says("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
@@ -335,12 +333,7 @@ TEST_CASE("a server that closes without an answer makes 502 (SH)") {
 
 TEST_CASE("a server that resets inside the head of its answer makes 502 (SH)") {
   Rig rig(kApp);
-  rig.server("s1")
-      .next()
-      .expects("GET / ")
-      .sends("HTTP/1.1 200 OK\r\nContent-")
-      .expects("\r\n\r\n")
-      .resets();
+  rig.server("s1").next().expects("GET / ").sends("HTTP/1.1 200 OK\r\nContent-").expects("\r\n\r\n").resets();
   ScriptedClient client(rig);
   CHECK(client.gets("/").status == 502);
   CHECK(client.is_kept());
@@ -383,10 +376,8 @@ TEST_CASE("a request on which a regular expression is given up is told 400 (PR)"
   const std::string slow = "/secret/.*/file.*/.*/.*[.]txt$";
   for (const std::string& rule : std::initializer_list<std::string>{
            "http-request deny if { path_reg " + slow + " }",
-           "http-request set-header A b if !{ path_reg " + slow + " }",
-           "http-request replace-path " + slow + " /",
-           "tcp-request content reject if { path_reg " + slow + " }",
-           "use_backend other if { path_reg " + slow + " }",
+           "http-request set-header A b if !{ path_reg " + slow + " }", "http-request replace-path " + slow + " /",
+           "tcp-request content reject if { path_reg " + slow + " }", "use_backend other if { path_reg " + slow + " }",
            "use_backend %[path,regsub(" + slow + ",other)]"}) {
     CAPTURE(rule);
     Rig rig("  monitor-uri /alive\n  " + rule + "\n" + kApp + "backend other\n");
@@ -394,16 +385,13 @@ TEST_CASE("a request on which a regular expression is given up is told 400 (PR)"
     CHECK(client.gets(slow_path()).status == 400);
     CHECK(client.end() == End::Finished);
     const std::string told = rig.line("frontend '");
-    CHECK(told.find("a regular expression takes too long to match what came: refused") !=
-          std::string::npos);
+    CHECK(told.find("a regular expression takes too long to match what came: refused") != std::string::npos);
     CHECK(rig.line() == "400 PR <NOSRV>");
     CHECK(rig.server("s1").accepted() == 0);
   }
-  for (const std::string& rule :
-       std::initializer_list<std::string>{"use-server s1 if { path_reg " + slow + " }",
-                                          "force-persist if { path_reg " + slow + " }",
-                                          "http-request deny if { path_reg " + slow + " }",
-                                          "balance hash path,regsub(" + slow + ",x)"}) {
+  for (const std::string& rule : std::initializer_list<std::string>{
+           "use-server s1 if { path_reg " + slow + " }", "force-persist if { path_reg " + slow + " }",
+           "http-request deny if { path_reg " + slow + " }", "balance hash path,regsub(" + slow + ",x)"}) {
     CAPTURE(rule);
     Rig rig(kApp + "  " + rule + "\n");
     ScriptedClient client(rig);
@@ -416,8 +404,7 @@ TEST_CASE("a request on which a regular expression is given up is told 400 (PR)"
 TEST_CASE("an answer on which a regular expression is given up makes 502 (PH)") {
   const std::string slow = "/secret/.*/file.*/.*/.*[.]txt$";
   for (const std::string& rule : std::initializer_list<std::string>{
-           "http-response deny if { res.hdr(X) -m reg " + slow + " }",
-           "http-response replace-header X " + slow + " y",
+           "http-response deny if { res.hdr(X) -m reg " + slow + " }", "http-response replace-header X " + slow + " y",
            "http-after-response del-header Y if { res.hdr(X) -m reg " + slow + " }"}) {
     CAPTURE(rule);
     Rig rig("  " + rule + "\n" + kApp);
@@ -443,8 +430,7 @@ TEST_CASE("our own answer has its text whatever a rule made of the method") {
 
 TEST_CASE("our own answer whose rules cannot be asked is a bare 500") {
   const std::string slow = "/secret/.*/file.*/.*/.*[.]txt$";
-  Rig rig("  http-request return status 200 hdr X " + slow_path() +
-          "\n  http-after-response set-header Y z\n" +
+  Rig rig("  http-request return status 200 hdr X " + slow_path() + "\n  http-after-response set-header Y z\n" +
           "  http-after-response del-header X if { res.hdr(X) -m reg " + slow + " }\n" + kApp);
   ScriptedClient client(rig);
   const Answer answer = client.gets("/");
@@ -452,10 +438,8 @@ TEST_CASE("our own answer whose rules cannot be asked is a bare 500") {
   CHECK_FALSE(answer.has("secret"));
 }
 
-TEST_CASE(
-    "a request of which rules make more than they may is told 500 (RR), its answer too (RH)") {
-  const std::string grows =
-      " set-header X %[str(" + std::string(1000, 'x') + "),hex,hex,hex,hex,hex,hex,hex]\n";
+TEST_CASE("a request of which rules make more than they may is told 500 (RR), its answer too (RH)") {
+  const std::string grows = " set-header X %[str(" + std::string(1000, 'x') + "),hex,hex,hex,hex,hex,hex,hex]\n";
   const std::string limit = "global\n  tune.txn.memory 64k\n";
   {
     Rig rig("  monitor-uri /alive\n  http-request" + grows + kApp + limit);
@@ -468,8 +452,7 @@ TEST_CASE(
     CHECK(rig.line() == "500 RR <NOSRV>");
     CHECK(rig.server("s1").accepted() == 0);
   }
-  for (const std::string& set :
-       std::initializer_list<std::string>{"http-response", "http-after-response"}) {
+  for (const std::string& set : std::initializer_list<std::string>{"http-response", "http-after-response"}) {
     CAPTURE(set);
     Rig rig("  " + set + grows + kApp + limit);
     answers(rig, kOk);
@@ -496,8 +479,7 @@ TEST_CASE("an answer that rules replace (LH)") {
   check_server_let_go(rig);
 }
 
-TEST_CASE(
-    "a client that resets while its request is being answered costs the server connection (CH)") {
+TEST_CASE("a client that resets while its request is being answered costs the server connection (CH)") {
   Rig rig(kApp);
   answers(rig, "");
   ScriptedClient client(rig);
@@ -534,8 +516,8 @@ TEST_CASE("a body that cannot be read is told 400 (PH)") {
   Rig rig(kApp);
   answers(rig, "");
   ScriptedClient client(rig);
-  const Answer answer = client.asks(
-      "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\nx\r\n");
+  const Answer answer =
+      client.asks("POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\nx\r\n");
   CHECK(answer.status == 400);
   CHECK(client.end() == End::Finished);
   CHECK(rig.line() == "400 PH s1");
@@ -557,12 +539,7 @@ TEST_CASE("a server that closes inside its answer ends the client's connection (
 
 TEST_CASE("an answer without length that is reset ends in a reset (SD)") {
   Rig rig(kApp);
-  rig.server("s1")
-      .next()
-      .expects("\r\n\r\n")
-      .sends("HTTP/1.0 200 OK\r\n\r\nhalf")
-      .expects("now")
-      .resets();
+  rig.server("s1").next().expects("\r\n\r\n").sends("HTTP/1.0 200 OK\r\n\r\nhalf").expects("now").resets();
   ScriptedClient client(rig);
   client.says("POST / HTTP/1.0\r\nHost: test\r\nContent-Length: 4\r\n\r\n");
   client.hears("half");
@@ -636,9 +613,7 @@ void check_well(Rig& rig, const std::string& address = "${s1}") {
              " check addr ${health} inter 20ms rise 1 fall 1 on-marked-down shutdown-sessions\n");
 }
 
-void go_down(Rig& rig) {
-  rig.server("health").next().expects("\r\n\r\n").sends("HTTP/1.1 500 Gone\r\n\r\n").closes();
-}
+void go_down(Rig& rig) { rig.server("health").next().expects("\r\n\r\n").sends("HTTP/1.1 500 Gone\r\n\r\n").closes(); }
 
 }  // namespace
 

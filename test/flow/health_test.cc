@@ -99,7 +99,7 @@ class Rig final : public HealthEvents, public HealthLog {
   Lines lines;
   std::vector<Level> levels;
   std::vector<std::string> changes;
-  std::vector<std::uint32_t> ramps;   // As they were at each change.
+  std::vector<std::uint32_t> ramps;  // As they were at each change.
   std::unique_ptr<Checks> checks;
 
  private:
@@ -229,7 +229,10 @@ TEST_CASE("a machine that does not answer is a layer 4 timeout") {
 TEST_CASE("an HTTP check without expectation passes by 2xx and 3xx") {
   Rig rig;
   ScriptedServer server(rig.loop);
-  server.next().expects("\r\n\r\n").sends("HTTP/1.1 302 Found\r\nLocation: /owa/\r\nContent-Length: 0\r\n\r\n").closes();
+  server.next()
+      .expects("\r\n\r\n")
+      .sends("HTTP/1.1 302 Found\r\nLocation: /owa/\r\nContent-Length: 0\r\n\r\n")
+      .closes();
   rig.server(server.address(), http_check("/owa/"));
   CHECK(rig.first_result() == succeeded("Layer7 check passed, code: 302"));
   CHECK(server.received(0) == "GET /owa/ HTTP/1.1\r\nHost: mail\r\nConnection: close\r\n\r\n");
@@ -341,7 +344,9 @@ TEST_CASE("a body without the text, without any byte, or cut short before it, is
 TEST_CASE("text behind the first 64 KiB of a body is not found") {
   Rig rig;
   ScriptedServer server(rig.loop);
-  server.next().expects("\r\n\r\n").sends("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + std::string(65536, 'x') + "end");
+  server.next()
+      .expects("\r\n\r\n")
+      .sends("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + std::string(65536, 'x') + "end");
   rig.server(server.address(), with(http_check(), expects(Match::String, "end")));
   CHECK(rig.first_result() == failed("Layer7 invalid response, info: \"HTTP content check did not match\""));
 }
@@ -433,7 +438,8 @@ TEST_CASE("connecting that fails is told by step, or as the initial connection")
   check.scripted = !check.http;
   rig.server(server.address(), check);
   CHECK(rig.first_result() == failed("Layer4 connection problem, info: \"Connection refused at step 1 of tcp-check "
-                                     "(connect port " + std::to_string(server.address().port()) + ")\""));
+                                     "(connect port " +
+                                     std::to_string(server.address().port()) + ")\""));
   Rig other;
   check.steps = {sends("x")};
   check.scripted = !check.http;
@@ -671,7 +677,7 @@ TEST_CASE("a server that comes back starts slowly; one that was never away does 
   rig.start();
   rig.run_until([&] { return rig.changes.size() == 2; });
   CHECK(rig.ramps == std::vector<std::uint32_t>{256, 1});
-  const std::uint32_t version_up = 3;   // It began at 1; DOWN and UP moved it.
+  const std::uint32_t version_up = 3;  // It began at 1; DOWN and UP moved it.
   rig.run_until([&] { return state.ramp == 256; });
   CHECK(rig.loop.now() - state.check.up_since_ms >= 300);
   CHECK(rig.spec.state->version > version_up);

@@ -5,9 +5,9 @@
 #include "unit/catch.h"
 
 using namespace penstock;
+using Catch::Contains;
 using penstock::test::Rig;
 using penstock::test::ScriptedClient;
-using Catch::Contains;
 
 namespace {
 
@@ -44,18 +44,21 @@ TEST_CASE("why a server could not be connected to is told, and by whom the answe
   rig.server("s1").next().expects("\r\n\r\n").sends("HTTP/1.1 200 OK\nA: b\r\n\r\n");
   ScriptedClient client(rig);
   CHECK(client.gets("/").status == 502);
-  CHECK_THAT(told(rig), Contains(", backend 'app', server 's1': 502 to 127.0.0.1:") && Contains(": line feed without carriage return"));
+  CHECK_THAT(told(rig), Contains(", backend 'app', server 's1': 502 to 127.0.0.1:") &&
+                            Contains(": line feed without carriage return"));
   rig.server("s1").stop_listening();
   ScriptedClient second(rig);
   CHECK(second.gets("/").status == 503);
-  CHECK_THAT(told(rig), Contains(", backend 'app', server 's1': 503 to 127.0.0.1:") && Contains(": connect failed (connection refused)"));
+  CHECK_THAT(told(rig), Contains(", backend 'app', server 's1': 503 to 127.0.0.1:") &&
+                            Contains(": connect failed (connection refused)"));
 }
 
 TEST_CASE("in mode tcp it is told as well") {
   Rig rig("mode tcp\nbackend app\n  mode tcp\n  server s1 ${s1}\n");
   rig.server("s1").stop_listening();
   ScriptedClient client(rig);
-  CHECK_THAT(told(rig), Contains(", backend 'app', server 's1': 127.0.0.1:") && Contains(": connect failed (connection refused)"));
+  CHECK_THAT(told(rig),
+             Contains(", backend 'app', server 's1': 127.0.0.1:") && Contains(": connect failed (connection refused)"));
 }
 
 TEST_CASE("that a client goes away, or never says anything, is no reason to tell") {

@@ -30,8 +30,7 @@ std::string answer_of(const std::string& body) {
 // Bytes that tell their place.
 std::string pattern(std::size_t size) {
   std::string text;
-  for (std::size_t i = 0; text.size() < size; ++i)
-    text += penstock::format("{:08x}", i * 2654435761u);
+  for (std::size_t i = 0; text.size() < size; ++i) text += penstock::format("{:08x}", i * 2654435761u);
   text.resize(size);
   return text;
 }
@@ -40,10 +39,9 @@ struct Habits {
   std::string path;
   std::string body;  // Which every answer must have.
   std::size_t bind = 0;
-  bool fresh = false;  // Each request on a connection of its own.
-  bool slow = false;   // Reads only when it is told to.
-  bool patient =
-      false;  // Its server goes down now and then: 503 and cut connections are to be expected.
+  bool fresh = false;    // Each request on a connection of its own.
+  bool slow = false;     // Reads only when it is told to.
+  bool patient = false;  // Its server goes down now and then: 503 and cut connections are to be expected.
   const TlsContext* tls = nullptr;
 };
 
@@ -68,12 +66,9 @@ class Visitor final : private ConnectionEvents {
     if (leaving_) return;
     received_.clear();
     const TlsTarget target{habits_.tls, "mail.test", ""};
-    connection_ = Connection::connect(rig_.loop(), rig_.address(habits_.bind), {}, target,
-                                      std::move(ticket_), *this);
+    connection_ = Connection::connect(rig_.loop(), rig_.address(habits_.bind), {}, target, std::move(ticket_), *this);
   }
-  void ask() {
-    connection_->send(penstock::format("GET {} HTTP/1.1\r\nHost: test\r\n\r\n", habits_.path));
-  }
+  void ask() { connection_->send(penstock::format("GET {} HTTP/1.1\r\nHost: test\r\n\r\n", habits_.path)); }
 
   void on_ready() override {
     if (connection_->is_tls() && connection_->tls_facts().resumed) ++resumed_;
@@ -86,12 +81,10 @@ class Visitor final : private ConnectionEvents {
     if (head_end == std::string::npos) return;
     const bool refused = habits_.patient && received_.starts_with("HTTP/1.1 503");
     if (!refused && received_.size() < head_end + 4 + habits_.body.size()) return;
-    if (!refused && (!received_.starts_with("HTTP/1.1 200") ||
-                     received_.substr(head_end + 4) != habits_.body)) {
+    if (!refused && (!received_.starts_with("HTTP/1.1 200") || received_.substr(head_end + 4) != habits_.body)) {
       return blame("a wrong answer: " + received_.substr(0, 200));
     }
-    if (received_.find("onnection: close") < head_end && !habits_.patient)
-      return blame("sent away");
+    if (received_.find("onnection: close") < head_end && !habits_.patient) return blame("sent away");
     received_.clear();
     if (!refused) ++served_;
     if (leaving_ || habits_.fresh || refused) {
@@ -145,29 +138,25 @@ TEST_CASE("clients are served through thirty reloads without a request lost or a
       penstock::format("  log fd@{} format raw local0\n  log 127.0.0.1:9 local0\n", nowhere.get()) +
       "  use_backend %[path,field(2,/)] if { path_reg ^/(big|narrow|least|shaky) }\n  "
       "default_backend app\n";
-  const std::string check =
-      " check addr ${health} inter 10ms rise 1 fall 1 on-marked-down shutdown-sessions\n";
-  const std::string one =
-      front +
-      "backend app\n  server s1 ${s1}\n  server s2 ${s2}\n"
-      "backend big\n  server s1 ${big}\n"
-      "backend narrow\n  server s1 ${s1} maxconn 1\n"
-      "backend least\n  balance leastconn\n  server s1 ${s1} weight 2\n  server s2 ${s2}\n"
-      "backend shaky\n  option httpchk\n  server s1 ${s1}" +
-      check + "  server s2 ${s2}" + check;
-  const std::string other =
-      front +
-      "  http-request set-header X-Config other\n"
-      "backend app\n  balance leastconn\n  server s1 ${s1}\n"
-      "backend shaky\n  balance random\n  option httpchk\n  server s2 ${s2}" +
-      check +
-      "backend narrow\n  server s1 ${s1} maxconn 2\n  server s2 ${s2} disabled\n"
-      "backend least\n  server s2 ${s2}\n"
-      "backend big\n  server s1 ${big}\n"
-      "frontend more\n  bind 127.0.0.3:0\n  default_backend app\n";
+  const std::string check = " check addr ${health} inter 10ms rise 1 fall 1 on-marked-down shutdown-sessions\n";
+  const std::string one = front +
+                          "backend app\n  server s1 ${s1}\n  server s2 ${s2}\n"
+                          "backend big\n  server s1 ${big}\n"
+                          "backend narrow\n  server s1 ${s1} maxconn 1\n"
+                          "backend least\n  balance leastconn\n  server s1 ${s1} weight 2\n  server s2 ${s2}\n"
+                          "backend shaky\n  option httpchk\n  server s1 ${s1}" +
+                          check + "  server s2 ${s2}" + check;
+  const std::string other = front +
+                            "  http-request set-header X-Config other\n"
+                            "backend app\n  balance leastconn\n  server s1 ${s1}\n"
+                            "backend shaky\n  balance random\n  option httpchk\n  server s2 ${s2}" +
+                            check +
+                            "backend narrow\n  server s1 ${s1} maxconn 2\n  server s2 ${s2} disabled\n"
+                            "backend least\n  server s2 ${s2}\n"
+                            "backend big\n  server s1 ${big}\n"
+                            "frontend more\n  bind 127.0.0.3:0\n  default_backend app\n";
   Rig rig(front + "backend app\n  server s1 ${s1}\n", workers);
-  for (const char* name : {"s1", "s2"})
-    rig.server(name).next().expects("\r\n\r\n").sends(kOk).repeats();
+  for (const char* name : {"s1", "s2"}) rig.server(name).next().expects("\r\n\r\n").sends(kOk).repeats();
   rig.server("big").next().expects("\r\n\r\n").sends(answer_of(big)).repeats();
   for (int i = 0; i < 2000; ++i) {
     const char* status = i % 5 == 4 ? "HTTP/1.1 500 Gone\r\n\r\n" : "HTTP/1.1 200 OK\r\n\r\n";
@@ -176,9 +165,7 @@ TEST_CASE("clients are served through thirty reloads without a request lost or a
   rig.reload(one);
 
   std::vector<std::unique_ptr<Visitor>> visitors;
-  const auto visit = [&](Habits habits) {
-    visitors.push_back(std::make_unique<Visitor>(rig, std::move(habits)));
-  };
+  const auto visit = [&](Habits habits) { visitors.push_back(std::make_unique<Visitor>(rig, std::move(habits))); };
   for (int i = 0; i < 3; ++i) {
     visit({.path = "/", .body = "ok"});
     visit({.path = "/", .body = "ok", .fresh = true});
@@ -213,8 +200,7 @@ TEST_CASE("clients are served through thirty reloads without a request lost or a
   rig.run_until([&] {
     nudge();
     bool all = true;
-    for (auto& visitor : visitors)
-      all = all && (visitor->served() != 0 || !visitor->fault().empty());
+    for (auto& visitor : visitors) all = all && (visitor->served() != 0 || !visitor->fault().empty());
     return all;
   });
   for (auto& visitor : visitors) {
@@ -240,13 +226,7 @@ TEST_CASE("clients are served through thirty reloads without a request lost or a
 
 TEST_CASE("an exchange ends under the configuration it began with") {
   Rig rig("  http-response set-header X-Config one\nbackend app\n  server s1 ${s1}\n");
-  rig.server("s1")
-      .next()
-      .expects("\r\n\r\n")
-      .expects("rest")
-      .sends(kOk)
-      .expects("\r\n\r\n")
-      .sends(kOk);
+  rig.server("s1").next().expects("\r\n\r\n").expects("rest").sends(kOk).expects("\r\n\r\n").sends(kOk);
   ScriptedClient client(rig);
   client.says("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n");
   rig.run_until([&] { return rig.server("s1").accepted() == 1; });
@@ -290,7 +270,8 @@ TEST_CASE("a reload that makes room serves those who wait at once") {
                                      "  fullconn 1\n  server s1 ${s1} minconn 1 maxconn 9\n", "  server s2 ${s1}\n",
                                      "  server s1 ${s1} maxconn 1\n  server off ${s1}\n");
   const bool tcp = GENERATE(false, true);
-  const std::string begin = tcp ? "listen app\n  mode tcp\n  bind 127.0.0.1:0\n  log-format \"200 %ts %s\"\n" : "backend app\n";
+  const std::string begin =
+      tcp ? "listen app\n  mode tcp\n  bind 127.0.0.1:0\n  log-format \"200 %ts %s\"\n" : "backend app\n";
   Rig rig(begin + "  server s1 ${s1} maxconn 1\n  server off ${s1} disabled\n", workers);
   rig.server("s1").next().expects("GET /first ").expects("now").sends(kOk);
   rig.server("s1").next().expects("GET /").expects("\r\n\r\n").sends(kOk).repeats();
@@ -336,7 +317,8 @@ TEST_CASE("who waits for a server of its own waits for it under the next configu
 TEST_CASE("those who wait keep their order over a reload, and go before who comes later") {
   Rig rig("backend app\n  http-reuse never\n  server s1 ${s1} maxconn 1\n");
   rig.server("s1").next().expects("GET /first ").expects("now").sends(kOk);
-  for (const std::string path : {"/a", "/b", "/c"}) rig.server("s1").next().expects("GET " + path).expects("\r\n\r\n").sends(kOk);
+  for (const std::string path : {"/a", "/b", "/c"})
+    rig.server("s1").next().expects("GET " + path).expects("\r\n\r\n").sends(kOk);
   ScriptedClient first(rig), a(rig), b(rig), c(rig);
   first.says("GET /first HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\n");
   rig.run_until([&] { return rig.in_use() == 1; });
@@ -411,8 +393,7 @@ TEST_CASE("a client's own server connection outlives a reload in the middle of a
   Rig rig("backend app\n  server s1 ${s1}\n");
   rig.server("s1").next().expects("rest").sends(kOk).expects("\r\n\r\n").sends(kOk);
   ScriptedClient client(rig);
-  client.says(
-      "POST / HTTP/1.1\r\nHost: test\r\nAuthorization: NTLM abc\r\nContent-Length: 4\r\n\r\n");
+  client.says("POST / HTTP/1.1\r\nHost: test\r\nAuthorization: NTLM abc\r\nContent-Length: 4\r\n\r\n");
   rig.run_until([&] { return rig.server("s1").accepted() == 1; });
   rig.reload("backend app\n  server s1 ${s1}\n");
   CHECK(client.asks("rest").status == 200);

@@ -65,8 +65,8 @@ Rig::Rig(const std::string& text, unsigned workers)
 }
 
 Rig::~Rig() {
-  const bool quiet = run_while(
-      [&] { return crew().process().connections != 0 || in_use() != 0 || waiting() != 0; }, 5000);
+  const bool quiet =
+      run_while([&] { return crew().process().connections != 0 || in_use() != 0 || waiting() != 0; }, 5000);
   CHECK(quiet);
   crew_.reset();
 }
@@ -101,8 +101,7 @@ std::shared_ptr<const Snapshot> Rig::build(const std::string& text) {
   Bundle bundle = Bundle::gather(config, crew_->bundle(), gather, diagnostics);
   auto snapshot = crew_->build(std::move(config), std::move(bundle), false, diagnostics);
   for (const config::Complaint& complaint : diagnostics.complaints()) {
-    if (complaint.severity == config::Severity::Alert)
-      UNSCOPED_INFO(config::Diagnostics::text_of(complaint, 0));
+    if (complaint.severity == config::Severity::Alert) UNSCOPED_INFO(config::Diagnostics::text_of(complaint, 0));
   }
   return snapshot;
 }
@@ -175,8 +174,7 @@ std::uint32_t Rig::in_use() const {
 
 std::uint32_t Rig::waiting() const {
   std::uint32_t sum = 0;
-  for (const BackendRuntimeSpec& backend : crew().snapshot()->backends)
-    sum += backend.balance.state->waiting;
+  for (const BackendRuntimeSpec& backend : crew().snapshot()->backends) sum += backend.balance.state->waiting;
   return sum;
 }
 
@@ -186,9 +184,7 @@ ScriptedClient::ScriptedClient(Rig& rig, std::size_t bind, const TlsContext* tls
 }
 
 // Who leaves does not wait to be answered.
-ScriptedClient::~ScriptedClient() {
-  resets();
-}
+ScriptedClient::~ScriptedClient() { resets(); }
 
 void ScriptedClient::says(std::string_view bytes) {
   rig_.run_until([&] { return connection_->ready() || ended(); });
@@ -254,9 +250,7 @@ ScriptedClient::End ScriptedClient::end() {
   return end_;
 }
 
-bool ScriptedClient::is_kept() {
-  return !ended() && gets("/alive").status == 200;
-}
+bool ScriptedClient::is_kept() { return !ended() && gets("/alive").status == 200; }
 
 void ScriptedClient::resets() {
   if (connection_) connection_->reset_on_close();

@@ -32,9 +32,7 @@ class Rig final : private CrewOwner {
   // Something else than a server where ${name} is; to be said before the text is used: in reload().
   void name(const std::string& name, const SocketAddress& address) { addresses_[name] = address; }
   // Of the n-th bind.
-  const SocketAddress& address(std::size_t bind = 0) const {
-    return crew().snapshot()->binds[bind].bound->address;
-  }
+  const SocketAddress& address(std::size_t bind = 0) const { return crew().snapshot()->binds[bind].bound->address; }
 
   // Returns when every worker is under the new configuration.
   void reload(const std::string& text);

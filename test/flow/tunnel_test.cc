@@ -15,8 +15,8 @@ using End = penstock::test::ScriptedClient::End;
 namespace {
 
 std::string relay(const std::string& lines, const std::string& server = "${s1}") {
-  return "listen app\n  mode tcp\n  bind 127.0.0.1:0\n  log-format \"%ts %s\"\n" + lines +
-         "  server s1 " + server + "\n";
+  return "listen app\n  mode tcp\n  bind 127.0.0.1:0\n  log-format \"%ts %s\"\n" + lines + "  server s1 " + server +
+         "\n";
 }
 
 void check_server_let_go(Rig& rig) {
@@ -94,8 +94,7 @@ TEST_CASE("a rule that cannot be asked rejects the connection (PR, RR)") {
 
 TEST_CASE("who is rejected at once sees an end, and the log sees nothing") {
   const std::string mode = GENERATE("tcp", "http");
-  Rig rig("listen app\n  mode " + mode +
-          "\n  bind 127.0.0.1:0\n  tcp-request connection reject\n  server s1 ${s1}\n");
+  Rig rig("listen app\n  mode " + mode + "\n  bind 127.0.0.1:0\n  tcp-request connection reject\n  server s1 ${s1}\n");
   ScriptedClient client(rig);
   CHECK(client.end() != End::None);
   rig.reload(relay("  tcp-request content reject\n"));
@@ -216,10 +215,8 @@ TEST_CASE("a relayed server is silent for too long (sD, tcp)") {
 TEST_CASE("a relayed connection to a server that goes down is cut (DD, tcp)") {
   Joined joined;
   Rig& rig = joined.rig;
-  const std::string checked =
-      "listen app\n  no log\n  mode tcp\n  bind 127.0.0.1:0\n  option httpchk\n  server s1 ";
-  const std::string check =
-      " check addr ${health} inter 20ms rise 1 fall 1 on-marked-down shutdown-sessions\n";
+  const std::string checked = "listen app\n  no log\n  mode tcp\n  bind 127.0.0.1:0\n  option httpchk\n  server s1 ";
+  const std::string check = " check addr ${health} inter 20ms rise 1 fall 1 on-marked-down shutdown-sessions\n";
   rig.server("health").next().expects("\r\n\r\n").sends("HTTP/1.1 500 Gone\r\n\r\n").closes();
   rig.reload(checked + "${s1}" + check);
   CHECK(joined.client.end() != End::None);

@@ -48,8 +48,7 @@ void check_passed(const Head& head, framing::Kind kind, const framing::Judgement
     const Count host = count(head, "host");
     check(host.fields <= 1 && (host.fields == 1 || !http11));
     check(host.value.find_first_of(" \t,/@\\?#") == std::string_view::npos);
-    check(judgement.body.kind != BodyLength::Kind::UntilClose &&
-          judgement.body.kind != BodyLength::Kind::Tunnel);
+    check(judgement.body.kind != BodyLength::Kind::UntilClose && judgement.body.kind != BodyLength::Kind::Tunnel);
     check((coding.fields != 0) == (judgement.body.kind == BodyLength::Kind::Chunked));
   }
   const bool counted = judgement.body.kind == BodyLength::Kind::Counted;
@@ -74,8 +73,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     head.method = cut(rest, '\n');
     head.target = cut(rest, '\n');
   } else {
-    constexpr std::uint16_t kStatuses[] = {100, 101, 103, 200, 204, 205,
-                                           206, 304, 401, 407, 500, 999};
+    constexpr std::uint16_t kStatuses[] = {100, 101, 103, 200, 204, 205, 206, 304, 401, 407, 500, 999};
     head.status = kStatuses[(data[0] >> 3) % std::size(kStatuses)];
   }
   while (!rest.empty()) {
@@ -87,8 +85,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (judgement.refused == nullptr) check_passed(head, kind, judgement);
   Trailers trailers{head.fields};
   if (framing::judge_trailers(trailers) == nullptr) {
-    check(count(head, "content-length").fields + count(head, "transfer-encoding").fields +
-              count(head, "host").fields ==
+    check(count(head, "content-length").fields + count(head, "transfer-encoding").fields + count(head, "host").fields ==
           0);
   }
   return 0;

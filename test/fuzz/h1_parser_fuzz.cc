@@ -36,10 +36,7 @@ struct Heard {
 
 class Reader {
  public:
-  Reader(std::uint8_t side, const H1Limits& limits)
-      : side_(side % 4), limits_(limits), parser_(limits) {
-    start();
-  }
+  Reader(std::uint8_t side, const H1Limits& limits) : side_(side % 4), limits_(limits), parser_(limits) { start(); }
 
   bool read(std::string_view bytes) {
     Slice input = slice_of(bytes);
@@ -80,25 +77,21 @@ class Reader {
   }
   void take_head() {
     Head& head = parser_.head();
-    heard_.text +=
-        format("{} {} {} {} {} {} {} {}\n", head.method, head.target, head.status, head.reason,
-               static_cast<int>(head.body.kind), head.body.bytes, head.keep_alive, head.upgrade);
+    heard_.text += format("{} {} {} {} {} {} {} {}\n", head.method, head.target, head.status, head.reason,
+                          static_cast<int>(head.body.kind), head.body.bytes, head.keep_alive, head.upgrade);
     for (const Field& field : head.fields) {
-      check(!field.name.empty() &&
-            field.value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos);
+      check(!field.name.empty() && field.value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos);
       heard_.text += format("{}:{}\n", field.name, field.value);
     }
     check(head.wire_size <= limits_.head && head.fields.size() <= limits_.fields);
     if (side_ == 0) return writer_.request_head(out_, head, ConnectionToken::None);
-    const bool no_body =
-        side_ == 2 || head.status < 200 || head.status == 204 || head.status == 304;
+    const bool no_body = side_ == 2 || head.status < 200 || head.status == 204 || head.status == 304;
     writer_.response_head(out_, head, ConnectionToken::None, no_body, true);
   }
   void take_end() {
     heard_.text += body_;
     body_.clear();
-    for (const Field& field : parser_.trailers().fields)
-      heard_.text += format("{}:{}\n", field.name, field.value);
+    for (const Field& field : parser_.trailers().fields) heard_.text += format("{}:{}\n", field.name, field.value);
     heard_.text += "end\n";
     writer_.end(out_, parser_.trailers());
     for (std::size_t i = 0; i < out_.slices(); ++i) heard_.written += out_.peek(i).view();
@@ -114,8 +107,7 @@ class Reader {
   Heard heard_;
 };
 
-Heard hear(std::string_view bytes, std::uint8_t side, std::size_t portion,
-           std::size_t limit = 512) {
+Heard hear(std::string_view bytes, std::uint8_t side, std::size_t portion, std::size_t limit = 512) {
   H1Limits limits;
   limits.head = limit;
   limits.fields = static_cast<std::uint32_t>(limit / 40);

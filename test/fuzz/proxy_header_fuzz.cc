@@ -29,7 +29,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (header.local) return 0;
   for (const ProxyVersion version : {ProxyVersion::One, ProxyVersion::Two}) {
     ProxyHeader again;
-    check(read_proxy_header(proxy_header(version, header.source, header.destination), again) == ProxyHeader::Step::Done);
+    check(read_proxy_header(proxy_header(version, header.source, header.destination), again) ==
+          ProxyHeader::Step::Done);
     check(again.source == header.source && again.destination == header.destination);
   }
   return 0;

@@ -103,21 +103,10 @@ constexpr std::string_view kResponseSamples[] = {"status",
                                                  "date",
                                                  "fe_name",
                                                  "be_name"};
-constexpr std::string_view kTcpSamples[] = {"req.len",
-                                            "req.payload(0,4)",
-                                            "req.payload(0,0)",
-                                            "req.payload_lv(0,1)",
-                                            "req.ssl_hello_type",
-                                            "req.ssl_sni",
-                                            "src",
-                                            "dst_port",
-                                            "var(sess.b)",
-                                            "var(txn.a)",
-                                            "wait_end",
-                                            "str(text)",
-                                            "rand(3)",
-                                            "ssl_fc",
-                                            "always_true"};
+constexpr std::string_view kTcpSamples[] = {
+    "req.len", "req.payload(0,4)", "req.payload(0,0)", "req.payload_lv(0,1)", "req.ssl_hello_type", "req.ssl_sni",
+    "src",     "dst_port",         "var(sess.b)",      "var(txn.a)",          "wait_end",           "str(text)",
+    "rand(3)", "ssl_fc",           "always_true"};
 constexpr std::string_view kConverters[] = {"lower",
                                             "upper",
                                             "length",
@@ -171,16 +160,13 @@ constexpr std::string_view kConverters[] = {"lower",
                                             "htonl",
                                             "ub64enc",
                                             "ub64dec"};
-constexpr std::string_view kNames[] = {
-    "X",          "Host",    "Cookie", "Set-Cookie",   "Location",
-    "Connection", "Upgrade", "Expect", "Content-Type", "Authorization",
-    "X-A",        "Date",    "TE",     "Keep-Alive"};
+constexpr std::string_view kNames[] = {"X",          "Host",    "Cookie", "Set-Cookie",   "Location",
+                                       "Connection", "Upgrade", "Expect", "Content-Type", "Authorization",
+                                       "X-A",        "Date",    "TE",     "Keep-Alive"};
 constexpr std::string_view kPatterns[] = {"a",      "^/",  ".*",     "x*",    "(.)(.)",     "^$",
                                           "[a-z]+", "a|b", "(a+)+$", "\\\\r", "^(.*),(.*)$"};
-constexpr std::string_view kReplacements[] = {"b",          "",        "\\\\1-\\\\2",
-                                              "\\\\0\\\\0", "%[path]", "%[src]",
-                                              "x\\\\",      "/new",    "http://a.example/z?q=1",
-                                              "*"};
+constexpr std::string_view kReplacements[] = {
+    "b", "", "\\\\1-\\\\2", "\\\\0\\\\0", "%[path]", "%[src]", "x\\\\", "/new", "http://a.example/z?q=1", "*"};
 constexpr std::string_view kTexts[] = {"text",
                                        "",
                                        "/new",
@@ -209,8 +195,7 @@ constexpr std::string_view kStatuses[] = {"200", "204", "304", "404", "403", "50
 constexpr std::string_view kSetStatuses[] = {"200", "204", "304", "100", "101", "103", "199",
                                              "205", "206", "401", "404", "500", "999"};
 constexpr std::string_view kCodes[] = {"301", "302", "303", "307", "308"};
-constexpr std::string_view kBodies[] = {"string x", "lf-string %[src]", "string ''",
-                                        "lf-string %[path,hex]"};
+constexpr std::string_view kBodies[] = {"string x", "lf-string %[src]", "string ''", "lf-string %[path,hex]"};
 constexpr std::string_view kMethods[] = {"GET",    "HEAD",     "POST",    "PUT",   "OPTIONS",
                                          "DELETE", "PROPFIND", "CONNECT", "TRACE", "RPC_IN_DATA"};
 constexpr std::string_view kTargets[] = {
@@ -266,44 +251,43 @@ constexpr std::string_view kAnswerStatuses[] = {"200 OK",
                                                 "101 Switching Protocols",
                                                 "999 ",
                                                 "407 Proxy"};
-constexpr std::string_view kOptions[] = {
-    "option forwardfor",
-    "option http-buffer-request",
-    "option httpclose",
-    "option http-server-close",
-    "option logasap",
-    "option dontlognull",
-    "option redispatch",
-    "unique-id-format %{+X}o%ci_%rt\n  unique-id-header X-Id",
-    "capture request header X len 5",
-    "capture response header X len 9",
-    "capture cookie a len 4",
-    "declare capture request len 6",
-    "option httplog",
-    "option httplog clf",
-    "monitor-uri /owa/x",
-    "monitor fail if { path / }",
-    "cookie SRV insert indirect nocache",
-    "cookie SRV rewrite",
-    "cookie s prefix",
-    "retry-on all-retryable-errors 401 404",
-    "http-reuse always",
-    "balance hash path,lower",
-    "balance uri",
-    "balance url_param a",
-    "stick-table type string size 10\n  stick on req.hdr(X)",
-    "stick-table type ip size 10\n  stick store-response src",
-    "log-format \"%ST %B %{+Q}r %hr %hs %[capture.req.hdr(0)] %ID %tsc\"",
-    "errorfile 403 e403.http",
-    "errorfile 503 e503.http",
-    "http-error status 400 content-type text/plain string x",
-    "http-error status 500 content-type text/plain lf-string %[src]",
-    "http-error status 503 hdr X y",
-    "option abortonclose",
-    "persist",
-    "use-server s if { req.hdr(X) a }",
-    "force-persist if { path /a }",
-    "option http-keep-alive"};
+constexpr std::string_view kOptions[] = {"option forwardfor",
+                                         "option http-buffer-request",
+                                         "option httpclose",
+                                         "option http-server-close",
+                                         "option logasap",
+                                         "option dontlognull",
+                                         "option redispatch",
+                                         "unique-id-format %{+X}o%ci_%rt\n  unique-id-header X-Id",
+                                         "capture request header X len 5",
+                                         "capture response header X len 9",
+                                         "capture cookie a len 4",
+                                         "declare capture request len 6",
+                                         "option httplog",
+                                         "option httplog clf",
+                                         "monitor-uri /owa/x",
+                                         "monitor fail if { path / }",
+                                         "cookie SRV insert indirect nocache",
+                                         "cookie SRV rewrite",
+                                         "cookie s prefix",
+                                         "retry-on all-retryable-errors 401 404",
+                                         "http-reuse always",
+                                         "balance hash path,lower",
+                                         "balance uri",
+                                         "balance url_param a",
+                                         "stick-table type string size 10\n  stick on req.hdr(X)",
+                                         "stick-table type ip size 10\n  stick store-response src",
+                                         "log-format \"%ST %B %{+Q}r %hr %hs %[capture.req.hdr(0)] %ID %tsc\"",
+                                         "errorfile 403 e403.http",
+                                         "errorfile 503 e503.http",
+                                         "http-error status 400 content-type text/plain string x",
+                                         "http-error status 500 content-type text/plain lf-string %[src]",
+                                         "http-error status 503 hdr X y",
+                                         "option abortonclose",
+                                         "persist",
+                                         "use-server s if { req.hdr(X) a }",
+                                         "force-persist if { path /a }",
+                                         "option http-keep-alive"};
 
 class Maker {
  public:
@@ -321,15 +305,14 @@ class Maker {
  private:
   std::string sample(Words fetches) {
     std::string text(choices_.of(fetches));
-    for (std::size_t i = choices_.below(4); i-- > 1;)
-      text += format(",{}", choices_.of(kConverters));
+    for (std::size_t i = choices_.below(4); i-- > 1;) text += format(",{}", choices_.of(kConverters));
     return text;
   }
   std::string test(Words fetches) {
     if (choices_.one_in(4)) return std::string(choices_.of(std::span(kPredefined)));
-    constexpr std::string_view kWays[] = {
-        "-m found", "-m str a", "-m beg -i /A",   "-m sub x y",  "-m reg ^/?a+$", "-m len gt 2",
-        "-m end b", "-m dir a", "-m dom example", "-m int ge 1", "-m str -- -i",  "-m reg (a+)+$"};
+    constexpr std::string_view kWays[] = {"-m found",       "-m str a",    "-m beg -i /A", "-m sub x y",
+                                          "-m reg ^/?a+$",  "-m len gt 2", "-m end b",     "-m dir a",
+                                          "-m dom example", "-m int ge 1", "-m str -- -i", "-m reg (a+)+$"};
     return format("{{ {} {} }}", sample(fetches), choices_.of(kWays));
   }
   std::string condition(Words fetches) {
@@ -343,8 +326,7 @@ class Maker {
   }
   std::string quoted(std::string_view text) { return format("\"{}\"", text); }
   std::string value(Words fetches) {
-    return choices_.one_in(2) ? quoted(format("%[{}]", sample(fetches)))
-                              : quoted(choices_.of(kTexts));
+    return choices_.one_in(2) ? quoted(format("%[{}]", sample(fetches))) : quoted(choices_.of(kTexts));
   }
   std::string reply() {
     std::string text = format(" status {}", choices_.of(kStatuses));
@@ -362,9 +344,8 @@ class Maker {
     constexpr std::string_view kMore[] = {
         "", " drop-query", " append-slash", " set-cookie a=b", " clear-cookie a", " ignore-empty"};
     const std::string_view kind = choices_.of(kKinds);
-    return format("redirect {} {} code {}{}", kind,
-                  kind == "scheme" ? "https" : quoted(choices_.of(kTexts)), choices_.of(kCodes),
-                  choices_.of(kMore));
+    return format("redirect {} {} code {}{}", kind, kind == "scheme" ? "https" : quoted(choices_.of(kTexts)),
+                  choices_.of(kCodes), choices_.of(kMore));
   }
   std::string field_action(Words fetches) {
     const std::string_view name = choices_.of(kNames);
@@ -430,8 +411,8 @@ class Maker {
         action = "set-pathq " + value(kRequestSamples);
         break;
       case 8:
-        action = format("replace-{} {} {}", choices_.of(std::span(kParts)),
-                        format("'{}'", choices_.of(kPatterns)), quoted(choices_.of(kReplacements)));
+        action = format("replace-{} {} {}", choices_.of(std::span(kParts)), format("'{}'", choices_.of(kPatterns)),
+                        quoted(choices_.of(kReplacements)));
         break;
       case 9:
         action = format("capture {} len 7", sample(kRequestSamples));
@@ -458,8 +439,7 @@ class Maker {
     const bool after = set == "http-after-response";
     switch (choices_.below(8)) {
       case 0:
-        action = format("set-status {}{}", choices_.of(kSetStatuses),
-                        choices_.one_in(3) ? " reason why" : "");
+        action = format("set-status {}{}", choices_.of(kSetStatuses), choices_.one_in(3) ? " reason why" : "");
         break;
       case 1:
         action = after ? "allow" : "deny" + reply();
@@ -494,15 +474,13 @@ class Maker {
         return redirect() + condition(kRequestSamples);
       default:
         if (choices_.one_in(2))
-          return "use_backend " + std::string(choices_.one_in(3) ? "%[req.hdr(X)]" : "b") +
-                 condition(kRequestSamples);
-        return format("tcp-request content {}{}", choices_.one_in(2) ? "reject" : "accept",
-                      condition(kRequestSamples));
+          return "use_backend " + std::string(choices_.one_in(3) ? "%[req.hdr(X)]" : "b") + condition(kRequestSamples);
+        return format("tcp-request content {}{}", choices_.one_in(2) ? "reject" : "accept", condition(kRequestSamples));
     }
   }
   std::string http_lines() {
-    std::string text = choices_.one_in(2) ? "listen b\n  bind 127.0.0.1:0\n"
-                                          : "frontend f\n  bind 127.0.0.1:0\n  default_backend b\n";
+    std::string text =
+        choices_.one_in(2) ? "listen b\n  bind 127.0.0.1:0\n" : "frontend f\n  bind 127.0.0.1:0\n  default_backend b\n";
     const bool is_listen = text.starts_with("listen");
     for (std::size_t i = choices_.below(7); i-- > 0;) text += format("  {}\n", rule());
     if (!is_listen) {
@@ -512,16 +490,14 @@ class Maker {
     return text + "  server s ${server} cookie s\n";
   }
   std::string tcp_lines() {
-    std::string text =
-        "listen b\n  mode tcp\n  bind 127.0.0.1:0\n  tcp-request inspect-delay 10ms\n";
+    std::string text = "listen b\n  mode tcp\n  bind 127.0.0.1:0\n  tcp-request inspect-delay 10ms\n";
     for (std::size_t i = choices_.below(5); i-- > 0;) {
-      constexpr std::string_view kSets[] = {"tcp-request content", "tcp-request session",
-                                            "tcp-request connection", "tcp-response content"};
+      constexpr std::string_view kSets[] = {"tcp-request content", "tcp-request session", "tcp-request connection",
+                                            "tcp-response content"};
       const std::string_view set = choices_.of(kSets);
-      constexpr std::string_view kActions[] = {"accept", "reject", "set-var(sess.b) src",
-                                               "silent-drop", "set-var(txn.a) str(x),hex"};
-      constexpr std::string_view kSimple[] = {"src", "dst_port", "always_true", "rand(3)",
-                                              "var(sess.b)"};
+      constexpr std::string_view kActions[] = {"accept", "reject", "set-var(sess.b) src", "silent-drop",
+                                               "set-var(txn.a) str(x),hex"};
+      constexpr std::string_view kSimple[] = {"src", "dst_port", "always_true", "rand(3)", "var(sess.b)"};
       text += format("  {} {}{}\n", set, choices_.of(kActions),
                      condition(set == "tcp-request content" ? Words(kTcpSamples) : Words(kSimple)));
     }
@@ -529,8 +505,7 @@ class Maker {
   }
 
   void add_fields(std::string& text, Words fields) {
-    for (std::size_t i = choices_.below(6); i-- > 0;)
-      text += format("{}\\r\n", choices_.of(fields));
+    for (std::size_t i = choices_.below(6); i-- > 0;) text += format("{}\\r\n", choices_.of(fields));
   }
   void add_body(std::string& text) {
     switch (choices_.below(4)) {
@@ -548,8 +523,8 @@ class Maker {
     }
   }
   std::string request(bool last) {
-    std::string text = format("{} {} HTTP/1.{}\\r\n", choices_.of(kMethods), choices_.of(kTargets),
-                              choices_.one_in(8) ? 0 : 1);
+    std::string text =
+        format("{} {} HTTP/1.{}\\r\n", choices_.of(kMethods), choices_.of(kTargets), choices_.one_in(8) ? 0 : 1);
     if (!choices_.one_in(16)) text += "Host: h.example\\r\n";
     add_fields(text, kFields);
     if (last) text += "Connection: close\\r\n";
@@ -568,8 +543,8 @@ class Maker {
   }
 
   static constexpr std::string_view kParts[] = {"path", "pathq", "uri"};
-  static constexpr std::string_view kPredefined[] = {
-      "METH_GET", "TRUE", "FALSE", "HTTP_1.1", "METH_POST", "HTTP_URL_ABS", "METH_HEAD"};
+  static constexpr std::string_view kPredefined[] = {"METH_GET",  "TRUE",         "FALSE",    "HTTP_1.1",
+                                                     "METH_POST", "HTTP_URL_ABS", "METH_HEAD"};
   Choices choices_;
 };
 
@@ -577,9 +552,7 @@ constexpr std::string_view kRequestMark = "---- request", kAnswerMark = "---- an
 
 }  // namespace
 
-RulesCase make_rules_case(std::string_view bytes) {
-  return Maker(bytes).make();
-}
+RulesCase make_rules_case(std::string_view bytes) { return Maker(bytes).make(); }
 
 bool read_rules_case(std::string_view text, RulesCase& out) {
   if (!text.starts_with("listen ") && !text.starts_with("frontend ")) return false;

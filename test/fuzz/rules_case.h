@@ -11,8 +11,7 @@ namespace penstock::test {
 struct RulesCase {
   std::string lines;                  // "${server}" is where the server is.
   std::vector<std::string> requests;  // One after the other on one connection.
-  std::vector<std::string>
-      answers;  // To each request that reaches the server; the last goes on for all.
+  std::vector<std::string> answers;   // To each request that reaches the server; the last goes on for all.
 };
 
 // The same bytes make the same case. Most of them are valid configurations.

@@ -72,8 +72,8 @@ class Reader {
           return;
         case H1Parser::Step::Head:
           interim_ = of_answers_ && parser_.head().status < 200 && parser_.head().status != 101;
-          over_ = parser_.head().upgrade || parser_.head().body.kind == BodyLength::Kind::Tunnel ||
-                  is_last();
+          over_ = parser_.head().upgrade || parser_.head().body.kind == BodyLength::Kind::Tunnel || is_last() ||
+                  is_connect();
           break;
         case H1Parser::Step::Body:
           parser_.take_body();
@@ -86,8 +86,7 @@ class Reader {
           // A rule may write any word where a target belongs, any method before it, and take Host
           // away.
           if (!of_answers_ && is_of_rules(parser_.error().what)) return void(over_ = true);
-          std::fprintf(stderr, "rules: %s: %s\n", of_answers_ ? "answer" : "request",
-                       parser_.error().what);
+          std::fprintf(stderr, "rules: %s: %s\n", of_answers_ ? "answer" : "request", parser_.error().what);
           check(false, "what the proxy said cannot be read");
       }
     }
@@ -102,13 +101,12 @@ class Reader {
     parser_.start_response(arena_, methods_[number_] == "HEAD", false);
   }
   static bool is_of_rules(std::string_view error) {
-    return error.find("target") != std::string_view::npos ||
-           error.find("Host") != std::string_view::npos;
+    return error.find("target") != std::string_view::npos || error.find("Host") != std::string_view::npos;
   }
   // Whoever cannot read a request does not know that it is a HEAD: the answer to it has its body.
-  bool is_last() {
-    return of_answers_ && methods_[number_] == "HEAD" && !parser_.head().keep_alive;
-  }
+  bool is_last() { return of_answers_ && methods_[number_] == "HEAD" && !parser_.head().keep_alive; }
+  // What a client sends behind it is the tunnel's if the server accepts, whatever it looks like.
+  bool is_connect() { return !of_answers_ && parser_.head().method == "CONNECT"; }
   Arena arena_;
   H1Limits limits_;
   H1Parser parser_{limits_};
@@ -145,13 +143,11 @@ class Origin final : public Peer {
   void on_bytes(Slice bytes) override {
     if (read_) reader_.read(bytes.view());
     heard_ += bytes.view();
-    for (std::size_t end = heard_.find("\r\n\r\n"); end != std::string::npos;
-         end = heard_.find("\r\n\r\n")) {
+    for (std::size_t end = heard_.find("\r\n\r\n"); end != std::string::npos; end = heard_.find("\r\n\r\n")) {
       heard_.erase(0, end + 4);
       const std::string answer = on_the_wire(answers_[std::min(next_++, answers_.size() - 1)]);
       connection_->send(std::string_view(answer));
-      if (answer.find("Content-Length: ") == std::string::npos &&
-          answer.find("chunked") == std::string::npos)
+      if (answer.find("Content-Length: ") == std::string::npos && answer.find("chunked") == std::string::npos)
         connection_->finish_sending();
     }
   }
@@ -167,16 +163,14 @@ class Client final : public Peer {
   Client(Loop& loop, const SocketAddress& address, const RulesCase& one, bool read)
       : loop_(loop), one_(one), read_(read) {
     std::vector<std::string> methods;
-    for (const std::string& request : one.requests)
-      methods.push_back(request.substr(0, request.find(' ')));
+    for (const std::string& request : one.requests) methods.push_back(request.substr(0, request.find(' ')));
     reader_.answers_to(std::move(methods));
     connection_ = Connection::connect(loop, address, {}, {}, {}, *this);
   }
 
  private:
   void on_ready() override {
-    for (const std::string& request : one_.requests)
-      connection_->send(std::string_view(on_the_wire(request)));
+    for (const std::string& request : one_.requests) connection_->send(std::string_view(on_the_wire(request)));
   }
   void on_bytes(Slice bytes) override {
     heard_ += bytes.size();
@@ -240,8 +234,7 @@ class Proxy final : private StationOwner, private CrewOwner, private ListenerOwn
     for (const auto& [name, text] : kFiles) files_.emplace_back(name, path_of(text));
     crew_.process().descriptor_limit = 1000;
     crew_.process().maxconn = 1000;
-    station_ =
-        std::make_unique<Station>(loop_, 0, crew_.process(), static_cast<StationOwner&>(*this));
+    station_ = std::make_unique<Station>(loop_, 0, crew_.process(), static_cast<StationOwner&>(*this));
   }
 
   // Nothing happens for a case that is no valid configuration.
@@ -329,9 +322,7 @@ Proxy& proxy() {
 }  // namespace
 
 // How many cases were valid configurations, and tried.
-extern "C" std::size_t rules_cases_tried() {
-  return proxy().ran();
-}
+extern "C" std::size_t rules_cases_tried() { return proxy().ran(); }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);

@@ -44,8 +44,7 @@ struct Progress {
   std::uint64_t tried;
 };
 
-[[noreturn]] void try_all(std::uint64_t from, std::uint64_t to, std::time_t end,
-                          volatile Progress* progress) {
+[[noreturn]] void try_all(std::uint64_t from, std::uint64_t to, std::time_t end, volatile Progress* progress) {
   const std::uint64_t tried = progress->tried;
   for (std::uint64_t number = from; number < to && std::time(nullptr) < end; ++number) {
     progress->number = number;
@@ -67,17 +66,12 @@ int main(int argc, char** argv) {
     const std::string_view option = argv[i];
     const std::uint64_t value = std::strtoull(argv[i + 1], nullptr, 10);
     if (option == "--show")
-      return std::fputs(
-                 penstock::test::text_of(penstock::test::make_rules_case(bytes_of(value))).c_str(),
-                 stdout),
-             0;
+      return std::fputs(penstock::test::text_of(penstock::test::make_rules_case(bytes_of(value))).c_str(), stdout), 0;
     if (option == "--from") from = value;
     if (option == "--count") count = value;
-    if (option == "--seconds")
-      end = std::time(nullptr) + static_cast<std::time_t>(value), count = UINT64_MAX - from;
+    if (option == "--seconds") end = std::time(nullptr) + static_cast<std::time_t>(value), count = UINT64_MAX - from;
   }
-  void* shared =
-      ::mmap(nullptr, sizeof(Progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* shared = ::mmap(nullptr, sizeof(Progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   auto* progress = static_cast<volatile Progress*>(shared);
   std::uint64_t found = 0, at = from;
   while (at < from + count && std::time(nullptr) < end) {
@@ -89,8 +83,8 @@ int main(int argc, char** argv) {
     at = to;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
     const std::uint64_t number = progress->number;
-    std::printf("==== case %llu ended the process (status %#x)\n%s\n",
-                static_cast<unsigned long long>(number), static_cast<unsigned>(status),
+    std::printf("==== case %llu ended the process (status %#x)\n%s\n", static_cast<unsigned long long>(number),
+                static_cast<unsigned>(status),
                 penstock::test::text_of(penstock::test::make_rules_case(bytes_of(number))).c_str());
     std::fflush(stdout);
     ++found;
@@ -98,7 +92,6 @@ int main(int argc, char** argv) {
   }
   std::printf("rules_run: cases %llu to %llu, %llu of them tried, %llu ended the process\n",
               static_cast<unsigned long long>(from), static_cast<unsigned long long>(at),
-              static_cast<unsigned long long>(progress->tried),
-              static_cast<unsigned long long>(found));
+              static_cast<unsigned long long>(progress->tried), static_cast<unsigned long long>(found));
   return found == 0 ? 0 : 1;
 }

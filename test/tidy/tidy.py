@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -236,6 +237,16 @@ class Tidy:
                     self.complain('src/' + room, 1, 'a variable that changes: %s in %s' % (
                         name, match.group(1)))
 
+    def format(self):
+        """Each file is as clang-format leaves it (.clang-format; Debian 12's version, 14)."""
+        tool = shutil.which('clang-format-14') or shutil.which('clang-format')
+        if not tool:
+            return print('clang-format is not installed: the layout of files was not looked at')
+        done = subprocess.run([tool, '--dry-run', '-Werror', *self.files], cwd=self.root, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True)
+        for path, line in sorted(dict(re.findall(r'(?m)^([^\s:]+):(\d+):\d+: error', done.stdout)[::-1]).items()):
+            self.complain(path, int(line), 'not as clang-format leaves it')
+
     # -- headers compile alone
 
     def headers(self, cache_path):
@@ -359,7 +370,7 @@ def main():
     options = parser.parse_args()
     tidy = Tidy(os.path.abspath(options.root))
     for rule in (tidy.directions, tidy.doors, tidy.cycles, tidy.words, tidy.state, tidy.headings,
-                 tidy.silence, tidy.warnings):
+                 tidy.silence, tidy.warnings, tidy.format):
         rule()
     if options.build:
         tidy.variables(options.build)

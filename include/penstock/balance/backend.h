@@ -93,7 +93,7 @@ class Backend final {
 
   struct Choice {
     enum class Kind { Chosen, Full, None };
-    Kind kind = Kind::None;       // None: no server is up.
+    Kind kind = Kind::None;  // None: no server is up.
     // Chosen: one request more is counted on it until release(). Full: the one to wait for, or null
     // if any will do.
     ServerSlot* slot = nullptr;
@@ -157,14 +157,14 @@ class Backend final {
   LineWaker& waker_;
   std::vector<std::unique_ptr<ServerSlot>> slots_;
   std::vector<Candidate> candidates_;
-  std::vector<Candidate> besides_;     // Of them, while some are passed over.
+  std::vector<Candidate> besides_;  // Of them, while some are passed over.
   std::vector<std::uint32_t> schedule_;
   std::uint32_t seen_version_ = 0;
   std::uint64_t random_;
   List<Waiting, LineTag> line_;
   std::size_t line_length_ = 0;
   bool serving_line_ = false;
-  std::uint64_t ticket_in_turn_ = 0;   // Of who is choosing again.
+  std::uint64_t ticket_in_turn_ = 0;  // Of who is choosing again.
 };
 
 }  // namespace penstock

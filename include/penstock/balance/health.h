@@ -54,8 +54,8 @@ struct ChecksOptions {
   // Which of how many workers this is: first checks of all workers come evenly spread.
   std::uint32_t worker = 0;
   std::uint32_t workers = 1;
-  std::uint32_t spread_percent = 0;    // `spread-checks`
-  std::uint64_t spread_limit_ms = 0;   // `max-spread-checks`; 0: none.
+  std::uint32_t spread_percent = 0;   // `spread-checks`
+  std::uint64_t spread_limit_ms = 0;  // `max-spread-checks`; 0: none.
 };
 
 class Checks final : private Later {

@@ -12,8 +12,8 @@ namespace penstock {
 
 struct CheckResult {
   CheckStatus status = CheckStatus::Unknown;
-  int code = -1;            // -1: none. HTTP status; 0 for conversations that have no codes.
-  std::string info;         // More of the reason; may be empty.
+  int code = -1;     // -1: none. HTTP status; 0 for conversations that have no codes.
+  std::string info;  // More of the reason; may be empty.
   std::uint64_t duration_ms = 0;
 };
 

@@ -19,7 +19,7 @@ class AddressWatch {
   struct Pool {
     std::string backend;
     std::string server;
-    std::string address;       // Pools of one machine and port have the same.
+    std::string address;  // Pools of one machine and port have the same.
     std::uint64_t inter_ms = 0;
   };
   static Pool pool_of(const BackendSpec& backend, const ServerSpec& server);
@@ -43,7 +43,7 @@ class AddressWatch {
   };
   static std::string key(std::string_view backend, std::string_view server);
 
-  std::map<std::string, Member> members_;    // By backend and server.
+  std::map<std::string, Member> members_;  // By backend and server.
   std::map<std::string, Address> addresses_;
 };
 

@@ -12,7 +12,7 @@ namespace penstock {
 // Servers in the order of the file, each with the weight in force.
 struct Candidate {
   const ServerSpec* spec = nullptr;
-  std::uint32_t index = 0;   // In BackendSpec::servers.
+  std::uint32_t index = 0;  // In BackendSpec::servers.
   std::uint32_t weight = 0;
 };
 

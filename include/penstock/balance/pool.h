@@ -50,13 +50,13 @@ class Pool final : private H1BackOwner {
 
   Loop& loop_;
   const ServerSpec& spec_;
-  std::vector<Owned<H1Back>> idle_;   // The most recently used last.
+  std::vector<Owned<H1Back>> idle_;  // The most recently used last.
   std::vector<std::pair<std::string, TlsTicket>> tickets_;
   std::size_t in_use_ = 0;
-  std::size_t peak_now_ = 0;      // Of this window of pool-purge-delay.
-  std::size_t peak_before_ = 0;   // Of the window before.
+  std::size_t peak_now_ = 0;     // Of this window of pool-purge-delay.
+  std::size_t peak_before_ = 0;  // Of the window before.
   std::uint64_t window_end_ms_ = 0;
-  Owned<Purger> purger_;          // While something is idle.
+  Owned<Purger> purger_;  // While something is idle.
 };
 
 }  // namespace penstock

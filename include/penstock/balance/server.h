@@ -24,8 +24,19 @@ namespace penstock {
 
 // What a check came to. Names and texts: health_result.h.
 enum class CheckStatus : std::uint8_t {
-  Unknown, SocketError, L4Ok, L4Timeout, L4Connect, L6Ok, L6Timeout, L6Response,
-  L7Ok, L7Conditional, L7Timeout, L7Response, L7Status,
+  Unknown,
+  SocketError,
+  L4Ok,
+  L4Timeout,
+  L4Connect,
+  L6Ok,
+  L6Timeout,
+  L6Response,
+  L7Ok,
+  L7Conditional,
+  L7Timeout,
+  L7Response,
+  L7Status,
 };
 
 // Drain: the server asked for no new traffic (`http-check disable-on-404`).
@@ -64,13 +75,13 @@ class Server {
 
   // What the checking worker remembers; nobody else touches it. A reload finds it as it was.
   struct CheckMemory {
-    bool begun = false;          // A check has run since the process knows the server.
-    int health = 0;              // 0 .. rise + fall - 1; UP from rise on.
-    std::uint64_t next_ms = 0;   // When the next check is due, monotonic clock.
+    bool begun = false;             // A check has run since the process knows the server.
+    int health = 0;                 // 0 .. rise + fall - 1; UP from rise on.
+    std::uint64_t next_ms = 0;      // When the next check is due, monotonic clock.
     std::uint64_t up_since_ms = 0;  // Slow start counts from here; 0: it never was DOWN.
-    std::string last_text;       // Last result in words.
+    std::string last_text;          // Last result in words.
     CheckStatus last_status = CheckStatus::Unknown;
-    int last_code = -1;          // -1: none.
+    int last_code = -1;  // -1: none.
     std::uint64_t last_duration_ms = 0;
   };
   CheckMemory check;
@@ -139,30 +150,20 @@ struct CheckFieldMatch {
 };
 struct CheckStepSpec {
   enum class Kind : std::uint8_t { Connect, Send, Expect };
-  enum class Match : std::uint8_t {
-    Status,
-    StatusRegex,
-    String,
-    StringRegex,
-    Binary,
-    BinaryRegex,
-    Header,
-    SmtpReply
-  };
+  enum class Match : std::uint8_t { Status, StatusRegex, String, StringRegex, Binary, BinaryRegex, Header, SmtpReply };
   Kind kind = Kind::Send;
   std::string comment;
-  std::string send;             // Send: bytes as they go out (an HTTP request, or raw).
+  std::string send;  // Send: bytes as they go out (an HTTP request, or raw).
   Match match = Match::Status;
   bool negated = false;
   std::string pattern;
   CheckFieldMatch field_name, field_value;
   bool whole_field = false;                 // Commas part nothing.
   std::shared_ptr<const CheckRegex> regex;  // StatusRegex, StringRegex, BinaryRegex: required.
-  std::shared_ptr<const CheckText>
-      text;  // What is sent, or the pattern, if it is not known beforehand.
+  std::shared_ptr<const CheckText> text;    // What is sent, or the pattern, if it is not known beforehand.
   // Bytes without which nothing is judged, and with which all is. None: only what is found decides.
   std::optional<std::uint64_t> min_recv;
-  std::uint32_t number = 0;     // Its place in the rule set, from 1, for the log; 0: that among these steps.
+  std::uint32_t number = 0;  // Its place in the rule set, from 1, for the log; 0: that among these steps.
   // Expect: results in place of the usual ones, Unknown for those, and texts about them. What is
   // said of a success counts if it is the last step.
   CheckStatus ok_status = CheckStatus::Unknown;
@@ -170,34 +171,34 @@ struct CheckStepSpec {
   CheckStatus timeout_status = CheckStatus::Unknown;
   std::shared_ptr<const CheckText> on_success, on_error;
   // Connect
-  SocketAddress address;        // `addr`; empty: the check's.
-  std::uint16_t port = 0;       // 0: the check's.
-  bool use_default = false;     // `default`: TLS and SNI as the check has them, unless given here.
-  bool tls = false;             // `ssl`. Without it and without `default` the connection is plain.
+  SocketAddress address;                          // `addr`; empty: the check's.
+  std::uint16_t port = 0;                         // 0: the check's.
+  bool use_default = false;                       // `default`: TLS and SNI as the check has them, unless given here.
+  bool tls = false;                               // `ssl`. Without it and without `default` the connection is plain.
   std::shared_ptr<const TlsContext> tls_context;  // For `ssl`; null: the check's, which must then have one.
   std::string sni;
   bool send_proxy = false;
 };
 struct CheckSpec {
   bool enabled = false;
-  bool http = false;             // Answers are HTTP messages; else raw bytes.
-  bool scripted = false;         // The administrator's own tcp-check lines: complaints name the step.
+  bool http = false;      // Answers are HTTP messages; else raw bytes.
+  bool scripted = false;  // The administrator's own tcp-check lines: complaints name the step.
   std::uint64_t inter_ms = 2000;
   std::uint64_t fastinter_ms = 0, downinter_ms = 0;  // 0: inter.
-  std::uint64_t connect_ms = 0;  // timeout connect (of the check: the shorter of it and inter).
-  std::uint64_t answer_ms = 0;   // timeout check; 0: inter bounds the whole check.
+  std::uint64_t connect_ms = 0;                      // timeout connect (of the check: the shorter of it and inter).
+  std::uint64_t answer_ms = 0;                       // timeout check; 0: inter bounds the whole check.
   int rise = 2, fall = 3;
   SocketAddress address;
   std::shared_ptr<const TlsContext> tls;
   std::string sni;
   std::string verify_name;
-  std::string greeting;          // The PROXY header of checks that begin with one.
-  bool send_proxy = false;       // Those without a Connect step do.
+  std::string greeting;     // The PROXY header of checks that begin with one.
+  bool send_proxy = false;  // Those without a Connect step do.
   // Empty: connecting is all. If the first is no Connect, a connection to `address` comes before it. If
   // the last is a Send of an http check, an answer of 2xx or 3xx is expected.
   std::vector<CheckStepSpec> steps;
   bool disable_on_404 = false;
-  bool log_all = false;              // option log-health-checks
+  bool log_all = false;  // option log-health-checks
 };
 
 struct BackendSpec;
@@ -213,21 +214,21 @@ struct Follower {
 struct ServerSpec {
   std::string name;
   SocketAddress address;
-  bool port_from_client = false;   // "*:+0": the port the client came to, plus port_offset.
+  bool port_from_client = false;  // "*:+0": the port the client came to, plus port_offset.
   int port_offset = 0;
   SocketOptions socket;
   ProxyVersion send_proxy = ProxyVersion::None;
   ProxyWishes proxy_wishes;
   std::shared_ptr<const TlsContext> tls;
-  int sni_sample = -1;             // Index of the compiled expression in the backend's rules; -1: none.
+  int sni_sample = -1;  // Index of the compiled expression in the backend's rules; -1: none.
   std::string fixed_sni;
   std::string verify_name;
   std::uint32_t weight = 1;
   std::uint32_t maxconn = 0;
-  std::uint32_t minconn = 0;   // Less than maxconn: the limit follows the backend's load.
+  std::uint32_t minconn = 0;  // Less than maxconn: the limit follows the backend's load.
   std::uint32_t maxqueue = 0;
   std::uint32_t id = 0;
-  std::string cookie;          // What the backend's cookie calls it; empty: nothing.
+  std::string cookie;  // What the backend's cookie calls it; empty: nothing.
   bool backup = false;
   bool disabled = false;
   std::uint64_t slowstart_ms = 0;
@@ -237,13 +238,13 @@ struct ServerSpec {
   std::uint32_t pool_low = 0;
   std::uint64_t pool_purge_ms = 5000;
   std::int32_t max_reuse = -1;
-  bool non_stick = false;      // Stick tables do not learn it.
+  bool non_stick = false;  // Stick tables do not learn it.
   CheckSpec check;
   std::shared_ptr<Server> state;
   // `track`: whose health is this one's, in words ("backend/server") and as the state that is checked.
   std::string tracked;
   std::shared_ptr<const Server> tracked_state;
-  std::vector<Follower> followers;   // Of a checked one, those of other backends and followers of followers included.
+  std::vector<Follower> followers;  // Of a checked one, those of other backends and followers of followers included.
 };
 
 enum class BalanceKind : std::uint8_t { RoundRobin, LeastConn, First, Source, Random, Hash };
@@ -254,9 +255,9 @@ struct BackendSpec {
   std::string name;
   BalanceKind balance = BalanceKind::RoundRobin;
   std::uint32_t random_draws = 2;
-  bool consistent = false;       // hash-type
-  bool fixed_turns = false;      // Those of static-rr.
-  std::uint32_t fullconn = 0;    // Load at which every server reaches its maxconn.
+  bool consistent = false;     // hash-type
+  bool fixed_turns = false;    // Those of static-rr.
+  std::uint32_t fullconn = 0;  // Load at which every server reaches its maxconn.
   ReuseMode reuse = ReuseMode::Safe;
   bool all_backups = false;
   bool prefer_last_server = false;

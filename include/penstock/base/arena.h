@@ -23,7 +23,8 @@ class Arena {
 
   void* allocate(std::size_t size, std::size_t alignment = alignof(std::max_align_t)) {
     std::size_t at = (used_ + alignment - 1) & ~(alignment - 1);
-    if (block_ == nullptr || at > block_->capacity() || size > block_->capacity() - at) return allocate_in_new_block(size);
+    if (block_ == nullptr || at > block_->capacity() || size > block_->capacity() - at)
+      return allocate_in_new_block(size);
     used_ = at + size;
     return block_->data() + at;
   }

@@ -92,7 +92,9 @@ class Slice {
     return Slice(block_, begin_ + offset, size);
   }
   // The part that `bytes`, a view into this slice, covers.
-  Slice part(std::string_view bytes) const { return part(static_cast<std::size_t>(bytes.data() - begin_), bytes.size()); }
+  Slice part(std::string_view bytes) const {
+    return part(static_cast<std::size_t>(bytes.data() - begin_), bytes.size());
+  }
   void remove_prefix(std::size_t count) {
     require(count <= size_);
     begin_ += count;
@@ -154,7 +156,9 @@ class Filling {
     if (!text.empty()) std::memcpy(space(), text.data(), text.size());
     used_ += text.size();
   }
-  std::string_view view() const { return block_ == nullptr ? std::string_view() : std::string_view(block_->data(), used_); }
+  std::string_view view() const {
+    return block_ == nullptr ? std::string_view() : std::string_view(block_->data(), used_);
+  }
   // All that was written, as one slice.
   Slice all() const {
     if (block_ == nullptr) return {};

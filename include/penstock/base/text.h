@@ -26,7 +26,8 @@ void append_format(std::string& to, fmt::format_string<Arguments...> pattern, Ar
 
 // Writes into `space`, never past its end; returns what was written (cut if it did not fit).
 template <class... Arguments>
-std::string_view format_into(std::span<char> space, fmt::format_string<Arguments...> pattern, Arguments&&... arguments) {
+std::string_view format_into(std::span<char> space, fmt::format_string<Arguments...> pattern,
+                             Arguments&&... arguments) {
   auto written = fmt::format_to_n(space.data(), space.size(), pattern, std::forward<Arguments>(arguments)...);
   return {space.data(), written.size < space.size() ? written.size : space.size()};
 }

@@ -18,9 +18,9 @@ enum class Severity { Notice, Warning, Alert };
 struct Complaint {
   Severity severity = Severity::Alert;
   Place place;
-  std::string file;   // "" when the complaint is about no file.
-  std::string line;   // The text of the line, without its end; "" when unknown.
-  std::string text;   // What is wrong, and what was expected or what to write instead.
+  std::string file;  // "" when the complaint is about no file.
+  std::string line;  // The text of the line, without its end; "" when unknown.
+  std::string text;  // What is wrong, and what was expected or what to write instead.
 };
 
 class Diagnostics {

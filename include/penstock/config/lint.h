@@ -19,8 +19,8 @@ using FileText = std::function<const std::string*(const std::string& path)>;
 void lint(const Config& config, Diagnostics& diagnostics, const FileText& text_of = {});
 
 // Warns of one such trap, for those who see it while they read; silent if `lint-off` names it.
-void warn_by_name(const Config& config, Diagnostics& diagnostics, std::string_view name,
-                  Place place, std::string_view text);
+void warn_by_name(const Config& config, Diagnostics& diagnostics, std::string_view name, Place place,
+                  std::string_view text);
 
 // The names that `lint-off` takes.
 std::span<const std::string_view> lint_names();

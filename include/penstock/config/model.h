@@ -40,7 +40,7 @@ struct Address {
   int port_offset = 0;          // "server s *:+1000": added to the port the client came to.
   bool port_is_offset = false;
   int fd = -1;
-  int family = 0;               // Of a Name: 4 or 6 if "ipv4@" or "ipv6@" asked for it, 0 if either will do.
+  int family = 0;  // Of a Name: 4 or 6 if "ipv4@" or "ipv6@" asked for it, 0 if either will do.
   bool operator==(const Address&) const = default;
 };
 
@@ -52,9 +52,9 @@ struct LogTarget {
   Address address;  // Udp (port 514 if none), Unix.
   int fd = -1;
   std::uint32_t length = 1024;
-  std::optional<Format> format;   // None given: local, or rfc3164 under `log-send-hostname`.
+  std::optional<Format> format;  // None given: local, or rfc3164 under `log-send-hostname`.
   int facility = 0;
-  Level level = Level::Debug;    // What is less severe is not sent.
+  Level level = Level::Debug;      // What is less severe is not sent.
   Level min_level = Level::Emerg;  // What is more severe is lowered to it.
   Place place;
 };
@@ -63,11 +63,11 @@ enum class TlsVersion { Unset, Tls10, Tls11, Tls12, Tls13 };
 
 // TLS settings common to bind and server lines, with ssl-default-*-options as their base.
 struct Tls {
-  bool enabled = false;  // The word `ssl`.
+  bool enabled = false;                        // The word `ssl`.
   TlsVersion min_version = TlsVersion::Unset;  // TLSv1.2.
   TlsVersion max_version = TlsVersion::Unset;  // TLSv1.3.
-  std::string ciphers;       // TLS 1.2 and below, OpenSSL syntax.
-  std::string ciphersuites;  // Kept for dump; has no effect (BoringSSL has no setter).
+  std::string ciphers;                         // TLS 1.2 and below, OpenSSL syntax.
+  std::string ciphersuites;                    // Kept for dump; has no effect (BoringSSL has no setter).
   std::string curves;
   bool tickets = true;
   std::vector<std::string> alpn;
@@ -152,32 +152,32 @@ struct Server {
   std::string name;
   Address address;
   Tls tls;
-  std::optional<Word> sni;   // A sample expression, e.g. req.hdr(Host), str(mail.contoso.com).
+  std::optional<Word> sni;  // A sample expression, e.g. req.hdr(Host), str(mail.contoso.com).
   std::string verify_host;
-  std::string certificate;   // `crt`: what we show to the server.
+  std::string certificate;  // `crt`: what we show to the server.
   Check check;
   std::optional<Word> track;  // `[<backend>/]<server>` whose checks are this one's too.
   std::uint32_t weight = 1;   // 0..256
-  std::uint32_t maxconn = 0;    // 0: no limit.
+  std::uint32_t maxconn = 0;  // 0: no limit.
   std::uint32_t minconn = 0;
-  std::uint32_t maxqueue = 0;   // 0: no limit.
-  std::uint32_t id = 0;         // 0: the lowest number that is free.
-  std::string cookie;           // Value of the backend's cookie that means this server; empty: none.
+  std::uint32_t maxqueue = 0;  // 0: no limit.
+  std::uint32_t id = 0;        // 0: the lowest number that is free.
+  std::string cookie;          // Value of the backend's cookie that means this server; empty: none.
   bool backup = false;
   bool send_proxy = false;
   bool send_proxy_v2 = false;
   unsigned proxy_v2_options = 0;  // Bits of ProxyV2Option.
   bool disabled = false;
   std::uint64_t slowstart_ms = 0;
-  bool shutdown_sessions_when_down = false;         // `on-marked-down shutdown-sessions`
-  bool shutdown_backup_sessions_when_up = false;    // `on-marked-up shutdown-backup-sessions`
-  std::int32_t pool_max_conn = -1;                  // -1: no limit; 0: no idle connections kept.
+  bool shutdown_sessions_when_down = false;       // `on-marked-down shutdown-sessions`
+  bool shutdown_backup_sessions_when_up = false;  // `on-marked-up shutdown-backup-sessions`
+  std::int32_t pool_max_conn = -1;                // -1: no limit; 0: no idle connections kept.
   std::uint32_t pool_low_conn = 0;
   std::uint64_t pool_purge_delay_ms = 5000;
-  std::uint64_t tcp_ut_ms = 0;                      // 0: the system's.
-  std::int32_t max_reuse = -1;                      // -1: no limit; 0: each connection serves once.
-  bool non_stick = false;                           // Requests it served leave no trace in stick tables.
-  std::optional<Address> source;                    // Where we connect from; ports may be a range.
+  std::uint64_t tcp_ut_ms = 0;    // 0: the system's.
+  std::int32_t max_reuse = -1;    // -1: no limit; 0: each connection serves once.
+  bool non_stick = false;         // Requests it served leave no trace in stick tables.
+  std::optional<Address> source;  // Where we connect from; ports may be a range.
   enum class InitAddr { Last, Libc, None };
   std::vector<InitAddr> init_addr = {InitAddr::Last, InitAddr::Libc};
 };
@@ -186,19 +186,19 @@ struct Server {
 // condition included: rules compiles it.
 struct Rule {
   enum class Set {
-    TcpConnection,   // tcp-request connection
-    TcpContent,      // tcp-request content
-    TcpSession,      // tcp-request session
-    TcpResponse,     // tcp-response content
-    HttpRequest,     // http-request; also `redirect` and `block` lines, in their manual's order
-    HttpResponse,    // http-response
+    TcpConnection,  // tcp-request connection
+    TcpContent,     // tcp-request content
+    TcpSession,     // tcp-request session
+    TcpResponse,    // tcp-response content
+    HttpRequest,    // http-request; also `redirect` and `block` lines, in their manual's order
+    HttpResponse,   // http-response
     HttpAfterResponse,
-    UseBackend,      // words: backend name or %[format], condition
-    UseServer,       // words: server name, condition
-    MonitorFail,     // words: condition
+    UseBackend,   // words: backend name or %[format], condition
+    UseServer,    // words: server name, condition
+    MonitorFail,  // words: condition
     ForcePersist,
     IgnorePersist,
-    Stick,           // words: match, on, store-request or store-response; sample, [table <name>], condition
+    Stick,  // words: match, on, store-request or store-response; sample, [table <name>], condition
   };
   Set set = Set::HttpRequest;
   Place place;
@@ -222,7 +222,7 @@ struct Capture {
 // `cookie <name> ...`: how a client comes back to its server.
 struct Cookie {
   enum class Kind { Passive, Rewrite, Insert, Prefix };
-  std::string name;          // Empty: no such line.
+  std::string name;  // Empty: no such line.
   Kind kind = Kind::Passive;
   bool indirect = false;
   bool nocache = false;
@@ -263,7 +263,7 @@ struct CheckStep {
   std::vector<std::string> alpn;
   // Send: http
   std::string method, uri, version, body;
-  bool uri_formatted = false, body_formatted = false;  // `uri-lf`, `body-lf`
+  bool uri_formatted = false, body_formatted = false;        // `uri-lf`, `body-lf`
   std::vector<std::pair<std::string, std::string>> headers;  // Values are log-formats.
   // Send: tcp (raw bytes)
   std::string data;
@@ -273,7 +273,7 @@ struct CheckStep {
   enum class Match { Status, RStatus, String, RString, Binary, RBinary, Header };
   Match match = Match::Status;
   bool negated = false;
-  std::string pattern;          // "200", "200-299,401", a text, a regex, raw bytes
+  std::string pattern;  // "200", "200-299,401", a text, a regex, raw bytes
   HeaderMatch header_name, header_value;
   bool whole_header = false;  // `fhdr`: commas part nothing.
   std::optional<std::uint64_t> min_recv;
@@ -288,10 +288,10 @@ struct Health {
   std::string method = "OPTIONS";
   std::string uri = "/";
   std::string version = "HTTP/1.0";
-  std::string host;               // From the fourth argument's header lines.
+  std::string host;  // From the fourth argument's header lines.
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
-  std::string hello;             // Smtp: what we say first, "HELO localhost".
+  std::string hello;  // Smtp: what we say first, "HELO localhost".
   std::vector<CheckStep> steps;
   bool disable_on_404 = false;
   Place place;
@@ -302,11 +302,21 @@ enum class Reuse { Never, Safe, Aggressive, Always };
 
 struct Balance {
   enum class Kind {
-    Unset, RoundRobin, StaticRoundRobin, LeastConn, First, Source, Uri, UrlParam, Header, Random, Hash
+    Unset,
+    RoundRobin,
+    StaticRoundRobin,
+    LeastConn,
+    First,
+    Source,
+    Uri,
+    UrlParam,
+    Header,
+    Random,
+    Hash
   };
   Kind kind = Kind::Unset;  // Unset: roundrobin.
   std::vector<Word> arguments;
-  bool consistent = false;        // `hash-type consistent`
+  bool consistent = false;  // `hash-type consistent`
   std::uint32_t random_draws = 2;
   Place place;
 };
@@ -314,10 +324,27 @@ struct Balance {
 // What an entry of a stick table may hold (manual section 4.2, "stick-table"). A rate stands behind
 // the count that it is the rate of.
 enum class StickData : std::uint8_t {
-  ServerId, ConnCur, Gpt0,
-  ConnCnt, ConnRate, SessCnt, SessRate, HttpReqCnt, HttpReqRate, HttpErrCnt, HttpErrRate,
-  HttpFailCnt, HttpFailRate, BytesInCnt, BytesInRate, BytesOutCnt, BytesOutRate,
-  Gpc0, Gpc0Rate, Gpc1, Gpc1Rate,
+  ServerId,
+  ConnCur,
+  Gpt0,
+  ConnCnt,
+  ConnRate,
+  SessCnt,
+  SessRate,
+  HttpReqCnt,
+  HttpReqRate,
+  HttpErrCnt,
+  HttpErrRate,
+  HttpFailCnt,
+  HttpFailRate,
+  BytesInCnt,
+  BytesInRate,
+  BytesOutCnt,
+  BytesOutRate,
+  Gpc0,
+  Gpc0Rate,
+  Gpc1,
+  Gpc1Rate,
 };
 constexpr std::size_t kStickDataCount = 21;
 constexpr bool is_rate(StickData data) {
@@ -353,8 +380,8 @@ struct ForwardFor {
 struct ErrorReply {
   std::uint32_t status = 0;
   Place place;
-  std::vector<Word> words;   // http-error: words behind `status <code>`.
-  std::string file;          // errorfile: raw HTTP answer; empty for http-error.
+  std::vector<Word> words;  // http-error: words behind `status <code>`.
+  std::string file;         // errorfile: raw HTTP answer; empty for http-error.
 };
 
 struct Timeouts {
@@ -376,13 +403,13 @@ struct Proxy {
   std::uint32_t id = 0;
   std::string description;  // Of statistics, as `node` and its like in Global.
   Timeouts timeout;
-  std::uint32_t maxconn = 0;   // 0: the process's.
+  std::uint32_t maxconn = 0;  // 0: the process's.
   std::uint32_t backlog = 0;
   std::uint32_t fullconn = 0;
 
   std::vector<Bind> binds;
   std::vector<Acl> acls;
-  std::vector<Rule> rules;       // All sets, in order of the file.
+  std::vector<Rule> rules;                          // All sets, in order of the file.
   std::uint64_t tcp_request_inspect_delay_ms = 0;   // `tcp-request inspect-delay`
   std::uint64_t tcp_response_inspect_delay_ms = 0;  // `tcp-response inspect-delay`
   std::optional<Word> default_backend;
@@ -399,7 +426,7 @@ struct Proxy {
   bool redispatch = false;
   std::int32_t redispatch_interval = -1;  // `option redispatch <n>`; -1 means the last retry only, 0 none.
   bool prefer_last_server = false;
-  bool persist = false;                   // `option persist`
+  bool persist = false;  // `option persist`
   Cookie cookie;
   std::string dynamic_cookie_key;
   bool all_backups = false;
@@ -414,9 +441,9 @@ struct Proxy {
   std::optional<Word> unique_id_format;
   std::string unique_id_header;
 
-  std::vector<LogTarget> logs;          // `log global` is resolved to global's targets by finish.
+  std::vector<LogTarget> logs;  // `log global` is resolved to global's targets by finish.
   bool log_global = false;
-  std::optional<Word> log_format;       // As written; else by the option below.
+  std::optional<Word> log_format;  // As written; else by the option below.
   enum class LogStyle { None, Default, Tcp, Http, Https, Clf };
   LogStyle log_style = LogStyle::Default;
   std::string log_tag;
@@ -444,35 +471,35 @@ struct Global {
   std::uint32_t ulimit_n = 0;
   std::vector<LogTarget> logs;
   std::string log_tag = "penstock";
-  std::string log_send_hostname;          // Empty: none given.
+  std::string log_send_hostname;  // Empty: none given.
   bool log_send_hostname_on = false;
-  Tls bind_defaults;     // ssl-default-bind-*
-  Tls server_defaults;   // ssl-default-server-*
+  Tls bind_defaults;                        // ssl-default-bind-*
+  Tls server_defaults;                      // ssl-default-server-*
   bool bind_prefer_client_ciphers = false;  // Words of ssl-default-bind-options that are no member of Tls.
   bool bind_strict_sni = false;
   bool server_verify_none = false;
-  std::uint32_t spread_checks = 0;        // Percent.
+  std::uint32_t spread_checks = 0;  // Percent.
   std::uint64_t max_spread_checks_ms = 0;
-  std::uint64_t buffer_size = 16384;      // tune.bufsize
-  std::uint64_t max_head = 131072;        // tune.http.maxhead
-  std::uint32_t max_headers = 101;        // tune.http.maxhdr
-  std::uint32_t log_uri_length = 1024;    // tune.http.logurilen
-  std::uint32_t cookie_length = 63;       // tune.http.cookielen
+  std::uint64_t buffer_size = 16384;             // tune.bufsize
+  std::uint64_t max_head = 131072;               // tune.http.maxhead
+  std::uint32_t max_headers = 101;               // tune.http.maxhdr
+  std::uint32_t log_uri_length = 1024;           // tune.http.logurilen
+  std::uint32_t cookie_length = 63;              // tune.http.cookielen
   std::uint64_t gulp_budget = 16 * 1024 * 1024;  // tune.gulp-budget, per worker
   std::uint64_t ssl_lifetime_s = 300;            // tune.ssl.lifetime
   std::uint64_t txn_memory = 4 * 1024 * 1024;    // tune.txn.memory
   std::uint64_t sndbuf_client = 0, rcvbuf_client = 0, sndbuf_server = 0, rcvbuf_server = 0;
   std::map<std::string, std::string> set_env;
-  std::vector<std::string> lint_off;             // Names of traps that are wanted.
+  std::vector<std::string> lint_off;  // Names of traps that are wanted.
   // `.notice`, `.warning` and the like were already said while reading.
 };
 
 struct Config {
-  std::vector<std::string> files;        // Place::file points here.
+  std::vector<std::string> files;  // Place::file points here.
   // Lines of each file as read, for carets in complaints made later.
   std::vector<std::vector<std::string>> lines;
   Global global;
-  std::vector<Proxy> proxies;            // In order of the file.
+  std::vector<Proxy> proxies;  // In order of the file.
 
   // A frontend and a backend may share one name: who looks for one side says so.
   const Proxy* find_frontend(const std::string& name) const {

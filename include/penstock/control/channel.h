@@ -57,8 +57,7 @@ class Channel {
   Result<void> send(Message::Kind kind, std::string_view text = {}, std::uint32_t number = 0,
                     std::span<const int> descriptors = {}) const;
   // The same in one packet, and only if there is room now: for what may get lost.
-  bool offer(Message::Kind kind, std::string_view text,
-             std::span<const int> descriptors = {}) const;
+  bool offer(Message::Kind kind, std::string_view text, std::span<const int> descriptors = {}) const;
   // The next whole message; none if it has not come yet, or never will.
   std::optional<Message> receive();
   bool closed() const { return closed_; }

@@ -88,8 +88,7 @@ class Crew final : private WorkerOwner {
   std::map<std::string, std::shared_ptr<FrontendState>> frontend_states_;
   std::map<std::string, std::shared_ptr<LogOutput>> log_outputs_;
   std::shared_ptr<const Snapshot> snapshot_;
-  std::vector<std::shared_ptr<const Snapshot>>
-      former_;  // Freed here when nobody uses them any more.
+  std::vector<std::shared_ptr<const Snapshot>> former_;  // Freed here when nobody uses them any more.
   std::vector<std::unique_ptr<Worker>> workers_;
   AddressWatch watch_;
   std::size_t adopting_ = 0;

@@ -22,14 +22,13 @@ struct Handover {
   config::Config config;  // What the sources say.
   Bundle bundle;
   Account account;
-  config::Diagnostics
-      diagnostics;  // What was found wrong so far; said by whoever builds from this.
+  config::Diagnostics diagnostics;  // What was found wrong so far; said by whoever builds from this.
 };
 
 struct GatherPlan {
-  const Bundle* previous = nullptr;  // Its sockets are kept where the address stays.
-  unsigned workers = 0;              // 0: as many as the configuration asks for.
-  bool check_only = false;           // Opens no socket.
+  const Bundle* previous = nullptr;    // Its sockets are kept where the address stays.
+  unsigned workers = 0;                // 0: as many as the configuration asks for.
+  bool check_only = false;             // Opens no socket.
   const NameAnswers* names = nullptr;  // Null: the resolver is waited for.
 };
 Handover gather(const Options& options, const GatherPlan& plan);
@@ -41,8 +40,8 @@ Handover gather(Handover texts, const Options& options, const GatherPlan& plan);
 // bundle that the child has, stay at home. The child reads the texts again, which costs less than a
 // second form of the configuration that both must agree on.
 WipedText pack(const Handover& handover, const Bundle* known, std::vector<int>& descriptors);
-Result<Handover> unpack(std::string_view bytes, std::vector<Descriptor> descriptors,
-                        const Bundle* known, const Options& options);
+Result<Handover> unpack(std::string_view bytes, std::vector<Descriptor> descriptors, const Bundle* known,
+                        const Options& options);
 
 // Descriptors that a configuration needs: for all, and of these for all but connections.
 struct DescriptorNeed {

@@ -89,8 +89,8 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   std::uint64_t drain_end_ms_ = 0;
   std::uint64_t next_rotation_ms_ = 0;
   std::uint64_t reload_begun_ms_ = 0;
-  config::Global started_;  // What `global` said when the process started.
-  std::string changes_;  // Of the reload that workers are adopting.
+  config::Global started_;          // What `global` said when the process started.
+  std::string changes_;             // Of the reload that workers are adopting.
   std::optional<Message> waiting_;  // A handover that came meanwhile.
   int exit_status_ = 0;
   bool reload_again_ = false;

@@ -8,20 +8,20 @@ namespace penstock {
 
 struct Options {
   std::vector<std::string> files;
-  std::string folder;        // -C
-  std::string pid_file;      // -p
-  std::string condition;     // -cc
-  std::string local_peer;    // -L; empty: the system's name.
-  bool check = false;        // -c
-  bool dump = false;         // -d with -c
-  bool verbose = false;      // -V, stronger than any word for quiet.
-  bool quiet = false;        // -q
+  std::string folder;          // -C
+  std::string pid_file;        // -p
+  std::string condition;       // -cc
+  std::string local_peer;      // -L; empty: the system's name.
+  bool check = false;          // -c
+  bool dump = false;           // -d with -c
+  bool verbose = false;        // -V, stronger than any word for quiet.
+  bool quiet = false;          // -q
   bool daemon = false;         // -D
   bool foreground = false;     // -d, -db, -Ws: whatever the configuration says.
   bool master_worker = false;  // -W, -Ws: with a parent; decides the exit status after a signal.
   bool zero_warning = false;   // -dW
   bool test_condition = false;
-  unsigned long maxconn = 0;   // -n
+  unsigned long maxconn = 0;     // -n
   std::vector<int> former_pids;  // -sf, -st: processes that end when we serve,
   int former_signal = 0;         // by this signal.
 };

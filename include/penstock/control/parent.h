@@ -56,9 +56,9 @@ class Parent final {
 
   const Options& options_;
   Announcer& announcer_;
-  Handover accepted_;                // What the child serves; what another one is started with.
-  std::optional<Handover> offered_;  // Not answered yet.
-  Handover texts_;                   // Of the reload that waits for names,
+  Handover accepted_;                   // What the child serves; what another one is started with.
+  std::optional<Handover> offered_;     // Not answered yet.
+  Handover texts_;                      // Of the reload that waits for names,
   std::unique_ptr<Resolver> resolver_;  // which are being asked for.
   const Account account_;
   const unsigned workers_;

@@ -60,7 +60,7 @@ class Worker final : private StationOwner, private HealthEvents, private HealthL
   const unsigned workers_;
   WorkerOwner& owner_;
   Loop loop_;
-  std::shared_ptr<const Snapshot> snapshot_;   // What the checks look at.
+  std::shared_ptr<const Snapshot> snapshot_;  // What the checks look at.
   std::unique_ptr<Station> station_;
   std::unique_ptr<Checks> checks_;
   std::thread thread_;

@@ -14,7 +14,7 @@ namespace penstock::cookies {
 // One piece of a field, as views into it.
 struct Cookie {
   std::string_view name, value;  // Without blanks around; quotes are part of the value.
-  std::size_t begin = 0;  // Of all of the piece, blanks and the separator behind it included.
+  std::size_t begin = 0;         // Of all of the piece, blanks and the separator behind it included.
   std::size_t end = 0;
   bool is_pair = false;  // It has a '='.
 };
@@ -31,8 +31,7 @@ std::optional<Cookie> set_by(std::string_view field);
 std::string_view without(std::string_view list, std::string_view name, Arena& arena);
 
 // The field with what stands before the first `mark` of these cookies' values gone, `mark` too.
-std::string_view without_prefix(std::string_view list, std::string_view name, char mark,
-                                Arena& arena);
+std::string_view without_prefix(std::string_view list, std::string_view name, char mark, Arena& arena);
 
 // A moment in a cookie: seconds since 1970, to four, as five letters of base64.
 constexpr std::size_t kStampSize = 5;

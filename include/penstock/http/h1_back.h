@@ -102,15 +102,15 @@ class H1Back final : public Mortal, public Stream, private ConnectionEvents, pri
   std::uint32_t served_ = 0;
   bool ready_ = false;
   bool reading_ = true;
-  bool head_seen_ = false;      // The final head of the answer.
+  bool head_seen_ = false;  // The final head of the answer.
   bool request_done_ = true;
   bool answer_done_ = true;
-  bool answered_early_ = false; // Before the end of its request.
+  bool answered_early_ = false;  // Before the end of its request.
   bool tunnel_ = false;
-  bool keep_ = true;            // The server will serve another.
+  bool keep_ = true;  // The server will serve another.
   bool read_ended_ = false;
   bool processing_ = false;
-  bool due_ = false;            // The parser has more to say without more input.
+  bool due_ = false;  // The parser has more to say without more input.
   bool end_clean_ = true;
 };
 

@@ -148,9 +148,9 @@ class H1Front final : public Mortal, public Stream, private ConnectionEvents, pr
     H1Parser parser;
     Slice input;  // Not looked at yet.
     std::uint64_t begun_at = 0;
-    std::uint64_t body_length = 0; // As far as it is known.
-    std::uint64_t body_bytes = 0;  // That came.
-    std::uint64_t drop_limit = 0;  // Of those, where dropping ends; and when, in loop time.
+    std::uint64_t body_length = 0;  // As far as it is known.
+    std::uint64_t body_bytes = 0;   // That came.
+    std::uint64_t drop_limit = 0;   // Of those, where dropping ends; and when, in loop time.
     std::uint64_t drop_until = 0;
   };
   H1Front(Loop& loop, const H1FrontOptions& options, H1FrontOwner& owner);
@@ -198,23 +198,23 @@ class H1Front final : public Mortal, public Stream, private ConnectionEvents, pr
   std::uint32_t requests_ = 0;
   State state_ = State::Idle;
   H1Writer writer_;
-  bool reading_ = true;          // What the exchange wants.
+  bool reading_ = true;  // What the exchange wants.
   bool last_ = false;
-  bool says_no_more_ = false;    // The client said that its request, without a body, is its last.
-  bool answer_begun_ = false;    // Its final head was sent.
+  bool says_no_more_ = false;  // The client said that its request, without a body, is its last.
+  bool answer_begun_ = false;  // Its final head was sent.
   bool answer_done_ = false;
   bool request_done_ = false;
-  bool end_withheld_ = false;    // An upgrade may follow: the request's end is told later.
+  bool end_withheld_ = false;  // An upgrade may follow: the request's end is told later.
   bool tunnel_ = false;
-  bool until_close_ = false;     // The answer's end is the connection's.
+  bool until_close_ = false;  // The answer's end is the connection's.
   bool to_head_ = false;
   bool to_http10_ = false;
   bool read_ended_ = false;
   bool processing_ = false;
-  bool due_ = false;             // The parser has more to say without more input.
-  bool dropping_ = false;        // The rest of the request is for nobody.
+  bool due_ = false;       // The parser has more to say without more input.
+  bool dropping_ = false;  // The rest of the request is for nobody.
   bool abort_on_close_ = false;
-  bool stuck_ = false;           // The client was given its time to read what is unsent.
+  bool stuck_ = false;  // The client was given its time to read what is unsent.
 };
 
 }  // namespace penstock

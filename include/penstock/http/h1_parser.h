@@ -16,8 +16,8 @@ enum class Kind : std::uint8_t;
 }
 
 struct H1Limits {
-  std::size_t head = 131072;    // Bytes of start line and fields: tune.http.maxhead.
-  std::uint32_t fields = 101;   // tune.http.maxhdr
+  std::size_t head = 131072;   // Bytes of start line and fields: tune.http.maxhead.
+  std::uint32_t fields = 101;  // tune.http.maxhdr
 };
 
 // What was wrong with a message. `status` is what a client should be told (400, 431, 414, 501, 505);

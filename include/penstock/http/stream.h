@@ -10,19 +10,37 @@ namespace penstock {
 
 // Why an exchange ended early. The letters are the access log's termination state.
 enum class Cause : char {
-  None = '-', ClientClosed = 'C', ClientTimeout = 'c', ServerClosed = 'S', ServerTimeout = 's', Denied = 'P',
-  Local = 'L', Exhausted = 'R', Internal = 'I', Down = 'D', Killed = 'K',
+  None = '-',
+  ClientClosed = 'C',
+  ClientTimeout = 'c',
+  ServerClosed = 'S',
+  ServerTimeout = 's',
+  Denied = 'P',
+  Local = 'L',
+  Exhausted = 'R',
+  Internal = 'I',
+  Down = 'D',
+  Killed = 'K',
 };
-enum class Phase : char { None = '-', Request = 'R', Queue = 'Q', Connect = 'C', Headers = 'H', Data = 'D', Last = 'L', Tarpit = 'T' };
+enum class Phase : char {
+  None = '-',
+  Request = 'R',
+  Queue = 'Q',
+  Connect = 'C',
+  Headers = 'H',
+  Data = 'D',
+  Last = 'L',
+  Tarpit = 'T'
+};
 
 struct Failure {
   Cause cause = Cause::None;
   Phase phase = Phase::None;
-  bool retry_safe = false;     // Nothing of the request can have been acted upon.
-  std::uint16_t status = 0;    // The answer a client should get, 0: by the table of outcome.
-  int uv_status = 0;           // The system's word, if it was the system's.
-  const char* detail = "";     // What exactly, for the log: a literal.
-  bool empty = false;          // No head of an answer had come, or not all of it.
+  bool retry_safe = false;   // Nothing of the request can have been acted upon.
+  std::uint16_t status = 0;  // The answer a client should get, 0: by the table of outcome.
+  int uv_status = 0;         // The system's word, if it was the system's.
+  const char* detail = "";   // What exactly, for the log: a literal.
+  bool empty = false;        // No head of an answer had come, or not all of it.
 };
 
 // What a stream tells the exchange it serves: heads (1xx first), body, then on_end(). Instead, or
@@ -30,11 +48,11 @@ struct Failure {
 // a call that the exchange makes.
 class StreamEvents {
  public:
-  virtual void on_head(Head& head) = 0;       // Views in `head` live as long as its slices.
-  virtual void on_body(Slice bytes) = 0;      // Without chunk or frame bytes.
+  virtual void on_head(Head& head) = 0;   // Views in `head` live as long as its slices.
+  virtual void on_body(Slice bytes) = 0;  // Without chunk or frame bytes.
   virtual void on_end(const Trailers& trailers) = 0;
   virtual void on_failure(const Failure& failure) = 0;
-  virtual void on_writable() = 0;             // After send_body() returned false.
+  virtual void on_writable() = 0;  // After send_body() returned false.
 
  protected:
   ~StreamEvents() = default;
@@ -45,7 +63,7 @@ class StreamEvents {
 class Stream {
  public:
   virtual void send_head(const Head& head) = 0;
-  virtual bool send_body(Slice bytes) = 0;    // False: taken, but send no more until on_writable().
+  virtual bool send_body(Slice bytes) = 0;  // False: taken, but send no more until on_writable().
   virtual void send_end(const Trailers& trailers) = 0;
   virtual void set_reading(bool on) = 0;
   virtual void abandon(const Failure& failure) = 0;  // The exchange hears nothing more.

@@ -19,7 +19,7 @@ class SocketAddress {
 
   // Number forms only, no lookup. "" and "*" are 0.0.0.0; an IPv6 address without brackets.
   static bool from_ip(std::string_view ip, std::uint16_t port, SocketAddress& out);
-  static SocketAddress unix_path(std::string_view path);       // At most 107 bytes.
+  static SocketAddress unix_path(std::string_view path);  // At most 107 bytes.
   static SocketAddress abstract(std::string_view name);
   // Asks the system's resolver, which may take its time: only while gathering.
   // `ip`: 4 or 6 if only an address of that version will do, 0 for either.
@@ -36,8 +36,8 @@ class SocketAddress {
   void set_port(std::uint16_t port);
   // 4 or 16 bytes in network order, none for unix.
   std::string_view ip_bytes() const;
-  std::string ip_text() const;   // "10.0.0.1", "2001:db8::1", "unix".
-  std::string text() const;      // "10.0.0.1:443", "[2001:db8::1]:443", the path.
+  std::string ip_text() const;  // "10.0.0.1", "2001:db8::1", "unix".
+  std::string text() const;     // "10.0.0.1:443", "[2001:db8::1]:443", the path.
   // Writes what ip_text() says; `space` of 64 bytes is always enough.
   std::string_view write_ip(char* space) const;
 

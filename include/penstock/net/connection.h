@@ -27,9 +27,9 @@ struct Loss {
     Broken,     // Was up; reset or failed. What had arrived was delivered before.
   };
   Kind kind = Kind::Broken;
-  bool heard = true;        // A byte of the peer had come.
-  int status = 0;           // The system's negative errno; 0 if TLS alone is to blame.
-  std::string_view text;    // For logs; good for the call.
+  bool heard = true;      // A byte of the peer had come.
+  int status = 0;         // The system's negative errno; 0 if TLS alone is to blame.
+  std::string_view text;  // For logs; good for the call.
   static constexpr std::string_view kClosed = "connection closed during the TLS handshake";
 };
 
@@ -37,8 +37,8 @@ struct Loss {
 // to the connection. The user may drop the connection in any of them.
 class ConnectionEvents {
  public:
-  virtual void on_ready() = 0;                 // Connected, TLS agreed on: may be used.
-  virtual void on_bytes(Slice bytes) = 0;      // What arrived, deciphered.
+  virtual void on_ready() = 0;             // Connected, TLS agreed on: may be used.
+  virtual void on_bytes(Slice bytes) = 0;  // What arrived, deciphered.
   // The peer will send no more. Not clean: TLS ended without its close_notify.
   virtual void on_read_end(bool clean) = 0;
   virtual void on_sent() = 0;                  // After congested(): below half the limit; after !all_sent(): all is.
@@ -54,7 +54,7 @@ struct TlsTarget {
   const TlsContext* context = nullptr;  // Null: plain.
   std::string_view name;                // SNI.
   std::string_view verify_name;
-  std::string_view greeting;            // Said first, in clear text: the PROXY protocol.
+  std::string_view greeting;  // Said first, in clear text: the PROXY protocol.
 };
 
 class Connection final : public Living, public Endpoints, private PutOff {
@@ -183,30 +183,30 @@ class Connection final : public Living, public Endpoints, private PutOff {
   alignas(8) char socket_space_[kSocketSpace];
   ConnectionEvents* events_;
   std::unique_ptr<TlsSession> tls_;
-  std::unique_ptr<Request> request_;    // While a connect or a write is with libuv.
-  std::unique_ptr<Outbox> held_;        // Deciphered while reading was off.
-  std::unique_ptr<TlsStart> tls_start_; // What TLS will need once connected.
-  std::unique_ptr<Greeting> greeting_;  // While a PROXY header is awaited.
-  std::unique_ptr<Ends> ends_;          // As far as somebody asked.
-  Outbox out_;                          // For the wire.
-  std::unique_ptr<Outbox> plain_;       // For TLS to seal.
-  std::size_t thrown_away_ = 0;         // Since writing broke.
-  int write_status_ = 0;                // Why writing is broken.
+  std::unique_ptr<Request> request_;     // While a connect or a write is with libuv.
+  std::unique_ptr<Outbox> held_;         // Deciphered while reading was off.
+  std::unique_ptr<TlsStart> tls_start_;  // What TLS will need once connected.
+  std::unique_ptr<Greeting> greeting_;   // While a PROXY header is awaited.
+  std::unique_ptr<Ends> ends_;           // As far as somebody asked.
+  Outbox out_;                           // For the wire.
+  std::unique_ptr<Outbox> plain_;        // For TLS to seal.
+  std::size_t thrown_away_ = 0;          // Since writing broke.
+  int write_status_ = 0;                 // Why writing is broken.
   std::uint32_t offered_ = 0;
-  std::uint32_t handed_ = 0;            // Bytes of out_ that are with libuv.
-  std::uint32_t left_ = 0;              // Of those, when last looked at.
-  std::uint32_t unsent_limit_ = 0;      // When congested.
+  std::uint32_t handed_ = 0;        // Bytes of out_ that are with libuv.
+  std::uint32_t left_ = 0;          // Of those, when last looked at.
+  std::uint32_t unsent_limit_ = 0;  // When congested.
   std::uint32_t patience_ms_ = 0;
-  std::uint32_t gulp_ = 0;              // Bytes read at once in bulk; 0: talk.
+  std::uint32_t gulp_ = 0;  // Bytes read at once in bulk; 0: talk.
   State state_ = State::Connecting;
   bool is_unix_ = false;
-  bool is_accepted_ = false;   // The peer is a client.
+  bool is_accepted_ = false;  // The peer is a client.
   bool has_socket_ = false;
   bool proxied_ = false;
-  bool heard_ = false;         // Before it was ready.
-  std::uint8_t glances_ = 0;   // Left to try.
-  bool glancing_ = false;      // Put off for one.
-  bool reading_ = true;        // What the user wants.
+  bool heard_ = false;        // Before it was ready.
+  std::uint8_t glances_ = 0;  // Left to try.
+  bool glancing_ = false;     // Put off for one.
+  bool reading_ = true;       // What the user wants.
   bool quiet_ = false;
   bool dozed_ = false;         // Or dozing, since it became quiet.
   bool polling_ = false;       // What libuv was told.

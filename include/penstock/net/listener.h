@@ -57,7 +57,7 @@ class Listener final : public Living {
   bool deferred_ = false;
   bool rush_ = false;
   unsigned accepted_ = 0;  // In this window.
-  int queued_ = -1;  // What waits, if take_queued() found it.
+  int queued_ = -1;        // What waits, if take_queued() found it.
 };
 
 }  // namespace penstock

@@ -17,7 +17,7 @@ struct ProxyHeader {
   // The connection speaks for itself (LOCAL), or the proxy did not know (UNKNOWN): its own addresses hold.
   bool local = false;
   SocketAddress source, destination;
-  std::size_t size = 0;        // Bytes it took.
+  std::size_t size = 0;  // Bytes it took.
   const char* error = nullptr;
 };
 
@@ -31,8 +31,7 @@ enum class ProxyVersion : std::uint8_t { None, One, Two };
 
 // What a header of version 2 tells beside addresses, if wanted.
 struct ProxyWishes {
-  bool tls =
-      false;  // Whether the client spoke TLS, in which version, and what became of its certificate.
+  bool tls = false;     // Whether the client spoke TLS, in which version, and what became of its certificate.
   bool cipher = false;  // Implies tls, as common_name does.
   bool common_name = false;
   bool authority = false;  // The name that the client asked for in TLS.
@@ -47,7 +46,7 @@ struct ProxyTold {
 
 // The header of a connection from `source` to `destination`; empty addresses, or those of two
 // families or of none of IP's, make it UNKNOWN or LOCAL.
-std::string proxy_header(ProxyVersion version, const SocketAddress& source,
-                         const SocketAddress& destination, const ProxyTold& told = {});
+std::string proxy_header(ProxyVersion version, const SocketAddress& source, const SocketAddress& destination,
+                         const ProxyTold& told = {});
 
 }  // namespace penstock

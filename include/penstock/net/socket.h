@@ -55,7 +55,7 @@ struct SocketOptions {
   unsigned user_timeout_ms = 0;
   int send_buffer = 0;
   int receive_buffer = 0;
-  SocketAddress source;    // To connect from; empty: the system's choice.
+  SocketAddress source;            // To connect from; empty: the system's choice.
   std::uint16_t source_ports = 0;  // So many ports behind the source's own may be taken too.
 };
 // All but the source, on a new socket.

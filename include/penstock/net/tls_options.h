@@ -33,8 +33,8 @@ struct TlsOptions {
   bool tickets = true;
   std::uint64_t lifetime_s = 300;  // How long a TLS session can be resumed.
   TlsPeerCheck check = TlsPeerCheck::None;
-  std::string ca_name, ca_pem;    // ca_name for errors.
-  bool system_ca = false;         // ca_pem then holds the system's bundle.
+  std::string ca_name, ca_pem;              // ca_name for errors.
+  bool system_ca = false;                   // ca_pem then holds the system's bundle.
   std::string extra_ca_name, extra_ca_pem;  // Believed as well, but not named to clients.
   std::string crl_name, crl_pem;
   // Of clients' certificates: errors that do not end the handshake, of the leaf and of those above it.
@@ -44,7 +44,7 @@ struct TlsOptions {
 // What a certificate says, for -c and logs.
 struct CertificateFacts {
   std::string file;
-  std::vector<std::string> names;    // DNS names of the leaf, then its common names.
+  std::vector<std::string> names;              // DNS names of the leaf, then its common names.
   std::int64_t not_before = 0, not_after = 0;  // Unix time.
   bool ecdsa = false;
 };

@@ -33,13 +33,13 @@ class TlsTicket {
 
 // What logs and samples may ask about an established conversation.
 struct TlsFacts {
-  std::string_view version;   // "TLSv1.3"
-  std::string_view cipher;    // OpenSSL's name: "TLS_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256".
-  std::string_view alpn;      // Empty: none.
-  std::string_view sni;       // What the client named; empty: nothing.
+  std::string_view version;  // "TLSv1.3"
+  std::string_view cipher;   // OpenSSL's name: "TLS_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256".
+  std::string_view alpn;     // Empty: none.
+  std::string_view sni;      // What the client named; empty: nothing.
   bool resumed = false;
   std::string_view peer_certificate;  // DER; empty: none was shown, nor by whom this resumes.
-  std::string_view resumption_id;  // What TLS calls the session ID.
+  std::string_view resumption_id;     // What TLS calls the session ID.
   // Numbers of X.509 verification, 0: none. The result; the first error of the peer's own certificate and of one
   // above it, where such errors are passed over.
   int verify_result = 0;
@@ -52,10 +52,10 @@ struct TlsFacts {
 class TlsSession {
  public:
   enum class Step {
-    Done,     // The handshake is complete (handshake), or bytes were moved (read).
-    Wait,     // More ciphertext must come first.
-    Closed,   // read: the peer said close_notify.
-    Failed,   // See error().
+    Done,    // The handshake is complete (handshake), or bytes were moved (read).
+    Wait,    // More ciphertext must come first.
+    Closed,  // read: the peer said close_notify.
+    Failed,  // See error().
   };
   struct Implementation;
 

@@ -26,8 +26,8 @@ namespace penstock {
 // The listening sockets of one address, one for each worker (one and its duplicates where the
 // address cannot be shared). Closed when the last bundle that names them goes.
 struct BoundAddress {
-  std::string key;           // What makes two bind addresses the same, options included.
-  SocketAddress address;     // With the port the system chose, if it was to choose.
+  std::string key;        // What makes two bind addresses the same, options included.
+  SocketAddress address;  // With the port the system chose, if it was to choose.
   bool is_unix = false;
   bool is_inherited = false;  // `fd@`: whoever gave it goes on with it.
   int backlog = 1024;

@@ -13,8 +13,7 @@ namespace penstock {
 // `check-ssl`, or implied by `ssl` unless the check goes to another address or port, or asked by a step.
 bool wants_tls_check(const config::Server& server, const config::Health& health);
 // Everything but the TLS context.
-CheckSpec checks_of(const config::Proxy& proxy, const config::Server& server,
-                    const ServerSpec& spec, const Bundle& bundle,
-                    const rules::Environment& environment, config::Diagnostics& diagnostics);
+CheckSpec checks_of(const config::Proxy& proxy, const config::Server& server, const ServerSpec& spec,
+                    const Bundle& bundle, const rules::Environment& environment, config::Diagnostics& diagnostics);
 
 }  // namespace penstock

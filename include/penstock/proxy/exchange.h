@@ -12,9 +12,9 @@
 #include "penstock/http/stream.h"
 #include "penstock/net/living.h"
 #include "penstock/proxy/generation.h"
-#include "penstock/proxy/sticking.h"
-#include "penstock/proxy/snapshot.h"
 #include "penstock/proxy/reply.h"
+#include "penstock/proxy/snapshot.h"
+#include "penstock/proxy/sticking.h"
 #include "penstock/proxy/tries.h"
 #include "penstock/rules/program.h"
 #include "penstock/rules/subject.h"
@@ -23,7 +23,12 @@ namespace penstock {
 
 class Client;
 
-class Exchange final : public InBlock, public Living, private Waiting, private Served, private H1BackOwner, private Later {
+class Exchange final : public InBlock,
+                       public Living,
+                       private Waiting,
+                       private Served,
+                       private H1BackOwner,
+                       private Later {
  public:
   static Owned<Exchange> make(Client& client, Ref<Generation> generation, const FrontendSpec& frontend);
   StreamEvents& front_events() { return from_client_; }
@@ -58,7 +63,19 @@ class Exchange final : public InBlock, public Living, private Waiting, private S
   friend class FromServer;
 
   // Where the exchange stands; what may happen next depends on it.
-  enum class Step : std::uint8_t { Request, Body, BackendBody, Tarpit, Queue, Pause, Connect, Headers, Data, Last, Done };
+  enum class Step : std::uint8_t {
+    Request,
+    Body,
+    BackendBody,
+    Tarpit,
+    Queue,
+    Pause,
+    Connect,
+    Headers,
+    Data,
+    Last,
+    Done
+  };
 
   Exchange(Client& client, Ref<Generation> generation, const FrontendSpec& frontend);
   ~Exchange() override;
@@ -154,11 +171,11 @@ class Exchange final : public InBlock, public Living, private Waiting, private S
   Client& client_;
   H1Front& front_;
   Ref<Generation> generation_;
-  Ref<Generation> moved_to_;        // Where it was sent on to a server, if a reload came before that.
+  Ref<Generation> moved_to_;  // Where it was sent on to a server, if a reload came before that.
   const FrontendSpec& frontend_;
   const BackendRuntimeSpec* backend_spec_ = nullptr;
   Backend* backend_ = nullptr;
-  ServerSlot* slot_ = nullptr;      // Counted on: leave_server() gives it back.
+  ServerSlot* slot_ = nullptr;         // Counted on: leave_server() gives it back.
   const ServerSlot* meant_ = nullptr;  // The one that a rule or the client's cookie names.
   Tries tries_;
   Owned<H1Back> back_;
@@ -170,7 +187,7 @@ class Exchange final : public InBlock, public Living, private Waiting, private S
   persistence::Claim claim_;
   Sticking sticking_;
   Failure failure_;
-  Slice held_body_;             // Came before there was a server to send it to.
+  Slice held_body_;  // Came before there was a server to send it to.
   Trailers held_trailers_;
   std::uint64_t start_ms_ = 0;  // Loop time when the wait for this request ended: its first byte.
   std::uint64_t queued_ms_ = 0;
@@ -179,15 +196,15 @@ class Exchange final : public InBlock, public Living, private Waiting, private S
   std::uint32_t attempts_ = 0;
   Step step_ = Step::Request;
   bool request_ended_ = false;
-  bool request_sent_ = false;   // Head, at least.
+  bool request_sent_ = false;  // Head, at least.
   bool response_ended_ = false;
   bool head_answered_ = false;  // The client got the final head.
   bool tunnel_ = false;
-  bool fresh_only_ = false;     // The next connection must be a new one.
-  bool fresh_ = false;          // This one is.
+  bool fresh_only_ = false;  // The next connection must be a new one.
+  bool fresh_ = false;       // This one is.
   bool retried_fresh_ = false;
   bool no_log_ = false;
-  bool vanish_ = false;         // The client is to hear of no end.
+  bool vanish_ = false;  // The client is to hear of no end.
   bool request_failed_ = false;
 };
 

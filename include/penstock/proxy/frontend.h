@@ -44,7 +44,7 @@ class Frontend final : private ListenerOwner {
 
   Station& station_;
   const BindSpec* bind_;
-  Ref<Generation> last_;   // Once closed, while there are clients.
+  Ref<Generation> last_;  // Once closed, while there are clients.
   Owned<Listener> listener_;
   List<Client, ClientTag> clients_;
   bool paused_ = false;

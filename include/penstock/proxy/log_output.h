@@ -82,8 +82,7 @@ class LogOutput final : public LogSink {
   // A UDP or unix target that cannot be reached now is not an error: it is tried again. `resolved`
   // is where a target given by name is; empty: asked here. Outputs on one descriptor share its
   // thread if they are given the same `descriptors`.
-  static Result<std::unique_ptr<LogOutput>> open(const config::LogTarget& target,
-                                                 const LogIdentity& identity,
+  static Result<std::unique_ptr<LogOutput>> open(const config::LogTarget& target, const LogIdentity& identity,
                                                  const SocketAddress& resolved = {},
                                                  LogDescriptors* descriptors = nullptr);
   // Gives an inherited descriptor a tenth of a second to take what is left. Nobody may write any

@@ -39,8 +39,8 @@ struct Claim {
 };
 
 // Reads the request's cookies, and takes out of them what the server must not see.
-Claim read(Head& request, const CookieSpec& spec, std::span<const ServerSpec> servers, Power power,
-           std::int64_t now_s, Arena& arena);
+Claim read(Head& request, const CookieSpec& spec, std::span<const ServerSpec> servers, Power power, std::int64_t now_s,
+           Arena& arena);
 
 // How the request came to its server.
 struct Visit {

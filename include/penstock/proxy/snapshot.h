@@ -28,30 +28,30 @@ std::string date_text(std::int64_t unix_time);
 
 // What a client has come in by. A reload may take the bind line away while the client is there.
 struct Entrance : rules::BindFacts {
-  std::string trust;            // verify, CA, CRL: a client trusted under another leaves.
+  std::string trust;  // verify, CA, CRL: a client trusted under another leaves.
   std::shared_ptr<FrontendState> frontend;
   std::shared_ptr<ConnectionCount> connections;  // Of the address.
 };
 
 // One address of one bind line.
 struct BindSpec {
-  std::string key;              // Stays over reloads while the address does.
+  std::string key;  // Stays over reloads while the address does.
   std::shared_ptr<const Entrance> entrance;
-  std::size_t frontend = 0;     // Index in Snapshot::frontends.
+  std::size_t frontend = 0;  // Index in Snapshot::frontends.
   std::shared_ptr<const BoundAddress> bound;
   std::shared_ptr<const TlsContext> tls;
   bool accept_proxy = false;
   bool defer_accept = false;
-  std::uint32_t maxconn = 0;    // Of this address alone; 0: none.
-  SocketOptions accepted;       // Of the connections that come.
+  std::uint32_t maxconn = 0;  // Of this address alone; 0: none.
+  SocketOptions accepted;     // Of the connections that come.
 };
 
 struct FrontendSpec {
   std::string name;
-  int index = 0;                     // In Snapshot::frontends.
+  int index = 0;  // In Snapshot::frontends.
   std::uint32_t id = 0;
   config::Mode mode = config::Mode::Http;
-  std::uint32_t maxconn = 0;         // 0: the process's.
+  std::uint32_t maxconn = 0;  // 0: the process's.
   rules::FrontendRules rules;
   H1FrontOptions http;
   std::uint64_t tunnel_ms = 0, client_ms = 0, client_fin_ms = 0, tarpit_ms = 0;
@@ -59,10 +59,10 @@ struct FrontendSpec {
   config::ForwardFor forward_for;
   std::string monitor_uri;
   std::string unique_id_header;
-  bool ignore_probes = false;        // Who says nothing is told nothing, and not logged.
+  bool ignore_probes = false;  // Who says nothing is told nothing, and not logged.
   bool dont_log_null = false, dont_log_normal = false, log_separate_errors = false, log_asap = false;
   bool buffer_request = false;
-  std::uint64_t body_ms = 0;         // For a body that is waited for: timeout http-request.
+  std::uint64_t body_ms = 0;  // For a body that is waited for: timeout http-request.
   std::vector<LogOutput*> logs;
   std::shared_ptr<FrontendState> state;
 };
@@ -78,21 +78,21 @@ struct BackendRuntimeSpec {
   std::uint32_t id = 0;
   config::Mode mode = config::Mode::Http;
   rules::BackendRules rules;
-  rules::Sample hash_sample;         // balance uri, url_param, hdr, hash
+  rules::Sample hash_sample;  // balance uri, url_param, hdr, hash
   H1BackOptions http;
   std::uint64_t connect_ms = 0, server_ms = 0, queue_ms = 0, tunnel_ms = 0, server_fin_ms = 0, tarpit_ms = 0;
   std::uint32_t retries = 3;
   persistence::CookieSpec cookie;
-  bool persist = false;              // A server's clients stay with it while it is down.
+  bool persist = false;  // A server's clients stay with it while it is down.
   bool redispatch = false;
   std::int32_t redispatch_interval = -1;
   bool abort_on_close = false;
   bool buffer_request = false;
-  std::uint64_t body_ms = 0;         // For its body to come: timeout http-request.
+  std::uint64_t body_ms = 0;  // For its body to come: timeout http-request.
   RetryOn retry_on;
   config::HttpMode http_mode = config::HttpMode::KeepAlive;
   config::ForwardFor forward_for;
-  std::vector<LogOutput*> logs;      // Health of its servers.
+  std::vector<LogOutput*> logs;  // Health of its servers.
 
   // The name that TLS towards `server` asks for; empty: none.
   std::string_view sni_of(const ServerSpec& server, rules::Subject& subject) const;
@@ -102,7 +102,8 @@ struct BackendRuntimeSpec {
   // Every so many; -1 is the last one, -2 the one before it; 0 is none.
   bool redispatch_due(std::uint32_t retry) const {
     if (redispatch_interval == 0) return false;
-    const std::int64_t every = redispatch_interval > 0 ? redispatch_interval : std::int64_t{retries} + 1 + redispatch_interval;
+    const std::int64_t every =
+        redispatch_interval > 0 ? redispatch_interval : std::int64_t{retries} + 1 + redispatch_interval;
     return retry % std::max<std::int64_t>(every, 1) == 0;
   }
 };
@@ -132,7 +133,7 @@ class Snapshot {
   std::vector<BackendRuntimeSpec> backends;
   std::vector<BindSpec> binds;
   std::vector<std::shared_ptr<StickTable>> tables;  // Of config.tables(), in their order.
-  std::vector<LogOutput*> logs;       // Global ones: for what concerns no proxy.
+  std::vector<LogOutput*> logs;                     // Global ones: for what concerns no proxy.
   std::vector<std::shared_ptr<LogOutput>> outputs;
 
   int backend_index(const std::string& name) const {

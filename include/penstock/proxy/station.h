@@ -69,9 +69,9 @@ class Station final {
   ProcessState& process_;
   StationOwner& owner_;
   Ref<Generation> generation_;
-  List<Generation> generations_;   // The present one and those that still have exchanges.
+  List<Generation> generations_;  // The present one and those that still have exchanges.
   std::map<std::string, std::unique_ptr<Frontend>> frontends_;
-  std::vector<std::unique_ptr<Frontend>> closing_;   // Gone from the configuration, with clients left.
+  std::vector<std::unique_ptr<Frontend>> closing_;  // Gone from the configuration, with clients left.
   rules::DateCache dates_;
   Drains drains_;
   std::uint64_t random_;

@@ -13,10 +13,10 @@ class Tries {
   // What is known of the server that failed.
   struct Failed {
     ServerSlot& slot;
-    std::uint32_t retry = 1;   // The number of the try that comes now, from 1.
-    bool meant = false;        // A cookie, a stick table or a rule names it.
-    bool stays = false;        // Its clients stay with it though it is down.
-    bool forced = false;       // Nothing takes them away from it.
+    std::uint32_t retry = 1;  // The number of the try that comes now, from 1.
+    bool meant = false;       // A cookie, a stick table or a rule names it.
+    bool stays = false;       // Its clients stay with it though it is down.
+    bool forced = false;      // Nothing takes them away from it.
   };
   enum class Next : std::uint8_t { None, Same, Other };
   // Who comes by turns goes to another server at once. Who belongs to one, by persistence or by a hash, tries that

@@ -89,7 +89,7 @@ class Tunnel final : public Living, private Waiting, private Served, private Lat
 
   Client& client_;
   Ref<Generation> generation_;
-  Ref<Generation> moved_to_;        // Where it was sent on to a server, if a reload came before that.
+  Ref<Generation> moved_to_;  // Where it was sent on to a server, if a reload came before that.
   const FrontendSpec& frontend_;
   const BackendRuntimeSpec* backend_spec_ = nullptr;
   Backend* backend_ = nullptr;
@@ -101,8 +101,8 @@ class Tunnel final : public Living, private Waiting, private Served, private Lat
   Sticking sticking_;
   Side client_side_{*this, true};
   Side server_side_{*this, false};
-  std::string early_;              // What came too soon: before there was a server, or before rules know it.
-  std::string tls_name_;           // What the server is asked for by SNI.
+  std::string early_;     // What came too soon: before there was a server, or before rules know it.
+  std::string tls_name_;  // What the server is asked for by SNI.
   Owned<Connection> front_;
   Owned<Connection> back_;
   std::uint64_t start_ms_ = 0;

@@ -14,10 +14,10 @@ struct ClientHello {
     Complete,
   };
   State state = State::NotTls;
-  std::uint8_t message_type = 0;    // 1 for a ClientHello.
-  std::uint16_t version = 0;        // legacy_version of the hello, e.g. 0x0303.
-  std::string_view sni;             // server_name (RFC 6066 section 3); null data() if absent.
-  std::string_view alpn;            // The protocol names, comma separated is up to the caller: raw list.
+  std::uint8_t message_type = 0;  // 1 for a ClientHello.
+  std::uint16_t version = 0;      // legacy_version of the hello, e.g. 0x0303.
+  std::string_view sni;           // server_name (RFC 6066 section 3); null data() if absent.
+  std::string_view alpn;          // The protocol names, comma separated is up to the caller: raw list.
   bool has_supported_groups = false;
   std::uint8_t session_ticket = 0;  // 0: none, 1: empty, 2: with a ticket.
 };

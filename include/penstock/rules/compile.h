@@ -40,11 +40,11 @@ class FrontendRules {
   FrontendRules& operator=(FrontendRules&&) noexcept;
   ~FrontendRules();
 
-  Program tcp_connection;       // At accept; samples about the connection alone.
-  Program tcp_session;          // After TLS and PROXY protocol.
-  Program tcp_content;          // With subject.buffer; see Verdict::Wait.
+  Program tcp_connection;  // At accept; samples about the connection alone.
+  Program tcp_session;     // After TLS and PROXY protocol.
+  Program tcp_content;     // With subject.buffer; see Verdict::Wait.
   std::uint64_t inspect_delay_ms = 0;
-  Program http_request;         // Includes `redirect` lines, behind http-request lines.
+  Program http_request;  // Includes `redirect` lines, behind http-request lines.
   Program http_response;
   Program http_after_response;
 
@@ -63,10 +63,10 @@ class FrontendRules {
   // Null: the built-in page.
   const ReplyTemplate* error(std::uint16_t status) const;
 
-  Format log;                    // Never empty unless there is nothing to log with.
-  bool log_at_accept = false;    // The default style: one line when the connection is accepted.
-  Format refusal;                // Begins the line of a connection that came to no request (8.2.5).
-  Format unique_id;              // Empty: none.
+  Format log;                  // Never empty unless there is nothing to log with.
+  bool log_at_accept = false;  // The default style: one line when the connection is accepted.
+  Format refusal;              // Begins the line of a connection that came to no request (8.2.5).
+  Format unique_id;            // Empty: none.
   AddressSet forward_for_except;
   std::vector<config::Capture> captures;
   std::optional<config::Capture> cookie_capture;
@@ -81,7 +81,7 @@ class FrontendRules {
   int default_backend_ = -1;
   std::vector<Condition> monitor_fail_;
   ErrorReplies errors_;
-  std::vector<std::size_t> capture_slots_;  // Of each of `captures`.
+  std::vector<std::size_t> capture_slots_;                         // Of each of `captures`.
   std::vector<std::uint32_t> request_lengths_, response_lengths_;  // Of the slots.
 };
 
@@ -138,16 +138,15 @@ class BackendRules {
 
 // Complaints go to `diagnostics`; the result is to be used only if it did not fail. A `listen` is
 // compiled by both; the second says nothing again.
-FrontendRules compile_frontend(const config::Config& config, const config::Proxy& proxy,
-                               const Environment& environment, config::Diagnostics& diagnostics);
-BackendRules compile_backend(const config::Config& config, const config::Proxy& proxy,
-                             const Environment& environment, config::Diagnostics& diagnostics);
+FrontendRules compile_frontend(const config::Config& config, const config::Proxy& proxy, const Environment& environment,
+                               config::Diagnostics& diagnostics);
+BackendRules compile_backend(const config::Config& config, const config::Proxy& proxy, const Environment& environment,
+                             config::Diagnostics& diagnostics);
 // One expression for a place that may look at the request (server `sni`, balance). Empty after a complaint.
 Sample compile_sample(const std::string& text, config::Place place, const Environment& environment,
                       config::Diagnostics& diagnostics);
 // A log-format for a place where there is no client and no message (checks).
-std::optional<Format> compile_plain_format(const std::string& text, config::Place place,
-                                           const Environment& environment,
+std::optional<Format> compile_plain_format(const std::string& text, config::Place place, const Environment& environment,
                                            config::Diagnostics& diagnostics);
 
 }  // namespace penstock::rules

@@ -14,8 +14,7 @@ namespace penstock::rules {
 
 // The value as keys of the table are: of one type, and of its length. False if it cannot be one.
 // The bytes lie where the value's do, or in the subject's arena.
-bool make_key(const config::StickTable& table, Subject& subject, Value& value,
-              std::string_view& out);
+bool make_key(const config::StickTable& table, Subject& subject, Value& value, std::string_view& out);
 
 Type type_of_keys(const config::StickTable& table);
 

@@ -41,7 +41,7 @@ struct VariableSet {
 
 // Of the bind line a client came in by.
 struct BindFacts {
-  std::string name;                 // Empty: none.
+  std::string name;  // Empty: none.
   std::uint32_t id = 0;
 };
 
@@ -58,7 +58,7 @@ struct ClientFacts {
   std::unique_ptr<TlsFacts> tls;    // Null: clear text.
   const BindFacts* bind = nullptr;  // Never null where rules run.
   bool proxied = false;             // The PROXY protocol was used.
-  bool pinned = false;  // NTLM or Negotiate was spoken: its server connections are its own.
+  bool pinned = false;              // NTLM or Negotiate was spoken: its server connections are its own.
   std::int64_t accepted_us = 0;     // Wall clock, microseconds since 1970.
   const SocketAddress& source() const { return ends->peer(); }
   const SocketAddress& destination() const { return ends->local(); }
@@ -68,8 +68,8 @@ struct ClientFacts {
 // Numbers and letters of the log (manual sections 8.2 to 8.5). Times are in milliseconds, -1 when that
 // step was not reached.
 struct LogFacts {
-  std::int64_t request_us = 0;   // %tr: wall clock of the request's first byte.
-  std::int64_t accept_us = 0;    // %t: of the accept, or the moment the connection became free for this request.
+  std::int64_t request_us = 0;  // %tr: wall clock of the request's first byte.
+  std::int64_t accept_us = 0;   // %t: of the accept, or the moment the connection became free for this request.
   std::int64_t th = -1, ti = -1, tq = -1, t_request = -1 /* TR */, tw = -1, tc = -1;
   std::int64_t t_response = -1 /* Tr */, ta = -1, td = -1, tt = -1, tu = -1;
   std::uint64_t bytes_read = 0;      // %B: server to client.
@@ -79,21 +79,21 @@ struct LogFacts {
   char cookies[2] = {'-', '-'};      // With the above: %tsc.
   std::uint32_t actconn = 0, feconn = 0, beconn = 0, srv_conn = 0, srv_queue = 0, backend_queue = 0;
   std::uint32_t retries = 0;
-  bool redispatched = false;  // A `+` before the retries.
-  bool asap = false;          // `option logasap`: a `+` before what may still grow.
-  std::uint32_t request_counter = 0;   // %rt
-  std::uint32_t log_counter = 0;       // %lc
-  std::int32_t pid = 0;                // %pid
-  const SocketAddress* back_source = nullptr;     // %bi %bp: our address towards the server.
-  const SocketAddress* server_address = nullptr;  // %si %sp
+  bool redispatched = false;                         // A `+` before the retries.
+  bool asap = false;                                 // `option logasap`: a `+` before what may still grow.
+  std::uint32_t request_counter = 0;                 // %rt
+  std::uint32_t log_counter = 0;                     // %lc
+  std::int32_t pid = 0;                              // %pid
+  const SocketAddress* back_source = nullptr;        // %bi %bp: our address towards the server.
+  const SocketAddress* server_address = nullptr;     // %si %sp
   std::string_view request_cookie, response_cookie;  // %CC %CS: "name=value" captured.
 };
 
 // Printed dates of one worker, made anew when the second changes. Null in a Subject: printed each time.
 struct DateCache {
   std::int64_t second = -1;
-  char local[24];       // "06/Feb/2009:12:14:14"
-  char local_zone[6];   // "+0100"
+  char local[24];      // "06/Feb/2009:12:14:14"
+  char local_zone[6];  // "+0100"
   std::int64_t gmt_second = -1;
   char gmt[24];
 };
@@ -101,9 +101,26 @@ struct DateCache {
 // Numbers that rooms to the right know: samples like nbsrv ask for them. Indexes are those that
 // Environment gave when the rules were compiled. -1: unknown, and the sample finds nothing, but
 // for be_conn_free, srv_conn_free and connslots, where it means "no limit" as in the manual.
-enum class BackendNumber : std::uint8_t { UsableServers, Connections, Queue, SessionRate, FreeConnections, ConnectionSlots, AverageQueue };
+enum class BackendNumber : std::uint8_t {
+  UsableServers,
+  Connections,
+  Queue,
+  SessionRate,
+  FreeConnections,
+  ConnectionSlots,
+  AverageQueue
+};
 enum class FrontendNumber : std::uint8_t { Connections, RequestRate, SessionRate };
-enum class ServerNumber : std::uint8_t { IsUp, Connections, FreeConnections, Queue, SessionRate, Weight, InitialWeight, UserWeight };
+enum class ServerNumber : std::uint8_t {
+  IsUp,
+  Connections,
+  FreeConnections,
+  Queue,
+  SessionRate,
+  Weight,
+  InitialWeight,
+  UserWeight
+};
 
 class Numbers {
  public:
@@ -119,11 +136,11 @@ class Numbers {
 // What rules decided that is not on the message itself.
 struct Effects {
   enum class LogLevel : std::uint8_t { Unchanged, Silent, Set };
-  LogLevel log = LogLevel::Unchanged;  // `set-log-level`
-  Level log_level = Level::Info;       // With LogLevel::Set.
+  LogLevel log = LogLevel::Unchanged;                                                   // `set-log-level`
+  Level log_level = Level::Info;                                                        // With LogLevel::Set.
   std::int64_t timeout_client_ms = -1, timeout_server_ms = -1, timeout_tunnel_ms = -1;  // -1: unchanged.
-  bool no_l7_retry = false;            // `disable-l7-retry`
-  bool expect_proxy = false;           // `expect-proxy layer4`
+  bool no_l7_retry = false;                                                             // `disable-l7-retry`
+  bool expect_proxy = false;                                                            // `expect-proxy layer4`
 };
 
 // Why rules could not say what they were asked: they are not known to hold, nor not to hold.
@@ -198,8 +215,7 @@ struct Subject {
   }
 
   Arena& arena;
-  std::size_t memory_limit =
-      SIZE_MAX;  // Of the arena; looked at as rules go along, not by the arena.
+  std::size_t memory_limit = SIZE_MAX;  // Of the arena; looked at as rules go along, not by the arena.
   // Stays once it is there, whatever asked: whoever ran rules or conditions looks, and lets nothing
   // pass.
   Trouble trouble = Trouble::None;

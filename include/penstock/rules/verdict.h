@@ -45,7 +45,7 @@ struct Verdict {
     Trouble,       // A rule could not be asked: see Subject::trouble. Nothing may pass.
   };
   Kind kind = Kind::Continue;
-  bool final = false;             // A rule ended the set (also `allow`).
+  bool final = false;  // A rule ended the set (also `allow`).
   Reply reply;
   const config::Place* place = nullptr;  // Of the rule that ended the set.
 };
@@ -57,7 +57,7 @@ class ReplyTemplate {
   std::uint16_t status = 0;
   std::string reason;
   std::string content_type;
-  std::string body;        // Unless body_format is set.
+  std::string body;  // Unless body_format is set.
   std::optional<Format> body_format;
   struct Header {
     std::string name;

@@ -7,8 +7,11 @@ using namespace penstock;
 namespace {
 
 std::vector<AddressWatch::Pool> two_machines() {
-  return {{"owa", "ex01", "10.0.0.15", 10000}, {"ews", "ex01", "10.0.0.15", 10000}, {"mapi", "ex01", "10.0.0.15", 10000},
-          {"owa", "ex02", "10.0.0.16", 10000}, {"ews", "ex02", "10.0.0.16", 10000}};
+  return {{"owa", "ex01", "10.0.0.15", 10000},
+          {"ews", "ex01", "10.0.0.15", 10000},
+          {"mapi", "ex01", "10.0.0.15", 10000},
+          {"owa", "ex02", "10.0.0.16", 10000},
+          {"ews", "ex02", "10.0.0.16", 10000}};
 }
 
 AddressWatch watching() {

@@ -1,4 +1,5 @@
 #include "penstock/base/text.h"
+
 #include "unit/catch.h"
 
 using namespace penstock;

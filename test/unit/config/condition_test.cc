@@ -100,10 +100,8 @@ TEST_CASE("an unknown predicate names the nearest known one") {
 
 TEST_CASE("a condition from the command line resolves its quotes and variables itself") {
   penstock::config::Diagnostics diagnostics;
-  CHECK(penstock::config::evaluate_condition("streq(\"${NO_SUCH_VARIABLE-x}\",x)", {},
-                                             diagnostics) == true);
-  CHECK(penstock::config::evaluate_condition("feature(OPENSSL) && !feature(LUA)", {},
-                                             diagnostics) == true);
+  CHECK(penstock::config::evaluate_condition("streq(\"${NO_SUCH_VARIABLE-x}\",x)", {}, diagnostics) == true);
+  CHECK(penstock::config::evaluate_condition("feature(OPENSSL) && !feature(LUA)", {}, diagnostics) == true);
   CHECK(diagnostics.complaints().empty());
   CHECK(penstock::config::evaluate_condition("nothing(1)", {}, diagnostics) == std::nullopt);
   CHECK(penstock::config::evaluate_condition("streq(\"a", {}, diagnostics) == std::nullopt);

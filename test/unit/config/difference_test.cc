@@ -44,27 +44,22 @@ TEST_CASE("each difference is named by its section and line") {
   CHECK(change("10.0.0.2:443", "10.0.0.2:443 disabled") == "backend b: server s2: +disabled\n");
   CHECK(change("verify none", "verify required ca-file /ca.pem") ==
         "backend b: server s1: verify none -> verify required ca-file /ca.pem\n");
-  CHECK(
-      change("option httpchk GET /x\n", "option httpchk GET /x\n http-check expect status 200\n") ==
-      "backend b: +http-check expect status 200\n");
+  CHECK(change("option httpchk GET /x\n", "option httpchk GET /x\n http-check expect status 200\n") ==
+        "backend b: +http-check expect status 200\n");
   CHECK(change(" server s2 10.0.0.2:443\n", "") == "backend b: -server s2 10.0.0.2:443\n");
   CHECK(change("backend b", "backend c") == "+backend c\n-backend b\n");
   CHECK(between(kBefore, "global\n maxconn 5\n" + kBefore) == "global: +maxconn 5\n");
-  CHECK(between("global\n maxconn 5\n" + kBefore, "global\n maxconn 6\n" + kBefore) ==
-        "global: maxconn: 5 -> 6\n");
+  CHECK(between("global\n maxconn 5\n" + kBefore, "global\n maxconn 6\n" + kBefore) == "global: maxconn: 5 -> 6\n");
 }
 
 TEST_CASE("rules that change places are a difference") {
-  const std::string one = " http-request deny if { path /a }\n",
-                    other = " http-request deny if { path /b }\n";
-  CHECK(between(kBefore + one + other, kBefore + other + one) ==
-        "backend b: the order of its lines\n");
+  const std::string one = " http-request deny if { path /a }\n", other = " http-request deny if { path /b }\n";
+  CHECK(between(kBefore + one + other, kBefore + other + one) == "backend b: the order of its lines\n");
 }
 
 TEST_CASE("a difference shows no secret") {
   const auto changed = [](const std::string& line) {
-    const std::string text =
-        between(kBefore + " " + line + "xold1x\n", kBefore + " " + line + "xnew2x\n");
+    const std::string text = between(kBefore + " " + line + "xold1x\n", kBefore + " " + line + "xnew2x\n");
     CHECK(text.find("xold1x") == std::string::npos);
     CHECK(text.find("xnew2x") == std::string::npos);
     CHECK(text.find("(changed)") != std::string::npos);
@@ -78,6 +73,5 @@ TEST_CASE("a difference shows no secret") {
   changed("http-check send hdr authorization Basic\\ ");
   changed("http-check send body ");
   const std::string env = "global\n setenv PASSWORD ";
-  CHECK(between(env + "a\n" + kBefore, env + "b\n" + kBefore) ==
-        "global: setenv PASSWORD (hidden) (changed)\n");
+  CHECK(between(env + "a\n" + kBefore, env + "b\n" + kBefore) == "global: setenv PASSWORD (hidden) (changed)\n");
 }

@@ -61,8 +61,7 @@ TEST_CASE("variables expand within double quotes only") {
   environment.unset("NONE");
   CHECK(words_of("\"$A\" \"${A}z\" \"-$A-\"", environment) == "x y|x yz|-x y-|");
   CHECK(words_of("$A '${A}'", environment) == "$A|${A}|");
-  CHECK(words_of("\"${NONE-de fault}\" \"${NONE-}\" \"${NONE}\" \"$NONE\"", environment) ==
-        "de fault||||");
+  CHECK(words_of("\"${NONE-de fault}\" \"${NONE-}\" \"${NONE}\" \"$NONE\"", environment) == "de fault||||");
   CHECK(words_of("\"${EMPTY-default}\"", environment) == "|");
 }
 
@@ -105,9 +104,8 @@ TEST_CASE("a quoted word is read back as it was") {
   std::string all;
   for (int c = 1; c < 256; ++c) all += static_cast<char>(c);
   for (const std::string& word :
-       {std::string("plain"), std::string(), std::string("a b"), std::string("it's"),
-        std::string("\"$A\""), std::string("tab\there"), std::string("end\\"), std::string("\\x41"),
-        std::string("'\n'"), all}) {
+       {std::string("plain"), std::string(), std::string("a b"), std::string("it's"), std::string("\"$A\""),
+        std::string("tab\there"), std::string("end\\"), std::string("\\x41"), std::string("'\n'"), all}) {
     CHECK(words_of(quoted(word)) == word + "|");
     CHECK(words_of("x " + quoted(word) + " y") == "x|" + word + "|y|");
   }

@@ -12,15 +12,12 @@ using namespace penstock::config;
 
 namespace {
 
-Config read_text(const std::string& text, Diagnostics& diagnostics) {
-  return read({{"cfg", text}}, diagnostics);
-}
+Config read_text(const std::string& text, Diagnostics& diagnostics) { return read({{"cfg", text}}, diagnostics); }
 
 Config read_good(const std::string& text) {
   Diagnostics diagnostics;
   Config config = read_text(text, diagnostics);
-  for (const Complaint& complaint : diagnostics.complaints())
-    UNSCOPED_INFO(Diagnostics::text_of(complaint, 1));
+  for (const Complaint& complaint : diagnostics.complaints()) UNSCOPED_INFO(Diagnostics::text_of(complaint, 1));
   REQUIRE(!diagnostics.failed());
   return config;
 }
@@ -75,8 +72,7 @@ TEST_CASE("a caret stands below its word behind letters of several bytes, and fa
 TEST_CASE("a complaint about no file has no place") {
   Diagnostics diagnostics;
   diagnostics.add({}, "nothing to read");
-  CHECK(Diagnostics::text_of(diagnostics.complaints()[0], 7) ==
-        "[ALERT]   (7) : config : nothing to read");
+  CHECK(Diagnostics::text_of(diagnostics.complaints()[0], 7) == "[ALERT]   (7) : config : nothing to read");
 }
 
 TEST_CASE("a terminal gets no control characters from a file") {
@@ -118,8 +114,7 @@ TEST_CASE("a last line without its end is read and warned about") {
 TEST_CASE("several files are one configuration, and each begins with a section of its own") {
   Diagnostics diagnostics;
   const Config config =
-      read({{"a", "global\n    maxconn 1\n"}, {"b", "    maxconn 2\nglobal\n    nbthread 2\n"}},
-           diagnostics);
+      read({{"a", "global\n    maxconn 1\n"}, {"b", "    maxconn 2\nglobal\n    nbthread 2\n"}}, diagnostics);
   CHECK(config.global.maxconn == 1);
   CHECK(config.global.nbthread == 2);
   REQUIRE(diagnostics.alerts() == 1);
@@ -128,8 +123,7 @@ TEST_CASE("several files are one configuration, and each begins with a section o
 
 TEST_CASE("a backend of a later file serves a frontend of an earlier one") {
   Diagnostics diagnostics;
-  read({{"a",
-         "defaults\n mode http\n timeout client 1s\nfrontend f\n bind :80\n default_backend b\n"},
+  read({{"a", "defaults\n mode http\n timeout client 1s\nfrontend f\n bind :80\n default_backend b\n"},
         {"b", "backend b\n mode http\n http-request deny\n"}},
        diagnostics);
   CHECK(diagnostics.complaints().empty());
@@ -162,16 +156,15 @@ TEST_CASE("a file that cannot be read is a complaint") {
 }
 
 TEST_CASE("setenv changes what the file sees, not the process") {
-  const Config config =
-      read_good("global\n    setenv PENSTOCK_TEST_NAME here\n    node \"$PENSTOCK_TEST_NAME\"\n");
+  const Config config = read_good("global\n    setenv PENSTOCK_TEST_NAME here\n    node \"$PENSTOCK_TEST_NAME\"\n");
   CHECK(config.global.node == "here");
   CHECK(config.global.set_env.at("PENSTOCK_TEST_NAME") == "here");
   CHECK(getenv("PENSTOCK_TEST_NAME") == nullptr);
 }
 
 TEST_CASE("members hold the documented defaults until a line changes them") {
-  const Config config = read_good(
-      "backend b\n    timeout connect 1s\n    timeout server 1s\n    server s 10.0.0.1:80\n");
+  const Config config =
+      read_good("backend b\n    timeout connect 1s\n    timeout server 1s\n    server s 10.0.0.1:80\n");
   const Proxy& proxy = config.proxies[0];
   CHECK(proxy.mode == Mode::Tcp);
   CHECK(proxy.retries == 3);
@@ -269,8 +262,7 @@ TEST_CASE("every keyword has a section, a name and a sentence") {
   CHECK(list.find("\t\n") == std::string::npos);
 }
 
-TEST_CASE(
-    "complaints are in the order of the file, and what is said of several lines is said once") {
+TEST_CASE("complaints are in the order of the file, and what is said of several lines is said once") {
   Diagnostics diagnostics;
   read_text(
       "backend b\n mode http\n timeout connect 1s\n timeout server 1s\n server s1 10.0.0.1:80 id "

@@ -13,16 +13,14 @@ namespace {
 std::string shape(const std::string& line) {
   Diagnostics diagnostics;
   const Config config =
-      read({{"cfg", "listen l\n mode http\n bind :1\n server s 10.0.0.1:1\n " + line + "\n"}},
-           diagnostics);
+      read({{"cfg", "listen l\n mode http\n bind :1\n server s 10.0.0.1:1\n " + line + "\n"}}, diagnostics);
   REQUIRE(config.proxies.size() == 1);
   REQUIRE(config.proxies[0].rules.size() == 1);
   const Rule& rule = config.proxies[0].rules[0];
   const RuleParts parts = parts_of(rule);
   std::string action, condition, files;
   for (std::size_t i = 0; i < rule.words.size(); ++i)
-    (i < parts.condition ? action : condition) +=
-        (i == 0 || i == parts.condition ? "" : " ") + rule.words[i].text;
+    (i < parts.condition ? action : condition) += (i == 0 || i == parts.condition ? "" : " ") + rule.words[i].text;
   for (const Word* file : parts.files) files += " " + file->text;
   for (const ConditionTerm& term : terms_of(std::span(rule.words).subspan(parts.condition)))
     for (const Word* file : flags_of(term.test).files) files += " " + file->text;
@@ -33,20 +31,15 @@ std::string shape(const std::string& line) {
 
 TEST_CASE("a rule's value may be any word of the grammar") {
   CHECK(shape("http-request set-header X file if TRUE") == "set-header X file | if TRUE |");
-  CHECK(shape("http-request set-header if unless unless FALSE") ==
-        "set-header if unless | unless FALSE |");
+  CHECK(shape("http-request set-header if unless unless FALSE") == "set-header if unless | unless FALSE |");
   CHECK(shape("http-request add-header X if") == "add-header X if |  |");
   CHECK(shape("http-request set-path -f if TRUE") == "set-path -f | if TRUE |");
-  CHECK(shape("http-request replace-header A file if if TRUE") ==
-        "replace-header A file if | if TRUE |");
+  CHECK(shape("http-request replace-header A file if if TRUE") == "replace-header A file if | if TRUE |");
   CHECK(shape("http-request del-header if -m str if TRUE") == "del-header if -m str | if TRUE |");
-  CHECK(shape("http-request set-var-fmt(txn.a) errorfile if TRUE") ==
-        "set-var-fmt(txn.a) errorfile | if TRUE |");
-  CHECK(shape("http-request redirect location if code 301 if TRUE") ==
-        "redirect location if code 301 | if TRUE |");
+  CHECK(shape("http-request set-var-fmt(txn.a) errorfile if TRUE") == "set-var-fmt(txn.a) errorfile | if TRUE |");
+  CHECK(shape("http-request redirect location if code 301 if TRUE") == "redirect location if code 301 | if TRUE |");
   CHECK(shape("redirect prefix unless unless FALSE") == "redirect prefix unless | unless FALSE |");
-  CHECK(shape("http-response set-status 404 reason if if TRUE") ==
-        "set-status 404 reason if | if TRUE |");
+  CHECK(shape("http-response set-status 404 reason if if TRUE") == "set-status 404 reason if | if TRUE |");
   CHECK(shape("use_backend if if TRUE") == "if | if TRUE |");
   CHECK(shape("use-server unless unless FALSE") == "unless | unless FALSE |");
   CHECK(shape("stick on path table if if TRUE") == "on path table if | if TRUE |");

@@ -18,9 +18,7 @@ struct Line {
   std::pair<Channel, Channel> ends;
 };
 
-bool is_open(int fd) {
-  return ::fcntl(fd, F_GETFD) >= 0;
-}
+bool is_open(int fd) { return ::fcntl(fd, F_GETFD) >= 0; }
 
 }  // namespace
 
@@ -50,8 +48,7 @@ TEST_CASE("more descriptors than one packet holds arrive in order, as one messag
     CHECK(message->descriptors.size() == count);
     CHECK(message->text == "text");
     CHECK_FALSE(message->incomplete);
-    for (const Descriptor& fd : message->descriptors)
-      CHECK((::fcntl(fd.get(), F_GETFD) & FD_CLOEXEC) != 0);
+    for (const Descriptor& fd : message->descriptors) CHECK((::fcntl(fd.get(), F_GETFD) & FD_CLOEXEC) != 0);
   }
 }
 
@@ -69,8 +66,7 @@ TEST_CASE("who is left finds the line closed, after what was said") {
 TEST_CASE("what is no packet closes the line") {
   const std::string head(12, '\0');
   const std::string unknown = std::string(1, '\x7f') + std::string(11, '\0');
-  const std::string more =
-      std::string(1, static_cast<char>(Message::Kind::More)) + std::string(11, '\0');
+  const std::string more = std::string(1, static_cast<char>(Message::Kind::More)) + std::string(11, '\0');
   for (const std::string& bytes : {std::string("x"), unknown, more}) {
     Line line;
     REQUIRE(::send(line.here().fd(), bytes.data(), bytes.size(), 0) > 0);

@@ -34,8 +34,7 @@ class OnDisk {
           "global\n nbthread 2\ndefaults\n mode http\n timeout connect 1s\n timeout client 1s\n "
           "timeout server 1s\n"
           " errorfile 503 " +
-              folder_ + "/answer.http\nfrontend fe\n bind " + folder_ +
-              "/fe.sock\n http-request deny\n" + more);
+              folder_ + "/answer.http\nfrontend fe\n bind " + folder_ + "/fe.sock\n http-request deny\n" + more);
     GatherPlan plan;
     plan.previous = previous;
     return gather(options, plan);
@@ -106,8 +105,7 @@ TEST_CASE(
   std::vector<int> descriptors;
   const WipedText bytes = pack(here, nullptr, descriptors);
   for (std::size_t size = 0; size < bytes.size(); ++size) {
-    CHECK_FALSE(unpack(std::string_view(bytes).substr(0, size), copies(descriptors), nullptr,
-                       disk.options));
+    CHECK_FALSE(unpack(std::string_view(bytes).substr(0, size), copies(descriptors), nullptr, disk.options));
   }
   for (std::size_t at = 0; at < bytes.size(); ++at) {
     for (const char byte : {'\x01', '\xff'}) {
@@ -160,8 +158,7 @@ TEST_CASE("all names are known beforehand, and the resolver is not asked for any
   const Handover gathered = gather(std::move(texts), {}, plan);
   const auto& complaints = gathered.diagnostics.complaints();
   CHECK(complaints.size() == 8);  // Two of one word are one.
-  for (const config::Complaint& complaint : complaints)
-    CHECK(complaint.text.ends_with("no answer came"));
+  for (const config::Complaint& complaint : complaints) CHECK(complaint.text.ends_with("no answer came"));
 }
 
 TEST_CASE("the descriptors a configuration needs are counted") {

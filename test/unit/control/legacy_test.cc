@@ -24,8 +24,7 @@ TEST_CASE("the last note about a server is kept") {
   take_note(notes, pack_note(s1, {ServerStatus::Down, 0}), config);
   take_note(notes, pack_note(s2, {ServerStatus::Drain, 0}), config);
   take_note(notes, pack_note(s1, {ServerStatus::Up, 77}), config);
-  CHECK(notes == HealthNotes{{{"bk", "s1"}, {ServerStatus::Up, 77}},
-                             {{"bk", "s2"}, {ServerStatus::Drain, 0}}});
+  CHECK(notes == HealthNotes{{{"bk", "s1"}, {ServerStatus::Up, 77}}, {{"bk", "s2"}, {ServerStatus::Drain, 0}}});
 }
 
 TEST_CASE("a note that cannot be one, or about a server nobody knows, is not taken") {

@@ -6,8 +6,7 @@ using namespace penstock;
 
 TEST_CASE("what the service manager hears begins with the state") {
   CHECK(ready_text(42, "Serving.") == "READY=1\nSTATUS=Serving.\nMAINPID=42\n");
-  CHECK(reloading_text(1234567) ==
-        "RELOADING=1\nMONOTONIC_USEC=1234567\nSTATUS=Reading the configuration anew.\n");
+  CHECK(reloading_text(1234567) == "RELOADING=1\nMONOTONIC_USEC=1234567\nSTATUS=Reading the configuration anew.\n");
   CHECK(stopping_text() == "STOPPING=1\nSTATUS=Stopping.\n");
 }
 

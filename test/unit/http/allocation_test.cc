@@ -22,27 +22,13 @@ void* operator new(std::size_t size) {
   if (memory == nullptr) std::abort();
   return memory;
 }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  return operator new(size);
-}
-void* operator new[](std::size_t size) {
-  return operator new(size);
-}
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
-  return operator new(size);
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return operator new(size); }
+void* operator new[](std::size_t size) { return operator new(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return operator new(size); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 
 using namespace penstock;
 using namespace penstock::test;
@@ -62,11 +48,9 @@ TEST_CASE("a warm parser and writer take nothing from the heap") {
     for (std::size_t at = 0; at < request.size(); at += portion) {
       Slice input = slice_of(request.substr(at, portion));
       H1Parser::Step step = parser.next(input);
-      for (; step != H1Parser::Step::More && step != H1Parser::Step::End;
-           step = parser.next(input)) {
+      for (; step != H1Parser::Step::More && step != H1Parser::Step::End; step = parser.next(input)) {
         if (step == H1Parser::Step::Error) return false;
-        if (step == H1Parser::Step::Head)
-          writer.request_head(out, parser.head(), ConnectionToken::None);
+        if (step == H1Parser::Step::Head) writer.request_head(out, parser.head(), ConnectionToken::None);
         if (step == H1Parser::Step::Body) writer.body(out, parser.take_body());
       }
       if (step == H1Parser::Step::End) writer.end(out, parser.trailers());

@@ -38,8 +38,7 @@ TEST_CASE("cookies are read as browsers write them") {
   CHECK(read("a=1; b=2") == "a=1|b=2");
   CHECK(read(" a = 1 ;\tb=2 ") == "a=1|b=2");
   CHECK(read("a=b=c; d==") == "a=b=c|d==");
-  CHECK(read("OutlookSession=\"{43A9; x=y} Outlook=16\"; b=2") ==
-        "OutlookSession=\"{43A9; x=y} Outlook=16\"|b=2");
+  CHECK(read("OutlookSession=\"{43A9; x=y} Outlook=16\"; b=2") == "OutlookSession=\"{43A9; x=y} Outlook=16\"|b=2");
   CHECK(read("a=\"open; b=2") == "a=\"open|b=2");
   CHECK(read("a; =1; b=") == "(a)|=1|b=");
   CHECK(read("") == "");
@@ -116,8 +115,7 @@ TEST_CASE("whatever stands in a list, none of the cookies that are to go is left
     const std::string rest = without(list);
     CHECK(rest.size() <= list.size());
     cookies::Cookie cookie;
-    for (std::size_t at = 0; cookies::next(rest, at, cookie);)
-      CHECK_FALSE((cookie.is_pair && cookie.name == "X"));
+    for (std::size_t at = 0; cookies::next(rest, at, cookie);) CHECK_FALSE((cookie.is_pair && cookie.name == "X"));
     CHECK(without_prefix(list).size() <= list.size());
   }
 }

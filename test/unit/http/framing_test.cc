@@ -14,19 +14,18 @@ struct Message {
   Arena arena;
   Head head;
 
-  static Message request(std::string_view method, std::string_view target,
-                         std::vector<Field> fields, HttpVersion version = HttpVersion::Http11) {
+  static Message request(std::string_view method, std::string_view target, std::vector<Field> fields,
+                         HttpVersion version = HttpVersion::Http11) {
     return Message(method, target, 0, version, fields);
   }
-  static Message response(std::uint16_t status, std::vector<Field> fields,
-                          HttpVersion version = HttpVersion::Http11) {
+  static Message response(std::uint16_t status, std::vector<Field> fields, HttpVersion version = HttpVersion::Http11) {
     return Message({}, {}, status, version, fields);
   }
   framing::Judgement judge(Kind kind) { return framing::judge(head, kind); }
 
  private:
-  Message(std::string_view method, std::string_view target, std::uint16_t status,
-          HttpVersion version, const std::vector<Field>& fields) {
+  Message(std::string_view method, std::string_view target, std::uint16_t status, HttpVersion version,
+          const std::vector<Field>& fields) {
     head.method = method;
     head.target = target;
     head.status = status;
@@ -39,9 +38,7 @@ const Field kHost{"Host", "mail.contoso.com"};
 
 bool refused(std::string_view method, std::string_view target, std::vector<Field> fields,
              HttpVersion version = HttpVersion::Http11) {
-  return Message::request(method, target, std::move(fields), version)
-             .judge(Kind::Request)
-             .refused != nullptr;
+  return Message::request(method, target, std::move(fields), version).judge(Kind::Request).refused != nullptr;
 }
 
 BodyLength body_of(std::uint16_t status, std::vector<Field> fields, Kind kind = Kind::Response) {
@@ -73,9 +70,8 @@ TEST_CASE("a request's body is counted, chunked or not there") {
 }
 
 TEST_CASE("a Content-Length that two readers could read two ways is refused") {
-  for (std::string_view value :
-       {"", "+5", "-5", "05", "010", "00", "5 5", "5,5", "5, 5", "0x5", "5a", "5.0", "1e3",
-        "1000000000000000000", "18446744073709551616", "\xd9\xa3"}) {
+  for (std::string_view value : {"", "+5", "-5", "05", "010", "00", "5 5", "5,5", "5, 5", "0x5", "5a", "5.0", "1e3",
+                                 "1000000000000000000", "18446744073709551616", "\xd9\xa3"}) {
     INFO(value);
     CHECK(refused("POST", "/", {kHost, {"Content-Length", value}}));
     CHECK(answer_refused(200, {{"Content-Length", value}}));
@@ -86,14 +82,13 @@ TEST_CASE("a Content-Length that two readers could read two ways is refused") {
 
 TEST_CASE("a Transfer-Encoding that is not chunked and nothing else is refused") {
   for (std::string_view value :
-       {"", "identity", "gzip", "gzip, chunked", "chunked, gzip", "chunked, chunked", "chunked;q=1",
-        "xchunked", "chunkedx", "chunked,", ",chunked", "\"chunked\"", "chun ked"}) {
+       {"", "identity", "gzip", "gzip, chunked", "chunked, gzip", "chunked, chunked", "chunked;q=1", "xchunked",
+        "chunkedx", "chunked,", ",chunked", "\"chunked\"", "chun ked"}) {
     INFO(value);
     CHECK(refused("POST", "/", {kHost, {"Transfer-Encoding", value}}));
     CHECK(answer_refused(200, {{"Transfer-Encoding", value}}));
   }
-  CHECK(refused("POST", "/",
-                {kHost, {"Transfer-Encoding", "chunked"}, {"transfer-encoding", "chunked"}}));
+  CHECK(refused("POST", "/", {kHost, {"Transfer-Encoding", "chunked"}, {"transfer-encoding", "chunked"}}));
   CHECK_FALSE(refused("POST", "/", {kHost, {"Transfer-Encoding", "cHUNKED"}}));
 }
 
@@ -106,8 +101,7 @@ TEST_CASE("both length fields together are refused, in either order") {
 
 TEST_CASE("Transfer-Encoding in HTTP/1.0 is refused") {
   CHECK(refused("POST", "/", {kHost, {"Transfer-Encoding", "chunked"}}, HttpVersion::Http10));
-  CHECK(
-      answer_refused(200, {{"Transfer-Encoding", "chunked"}}, Kind::Response, HttpVersion::Http10));
+  CHECK(answer_refused(200, {{"Transfer-Encoding", "chunked"}}, Kind::Response, HttpVersion::Http10));
 }
 
 TEST_CASE("HTTP/1.1 needs one Host that names a host") {
@@ -115,16 +109,14 @@ TEST_CASE("HTTP/1.1 needs one Host that names a host") {
   CHECK_FALSE(refused("GET", "/", {}, HttpVersion::Http10));
   CHECK(refused("GET", "/", {kHost, kHost}));
   CHECK(refused("GET", "/", {kHost, kHost}, HttpVersion::Http10));
-  for (std::string_view value :
-       {"mail.contoso.com", "mail.contoso.com:443", "mail.contoso.com:", "10.0.0.1:8080", "[::1]",
-        "[2001:db8::1]:443", "under_score", "a%20b", "", "MAIL.", "h:65535"}) {
+  for (std::string_view value : {"mail.contoso.com", "mail.contoso.com:443", "mail.contoso.com:", "10.0.0.1:8080",
+                                 "[::1]", "[2001:db8::1]:443", "under_score", "a%20b", "", "MAIL.", "h:65535"}) {
     INFO(value);
     CHECK_FALSE(refused("GET", "/", {{"Host", value}}));
   }
   for (std::string_view value :
-       {"a b",  "a/b",      "user@a", "a,b",  "a:b",       "a:1:2",  "a:65536",
-        "a:+1", "a:000080", "[::1",   "::1",  "[]",        "[::1]a", "a%2",
-        "a%zz", "a?b",      "a#b",    "a\\b", "a\xc3\xa9", "<a>",    "\"a\""}) {
+       {"a b", "a/b",    "user@a", "a,b",  "a:b", "a:1:2", "a:65536", "a:+1",      "a:000080", "[::1", "::1",
+        "[]",  "[::1]a", "a%2",    "a%zz", "a?b", "a#b",   "a\\b",    "a\xc3\xa9", "<a>",      "\"a\""}) {
     INFO(value);
     CHECK(refused("GET", "/", {{"Host", value}}));
   }
@@ -210,9 +202,7 @@ TEST_CASE("an answer that cannot have a body must not announce one") {
   CHECK(answer_refused(200, {chunked}, Kind::ResponseToConnect));
 }
 
-TEST_CASE("Host in an answer is a field like any other") {
-  CHECK_FALSE(answer_refused(200, {kHost, {"host", "a b"}}));
-}
+TEST_CASE("Host in an answer is a field like any other") { CHECK_FALSE(answer_refused(200, {kHost, {"host", "a b"}})); }
 
 TEST_CASE("the connection stays as version and Connection say") {
   const auto keeps = [](std::vector<Field> fields, HttpVersion version) {
@@ -251,9 +241,7 @@ TEST_CASE("an upgrade needs Connection and Upgrade, HTTP/1.1, no body and anothe
 
 TEST_CASE("only a request in HTTP/1.1 expects 100-continue") {
   const auto expects = [](std::string_view value, HttpVersion version = HttpVersion::Http11) {
-    return Message::request("POST", "/", {kHost, {"Expect", value}}, version)
-        .judge(Kind::Request)
-        .expect_continue;
+    return Message::request("POST", "/", {kHost, {"Expect", value}}, version).judge(Kind::Request).expect_continue;
   };
   CHECK(expects("100-continue"));
   CHECK(expects("100-Continue"));

@@ -28,17 +28,13 @@ std::string heard(std::string_view bytes, const H1Limits& limits = {}) {
 }
 
 // A row's bytes may hold a NUL.
-constexpr std::string_view operator""_bytes(const char* text, std::size_t size) {
-  return {text, size};
-}
+constexpr std::string_view operator""_bytes(const char* text, std::size_t size) { return {text, size}; }
 
 std::string chunked(std::string_view body) {
   return format("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{}", body);
 }
 
-int status_of_chunks(std::string_view body) {
-  return status_of(chunked(body));
-}
+int status_of_chunks(std::string_view body) { return status_of(chunked(body)); }
 
 }  // namespace
 
@@ -51,15 +47,14 @@ TEST_CASE("a request is read into its parts") {
 }
 
 TEST_CASE("requests one behind the other are told apart, whatever frames them") {
-  CHECK(
-      heard("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n"
-            "POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
-            "POST /3 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
-            "\r\nGET /4 HTTP/1.0\r\n\r\n") ==
-      "HEAD GET /1 HTTP/1.1 none keep\n Host: a\nEND\n"
-      "HEAD POST /2 HTTP/1.1 counted 3 keep\n Host: a\n Content-Length: 3\nBODY 3 abc\nEND\n"
-      "HEAD POST /3 HTTP/1.1 chunked keep\n Host: a\n Transfer-Encoding: chunked\nBODY 3 abc\nEND\n"
-      "HEAD GET /4 HTTP/1.0 none\nEND\nCLOSED more\n");
+  CHECK(heard("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n"
+              "POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
+              "POST /3 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+              "\r\nGET /4 HTTP/1.0\r\n\r\n") ==
+        "HEAD GET /1 HTTP/1.1 none keep\n Host: a\nEND\n"
+        "HEAD POST /2 HTTP/1.1 counted 3 keep\n Host: a\n Content-Length: 3\nBODY 3 abc\nEND\n"
+        "HEAD POST /3 HTTP/1.1 chunked keep\n Host: a\n Transfer-Encoding: chunked\nBODY 3 abc\nEND\n"
+        "HEAD GET /4 HTTP/1.0 none\nEND\nCLOSED more\n");
 }
 
 TEST_CASE("any token is a method") {
@@ -91,8 +86,7 @@ TEST_CASE("any token is a method") {
                                   "X",
                                   "!#$%&'*+-.^_`|~09az",
                                   "A-METHOD-OF-MORE-THAN-THIRTY-TWO-LETTERS-IS-A-TOKEN-TOO"}) {
-    const std::string message =
-        format("{} /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi", method);
+    const std::string message = format("{} /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi", method);
     INFO(method);
     CHECK(heard(message) == format("HEAD {} /a HTTP/1.1 counted 2 keep\n Host: a\n Content-Length: "
                                    "2\nBODY 2 hi\nEND\nCLOSED more\n",
@@ -141,17 +135,15 @@ TEST_CASE("other versions than 1.0 and 1.1 are refused as such") {
 
 TEST_CASE("targets pass as they are written, or not at all") {
   for (std::string_view target :
-       {"/", "/owa/?a=b&c",
-        "/rpc/rpcproxy.dll?ab84efc1-1111-2222-3333-ec44e6c6c967@contoso.com:6001", "//a", "/a/../b",
-        "/%00", "/a|b{c}\"d\"<e>^`\\[]", "/?a?b", "*", "http://a/x", "https://a:443/x?y",
-        "http://a", "http://a?x"}) {
+       {"/", "/owa/?a=b&c", "/rpc/rpcproxy.dll?ab84efc1-1111-2222-3333-ec44e6c6c967@contoso.com:6001", "//a", "/a/../b",
+        "/%00", "/a|b{c}\"d\"<e>^`\\[]", "/?a?b", "*", "http://a/x", "https://a:443/x?y", "http://a", "http://a?x"}) {
     const std::string_view method = target == "*" ? "OPTIONS" : "GET";
     INFO(target);
     CHECK(status_of(format("{} {} HTTP/1.1\r\nHost: {}\r\n\r\n", method, target,
                            target.find("443") == target.npos ? "a" : "a:443")) == 0);
   }
-  for (std::string_view target : {"/a#b", "#", "/a\xc3\xa9", "/a\x80", "/\x7f", "owa", "http:/a",
-                                  "http//a", "*", "a:443", "mailto:a@b"}) {
+  for (std::string_view target :
+       {"/a#b", "#", "/a\xc3\xa9", "/a\x80", "/\x7f", "owa", "http:/a", "http//a", "*", "a:443", "mailto:a@b"}) {
     INFO(target);
     CHECK(status_of(format("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", target)) == 400);
   }
@@ -211,8 +203,7 @@ TEST_CASE("what framing refuses is answered with 400") {
       {"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400},
       {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 010\r\n\r\n", 400},
       {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", 400},
-      {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
-       400},
+      {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
       {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n", 400},
       {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 400},
       {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \x0b"
@@ -261,10 +252,8 @@ TEST_CASE("blank lines and body do not count as head") {
 TEST_CASE("a start line longer than the limit is the target's fault") {
   H1Limits limits;
   limits.head = 64;
-  CHECK(status_of("GET /" + std::string(100, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n", Side::Request,
-                  limits) == 414);
-  CHECK(status_of(std::string(100, 'A') + " / HTTP/1.1\r\nHost: a\r\n\r\n", Side::Request,
-                  limits) == 400);
+  CHECK(status_of("GET /" + std::string(100, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n", Side::Request, limits) == 414);
+  CHECK(status_of(std::string(100, 'A') + " / HTTP/1.1\r\nHost: a\r\n\r\n", Side::Request, limits) == 400);
 }
 
 TEST_CASE("as many fields as the limit pass, one more does not") {
@@ -283,11 +272,9 @@ TEST_CASE("as many fields as the limit pass, one more does not") {
 
 TEST_CASE("a Kerberos token of 64 KiB passes in one piece") {
   const std::string token(65536, 'Y');
-  const std::string request =
-      "GET /mapi/ HTTP/1.1\r\nHost: a\r\nAuthorization: Negotiate " + token + "\r\n\r\n";
+  const std::string request = "GET /mapi/ HTTP/1.1\r\nHost: a\r\nAuthorization: Negotiate " + token + "\r\n\r\n";
   CHECK(heard(request) ==
-        "HEAD GET /mapi/ HTTP/1.1 none keep\n Host: a\n Authorization: Negotiate " + token +
-            "\nEND\nCLOSED more\n");
+        "HEAD GET /mapi/ HTTP/1.1 none keep\n Host: a\n Authorization: Negotiate " + token + "\nEND\nCLOSED more\n");
   CHECK(status_of(request) == 0);
 }
 
@@ -304,9 +291,8 @@ TEST_CASE("chunks are read whatever their case, extensions and trailers") {
 TEST_CASE("chunk sizes are hexadecimal digits and nothing else") {
   for (std::string_view size : {"5", "05", "0000000000000005"})
     CHECK(status_of_chunks(format("{}\r\nhello\r\n0\r\n\r\n", size)) == 0);
-  for (std::string_view size :
-       {"", "+5", "-5", "0x5", " 5", "5 ", "\t5", "5\t", "5 a", "g", "5h", "00000000000000005",
-        "10000000000000000", "fffffffffffffffff", "5,", "5.", "\"5\"", "5\x0b"}) {
+  for (std::string_view size : {"", "+5", "-5", "0x5", " 5", "5 ", "\t5", "5\t", "5 a", "g", "5h", "00000000000000005",
+                                "10000000000000000", "fffffffffffffffff", "5,", "5.", "\"5\"", "5\x0b"}) {
     INFO(size);
     CHECK(status_of_chunks(format("{}\r\nhello\r\n0\r\n\r\n", size)) == 400);
   }
@@ -321,10 +307,9 @@ TEST_CASE("the largest chunk size that 64 bits hold is no smaller one") {
 
 TEST_CASE("chunk lines and chunk data end in CR LF") {
   const std::string_view bodies[] = {
-      "5\nhello\r\n0\r\n\r\n",    "5\rhello\r\n0\r\n\r\n",       "5\r\r\nhello\r\n0\r\n\r\n",
-      "5\r\nhello\n0\r\n\r\n",    "5\r\nhello0\r\n\r\n",         "5\r\nhello\r0\r\n\r\n",
-      "5\r\nhello!\r\n0\r\n\r\n", "5\r\nhello\r\n0\n\r\n",       "5\r\nhello\r\n0\r\n\n",
-      "5\r\nhello\r\n0\r\n\rX",   "5\r\nhello\r\n\r\n0\r\n\r\n", "4\r\nhello\r\n0\r\n\r\n",
+      "5\nhello\r\n0\r\n\r\n", "5\rhello\r\n0\r\n\r\n",  "5\r\r\nhello\r\n0\r\n\r\n",   "5\r\nhello\n0\r\n\r\n",
+      "5\r\nhello0\r\n\r\n",   "5\r\nhello\r0\r\n\r\n",  "5\r\nhello!\r\n0\r\n\r\n",    "5\r\nhello\r\n0\n\r\n",
+      "5\r\nhello\r\n0\r\n\n", "5\r\nhello\r\n0\r\n\rX", "5\r\nhello\r\n\r\n0\r\n\r\n", "4\r\nhello\r\n0\r\n\r\n",
   };
   for (std::string_view body : bodies) {
     INFO(body);
@@ -333,13 +318,15 @@ TEST_CASE("chunk lines and chunk data end in CR LF") {
 }
 
 TEST_CASE("chunk extensions are well-formed and short") {
-  for (std::string_view extension : {";a", ";a=b", ";a=\"b c\"", ";a;b;c=d", ";a=\"\"", " ;a", "; a", ";a =b", ";a= b", "\t; a\t = \t\"b\" ;c"}) {
+  for (std::string_view extension :
+       {";a", ";a=b", ";a=\"b c\"", ";a;b;c=d", ";a=\"\"", " ;a", "; a", ";a =b", ";a= b", "\t; a\t = \t\"b\" ;c"}) {
     INFO(extension);
     CHECK(status_of_chunks(format("5{}\r\nhello\r\n0{}\r\n\r\n", extension, extension)) == 0);
   }
-  for (std::string_view extension : {";", ";;a", ";=b", ";a=", ";a=;b", "; ", ";a ", ";a= ", ";a=b ", ";a b", ";a=b c",
-                                     ";a=\"b", ";a=\"b\"c", ";a=\x01", ";a=\"\x01\"", ";a=b\n",
-                                     ";a=\"\n\"", ";a=\"b\r\nc\"", ";a=\"\\\"\"", ";a\xc3\xa9"}) {
+  for (std::string_view extension :
+       {";",           ";;a",    ";=b",       ";a=",           ";a=;b",       "; ",        ";a ",
+        ";a= ",        ";a=b ",  ";a b",      ";a=b c",        ";a=\"b",      ";a=\"b\"c", ";a=\x01",
+        ";a=\"\x01\"", ";a=b\n", ";a=\"\n\"", ";a=\"b\r\nc\"", ";a=\"\\\"\"", ";a\xc3\xa9"}) {
     INFO(extension);
     CHECK(status_of_chunks(format("5{}\r\nhello\r\n0\r\n\r\n", extension)) == 400);
   }
@@ -351,8 +338,7 @@ TEST_CASE("chunk extensions are well-formed and short") {
   std::string many;
   while (many.size() < 100 * 128) many += format("1;{}\r\nx\r\n", std::string(120, 'x'));
   CHECK(transcript(chunked(many + "0\r\n\r\n"), Side::Request).find("ERROR") == std::string::npos);
-  CHECK(transcript(chunked(many + many + "0\r\n\r\n"), Side::Request).find("ERROR 400") !=
-        std::string::npos);
+  CHECK(transcript(chunked(many + many + "0\r\n\r\n"), Side::Request).find("ERROR 400") != std::string::npos);
 }
 
 TEST_CASE("trailers are fields like those of a head, and none that frame") {
@@ -361,24 +347,19 @@ TEST_CASE("trailers are fields like those of a head, and none that frame") {
     CHECK(status_of_chunks(format("0\r\n{}\r\n", trailers)) == 0);
   }
   for (std::string_view trailers :
-       {"A : b\r\n", " A: b\r\n", "A: b\r\n c\r\n", "A: b\n", "A: \x01\r\n", ": b\r\n", "A\r\n",
-        "A: b\rc\r\n", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Host: b\r\n",
-        "Connection: close\r\n"}) {
+       {"A : b\r\n", " A: b\r\n", "A: b\r\n c\r\n", "A: b\n", "A: \x01\r\n", ": b\r\n", "A\r\n", "A: b\rc\r\n",
+        "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Host: b\r\n", "Connection: close\r\n"}) {
     INFO(trailers);
     CHECK(status_of_chunks(format("0\r\n{}\r\n", trailers)) == 400);
   }
   H1Limits limits;
   limits.head = 200;
   limits.fields = 4;
-  const auto body = [](std::size_t size) {
-    return chunked(format("0\r\nA: {}\r\n\r\n", std::string(size - 7, 'x')));
-  };
+  const auto body = [](std::size_t size) { return chunked(format("0\r\nA: {}\r\n\r\n", std::string(size - 7, 'x'))); };
   CHECK(status_of(body(200), Side::Request, limits) == 0);
   CHECK(status_of(body(201), Side::Request, limits) == 431);
-  CHECK(status_of(chunked("0\r\nA: 1\r\nB: 1\r\nC: 1\r\nD: 1\r\n\r\n"), Side::Request, limits) ==
-        0);
-  CHECK(status_of(chunked("0\r\nA: 1\r\nB: 1\r\nC: 1\r\nD: 1\r\nE: 1\r\n\r\n"), Side::Request,
-                  limits) == 431);
+  CHECK(status_of(chunked("0\r\nA: 1\r\nB: 1\r\nC: 1\r\nD: 1\r\n\r\n"), Side::Request, limits) == 0);
+  CHECK(status_of(chunked("0\r\nA: 1\r\nB: 1\r\nC: 1\r\nD: 1\r\nE: 1\r\n\r\n"), Side::Request, limits) == 431);
 }
 
 TEST_CASE("a request with a body is not upgraded and ends where its body does") {
@@ -387,10 +368,8 @@ TEST_CASE("a request with a body is not upgraded and ends where its body does") 
   CHECK(heard("GET /ws HTTP/1.1\r\n" + fields + "\r\n") ==
         "HEAD GET /ws HTTP/1.1 none keep upgrade\n" + heard_fields + "END\nCLOSED more\n");
   CHECK(heard("POST /ws HTTP/1.1\r\n" + fields + "Content-Length: 2\r\n\r\nhi") ==
-        "HEAD POST /ws HTTP/1.1 counted 2 keep\n" + heard_fields +
-            " Content-Length: 2\nBODY 2 hi\nEND\nCLOSED more\n");
-  CHECK(heard("POST /ws HTTP/1.1\r\n" + fields +
-              "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n") ==
+        "HEAD POST /ws HTTP/1.1 counted 2 keep\n" + heard_fields + " Content-Length: 2\nBODY 2 hi\nEND\nCLOSED more\n");
+  CHECK(heard("POST /ws HTTP/1.1\r\n" + fields + "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n") ==
         "HEAD POST /ws HTTP/1.1 chunked keep\n" + heard_fields +
             " Transfer-Encoding: chunked\nBODY 2 hi\nEND\nCLOSED more\n");
 }
@@ -412,12 +391,10 @@ TEST_CASE("a closed connection is an end only between requests") {
   CHECK(heard("G") == "CLOSED error\n");
   CHECK(heard("GET / HTTP/1.1\r\nHost: a\r\n\r") == "CLOSED error\n");
   const std::string head = "HEAD POST / HTTP/1.1 counted 5 keep\n Host: a\n Content-Length: 5\n";
-  CHECK(heard("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n") ==
-        head + "CLOSED error\n");
-  CHECK(heard("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhell") ==
-        head + "BODY 4 hell\nCLOSED error\n");
-  for (std::string_view body : {"", "5", "5\r\n", "5\r\nhello", "5\r\nhello\r\n", "0", "0\r\n",
-                                "0\r\nA: b\r\n", "0\r\n\r"}) {
+  CHECK(heard("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n") == head + "CLOSED error\n");
+  CHECK(heard("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhell") == head + "BODY 4 hell\nCLOSED error\n");
+  for (std::string_view body :
+       {"", "5", "5\r\n", "5\r\nhello", "5\r\nhello\r\n", "0", "0\r\n", "0\r\nA: b\r\n", "0\r\n\r"}) {
     INFO(body);
     CHECK(heard(chunked(body)).ends_with("CLOSED error\n"));
   }
@@ -436,9 +413,8 @@ TEST_CASE("the end of a body can be asked for before it was told") {
 TEST_CASE("a body passes as parts of what came, without a copy") {
   Arena arena;
   H1Parser parser{H1Limits{}};
-  for (const std::string& message :
-       {std::string("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"),
-        chunked("5\r\nhello\r\n0\r\n\r\n")}) {
+  for (const std::string& message : {std::string("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"),
+                                     chunked("5\r\nhello\r\n0\r\n\r\n")}) {
     parser.start_request(arena);
     Slice input = slice_of(message);
     const Slice whole = input;

@@ -13,8 +13,7 @@ TEST_CASE("path and query are cut out of every form of target") {
       {"/owa/ev.owa2?ns=PendingRequest&ev=x", "/owa/ev.owa2", "ns=PendingRequest&ev=x"},
       {"/a?b?c", "/a", "b?c"},
       {"/a?", "/a", ""},
-      {"/rpc/rpcproxy.dll?ab84efc1@contoso.com:6001", "/rpc/rpcproxy.dll",
-       "ab84efc1@contoso.com:6001"},
+      {"/rpc/rpcproxy.dll?ab84efc1@contoso.com:6001", "/rpc/rpcproxy.dll", "ab84efc1@contoso.com:6001"},
       {"/to?url=http://other/path", "/to", "url=http://other/path"},
       {"/to/http://other/path", "/to/http://other/path", ""},
       {"http://mail.contoso.com/owa/?x=1", "/owa/", "x=1"},
@@ -38,8 +37,7 @@ TEST_CASE("path and query are cut out of every form of target") {
 TEST_CASE("a field is found and dropped whatever its case") {
   Arena arena;
   Head head;
-  for (std::string_view name : {"Host", "X-A", "x-a", "B"})
-    head.fields.push_back(arena, {name, "1"});
+  for (std::string_view name : {"Host", "X-A", "x-a", "B"}) head.fields.push_back(arena, {name, "1"});
   REQUIRE(head.find("HOST") == &head.fields[0]);
   CHECK(head.find("X-") == nullptr);
   head.drop("X-A");

@@ -84,8 +84,7 @@ class Reader {
     if (side_ == Side::Request) {
       parser_.start_request(arena_);
     } else {
-      parser_.start_response(arena_, side_ == Side::ResponseToHead,
-                             side_ == Side::ResponseToConnect);
+      parser_.start_response(arena_, side_ == Side::ResponseToHead, side_ == Side::ResponseToConnect);
     }
     REQUIRE_FALSE(parser_.begun());
   }
@@ -110,12 +109,8 @@ class Reader {
 
 }  // namespace
 
-std::size_t at_once(std::size_t left) {
-  return left;
-}
-std::size_t byte_by_byte(std::size_t) {
-  return 1;
-}
+std::size_t at_once(std::size_t left) { return left; }
+std::size_t byte_by_byte(std::size_t) { return 1; }
 
 Cut cut_at(std::size_t first) {
   return [first, done = false](std::size_t left) mutable {
@@ -171,13 +166,11 @@ int status_of(std::string_view bytes, Side side, const H1Limits& limits) {
     if (transcript(bytes, side, cut_at(first), limits) != text) FAIL("differs if cut at " << first);
   }
   const std::size_t error = text.find("ERROR ");
-  return error == std::string::npos ? 0
-                                    : static_cast<int>(*parse_integer(text.substr(error + 6, 3)));
+  return error == std::string::npos ? 0 : static_cast<int>(*parse_integer(text.substr(error + 6, 3)));
 }
 
 std::string sample(std::string_view name) {
-  std::ifstream file(std::string(PENSTOCK_TEST_DATA) + "/samples/" + std::string(name),
-                     std::ios::binary);
+  std::ifstream file(std::string(PENSTOCK_TEST_DATA) + "/samples/" + std::string(name), std::ios::binary);
   REQUIRE(file);
   return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
 }

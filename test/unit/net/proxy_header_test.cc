@@ -33,13 +33,12 @@ bool is_refused(const std::string& bytes) {
 const std::string kSignature("\r\n\r\n\0\r\nQUIT\n", 12);
 
 std::string binary(char command, char family, const std::string& body) {
-  return kSignature + command + family + static_cast<char>(body.size() >> 8) + static_cast<char>(body.size() & 255) + body;
+  return kSignature + command + family + static_cast<char>(body.size() >> 8) + static_cast<char>(body.size() & 255) +
+         body;
 }
 
 std::string tlv(char type, const std::string& value) {
-  return type +
-         std::string{static_cast<char>(value.size() >> 8), static_cast<char>(value.size() & 255)} +
-         value;
+  return type + std::string{static_cast<char>(value.size() >> 8), static_cast<char>(value.size() & 255)} + value;
 }
 
 // From 10.0.0.1:1 to 10.0.0.2:2.
@@ -89,11 +88,10 @@ TEST_CASE("a proxy that does not know leaves the connection its own addresses") 
 
 TEST_CASE("what follows the addresses is passed over") {
   ProxyHeader out;
-  REQUIRE(read(binary('\x21', '\x11',
-                      std::string("\x0a\0\0\1\x0a\0\0\2\0\1\0\2", 12) +
-                          tlv('\xea', std::string(37, 'x'))) +
-                   "rest",
-               out) == Step::Done);
+  REQUIRE(
+      read(binary('\x21', '\x11', std::string("\x0a\0\0\1\x0a\0\0\2\0\1\0\2", 12) + tlv('\xea', std::string(37, 'x'))) +
+               "rest",
+           out) == Step::Done);
   CHECK(out.size == 16 + 52);
   CHECK(out.source.text() == "10.0.0.1:1");
 }
@@ -114,11 +112,10 @@ TEST_CASE("a TLV ends within the header or the header is refused") {
 TEST_CASE("a checksum in a header is the right one or the header is refused") {
   // As HAProxy sends them (send-proxy-v2 proxy-v2-options crc32c), the latter from 2001:db8::1 to
   // 2001:db8::2.
-  const std::string six(
-      "\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\2\0\1\0\2", 36);
+  const std::string six("\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\2\0\1\0\2", 36);
   ProxyHeader out;
-  for (const std::string& bytes : {from_ten(tlv('\3', "\x38\x30\x0f\xcb")),
-                                   binary('\x21', '\x21', six + tlv('\3', "\x0c\x84\x4d\x58"))}) {
+  for (const std::string& bytes :
+       {from_ten(tlv('\3', "\x38\x30\x0f\xcb")), binary('\x21', '\x21', six + tlv('\3', "\x0c\x84\x4d\x58"))}) {
     REQUIRE(read(bytes + "x", out) == Step::Done);
     for (std::size_t at = 16; at < bytes.size(); ++at) {
       if (at == bytes.size() - 7) continue;  // The TLV's type.
@@ -128,8 +125,7 @@ TEST_CASE("a checksum in a header is the right one or the header is refused") {
       CHECK(is_refused(bent));
     }
   }
-  for (const std::size_t size : {0, 1, 3, 5, 8})
-    CHECK(is_refused(from_ten(tlv('\3', std::string(size, '\0')))));
+  for (const std::size_t size : {0, 1, 3, 5, 8}) CHECK(is_refused(from_ten(tlv('\3', std::string(size, '\0')))));
   CHECK(is_refused(from_ten(tlv('\3', std::string(4, '\0')) + tlv('\3', std::string(4, '\0')))));
 }
 
@@ -139,15 +135,13 @@ TEST_CASE("what is written with a checksum is read again") {
   told.unique_id = "abc";
   ProxyHeader out;
   for (const char* address : {"10.0.0.1", "::1"}) {
-    CHECK(read(proxy_header(ProxyVersion::Two, ip(address, 1), ip(address, 2), told), out) ==
-          Step::Done);
+    CHECK(read(proxy_header(ProxyVersion::Two, ip(address, 1), ip(address, 2), told), out) == Step::Done);
   }
 }
 
 TEST_CASE("an authority or a unique id has its longest length") {
   ProxyHeader out;
-  CHECK(read(from_ten(tlv('\2', std::string(255, 'x')) + tlv('\5', std::string(128, 'x'))), out) ==
-        Step::Done);
+  CHECK(read(from_ten(tlv('\2', std::string(255, 'x')) + tlv('\5', std::string(128, 'x'))), out) == Step::Done);
   CHECK(is_refused(from_ten(tlv('\2', std::string(256, 'x')))));
   CHECK(is_refused(from_ten(tlv('\5', std::string(129, 'x')))));
 }
@@ -155,8 +149,7 @@ TEST_CASE("an authority or a unique id has its longest length") {
 TEST_CASE("of what speaks for itself no TLV is looked at") {
   ProxyHeader out;
   for (const char family : {'\0', '\x11'}) {
-    REQUIRE(read(binary('\x20', family, std::string(12, 'x') + tlv('\3', "four") + '\4'), out) ==
-            Step::Done);
+    REQUIRE(read(binary('\x20', family, std::string(12, 'x') + tlv('\3', "four") + '\4'), out) == Step::Done);
     CHECK(out.local);
   }
 }
@@ -174,9 +167,10 @@ TEST_CASE("what is no header is refused as soon as that is known") {
 }
 
 TEST_CASE("an address that two readers could read two ways is refused") {
-  for (const char* line : {"TCP4 10.0.0.1 10.0.0.2 1", "TCP4 10.0.0.1 10.0.0.2 01 2", "TCP4 10.0.0.1 10.0.0.2 1 65536",
-                           "TCP4 10.0.0.1 10.0.0.2 +1 2", "TCP4 10.0.0.1 10.0.0.2 1 2 ", "TCP4 10.0.0.1  10.0.0.2 1 2",
-                           "TCP4 ::1 ::1 1 2", "TCP6 10.0.0.1 10.0.0.2 1 2", "TCP5 10.0.0.1 10.0.0.2 1 2", "TCP4 * * 1 2", ""}) {
+  for (const char* line :
+       {"TCP4 10.0.0.1 10.0.0.2 1", "TCP4 10.0.0.1 10.0.0.2 01 2", "TCP4 10.0.0.1 10.0.0.2 1 65536",
+        "TCP4 10.0.0.1 10.0.0.2 +1 2", "TCP4 10.0.0.1 10.0.0.2 1 2 ", "TCP4 10.0.0.1  10.0.0.2 1 2", "TCP4 ::1 ::1 1 2",
+        "TCP6 10.0.0.1 10.0.0.2 1 2", "TCP5 10.0.0.1 10.0.0.2 1 2", "TCP4 * * 1 2", ""}) {
     CAPTURE(line);
     CHECK(is_refused(std::string("PROXY ") + line + "\r\n"));
   }

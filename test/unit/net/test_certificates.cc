@@ -168,7 +168,8 @@ TestAuthority::TestAuthority(const std::string& common_name, KeyType key) : part
   own_ = std::move(made.text);
 }
 
-TestAuthority::TestAuthority(std::unique_ptr<Parts> parts, IssuedCertificate own) : parts_(std::move(parts)), own_(std::move(own)) {}
+TestAuthority::TestAuthority(std::unique_ptr<Parts> parts, IssuedCertificate own)
+    : parts_(std::move(parts)), own_(std::move(own)) {}
 TestAuthority::TestAuthority(TestAuthority&&) noexcept = default;
 TestAuthority::~TestAuthority() = default;
 
@@ -223,8 +224,8 @@ std::string encrypted_key(const IssuedCertificate& issued, const std::string& pa
   const bssl::UniquePtr<EVP_PKEY> key = key_in(issued.key);
   std::string secret = password;  // Some snapshots take it as not const.
   return pem_of([&](BIO* bio) {
-    return PEM_write_bio_PKCS8PrivateKey(bio, key.get(), EVP_aes_256_cbc(), secret.data(), static_cast<int>(secret.size()),
-                                         nullptr, nullptr);
+    return PEM_write_bio_PKCS8PrivateKey(bio, key.get(), EVP_aes_256_cbc(), secret.data(),
+                                         static_cast<int>(secret.size()), nullptr, nullptr);
   });
 }
 

@@ -12,7 +12,7 @@ namespace penstock::test {
 enum class KeyType { P256, P384, P521, Rsa2048, Ed25519 };
 
 struct CertificateRequest {
-  std::vector<std::string> names;   // Subject alternative names, DNS.
+  std::vector<std::string> names;           // Subject alternative names, DNS.
   std::vector<std::string> addresses = {};  // The same, IPv4.
   std::string common_name = "test";
   KeyType key = KeyType::P256;

@@ -139,12 +139,15 @@ TEST_CASE("without a certificate clients can be faced only if names are strict")
 TEST_CASE("lists of ciphers as found in the field are taken, and what is left out is named") {
   TicketKeys keys;
   const IssuedCertificate issued = self_signed({{"a.example"}});
-  const auto context = front_context({issued}, keys, with_ciphers("ECDH+AESGCM:DH+AESGCM:TLS_AES_128_GCM_SHA256:!aNULL:!MD5:!DSS"));
+  const auto context =
+      front_context({issued}, keys, with_ciphers("ECDH+AESGCM:DH+AESGCM:TLS_AES_128_GCM_SHA256:!aNULL:!MD5:!DSS"));
   REQUIRE(context->warnings().size() == 2);
   CHECK(context->warnings()[0] == "cipher \"DH+AESGCM\" left out: BoringSSL has no such cipher");
   CHECK(context->warnings()[1] ==
         "cipher \"TLS_AES_128_GCM_SHA256\" left out: the suites of TLS 1.3 are all on and cannot be chosen");
-  CHECK(front_context({issued}, keys, with_ciphers("ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256"))->warnings().empty());
+  CHECK(front_context({issued}, keys, with_ciphers("ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256"))
+            ->warnings()
+            .empty());
 }
 
 TEST_CASE("levels of security in a list of ciphers draw a note and no error") {

@@ -17,8 +17,8 @@ CertificateRequest rsa_for(const std::string& name) {
 }
 
 // True if a client that names `name` is shown `expected` and no other certificate.
-bool is_shown(const TlsContext& front, const std::string& name, const IssuedCertificate& expected, const std::string& its_name,
-              TlsOptions back = {}) {
+bool is_shown(const TlsContext& front, const std::string& name, const IssuedCertificate& expected,
+              const std::string& its_name, TlsOptions back = {}) {
   back.check = TlsPeerCheck::Required;
   back.ca_pem = expected.certificate;
   TlsPair pair(front, *back_context(back), name, its_name);
@@ -235,12 +235,14 @@ TEST_CASE("unless said otherwise TLS 1.2 is the oldest, and nothing weak is spok
   for (const std::uint16_t old : {0x0301, 0x0302}) {
     CHECK_FALSE(TlsPair(*front, *back_context(options_between(old, old))).shake());
     CHECK_FALSE(TlsPair(*front_context({site}, keys, options_between(old, old)), *back).shake());
-    CHECK(TlsPair(*front_context({site}, keys, options_between(old, old)), *back_context(options_between(old, old))).shake());
+    CHECK(TlsPair(*front_context({site}, keys, options_between(old, old)), *back_context(options_between(old, old)))
+              .shake());
   }
   const auto speaks = [&](const std::string& cipher) {
     TlsOptions options = options_between(0x0303, 0x0303);
     options.ciphers = cipher;
-    return std::pair(TlsPair(*front, *back_context(options)).shake(), TlsPair(*front_context({site}, keys, options), *back).shake());
+    return std::pair(TlsPair(*front, *back_context(options)).shake(),
+                     TlsPair(*front_context({site}, keys, options), *back).shake());
   };
   using Both = std::pair<bool, bool>;  // By clients, with servers.
   CHECK(speaks("ECDHE-RSA-AES128-GCM-SHA256") == Both(true, true));
@@ -286,7 +288,8 @@ TEST_CASE("without a cipher in common the failure names what the client offers")
   REQUIRE_FALSE(pair.shake());
   CHECK(pair.front.tls->error() == "no cipher in common: the client offers DES-CBC3-SHA, AES256-SHA");
   CHECK(pair.back.tls->error() ==
-        "the peer's alert: handshake failure (mostly: no cipher in common; DHE, and CBC with SHA-2, are not in BoringSSL)");
+        "the peer's alert: handshake failure (mostly: no cipher in common; DHE, and CBC with SHA-2, are not in "
+        "BoringSSL)");
 }
 
 TEST_CASE("a name that is the common name alone picks its certificate too") {
@@ -368,7 +371,8 @@ TEST_CASE("a required client certificate must be there and be trusted") {
 TEST_CASE("an optional client certificate may be missing but not be bad") {
   TicketKeys keys;
   TestAuthority authority;
-  const auto front = front_context({self_signed({{"a.example"}})}, keys, trusting(authority.certificate(), TlsPeerCheck::Optional));
+  const auto front =
+      front_context({self_signed({{"a.example"}})}, keys, trusting(authority.certificate(), TlsPeerCheck::Optional));
   TlsPair missing(*front, *back_context());
   REQUIRE(missing.shake());
   CHECK(missing.front.tls->facts().peer_certificate.empty());

@@ -34,16 +34,13 @@ Held take(std::size_t size, unsigned char mark) {
 // Whether nobody else has written there; gives it back.
 bool untouched(const Held& held) {
   const bool good = tls_memory_size(held.at) == held.size &&
-                    std::all_of(held.at, held.at + held.size,
-                                [&](unsigned char byte) { return byte == held.mark; });
+                    std::all_of(held.at, held.at + held.size, [&](unsigned char byte) { return byte == held.mark; });
   give_back_tls_memory(held.at);
   return good;
 }
 
 // Of small ones more than of large ones, as the library asks.
-std::size_t some_size(std::mt19937& random) {
-  return random() % (std::size_t{1} << random() % 18);
-}
+std::size_t some_size(std::mt19937& random) { return random() % (std::size_t{1} << random() % 18); }
 
 // VmFlags of the mapping that holds `at`.
 std::string flags_of(const void* at) {
@@ -54,8 +51,7 @@ std::string flags_of(const void* at) {
     std::uintptr_t begin = 0, end = 0;
     char dash = 0;
     std::istringstream words(line);
-    if (words >> std::hex >> begin >> dash >> end && dash == '-')
-      inside = begin <= wanted && wanted < end;
+    if (words >> std::hex >> begin >> dash >> end && dash == '-') inside = begin <= wanted && wanted < end;
     if (inside && line.starts_with("VmFlags:")) return line + " ";
   }
   return {};
@@ -97,8 +93,7 @@ TEST_CASE("a piece of the TLS library's memory may come back on any thread") {
   const auto work = [&](unsigned seed) {
     std::mt19937 random(seed);
     for (std::size_t round = 0; round < kRounds; ++round) {
-      auto* mine =
-          new Held(take(some_size(random), static_cast<unsigned char>(random() % 255 + 1)));
+      auto* mine = new Held(take(some_size(random), static_cast<unsigned char>(random() % 255 + 1)));
       Held* other = shared[random() % kShared].exchange(mine);
       if (other != nullptr && !untouched(*other)) ++bad;
       delete other;

@@ -65,7 +65,8 @@ TlsOptions trusting(const std::string& ca, TlsPeerCheck check) {
 std::shared_ptr<const TlsContext> front_context(const std::vector<IssuedCertificate>& certificates, TicketKeys& keys,
                                                 const TlsOptions& options, bool strict_sni) {
   std::vector<PemFile> files;
-  for (const IssuedCertificate& issued : certificates) files.push_back({"site" + std::to_string(files.size()) + ".pem", issued.both()});
+  for (const IssuedCertificate& issued : certificates)
+    files.push_back({"site" + std::to_string(files.size()) + ".pem", issued.both()});
   ContextResult made = TlsContext::for_clients(options, files, strict_sni, keys);
   if (!made) FAIL(made.error().text);
   return *made;

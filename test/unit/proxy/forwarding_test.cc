@@ -49,8 +49,7 @@ TEST_CASE("what any of many Connection fields names goes") {
 
 TEST_CASE("what a server must have stays though Connection names it") {
   Message message{
-      {"Connection",
-       "host, content-length, transfer-encoding, authorization, cookie, x-forwarded-for, expect"},
+      {"Connection", "host, content-length, transfer-encoding, authorization, cookie, x-forwarded-for, expect"},
       {"Host", "test"},
       {"Content-Length", "1"},
       {"Transfer-Encoding", "chunked"},
@@ -59,8 +58,7 @@ TEST_CASE("what a server must have stays though Connection names it") {
       {"X-Forwarded-For", "x"},
       {"Expect", "100-continue"}};
   forwarding::drop_hop_fields(message.head);
-  CHECK(message.names() ==
-        "Host Content-Length Transfer-Encoding Authorization Cookie X-Forwarded-For Expect ");
+  CHECK(message.names() == "Host Content-Length Transfer-Encoding Authorization Cookie X-Forwarded-For Expect ");
 }
 
 TEST_CASE("an upgrade that is one keeps its field, and so does a wish for trailers") {
@@ -83,9 +81,7 @@ TEST_CASE("a request of an HTTP/1.0 client that names its host becomes one of HT
 }
 
 TEST_CASE("a credential of the connection is known from one of the request") {
-  const auto carries = [](Field field) {
-    return forwarding::carries_connection_credential(Message{field}.head);
-  };
+  const auto carries = [](Field field) { return forwarding::carries_connection_credential(Message{field}.head); };
   CHECK(carries({"Authorization", "NTLM TlRM"}));
   CHECK(carries({"authorization", "negotiate YII"}));
   CHECK(carries({"Proxy-Authorization", "Negotiate YII"}));

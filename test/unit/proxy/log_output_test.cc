@@ -173,8 +173,7 @@ TEST_CASE("each format puts before a message what HAProxy puts there") {
   Zone zone("EST5");
   CHECK(hello(Format::Local) == "<134>Feb  6 12:14:14 penstock[4711]: hello\n");
   CHECK(hello(Format::Rfc3164) == "<134>Feb  6 12:14:14 localhost penstock[4711]: hello\n");
-  CHECK(hello(Format::Rfc5424) ==
-        "<134>1 2026-02-06T12:14:14.000123-05:00 - penstock 4711 - - hello\n");
+  CHECK(hello(Format::Rfc5424) == "<134>1 2026-02-06T12:14:14.000123-05:00 - penstock 4711 - - hello\n");
   CHECK(hello(Format::Priority) == "<134>hello\n");
   CHECK(hello(Format::Short) == "<6>hello\n");
   CHECK(hello(Format::Timed) == "<6>2026-02-06T12:14:14.000123-05:00 hello\n");
@@ -185,8 +184,7 @@ TEST_CASE("each format puts before a message what HAProxy puts there") {
 TEST_CASE("the host's name stands in the two formats that have a place for it") {
   Zone zone("<+0545>-5:45");
   CHECK(hello(Format::Rfc3164, "mail") == "<134>Feb  6 22:59:14 mail penstock[4711]: hello\n");
-  CHECK(hello(Format::Rfc5424, "mail") ==
-        "<134>1 2026-02-06T22:59:14.000123+05:45 mail penstock 4711 - - hello\n");
+  CHECK(hello(Format::Rfc5424, "mail") == "<134>1 2026-02-06T22:59:14.000123+05:45 mail penstock 4711 - - hello\n");
   CHECK(hello(Format::Local, "mail") == "<134>Feb  6 22:59:14 penstock[4711]: hello\n");
 }
 
@@ -205,8 +203,7 @@ TEST_CASE("dates are those of the system's calendar, in summer and winter, in an
     strftime(text, sizeof(text), "<134>%b %e %H:%M:%S penstock[4711]: \n", &parts);
     REQUIRE(next_datagram(receiver.get()) == text);
     iso->write(Level::Info, "", seconds * kSecond);
-    strftime(text, sizeof(text),
-             parts.tm_isdst > 0 ? "%FT%T.000000+02:00 \n" : "%FT%T.000000+01:00 \n", &parts);
+    strftime(text, sizeof(text), parts.tm_isdst > 0 ? "%FT%T.000000+02:00 \n" : "%FT%T.000000+01:00 \n", &parts);
     REQUIRE(next_datagram(receiver.get()) == text);
   }
 }
@@ -267,8 +264,8 @@ TEST_CASE("what is more severe than a target's minimum is lowered to it") {
 TEST_CASE("a line is cut to its length, the line end not counted but in a raw one") {
   const Descriptor receiver = udp_receiver(0);
   const std::string message(200, 'x');
-  for (const Format format : {Format::Rfc3164, Format::Rfc5424, Format::Local, Format::Priority,
-                              Format::Short, Format::Timed, Format::Iso, Format::Raw}) {
+  for (const Format format : {Format::Rfc3164, Format::Rfc5424, Format::Local, Format::Priority, Format::Short,
+                              Format::Timed, Format::Iso, Format::Raw}) {
     config::LogTarget target = udp_target(receiver.get(), format);
     target.length = 80;
     auto output = open_output(target);
@@ -300,15 +297,13 @@ TEST_CASE("a target known by name is sent to where the name was found to be") {
   config::LogTarget target = udp_target(receiver.get(), Format::Raw);
   target.address.kind = config::Address::Kind::Name;
   target.address.host = "syslog.invalid";
-  auto output =
-      LogOutput::open(target, {"penstock", 1, ""}, SocketAddress::local_of(receiver.get()));
+  auto output = LogOutput::open(target, {"penstock", 1, ""}, SocketAddress::local_of(receiver.get()));
   REQUIRE(output);
   (*output)->write(Level::Info, "here");
   CHECK(next_datagram(receiver.get()) == "here\n");
 }
 
-TEST_CASE(
-    "a line that nobody at a UDP port takes is counted, and the next reader gets the next line") {
+TEST_CASE("a line that nobody at a UDP port takes is counted, and the next reader gets the next line") {
   Descriptor receiver = udp_receiver(0);
   const std::uint16_t port = SocketAddress::local_of(receiver.get()).port();
   auto output = open_output(udp_target(receiver.get(), Format::Raw));
@@ -414,8 +409,7 @@ TEST_CASE("a unix socket whose reader is slow loses what does not fit and nothin
   std::uint64_t written = 0;
   while (output->dropped() < 10) output->write(Level::Info, std::to_string(written++), kNow);
   std::uint64_t seen = 0;
-  for (std::string line = next_datagram(receiver.get()); line != "nothing";
-       line = next_datagram(receiver.get())) {
+  for (std::string line = next_datagram(receiver.get()); line != "nothing"; line = next_datagram(receiver.get())) {
     CHECK(line == std::to_string(seen++) + "\n");
   }
   CHECK(seen + output->dropped() == written);
@@ -425,8 +419,7 @@ TEST_CASE("a unix socket whose reader is slow loses what does not fit and nothin
 }
 
 TEST_CASE("a path too long for a socket is told when it is opened") {
-  const auto output =
-      LogOutput::open(unix_target("/tmp/" + std::string(200, 'x')), {"penstock", 1, ""});
+  const auto output = LogOutput::open(unix_target("/tmp/" + std::string(200, 'x')), {"penstock", 1, ""});
   REQUIRE(!output);
   CHECK(output.error().text.find("at most 107 bytes") != std::string::npos);
 }
@@ -619,8 +612,7 @@ TEST_CASE("datagrams of two threads arrive or are counted, also while their read
   std::atomic<int> running{2};
   // Each line is a second later, so that every loss of the reader is followed by a new try.
   const auto write_all = [&] {
-    for (int i = 0; i < kLines; ++i)
-      output->write(Level::Info, std::to_string(i), kNow + i * kSecond);
+    for (int i = 0; i < kLines; ++i) output->write(Level::Info, std::to_string(i), kNow + i * kSecond);
     --running;
   };
   std::thread one(write_all), two(write_all);

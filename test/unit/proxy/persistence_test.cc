@@ -27,8 +27,7 @@ struct Rig {
       server.state = std::make_shared<Server>("be", name);
     }
   }
-  persistence::Claim ask(std::initializer_list<std::string_view> lists,
-                         Power power = Power::Usual) {
+  persistence::Claim ask(std::initializer_list<std::string_view> lists, Power power = Power::Usual) {
     request.fields.clear();
     for (std::string_view list : lists) request.fields.push_back(arena, {"Cookie", list});
     claim = persistence::read(request, persistence::compile(line), servers, power, kNow, arena);
@@ -36,13 +35,11 @@ struct Rig {
   }
   std::string sent() const {
     std::string out;
-    for (const Field& field : request.fields)
-      out.append(out.empty() ? "" : " | ").append(field.value);
+    for (const Field& field : request.fields) out.append(out.empty() ? "" : " | ").append(field.value);
     return out;
   }
   // The answer's fields and the letter, when the server at `index` gave `set`.
-  std::string answer(std::size_t index, std::initializer_list<Field> fields = {},
-                     bool direct = false) {
+  std::string answer(std::size_t index, std::initializer_list<Field> fields = {}, bool direct = false) {
     Head head;
     head.status = 200;
     for (const Field& field : fields) head.fields.push_back(arena, field);
@@ -66,8 +63,7 @@ std::string stamp(std::int64_t seconds) {
   std::string text(5, ' ');
   for (int i = 4; i >= 0; --i) {
     const auto digit = static_cast<std::size_t>((seconds / 4) >> (6 * (4 - i)) & 63);
-    text[static_cast<std::size_t>(i)] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[digit];
+    text[static_cast<std::size_t>(i)] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[digit];
   }
   return text;
 }
@@ -123,8 +119,7 @@ TEST_CASE("insert gives a cookie to who has not the right one") {
   Rig rig(Kind::Insert);
   rig.ask({});
   CHECK(rig.answer(0) == "I | X=s1; path=/");
-  CHECK(rig.answer(0, {{"Set-Cookie", "X=own"}, {"Set-Cookie", "a=1"}}) ==
-        "I | a=1 | X=s1; path=/");
+  CHECK(rig.answer(0, {{"Set-Cookie", "X=own"}, {"Set-Cookie", "a=1"}}) == "I | a=1 | X=s1; path=/");
   CHECK(rig.answer(0, {}, true) == "N");
   CHECK(rig.answer(0, {{"set-cookie", "X=own"}}, true) == "D");
   rig.ignored = true;
@@ -167,8 +162,7 @@ TEST_CASE("attributes follow the path in HAProxy's order") {
 TEST_CASE("rewrite puts the server's value in the server's own cookie") {
   Rig rig(Kind::Rewrite);
   CHECK(rig.answer(1) == "N");
-  CHECK(rig.answer(1, {{"Set-Cookie", "X=\"y z\" ; path=/x; HttpOnly"}}) ==
-        "R | X=s2 ; path=/x; HttpOnly");
+  CHECK(rig.answer(1, {{"Set-Cookie", "X=\"y z\" ; path=/x; HttpOnly"}}) == "R | X=s2 ; path=/x; HttpOnly");
   CHECK(rig.answer(1, {{"Set-Cookie", "X="}, {"Set-Cookie", "XX=y"}}) == "R | X=s2 | XX=y");
   rig.servers[1].cookie.clear();
   CHECK(rig.answer(1, {{"Set-Cookie", "X=y"}}) == "P | X=y");
@@ -212,8 +206,7 @@ TEST_CASE("maxlife counts from the first visit, which renewing does not move") {
   rig.line.maxlife_s = 3600;
   const std::string last = "X=s2|" + stamp(kNow - 8) + "|";
   CHECK(rig.ask({last + stamp(kNow - 3600)}).letter == 'V');
-  CHECK(rig.answer(1, {}, true) ==
-        "U | X=s2|" + stamp(kNow + 3) + "|" + stamp(kNow - 3600) + "; path=/");
+  CHECK(rig.answer(1, {}, true) == "U | X=s2|" + stamp(kNow + 3) + "|" + stamp(kNow - 3600) + "; path=/");
   CHECK(rig.ask({last + stamp(kNow - 3604)}).letter == 'O');
   CHECK(rig.answer(0) == "I | X=s1|" + stamp(kNow + 3) + "|" + stamp(kNow + 3) + "; path=/");
 }
@@ -230,16 +223,12 @@ TEST_CASE("nocache makes private what a cache might keep") {
   rig.request.method = "GET";
   CHECK(rig.answer(0) == "I | X=s1; path=/");
   CHECK(rig.answer(0, {{"ETag", "\"1\""}}) == "I | \"1\" | X=s1; path=/ | private");
-  CHECK(rig.answer(0, {{"Cache-Control", "public, Max-Age=60"}}) ==
-        "I | public, Max-Age=60 | X=s1; path=/ | private");
-  CHECK(rig.answer(0, {{"Cache-Control", "max-age=60, private"}}) ==
-        "I | max-age=60, private | X=s1; path=/");
-  CHECK(rig.answer(0, {{"ETag", "\"1\""}, {"Pragma", "no-cache"}}) ==
-        "I | \"1\" | no-cache | X=s1; path=/");
+  CHECK(rig.answer(0, {{"Cache-Control", "public, Max-Age=60"}}) == "I | public, Max-Age=60 | X=s1; path=/ | private");
+  CHECK(rig.answer(0, {{"Cache-Control", "max-age=60, private"}}) == "I | max-age=60, private | X=s1; path=/");
+  CHECK(rig.answer(0, {{"ETag", "\"1\""}, {"Pragma", "no-cache"}}) == "I | \"1\" | no-cache | X=s1; path=/");
   rig.request.method = "POST";
   CHECK(rig.answer(0, {{"ETag", "\"1\""}}) == "I | \"1\" | X=s1; path=/");
-  CHECK(rig.answer(0, {{"Cache-Control", "public, max-age=60"}}) ==
-        "I | public, max-age=60 | X=s1; path=/ | private");
+  CHECK(rig.answer(0, {{"Cache-Control", "public, max-age=60"}}) == "I | public, max-age=60 | X=s1; path=/ | private");
   CHECK(rig.answer(0, {{"Cache-Control", "public"}}) == "I | public | X=s1; path=/");
 }
 

@@ -39,7 +39,8 @@ struct Rig {
 }  // namespace
 
 TEST_CASE("who comes by turns goes to another server at the first failure") {
-  const BalanceKind kinds[] = {BalanceKind::RoundRobin, BalanceKind::LeastConn, BalanceKind::First, BalanceKind::Random};
+  const BalanceKind kinds[] = {BalanceKind::RoundRobin, BalanceKind::LeastConn, BalanceKind::First,
+                               BalanceKind::Random};
   for (const BalanceKind kind : kinds) {
     Rig rig(2, kind);
     CHECK(rig.after(0, 1) == Next::Other);

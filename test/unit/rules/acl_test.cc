@@ -50,7 +50,8 @@ TEST_CASE("dir matches between slashes") {
 
 TEST_CASE("dom matches between dots, colons, slashes and question marks") {
   Try exchange("GET http://www1.dc-eu.example.com:80/blah HTTP/1.1\nHost: x\n");
-  for (const char* part : {"http", "www1", ".www1", "dc-eu", "example", "com", "80", "dc-eu.example", "blah", ":www1:", "dc-eu.example", "com:80"}) {
+  for (const char* part : {"http", "www1", ".www1", "dc-eu", "example", "com", "80", "dc-eu.example", "blah",
+                           ":www1:", "dc-eu.example", "com:80"}) {
     CAPTURE(part);
     CHECK(holds(exchange, std::string("{ url_dom ") + part + " }"));
   }
@@ -60,9 +61,10 @@ TEST_CASE("dom matches between dots, colons, slashes and question marks") {
 
 TEST_CASE("derived names, -m and explicit matching mean the same") {
   Try exchange("GET / HTTP/1.1\nHost: www.a.com\n");
-  for (const char* criterion : {"hdr_beg(host) www.", "hdr_beg(host) -m beg www.", "hdr_dom(host) -m beg www.", "hdr(host) -m beg www.",
-                                "req.hdr_beg(host) www.", "req.hdr(host) -m reg ^www", "hdr_sub(host) a.c", "hdr_end(host) .com",
-                                "hdr_len(host) 9", "hdr(host),length 9", "hdr(host),lower -m str www.a.com"}) {
+  for (const char* criterion :
+       {"hdr_beg(host) www.", "hdr_beg(host) -m beg www.", "hdr_dom(host) -m beg www.", "hdr(host) -m beg www.",
+        "req.hdr_beg(host) www.", "req.hdr(host) -m reg ^www", "hdr_sub(host) a.c", "hdr_end(host) .com",
+        "hdr_len(host) 9", "hdr(host),length 9", "hdr(host),lower -m str www.a.com"}) {
     CAPTURE(criterion);
     CHECK(holds(exchange, std::string("{ ") + criterion + " }"));
   }
@@ -151,7 +153,9 @@ TEST_CASE("methods are compared with their case") {
 
 TEST_CASE("predefined ACLs need no declaration, and can be declared over") {
   Try exchange("OPTIONS * HTTP/1.0\nContent-Length: 5\n");
-  CHECK(holds(exchange, "TRUE !FALSE HTTP HTTP_1.0 !HTTP_1.1 HTTP_CONTENT HTTP_URL_STAR METH_OPTIONS !HTTP_URL_SLASH !LOCALHOST"));
+  CHECK(
+      holds(exchange,
+            "TRUE !FALSE HTTP HTTP_1.0 !HTTP_1.1 HTTP_CONTENT HTTP_URL_STAR METH_OPTIONS !HTTP_URL_SLASH !LOCALHOST"));
   exchange.client("127.0.0.9", 1);
   CHECK(holds(exchange, "LOCALHOST"));
   CHECK(holds(exchange, "WAIT_END"));
@@ -163,8 +167,8 @@ TEST_CASE("predefined ACLs need no declaration, and can be declared over") {
 TEST_CASE("conditions are alternatives of conjunctions, with negation") {
   const std::string acls = "acl yes always_true\nacl no always_false\n";
   Try exchange;
-  for (const char* good : {"yes", "!no", "yes yes", "yes !no", "no || yes", "no or yes", "no OR yes", "no Or no || yes yes", "! no", "yes ! no",
-                           "!!yes", "no no || !no", "yes or no no"}) {
+  for (const char* good : {"yes", "!no", "yes yes", "yes !no", "no || yes", "no or yes", "no OR yes",
+                           "no Or no || yes yes", "! no", "yes ! no", "!!yes", "no no || !no", "yes or no no"}) {
     CAPTURE(good);
     CHECK(holds(exchange, good, acls));
   }
@@ -191,8 +195,10 @@ TEST_CASE("unless is the opposite of if") {
 }
 
 TEST_CASE("patterns come from files, with comments, and from the line") {
-  Rig rig("frontend fe\nacl bad src -f /etc/bad.lst 192.0.2.1\nacl agent hdr(user-agent) -f /etc/exact.lst -i -f /etc/generic.lst Test\n"
-          "http-request deny if bad\nhttp-request deny deny_status 429 if agent\n");
+  Rig rig(
+      "frontend fe\nacl bad src -f /etc/bad.lst 192.0.2.1\nacl agent hdr(user-agent) -f /etc/exact.lst -i -f "
+      "/etc/generic.lst Test\n"
+      "http-request deny if bad\nhttp-request deny deny_status 429 if agent\n");
   rig.files["/etc/bad.lst"] = "# comment\n\n  10.1.0.0/16  \r\n2001:db8::/32\n";
   rig.files["/etc/exact.lst"] = "Exact\n #Sharp\n";
   rig.files["/etc/generic.lst"] = "Generic\n";
@@ -228,9 +234,12 @@ TEST_CASE("a long list of exact texts is hashed, with and without case") {
 }
 
 TEST_CASE("a named ACL is evaluated anew when a rule changed what it looks at") {
-  Rig rig("frontend fe\nacl at_a path /a\nacl has_x hdr(x) -m found\nacl set var(txn.v) -m str 1\n"
-          "http-request set-header A-Before 1 if at_a !has_x !set\nhttp-request set-path /b if at_a\nhttp-request set-header X 1\n"
-          "http-request set-var(txn.v) str(1)\nhttp-request set-header A-After 1 if at_a\nhttp-request set-header X-After 1 if has_x set\n");
+  Rig rig(
+      "frontend fe\nacl at_a path /a\nacl has_x hdr(x) -m found\nacl set var(txn.v) -m str 1\n"
+      "http-request set-header A-Before 1 if at_a !has_x !set\nhttp-request set-path /b if at_a\nhttp-request "
+      "set-header X 1\n"
+      "http-request set-var(txn.v) str(1)\nhttp-request set-header A-After 1 if at_a\nhttp-request set-header X-After "
+      "1 if has_x set\n");
   const FrontendRules rules = rig.frontend();
   Try exchange("GET /a HTTP/1.1\nHost: h\n");
   rules.http_request.run(exchange.subject);
@@ -257,8 +266,7 @@ TEST_CASE("a word that begins like a flag is one, or an error") {
     CHECK(complaint("adm", "acl adm path_beg " + flag + " /ecp\n") ==
           "2:18 '" + flag + "' is no flag of an ACL (did you mean '-i'?)" + behind);
   }
-  CHECK(complaint("{ path_beg -i -F /x }") ==
-        "2:36 '-F' is no flag of an ACL (did you mean '-f'?)" + behind);
+  CHECK(complaint("{ path_beg -i -F /x }") == "2:36 '-F' is no flag of an ACL (did you mean '-f'?)" + behind);
   for (const std::string word : {"-", "-1", "-E"}) {
     CHECK(complaint("{ req.hdr(x) " + word + " }") ==
           "2:35 '" + word + "' is no flag of an ACL: -f, -i, -M, -m, -n and -u are" + behind);
@@ -272,7 +280,8 @@ TEST_CASE("a word that begins like a flag is one, or an error") {
 }
 
 TEST_CASE("complaints about conditions name the word and its place") {
-  CHECK(complaint("is_owaa", "acl is_owa path /owa\n") == "3:22 there is no ACL 'is_owaa' in this section (did you mean 'is_owa'?)\n");
+  CHECK(complaint("is_owaa", "acl is_owa path /owa\n") ==
+        "3:22 there is no ACL 'is_owaa' in this section (did you mean 'is_owa'?)\n");
   CHECK(complaint("METH_GETT") == "2:22 there is no ACL 'METH_GETT' in this section (did you mean 'METH_GET'?)\n");
   CHECK(complaint("{ path /a") == "2:22 '{' is not closed: a '}' between blanks was expected\n");
   CHECK(complaint("{ pth_beg /a }") == "2:24 the sample 'pth_beg' is not known here\n");
@@ -281,7 +290,8 @@ TEST_CASE("complaints about conditions name the word and its place") {
   CHECK(complaint("{ dst_port x }") == "2:33 'x' is no number or range such as 5, 1:10 or 10:\n");
   CHECK(complaint("{ dst_port gt }") == "2:33 'gt' must be followed by a number\n");
   CHECK(complaint("{ dst_port gt 1:5 }") == "2:36 a range cannot be compared by 'gt'\n");
-  CHECK(complaint("{ path_reg ( }") == "2:33 '(' is no regular expression: missing closing parenthesis at character 2\n");
+  CHECK(complaint("{ path_reg ( }") ==
+        "2:33 '(' is no regular expression: missing closing parenthesis at character 2\n");
   CHECK(complaint("{ path -m bge /a }") == "2:32 'bge' is no way of matching (did you mean 'beg'?)\n");
   CHECK(complaint("{ path -f /none }") == "2:32 the file '/none' could not be read\n");
   CHECK(complaint("{ path -f }") == "2:29 '-f' must be followed by its value\n");
@@ -295,18 +305,21 @@ TEST_CASE("complaints about conditions name the word and its place") {
   CHECK(complaint("TRUE !") == "2:27 an ACL was expected behind '!'\n");
   CHECK(complaint("") == "2:19 an ACL was expected behind 'if'\n");
   CHECK(complaint("{ }") == "2:22 a criterion such as path_beg was expected\n");
-  CHECK(complaint("a", "acl a*b path /\nacl a path /\n") == "2:5 'a*b' is no name for an ACL: letters, digits, '-', '_', '.' and ':' can be used\n");
+  CHECK(complaint("a", "acl a*b path /\nacl a path /\n") ==
+        "2:5 'a*b' is no name for an ACL: letters, digits, '-', '_', '.' and ':' can be used\n");
   // A broken ACL is complained about once, not at each use.
   CHECK(complaint("a a", "acl a pat /\n") == "2:7 the sample 'pat' is not known here (did you mean 'path'?)\n");
 }
 
 TEST_CASE("an ACL that can never match where it stands is a warning") {
   CHECK(complaint("{ status 200 }") == "warning 2:22 'status' never matches here: it needs an HTTP response\n");
-  CHECK(complaint("{ path }") == "warning 2:24 'path' is compared with no value and never matches; '-m found' asks whether there is one\n");
+  CHECK(complaint("{ path }") ==
+        "warning 2:24 'path' is compared with no value and never matches; '-m found' asks whether there is one\n");
   Rig rig("frontend fe\nacl owa path /owa\nhttp-response deny if owa\ntcp-request connection reject if { ssl_fc }\n");
   const FrontendRules rules = rig.frontend();
-  CHECK(rig.complaints() == "warning 4:34 'ssl_fc' never matches here: it needs the end of the TLS handshake\n"
-                            "warning 3:23 the ACL 'owa' never matches here: it needs the request's head\n");
+  CHECK(rig.complaints() ==
+        "warning 4:34 'ssl_fc' never matches here: it needs the end of the TLS handshake\n"
+        "warning 3:23 the ACL 'owa' never matches here: it needs the request's head\n");
   Try exchange("GET /owa HTTP/1.1\nHost: h\n");
   exchange.answer("HTTP/1.1 200 OK\n");
   CHECK(rules.http_response.run(exchange.subject).kind == Verdict::Kind::Continue);

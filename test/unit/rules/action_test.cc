@@ -1,5 +1,5 @@
-#include "rig.h"
 #include "penstock/config/not_offered.h"
+#include "rig.h"
 #include "unit/catch.h"
 
 using namespace penstock;
@@ -9,7 +9,8 @@ namespace {
 
 // Runs http-request rules of a frontend with these lines.
 struct Run {
-  Run(const std::string& lines, const std::string& request = "GET /a/b?x=1 HTTP/1.1\nHost: h.com\nX: 1\n") : rig("frontend fe\n" + lines + "\n"), exchange(request) {
+  Run(const std::string& lines, const std::string& request = "GET /a/b?x=1 HTTP/1.1\nHost: h.com\nX: 1\n")
+      : rig("frontend fe\n" + lines + "\n"), exchange(request) {
     rules = rig.frontend();
     CHECK(rig.complaints() == "");
     rules.begin(exchange.subject);
@@ -59,40 +60,52 @@ std::string location(const std::string& line, const std::string& request) {
 }  // namespace
 
 TEST_CASE("set-header replaces every field of the name, add-header adds one, del-header takes all") {
-  CHECK(Run("http-request set-header X new", "GET / HTTP/1.1\nX: 1\nHost: h\nx: 2\n").exchange.request_fields() == "Host: h\nX: new\n");
+  CHECK(Run("http-request set-header X new", "GET / HTTP/1.1\nX: 1\nHost: h\nx: 2\n").exchange.request_fields() ==
+        "Host: h\nX: new\n");
   CHECK(Run("http-request add-header X new").exchange.request_fields() == "Host: h.com\nX: 1\nX: new\n");
-  CHECK(Run("http-request del-header x", "GET / HTTP/1.1\nX: 1\nHost: h\nx: 2\n").exchange.request_fields() == "Host: h\n");
-  CHECK(Run("http-request del-header X-F -m beg", "GET / HTTP/1.1\nX-Foo: 1\nHost: h\nx-fa: 2\nY: 3\n").exchange.request_fields() == "Host: h\nY: 3\n");
-  CHECK(Run("http-request del-header oo -m end", "GET / HTTP/1.1\nX-Foo: 1\nHost: h\n").exchange.request_fields() == "Host: h\n");
-  CHECK(Run("http-request del-header -fo -m sub", "GET / HTTP/1.1\nX-Foo: 1\nHost: h\n").exchange.request_fields() == "Host: h\n");
-  CHECK(Run("http-request del-header ^x-.*$ -m reg", "GET / HTTP/1.1\nX-Foo: 1\nHost: h\n").exchange.request_fields() == "Host: h\n");
+  CHECK(Run("http-request del-header x", "GET / HTTP/1.1\nX: 1\nHost: h\nx: 2\n").exchange.request_fields() ==
+        "Host: h\n");
+  CHECK(Run("http-request del-header X-F -m beg", "GET / HTTP/1.1\nX-Foo: 1\nHost: h\nx-fa: 2\nY: 3\n")
+            .exchange.request_fields() == "Host: h\nY: 3\n");
+  CHECK(Run("http-request del-header oo -m end", "GET / HTTP/1.1\nX-Foo: 1\nHost: h\n").exchange.request_fields() ==
+        "Host: h\n");
+  CHECK(Run("http-request del-header -fo -m sub", "GET / HTTP/1.1\nX-Foo: 1\nHost: h\n").exchange.request_fields() ==
+        "Host: h\n");
+  CHECK(Run("http-request del-header ^x-.*$ -m reg", "GET / HTTP/1.1\nX-Foo: 1\nHost: h\n").exchange.request_fields() ==
+        "Host: h\n");
 }
 
 TEST_CASE("the new value of set-header may hold the old one") {
-  CHECK(Run("http-request set-header X %[req.hdr(x)]-%[src]:%[dst_port]").exchange.request_fields() == "Host: h.com\nX: 1-10.1.2.3:443\n");
+  CHECK(Run("http-request set-header X %[req.hdr(x)]-%[src]:%[dst_port]").exchange.request_fields() ==
+        "Host: h.com\nX: 1-10.1.2.3:443\n");
 }
 
 TEST_CASE("what a sample yields cannot end a header line") {
-  CHECK(Run("http-request set-header X %[bin(610d0a623a2063)]").exchange.request_fields() == "Host: h.com\nX: a%0D%0Ab: c\n");
+  CHECK(Run("http-request set-header X %[bin(610d0a623a2063)]").exchange.request_fields() ==
+        "Host: h.com\nX: a%0D%0Ab: c\n");
 }
 
 TEST_CASE("deleting by pattern leaves the framing of the message alone") {
-  CHECK(Run("http-request del-header .* -m reg", "POST / HTTP/1.1\nHost: h\nContent-Length: 5\nX: 1\n").exchange.request_fields() == "Content-Length: 5\n");
+  CHECK(Run("http-request del-header .* -m reg", "POST / HTTP/1.1\nHost: h\nContent-Length: 5\nX: 1\n")
+            .exchange.request_fields() == "Content-Length: 5\n");
 }
 
 TEST_CASE("replace-header replaces whole values that match, replace-value each listed one") {
   const std::string request = "GET / HTTP/1.1\nX: b, aa, c\nX: aa,, b aa\n";
   CHECK(Run("http-request replace-header X a+ <\\\\0>", request).exchange.request_fields() == "X: <aa>\nX: <aa>\n");
-  CHECK(Run("http-request replace-value X ^a+ <\\\\0>", request).exchange.request_fields() == "X: b, <aa>, c\nX: <aa>,, b aa\n");
-  CHECK(Run("http-request replace-header X nothing y", request).exchange.request_fields() == "X: b, aa, c\nX: aa,, b aa\n");
-  CHECK(Run("http-request replace-header X '^(.*)$' '\\1; %[path]'", "GET /p HTTP/1.1\nX: v\n").exchange.request_fields() == "X: v; /p\n");
+  CHECK(Run("http-request replace-value X ^a+ <\\\\0>", request).exchange.request_fields() ==
+        "X: b, <aa>, c\nX: <aa>,, b aa\n");
+  CHECK(Run("http-request replace-header X nothing y", request).exchange.request_fields() ==
+        "X: b, aa, c\nX: aa,, b aa\n");
+  CHECK(Run("http-request replace-header X '^(.*)$' '\\1; %[path]'", "GET /p HTTP/1.1\nX: v\n")
+            .exchange.request_fields() == "X: v; /p\n");
 }
 
 TEST_CASE("the parts of the target are set one by one") {
   CHECK(Run("http-request set-path /new%[path]").target() == "/new/a/b?x=1");
   CHECK(Run("http-request set-path /new", "GET http://h/p?q HTTP/1.1\nHost: h\n").target() == "http://h/new?q");
-  for (const std::string rule : {"set-path close", "set-path .evil/x", "set-pathq ?x",
-                                 "set-pathq :1/", "replace-path ^/ @evil/"}) {
+  for (const std::string rule :
+       {"set-path close", "set-path .evil/x", "set-pathq ?x", "set-pathq :1/", "replace-path ^/ @evil/"}) {
     const Run run("http-request " + rule, "GET http://h/p?q HTTP/1.1\nHost: h\n");
     CHECK(run.verdict.kind == Verdict::Kind::Error);
     CHECK(run.target() == "http://h/p?q");
@@ -125,8 +138,8 @@ TEST_CASE("a target or method that would break the request line is an error, or 
   CHECK(Run("http-request set-method CONNECT").verdict.kind == Verdict::Kind::Error);
   CHECK(Run("http-request set-method GET", "CONNECT h:443 HTTP/1.1\nHost: h:443\n").verdict.kind ==
         Verdict::Kind::Error);
-  CHECK(Run("http-request set-method CONNECT", "CONNECT h:443 HTTP/1.1\nHost: h:443\n")
-            .verdict.kind == Verdict::Kind::Continue);
+  CHECK(Run("http-request set-method CONNECT", "CONNECT h:443 HTTP/1.1\nHost: h:443\n").verdict.kind ==
+        Verdict::Kind::Continue);
   CHECK(Run("http-request set-pathq %[str()]").verdict.kind == Verdict::Kind::Error);
 }
 
@@ -167,8 +180,10 @@ TEST_CASE("return answers with a text, a format or a file") {
   CHECK(text.verdict.reply.status == 200);
   CHECK(text.verdict.reply.body == "path /a/b % GET");
   CHECK(text.reply_fields() == "X-P: /a/b\nContent-Type: text/plain\n");
-  Rig rig("frontend fe\nhttp-request return content-type image/x-icon file /f.ico if { path /i }\nhttp-request return content-type text/html lf-file /page if { path /p }\n"
-          "http-request return errorfile /e.http\n");
+  Rig rig(
+      "frontend fe\nhttp-request return content-type image/x-icon file /f.ico if { path /i }\nhttp-request return "
+      "content-type text/html lf-file /page if { path /p }\n"
+      "http-request return errorfile /e.http\n");
   rig.files["/f.ico"] = std::string("\0\1%x", 4);
   rig.files["/page"] = "<p>%[src]</p>";
   rig.files["/e.http"] = "HTTP/1.0 503 Busy now\r\nContent-Type: text/html\r\nContent-Length: 3\r\nX-E: 1\r\n\r\nabc";
@@ -200,7 +215,8 @@ TEST_CASE("redirects build their location from scheme, prefix or text") {
   const std::string get = "GET /s?a=b HTTP/1.1\nHost: ex.com:80\n";
   CHECK(location("http-request redirect scheme https", get) == "https://ex.com:80/s?a=b");
   CHECK(location("http-request redirect scheme https drop-query", get) == "https://ex.com:80/s");
-  CHECK(location("http-request redirect scheme https", "GET http://abs.com/s?q HTTP/1.1\nHost: abs.com\n") == "https://abs.com/s?q");
+  CHECK(location("http-request redirect scheme https", "GET http://abs.com/s?q HTTP/1.1\nHost: abs.com\n") ==
+        "https://abs.com/s?q");
   CHECK(location("http-request redirect scheme https", "OPTIONS * HTTP/1.1\nHost: h\n") == "https://h/");
   CHECK(location("http-request redirect scheme https", "GET /s HTTP/1.0\nX: 1\n") == "https:///s");
   CHECK(location("http-request redirect prefix /foo", get) == "/foo/s?a=b");
@@ -231,10 +247,14 @@ TEST_CASE("a redirect is 302 unless told, and temporary ones are not cached") {
 }
 
 TEST_CASE("variables, log level, timeouts and retries are effects beside the message") {
-  const Run run("http-request set-var(txn.host) req.hdr(host),upper\nhttp-request set-var-fmt(txn.from) %[src]:%[src_port]\nhttp-request set-var(txn.gone) int(1)\n"
-                "http-request unset-var(txn.gone)\nhttp-request set-header V %[var(txn.host)]/%[var(txn.from)]/%[var(txn.gone,-)]\n"
-                "http-request set-log-level silent\nhttp-request set-log-level warning if { path /none }\nhttp-request set-timeout server 5s\n"
-                "http-request set-timeout tunnel int(1500)\nhttp-request set-timeout client 1m\nhttp-request disable-l7-retry");
+  const Run run(
+      "http-request set-var(txn.host) req.hdr(host),upper\nhttp-request set-var-fmt(txn.from) "
+      "%[src]:%[src_port]\nhttp-request set-var(txn.gone) int(1)\n"
+      "http-request unset-var(txn.gone)\nhttp-request set-header V "
+      "%[var(txn.host)]/%[var(txn.from)]/%[var(txn.gone,-)]\n"
+      "http-request set-log-level silent\nhttp-request set-log-level warning if { path /none }\nhttp-request "
+      "set-timeout server 5s\n"
+      "http-request set-timeout tunnel int(1500)\nhttp-request set-timeout client 1m\nhttp-request disable-l7-retry");
   CHECK(run.exchange.request_fields() == "Host: h.com\nX: 1\nV: H.COM/10.1.2.3:40000/-\n");
   const Effects& effects = run.exchange.subject.effects;
   CHECK(effects.log == Effects::LogLevel::Silent);
@@ -248,9 +268,11 @@ TEST_CASE("variables, log level, timeouts and retries are effects beside the mes
 }
 
 TEST_CASE("captures fill slots in order of the lines, cut to their length") {
-  const Run run("capture request header Host len 3\nhttp-request capture path len 2\ncapture request header None len 9\ncapture request header X len 9\n"
-                "http-request capture src id 2",
-                "GET /path HTTP/1.1\nX: first\nHost: h.com\nX: last\n");
+  const Run run(
+      "capture request header Host len 3\nhttp-request capture path len 2\ncapture request header None len 9\ncapture "
+      "request header X len 9\n"
+      "http-request capture src id 2",
+      "GET /path HTTP/1.1\nX: first\nHost: h.com\nX: last\n");
   const auto slots = run.exchange.subject.request_captures;
   REQUIRE(slots.size() == 4);
   CHECK(slots[0] == "h.c");
@@ -260,12 +282,17 @@ TEST_CASE("captures fill slots in order of the lines, cut to their length") {
 }
 
 TEST_CASE("response rules change the response") {
-  const RunResponse run("capture response header Server len 4\nhttp-response replace-header Set-Cookie '^(cadata.*)$' '\\1; secure' if { ssl_fc }\n"
-                        "http-response set-header Strict-Transport-Security \"max-age=31536000\" if { ssl_fc }\nhttp-response del-header X-Powered-By\n"
-                        "http-response set-status 503 reason \"Slow Down\" if { status 500 }\nhttp-response set-header N %[res.hdr(server)]:%[capture.res.hdr(0)]",
-                        "HTTP/1.1 500 Oops\nServer: IIS/10\nSet-Cookie: cadata=1; path=/\nSet-Cookie: other=2\nX-Powered-By: x\n");
+  const RunResponse run(
+      "capture response header Server len 4\nhttp-response replace-header Set-Cookie '^(cadata.*)$' '\\1; secure' if { "
+      "ssl_fc }\n"
+      "http-response set-header Strict-Transport-Security \"max-age=31536000\" if { ssl_fc }\nhttp-response del-header "
+      "X-Powered-By\n"
+      "http-response set-status 503 reason \"Slow Down\" if { status 500 }\nhttp-response set-header N "
+      "%[res.hdr(server)]:%[capture.res.hdr(0)]",
+      "HTTP/1.1 500 Oops\nServer: IIS/10\nSet-Cookie: cadata=1; path=/\nSet-Cookie: other=2\nX-Powered-By: x\n");
   CHECK(run.exchange.response_fields() ==
-        "Server: IIS/10\nSet-Cookie: cadata=1; path=/; secure\nSet-Cookie: other=2\nStrict-Transport-Security: max-age=31536000\nN: IIS/10:IIS/\n");
+        "Server: IIS/10\nSet-Cookie: cadata=1; path=/; secure\nSet-Cookie: other=2\nStrict-Transport-Security: "
+        "max-age=31536000\nN: IIS/10:IIS/\n");
   CHECK(run.exchange.subject.response->status == 503);
   CHECK(run.exchange.subject.response->reason == "Slow Down");
   const RunResponse deny("http-response deny if { res.hdr(x) bad }", "HTTP/1.1 200 OK\nX: bad\n");
@@ -276,8 +303,10 @@ TEST_CASE("response rules change the response") {
 }
 
 TEST_CASE("use_backend takes the first that holds, else the default") {
-  Rig rig("frontend fe\nacl owa path_beg -i /owa\nuse_backend b1 if owa\nuse_backend b_%[req.hdr(tenant),lower] if { hdr(tenant) -m found }\nuse_backend b2 unless { path_beg /x }\n"
-          "default_backend b3\nbackend b1\nbackend b2\nbackend b3\nbackend b_acme\n");
+  Rig rig(
+      "frontend fe\nacl owa path_beg -i /owa\nuse_backend b1 if owa\nuse_backend b_%[req.hdr(tenant),lower] if { "
+      "hdr(tenant) -m found }\nuse_backend b2 unless { path_beg /x }\n"
+      "default_backend b3\nbackend b1\nbackend b2\nbackend b3\nbackend b_acme\n");
   const FrontendRules rules = rig.frontend();
   CHECK(rig.complaints() == "");
   const auto choice = [&](const std::string& request) {
@@ -298,8 +327,10 @@ TEST_CASE("use_backend takes the first that holds, else the default") {
 }
 
 TEST_CASE("use-server, server sni and monitor fail are compiled with the section's ACLs") {
-  Rig rig("frontend fe\nmonitor fail if { nbsrv(be) lt 1 } || { hdr(x) -m found }\nbackend be\nacl special path_beg /s\nserver s1 x sni req.hdr(Host)\nserver s2 x sni str(mail.contoso.com)\n"
-          "server s3 x\nuse-server s2 if special\n");
+  Rig rig(
+      "frontend fe\nmonitor fail if { nbsrv(be) lt 1 } || { hdr(x) -m found }\nbackend be\nacl special path_beg "
+      "/s\nserver s1 x sni req.hdr(Host)\nserver s2 x sni str(mail.contoso.com)\n"
+      "server s3 x\nuse-server s2 if special\n");
   const FrontendRules frontend = rig.frontend();
   const BackendRules backend = rig.backend(1);
   CHECK(rig.complaints() == "");
@@ -315,7 +346,9 @@ TEST_CASE("use-server, server sni and monitor fail are compiled with the section
 }
 
 TEST_CASE("error replies come from files and http-error lines") {
-  Rig rig("frontend fe\nerrorfile 503 /e503\nerrorfile 408 /dev/null\nhttp-error status 404 content-type text/plain lf-string 'no %[src]' hdr X-E 1\n");
+  Rig rig(
+      "frontend fe\nerrorfile 503 /e503\nerrorfile 408 /dev/null\nhttp-error status 404 content-type text/plain "
+      "lf-string 'no %[src]' hdr X-E 1\n");
   rig.files["/e503"] = "HTTP/1.1 503 Gone fishing\nCache-Control: no-cache\nConnection: close\n\n<p>fish</p>\n";
   rig.files["/dev/null"] = "";
   const FrontendRules rules = rig.frontend();
@@ -336,12 +369,16 @@ TEST_CASE("error replies come from files and http-error lines") {
   bad.frontend();
   CHECK(bad.complaints() ==
         "2:1 the error file '/a' does not begin with a status line such as 'HTTP/1.0 503 Service Unavailable'\n"
-        "3:1 the error file '/b' has a line that is no header field: 'no field'\n4:1 the error file '/c' could not be read\n");
+        "3:1 the error file '/b' has a line that is no header field: 'no field'\n4:1 the error file '/c' could not be "
+        "read\n");
 }
 
 TEST_CASE("tcp rules accept, reject and wait for bytes") {
-  Rig rig("frontend fe\ntcp-request connection reject if { src 192.0.2.0/24 }\ntcp-request connection accept\ntcp-request session set-var(sess.sni) ssl_fc_sni\ntcp-request inspect-delay 5s\n"
-          "tcp-request content accept if { req.len ge 5 }\ntcp-request content reject\n", config::Mode::Tcp);
+  Rig rig(
+      "frontend fe\ntcp-request connection reject if { src 192.0.2.0/24 }\ntcp-request connection accept\ntcp-request "
+      "session set-var(sess.sni) ssl_fc_sni\ntcp-request inspect-delay 5s\n"
+      "tcp-request content accept if { req.len ge 5 }\ntcp-request content reject\n",
+      config::Mode::Tcp);
   const FrontendRules rules = rig.frontend();
   CHECK(rig.complaints() == "");
   CHECK(rules.inspect_delay_ms == 5000);
@@ -363,37 +400,56 @@ TEST_CASE("tcp rules accept, reject and wait for bytes") {
 }
 
 TEST_CASE("what is not understood in a rule is an error with its place") {
-  CHECK(complaint("http-request sett-header X 1") == "2:14 'sett-header' is no action of 'http-request' (did you mean 'set-header'?)\n");
+  CHECK(complaint("http-request sett-header X 1") ==
+        "2:14 'sett-header' is no action of 'http-request' (did you mean 'set-header'?)\n");
   CHECK(complaint("http-request set-src src") == "2:14 the action 'set-src' is HAProxy's and is not offered yet\n");
   CHECK(complaint("http-request set-map(/m) %[path] x") ==
-        "2:14 the action 'set-map' is HAProxy's and is not offered yet: write the entries into the map's file, and reload\n");
+        "2:14 the action 'set-map' is HAProxy's and is not offered yet: write the entries into the map's file, and "
+        "reload\n");
   CHECK(complaint("http-request lua.mine") == "2:14 the action 'lua.mine' is HAProxy's and is not offered yet\n");
   CHECK(complaint("http-request set-status 404") == "2:14 'set-status' is no action of 'http-request'\n");
   CHECK(complaint("http-request set-header X") == "2:25 'set-header' expects the field's value here\n");
-  CHECK(complaint("http-request set-header X 1 2") == "2:29 '2' is not understood behind 'set-header': 'if', 'unless' or the end of the line was expected\n");
-  CHECK(complaint("http-request set-header X 1 fi TRUE") == "2:29 'fi' is not understood behind 'set-header': 'if', 'unless' or the end of the line was expected (did you mean 'if'?)\n");
+  CHECK(complaint("http-request set-header X 1 2") ==
+        "2:29 '2' is not understood behind 'set-header': 'if', 'unless' or the end of the line was expected\n");
+  CHECK(complaint("http-request set-header X 1 fi TRUE") ==
+        "2:29 'fi' is not understood behind 'set-header': 'if', 'unless' or the end of the line was expected (did you "
+        "mean 'if'?)\n");
   CHECK(complaint("http-request set-header 'X Y' 1") == "2:25 'X Y' is no name of a header field\n");
-  CHECK(complaint("http-request set-header Content-Length 1") == "2:25 'Content-Length' says where the message ends and cannot be changed by a rule\n");
-  CHECK(complaint("http-request del-header transfer-encoding") == "2:25 'transfer-encoding' says where the message ends and cannot be changed by a rule\n");
+  CHECK(complaint("http-request set-header Content-Length 1") ==
+        "2:25 'Content-Length' says where the message ends and cannot be changed by a rule\n");
+  CHECK(complaint("http-request del-header transfer-encoding") ==
+        "2:25 'transfer-encoding' says where the message ends and cannot be changed by a rule\n");
   CHECK(complaint("http-request deny deny_status 600") == "2:31 '600' is no status from 200 to 599\n");
-  CHECK(complaint("http-request deny deny_stat 404") == "2:19 'deny_stat' is not understood in 'deny' (did you mean 'deny_status'?)\n");
+  CHECK(complaint("http-request deny deny_stat 404") ==
+        "2:19 'deny_stat' is not understood in 'deny' (did you mean 'deny_status'?)\n");
   CHECK(complaint("http-request return string hi") == "2:21 'string' needs a 'content-type' for its text\n");
   CHECK(complaint("http-request return file /none") == "2:26 the file '/none' could not be read\n");
-  CHECK(complaint("http-request redirect code 305 location /") == "2:28 '305' is no code of a redirect: 301, 302, 303, 307 or 308 was expected\n");
-  CHECK(complaint("http-request redirect code 301") == "2:28 'redirect' expects 'location', 'prefix' or 'scheme' and its text\n");
-  CHECK(complaint("http-request redirect loction /") == "2:23 'loction' is not understood in 'redirect' (did you mean 'location'?)\n");
-  CHECK(complaint("http-request redirect location / prefix /") == "2:34 'redirect' goes one way: location, prefix or scheme was given before\n");
+  CHECK(complaint("http-request redirect code 305 location /") ==
+        "2:28 '305' is no code of a redirect: 301, 302, 303, 307 or 308 was expected\n");
+  CHECK(complaint("http-request redirect code 301") ==
+        "2:28 'redirect' expects 'location', 'prefix' or 'scheme' and its text\n");
+  CHECK(complaint("http-request redirect loction /") ==
+        "2:23 'loction' is not understood in 'redirect' (did you mean 'location'?)\n");
+  CHECK(complaint("http-request redirect location / prefix /") ==
+        "2:34 'redirect' goes one way: location, prefix or scheme was given before\n");
   CHECK(complaint("http-response redirect scheme https") == "2:24 a response can be redirected by 'location' only\n");
-  CHECK(complaint("http-response set-header X %[path]") == "2:28 the sample 'path' cannot be used here: it needs the request's head\n");
-  CHECK(complaint("http-request set-header X %[pth]") == "2:27 the sample 'pth' is not known here (did you mean 'path'?)\n");
+  CHECK(complaint("http-response set-header X %[path]") ==
+        "2:28 the sample 'path' cannot be used here: it needs the request's head\n");
+  CHECK(complaint("http-request set-header X %[pth]") ==
+        "2:27 the sample 'pth' is not known here (did you mean 'path'?)\n");
   CHECK(complaint("http-request set-header X %[path") == "2:27 ']' was expected behind the sample 'path', not ''\n");
-  CHECK(complaint("http-request set-header X %zz") == "2:27 '%zz' is no variable of a log-format; a '%' itself is written '%%'\n");
-  CHECK(complaint("http-request replace-header X ( y") == "2:31 '(' is no regular expression: missing closing parenthesis at character 2\n");
-  CHECK(complaint("http-request set-var(x) int(1)") == "2:14 the variable 'x' must begin with its scope: sess., txn., req. or res.\n");
-  CHECK(complaint("http-request set-var int(1)") == "2:14 'set-var' expects a variable in parentheses: set-var(txn.name)\n");
+  CHECK(complaint("http-request set-header X %zz") ==
+        "2:27 '%zz' is no variable of a log-format; a '%' itself is written '%%'\n");
+  CHECK(complaint("http-request replace-header X ( y") ==
+        "2:31 '(' is no regular expression: missing closing parenthesis at character 2\n");
+  CHECK(complaint("http-request set-var(x) int(1)") ==
+        "2:14 the variable 'x' must begin with its scope: sess., txn., req. or res.\n");
+  CHECK(complaint("http-request set-var int(1)") ==
+        "2:14 'set-var' expects a variable in parentheses: set-var(txn.name)\n");
   CHECK(complaint("http-request set-log-level loud") == "2:28 'loud' is no level of the log\n");
   CHECK(complaint("http-request capture path id 0") == "2:30 there is no capture slot 0: the section has 0\n");
-  CHECK(complaint("http-request set-timeout queue 5s") == "2:26 'queue' is no timeout that a rule can set: client, server or tunnel was expected\n");
+  CHECK(complaint("http-request set-timeout queue 5s") ==
+        "2:26 'queue' is no timeout that a rule can set: client, server or tunnel was expected\n");
   CHECK(complaint("http-request strict-mode maybe") == "2:26 'maybe' is neither 'on' nor 'off'\n");
   CHECK(complaint("use_backend nowhere") == "2:13 there is no backend 'nowhere'\n");
   CHECK(complaint("default_backend nowhere") == "2:17 there is no backend 'nowhere'\n");
@@ -402,7 +458,8 @@ TEST_CASE("what is not understood in a rule is an error with its place") {
 TEST_CASE("the metrics service is not there yet: the rule warns and has no effect") {
   Rig rig("frontend fe\nhttp-request use-service prometheus-exporter if { path /metrics }\n");
   const FrontendRules rules = rig.frontend();
-  CHECK(rig.complaints() == "warning 2:14 the service 'prometheus-exporter' is not offered yet: the rule has no effect\n");
+  CHECK(rig.complaints() ==
+        "warning 2:14 the service 'prometheus-exporter' is not offered yet: the rule has no effect\n");
   CHECK(rules.http_request.empty());
   CHECK(complaint("http-request use-service lua.x") == "2:26 there is no service 'lua.x'\n");
 }
@@ -413,29 +470,37 @@ TEST_CASE("all complaints of a section come in one go, and a listen's come once"
   rig.backend(0);
   CHECK(rig.complaints() ==
         "2:7 the sample 'pth' is not known here (did you mean 'path'?)\n3:22 there is no ACL 'b' in this section\n"
-        "4:14 'set-headr' is no action of 'http-request' (did you mean 'set-header'?)\n5:16 the sample 'bad.sample' is not known here\n");
+        "4:14 'set-headr' is no action of 'http-request' (did you mean 'set-header'?)\n5:16 the sample 'bad.sample' is "
+        "not known here\n");
 }
 
 TEST_CASE("no word that is said not to be offered is known, and none is taken for a slip") {
   using Kind = config::NotOffered::Kind;
   const auto said = [](Kind kind, const std::string& name) {
     switch (kind) {
-      case Kind::Action: return complaint("http-request " + name + " x");
-      case Kind::Sample: return complaint("http-request set-var(txn.a) " + name);
-      case Kind::Converter: return complaint("http-request set-var(txn.a) str(a)," + name);
-      case Kind::Acl: return complaint("http-request deny if " + name);
-      case Kind::Keyword: break;
+      case Kind::Action:
+        return complaint("http-request " + name + " x");
+      case Kind::Sample:
+        return complaint("http-request set-var(txn.a) " + name);
+      case Kind::Converter:
+        return complaint("http-request set-var(txn.a) str(a)," + name);
+      case Kind::Acl:
+        return complaint("http-request deny if " + name);
+      case Kind::Keyword:
+        break;
     }
     return std::string("'" + name + "' is HAProxy's and is not offered yet");
   };
   for (const config::NotOffered& word : config::not_offered_words()) {
     CAPTURE(word.name);
-    CHECK(said(word.kind, std::string(word.name)).find("'" + std::string(word.name) + "' is HAProxy's and is not offered yet") !=
-          std::string::npos);
+    CHECK(said(word.kind, std::string(word.name))
+              .find("'" + std::string(word.name) + "' is HAProxy's and is not offered yet") != std::string::npos);
   }
-  for (const char* name : {"sc0_http_req_rate(st)", "sc_get_gpt0(0,st)", "src_conn_cur", "src_updt_conn_cnt(st)", "lua.mine", "internal.htx.data"})
+  for (const char* name : {"sc0_http_req_rate(st)", "sc_get_gpt0(0,st)", "src_conn_cur", "src_updt_conn_cnt(st)",
+                           "lua.mine", "internal.htx.data"})
     CHECK(said(Kind::Sample, name).find("is HAProxy's and is not offered yet") != std::string::npos);
-  CHECK(said(Kind::Converter, "table_http_req_rate(st)").find("is HAProxy's and is not offered yet") != std::string::npos);
+  CHECK(said(Kind::Converter, "table_http_req_rate(st)").find("is HAProxy's and is not offered yet") !=
+        std::string::npos);
   CHECK(said(Kind::Sample, "fc_err_str").find("is not offered yet: write fc_err\n") != std::string::npos);
   CHECK(said(Kind::Sample, "src_contains") == "2:29 the sample 'src_contains' is not known here\n");
 }

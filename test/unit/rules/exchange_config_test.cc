@@ -140,7 +140,8 @@ TEST_CASE("responses get their security, over TLS only") {
   Try request;
   request.answer("HTTP/1.1 200 OK\nSet-Cookie: cadata=x; path=/\nSet-Cookie: UC=1\n");
   exchange.rules.http_response.run(request.subject);
-  CHECK(request.response_fields() == "Set-Cookie: cadata=x; path=/; secure\nSet-Cookie: UC=1\nStrict-Transport-Security: max-age=31536000\n");
+  CHECK(request.response_fields() ==
+        "Set-Cookie: cadata=x; path=/; secure\nSet-Cookie: UC=1\nStrict-Transport-Security: max-age=31536000\n");
   Try clear;
   clear.clear_text();
   clear.answer("HTTP/1.1 200 OK\nSet-Cookie: cadata=x\n");
@@ -181,7 +182,9 @@ TEST_CASE("the rules of one request take little time", "[.bench]") {
   constexpr int kAtOnce = 20;
   for (int i = 0; i < kRequests / kAtOnce; ++i) {
     std::deque<Try> requests;
-    for (int k = 0; k < kAtOnce; ++k) requests.emplace_back("GET /powershell HTTP/1.1\nHost: mail.contoso.com\nUser-Agent: Outlook\nAccept: */*\nCookie: a=1\n");
+    for (int k = 0; k < kAtOnce; ++k)
+      requests.emplace_back(
+          "GET /powershell HTTP/1.1\nHost: mail.contoso.com\nUser-Agent: Outlook\nAccept: */*\nCookie: a=1\n");
     const std::int64_t begin = cpu_ns();
     for (Try& request : requests) {
       exchange.rules.http_request.run(request.subject);

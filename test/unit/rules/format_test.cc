@@ -7,7 +7,8 @@ using namespace penstock::rules;
 namespace {
 
 struct Printed {
-  explicit Printed(const std::string& lines, const std::string& request = "GET /index.html HTTP/1.1\nHost: 1wt.eu\n") : rig("frontend fe\n" + lines + "\n"), exchange(request) {
+  explicit Printed(const std::string& lines, const std::string& request = "GET /index.html HTTP/1.1\nHost: 1wt.eu\n")
+      : rig("frontend fe\n" + lines + "\n"), exchange(request) {
     rules = rig.frontend();
     CHECK(rig.complaints() == "");
     rules.begin(exchange.subject);
@@ -52,13 +53,15 @@ std::string http_of(const std::string& format_text) {
 TEST_CASE("option httplog prints the manual's line byte for byte") {
   Printed printed("capture request header Host len 10\ncapture response header Nothing len 10");
   CHECK(printed.line() ==
-        "10.1.2.3:40000 [06/Feb/2009:12:14:14.655] fe~ static/srv1 10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 {1wt.eu} {} \"GET /index.html HTTP/1.1\"");
+        "10.1.2.3:40000 [06/Feb/2009:12:14:14.655] fe~ static/srv1 10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 "
+        "{1wt.eu} {} \"GET /index.html HTTP/1.1\"");
 }
 
 TEST_CASE("without captures their braces and blanks are gone") {
   Printed printed("");
   CHECK(printed.line() ==
-        "10.1.2.3:40000 [06/Feb/2009:12:14:14.655] fe~ static/srv1 10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 \"GET /index.html HTTP/1.1\"");
+        "10.1.2.3:40000 [06/Feb/2009:12:14:14.655] fe~ static/srv1 10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 "
+        "\"GET /index.html HTTP/1.1\"");
 }
 
 TEST_CASE("option tcplog prints the manual's line byte for byte") {
@@ -78,19 +81,22 @@ TEST_CASE("option tcplog prints the manual's line byte for byte") {
   subject.backend = "bck";
   subject.server = "srv1";
   char space[512];
-  CHECK(rules.log.write(subject, space) == "10.1.2.3:40000 [06/Feb/2009:12:12:51.443] fnt bck/srv1 0/0/5007 212 -- 0/0/0/0/3 0/0");
+  CHECK(rules.log.write(subject, space) ==
+        "10.1.2.3:40000 [06/Feb/2009:12:12:51.443] fnt bck/srv1 0/0/5007 212 -- 0/0/0/0/3 0/0");
 }
 
 TEST_CASE("option httpslog and clf print the manual's lines") {
   Printed https("");
   https.rig.config().proxies[0].log_style = config::Proxy::LogStyle::Https;
   https.rules = https.rig.frontend();
-  CHECK(https.line().ends_with("\"GET /index.html HTTP/1.1\" 0/0000000000000000/0/0/0 mail.contoso.com/TLSv1.3/TLS_AES_128_GCM_SHA256"));
+  CHECK(https.line().ends_with(
+      "\"GET /index.html HTTP/1.1\" 0/0000000000000000/0/0/0 mail.contoso.com/TLSv1.3/TLS_AES_128_GCM_SHA256"));
   Printed clf("capture request header Host len 10\ncapture request header None len 10");
   clf.rig.config().proxies[0].log_style = config::Proxy::LogStyle::Clf;
   clf.rules = clf.rig.frontend();
   CHECK(clf.line() ==
-        "10.1.2.3 - - [06/Feb/2009:12:14:14 +0000] \"GET /index.html HTTP/1.1\" 200 2750 \"\" \"\" 40000 000 \"fe~\" \"static\" \"srv1\" 10 0 30 69 109 ---- "
+        "10.1.2.3 - - [06/Feb/2009:12:14:14 +0000] \"GET /index.html HTTP/1.1\" 200 2750 \"\" \"\" 40000 000 \"fe~\" "
+        "\"static\" \"srv1\" 10 0 30 69 109 ---- "
         "1 1 1 1 0 0 0 \"\" \"\" \"1wt.eu\" \"\" ");
 }
 
@@ -109,7 +115,8 @@ TEST_CASE("a request that ended early prints -1, <NOSRV> and <BADREQ>") {
   exchange.subject.log.asap = true;
   char space[512];
   CHECK(rules.log.write(exchange.subject, space) ==
-        "10.1.2.3:40000 [06/Feb/2009:12:14:14.655] fe~ fe/<NOSRV> -1/-1/-1/-1/+-1 400 +0 - - PR-- 0/0/0/0/+0 0/0 \"<BADREQ>\"");
+        "10.1.2.3:40000 [06/Feb/2009:12:14:14.655] fe~ fe/<NOSRV> -1/-1/-1/-1/+-1 400 +0 - - PR-- 0/0/0/0/+0 0/0 "
+        "\"<BADREQ>\"");
 }
 
 TEST_CASE("each variable prints its part") {
@@ -119,8 +126,10 @@ TEST_CASE("each variable prints its part") {
   CHECK(log_of("%B %U %ST %rt %pid %lc") == "2750 99 200 3 30986 77");
   CHECK(log_of("%t %tr") == "06/Feb/2009:12:14:14.000 06/Feb/2009:12:14:14.655");
   CHECK(log_of("%T %Tl %trg %trl %Ts %ms") ==
-        "06/Feb/2009:12:14:14 +0000 06/Feb/2009:12:14:14 +0000 06/Feb/2009:12:14:14 +0000 06/Feb/2009:12:14:14 +0000 1233922454 000");
-  CHECK(log_of("%f %ft %b %s %H %ci %cp %fi %fp %bi %bp %si %sp") == "fe fe~ static srv1 proxy1 10.1.2.3 40000 10.0.0.9 443 - - - -");
+        "06/Feb/2009:12:14:14 +0000 06/Feb/2009:12:14:14 +0000 06/Feb/2009:12:14:14 +0000 06/Feb/2009:12:14:14 +0000 "
+        "1233922454 000");
+  CHECK(log_of("%f %ft %b %s %H %ci %cp %fi %fp %bi %bp %si %sp") ==
+        "fe fe~ static srv1 proxy1 10.1.2.3 40000 10.0.0.9 443 - - - -");
   CHECK(log_of("%ac/%fc/%bc/%sc/%rc %sq/%bq %ts %tsc %CC %CS %ID") == "1/1/1/1/0 0/0 -- ---- - - -");
   CHECK(log_of("%sslv %sslc") == "TLSv1.3 TLS_AES_128_GCM_SHA256");
   CHECK(log_of("100%% %[src]") == "100% 10.1.2.3");
@@ -140,7 +149,8 @@ TEST_CASE("runs of blanks are one, at the start none") {
 }
 
 TEST_CASE("what is not printable is escaped as the manual says") {
-  Printed printed("capture request header X len 20\nlog-format '%hr %{+Q}r %[capture.req.hdr(0)]'", "GET /a\"b#c\x80 HTTP/1.1\nX: {a|b}\x01\n");
+  Printed printed("capture request header X len 20\nlog-format '%hr %{+Q}r %[capture.req.hdr(0)]'",
+                  "GET /a\"b#c\x80 HTTP/1.1\nX: {a|b}\x01\n");
   CHECK(printed.line() == "{#7Ba#7Cb#7D#01} \"GET /a#22b#23c#80 HTTP/1.1\" {a|b}#01");
 }
 
@@ -162,7 +172,8 @@ TEST_CASE("a target longer than the limit is cut in the log alone") {
 }
 
 TEST_CASE("the unique id is the manual's") {
-  Rig rig("frontend fe\nunique-id-format '%{+X}o %ci:%cp_%fi:%fp_%Ts_%rt:%pid'\nhttp-request set-header I %[unique-id]\n");
+  Rig rig(
+      "frontend fe\nunique-id-format '%{+X}o %ci:%cp_%fi:%fp_%Ts_%rt:%pid'\nhttp-request set-header I %[unique-id]\n");
   const FrontendRules rules = rig.frontend();
   CHECK(rig.complaints() == "");
   Try exchange;

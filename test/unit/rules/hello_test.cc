@@ -16,13 +16,15 @@ std::string sni_extension(const std::string& name) {
 
 // A handshake message, not yet in records.
 std::string hello_message(const std::string& extensions) {
-  std::string body = "\x03\x03" + std::string(32, 'r') + std::string(1, '\0') + two(2) + "\x13\x01" + std::string("\x01\x00", 2);
+  std::string body =
+      "\x03\x03" + std::string(32, 'r') + std::string(1, '\0') + two(2) + "\x13\x01" + std::string("\x01\x00", 2);
   body += two(extensions.size()) + extensions;
   return "\x01" + std::string(1, '\0') + two(body.size()) + body;
 }
 std::string record(const std::string& bytes) { return "\x16\x03\x01" + two(bytes.size()) + bytes; }
 
-const std::string kExtensions = sni_extension("mail.contoso.com") + extension(16, two(12) + "\x02h2\x08http/1.1") + extension(10, "xx") + extension(35, "t");
+const std::string kExtensions = sni_extension("mail.contoso.com") + extension(16, two(12) + "\x02h2\x08http/1.1") +
+                                extension(10, "xx") + extension(35, "t");
 
 ClientHello parse(const std::string& bytes) {
   static char scratch[16384];
@@ -87,9 +89,13 @@ TEST_CASE("broken lengths inside a hello lead nowhere") {
 }
 
 TEST_CASE("rules of mode tcp route by the name in the hello, waiting for all of it") {
-  Rig rig("frontend fe\ntcp-request inspect-delay 5s\ntcp-request content accept if { req.ssl_hello_type 1 }\ntcp-request content reject\n"
-          "use_backend eas if { req.ssl_sni -i eas.contoso.com }\nuse_backend owa if { req.ssl_sni -i MAIL.contoso.com }\nuse_backend h2 if { req.ssl_alpn -m sub h2 } { req.ssl_ver 3.3 }\n"
-          "default_backend none\nbackend eas\nbackend owa\nbackend h2\nbackend none\n", config::Mode::Tcp);
+  Rig rig(
+      "frontend fe\ntcp-request inspect-delay 5s\ntcp-request content accept if { req.ssl_hello_type 1 }\ntcp-request "
+      "content reject\n"
+      "use_backend eas if { req.ssl_sni -i eas.contoso.com }\nuse_backend owa if { req.ssl_sni -i MAIL.contoso.com "
+      "}\nuse_backend h2 if { req.ssl_alpn -m sub h2 } { req.ssl_ver 3.3 }\n"
+      "default_backend none\nbackend eas\nbackend owa\nbackend h2\nbackend none\n",
+      config::Mode::Tcp);
   const FrontendRules rules = rig.frontend();
   CHECK(rig.complaints() == "");
   const std::string bytes = record(hello_message(kExtensions));
@@ -110,7 +116,8 @@ TEST_CASE("rules of mode tcp route by the name in the hello, waiting for all of 
 }
 
 TEST_CASE("of tests that must all hold the first undecided one waits: those behind it may change their minds") {
-  Rig rig("frontend fe\ntcp-request content reject unless { req.payload(0,3) -m str SSH } !{ req.len lt 3 }\n", config::Mode::Tcp);
+  Rig rig("frontend fe\ntcp-request content reject unless { req.payload(0,3) -m str SSH } !{ req.len lt 3 }\n",
+          config::Mode::Tcp);
   const FrontendRules rules = rig.frontend();
   Try exchange;
   exchange.subject.buffer_final = false;
@@ -132,7 +139,8 @@ TEST_CASE("of no bytes there is no payload") {
 }
 
 TEST_CASE("payload compares bytes at their place") {
-  Rig rig("frontend fe\ntcp-request content accept if { req.payload(0,3) -m str SSH }\ntcp-request content reject\n", config::Mode::Tcp);
+  Rig rig("frontend fe\ntcp-request content accept if { req.payload(0,3) -m str SSH }\ntcp-request content reject\n",
+          config::Mode::Tcp);
   const FrontendRules rules = rig.frontend();
   Try exchange;
   exchange.subject.buffer_final = false;
@@ -145,8 +153,11 @@ TEST_CASE("payload compares bytes at their place") {
 }
 
 TEST_CASE("a block is found by the length in front of it, or elsewhere") {
-  Rig rig("frontend fe\ntcp-request content accept if { req.payload_lv(1,1) -m str abc } { req.payload_lv(1,1,+1) -m str bcd } "
-          "{ payload_lv(1,1,-2) -m sub x } { req.payload_lv(1,1,2) -m str abc }\ntcp-request content reject\n", config::Mode::Tcp);
+  Rig rig(
+      "frontend fe\ntcp-request content accept if { req.payload_lv(1,1) -m str abc } { req.payload_lv(1,1,+1) -m str "
+      "bcd } "
+      "{ payload_lv(1,1,-2) -m sub x } { req.payload_lv(1,1,2) -m str abc }\ntcp-request content reject\n",
+      config::Mode::Tcp);
   const FrontendRules rules = rig.frontend();
   CHECK(rig.complaints() == "");
   Try exchange;

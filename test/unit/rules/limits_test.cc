@@ -77,8 +77,7 @@ Trouble after(const std::string& lines) {
 TEST_CASE("no regular expression takes long on 16 KiB, whatever it is") {
   for (const Evil& evil : kEvil) {
     CAPTURE(evil.pattern);
-    Rig rig("frontend fe\nhttp-request deny if { req.fhdr(X) -m reg '" + std::string(evil.pattern) +
-            "' }\n");
+    Rig rig("frontend fe\nhttp-request deny if { req.fhdr(X) -m reg '" + std::string(evil.pattern) + "' }\n");
     const FrontendRules rules = rig.frontend();
     REQUIRE(rig.complaints().empty());
     Try exchange("GET / HTTP/1.1\nX: " + evil.text + "\n");
@@ -89,12 +88,11 @@ TEST_CASE("no regular expression takes long on 16 KiB, whatever it is") {
 }
 
 TEST_CASE("no regular expression takes long on many short values of one field") {
-  const std::string list = repeated(
-      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!,", 64 * 1024);
-  for (const std::string rule :
-       {"http-request deny if { req.hdr(X) -m reg (?:a|b){0,60}[cd] }",
-        "http-request replace-value X (?:a?){6}a*[cd] y",
-        "http-request set-header Y \"%[req.hdr(X),regsub('(?=(a|b){0,60}[!])a',x,g)]\""}) {
+  const std::string list =
+      repeated("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!,", 64 * 1024);
+  for (const std::string rule : {"http-request deny if { req.hdr(X) -m reg (?:a|b){0,60}[cd] }",
+                                 "http-request replace-value X (?:a?){6}a*[cd] y",
+                                 "http-request set-header Y \"%[req.hdr(X),regsub('(?=(a|b){0,60}[!])a',x,g)]\""}) {
     CAPTURE(rule);
     Try exchange("GET / HTTP/1.1\nHost: h\nX: " + list + "\n");
     const std::int64_t begun = cpu_ms();
@@ -108,21 +106,16 @@ TEST_CASE("a match that is given up is trouble, whatever asked for it") {
   CHECK(after("http-request deny" + to) == Trouble::Match);
   CHECK(after("http-request deny if !{ path_reg " + kSlowPattern + " }\n") == Trouble::Match);
   CHECK(after("http-request deny unless { path_reg " + kSlowPattern + " }\n") == Trouble::Match);
-  CHECK(after("acl slow path_reg " + kSlowPattern + "\nhttp-request deny if slow\n") ==
-        Trouble::Match);
-  CHECK(after("http-request deny if { path_reg " + kSlowPattern + " } || TRUE\n") ==
-        Trouble::Match);
+  CHECK(after("acl slow path_reg " + kSlowPattern + "\nhttp-request deny if slow\n") == Trouble::Match);
+  CHECK(after("http-request deny if { path_reg " + kSlowPattern + " } || TRUE\n") == Trouble::Match);
   CHECK(after("http-request set-path /" + to) == Trouble::Match);
-  CHECK(after("http-request set-header Y %[path,regsub(" + kSlowPattern + ",x)]\n") ==
-        Trouble::Match);
-  CHECK(after("http-request set-var(txn.y) path,regsub(" + kSlowPattern + ",x)\n") ==
-        Trouble::Match);
+  CHECK(after("http-request set-header Y %[path,regsub(" + kSlowPattern + ",x)]\n") == Trouble::Match);
+  CHECK(after("http-request set-var(txn.y) path,regsub(" + kSlowPattern + ",x)\n") == Trouble::Match);
   CHECK(after("http-request replace-path " + kSlowPattern + " /\n") == Trouble::Match);
   CHECK(after("http-request replace-uri " + kSlowPattern + " /\n") == Trouble::Match);
   CHECK(after("http-request replace-header X " + kSlowPattern + " y\n") == Trouble::Match);
   CHECK(after("http-request replace-value X " + kSlowPattern + " y\n") == Trouble::Match);
-  CHECK(after("http-request redirect location /%[path,regsub(" + kSlowPattern + ",x)]\n") ==
-        Trouble::Match);
+  CHECK(after("http-request redirect location /%[path,regsub(" + kSlowPattern + ",x)]\n") == Trouble::Match);
   CHECK(after("http-request deny if { path_reg ^/y }\n") == Trouble::None);
 }
 
@@ -135,8 +128,7 @@ TEST_CASE("a match that a map gives up is trouble, not the map's default") {
 }
 
 TEST_CASE("trouble names the rule, and stays until it was answered") {
-  Rig rig("frontend fe\nhttp-request set-header A b\nhttp-request deny if { path_reg " +
-          kSlowPattern + " }\n");
+  Rig rig("frontend fe\nhttp-request set-header A b\nhttp-request deny if { path_reg " + kSlowPattern + " }\n");
   const FrontendRules rules = rig.frontend();
   Try exchange(kSlowRequest);
   const Verdict verdict = rules.http_request.run(exchange.subject);
@@ -152,12 +144,10 @@ TEST_CASE("replacing in a long text takes time and memory of its length") {
   const std::size_t size = 120'000;
   const std::string path = repeated("/a", size), list = repeated("a,", size);
   for (const std::string rule :
-       {"set-header Y %[path,regsub(/,-,g)]",
-        "set-header Y \"%[path,regsub('(/)a','\\\\1\\\\1',g)]\"",
-        "set-header Y %[path,regsub(x*,y,g)]", "replace-value X a bb",
-        "replace-value X a b%[method]", "replace-value X (a) '\\1\\1'", "replace-header X a b",
-        "replace-path / x/", "set-header Y %[path,be2dec(:,1)]", "set-header Y %[path,be2hex(:,1)]",
-        "set-header Y %[url,url_enc]"}) {
+       {"set-header Y %[path,regsub(/,-,g)]", "set-header Y \"%[path,regsub('(/)a','\\\\1\\\\1',g)]\"",
+        "set-header Y %[path,regsub(x*,y,g)]", "replace-value X a bb", "replace-value X a b%[method]",
+        "replace-value X (a) '\\1\\1'", "replace-header X a b", "replace-path / x/", "set-header Y %[path,be2dec(:,1)]",
+        "set-header Y %[path,be2hex(:,1)]", "set-header Y %[url,url_enc]"}) {
     CAPTURE(rule);
     Try exchange("GET " + path + " HTTP/1.1\nHost: h\nX: " + list + "\n");
     const std::size_t held = exchange.arena_held();
@@ -185,23 +175,18 @@ TEST_CASE("each value of a list is replaced, blanks and quotes as they were") {
 
 TEST_CASE("what rules make is bounded, and beyond it nothing passes") {
   std::string doubling = "http-request set-var(txn.a) path\n";
-  for (int i = 0; i < 40; ++i)
-    doubling += "http-request set-var(txn.a) var(txn.a),concat(,txn.a)\n";
+  for (int i = 0; i < 40; ++i) doubling += "http-request set-var(txn.a) var(txn.a),concat(,txn.a)\n";
   std::string growing = "http-request set-var(sess.a) path\n";
-  for (int i = 0; i < 40; ++i)
-    growing += "http-request set-var(sess.a) var(sess.a),concat(,sess.a)\n";
+  for (int i = 0; i < 40; ++i) growing += "http-request set-var(sess.a) var(sess.a),concat(,sess.a)\n";
   std::string encoding = "http-request set-header Y %[path";
   for (int i = 0; i < 40; ++i) encoding += ",hex";
   const std::string many = "http-request replace-value X a " + std::string(2000, 'y') + "\n";
   const std::string many_paths = "http-request replace-value X a %[path]\n";
-  const std::string listed =
-      "http-request deny if { req.hdr(X),concat(" + std::string(2000, 'y') + ") -m str no }\n";
+  const std::string listed = "http-request deny if { req.hdr(X),concat(" + std::string(2000, 'y') + ") -m str no }\n";
   const std::string dates = "http-request deny if { req.hdr(X),utime(%Y) -m str no }\n";
-  for (const std::string& lines :
-       {doubling, growing, encoding + "]\n", many, many_paths, listed, dates}) {
+  for (const std::string& lines : {doubling, growing, encoding + "]\n", many, many_paths, listed, dates}) {
     CAPTURE(lines.substr(0, 100));
-    Try exchange("GET " + repeated("/a", 30'000) +
-                 " HTTP/1.1\nHost: h\nX: " + repeated("1,a,", 60'000) + "\n");
+    Try exchange("GET " + repeated("/a", 30'000) + " HTTP/1.1\nHost: h\nX: " + repeated("1,a,", 60'000) + "\n");
     exchange.subject.memory_limit = 1024 * 1024;
     CHECK(run(exchange, lines) == Verdict::Kind::Trouble);
     CHECK(exchange.subject.trouble == Trouble::Memory);

@@ -23,10 +23,14 @@ inline std::vector<config::Word> split_words(std::string_view line, std::uint32_
     config::Word word{"", {0, number, static_cast<std::uint32_t>(i + 1)}};
     char quote = '\0';
     for (; i < line.size() && (quote != '\0' || line[i] != ' '); ++i) {
-      if (quote != '\'' && line[i] == '\\' && i + 1 < line.size()) word.text += line[++i];
-      else if (quote == line[i]) quote = '\0';
-      else if (quote == '\0' && (line[i] == '"' || line[i] == '\'')) quote = line[i];
-      else word.text += line[i];
+      if (quote != '\'' && line[i] == '\\' && i + 1 < line.size())
+        word.text += line[++i];
+      else if (quote == line[i])
+        quote = '\0';
+      else if (quote == '\0' && (line[i] == '"' || line[i] == '\''))
+        quote = line[i];
+      else
+        word.text += line[i];
     }
     words.push_back(word);
   }
@@ -80,8 +84,8 @@ class Rig final : public Environment {
   std::string complaints() const {
     std::string all;
     for (const config::Complaint& complaint : diagnostics.complaints()) {
-      all += format("{}{}:{} {}\n", complaint.severity == config::Severity::Warning ? "warning " : "", complaint.place.line,
-                    complaint.place.column, complaint.text);
+      all += format("{}{}:{} {}\n", complaint.severity == config::Severity::Warning ? "warning " : "",
+                    complaint.place.line, complaint.place.column, complaint.text);
     }
     return all;
   }
@@ -109,22 +113,42 @@ class Rig final : public Environment {
     config::Proxy& proxy = config_.proxies.back();
     const std::vector<config::Word> rest(words.begin() + 1, words.end());
     const std::vector<config::Word> rest2(words.begin() + std::min<std::ptrdiff_t>(2, std::ssize(words)), words.end());
-    if (first == "acl") proxy.acls.push_back({words[1], rest2});
-    else if (first == "redirect") proxy.rules.push_back({config::Rule::Set::HttpRequest, words[0].place, words});
-    else if (first == "use_backend") proxy.rules.push_back({config::Rule::Set::UseBackend, words[0].place, rest});
-    else if (first == "use-server") proxy.rules.push_back({config::Rule::Set::UseServer, words[0].place, rest});
-    else if (first == "monitor") proxy.rules.push_back({config::Rule::Set::MonitorFail, words[0].place, rest2});
-    else if (first == "http-request") proxy.rules.push_back({config::Rule::Set::HttpRequest, words[0].place, rest});
-    else if (first == "http-response") proxy.rules.push_back({config::Rule::Set::HttpResponse, words[0].place, rest});
-    else if (first == "http-after-response") proxy.rules.push_back({config::Rule::Set::HttpAfterResponse, words[0].place, rest});
-    else if (first == "default_backend") proxy.default_backend = words[1];
-    else if (first == "log-format") proxy.log_format = words[1];
-    else if (first == "unique-id-format") proxy.unique_id_format = words[1];
-    else if (first == "errorfile") proxy.errors.push_back({static_cast<std::uint32_t>(std::stoul(words[1].text)), words[0].place, {}, words[2].text});
-    else if (first == "http-error") proxy.errors.push_back({static_cast<std::uint32_t>(std::stoul(words[2].text)), words[0].place, {words.begin() + 3, words.end()}, ""});
-    else if (first == "capture") read_capture(words, proxy);
-    else if (first == "server") read_server(words, proxy);
-    else if (first == "tcp-request") read_tcp(words, proxy);
+    if (first == "acl")
+      proxy.acls.push_back({words[1], rest2});
+    else if (first == "redirect")
+      proxy.rules.push_back({config::Rule::Set::HttpRequest, words[0].place, words});
+    else if (first == "use_backend")
+      proxy.rules.push_back({config::Rule::Set::UseBackend, words[0].place, rest});
+    else if (first == "use-server")
+      proxy.rules.push_back({config::Rule::Set::UseServer, words[0].place, rest});
+    else if (first == "monitor")
+      proxy.rules.push_back({config::Rule::Set::MonitorFail, words[0].place, rest2});
+    else if (first == "http-request")
+      proxy.rules.push_back({config::Rule::Set::HttpRequest, words[0].place, rest});
+    else if (first == "http-response")
+      proxy.rules.push_back({config::Rule::Set::HttpResponse, words[0].place, rest});
+    else if (first == "http-after-response")
+      proxy.rules.push_back({config::Rule::Set::HttpAfterResponse, words[0].place, rest});
+    else if (first == "default_backend")
+      proxy.default_backend = words[1];
+    else if (first == "log-format")
+      proxy.log_format = words[1];
+    else if (first == "unique-id-format")
+      proxy.unique_id_format = words[1];
+    else if (first == "errorfile")
+      proxy.errors.push_back(
+          {static_cast<std::uint32_t>(std::stoul(words[1].text)), words[0].place, {}, words[2].text});
+    else if (first == "http-error")
+      proxy.errors.push_back({static_cast<std::uint32_t>(std::stoul(words[2].text)),
+                              words[0].place,
+                              {words.begin() + 3, words.end()},
+                              ""});
+    else if (first == "capture")
+      read_capture(words, proxy);
+    else if (first == "server")
+      read_server(words, proxy);
+    else if (first == "tcp-request")
+      read_tcp(words, proxy);
   }
 
   static void read_capture(const std::vector<config::Word>& words, config::Proxy& proxy) {

@@ -28,8 +28,7 @@ class Dice {
 const char* const kPaths[] = {"/",     "/owa",       "/owa/",  "/OWA/auth", "/ews",
                               "/ews/", "/ewsextra",  "/o",     "/mapi",     "/MAPI/nspi",
                               "/rpc",  "/oab/a.lzx", "/ecp/x", "//owa",     "/owa/auth/logon.aspx"};
-const char* const kHosts[] = {"mail.contoso.com", "MAIL.contoso.com", "autodiscover.contoso.com",
-                              "other.example"};
+const char* const kHosts[] = {"mail.contoso.com", "MAIL.contoso.com", "autodiscover.contoso.com", "other.example"};
 const char* const kAcls =
     "acl is_owa path_beg -i /owa /ecp\nacl is_mail hdr(host) -i mail.contoso.com\n"
     "acl has_x req.hdr(x) -m found\nacl one_of path / /o /oab/a.lzx\n";
@@ -94,8 +93,7 @@ TEST_CASE("among many use_backend rules the one is chosen that asking each in tu
       const std::string rule = "use_backend " + name + " " + condition_of(dice) + "\n";
       all += rule;
       backends += "backend " + name + "\n";
-      Rig& alone =
-          rigs.emplace_back(std::string("frontend fe\n") + kAcls + rule + "backend " + name + "\n");
+      Rig& alone = rigs.emplace_back(std::string("frontend fe\n") + kAcls + rule + "backend " + name + "\n");
       each.push_back(alone.frontend());
       REQUIRE(alone.complaints() == "");
     }
@@ -107,8 +105,7 @@ TEST_CASE("among many use_backend rules the one is chosen that asking each in tu
       int expected = -1;
       for (std::size_t rule = 0; rule < kRules && expected < 0; ++rule) {
         Try exchange(request);
-        if (each[rule].choose_backend(exchange.subject) >= 0)
-          expected = rig.backend_index(format("b{}", rule));
+        if (each[rule].choose_backend(exchange.subject) >= 0) expected = rig.backend_index(format("b{}", rule));
       }
       Try exchange(request);
       INFO(all << request);
@@ -132,9 +129,7 @@ TEST_CASE("two thousand rules for hosts and paths find theirs, the last too") {
   REQUIRE(rig.complaints() == "");
   const auto choice = [&](const std::string& request) {
     Try exchange(request);
-    return rig.config()
-        .proxies[static_cast<std::size_t>(rules.choose_backend(exchange.subject))]
-        .name;
+    return rig.config().proxies[static_cast<std::size_t>(rules.choose_backend(exchange.subject))].name;
   };
   CHECK(choice("GET / HTTP/1.1\nHost: H1998.test\n") == "b1998");
   CHECK(choice("GET /P1999/x HTTP/1.1\nHost: a\n") == "b1999");

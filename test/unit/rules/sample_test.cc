@@ -7,7 +7,8 @@ using namespace penstock::rules;
 namespace {
 
 constexpr const char* kRequest =
-    "GET /smp?z=1&a=2 HTTP/1.1\nHost: ex.com:80\nX: a, b,c\nX: d ,, 7x\nCookie: a=1; b=2; a=3\nX-Forwarded-For: 192.0.2.7, [2001:db8::7]\n"
+    "GET /smp?z=1&a=2 HTTP/1.1\nHost: ex.com:80\nX: a, b,c\nX: d ,, 7x\nCookie: a=1; b=2; a=3\nX-Forwarded-For: "
+    "192.0.2.7, [2001:db8::7]\n"
     "Authorization: Bearer abc.def\nQuoted: \"a,b\",c\n";
 
 std::string of(const std::string& expression) {
@@ -234,7 +235,9 @@ TEST_CASE("an expression that is not understood is an error that names the word"
   CHECK(of("ipv4(::1)") == "?'::1' is no IPv4 address");
   CHECK(of("") == "?a sample such as req.hdr(host) was expected, not ''");
   CHECK(of("res.hdr(a)") == "?the sample 'res.hdr' cannot be used here: it needs the response's head");
-  CHECK(of("req.len") == "?the sample 'req.len' cannot be used here: it needs raw bytes of a client, which only 'tcp-request content' in mode tcp has");
+  CHECK(of("req.len") ==
+        "?the sample 'req.len' cannot be used here: it needs raw bytes of a client, which only 'tcp-request content' "
+        "in mode tcp has");
   CHECK(of("var(foo.x)") == "?the variable 'foo.x' must begin with its scope: sess., txn., req. or res.");
   CHECK(of("var(proc.x)") == "?'proc.x': variables of the process are not offered here; sess, txn, req and res are");
   CHECK(of("var(txn.a-b)") == "?the variable 'txn.a-b' may hold letters, digits, '.' and '_' only");
@@ -441,5 +444,6 @@ TEST_CASE("maps give the value of the finest key") {
   CHECK(sample_text(exchange, "str(b),map_str_int(/m/num,7),add(1)", &rig) == "8");
   CHECK(sample_text(exchange, "str(a),map_str_int(/m/bad)", &rig) == "?the map '/m/bad', line 1: 'five' is no number");
   CHECK(sample_text(exchange, "str(a),map(/m/none)", &rig) == "?the map '/m/none' could not be read");
-  CHECK(sample_text(exchange, "str(a),map_str_int(/m/num,x)", &rig) == "?the default 'x' of 'map_str_int' is no number");
+  CHECK(sample_text(exchange, "str(a),map_str_int(/m/num,x)", &rig) ==
+        "?the default 'x' of 'map_str_int' is no number");
 }
