@@ -443,6 +443,7 @@ class Judge {
 
   void judge_mode(Proxy& proxy) {
     if (proxy.mode == Mode::Http) return;
+    judge_balance(proxy);
     std::string list;
     const auto add = [&](std::string_view name) { list += (list.empty() ? "" : ", ") + std::string(name); };
     std::erase_if(proxy.rules, [&](const Rule& rule) {
@@ -463,6 +464,20 @@ class Judge {
     proxy.cookie_capture.reset();
     proxy.cookie = Cookie();
     proxy.monitor_uri.reset();
+  }
+
+  void judge_balance(Proxy& proxy) {
+    using Kind = Balance::Kind;
+    Balance& balance = proxy.balance;
+    if (balance.kind != Kind::Uri && balance.kind != Kind::UrlParam && balance.kind != Kind::Header) return;
+    const std::string_view name = balance.kind == Kind::Uri        ? "uri"
+                                  : balance.kind == Kind::UrlParam ? "url_param"
+                                                                   : "hdr";
+    if (proxy.is_backend)
+      complaints_.warn(balance.place,
+                       format("'balance {}' needs mode http: in mode tcp servers take turns instead", name));
+    balance.kind = Kind::RoundRobin;
+    balance.arguments.clear();
   }
 
   void judge_cookies(Proxy& proxy) {

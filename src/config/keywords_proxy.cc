@@ -468,8 +468,8 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"appsession", obsolete<Draft>, "Write 'stick-table' and 'stick on'."},
     {"backlog", parse_backlog, "Length of the kernel's queue of connections not yet accepted.", kFront},
     {"balance", parse_balance,
-     "How servers are chosen: roundrobin, leastconn, source, random, first, uri, url_param, "
-     "hdr(name).",
+     "How servers are chosen: roundrobin, leastconn, source, random, first, hash <expression>; in mode http also "
+     "uri, url_param, hdr(name).",
      kBack},
     {"bind", parse_bind, "Where clients are accepted: <address>:<port>[-<port>][,...] [words]; see the bind keywords.",
      kFrontOnly},

@@ -1,6 +1,5 @@
 #include "penstock/proxy/client.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <utility>
@@ -13,9 +12,6 @@
 
 namespace penstock {
 namespace {
-
-// Server connections one client may keep to itself; more than a client of nine pools needs.
-constexpr std::size_t kOwnLimit = 16;
 
 // In the words of the manual (fc_err_str), with the cause behind where there is one.
 std::string refusal_text(const Loss& loss, bool awaited_header) {
@@ -75,13 +71,7 @@ bool Client::refuses(const Generation& generation, const FrontendSpec& spec, Con
   Arena arena;
   rules::Subject subject(arena);
   subject.client = &facts_;
-  subject.frontend = spec.name;
-  subject.frontend_index = spec.index;
-  subject.frontend_id = spec.id;
-  subject.numbers = &generation.numbers();
-  subject.dates = &station().dates();
-  subject.random = &station().random();
-  subject.memory_limit = static_cast<std::size_t>(generation.snapshot().config.global.txn_memory);
+  station().kit().equip(subject, generation, spec);
   const rules::Verdict verdict = spec.rules.tcp_connection.run(subject);
   const rules::Verdict::Kind kind = verdict.kind;
   if (kind == rules::Verdict::Kind::Trouble) reason::note_trouble(generation.snapshot(), subject);
@@ -115,7 +105,7 @@ void Client::on_close() {
   ListNode<ClientTag>::unlink();
   exchange_.reset();
   tunnel_.reset();
-  own_.clear();
+  pins_.clear();
   front_.reset();
   station().dismiss(*entrance_->frontend, *entrance_->connections);
 }
@@ -141,12 +131,10 @@ const H1FrontOptions& Client::front_options() const {
 // connections it keeps those whose server is still there.
 void Client::adopt(const Snapshot& snapshot) {
   if (front_ && front_->waiting()) front_->set_options(front_options());
-  lose_own([&](const OwnBack& own) { return !snapshot.uses(*own.server); });
+  pins_.adopt(snapshot);
 }
 
-void Client::shut_down(const Server& server) {
-  lose_own([&](const OwnBack& own) { return own.server.get() == &server; });
-}
+void Client::shut_down(const Server& server) { pins_.shut_down(server); }
 
 void Client::on_front_end(H1Front&, const Failure&) { frontend_.client_over(*this); }
 
@@ -155,7 +143,7 @@ void Client::on_refused(H1Front&, const Loss& loss) {
   frontend_.client_over(*this);
 }
 
-Drains& Client::drains() { return station().drains(); }
+Drains& Client::drains() { return station().kit().drains; }
 
 void Client::log_refusal(const Loss& loss) {
   const Ref<Generation>& generation = frontend_.generation();
@@ -179,63 +167,9 @@ void Client::leave() {
   if (front_) front_->leave();
 }
 
-Owned<H1Back> Client::lend_own(const Server& server, std::string_view tls_name) {
-  for (std::size_t i = 0; i < own_.size(); ++i) {
-    if (own_[i].server.get() != &server || !own_[i].back || own_[i].back->tls_name() != tls_name) continue;
-    Owned<H1Back> back = std::move(own_[i].back);
-    own_.erase(own_.begin() + static_cast<std::ptrdiff_t>(i));
-    return back;
-  }
-  return nullptr;
-}
-
-void Client::keep_own(const std::shared_ptr<Server>& server, Owned<H1Back> back) {
-  make_room_for_own();
-  back->set_owner(*this);
-  own_.push_back({server, std::move(back)});
-}
-
-void Client::make_room_for_own() {
-  if (own_.size() < kOwnLimit) return;
-  own_.erase(own_.begin());
-  if (private_) leave();
-}
-
-void Client::become_private() {
-  if (private_) return;
-  private_ = facts_.pinned = true;
+void Client::on_pinned() {
+  facts_.pinned = true;
   station().process().pinned.fetch_add(1, std::memory_order_relaxed);
-}
-
-const Server* Client::own_server(std::string_view backend) const {
-  for (std::size_t i = own_.size(); i-- > 0;) {
-    if (own_[i].server->backend_name == backend) return own_[i].server.get();
-  }
-  return nullptr;
-}
-
-bool Client::has_lost_own(std::string_view backend) const {
-  return std::any_of(own_.begin(), own_.end(),
-                     [&](const OwnBack& own) { return !own.back && own.server->backend_name == backend; });
-}
-
-void Client::on_back_lost(H1Back& back, const Failure&, std::string_view) {
-  lose_own([&](const OwnBack& own) { return own.back.get() == &back; });
-}
-
-// Some connections of its own end. As they may have carried the client's identity, the client must
-// not think that it is still known: its connection ends too, once nothing else is under way.
-template <typename Which>
-void Client::lose_own(Which which) {
-  bool lost = false;
-  for (OwnBack& own : own_) {
-    if (!own.back || !which(own)) continue;
-    own.back.reset();
-    lost = true;
-  }
-  if (!lost) return;
-  if (private_) return leave();
-  std::erase_if(own_, [](const OwnBack& own) { return !own.back; });
 }
 
 }  // namespace penstock

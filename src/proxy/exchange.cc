@@ -34,19 +34,15 @@ Exchange::Exchange(Client& client, Ref<Generation> generation, const FrontendSpe
       front_(client.front()),
       generation_(std::move(generation)),
       frontend_(frontend),
-      subject_(front_.arena()) {
-  Station& station = client.station();
-  subject_.memory_limit = static_cast<std::size_t>(generation_->snapshot().config.global.txn_memory);
+      subject_(front_.arena()),
+      pins_(client.pins()),
+      approach_(client.station().kit(), *generation_, subject_, &pins_, *this) {
+  Kit& kit = client.station().kit();
+  kit.equip(subject_, *generation_, frontend);
   subject_.client = &client.facts();
-  subject_.frontend = frontend.name;
-  subject_.frontend_index = frontend.index;
-  subject_.frontend_id = frontend.id;
   subject_.first_request = client.requests() <= 1;
-  subject_.numbers = &generation_->numbers();
-  subject_.dates = &station.dates();
-  subject_.random = &station.random();
-  subject_.log.request_counter = station.process().requests.fetch_add(1, std::memory_order_relaxed);
-  subject_.log.pid = station.process().pid;
+  subject_.log.request_counter = kit.process.requests.fetch_add(1, std::memory_order_relaxed);
+  subject_.log.pid = kit.process.pid;
   subject_.log.accept_us = subject_.client->accepted_us;
   start_ms_ = front_.begun_at() != 0 ? front_.begun_at() : front_.waiting_since();
   subject_.log.th = subject_.first_request ? static_cast<std::int64_t>(front_.handshake_ms()) : 0;
@@ -58,7 +54,7 @@ Exchange::~Exchange() = default;
 
 void Exchange::on_close() {
   Later::unlink();
-  leave_server();
+  approach_.leave();
   back_.reset();
 }
 
@@ -172,7 +168,7 @@ bool Exchange::run_rules(const rules::Program& program, bool of_backend) {
     case rules::Verdict::Kind::Tarpit: {
       note_rule(verdict);
       step_ = Step::Tarpit;
-      queued_ms_ = loop().now();
+      approach_.begin_wait(loop().now());
       subject_.log.t_request = subject_.log.tq = -1;  // Its time is that of waiting, as for a request not read yet.
       tarpit_reply_ = verdict.reply;
       const std::uint64_t wait_ms = of_backend ? backend_spec_->tarpit_ms : frontend_.tarpit_ms;
@@ -228,13 +224,8 @@ void Exchange::choose_backend() {
     reason::note(rules::Reason::Kind::Room, "no backend is chosen for it", {}, subject_);
     return reply_with_status(503, Cause::ServerClosed, Phase::Connect);
   }
-  backend_ = &generation_->backend(index);
   backend_spec_ = &generation_->snapshot().backends[static_cast<std::size_t>(index)];
-  subject_.backend = backend_spec_->balance.name;
-  subject_.backend_index = index;
-  subject_.backend_id = backend_spec_->id;
-  backend_spec_->balance.state->rate.count(static_cast<std::int64_t>(loop().now()));
-  if (backend_spec_->cookie.line.logged()) subject_.log.cookies[0] = subject_.log.cookies[1] = 'N';
+  approach_.begin(index);
   if (!waits_for_body(true)) apply_backend_rules();
 }
 
@@ -251,7 +242,7 @@ void Exchange::prepare_request() {
   Head& head = *subject_.request;
   Arena& arena = front_.arena();
   // Before a server is chosen: who it is must not be said where others have been or will be.
-  if (forwarding::carries_connection_credential(head)) client_.become_private();
+  if (forwarding::carries_connection_credential(head)) pins_.pin();
   add_forwarded_for(head);
   if (!frontend_.unique_id_header.empty())
     head.fields.push_back(arena, {frontend_.unique_id_header, subject_.unique_id});
@@ -262,16 +253,16 @@ void Exchange::prepare_request() {
   const bool close =
       backend_spec_->http_mode == config::HttpMode::Close || frontend_.http_mode == config::HttpMode::Close;
   // `option http-server-close` would end with the connection what the client said on it.
-  head.keep_alive = keep || (client_.is_private() && !close);
+  head.keep_alive = keep || (pins_.pinned() && !close);
   if (close) front_.close_after_answer();
   if (subject_.effects.timeout_client_ms > 0) {
     front_.set_client_ms(static_cast<std::uint64_t>(subject_.effects.timeout_client_ms));
   }
   front_.set_abort_on_close(backend_spec_->abort_on_close);
-  apply_persistence();
+  approach_.ask_persistence();
   if (gave_up(Phase::Request)) return;
-  queued_ms_ = loop().now();
-  choose_server();
+  approach_.begin_wait(loop().now());
+  follow(approach_.choose());
 }
 
 // `option forwardfor` of either side. The backend's name of the field wins; each side's `except` counts; `if-none`
@@ -289,185 +280,53 @@ void Exchange::add_forwarded_for(Head& head) {
   head.fields.push_back(front_.arena(), {name, front_.arena().copy(source.write_ip(space))});
 }
 
-// Who has a say before balancing: a use-server rule, else the client's cookie, else a stick table. All pass
-// over a server that is down, unless the client is to come back to it all the same.
-void Exchange::apply_persistence() {
-  const BackendRuntimeSpec& spec = *backend_spec_;
-  persistence_ = spec.rules.persistence(subject_);
-  const int named = spec.rules.choose_server(subject_);
-  if (named >= 0) {
-    const ServerSlot& slot = *backend_->slots()[static_cast<std::size_t>(named)];
-    if (belongs_to(slot)) meant_ = &slot;
-  }
-  if (spec.cookie.in_use()) follow_cookie();
-  if (!spec.rules.stick_request.empty()) follow_tables();
-}
-
-void Exchange::follow_cookie() {
-  const BackendRuntimeSpec& spec = *backend_spec_;
-  using persistence::Power;
-  const bool powerless = meant_ != nullptr || persistence_ == rules::Persistence::Ignored;
-  const Power power = powerless ? Power::None : stays_when_down() ? Power::Anyhow : Power::Usual;
-  const std::int64_t now_s = Loop::wall_us() / 1'000'000;
-  claim_ = persistence::read(*subject_.request, spec.cookie, spec.balance.servers, power, now_s, front_.arena());
-  if (claim_.server >= 0) meant_ = backend_->slots()[static_cast<std::size_t>(claim_.server)].get();
-  if (spec.cookie.line.logged()) subject_.log.cookies[0] = claim_.letter;
-}
-
-void Exchange::follow_tables() {
-  const int known =
-      sticking_.look_up(generation_->snapshot(), *backend_spec_, stays_when_down(), subject_, loop().now());
-  if (known >= 0 && meant_ == nullptr) meant_ = backend_->slots()[static_cast<std::size_t>(known)].get();
-}
-
-bool Exchange::stays_when_down() const { return persistence_ == rules::Persistence::Forced || backend_spec_->persist; }
-
-bool Exchange::belongs_to(const ServerSlot& slot) const {
-  return stays_when_down() || slot.spec.state->keeps_traffic();
-}
-
-std::uint32_t Exchange::hash_key() {
-  if (backend_spec_->balance.balance == BalanceKind::Source) return address_hash(subject_.client->source().ip_bytes());
-  if (backend_spec_->balance.balance != BalanceKind::Hash) return 0;
-  const auto key = backend_spec_->hash_sample.bytes(subject_);
-  // Without a key the turn goes round, as the manual has it; an empty one names nothing.
-  return key && !key->empty() ? sdbm_hash(*key)
-                              : backend_spec_->balance.state->turn.fetch_add(1, std::memory_order_relaxed);
-}
-
-// A private client's connection in this backend, whatever else would choose.
-Backend::Wish Exchange::pinned_server() {
-  const Server* own = client_.own_server(backend_spec_->balance.name);
-  if (own == nullptr) return {};
-  for (const auto& slot : backend_->slots()) {
-    if (slot->spec.state.get() == own) return {slot.get(), true, true};
-  }
-  return {};
-}
-
-// The server that answered last, where that is preferred.
-Backend::Wish Exchange::last_server() {
-  if (client_.last_server() == nullptr) return {};
-  if (!client_.must_stay() && !backend_spec_->balance.prefer_last_server) return {};
-  for (const auto& slot : backend_->slots()) {
-    if (slot->spec.state == client_.last_server()) return {slot.get(), client_.must_stay()};
-  }
-  return {};
-}
-
-// The server that the client is pinned to; else the one tried before; else the one meant by a rule or by
-// the client's cookie; else the last one.
-Backend::Wish Exchange::wish_of_server() {
-  if (client_.is_private()) {
-    const Backend::Wish pinned = pinned_server();
-    if (pinned.slot != nullptr) return pinned;
-  }
-  if (ServerSlot* again = tries_.again()) return {again, true, false, again == meant_ && belongs_to(*again)};
-  if (!tries_.passed_over().empty()) return {};
-  if (meant_ != nullptr && belongs_to(*meant_)) return {meant_, true, false, true};
-  return last_server();
-}
-
-void Exchange::choose_server() {
-  if (lost_identity()) return cut(Cause::ServerClosed, Phase::Connect);
-  const Backend::Wish wish = wish_of_server();
-  const std::uint32_t hash = hash_key();
-  if (gave_up(Phase::Request)) return;
-  const Backend::Choice choice = backend_->choose(hash, wish, tries_.passed_over());
-  switch (choice.kind) {
-    case Backend::Choice::Kind::None:
-      return fail(Failure{Cause::ServerClosed, Phase::Connect, false, 503, 0, "no server is available"});
-    case Backend::Choice::Kind::Full:
-      if (moves_on()) return choose_server();
-      if (step_ != Step::Queue) {
-        (choice.slot != nullptr ? subject_.log.srv_queue : subject_.log.backend_queue) +=
-            backend_->last_place(choice.slot);
-        set_deadline(backend_spec_->queue_ms);
-        // Room may have been made between the look and the line.
-        loop().later(*this);
-      }
-      step_ = Step::Queue;
-      backend_->stand_in_line(*this, choice.slot);
-      return;
-    case Backend::Choice::Kind::Chosen:
+// Where the way to a server has led.
+void Exchange::follow(Approach::Step step) {
+  step_ = Step::Approach;
+  switch (step) {
+    case Approach::Step::Server:
+      clear_deadline();
+      return connect();
+    case Approach::Step::Waiting:
+      return set_deadline(approach_.limit_ms());
+    case Approach::Step::None:
       break;
   }
-  clear_deadline();
-  // The cookie was good, and another server serves.
-  if (subject_.log.cookies[0] == 'V' && choice.slot != meant_) {
-    subject_.log.cookies[0] = wish.pinned ? 'U' : 'D';
-    if (!wish.pinned) subject_.log.redispatched = true;
-  }
-  // Another try at the same server is part of connecting to it, the pause before it too.
-  const bool anew = tries_.again() != choice.slot;
-  if (tries_.chosen(*choice.slot)) subject_.log.redispatched = true;
-  slot_ = choice.slot;
-  slot_->served.push_back(*this);
-  slot_->pool.count_in_use();
-  slot_->spec.state->total.fetch_add(1, std::memory_order_relaxed);
-  slot_->spec.state->rate.count(static_cast<std::int64_t>(loop().now()));
-  subject_.server = slot_->spec.name;
-  subject_.server_index = static_cast<int>(slot_->index);
-  subject_.server_id = slot_->spec.id;
-  if (anew) {
-    chosen_ms_ = loop().now();
-    note_wait();
-  }
-  connect();
+  if (gave_up(Phase::Request)) return;
+  if (!approach_.lost_identity()) return fail(approach_.failure());
+  subject_.log.status = 502;
+  cut(Cause::ServerClosed, Phase::Connect);
 }
 
 bool Exchange::must_be_private() const {
   // A PROXY header says whose connection it is, for as long as it lasts.
-  const bool is_named = slot_ != nullptr && slot_->spec.send_proxy != ProxyVersion::None;
-  return is_named || client_.is_private() || backend_spec_->balance.reuse == ReuseMode::Never;
-}
-
-// The connection on which the client said who it is has ended. On another one the server would not
-// know it, or not understand the second half of what it says; that the connection is gone it
-// understands (RFC 9112 section 9.3.1).
-bool Exchange::lost_identity() {
-  if (!client_.is_private() || !client_.has_lost_own(backend_spec_->balance.name)) return false;
-  subject_.log.status = 502;
-  return true;
+  const ServerSlot* slot = approach_.slot();
+  const bool is_named = slot != nullptr && slot->spec.send_proxy != ProxyVersion::None;
+  return is_named || pins_.pinned() || backend_spec_->balance.reuse == ReuseMode::Never;
 }
 
 // An idle connection where one may be used, else a new one.
 void Exchange::connect() {
   step_ = Step::Connect;
-  const std::string_view sni = sni_of_server();
+  ServerSlot& slot = *approach_.slot();
+  const ServerSpec& spec = slot.spec;
+  const std::string_view sni = approach_.tls_name();
   if (gave_up(Phase::Request)) return;
   if (!fresh_only_) {
-    Owned<H1Back> idle = client_.lend_own(*slot_->spec.state, sni);
+    Owned<H1Back> idle = pins_.lend(*spec.state, sni);
     const ReuseMode reuse = backend_spec_->balance.reuse;
     const bool first = client_.requests() <= 1;
     if (!idle && !must_be_private() && !(first && reuse == ReuseMode::Safe)) {
-      idle = slot_->pool.lend(sni, first && reuse == ReuseMode::Aggressive);
+      idle = slot.pool.lend(sni, first && reuse == ReuseMode::Aggressive);
     }
     if (idle) return use_back(std::move(idle), false);
   }
-  const ServerSpec& spec = slot_->spec;
-  SocketAddress address = spec.address;
-  if (spec.port_from_client) {
-    address.set_port(static_cast<std::uint16_t>(subject_.client->destination().port() + spec.port_offset));
-  }
+  const SocketAddress address = approach_.address();
   if (address.empty()) return connect_failed(Failure{Cause::ServerClosed, Phase::Connect, true, 503, 0, "no address"});
-  client_.make_room_for_own();
-  std::string greeting;
-  if (spec.send_proxy != ProxyVersion::None)
-    greeting = proxy_header(spec.send_proxy, subject_.client->source(), subject_.client->destination(),
-                            {spec.proxy_wishes, subject_.client->tls.get(), subject_.unique_id});
-  back_ = H1Back::connect(loop(), address, spec.socket, tls_target(greeting), slot_->pool.take_ticket(sni),
-                          backend_spec_->http, *this);
-}
-
-std::string_view Exchange::sni_of_server() {
-  if (!moved_to_) return backend_spec_->sni_of(slot_->spec, subject_);
-  return moved_to_->sni_of(slot_->spec, subject_);
-}
-
-TlsTarget Exchange::tls_target(std::string_view greeting) {
-  const ServerSpec& spec = slot_->spec;
-  return TlsTarget{spec.tls.get(), sni_of_server(), spec.verify_name, greeting};
+  pins_.make_room();
+  const std::string greeting = approach_.greeting();
+  const TlsTarget tls{spec.tls.get(), sni, spec.verify_name, greeting};
+  back_ = H1Back::connect(loop(), address, spec.socket, tls, slot.pool.take_ticket(sni), backend_spec_->http, *this);
 }
 
 void Exchange::on_back_ready(H1Back&) { use_back(std::move(back_), true); }
@@ -476,9 +335,8 @@ void Exchange::use_back(Owned<H1Back> back, bool fresh) {
   back_ = std::move(back);
   back_->set_owner(*this);
   fresh_ = fresh;
-  subject_.reason = {};
   connected_ms_ = loop().now();
-  subject_.log.tc = static_cast<std::int64_t>(connected_ms_ - chosen_ms_);
+  approach_.connected();
   send_request();
 }
 
@@ -520,20 +378,14 @@ void Exchange::on_response_head(Head& head) {
   subject_.log.t_response = static_cast<std::int64_t>(loop().now() - connected_ms_);
   subject_.log.status = head.status;
   subject_.response = &head;
-  if (forwarding::asks_connection_credential(head)) client_.become_private();
-  if (client_.is_private() && !head.keep_alive) front_.close_after_answer();
-  client_.set_last_server(slot_->spec.state, head.status == 401 || head.status == 407);
-  if (backend_spec_->rules.sticks()) remember_server();
+  if (forwarding::asks_connection_credential(head)) pins_.pin();
+  if (pins_.pinned() && !head.keep_alive) front_.close_after_answer();
+  pins_.set_last(approach_.slot()->spec.state, head.status == 401 || head.status == 407);
+  if (backend_spec_->rules.sticks()) approach_.remember_answer();
   forwarding::drop_hop_fields(head);
   frontend_.rules.capture_response(subject_);
   if (!run_response_rules(head)) return;
   send_response(head);
-}
-
-// This server has answered: its client comes back to it.
-void Exchange::remember_server() {
-  sticking_.look_at_answer(generation_->snapshot(), *backend_spec_, subject_);
-  sticking_.store(slot_->spec, loop().now());
 }
 
 // Those of the backend first; a `listen` has but one set.
@@ -580,7 +432,7 @@ bool Exchange::run_response_rules(Head&) {
 }
 
 void Exchange::send_response(Head& head) {
-  if (backend_spec_->cookie.in_use()) write_cookie(head);
+  if (backend_spec_->cookie.in_use()) approach_.write_cookie(head);
   if (!is_listen()) backend_spec_->rules.http_after_response.run(subject_);
   frontend_.rules.http_after_response.run(subject_);
   if (gave_up(Phase::Headers)) return;
@@ -605,14 +457,6 @@ void Exchange::send_response(Head& head) {
 // Rules may set any status, but an interim one ends nothing, and nobody switches protocols for the word of it.
 bool Exchange::status_cannot_answer(const Head& head) const {
   return head.status < 200 && head.body.kind != BodyLength::Kind::Tunnel;
-}
-
-void Exchange::write_cookie(Head& head) {
-  const bool ignored = persistence_ == rules::Persistence::Ignored;
-  const persistence::Visit visit{*subject_.request, slot_->spec, claim_,
-                                 slot_ == meant_,   ignored,     Loop::wall_us() / 1'000'000};
-  const char letter = persistence::write(head, backend_spec_->cookie, visit, front_.arena());
-  if (backend_spec_->cookie.line.logged()) subject_.log.cookies[1] = letter;
 }
 
 void Exchange::start_tunnel() {
@@ -654,7 +498,7 @@ void Exchange::finish() {
   if (request_failed_) return end();
   note_connections();
   part_with_back();
-  leave_server();
+  approach_.leave();
   step_ = Step::Last;
   loop().later(*this);
 }
@@ -664,7 +508,7 @@ void Exchange::end() {
   log();
   step_ = Step::Done;
   part_with_back();
-  leave_server();
+  approach_.leave();
   if (tunnel_) front_.abandon({});
   if (vanish_) front_.vanish();
   front_.detach();
@@ -708,9 +552,8 @@ Phase Exchange::phase_now() const {
       return Phase::Request;
     case Step::Tarpit:
       return Phase::Tarpit;
-    case Step::Queue:
-      return Phase::Queue;
-    case Step::Pause:
+    case Step::Approach:
+      return approach_.phase();
     case Step::Connect:
       return Phase::Connect;
     case Step::Headers:
@@ -741,7 +584,7 @@ void Exchange::on_client_failure(const Failure& failure) {
   }
   // Tarpitted it was, whether it waited for the end or not.
   if (step_ == Step::Tarpit) {
-    note_wait();
+    approach_.note_wait();
     subject_.log.status = tarpit_reply_.status;
     return cut(Cause::Denied, Phase::Tarpit);
   }
@@ -791,7 +634,7 @@ void Exchange::on_server_failure(const Failure& failure) {
 }
 
 bool Exchange::retry_on_fresh_connection(const Failure&) {
-  if (client_.is_private() || retried_fresh_ || !request_ended_ || !is_repeatable(*subject_.request)) return false;
+  if (pins_.pinned() || retried_fresh_ || !request_ended_ || !is_repeatable(*subject_.request)) return false;
   retried_fresh_ = fresh_only_ = true;
   request_sent_ = false;
   back_.reset();
@@ -799,46 +642,21 @@ bool Exchange::retry_on_fresh_connection(const Failure&) {
   return true;
 }
 
-void Exchange::on_turn() { choose_server(); }
-
-// Its rules are those it began with; the servers are those of the configuration in force.
-bool Exchange::on_moved(Backend& next) {
-  const Server* own = client_.is_private() ? client_.own_server(backend_spec_->balance.name) : nullptr;
-  if (own != nullptr && next.find(*own) == nullptr) return false;
-  if (meant_ != nullptr) meant_ = next.find(*meant_->spec.state);
-  tries_.forget();
-  backend_ = &next;
-  moved_to_ = client_.station().generation();
-  return true;
-}
-
-// Where there is no room, a reload may have made some.
-bool Exchange::moves_on() {
-  const Ref<Generation>& now = client_.station().generation();
-  if (!now || &*now == (moved_to_ ? &*moved_to_ : &*generation_)) return false;
-  Backend* next = now->successor(backend_->spec());
-  return next != nullptr && on_moved(*next);
-}
-
 void Exchange::run_later() {
-  if (step_ == Step::Queue) backend_->serve_line();
   if (step_ == Step::Last && front_.all_sent()) end();
 }
 
 void Exchange::on_deadline() {
   switch (step_) {
-    case Step::Queue:
-      backend_->leave_line(*this);
-      return fail(Failure{Cause::ServerTimeout, Phase::Queue, false, 503, 0, "no server had room in time"});
-    case Step::Pause:
-      return choose_server();
+    case Step::Approach:
+      return follow(approach_.late());
     case Step::Body:
     case Step::BackendBody:
       front_.close_after_answer();
       subject_.log.t_request = subject_.log.tq = -1;
       return fail(Failure{Cause::ClientTimeout, Phase::Request, false, 408, 0, "the body did not arrive in time"});
     case Step::Tarpit:
-      note_wait();
+      approach_.note_wait();
       return reply(tarpit_reply_, Cause::Denied, Phase::Tarpit);
     case Step::Request:
     case Step::Connect:
@@ -859,15 +677,13 @@ void Exchange::on_back_lost(H1Back&, const Failure& failure, std::string_view wh
 }
 
 void Exchange::connect_failed(const Failure& failure) {
-  if (!backend_spec_->retry_on.connect_failure) return fail(failure);
-  failure_ = failure;
-  retry();
+  follow(approach_.try_again(failure, Approach::Again::Connecting));
 }
 
 // `retry-on`: what was sent once may go out once more. A request with a body never does: no mail is
 // sent twice. Nor does one of a private client: on another connection it would be somebody else's.
 bool Exchange::may_repeat() const {
-  return request_ended_ && !client_.is_private() && !head_answered_ &&
+  return request_ended_ && !pins_.pinned() && !head_answered_ &&
          subject_.request->body.kind == BodyLength::Kind::None && !subject_.request->upgrade &&
          !subject_.effects.no_l7_retry && subject_.log.retries < backend_spec_->retries;
 }
@@ -880,46 +696,20 @@ bool Exchange::repeats_after(const Failure& failure) const {
 }
 
 void Exchange::repeat(const Failure& failure) {
-  failure_ = failure;
   request_sent_ = false;
   back_->abandon({});
   back_.reset();
-  retry();
+  follow(approach_.try_again(failure, Approach::Again::Request));
 }
-
-// The same server again, after a pause if it refused, or another one.
-void Exchange::retry() {
-  const BackendRuntimeSpec& spec = *backend_spec_;
-  if (subject_.log.retries >= spec.retries) return fail(failure_);
-  const bool meant = slot_ == meant_;
-  const Tries::Failed failed{*slot_, ++subject_.log.retries, meant, meant && belongs_to(*slot_),
-                             persistence_ == rules::Persistence::Forced};
-  leave_server();
-  switch (tries_.after(failed, *backend_, spec)) {
-    case Tries::Next::None:
-      return fail(failure_);
-    case Tries::Next::Same:
-      if (step_ == Step::Connect && failure_.cause != Cause::ServerTimeout) break;
-      [[fallthrough]];
-    case Tries::Next::Other:
-      return choose_server();
-  }
-  step_ = Step::Pause;
-  set_deadline(spec.retry_pause_ms());
-}
-
-// In a line or in the tarpit, up to now.
-void Exchange::note_wait() { subject_.log.tw = static_cast<std::int64_t>(loop().now() - queued_ms_); }
 
 // Every failure of any step ends here: the client is told, or cut off.
 void Exchange::fail(Failure failure) {
   if (step_ == Step::Done) return;
   clear_deadline();
-  if (step_ == Step::Queue) note_wait();
   note_failure(failure);
   note_connections();
   drop_back(failure);
-  leave_server();
+  approach_.leave();
   // A server that breaks the protocol costs the client its connection too: who knows what it read.
   if (failure.cause == Cause::Denied) front_.close_after_answer();
   if (!head_answered_ && failure.cause != Cause::ClientClosed) {
@@ -981,7 +771,7 @@ void Exchange::send_reply(const rules::Reply& reply, Head& head) {
 // It serves nobody any more. A private client's connection ends with its own.
 void Exchange::drop_back(const Failure& failure) {
   if (!back_) return;
-  if (request_sent_ && client_.is_private()) client_.leave();
+  if (request_sent_ && pins_.pinned()) client_.leave();
   back_->abandon(failure);
   back_.reset();
 }
@@ -989,23 +779,14 @@ void Exchange::drop_back(const Failure& failure) {
 // Home to the pool, to the client whose own it is, or nowhere.
 void Exchange::part_with_back() {
   if (!back_) return;
-  if (slot_ != nullptr && slot_->spec.tls)
-    slot_->pool.keep_ticket(back_->tls_name(), back_->connection().take_ticket());
-  if (!response_ended_ || slot_ == nullptr || !back_->reusable()) return drop_back({});
+  ServerSlot* slot = approach_.slot();
+  if (slot != nullptr && slot->spec.tls) slot->pool.keep_ticket(back_->tls_name(), back_->connection().take_ticket());
+  if (!response_ended_ || slot == nullptr || !back_->reusable()) return drop_back({});
   Owned<H1Back> back = std::move(back_);
   // A client's own stays with it over reloads: the server knows it by this connection.
-  if (must_be_private()) return client_.keep_own(slot_->spec.state, std::move(back));
+  if (must_be_private()) return pins_.keep(slot->spec.state, std::move(back));
   if (generation_->retired()) return;
-  slot_->pool.give_home(std::move(back));
-}
-
-void Exchange::leave_server() {
-  if (backend_ != nullptr && Waiting::linked()) backend_->leave_line(*this);
-  if (slot_ == nullptr) return;
-  ServerSlot& slot = *std::exchange(slot_, nullptr);
-  Served::unlink();
-  slot.pool.count_out_of_use();
-  backend_->release(slot);
+  slot->pool.give_home(std::move(back));
 }
 
 void Exchange::log() {
@@ -1029,16 +810,7 @@ void Exchange::note_connections() {
   const ProcessState& process = client_.station().process();
   log.actconn = process.connections.load(std::memory_order_relaxed);
   log.feconn = frontend_.state->connections.load(std::memory_order_relaxed);
-  if (backend_ != nullptr) log.beconn = backend_->in_use();
-  if (slot_ != nullptr) {
-    log.srv_conn = slot_->spec.state->in_use.load(std::memory_order_relaxed);
-    log.server_address = &slot_->spec.address;
-    // Of those being served the others; a line written early (`option logasap`) counts this one too.
-    if (!log.asap) {
-      log.beconn -= std::min(log.beconn, 1u);
-      log.srv_conn -= std::min(log.srv_conn, 1u);
-    }
-  }
+  approach_.note_facts();
   if (back_ && frontend_.rules.log.asks_back_address()) {
     log.back_source = front_.arena().make<SocketAddress>(back_->connection().local());
   }

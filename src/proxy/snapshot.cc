@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "penstock/balance/policy.h"
 #include "penstock/base/text.h"
 #include "penstock/proxy/checks_of.h"
 
@@ -319,7 +320,6 @@ class SnapshotBuilder final : private rules::Environment {
     spec.id = proxy_ids_[&proxy];
     spec.mode = proxy.mode;
     spec.rules = rules::compile_backend(config_, proxy, *this, diagnostics_);
-    spec.hash_sample = hash_sample(proxy);
     spec.http.limits = {config_.global.max_head, config_.global.max_headers};
     spec.http.connect_ms = spec.connect_ms = proxy.timeout.connect;
     spec.server_ms = proxy.timeout.server;
@@ -383,35 +383,6 @@ class SnapshotBuilder final : private rules::Environment {
       if (const auto status = parse_unsigned(word.text)) out.statuses.push_back(static_cast<std::uint16_t>(*status));
     }
     return out;
-  }
-
-  // balance uri, url_param and hdr are hashes of a sample like any other.
-  rules::Sample hash_sample(const config::Proxy& proxy) {
-    using Kind = config::Balance::Kind;
-    const auto& words = proxy.balance.arguments;
-    const std::string first = words.empty() ? "" : words[0].text;
-    const auto has = [&](std::string_view name) {
-      return std::find_if(words.begin(), words.end(), [&](const auto& word) { return word.text == name; });
-    };
-    std::string text;
-    switch (proxy.balance.kind) {
-      case Kind::Uri:
-        text = has("whole") != words.end() ? "url" : "path";
-        if (has("len") != words.end()) text += format(",bytes(0,{})", std::next(has("len"))->text);
-        break;
-      case Kind::UrlParam:
-        text = "url_param(" + first + ")";
-        break;
-      case Kind::Header:
-        text = "req.hdr(" + first + ",1)";
-        break;
-      case Kind::Hash:
-        text = first;
-        break;
-      default:
-        return {};
-    }
-    return rules::compile_sample(text, words.empty() ? proxy.balance.place : words[0].place, *this, diagnostics_);
   }
 
   // The kernel counts in seconds, up to its own limit.
@@ -606,6 +577,14 @@ class SnapshotBuilder final : private rules::Environment {
   std::map<std::string, std::shared_ptr<const TlsContext>> bind_contexts_, server_contexts_;
   std::set<std::string> judged_, bound_;
 };
+
+std::uint32_t BackendRuntimeSpec::key_of(rules::Subject& subject) const {
+  if (balance.balance == BalanceKind::Source) return address_hash(subject.client->source().ip_bytes());
+  if (balance.balance != BalanceKind::Hash) return 0;
+  const auto key = rules.hash_key.bytes(subject);
+  // Without a key the turn goes round, as the manual has it; an empty one names nothing.
+  return key && !key->empty() ? sdbm_hash(*key) : balance.state->turn.fetch_add(1, std::memory_order_relaxed);
+}
 
 std::string_view BackendRuntimeSpec::sni_of(const ServerSpec& server, rules::Subject& subject) const {
   if (!server.tls) return {};

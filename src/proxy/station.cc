@@ -1,24 +1,18 @@
 #include "penstock/proxy/station.h"
 
-#include <algorithm>
-#include <random>
 #include <utility>
 
 namespace penstock {
 
 Station::Station(Loop& loop, unsigned worker, ProcessState& process, StationOwner& owner)
-    : loop_(loop), worker_(worker), process_(process), owner_(owner) {
-  std::random_device device;
-  // The whole process has so many.
-  drains_.most = std::max<std::size_t>(1, drains_.most / process.workers);
-  random_ = ((static_cast<std::uint64_t>(device()) << 32) ^ device()) | 1;
-}
+    : kit_(loop, worker, process), owner_(owner) {}
 
 Station::~Station() { close(); }
 
 void Station::adopt(std::shared_ptr<const Snapshot> snapshot) {
-  Ref<Generation> before = std::exchange(generation_, make_ref<Generation>(loop_, snapshot, owner_, worker_));
-  generations_.push_back(*generation_);
+  Ref<Generation> before =
+      std::exchange(kit_.generation, make_ref<Generation>(kit_.loop, snapshot, owner_, kit_.worker));
+  generations_.push_back(*kit_.generation);
   std::map<std::string, std::unique_ptr<Frontend>> left = std::move(frontends_);
   frontends_.clear();
   std::erase_if(closing_, [](const auto& frontend) { return frontend->empty(); });
@@ -36,37 +30,37 @@ void Station::adopt(std::shared_ptr<const Snapshot> snapshot) {
     frontend->close(before);
     if (!frontend->empty()) closing_.push_back(std::move(frontend));
   }
-  if (before) before->retire(*generation_);
+  if (before) before->retire(*kit_.generation);
 }
 
 bool Station::admit(const FrontendSpec& frontend, const BindSpec& bind) {
-  const std::uint32_t limit = process_.maxconn.load(std::memory_order_relaxed);
-  const std::uint32_t all = process_.connections.fetch_add(1);
+  const std::uint32_t limit = kit_.process.maxconn.load(std::memory_order_relaxed);
+  const std::uint32_t all = kit_.process.connections.fetch_add(1);
   const std::uint32_t here = frontend.state->connections.fetch_add(1);
   const std::uint32_t this_way = bind.bound->connections->fetch_add(1);
   // Two for each client: its own and the one to its server.
-  const bool room = process_.descriptors.load(std::memory_order_relaxed) + 2 <=
-                    process_.descriptor_limit.load(std::memory_order_relaxed);
+  const bool room = kit_.process.descriptors.load(std::memory_order_relaxed) + 2 <=
+                    kit_.process.descriptor_limit.load(std::memory_order_relaxed);
   const auto below = [](std::uint32_t count, std::uint32_t most) { return most == 0 || count < most; };
   if (below(all, limit) && below(here, frontend.maxconn) && below(this_way, bind.maxconn) && room) {
     ++clients_;
     return true;
   }
-  process_.connections.fetch_sub(1);
+  kit_.process.connections.fetch_sub(1);
   frontend.state->connections.fetch_sub(1);
   bind.bound->connections->fetch_sub(1);
   // Whoever leaves after this wakes us; whoever left before it made room that a second look finds.
-  if (process_.paused.exchange(1) != 0) return false;
+  if (kit_.process.paused.exchange(1) != 0) return false;
   return admit(frontend, bind);
 }
 
 void Station::dismiss(FrontendState& frontend, ConnectionCount& bind) {
   --clients_;
-  process_.connections.fetch_sub(1);
+  kit_.process.connections.fetch_sub(1);
   frontend.connections.fetch_sub(1);
   bind.fetch_sub(1);
-  if (process_.paused.load() != 0 && process_.paused.exchange(0) != 0) owner_.wake_listeners();
-  if (draining_ && clients_ == 0) owner_.on_station_empty(worker_);
+  if (kit_.process.paused.load() != 0 && kit_.process.paused.exchange(0) != 0) owner_.wake_listeners();
+  if (draining_ && clients_ == 0) owner_.on_station_empty(kit_.worker);
 }
 
 void Station::resume_listeners() {
@@ -78,15 +72,15 @@ void Station::drain() {
   for (Generation& generation : generations_) generation.note_stopping();
   // One more until all are closed: what leaves meanwhile is not the last.
   ++clients_;
-  for (auto& [key, frontend] : frontends_) frontend->close(generation_);
-  if (--clients_ == 0) owner_.on_station_empty(worker_);
+  for (auto& [key, frontend] : frontends_) frontend->close(kit_.generation);
+  if (--clients_ == 0) owner_.on_station_empty(kit_.worker);
 }
 
 void Station::close() {
   draining_ = false;
   frontends_.clear();
   closing_.clear();
-  generation_ = nullptr;
+  kit_.generation = nullptr;
 }
 
 void Station::serve_lines(BackendState& state) {

@@ -1,6 +1,5 @@
 #include "penstock/proxy/tunnel.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "penstock/proxy/access_log.h"
@@ -25,24 +24,20 @@ Tunnel::Tunnel(Client& client, Ref<Generation> generation, const FrontendSpec& f
       client_(client),
       generation_(std::move(generation)),
       frontend_(frontend),
-      subject_(arena_) {
-  Station& station = client.station();
-  subject_.memory_limit = static_cast<std::size_t>(generation_->snapshot().config.global.txn_memory);
-  subject_.frontend = frontend.name;
-  subject_.frontend_index = frontend.index;
-  subject_.frontend_id = frontend.id;
-  subject_.numbers = &generation_->numbers();
-  subject_.dates = &station.dates();
-  subject_.random = &station.random();
-  subject_.log.request_counter = station.process().requests.fetch_add(1, std::memory_order_relaxed);
-  subject_.log.pid = station.process().pid;
+      subject_(arena_),
+      approach_(client.station().kit(), *generation_, subject_, nullptr, *this) {
+  Kit& kit = client.station().kit();
+  kit.equip(subject_, *generation_, frontend);
+  subject_.log.request_counter = kit.process.requests.fetch_add(1, std::memory_order_relaxed);
+  subject_.log.pid = kit.process.pid;
 }
 
 Tunnel::~Tunnel() = default;
 
 void Tunnel::on_close() {
   Later::unlink();
-  leave_server();
+  keep_ticket();
+  approach_.leave();
   back_.reset();
   front_.reset();
 }
@@ -58,7 +53,6 @@ void Tunnel::start(Owned<Connection> front) {
 
 void Tunnel::run_later() {
   if (step_ == Step::Welcome && front_->ready()) return welcome();
-  if (step_ == Step::Queue) backend_->serve_line();
 }
 
 void Tunnel::on_side_ready(bool of_client) {
@@ -70,7 +64,7 @@ void Tunnel::on_side_ready(bool of_client) {
 void Tunnel::welcome() {
   subject_.client = &client_.facts();
   subject_.log.th = static_cast<std::int64_t>(loop().now() - start_ms_);
-  queued_ms_ = start_ms_;  // All before a server is chosen counts as waiting, inspection too.
+  approach_.begin_wait(start_ms_);  // All before a server is chosen counts as waiting, inspection too.
   subject_.log.accept_us = subject_.client->accepted_us;
   subject_.log.request_us = subject_.log.accept_us;
   frontend_.rules.begin(subject_);
@@ -105,10 +99,10 @@ void Tunnel::inspect() {
     return;
   }
   clear_deadline();
-  apply_persistence();
+  approach_.ask_persistence();
   if (subject_.in_trouble()) return refuse(Phase::Request);
   read_early();
-  choose_server();
+  follow(approach_.choose());
 }
 
 // True if these rules let the connection pass; false if they wait, or have ended it.
@@ -138,133 +132,52 @@ rules::Verdict Tunnel::judge_early(const rules::Program& program, std::uint64_t 
 bool Tunnel::choose_backend() {
   const int index = frontend_.rules.choose_backend(subject_);
   if (index < 0) return false;
-  backend_ = &generation_->backend(index);
   backend_spec_ = &generation_->snapshot().backends[static_cast<std::size_t>(index)];
-  subject_.backend = backend_spec_->balance.name;
-  subject_.backend_index = index;
-  subject_.backend_id = backend_spec_->id;
-  backend_spec_->balance.state->rate.count(static_cast<std::int64_t>(loop().now()));
+  approach_.begin(index);
   return true;
 }
 
-// A use-server rule has a say, else a stick table.
-void Tunnel::apply_persistence() {
-  const rules::BackendRules& rules = backend_spec_->rules;
-  int meant = rules.choose_server(subject_);
-  if (!rules.stick_request.empty()) {
-    const int known =
-        sticking_.look_up(generation_->snapshot(), *backend_spec_, backend_spec_->persist, subject_, loop().now());
-    if (meant < 0) meant = known;
-  }
-  if (meant >= 0) meant_ = backend_->slots()[static_cast<std::size_t>(meant)].get();
-}
-
-bool Tunnel::belongs_to(const ServerSlot& slot) const {
-  return &slot == meant_ && (backend_spec_->persist || slot.spec.state->keeps_traffic());
-}
-
-void Tunnel::choose_server() {
-  const bool by_source = backend_spec_->balance.balance == BalanceKind::Source;
-  const std::uint32_t hash = by_source ? address_hash(subject_.client->source().ip_bytes()) : 0;
-  const bool by_meaning = tries_.again() == nullptr && tries_.passed_over().empty();
-  const ServerSlot* wanted = by_meaning ? meant_ : tries_.again();
-  const bool anyhow = wanted != nullptr && belongs_to(*wanted);
-  const Backend::Choice choice = backend_->choose(hash, {wanted, true, false, anyhow}, tries_.passed_over());
-  switch (choice.kind) {
-    case Backend::Choice::Kind::None:
-      return end(Cause::ServerClosed, Phase::Connect);
-    case Backend::Choice::Kind::Full:
-      if (moves_on()) return choose_server();
-      if (step_ != Step::Queue) {
-        (choice.slot != nullptr ? subject_.log.srv_queue : subject_.log.backend_queue) +=
-            backend_->last_place(choice.slot);
-        set_deadline(backend_spec_->queue_ms);
-        loop().later(*this);
-      }
-      step_ = Step::Queue;
-      return backend_->stand_in_line(*this, choice.slot);
-    case Backend::Choice::Kind::Chosen:
+// Where the way to a server has led.
+void Tunnel::follow(Approach::Step step) {
+  step_ = Step::Approach;
+  switch (step) {
+    case Approach::Step::Server:
+      clear_deadline();
+      return connect();
+    case Approach::Step::Waiting:
+      return set_deadline(approach_.limit_ms());
+    case Approach::Step::None:
       break;
   }
-  clear_deadline();
-  const bool anew = tries_.again() != choice.slot;
-  if (tries_.chosen(*choice.slot)) subject_.log.redispatched = true;
-  slot_ = choice.slot;
-  slot_->served.push_back(*this);
-  slot_->spec.state->total.fetch_add(1, std::memory_order_relaxed);
-  slot_->spec.state->rate.count(static_cast<std::int64_t>(loop().now()));
-  subject_.server = slot_->spec.name;
-  subject_.server_index = static_cast<int>(slot_->index);
-  subject_.server_id = slot_->spec.id;
-  if (anew) {
-    chosen_ms_ = loop().now();
-    subject_.log.tw = static_cast<std::int64_t>(chosen_ms_ - queued_ms_);
-  }
-  connect();
-}
-
-// Its rules are those it began with; the servers are those of the configuration in force.
-bool Tunnel::on_moved(Backend& next) {
-  if (meant_ != nullptr) meant_ = next.find(*meant_->spec.state);
-  tries_.forget();
-  backend_ = &next;
-  moved_to_ = client_.station().generation();
-  return true;
-}
-
-// Where there is no room, a reload may have made some.
-bool Tunnel::moves_on() {
-  const Ref<Generation>& now = client_.station().generation();
-  if (!now || &*now == (moved_to_ ? &*moved_to_ : &*generation_)) return false;
-  Backend* next = now->successor(backend_->spec());
-  return next != nullptr && on_moved(*next);
+  if (subject_.in_trouble()) return refuse(Phase::Request);
+  end(approach_.failure().cause, approach_.failure().phase);
 }
 
 void Tunnel::connect() {
   step_ = Step::Connect;
-  const ServerSpec& spec = slot_->spec;
-  SocketAddress address = spec.address;
-  if (spec.port_from_client) {
-    address.set_port(static_cast<std::uint16_t>(subject_.client->destination().port() + spec.port_offset));
-  }
-  if (address.empty()) return connect_failed(Cause::ServerClosed);
-  tls_name_ = moved_to_ ? moved_to_->sni_of(spec, subject_) : backend_spec_->sni_of(spec, subject_);
+  ServerSlot& slot = *approach_.slot();
+  const ServerSpec& spec = slot.spec;
+  const SocketAddress address = approach_.address();
+  if (address.empty()) return connect_failed(Cause::ServerClosed, "no address");
+  tls_name_ = approach_.tls_name();
   if (subject_.in_trouble()) return refuse(Phase::Request);
   if (spec.proxy_wishes.unique_id) frontend_.rules.make_unique_id(subject_);
-  std::string greeting;
-  if (spec.send_proxy != ProxyVersion::None)
-    greeting = proxy_header(spec.send_proxy, subject_.client->source(), subject_.client->destination(),
-                            {spec.proxy_wishes, subject_.client->tls.get(), subject_.unique_id});
+  const std::string greeting = approach_.greeting();
   const TlsTarget tls{spec.tls.get(), tls_name_, spec.verify_name, greeting};
-  back_ = Connection::connect(loop(), address, spec.socket, tls, slot_->pool.take_ticket(tls_name_), server_side_);
+  back_ = Connection::connect(loop(), address, spec.socket, tls, slot.pool.take_ticket(tls_name_), server_side_);
   back_->set_deadline(backend_spec_->connect_ms);
 }
 
-void Tunnel::connect_failed(Cause cause) {
+void Tunnel::connect_failed(Cause cause, const char* detail) {
   back_.reset();
-  const BackendRuntimeSpec& spec = *backend_spec_;
-  if (!spec.retry_on.connect_failure || subject_.log.retries >= spec.retries) return end(cause, Phase::Connect);
-  const Tries::Failed failed{*slot_, ++subject_.log.retries, slot_ == meant_, belongs_to(*slot_)};
-  leave_server();
-  switch (tries_.after(failed, *backend_, spec)) {
-    case Tries::Next::None:
-      return end(cause, Phase::Connect);
-    case Tries::Next::Same:
-      if (cause != Cause::ServerTimeout) break;
-      [[fallthrough]];
-    case Tries::Next::Other:
-      return choose_server();
-  }
-  step_ = Step::Pause;
-  set_deadline(spec.retry_pause_ms());
+  follow(approach_.try_again({cause, Phase::Connect, true, 503, 0, detail}, Approach::Again::Connecting));
 }
 
 void Tunnel::joined() {
   step_ = Step::Relay;
-  subject_.reason = {};
   joined_ms_ = loop().now();
-  subject_.log.tc = static_cast<std::int64_t>(joined_ms_ - chosen_ms_);
-  sticking_.store(slot_->spec, joined_ms_);
+  approach_.connected();
+  approach_.remember_server();
   if (!early_.empty()) back_->send(early_);
   subject_.buffer = {};
   early_ = std::string();
@@ -318,8 +231,7 @@ void Tunnel::judge_answer() {
   const rules::Verdict verdict =
       judge_early(rules.tcp_response, joined_ms_, rules.response_inspect_delay_ms, server_ended_);
   if (verdict.kind != rules::Verdict::Kind::Wait && !refused(verdict) && !rules.stick_response.empty()) {
-    sticking_.look_at_answer(generation_->snapshot(), *backend_spec_, subject_);
-    sticking_.store(slot_->spec, loop().now());
+    approach_.remember_answer();
   }
   subject_.buffer = {};
   if (subject_.in_trouble()) return refuse(Phase::Data);
@@ -377,9 +289,8 @@ Phase Tunnel::phase_now() const {
     case Step::Welcome:
     case Step::Inspect:
       return Phase::Request;
-    case Step::Queue:
-      return Phase::Queue;
-    case Step::Pause:
+    case Step::Approach:
+      return approach_.phase();
     case Step::Connect:
       return Phase::Connect;
     case Step::Relay:
@@ -393,7 +304,7 @@ void Tunnel::on_side_lost(bool of_client, const Loss& loss) {
   if (!of_client && step_ == Step::Connect && loss.kind != Loss::Kind::Broken) {
     reason::note(rules::Reason::Kind::Connect,
                  loss.kind == Loss::Kind::Connect ? "connect failed" : "TLS handshake failed", loss.text, subject_);
-    return connect_failed(Cause::ServerClosed);
+    return connect_failed(Cause::ServerClosed, "connect failed");
   }
   if (of_client && loss.kind == Loss::Kind::Handshake) return turn_away(loss);
   end(of_client ? Cause::ClientClosed : Cause::ServerClosed, phase_now());
@@ -410,31 +321,23 @@ void Tunnel::on_side_time_out(bool of_client) {
   if (step_ == Step::Welcome) return turn_away(front_->late());
   if (!of_client && step_ == Step::Connect) {
     reason::note(rules::Reason::Kind::Connect, "connect timed out", {}, subject_);
-    return connect_failed(Cause::ServerTimeout);
+    return connect_failed(Cause::ServerTimeout, "connect timed out");
   }
   if (of_client && phase_now() != Phase::Data && phase_now() != Phase::Request) return;
   end(of_client ? Cause::ClientTimeout : Cause::ServerTimeout, phase_now());
 }
 
 void Tunnel::on_deadline() {
-  if (step_ == Step::Queue) {
-    backend_->leave_line(*this);
-    return end(Cause::ServerTimeout, Phase::Queue);
-  }
   if (step_ == Step::Inspect) return inspect();
-  if (step_ == Step::Pause) return choose_server();
+  if (step_ == Step::Approach) return follow(approach_.late());
   if (step_ == Step::Relay) judge_answer();
 }
 
 void Tunnel::on_server_down() { end(Cause::Down, phase_now()); }
 
-void Tunnel::leave_server() {
-  if (backend_ != nullptr && Waiting::linked()) backend_->leave_line(*this);
-  if (slot_ == nullptr) return;
-  ServerSlot& slot = *std::exchange(slot_, nullptr);
-  if (back_ && back_->is_tls()) slot.pool.keep_ticket(tls_name_, back_->take_ticket());
-  Served::unlink();
-  backend_->release(slot);
+void Tunnel::keep_ticket() {
+  if (back_ && back_->is_tls() && approach_.slot() != nullptr)
+    approach_.slot()->pool.keep_ticket(tls_name_, back_->take_ticket());
 }
 
 void Tunnel::end(Cause cause, Phase phase) {
@@ -449,17 +352,10 @@ void Tunnel::end(Cause cause, Phase phase) {
   log.termination[0] = static_cast<char>(cause);
   log.termination[1] = static_cast<char>(phase);
   log.tt = log.ta = static_cast<std::int64_t>(loop().now() - start_ms_);
-  if (step_ == Step::Queue) log.tw = static_cast<std::int64_t>(loop().now() - queued_ms_);
   const ProcessState& process = client_.station().process();
   log.actconn = process.connections.load(std::memory_order_relaxed);
   log.feconn = frontend_.state->connections.load(std::memory_order_relaxed);
-  if (backend_ != nullptr) log.beconn = backend_->in_use();
-  if (slot_ != nullptr) {
-    log.srv_conn = slot_->spec.state->in_use.load(std::memory_order_relaxed);
-    log.server_address = &slot_->spec.address;
-    log.beconn -= std::min(log.beconn, 1u);
-    log.srv_conn -= std::min(log.srv_conn, 1u);
-  }
+  approach_.note_facts();
   if (back_ && frontend_.rules.log.asks_back_address()) log.back_source = &back_->local();
   if (subject_.client == nullptr) subject_.client = &client_.facts();
   if (!frontend_.logs.empty()) access_log::write(frontend_, subject_);

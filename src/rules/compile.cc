@@ -495,9 +495,42 @@ class BackendCompiler {
       if (server.sni)
         sample = Sample(parse_whole_expression(compiling_, server.sni->text, server.sni->place, available));
     }
-    if (proxy_.balance.kind != config::Balance::Kind::Hash || proxy_.balance.arguments.empty()) return;
-    const Word& key = proxy_.balance.arguments[0];
-    rules_.hash_key = Sample(parse_whole_expression(compiling_, key.text, key.place, available));
+    const std::string key = hash_key();
+    if (key.empty()) return;
+    const std::vector<Word>& words = proxy_.balance.arguments;
+    const config::Place place = words.empty() ? proxy_.balance.place : words[0].place;
+    rules_.hash_key = Sample(parse_whole_expression(compiling_, key, place, available));
+  }
+
+  std::string hash_key() const {
+    using Kind = config::Balance::Kind;
+    const std::vector<Word>& words = proxy_.balance.arguments;
+    const std::string first = words.empty() ? "" : words[0].text;
+    const auto find = [&](std::string_view name) {
+      return std::find_if(words.begin(), words.end(), [&](const Word& word) { return word.text == name; });
+    };
+    switch (proxy_.balance.kind) {
+      case Kind::Uri: {
+        const std::string part = find("whole") != words.end() ? "url" : "path";
+        const auto length = find("len");
+        return length == words.end() ? part : format("{},bytes(0,{})", part, std::next(length)->text);
+      }
+      case Kind::UrlParam:
+        return "url_param(" + first + ")";
+      case Kind::Header:
+        return "req.hdr(" + first + ",1)";
+      case Kind::Hash:
+        return first;
+      case Kind::Unset:
+      case Kind::RoundRobin:
+      case Kind::StaticRoundRobin:
+      case Kind::LeastConn:
+      case Kind::First:
+      case Kind::Source:
+      case Kind::Random:
+        return {};
+    }
+    return {};
   }
 
   Compiling compiling_;

@@ -222,6 +222,67 @@ class Relay(Case):
         self.assertEqual([rig.connect().take(1) for _ in range(4)], [b'2'] * 4)
 
 
+class Way(Case):
+    """The way to a server: what mode http has, mode tcp has too."""
+
+    def servers(self, lines, rest=()):
+        text = ''.join('    server s%d %s id 1%d%s\n' % (n, self.named(b'%d' % n).address, n, rest[n - 1] if rest else '')
+                       for n in (1, 2, 3))
+        return self.rig(TEXT % ('', '    %s\n%s' % (lines, text)), nbthread=1)
+
+    def names(self, rig, numbers, said=lambda n: b'x'):
+        out = ''
+        for n in numbers:
+            client = Client(rig.addresses['fe'], source='127.0.0.%d' % n)
+            out += client.send(said(n)).take(1).decode()
+            client.close()
+        return out
+
+    def named(self, name):
+        def talk(sock, _):
+            sock.recv(100)
+            sock.sendall(name)
+        return self.script(talk)
+
+    def test_a_hash_names_the_server_that_haproxy_would_choose(self):
+        weights = [' weight %d' % n for n in (1, 2, 3)]
+        for balance, rest, names in (('source', weights, '132323132323'), ('hash src', (), '123123123123')):
+            with self.subTest(balance):
+                self.assertEqual(self.names(self.servers('balance ' + balance, rest), range(2, 14)), names)
+
+    def test_a_hash_may_be_of_the_first_bytes(self):
+        rig = self.servers('tcp-request inspect-delay 5s\n    tcp-request content accept if { req.len gt 3 }\n'
+                           '    balance hash req.payload(0,4)')
+        key = lambda n: b'key' + b'abcdef'[n % 6:n % 6 + 1]
+        first = self.names(rig, range(6, 12), key)
+        self.assertEqual(self.names(rig, range(12, 18), key), first)
+        self.assertGreater(len(set(first)), 1)
+
+    def test_without_a_key_servers_take_turns(self):
+        for balance in ('hash req.payload(0,4)', 'url_param user', 'uri', 'hdr(Host)'):
+            with self.subTest(balance):
+                rig = self.servers('balance ' + balance)
+                self.assertEqual(sorted(self.names(rig, [2] * 6)), list('112233'))
+
+    def test_force_persist_leads_to_a_server_that_is_down(self):
+        rules = ('use-server s2 if { src 127.0.0.3 }\n    use-server s2 if { src 127.0.0.4 }\n'
+                 '    force-persist if { src 127.0.0.3 }')
+        rig = self.servers(rules, ['', ' disabled', ''])
+        self.assertEqual(self.names(rig, [3, 3]), '22')
+        self.assertNotIn('2', self.names(rig, [4, 4, 2]))
+
+    def test_the_log_knows_the_server(self):
+        address = self.named(b'2').address
+        rig = self.rig(TEXT % ('', '    log-format "server %%s %%si:%%sp %%[srv_id]"\n    server s2 %s id 12' % address))
+        self.names(rig, [2])
+        rig.log.wait('server s2 %s 12$' % address)
+
+    def test_the_log_knows_the_port_that_a_client_came_to(self):
+        rig = self.rig(TEXT % ('', '    retries 0\n    log-format "server %s %si:%sp"\n    server s1 127.0.0.9:+0'))
+        rig.connect().ending()      # Nobody is there.
+        rig.log.wait('server s1 127.0.0.9:%d$' % rig.addresses['fe'][1])
+
+
 class Rules(Case):
     """tcp-request connection, session and content; tcp-response content."""
 

@@ -5,17 +5,15 @@
 #include <string>
 #include <string_view>
 
-#include "penstock/balance/backend.h"
 #include "penstock/base/counted.h"
 #include "penstock/http/h1_back.h"
 #include "penstock/http/h1_front.h"
 #include "penstock/http/stream.h"
 #include "penstock/net/living.h"
+#include "penstock/proxy/approach.h"
 #include "penstock/proxy/generation.h"
 #include "penstock/proxy/reply.h"
 #include "penstock/proxy/snapshot.h"
-#include "penstock/proxy/sticking.h"
-#include "penstock/proxy/tries.h"
 #include "penstock/rules/program.h"
 #include "penstock/rules/subject.h"
 
@@ -23,12 +21,7 @@ namespace penstock {
 
 class Client;
 
-class Exchange final : public InBlock,
-                       public Living,
-                       private Waiting,
-                       private Served,
-                       private H1BackOwner,
-                       private Later {
+class Exchange final : public InBlock, public Living, private ApproachOwner, private H1BackOwner, private Later {
  public:
   static Owned<Exchange> make(Client& client, Ref<Generation> generation, const FrontendSpec& frontend);
   StreamEvents& front_events() { return from_client_; }
@@ -63,19 +56,7 @@ class Exchange final : public InBlock,
   friend class FromServer;
 
   // Where the exchange stands; what may happen next depends on it.
-  enum class Step : std::uint8_t {
-    Request,
-    Body,
-    BackendBody,
-    Tarpit,
-    Queue,
-    Pause,
-    Connect,
-    Headers,
-    Data,
-    Last,
-    Done
-  };
+  enum class Step : std::uint8_t { Request, Body, BackendBody, Tarpit, Approach, Connect, Headers, Data, Last, Done };
 
   Exchange(Client& client, Ref<Generation> generation, const FrontendSpec& frontend);
   ~Exchange() override;
@@ -98,24 +79,13 @@ class Exchange final : public InBlock,
   void apply_backend_rules();
   void prepare_request();
   void add_forwarded_for(Head& head);
-  void apply_persistence();
-  void follow_cookie();
-  void follow_tables();
-  bool stays_when_down() const;
-  bool belongs_to(const ServerSlot& slot) const;
-  Backend::Wish pinned_server();
-  Backend::Wish last_server();
-  Backend::Wish wish_of_server();
-  bool lost_identity();
-  void choose_server();
+  void follow(Approach::Step step);
   void connect();
   void send_request();
   void on_response_head(Head& head);
-  void remember_server();
   void send_response(Head& head);
   bool status_cannot_answer(const Head& head) const;
   void drop_rest_of_request(Cause cause);
-  void write_cookie(Head& head);
   void finish();
   void end();
 
@@ -128,15 +98,13 @@ class Exchange final : public InBlock,
 
   void on_client_failure(const Failure& failure);
   void on_server_failure(const Failure& failure);
-  void on_turn() override;
-  bool on_moved(Backend& next) override;
-  bool moves_on();
+  void on_server() override { follow(Approach::Step::Server); }
+  void on_no_server() override { follow(Approach::Step::None); }
   void on_server_down() override;
   void on_back_ready(H1Back& back) override;
   void on_back_lost(H1Back& back, const Failure& failure, std::string_view why) override;
 
   void fail(Failure failure);
-  void retry();
   bool may_repeat() const;
   bool repeats_after(const Failure& failure) const;
   void repeat(const Failure& failure);
@@ -148,15 +116,10 @@ class Exchange final : public InBlock,
   void cut(Cause cause, Phase phase);
   void end_with(Cause cause, Phase phase);
   void connect_failed(const Failure& failure);
-  std::uint32_t hash_key();
   bool is_listen() const;
   bool run_response_rules(Head& head);
   void use_back(Owned<H1Back> back, bool fresh);
-  std::string_view sni_of_server();
-  TlsTarget tls_target(std::string_view greeting);
   void send_held_body();
-  void leave_server();
-  void note_wait();
   void drop_back(const Failure& failure);
   void part_with_back();
   bool must_be_private() const;
@@ -171,29 +134,19 @@ class Exchange final : public InBlock,
   Client& client_;
   H1Front& front_;
   Ref<Generation> generation_;
-  Ref<Generation> moved_to_;  // Where it was sent on to a server, if a reload came before that.
   const FrontendSpec& frontend_;
   const BackendRuntimeSpec* backend_spec_ = nullptr;
-  Backend* backend_ = nullptr;
-  ServerSlot* slot_ = nullptr;         // Counted on: leave_server() gives it back.
-  const ServerSlot* meant_ = nullptr;  // The one that a rule or the client's cookie names.
-  Tries tries_;
   Owned<H1Back> back_;
   FromClient from_client_{*this};
   FromServer from_server_{*this};
   rules::Subject subject_;
   rules::Reply tarpit_reply_;
-  rules::Persistence persistence_ = rules::Persistence::Usual;
-  persistence::Claim claim_;
-  Sticking sticking_;
-  Failure failure_;
+  PinBook& pins_;
+  Approach approach_;
   Slice held_body_;  // Came before there was a server to send it to.
   Trailers held_trailers_;
   std::uint64_t start_ms_ = 0;  // Loop time when the wait for this request ended: its first byte.
-  std::uint64_t queued_ms_ = 0;
-  std::uint64_t chosen_ms_ = 0;
   std::uint64_t connected_ms_ = 0;
-  std::uint32_t attempts_ = 0;
   Step step_ = Step::Request;
   bool request_ended_ = false;
   bool request_sent_ = false;  // Head, at least.

@@ -78,7 +78,6 @@ struct BackendRuntimeSpec {
   std::uint32_t id = 0;
   config::Mode mode = config::Mode::Http;
   rules::BackendRules rules;
-  rules::Sample hash_sample;  // balance uri, url_param, hdr, hash
   H1BackOptions http;
   std::uint64_t connect_ms = 0, server_ms = 0, queue_ms = 0, tunnel_ms = 0, server_fin_ms = 0, tarpit_ms = 0;
   std::uint32_t retries = 3;
@@ -94,6 +93,8 @@ struct BackendRuntimeSpec {
   config::ForwardFor forward_for;
   std::vector<LogOutput*> logs;  // Health of its servers.
 
+  // By which balancing that hashes chooses; 0 for all other.
+  std::uint32_t key_of(rules::Subject& subject) const;
   // The name that TLS towards `server` asks for; empty: none.
   std::string_view sni_of(const ServerSpec& server, rules::Subject& subject) const;
   // Before a server that refused is tried again (manual, "retries").

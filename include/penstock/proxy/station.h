@@ -13,6 +13,7 @@
 #include "penstock/proxy/counters.h"
 #include "penstock/proxy/frontend.h"
 #include "penstock/proxy/generation.h"
+#include "penstock/proxy/kit.h"
 
 namespace penstock {
 
@@ -43,13 +44,11 @@ class Station final {
   // Every client is cut off, every listener closed.
   void close();
 
-  Loop& loop() { return loop_; }
-  unsigned worker() const { return worker_; }
-  ProcessState& process() { return process_; }
-  rules::DateCache& dates() { return dates_; }
-  Drains& drains() { return drains_; }
-  std::uint64_t& random() { return random_; }
-  const Ref<Generation>& generation() const { return generation_; }
+  Kit& kit() { return kit_; }
+  Loop& loop() { return kit_.loop; }
+  unsigned worker() const { return kit_.worker; }
+  ProcessState& process() { return kit_.process; }
+  const Ref<Generation>& generation() const { return kit_.generation; }
   bool draining() const { return draining_; }
 
   // Lines of this backend may have room; `state` may belong to an older generation too.
@@ -64,17 +63,11 @@ class Station final {
   void dismiss(FrontendState& frontend, ConnectionCount& bind);
 
  private:
-  Loop& loop_;
-  const unsigned worker_;
-  ProcessState& process_;
+  Kit kit_;
   StationOwner& owner_;
-  Ref<Generation> generation_;
   List<Generation> generations_;  // The present one and those that still have exchanges.
   std::map<std::string, std::unique_ptr<Frontend>> frontends_;
   std::vector<std::unique_ptr<Frontend>> closing_;  // Gone from the configuration, with clients left.
-  rules::DateCache dates_;
-  Drains drains_;
-  std::uint64_t random_;
   std::size_t clients_ = 0;
   bool draining_ = false;
 };

@@ -6,27 +6,23 @@
 #include <string>
 #include <string_view>
 
-#include "penstock/balance/backend.h"
 #include "penstock/base/counted.h"
 #include "penstock/net/connection.h"
+#include "penstock/proxy/approach.h"
 #include "penstock/proxy/generation.h"
-#include "penstock/proxy/sticking.h"
-#include "penstock/proxy/tries.h"
 #include "penstock/rules/subject.h"
 
 namespace penstock {
 
 class Client;
 
-class Tunnel final : public Living, private Waiting, private Served, private Later {
+class Tunnel final : public Living, private ApproachOwner, private Later {
  public:
   static Owned<Tunnel> make(Client& client, Ref<Generation> generation, const FrontendSpec& frontend);
   // The client's connection, once there is one; its events are client_events().
   void start(Owned<Connection> front);
   ConnectionEvents& client_events() { return client_side_; }
   Connection* front() { return front_.get(); }
-  // To be ended as soon as may be: a connection in mode tcp has no end of its own.
-  void on_server_down() override;
 
  private:
   // One side of the tunnel; what it hears it tells the tunnel with its name.
@@ -45,33 +41,31 @@ class Tunnel final : public Living, private Waiting, private Served, private Lat
     const bool of_client_;
   };
   friend class Side;
-  enum class Step : std::uint8_t { Welcome, Inspect, Queue, Pause, Connect, Relay, Done };
+  enum class Step : std::uint8_t { Welcome, Inspect, Approach, Connect, Relay, Done };
 
   Tunnel(Client& client, Ref<Generation> generation, const FrontendSpec& frontend);
   ~Tunnel() override;
   void on_close() override;
   void on_deadline() override;
   void run_later() override;
-  void on_turn() override { choose_server(); }
-  bool on_moved(Backend& next) override;
-  bool moves_on();
+  void on_server() override { follow(Approach::Step::Server); }
+  void on_no_server() override { follow(Approach::Step::None); }
+  void on_server_down() override;
 
   void welcome();
   void inspect();
   void read_early();
   bool look_into(const rules::Program& program, std::uint64_t delay_ms);
   bool choose_backend();
-  void apply_persistence();
-  bool belongs_to(const ServerSlot& slot) const;
   // True if the connection is to end; the client of a silent drop then hears nothing more.
   bool refused(const rules::Verdict& verdict);
   void refuse(Phase phase);
   rules::Verdict judge_early(const rules::Program& program, std::uint64_t since_ms, std::uint64_t delay_ms, bool ended);
   void judge_answer();
   void close_server();
-  void choose_server();
+  void follow(Approach::Step step);
   void connect();
-  void connect_failed(Cause cause);
+  void connect_failed(Cause cause, const char* detail);
   void joined();
   void on_side_ready(bool of_client);
   void on_side_bytes(bool of_client, Slice bytes);
@@ -83,22 +77,17 @@ class Tunnel final : public Living, private Waiting, private Served, private Lat
   void end_when_sent();
   void turn_away(const Loss& loss);
   void end(Cause cause, Phase phase);
-  void leave_server();
+  void keep_ticket();
   Phase phase_now() const;
   Connection& other(bool of_client) { return of_client ? *back_ : *front_; }
 
   Client& client_;
   Ref<Generation> generation_;
-  Ref<Generation> moved_to_;  // Where it was sent on to a server, if a reload came before that.
   const FrontendSpec& frontend_;
   const BackendRuntimeSpec* backend_spec_ = nullptr;
-  Backend* backend_ = nullptr;
-  ServerSlot* slot_ = nullptr;
-  const ServerSlot* meant_ = nullptr;  // The one that a rule or a stick table names.
-  Tries tries_;
   Arena arena_;
   rules::Subject subject_;
-  Sticking sticking_;
+  Approach approach_;
   Side client_side_{*this, true};
   Side server_side_{*this, false};
   std::string early_;     // What came too soon: before there was a server, or before rules know it.
@@ -106,8 +95,6 @@ class Tunnel final : public Living, private Waiting, private Served, private Lat
   Owned<Connection> front_;
   Owned<Connection> back_;
   std::uint64_t start_ms_ = 0;
-  std::uint64_t queued_ms_ = 0;
-  std::uint64_t chosen_ms_ = 0;
   std::uint64_t joined_ms_ = 0;
   Step step_ = Step::Welcome;
   bool client_ended_ = false;

@@ -121,7 +121,7 @@ class BackendRules {
 
   // Of `sni` of each server, by its place in config::Proxy::servers; empty where there is none.
   std::vector<Sample> server_sni;
-  // Of `balance uri|url_param|hdr|hash`-like arguments none: those are balance's. `balance hash <expr>`:
+  // Of `balance hash`, and of uri, url_param and hdr, which are hashes of a sample like any other.
   Sample hash_key;
   AddressSet forward_for_except;
   // `stick` lines that look at requests, and those that look at answers.
@@ -142,7 +142,7 @@ FrontendRules compile_frontend(const config::Config& config, const config::Proxy
                                config::Diagnostics& diagnostics);
 BackendRules compile_backend(const config::Config& config, const config::Proxy& proxy, const Environment& environment,
                              config::Diagnostics& diagnostics);
-// One expression for a place that may look at the request (server `sni`, balance). Empty after a complaint.
+// One expression for a place that may look at the request. Empty after a complaint.
 Sample compile_sample(const std::string& text, config::Place place, const Environment& environment,
                       config::Diagnostics& diagnostics);
 // A log-format for a place where there is no client and no message (checks).

@@ -1,0 +1,29 @@
+// What everything on one worker borrows of it.
+#pragma once
+
+#include <cstdint>
+
+#include "penstock/base/counted.h"
+#include "penstock/http/h1_front.h"
+#include "penstock/net/loop.h"
+#include "penstock/proxy/counters.h"
+#include "penstock/proxy/generation.h"
+#include "penstock/rules/subject.h"
+
+namespace penstock {
+
+struct Kit {
+  Kit(Loop& loop, unsigned worker, ProcessState& process);
+  // A subject of rules as this worker gives it to a client of `frontend`.
+  void equip(rules::Subject& subject, const Generation& generation, const FrontendSpec& frontend);
+
+  Loop& loop;
+  const unsigned worker;
+  ProcessState& process;
+  Ref<Generation> generation;  // Of the configuration now in force; null before the first and after the last.
+  rules::DateCache dates;
+  Drains drains;
+  std::uint64_t random;  // Never 0.
+};
+
+}  // namespace penstock

@@ -1,0 +1,79 @@
+// The server connections that are one client's own (http-reuse never; a connection that has carried a
+// credential), and the server that this client was served by last.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "penstock/http/h1_back.h"
+#include "penstock/proxy/snapshot.h"
+
+namespace penstock {
+
+class PinBookOwner {
+ public:
+  // A credential was seen for the first time.
+  virtual void on_pinned() = 0;
+  // A pinned client has lost a connection of its own, and with it whom it said to be there: its own connection is to
+  // end too, once nothing else is under way.
+  virtual void on_pin_lost() = 0;
+
+ protected:
+  ~PinBookOwner() = default;
+};
+
+class PinBook final : private H1BackOwner {
+ public:
+  explicit PinBook(PinBookOwner& owner) : owner_(owner) {}
+  PinBook(const PinBook&) = delete;
+  PinBook& operator=(const PinBook&) = delete;
+
+  // A credential was seen: from now on every server connection is this client's own.
+  void pin();
+  bool pinned() const { return pinned_; }
+
+  // Its own connection to `server`, if there is one idle.
+  Owned<H1Back> lend(const Server& server, std::string_view tls_name);
+  void keep(const std::shared_ptr<Server>& server, Owned<H1Back> back);
+  // One more is to be made: the one that was idle longest ends if there are too many.
+  void make_room();
+  // The server of the latest of its own in this backend; null: none.
+  const Server* server(std::string_view backend) const;
+  // One of them has ended, and with it whom the client said to be there.
+  bool lost(std::string_view backend) const;
+
+  // The server that served the last request, if one did. Must stay: half of what identifies the client was said there.
+  const std::shared_ptr<Server>& last() const { return last_; }
+  bool must_stay() const { return must_stay_; }
+  void set_last(const std::shared_ptr<Server>& server, bool must_stay) {
+    if (last_ != server) last_ = server;
+    must_stay_ = must_stay;
+  }
+
+  // Those whose server is gone end.
+  void adopt(const Snapshot& snapshot);
+  // `on-marked-down shutdown-sessions`
+  void shut_down(const Server& server);
+  void clear() { pins_.clear(); }
+
+ private:
+  // Each belongs to one server of one backend, which its state stands for. Null if it ended: whom the client said to
+  // be there is forgotten, and no other connection may stand in.
+  struct Pin {
+    std::shared_ptr<Server> server;
+    Owned<H1Back> back;
+  };
+  void on_back_ready(H1Back&) override {}
+  void on_back_lost(H1Back& back, const Failure& failure, std::string_view why) override;
+  template <typename Which>
+  void lose(Which which);
+
+  PinBookOwner& owner_;
+  std::vector<Pin> pins_;
+  std::shared_ptr<Server> last_;
+  bool must_stay_ = false;
+  bool pinned_ = false;
+};
+
+}  // namespace penstock

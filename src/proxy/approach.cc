@@ -1,0 +1,266 @@
+#include "penstock/proxy/approach.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace penstock {
+
+void Approach::begin(int backend) {
+  backend_ = &generation_.backend(backend);
+  spec_ = &generation_.snapshot().backends[static_cast<std::size_t>(backend)];
+  subject_.backend = spec_->balance.name;
+  subject_.backend_index = backend;
+  subject_.backend_id = spec_->id;
+  spec_->balance.state->rate.count(static_cast<std::int64_t>(kit_.loop.now()));
+  if (spec_->cookie.line.logged()) subject_.log.cookies[0] = subject_.log.cookies[1] = 'N';
+}
+
+void Approach::ask_persistence() {
+  persistence_ = spec_->rules.persistence(subject_);
+  const int named = spec_->rules.choose_server(subject_);
+  if (named >= 0) {
+    const ServerSlot& slot = *backend_->slots()[static_cast<std::size_t>(named)];
+    if (belongs_to(slot)) meant_ = &slot;
+  }
+  if (spec_->cookie.in_use()) follow_cookie();
+  if (!spec_->rules.stick_request.empty()) follow_tables();
+}
+
+void Approach::follow_cookie() {
+  using persistence::Power;
+  const bool powerless = meant_ != nullptr || persistence_ == rules::Persistence::Ignored;
+  const Power power = powerless ? Power::None : stays_when_down() ? Power::Anyhow : Power::Usual;
+  const std::int64_t now_s = Loop::wall_us() / 1'000'000;
+  claim_ = persistence::read(*subject_.request, spec_->cookie, spec_->balance.servers, power, now_s, subject_.arena);
+  if (claim_.server >= 0) meant_ = backend_->slots()[static_cast<std::size_t>(claim_.server)].get();
+  if (spec_->cookie.line.logged()) subject_.log.cookies[0] = claim_.letter;
+}
+
+void Approach::follow_tables() {
+  const int known = sticking_.look_up(generation_.snapshot(), *spec_, stays_when_down(), subject_, kit_.loop.now());
+  if (known >= 0 && meant_ == nullptr) meant_ = backend_->slots()[static_cast<std::size_t>(known)].get();
+}
+
+bool Approach::stays_when_down() const { return persistence_ == rules::Persistence::Forced || spec_->persist; }
+
+bool Approach::belongs_to(const ServerSlot& slot) const {
+  return stays_when_down() || slot.spec.state->keeps_traffic();
+}
+
+// A pinned client's connection in this backend, whatever else would choose.
+Backend::Wish Approach::pinned_server() const {
+  const Server* own = pins_->server(spec_->balance.name);
+  ServerSlot* slot = own != nullptr ? backend_->find(*own) : nullptr;
+  return slot != nullptr ? Backend::Wish{slot, true, true} : Backend::Wish{};
+}
+
+// The server that answered last, where that is preferred.
+Backend::Wish Approach::last_server() const {
+  if (pins_ == nullptr || pins_->last() == nullptr) return {};
+  if (!pins_->must_stay() && !spec_->balance.prefer_last_server) return {};
+  ServerSlot* slot = backend_->find(*pins_->last());
+  return slot != nullptr ? Backend::Wish{slot, pins_->must_stay()} : Backend::Wish{};
+}
+
+// The server that the client is pinned to; else the one tried before; else the one meant; else the last one.
+Backend::Wish Approach::wish_of_server() const {
+  if (pins_ != nullptr && pins_->pinned()) {
+    const Backend::Wish pinned = pinned_server();
+    if (pinned.slot != nullptr) return pinned;
+  }
+  if (ServerSlot* again = tries_.again()) return {again, true, false, again == meant_ && belongs_to(*again)};
+  if (!tries_.passed_over().empty()) return {};
+  if (meant_ != nullptr && belongs_to(*meant_)) return {meant_, true, false, true};
+  return last_server();
+}
+
+bool Approach::lost_identity() const {
+  return pins_ != nullptr && pins_->pinned() && spec_ != nullptr && pins_->lost(spec_->balance.name);
+}
+
+Approach::Step Approach::choose() {
+  if (lost_identity()) return none({Cause::ServerClosed, Phase::Connect, false, 502, 0, "whom it knew is gone"});
+  const Backend::Wish wish = wish_of_server();
+  if (!key_) key_ = spec_->key_of(subject_);
+  if (subject_.in_trouble()) return none({Cause::Denied, Phase::Request, false, 400, 0, "a key could not be made"});
+  const Backend::Choice choice = backend_->choose(*key_, wish, tries_.passed_over());
+  switch (choice.kind) {
+    case Backend::Choice::Kind::None:
+      return none({Cause::ServerClosed, Phase::Connect, false, 503, 0, "no server is available"});
+    case Backend::Choice::Kind::Full:
+      return moves_on() ? choose() : stand_in_line(choice.slot);
+    case Backend::Choice::Kind::Chosen:
+      take(*choice.slot, wish.pinned);
+      return Step::Server;
+  }
+  return Step::None;
+}
+
+Approach::Step Approach::stand_in_line(ServerSlot* wanted) {
+  if (state_ != State::Line) {
+    (wanted != nullptr ? subject_.log.srv_queue : subject_.log.backend_queue) += backend_->last_place(wanted);
+    // Room may have been made between the look and the line.
+    kit_.loop.later(*this);
+  }
+  state_ = State::Line;
+  backend_->stand_in_line(*this, wanted);
+  return Step::Waiting;
+}
+
+void Approach::take(ServerSlot& slot, bool pinned) {
+  rules::LogFacts& log = subject_.log;
+  // The cookie was good, and another server serves.
+  if (log.cookies[0] == 'V' && &slot != meant_) {
+    log.cookies[0] = pinned ? 'U' : 'D';
+    if (!pinned) log.redispatched = true;
+  }
+  // Another try at the same server is part of connecting to it, the pause before it too.
+  const bool anew = tries_.again() != &slot;
+  if (tries_.chosen(slot)) log.redispatched = true;
+  state_ = State::Server;
+  slot_ = &slot;
+  slot.served.push_back(*this);
+  slot.pool.count_in_use();
+  slot.spec.state->total.fetch_add(1, std::memory_order_relaxed);
+  slot.spec.state->rate.count(static_cast<std::int64_t>(kit_.loop.now()));
+  subject_.server = slot.spec.name;
+  subject_.server_index = static_cast<int>(slot.index);
+  subject_.server_id = slot.spec.id;
+  if (!anew) return;
+  chosen_ms_ = kit_.loop.now();
+  note_wait();
+}
+
+Approach::Step Approach::none(const Failure& failure) {
+  if (state_ == State::Line) note_wait();
+  state_ = State::Idle;
+  failure_ = failure;
+  return Step::None;
+}
+
+void Approach::on_turn() {
+  switch (choose()) {
+    case Step::Server:
+      return owner_.on_server();
+    case Step::None:
+      return owner_.on_no_server();
+    case Step::Waiting:
+      return;
+  }
+}
+
+// Its rules are those it began with; the servers are those of the configuration in force.
+bool Approach::on_moved(Backend& next) {
+  const Server* own = pins_ != nullptr && pins_->pinned() ? pins_->server(spec_->balance.name) : nullptr;
+  if (own != nullptr && next.find(*own) == nullptr) return false;
+  if (meant_ != nullptr) meant_ = next.find(*meant_->spec.state);
+  tries_.forget();
+  backend_ = &next;
+  moved_to_ = kit_.generation;
+  return true;
+}
+
+// Where there is no room, a reload may have made some.
+bool Approach::moves_on() {
+  const Ref<Generation>& now = kit_.generation;
+  if (!now || &*now == (moved_to_ ? &*moved_to_ : &generation_)) return false;
+  Backend* next = now->successor(backend_->spec());
+  return next != nullptr && on_moved(*next);
+}
+
+void Approach::run_later() {
+  if (state_ == State::Line) backend_->serve_line();
+}
+
+void Approach::connected() {
+  subject_.reason = {};
+  subject_.log.tc = static_cast<std::int64_t>(kit_.loop.now() - chosen_ms_);
+}
+
+Approach::Step Approach::try_again(const Failure& failure, Again after) {
+  if (after == Again::Connecting && !spec_->retry_on.connect_failure) return none(failure);
+  if (subject_.log.retries >= spec_->retries) return none(failure);
+  const bool meant = slot_ == meant_;
+  const Tries::Failed failed{*slot_, ++subject_.log.retries, meant, meant && belongs_to(*slot_),
+                             persistence_ == rules::Persistence::Forced};
+  leave();
+  switch (tries_.after(failed, *backend_, *spec_)) {
+    case Tries::Next::None:
+      return none(failure);
+    case Tries::Next::Same:
+      if (after == Again::Connecting && failure.cause != Cause::ServerTimeout) break;
+      [[fallthrough]];
+    case Tries::Next::Other:
+      return choose();
+  }
+  state_ = State::Pause;
+  return Step::Waiting;
+}
+
+Approach::Step Approach::late() {
+  if (state_ == State::Pause) return choose();
+  backend_->leave_line(*this);
+  return none({Cause::ServerTimeout, Phase::Queue, false, 503, 0, "no server had room in time"});
+}
+
+void Approach::leave() {
+  Later::unlink();
+  if (backend_ != nullptr) backend_->leave_line(*this);
+  state_ = State::Idle;
+  if (slot_ == nullptr) return;
+  ServerSlot& slot = *std::exchange(slot_, nullptr);
+  Served::unlink();
+  slot.pool.count_out_of_use();
+  backend_->release(slot);
+}
+
+std::string_view Approach::tls_name() const {
+  return moved_to_ ? moved_to_->sni_of(slot_->spec, subject_) : spec_->sni_of(slot_->spec, subject_);
+}
+
+SocketAddress Approach::address() const {
+  const ServerSpec& spec = slot_->spec;
+  SocketAddress address = spec.address;
+  if (spec.port_from_client) {
+    address.set_port(static_cast<std::uint16_t>(subject_.client->destination().port() + spec.port_offset));
+  }
+  return address;
+}
+
+std::string Approach::greeting() const {
+  const ServerSpec& spec = slot_->spec;
+  if (spec.send_proxy == ProxyVersion::None) return {};
+  return proxy_header(spec.send_proxy, subject_.client->source(), subject_.client->destination(),
+                      {spec.proxy_wishes, subject_.client->tls.get(), subject_.unique_id});
+}
+
+void Approach::remember_server() { sticking_.store(slot_->spec, kit_.loop.now()); }
+
+void Approach::remember_answer() {
+  sticking_.look_at_answer(generation_.snapshot(), *spec_, subject_);
+  remember_server();
+}
+
+void Approach::write_cookie(Head& response) {
+  const bool ignored = persistence_ == rules::Persistence::Ignored;
+  const persistence::Visit visit{*subject_.request, slot_->spec, claim_,
+                                 slot_ == meant_,   ignored,     Loop::wall_us() / 1'000'000};
+  const char letter = persistence::write(response, spec_->cookie, visit, subject_.arena);
+  if (spec_->cookie.line.logged()) subject_.log.cookies[1] = letter;
+}
+
+void Approach::note_facts() {
+  rules::LogFacts& log = subject_.log;
+  if (state_ == State::Line) note_wait();
+  if (backend_ != nullptr) log.beconn = backend_->in_use();
+  if (slot_ == nullptr) return;
+  log.srv_conn = slot_->spec.state->in_use.load(std::memory_order_relaxed);
+  const ServerSpec& spec = slot_->spec;
+  log.server_address = spec.port_from_client ? subject_.arena.make<SocketAddress>(address()) : &spec.address;
+  // Of those being served the others; a line written early (`option logasap`) counts this one too.
+  if (log.asap) return;
+  log.beconn -= std::min(log.beconn, 1u);
+  log.srv_conn -= std::min(log.srv_conn, 1u);
+}
+
+}  // namespace penstock

@@ -1,0 +1,25 @@
+#include "penstock/proxy/kit.h"
+
+#include <algorithm>
+#include <random>
+
+namespace penstock {
+
+Kit::Kit(Loop& loop, unsigned worker, ProcessState& process) : loop(loop), worker(worker), process(process) {
+  std::random_device device;
+  // The whole process has so many.
+  drains.most = std::max<std::size_t>(1, drains.most / process.workers);
+  random = ((static_cast<std::uint64_t>(device()) << 32) ^ device()) | 1;
+}
+
+void Kit::equip(rules::Subject& subject, const Generation& generation, const FrontendSpec& frontend) {
+  subject.memory_limit = static_cast<std::size_t>(generation.snapshot().config.global.txn_memory);
+  subject.frontend = frontend.name;
+  subject.frontend_index = frontend.index;
+  subject.frontend_id = frontend.id;
+  subject.numbers = &generation.numbers();
+  subject.dates = &dates;
+  subject.random = &random;
+}
+
+}  // namespace penstock

@@ -1,0 +1,79 @@
+#include "penstock/proxy/pins.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace penstock {
+namespace {
+
+// Server connections one client may keep to itself; more than a client of nine pools needs.
+constexpr std::size_t kMostPins = 16;
+
+}  // namespace
+
+void PinBook::pin() {
+  if (std::exchange(pinned_, true)) return;
+  owner_.on_pinned();
+}
+
+Owned<H1Back> PinBook::lend(const Server& server, std::string_view tls_name) {
+  for (std::size_t i = 0; i < pins_.size(); ++i) {
+    if (pins_[i].server.get() != &server || !pins_[i].back || pins_[i].back->tls_name() != tls_name) continue;
+    Owned<H1Back> back = std::move(pins_[i].back);
+    pins_.erase(pins_.begin() + static_cast<std::ptrdiff_t>(i));
+    return back;
+  }
+  return nullptr;
+}
+
+void PinBook::keep(const std::shared_ptr<Server>& server, Owned<H1Back> back) {
+  make_room();
+  back->set_owner(*this);
+  pins_.push_back({server, std::move(back)});
+}
+
+void PinBook::make_room() {
+  if (pins_.size() < kMostPins) return;
+  pins_.erase(pins_.begin());
+  if (pinned_) owner_.on_pin_lost();
+}
+
+const Server* PinBook::server(std::string_view backend) const {
+  for (std::size_t i = pins_.size(); i-- > 0;) {
+    if (pins_[i].server->backend_name == backend) return pins_[i].server.get();
+  }
+  return nullptr;
+}
+
+bool PinBook::lost(std::string_view backend) const {
+  return std::any_of(pins_.begin(), pins_.end(),
+                     [&](const Pin& pin) { return !pin.back && pin.server->backend_name == backend; });
+}
+
+void PinBook::adopt(const Snapshot& snapshot) {
+  lose([&](const Pin& pin) { return !snapshot.uses(*pin.server); });
+}
+
+void PinBook::shut_down(const Server& server) {
+  lose([&](const Pin& pin) { return pin.server.get() == &server; });
+}
+
+void PinBook::on_back_lost(H1Back& back, const Failure&, std::string_view) {
+  lose([&](const Pin& pin) { return pin.back.get() == &back; });
+}
+
+// As they may have carried the client's identity, the client must not think that it is still known.
+template <typename Which>
+void PinBook::lose(Which which) {
+  bool any = false;
+  for (Pin& pin : pins_) {
+    if (!pin.back || !which(pin)) continue;
+    pin.back.reset();
+    any = true;
+  }
+  if (!any) return;
+  if (pinned_) return owner_.on_pin_lost();
+  std::erase_if(pins_, [](const Pin& pin) { return !pin.back; });
+}
+
+}  // namespace penstock
