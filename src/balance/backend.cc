@@ -1,6 +1,7 @@
 #include "penstock/balance/backend.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 #include "penstock/base/require.h"
@@ -278,15 +279,34 @@ ServerSlot* Backend::find(const Server& server) {
 void Backend::shut_down(const Server& server) {
   for (auto& slot : slots_) {
     if (slot->spec.state.get() != &server) continue;
-    slot->pool.clear();
+    if (Pool* pool = slot->pool_if_made()) pool->clear();
     List<Served, ServedTag> leaving;
     leaving.take_all(slot->served);
     while (!leaving.empty()) leaving.pop_front().on_server_down();
   }
 }
 
-void Backend::drop_idle() {
-  for (auto& slot : slots_) slot->pool.clear();
+bool ServerSlot::share_pool(ServerSlot& next) {
+  if (next.spec.identity != spec.identity) return false;
+  pool_->obey(next.spec.pool);
+  next.pool_ = pool_;
+  return true;
+}
+
+bool Backend::has_pools() const {
+  return std::any_of(slots_.begin(), slots_.end(), [](const auto& slot) { return slot->pool_if_made() != nullptr; });
+}
+
+void Backend::hand_pools_to(Backend* next) {
+  std::unordered_map<std::string_view, ServerSlot*> heirs;
+  if (next != nullptr) {
+    for (auto& slot : next->slots_) heirs.emplace(slot->spec.name, slot.get());
+  }
+  for (auto& slot : slots_) {
+    if (slot->pool_if_made() == nullptr) continue;
+    const auto heir = heirs.find(slot->spec.name);
+    if (heir == heirs.end() || !slot->share_pool(*heir->second)) slot->pool().close();
+  }
 }
 
 }  // namespace penstock

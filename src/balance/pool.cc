@@ -14,14 +14,14 @@ constexpr std::size_t kTicketNames = 16;
 class Pool::Purger final : public Living {
  public:
   Purger(Loop& loop, Pool& pool) : Living(loop), pool_(pool) { start(); }
-  void start() { set_deadline(std::max<std::uint64_t>(pool_.spec_.pool_purge_ms, 1)); }
+  void start() { set_deadline(std::max<std::uint64_t>(pool_.spec_.purge_ms, 1)); }
 
  private:
   void on_deadline() override { pool_.purge(); }
   Pool& pool_;
 };
 
-Pool::Pool(Loop& loop, const ServerSpec& spec) : loop_(loop), spec_(spec) {}
+Pool::Pool(Loop& loop, const PoolSpec& spec) : loop_(loop), spec_(spec) {}
 
 Pool::~Pool() = default;
 
@@ -40,7 +40,7 @@ Owned<H1Back> Pool::lend(std::string_view tls_name, bool used_only) {
 void Pool::move_window() {
   const std::uint64_t now = loop_.now();
   if (now < window_end_ms_) return;
-  const std::uint64_t length = std::max<std::uint64_t>(spec_.pool_purge_ms, 1);
+  const std::uint64_t length = std::max<std::uint64_t>(spec_.purge_ms, 1);
   peak_before_ = now < window_end_ms_ + length ? peak_now_ : in_use_;
   peak_now_ = in_use_;
   window_end_ms_ = now + length;
@@ -50,8 +50,8 @@ std::size_t Pool::allowed_idle() const {
   // The one that comes home is still counted.
   const std::size_t others = in_use_ == 0 ? 0 : in_use_ - 1;
   const std::size_t peak = std::max(peak_now_, peak_before_);
-  std::size_t allowed = std::max<std::size_t>(peak > others ? peak - others : 0, spec_.pool_low);
-  if (spec_.pool_max >= 0) allowed = std::min(allowed, static_cast<std::size_t>(spec_.pool_max));
+  std::size_t allowed = std::max<std::size_t>(peak > others ? peak - others : 0, spec_.low);
+  if (spec_.max >= 0) allowed = std::min(allowed, static_cast<std::size_t>(spec_.max));
   return allowed;
 }
 
@@ -85,6 +85,16 @@ void Pool::purge() {
 void Pool::clear() {
   idle_.clear();
   purger_.reset();
+}
+
+void Pool::obey(const PoolSpec& spec) {
+  spec_ = spec;
+  while (spec_.max >= 0 && idle_.size() > static_cast<std::size_t>(spec_.max)) idle_.erase(idle_.begin());
+}
+
+void Pool::close() {
+  spec_.max = 0;
+  clear();
 }
 
 void Pool::on_back_lost(H1Back& back, const Failure&, std::string_view) {

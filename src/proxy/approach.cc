@@ -120,7 +120,7 @@ void Approach::take(ServerSlot& slot, bool pinned) {
   state_ = State::Server;
   slot_ = &slot;
   slot.served.push_back(*this);
-  slot.pool.count_in_use();
+  slot.pool().count_in_use();
   slot.spec.state->total.fetch_add(1, std::memory_order_relaxed);
   slot.spec.state->rate.count(static_cast<std::int64_t>(kit_.loop.now()));
   subject_.server = slot.spec.name;
@@ -210,7 +210,7 @@ void Approach::leave() {
   if (slot_ == nullptr) return;
   ServerSlot& slot = *std::exchange(slot_, nullptr);
   Served::unlink();
-  slot.pool.count_out_of_use();
+  slot.pool().count_out_of_use();
   backend_->release(slot);
 }
 

@@ -317,7 +317,7 @@ void Exchange::connect() {
     const ReuseMode reuse = backend_spec_->balance.reuse;
     const bool first = client_.requests() <= 1;
     if (!idle && !must_be_private() && !(first && reuse == ReuseMode::Safe)) {
-      idle = slot.pool.lend(sni, first && reuse == ReuseMode::Aggressive);
+      idle = slot.pool().lend(sni, first && reuse == ReuseMode::Aggressive);
     }
     if (idle) return use_back(std::move(idle), false);
   }
@@ -326,7 +326,7 @@ void Exchange::connect() {
   pins_.make_room();
   const std::string greeting = approach_.greeting();
   const TlsTarget tls{spec.tls.get(), sni, spec.verify_name, greeting};
-  back_ = H1Back::connect(loop(), address, spec.socket, tls, slot.pool.take_ticket(sni), backend_spec_->http, *this);
+  back_ = H1Back::connect(loop(), address, spec.socket, tls, slot.pool().take_ticket(sni), backend_spec_->http, *this);
 }
 
 void Exchange::on_back_ready(H1Back&) { use_back(std::move(back_), true); }
@@ -780,13 +780,12 @@ void Exchange::drop_back(const Failure& failure) {
 void Exchange::part_with_back() {
   if (!back_) return;
   ServerSlot* slot = approach_.slot();
-  if (slot != nullptr && slot->spec.tls) slot->pool.keep_ticket(back_->tls_name(), back_->connection().take_ticket());
+  if (slot != nullptr && slot->spec.tls) slot->pool().keep_ticket(back_->tls_name(), back_->connection().take_ticket());
   if (!response_ended_ || slot == nullptr || !back_->reusable()) return drop_back({});
   Owned<H1Back> back = std::move(back_);
   // A client's own stays with it over reloads: the server knows it by this connection.
   if (must_be_private()) return pins_.keep(slot->spec.state, std::move(back));
-  if (generation_->retired()) return;
-  slot->pool.give_home(std::move(back));
+  slot->pool().give_home(std::move(back));
 }
 
 void Exchange::log() {

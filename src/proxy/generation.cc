@@ -42,12 +42,11 @@ Backend* Generation::successor(const BackendSpec& before) {
 }
 
 void Generation::retire(Generation& next) {
-  retired_ = true;
   for (auto& backend : backends_) {
-    if (!backend) continue;
-    backend->drop_idle();
-    if (backend->line_length() == 0) continue;
-    if (Backend* successor = next.successor(backend->spec())) backend->hand_line_to(*successor);
+    if (!backend || (!backend->has_pools() && backend->line_length() == 0)) continue;
+    Backend* successor = next.successor(backend->spec());
+    backend->hand_pools_to(successor);
+    if (successor != nullptr && backend->line_length() != 0) backend->hand_line_to(*successor);
   }
 }
 

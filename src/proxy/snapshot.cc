@@ -7,6 +7,7 @@
 
 #include "penstock/balance/policy.h"
 #include "penstock/base/text.h"
+#include "penstock/base/xxhash.h"
 #include "penstock/proxy/checks_of.h"
 
 namespace penstock {
@@ -290,10 +291,14 @@ class SnapshotBuilder final : private rules::Environment {
     return true;
   }
 
+  static std::string server_tls_key(const config::Server& server, const config::Tls& tls) {
+    return key_of(tls) + "\n" + server.certificate;
+  }
+
   std::shared_ptr<const TlsContext> tls_for_server(const config::Server& server, const config::Tls& tls) {
     // That a CA is lacking was said where the line was judged.
     if (tls.verify == config::Tls::Verify::Required && tls.ca_file.empty()) return nullptr;
-    auto& known = server_contexts_[key_of(tls) + "\n" + server.certificate];
+    auto& known = server_contexts_[server_tls_key(server, tls)];
     if (known) return known;
     auto made = TlsContext::for_servers(tls_options(tls), bundle_.credentials(server.certificate));
     if (!made) {
@@ -435,15 +440,14 @@ class SnapshotBuilder final : private rules::Environment {
     spec.slowstart_ms = server.slowstart_ms;
     spec.shutdown_when_down = server.shutdown_sessions_when_down;
     spec.shutdown_backups_when_up = server.shutdown_backup_sessions_when_up;
-    spec.pool_max = server.pool_max_conn;
-    spec.pool_low = server.pool_low_conn;
-    spec.pool_purge_ms = server.pool_purge_delay_ms;
-    spec.max_reuse = server.max_reuse;
+    spec.pool = {server.pool_max_conn, server.pool_low_conn, server.pool_purge_delay_ms, server.max_reuse};
     spec.non_stick = server.non_stick;
     if (server.send_proxy) spec.send_proxy = ProxyVersion::One;
     if (server.send_proxy_v2) spec.send_proxy = ProxyVersion::Two;
     spec.proxy_wishes = proxy_wishes(server.proxy_v2_options);
-    spec.state = sources_.servers.server(proxy.name, server.name, spec.address.text());
+    const std::string address = spec.address.text();
+    spec.state = sources_.servers.server(proxy.name, server.name, address);
+    spec.identity = identity_of(spec, server, address);
     spec.disabled = server.disabled;
     if (server.check.enabled) {
       spec.check = checks_of(proxy, server, spec, bundle_, *this, diagnostics_);
@@ -455,6 +459,40 @@ class SnapshotBuilder final : private rules::Environment {
       }
     }
     backend.balance.servers.push_back(std::move(spec));
+  }
+
+  // A digest of what stands in the files that TLS to the server uses. Many servers have the same.
+  std::uint64_t files_of(const config::Server& server) {
+    const config::Tls& tls = server.tls;
+    auto [at, is_new] = file_digests_.try_emplace(tls.ca_file + "\n" + tls.crl_file + "\n" + tls.ca_verify_file + "\n" +
+                                                  server.certificate);
+    if (is_new) {
+      for (const std::string& path : {tls.ca_file, tls.crl_file, tls.ca_verify_file}) {
+        if (const std::string* text = bundle_.content(path)) at->second = xxh64(*text, at->second + 1);
+      }
+      at->second = xxh64(bundle_.credentials(server.certificate).text.view(), at->second);
+    }
+    return at->second;
+  }
+
+  std::uint64_t identity_of(const ServerSpec& spec, const config::Server& server, const std::string& address) {
+    const SocketOptions& socket = spec.socket;
+    std::string all = address;
+    all.append({'\n', static_cast<char>(spec.port_from_client), static_cast<char>(socket.keep_alive)});
+    for (const std::uint64_t number :
+         {std::uint64_t(spec.port_offset), std::uint64_t(spec.send_proxy), std::uint64_t(server.proxy_v2_options),
+          std::uint64_t(socket.keep_alive_idle_s), std::uint64_t(socket.keep_alive_interval_s),
+          std::uint64_t(socket.keep_alive_probes), std::uint64_t(socket.user_timeout_ms),
+          std::uint64_t(socket.send_buffer), std::uint64_t(socket.receive_buffer), std::uint64_t(socket.source_ports),
+          config_.global.buffer_size, std::uint64_t(config_.global.max_headers)})
+      all.append(reinterpret_cast<const char*>(&number), sizeof number);
+    if (!socket.source.empty()) all.append("\nsource ").append(socket.source.text());
+    if (spec.tls) {
+      all.append("\ntls ").append(server_tls_key(server, server.tls)).append("\n").append(spec.verify_name);
+      const std::uint64_t files = files_of(server);
+      all.append(reinterpret_cast<const char*>(&files), sizeof files);
+    }
+    return xxh64(all);
   }
 
   // A server that tracks one that tracks another follows the last of them, which is checked.
@@ -575,6 +613,7 @@ class SnapshotBuilder final : private rules::Environment {
   std::map<const config::Proxy*, std::uint32_t> proxy_ids_;
   Numbering server_numbers_, bind_numbers_;
   std::map<std::string, std::shared_ptr<const TlsContext>> bind_contexts_, server_contexts_;
+  std::map<std::string, std::uint64_t> file_digests_;
   std::set<std::string> judged_, bound_;
 };
 

@@ -489,6 +489,32 @@ backend be
             rig.get('/test/size/10')
         self.assertGreaterEqual(rig.server().counters['tls_resumed'], 4)
 
+    def reload(self, rig):
+        start = len(rig.log.drain())
+        rig.reload()
+        rig.log.wait('Reloaded in', start=start)
+
+    @penstock_only('reloads with a master process')
+    def test_a_reload_forgets_no_session_with_a_server_but_with_other_trust(self):
+        rig = self.rig(self.TEXT % ('never', 'verify required ca-file <dir>/ca.pem verifyhost ex01.contoso.local'),
+                       nbthread=1, start=False)
+        shutil.copy(certificate('ca'), rig.folder + '/ca.pem')
+        rig.start()
+        server = rig.server()
+        for _ in range(3):
+            rig.get('/test/size/10')
+        resumed = server.counters['tls_resumed']
+        self.reload(rig)
+        self.assertEqual(rig.get('/test/size/10').status, 200)
+        self.assertEqual(server.counters['tls_resumed'], resumed + 1)
+        with open(certificate('ca')) as ours, open(certificate('other-ca')) as another:
+            both = ours.read() + another.read()
+        with open(rig.folder + '/ca.pem', 'w') as file:
+            file.write(both)
+        self.reload(rig)
+        self.assertEqual(rig.get('/test/size/10').status, 200)
+        self.assertEqual(server.counters['tls_resumed'], resumed + 1)
+
     def test_versions_towards_servers_are_bounded(self):
         rig = self.back('verify none ssl-max-ver TLSv1.2')
         self.assertEqual(rig.get('/test/echo').json()['tls'], 'TLSv1.2')

@@ -401,6 +401,49 @@ TEST_CASE("a client's own server connection outlives a reload in the middle of a
   CHECK(rig.server("s1").accepted() == 1);
 }
 
+TEST_CASE("a reload that leaves a server alone leaves its idle connections alone") {
+  const std::string app = "backend app\n  http-reuse always\n  server s1 ${s1}\n";
+  Rig rig(app);
+  rig.server("s1").next().expects("\r\n\r\n").sends(kOk).repeats();
+  ScriptedClient client(rig);
+  CHECK(client.gets("/").status == 200);
+  // Another backend before it, another weight, a limit: none of it is of the wire.
+  rig.reload(
+      "backend first\n  server s1 ${s2}\nbackend app\n  http-reuse always\n  timeout server 9s\n"
+      "  server s0 ${s2} backup\n  server s1 ${s1} weight 7 maxconn 9\n");
+  CHECK(client.gets("/").status == 200);
+  rig.reload(app);
+  CHECK(client.gets("/").status == 200);
+  CHECK(rig.server("s1").accepted() == 1);
+}
+
+TEST_CASE("an exchange that outlives a reload brings its connection home to the next configuration") {
+  const std::string app = "backend app\n  http-reuse always\n  server s1 ${s1}\n";
+  Rig rig(app);
+  rig.server("s1").next().expects("rest").sends(kOk).expects("\r\n\r\n").sends(kOk);
+  ScriptedClient client(rig);
+  client.says("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n");
+  rig.run_until([&] { return rig.server("s1").accepted() == 1; });
+  rig.reload(app);
+  CHECK(client.asks("rest").status == 200);
+  CHECK(client.gets("/").status == 200);
+  CHECK(rig.server("s1").accepted() == 1);
+}
+
+TEST_CASE("idle connections to a server that a reload changes or takes away are closed") {
+  const std::string rest =
+      GENERATE(as<std::string>(), "  server s1 ${s1} source 127.0.0.1\n", "  server s1 ${s1} pool-max-conn 0\n",
+               "  server other ${s1}\n", "  server s1 ${s2}\n", "  server s1 ${s1} send-proxy\n", "");
+  const std::string before = "backend app\n  http-reuse always\n";
+  Rig rig(before + "  server s1 ${s1}\n");
+  rig.server("s1").next().expects("\r\n\r\n").sends(kOk).repeats();
+  ScriptedClient client(rig);
+  CHECK(client.gets("/").status == 200);
+  CHECK(rig.server("s1").open() == 1);
+  rig.reload(before + rest);
+  rig.run_until([&] { return rig.server("s1").open() == 0; });
+}
+
 TEST_CASE("a server that is no longer disabled, or no longer checked, takes traffic") {
   Rig rig("backend app\n  server s1 ${s1} disabled\n");
   rig.server("s1").next().expects("\r\n\r\n").sends(kOk).repeats();

@@ -53,11 +53,23 @@ class Served : public ListNode<ServedTag> {
 
 // One server on one worker.
 struct ServerSlot {
-  ServerSlot(Loop& loop, const ServerSpec& spec, std::uint32_t index) : spec(spec), index(index), pool(loop, spec) {}
+  ServerSlot(Loop& loop, const ServerSpec& spec, std::uint32_t index) : spec(spec), index(index), loop_(loop) {}
   const ServerSpec& spec;
   const std::uint32_t index;
-  Pool pool;
   List<Served, ServedTag> served;
+
+  // Made on first use.
+  Pool& pool() {
+    if (!pool_) pool_ = make_ref<Pool>(loop_, spec.pool);
+    return *pool_;
+  }
+  Pool* pool_if_made() { return pool_.get(); }
+  // `next` stands for the same server in the next generation: true if it shares the pool from now on.
+  bool share_pool(ServerSlot& next);
+
+ private:
+  Loop& loop_;
+  Ref<Pool> pool_;
 };
 
 // Servers that did not take a request, told apart as well as 64 bits can.
@@ -136,8 +148,10 @@ class Backend final {
   void shut_down(const Server& server);
 
   std::vector<std::unique_ptr<ServerSlot>>& slots() { return slots_; }
-  // Closes idle connections; their servers may be gone after a reload.
-  void drop_idle();
+  // A reload has put `next` in its place, or nothing: servers that it leaves alone keep their idle connections and
+  // TLS sessions, those of others close.
+  void hand_pools_to(Backend* next);
+  bool has_pools() const;
 
  private:
   void look_again();

@@ -1,5 +1,6 @@
-// Idle connections to one server on one worker, and sessions to resume. Connections are lent by
-// moving them out; what is not given home closes.
+// Idle connections to one server on one worker, and TLS sessions to resume. Connections are lent by
+// moving them out; what is not given home closes. A pool outlives a reload that leaves its server's
+// identity alone: the generation before and the next hold the same one.
 #pragma once
 
 #include <cstdint>
@@ -9,17 +10,21 @@
 #include <vector>
 
 #include "penstock/balance/server.h"
+#include "penstock/base/counted.h"
 #include "penstock/http/h1_back.h"
 #include "penstock/net/living.h"
 
 namespace penstock {
 
-class Pool final : private H1BackOwner {
+class Pool final : public Counted<Pool>, private H1BackOwner {
  public:
-  Pool(Loop& loop, const ServerSpec& spec);
+  Pool(Loop& loop, const PoolSpec& spec);
   ~Pool();
-  Pool(const Pool&) = delete;
-  Pool& operator=(const Pool&) = delete;
+
+  // The next configuration keeps the server and says this of its pool.
+  void obey(const PoolSpec& spec);
+  // The next configuration does not know the server as it was: nothing idle is left, and nothing comes home.
+  void close();
 
   // Lends an idle connection for requests of `tls_name`, or none. `used_only`: one that has served more
   // than one request (http-reuse aggressive). It may prove dead on first use, since a server may close
@@ -49,7 +54,7 @@ class Pool final : private H1BackOwner {
   std::size_t allowed_idle() const;
 
   Loop& loop_;
-  const ServerSpec& spec_;
+  PoolSpec spec_;
   std::vector<Owned<H1Back>> idle_;  // The most recently used last.
   std::vector<std::pair<std::string, TlsTicket>> tickets_;
   std::size_t in_use_ = 0;

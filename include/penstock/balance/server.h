@@ -201,6 +201,15 @@ struct CheckSpec {
   bool log_all = false;  // option log-health-checks
 };
 
+// Which idle connections to a server are kept. Manual section 5.2: pool-max-conn, pool-low-conn,
+// pool-purge-delay, max-reuse; -1: no limit.
+struct PoolSpec {
+  std::int32_t max = -1;
+  std::uint32_t low = 0;
+  std::uint64_t purge_ms = 5000;
+  std::int32_t max_reuse = -1;
+};
+
 struct BackendSpec;
 struct ServerSpec;
 
@@ -213,6 +222,9 @@ struct Follower {
 // One server line, resolved. Immutable.
 struct ServerSpec {
   std::string name;
+  // A digest of all that a connection to it is made with: address, source, socket options, TLS with the contents of
+  // its files. A reload that leaves it alone leaves idle connections and TLS sessions alone.
+  std::uint64_t identity = 0;
   SocketAddress address;
   bool port_from_client = false;  // "*:+0": the port the client came to, plus port_offset.
   int port_offset = 0;
@@ -234,10 +246,7 @@ struct ServerSpec {
   std::uint64_t slowstart_ms = 0;
   bool shutdown_when_down = false;
   bool shutdown_backups_when_up = false;
-  std::int32_t pool_max = -1;
-  std::uint32_t pool_low = 0;
-  std::uint64_t pool_purge_ms = 5000;
-  std::int32_t max_reuse = -1;
+  PoolSpec pool;
   bool non_stick = false;  // Stick tables do not learn it.
   CheckSpec check;
   std::shared_ptr<Server> state;

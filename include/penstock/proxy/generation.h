@@ -30,9 +30,9 @@ class Generation final : public Counted<Generation>, public ListNode<>, private 
   void shut_down(const Server& server);
   // The backend that has taken the place of this one of another generation, or null.
   Backend* successor(const BackendSpec& before);
-  // It will get no new requests: idle connections are let go, and who waits goes to the lines of `next`.
+  // It will get no new requests: idle connections to servers that `next` has too go there, others are let go, and who
+  // waits goes to the lines of `next`.
   void retire(Generation& next);
-  bool retired() const { return retired_; }
   // The name that TLS towards a server of this generation asks for, in a request of a former one.
   std::string_view sni_of(const ServerSpec& server, rules::Subject& subject) const;
   // For samples about servers (nbsrv, be_conn, ...).
@@ -50,7 +50,6 @@ class Generation final : public Counted<Generation>, public ListNode<>, private 
   std::shared_ptr<const Snapshot> snapshot_;
   LineWaker& waker_;
   const unsigned worker_;
-  bool retired_ = false;
   bool stopping_ = false;
   std::vector<std::unique_ptr<Backend>> backends_;
 };
