@@ -147,18 +147,16 @@ std::optional<Match> find_match(std::string_view name) {
 }
 
 // Table of manual section 7.1: what can be matched which way.
-bool suits(Type type, Match match) {
+bool suits(const Expression& expression, Match match) {
+  const Type type = expression.type;
   switch (match) {
-    case Match::Found:
-      return true;
     case Match::Bool:
-      return type != Type::Address && type != Type::Binary;
     case Match::Int:
-      return type != Type::Address && type != Type::Binary;
+      return type != Type::Binary && !is_method(expression);
     case Match::Ip:
-      return type == Type::Address || type == Type::Text || type == Type::None;
+      return type != Type::Bool && type != Type::Binary && !is_method(expression);
+    case Match::Found:
     case Match::Bin:
-      return type == Type::Text || type == Type::Binary || type == Type::None;
     case Match::Len:
     case Match::Str:
     case Match::Beg:
@@ -172,8 +170,11 @@ bool suits(Type type, Match match) {
   return false;
 }
 
-std::optional<Match> default_match(Type type) {
-  switch (type) {
+// None where the type is known only when it is asked for.
+std::optional<Match> default_match(const Expression& expression) {
+  if (!expression.converters.empty() && expression.converters.back().converter->out == Type::None) return std::nullopt;
+  if (expression.converters.empty() && expression.fetch.fetch->name == "meth") return std::nullopt;
+  switch (expression.type) {
     case Type::Bool:
       return Match::Bool;
     case Type::Integer:
@@ -183,7 +184,6 @@ std::optional<Match> default_match(Type type) {
     case Type::Text:
       return Match::Str;
     case Type::None:
-      return Match::Str;
     case Type::Binary:
       return std::nullopt;
   }
@@ -224,12 +224,14 @@ class TestCompiler {
       return complain(words_[0].place, format("'{}' behind '{}' is not understood", text, test.expression->name));
     // Behind a converter, its result decides (manual section 7.1).
     if (!derived.empty() && test.expression->converters.empty()) match_ = find_match(derived);
-    if (!match_) match_ = default_match(test.expression->type);
+    if (!match_) match_ = default_match(*test.expression);
     at_ = 1;
     if (!take_flags()) return false;
     if (!match_)
-      return complain(words_[0].place, format("'{}' is binary: say by '-m' how it is to be matched", words_[0].text));
-    if (!suits(test.expression->type, *match_))
+      return complain(
+          words_[0].place,
+          format("'{}' may be of any kind: say by '-m' how it is to be matched, as in '-m str'", words_[0].text));
+    if (!suits(*test.expression, *match_))
       return complain(words_[0].place, format("'{}' cannot be matched that way", words_[0].text));
     test.matcher = Matcher(*match_, test.expression->fetch.fetch->name.ends_with("ssl_ver"));
     if (!add_files(test.matcher)) return false;

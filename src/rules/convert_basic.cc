@@ -137,8 +137,7 @@ bool convert_http_date(const Call& call, Subject& subject, Value& value) {
 // Variables and captures.
 
 bool convert_set_variable(const Call& call, Subject& subject, Value& value) {
-  set_variable(subject, call.arguments[0].variable, value, static_cast<unsigned>(call.integer(1, 0)));
-  return true;
+  return set_variable(subject, call.arguments[0].variable, value, static_cast<unsigned>(call.integer(1, 0)));
 }
 
 bool convert_unset_variable(const Call& call, Subject& subject, Value&) {
@@ -146,12 +145,12 @@ bool convert_unset_variable(const Call& call, Subject& subject, Value&) {
   return true;
 }
 
-bool variable_text(const Call& call, std::size_t index, Subject& subject, std::string_view& out) {
+bool variable_text(const Call& call, std::size_t index, Subject& subject, std::string_view& out, Type as = Type::Text) {
   if (!call.has(index)) return false;
   const Value* found = find_variable(subject, call.arguments[index].variable);
   if (found == nullptr) return false;
   Value value = *found;
-  if (!cast(subject, value, Type::Text)) return false;
+  if (!cast(subject, value, as)) return false;
   out = value.text;
   return true;
 }
@@ -159,14 +158,16 @@ bool variable_text(const Call& call, std::size_t index, Subject& subject, std::s
 bool convert_compare(const Call& call, Subject& subject, Value& value) {
   std::string_view other;
   if (!variable_text(call, 0, subject, other)) return false;
-  value.set_integer(value.text.compare(other));
+  const std::string_view text = value.text;
+  const int order = text.substr(0, other.size()).compare(other.substr(0, text.size()));
+  value.set_integer(order != 0 ? order : (text.size() > other.size()) - (text.size() < other.size()));
   return true;
 }
 
 // Takes as long for texts that differ early as for equal ones.
 bool convert_secure_compare(const Call& call, Subject& subject, Value& value) {
   std::string_view other;
-  if (!variable_text(call, 0, subject, other)) return false;
+  if (!variable_text(call, 0, subject, other, Type::Binary)) return false;
   unsigned difference = value.text.size() == other.size() ? 0 : 1;
   for (std::size_t i = 0; i < value.text.size() && i < other.size(); ++i) {
     difference |=

@@ -42,12 +42,12 @@ std::int64_t leading_integer(std::string_view text) {
   const bool negative = at < text.size() && text[at] == '-';
   if (at < text.size() && (text[at] == '-' || text[at] == '+')) ++at;
   std::uint64_t number = 0;
-  constexpr std::uint64_t kMost = static_cast<std::uint64_t>(INT64_MAX);
+  const std::uint64_t most = static_cast<std::uint64_t>(INT64_MAX) + (negative ? 1 : 0);
   for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at) {
     const auto digit = static_cast<std::uint64_t>(text[at] - '0');
-    number = number > (kMost - digit) / 10 ? kMost : number * 10 + digit;
+    number = number > (most - digit) / 10 ? most : number * 10 + digit;
   }
-  return negative ? -static_cast<std::int64_t>(number) : static_cast<std::int64_t>(number);
+  return static_cast<std::int64_t>(negative ? -number : number);
 }
 
 bool castable(Type from, Type to) {
@@ -58,8 +58,9 @@ bool castable(Type from, Type to) {
     case Type::Binary:
       return from == Type::Text || from == Type::Address || from == Type::Integer || from == Type::Bool;
     case Type::Bool:
+      return from == Type::Integer || from == Type::Text;
     case Type::Integer:
-      return from == Type::Bool || from == Type::Integer || from == Type::Text || from == Type::Address;
+      return from == Type::Bool || from == Type::Text || from == Type::Address;
     case Type::Address:
       return from == Type::Text || from == Type::Integer;
     case Type::None:
@@ -159,7 +160,7 @@ bool cast(Subject& subject, Value& value, Type type) {
     case Type::Integer:
       return to_integer(value);
     case Type::Bool:
-      if (!to_integer(value)) return false;
+      if (value.type == Type::Address || !to_integer(value)) return false;
       value.set_bool(value.integer != 0);
       return true;
     case Type::Address:
@@ -268,11 +269,11 @@ const Value* find_variable(Subject& subject, const VariableName& name) {
   return variable != nullptr && variable->value.type != Type::None ? &variable->value : nullptr;
 }
 
-void set_variable(Subject& subject, const VariableName& name, const Value& value, unsigned conditions) {
-  if (!is_open(subject, name.scope)) return;
+bool set_variable(Subject& subject, const VariableName& name, const Value& value, unsigned conditions) {
+  if (!is_open(subject, name.scope)) return false;
   VariableSet& set = variables_of(subject, name.scope);
   Variable* variable = look_up(set, name);
-  if (!may_set(variable, value, conditions)) return;
+  if (!may_set(variable, value, conditions)) return true;
   Arena& arena = set.arena != nullptr ? *set.arena : subject.arena;
   Value kept = value;
   // A view into a head or buffer would not outlive it.
@@ -282,7 +283,7 @@ void set_variable(Subject& subject, const VariableName& name, const Value& value
     if (variable->room.size() < kept.text.size()) {
       const std::size_t size = std::bit_ceil(kept.text.size());
       // What a connection keeps is bounded as what an exchange makes.
-      if (arena.held() + size > subject.memory_limit) return void(subject.trouble = Trouble::Memory);
+      if (arena.held() + size > subject.memory_limit) return subject.trouble = Trouble::Memory, false;
       variable->room = {static_cast<char*>(arena.allocate(size, 1)), size};
     }
     std::memmove(variable->room.data(), kept.text.data(), kept.text.size());
@@ -291,6 +292,7 @@ void set_variable(Subject& subject, const VariableName& name, const Value& value
   if (variable == nullptr) variable = add_variable(set, arena, name);
   variable->value = kept;
   forget(subject, kOnVariables);
+  return true;
 }
 
 void unset_variable(Subject& subject, const VariableName& name) {
@@ -308,6 +310,11 @@ void forget(Subject& subject, unsigned what) {
 }
 
 // Parsing.
+
+bool is_method(const Expression& expression) {
+  const std::string_view name = expression.fetch.fetch->name;
+  return expression.converters.empty() && (name == "method" || name == "meth");
+}
 
 const Fetch* find_fetch(std::string_view name) {
   for (std::span<const Fetch> table :
@@ -573,10 +580,7 @@ bool finish_fetch(Compiling& compiling, Expression& expression, config::Place pl
   }
   const bool by_occurrence =
       expression.fetch.has(1) && (name.ends_with("hdr") || name.ends_with("hdr_ip") || name.ends_with("hdr_val"));
-  if (by_occurrence && arguments[1].integer == 0) {
-    compiling.diagnostics.add(place, format("occurrence 0 of '{}' does not exist: 1 is the first, -1 the last", name));
-    return false;
-  }
+  if (by_occurrence && arguments[1].integer == 0) arguments[1].given = false;
   return true;
 }
 
@@ -637,7 +641,8 @@ bool parse_converter(Compiling& compiling, std::string_view& text, config::Place
                     : format("the converter '{}' is not known here{}", name, hint(name, converter_names())));
     return false;
   }
-  if (!castable(expression.type, converter->in)) {
+  const bool keeps_method = converter->in == Type::None || converter->in == Type::Text || converter->in == Type::Binary;
+  if (!castable(expression.type, converter->in) || (is_method(expression) && !keeps_method)) {
     compiling.diagnostics.add(place, format("the converter '{}' cannot take what stands before it", name));
     return false;
   }

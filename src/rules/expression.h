@@ -149,6 +149,8 @@ bool evaluate(const Expression& expression, Subject& subject, Cursor& cursor, Va
 bool cast(Subject& subject, Value& value, Type type);
 // Whether there is a way at all.
 bool castable(Type from, Type to);
+// Whether a sample is a method, and so a text that is never a number or an address.
+bool is_method(const Expression& expression);
 // Leading digits with a sign, as lenient as C's strtoll; 0 if there are none.
 std::int64_t leading_integer(std::string_view text);
 std::string_view integer_text(Subject& subject, std::int64_t number);
@@ -161,8 +163,9 @@ bool keep_capture(Subject& subject, bool of_response, std::size_t slot, std::str
 
 VariableSet& variables_of(Subject& subject, Scope scope);
 const Value* find_variable(Subject& subject, const VariableName& name);
-// `conditions` are SetVarIf bits. The value is copied to where it lives as long as its scope.
-void set_variable(Subject& subject, const VariableName& name, const Value& value, unsigned conditions);
+// `conditions` are SetVarIf bits. The value is copied to where it lives as long as its scope. False if the scope is
+// not open.
+bool set_variable(Subject& subject, const VariableName& name, const Value& value, unsigned conditions);
 void unset_variable(Subject& subject, const VariableName& name);
 // Remembered answers of ACLs that depend on `what` hold no longer.
 void forget(Subject& subject, unsigned what);

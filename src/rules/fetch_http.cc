@@ -301,6 +301,7 @@ bool fetch_field_count(const Call& call, Subject& subject, Cursor&, Value& out) 
   return true;
 }
 
+// As HTTP/2 writes names: in lower case.
 template <Side side>
 bool fetch_field_names(const Call& call, Subject& subject, Cursor&, Value& out) {
   const Head* head = head_of<side>(subject);
@@ -312,8 +313,7 @@ bool fetch_field_names(const Call& call, Subject& subject, Cursor&, Value& out) 
   std::size_t at = 0;
   for (const Field& field : head->fields) {
     if (at != 0) names[at++] = delimiter;
-    std::memcpy(names + at, field.name.data(), field.name.size());
-    at += field.name.size();
+    at = static_cast<std::size_t>(std::transform(field.name.begin(), field.name.end(), names + at, to_lower) - names);
   }
   out.set_text({names, at});
   return true;
@@ -332,7 +332,7 @@ bool fetch_all_fields(const Call&, Subject& subject, Cursor&, Value& out) {
     at += part.size();
   };
   for (const Field& field : head->fields) {
-    put(field.name);
+    at = std::transform(field.name.begin(), field.name.end(), at, to_lower);
     put(": ");
     if (!field.value.empty()) put(field.value);
     put("\r\n");

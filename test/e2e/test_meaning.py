@@ -97,6 +97,36 @@ class Samples(Case):
             client.get('/test/server', [('A', 'a%0d%0ab%00c')])
         rig.log.wait(r'\[a#0D#0Ab#00c\]')
 
+    def test_names_of_fields_are_told_in_lower_case(self):
+        answer = self.answer('http-request return status 200 hdr x %[req.hdr_names] hdr y %[req.hdrs,field(1,:)]',
+                             fields=[('X-One', 'A')])
+        self.assertEqual([answer.get('x'), answer.get('y')], ['host,x-one', 'host'])
+
+    def test_occurrence_0_is_none_that_was_asked_for(self):
+        self.assertEqual(self.answer('http-request return status 200 hdr x %[req.hdr(a,0)]', fields=[('A', '1,2')]).get('x'), '2')
+
+    def test_numbers_and_addresses_are_matched_as_bytes_and_numbers_as_addresses(self):
+        answer = self.answer('http-response set-header x y if { src -m bin 7f000001 } { int(97) -m bin 0000000000000061 }',
+                             'http-response set-header y y if { int(167772161) -m ip 10.0.0.1 }')
+        self.assertEqual([answer.get('x'), answer.get('y')], ['y', 'y'])
+
+    def test_the_address_of_the_server_is_known_to_rules_about_its_answer(self):
+        self.assertRegex(self.answer('http-response set-header x %si:%sp').get('x'), r'^127\.0\.0\.1:\d+$')
+
+    def test_texts_are_compared_by_bytes_and_then_by_length(self):
+        answer = self.answer('http-response set-header x "%[str(abcdef),strcmp(txn.a)] %[str(a),strcmp(txn.a)] '
+                             '%[str(abc),strcmp(txn.a)] %[int(1),secure_memcmp(txn.n)]"',
+                             'http-request set-var(txn.a) str(abc)', 'http-request set-var(txn.n) bool(true)')
+        self.assertEqual(answer.get('x'), '1 -1 0 1')
+
+    def test_the_least_number_can_be_written(self):
+        self.assertEqual(self.answer('http-response set-header x %[str(-9223372036854775808),add(0)]').get('x'),
+                         '-9223372036854775808')
+
+    def test_a_variable_that_cannot_be_set_yet_yields_no_value(self):
+        answer = self.answer('http-request return status 200 hdr x a%[str(b),set-var(res.a)] hdr y %[str(b),set-var(req.a)]')
+        self.assertEqual([answer.get('x'), answer.get('y')], ['a', 'b'])
+
     def test_rates_count_the_last_second(self):
         for condition in ('fe_sess_rate gt 3', 'fe_req_rate gt 3'):
             rig = self.rig(front('http-request deny deny_status 429 if { %s }' % condition))

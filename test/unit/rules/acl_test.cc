@@ -298,8 +298,12 @@ TEST_CASE("complaints about conditions name the word and its place") {
   CHECK(complaint("{ path -x /a }") ==
         "2:29 '-x' is no flag of an ACL: -f, -i, -M, -m, -n and -u are; a value that begins so is "
         "written behind '--'\n");
-  CHECK(complaint("{ bin(00) 00 }") == "2:24 'bin(00)' is binary: say by '-m' how it is to be matched\n");
-  CHECK(complaint("{ src -m bin 00 }") == "2:24 'src' cannot be matched that way\n");
+  CHECK(complaint("{ bin(00) 00 }") ==
+        "2:24 'bin(00)' may be of any kind: say by '-m' how it is to be matched, as in '-m str'\n");
+  CHECK(complaint("{ var(txn.a) 1 }") ==
+        "2:24 'var(txn.a)' may be of any kind: say by '-m' how it is to be matched, as in '-m str'\n");
+  CHECK(complaint("{ bin(00) -m ip ::1 }") == "2:24 'bin(00)' cannot be matched that way\n");
+  CHECK(complaint("{ method -m int 1 }") == "2:24 'method' cannot be matched that way\n");
   CHECK(complaint("TRUE ||") == "2:27 an ACL was expected behind '||'\n");
   CHECK(complaint("|| TRUE") == "2:22 an ACL was expected before '||'\n");
   CHECK(complaint("TRUE !") == "2:27 an ACL was expected behind '!'\n");

@@ -113,7 +113,7 @@ TEST_CASE("hdr takes comma separated values, fhdr whole lines, from either end")
   CHECK(of("req.hdr_val(x)") == "7");
   CHECK(of("req.hdr(quoted,1)") == "\"a,b\"");
   CHECK(of("req.hdr_cnt(quoted)") == "2");
-  CHECK(of("req.hdr_names") == "Host,X,X,Cookie,X-Forwarded-For,Authorization,Quoted");
+  CHECK(of("req.hdr_names") == "host,x,x,cookie,x-forwarded-for,authorization,quoted");
 }
 
 TEST_CASE("hdr_ip reads addresses as proxies write them") {
@@ -226,7 +226,6 @@ TEST_CASE("an expression that is not understood is an error that names the word"
   CHECK(of("path x") == "?' x' behind the sample 'path' is not understood: ',<converter>' or the end was expected");
   CHECK(of("req.hdr(a") == "?the parenthesis behind 'req.hdr' is not closed");
   CHECK(of("req.hdr(a,b)") == "?'b' of 'req.hdr' is no number");
-  CHECK(of("req.hdr(a,0)") == "?occurrence 0 of 'req.hdr' does not exist: 1 is the first, -1 the last");
   CHECK(of("path(a)") == "?'path' takes no arguments");
   CHECK(of("req.hdr(a,1,2)") == "?'req.hdr' takes at most 2 arguments, not 3");
   CHECK(of("int()") == "?'int' needs 1 argument");
@@ -398,8 +397,9 @@ TEST_CASE("variables keep their type and value until their scope ends") {
   CHECK(sample_text(exchange, "str(a),add_item(',',,x)") == "a,x");
   CHECK(sample_text(exchange, "str(a),add_item(',',txn.none)") == "a");
   CHECK(sample_text(exchange, "str(10.1.2.3),strcmp(sess.ip)") == "0");
-  CHECK(sample_text(exchange, "str(10.1.2.3),secure_memcmp(sess.ip)") == "1");
-  CHECK(sample_text(exchange, "str(10.1.2.4),secure_memcmp(sess.ip)") == "0");
+  CHECK(sample_text(exchange, "ipv4(10.1.2.3),secure_memcmp(sess.ip)") == "1");
+  CHECK(sample_text(exchange, "ipv4(10.1.2.4),secure_memcmp(sess.ip)") == "0");
+  CHECK(sample_text(exchange, "str(10.1.2.3),secure_memcmp(sess.ip)") == "0");
   CHECK(sample_text(exchange, "str(a),set-var(txn.a,ifx)").starts_with("?'ifx' is no condition of set-var"));
 }
 
