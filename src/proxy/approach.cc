@@ -249,14 +249,18 @@ void Approach::write_cookie(Head& response) {
   if (spec_->cookie.line.logged()) subject_.log.cookies[1] = letter;
 }
 
+void Approach::note_server() {
+  const ServerSpec& spec = slot_->spec;
+  subject_.log.server_address = spec.port_from_client ? subject_.arena.make<SocketAddress>(address()) : &spec.address;
+}
+
 void Approach::note_facts() {
   rules::LogFacts& log = subject_.log;
   if (state_ == State::Line) note_wait();
   if (backend_ != nullptr) log.beconn = backend_->in_use();
   if (slot_ == nullptr) return;
   log.srv_conn = slot_->spec.state->in_use.load(std::memory_order_relaxed);
-  const ServerSpec& spec = slot_->spec;
-  log.server_address = spec.port_from_client ? subject_.arena.make<SocketAddress>(address()) : &spec.address;
+  note_server();
   // Of those being served the others; a line written early (`option logasap`) counts this one too.
   if (log.asap) return;
   log.beconn -= std::min(log.beconn, 1u);

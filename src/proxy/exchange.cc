@@ -378,7 +378,7 @@ void Exchange::on_response_head(Head& head) {
   subject_.log.t_response = static_cast<std::int64_t>(loop().now() - connected_ms_);
   subject_.log.status = head.status;
   subject_.response = &head;
-  subject_.log.server_address = &approach_.slot()->spec.address;
+  approach_.note_server();
   if (forwarding::asks_connection_credential(head)) pins_.pin();
   if (pins_.pinned() && !head.keep_alive) front_.close_after_answer();
   pins_.set_last(approach_.slot()->spec.state, head.status == 401 || head.status == 407);

@@ -88,6 +88,8 @@ class Approach final : private Waiting, private Served, private Later {
   void remember_answer();
   // Gives the answer the cookie it must have.
   void write_cookie(Head& response);
+  // The address of the server at work, for rules about its answer.
+  void note_server();
   // What the log line says of the way, while it is not left.
   void note_facts();
 
