@@ -78,6 +78,14 @@ class Timeouts(Case):
         client.get('/test/server')
         self.assertEqual(client.ending(), 'fin')
 
+    @penstock_only('HAProxy takes empty lines for the begin of a request: 408')
+    def test_empty_lines_between_requests_begin_none(self):
+        rig = self.timed(['http-keep-alive 300ms', 'http-request 5s'])
+        client = rig.connect()
+        self.assertEqual(client.get('/test/server').status, 200)
+        client.send(b'\r\n\r\n')
+        self.assertEqual(client.ending(), 'fin')
+
     def test_an_idle_connection_stays_for_http_keep_alive(self):
         rig = self.timed(['http-keep-alive 10s', 'http-request 200ms', 'client 10s'])
         client = rig.connect()
