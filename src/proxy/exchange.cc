@@ -457,7 +457,7 @@ void Exchange::send_response(Head& head) {
 
 // Rules may set any status, but an interim one ends nothing, and nobody switches protocols for the word of it.
 bool Exchange::status_cannot_answer(const Head& head) const {
-  return head.status < 200 && head.body.kind != BodyLength::Kind::Tunnel;
+  return head.status < 200 && !(head.status == 101 && head.body.kind == BodyLength::Kind::Tunnel);
 }
 
 void Exchange::start_tunnel() {

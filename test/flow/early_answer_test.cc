@@ -73,6 +73,25 @@ TEST_CASE("an interim status that a rule sets answers nothing: the client is tol
   CHECK(rig.line() == "500 PH s1");
 }
 
+TEST_CASE("an interim status that a rule sets opens no tunnel: the client is told 500 (PH), and both are let go") {
+  const std::string set = GENERATE("http-response", "http-after-response");
+  const std::string asked_for =
+      GENERATE("CONNECT h.example:443 HTTP/1.1\r\nHost: h.example\r\nConnection: close\r\n\r\n",
+               "GET /x HTTP/1.1\r\nHost: h.example\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  const bool is_connect = asked_for.starts_with("CONNECT");
+  Rig rig(set + " set-status 103\n" + kApp);
+  rig.server("s1")
+      .next()
+      .expects("\r\n\r\n")
+      .sends(is_connect ? "HTTP/1.1 204 No Content\r\n\r\n"
+                        : "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  ScriptedClient client(rig);
+  CHECK(client.asks(asked_for).status == 500);
+  CHECK(client.end() == ScriptedClient::End::Finished);
+  CHECK(rig.line() == "500 PH s1");
+  rig.run_until([&] { return rig.server("s1").open() == 0; });
+}
+
 TEST_CASE("a HEAD that a rule makes a GET is answered without the body that the server sends") {
   Rig rig("http-request set-method GET if METH_HEAD\n" + kApp);
   rig.server("s1").next().expects("GET /x").expects("\r\n\r\n").sends(kOk).expects("\r\n\r\n").sends(kOk);
