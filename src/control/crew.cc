@@ -4,9 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 #include <thread>
 #include <utility>
 
+#include "penstock/base/text.h"
 #include "penstock/proxy/bundle.h"
 
 namespace penstock {
@@ -59,7 +62,31 @@ std::shared_ptr<const Snapshot> Crew::build(config::Config config, Bundle bundle
   const Snapshot::Sources sources{servers_, tables_,           tickets_,   frontend_states_, log_outputs_,
                                   process_, &log_descriptors_, log_reach_, check_only};
   auto snapshot = Snapshot::build(std::move(config), std::move(bundle), sources, diagnostics);
-  return failed_before ? nullptr : snapshot;
+  if (failed_before || !snapshot || !share_sockets(*snapshot, diagnostics)) return nullptr;
+  return snapshot;
+}
+
+// Each worker listens on a duplicate of its own. Whether there are descriptors for that is known before any is told.
+bool Crew::share_sockets(const Snapshot& snapshot, config::Diagnostics& diagnostics) const {
+  std::set<std::string_view> served;
+  if (snapshot_) {
+    for (const BindSpec& bind : snapshot_->binds) served.insert(bind.key);
+  }
+  const unsigned workers = workers_for(snapshot.config);
+  for (const BindSpec& bind : snapshot.binds) {
+    if (served.contains(bind.key)) continue;
+    const BoundAddress& bound = *bind.bound;
+    bound.shares.clear();
+    for (unsigned i = 0; i < workers; ++i) {
+      Result<Descriptor> share = bound.sockets[i % bound.sockets.size()].duplicate();
+      if (!share) {
+        diagnostics.add(config::Place{}, format("cannot listen on {}: {}", bound.address.text(), share.error().text));
+        return false;
+      }
+      bound.shares.push_back(std::move(*share));
+    }
+  }
+  return true;
 }
 
 void Crew::reached_log(const std::string& name, const Descriptor& connected) {

@@ -9,6 +9,7 @@
 
 #include "penstock/base/require.h"
 #include "penstock/net/living.h"
+#include "starting.h"
 
 namespace penstock {
 
@@ -41,9 +42,9 @@ Loop::Loop()
       async_(std::make_unique<uv_async_t>()),
       check_(std::make_unique<uv_check_t>()),
       restless_(std::make_unique<uv_idle_t>()) {
-  require(uv_loop_init(loop_.get()) == 0);
+  must_start(uv_loop_init(loop_.get()), "an event loop");
   require(uv_timer_init(loop_.get(), timer_.get()) == 0);
-  require(uv_async_init(loop_.get(), async_.get(), LoopCallbacks::on_uv_async) == 0);
+  must_start(uv_async_init(loop_.get(), async_.get(), LoopCallbacks::on_uv_async), "an event loop");
   require(uv_check_init(loop_.get(), check_.get()) == 0);
   require(uv_idle_init(loop_.get(), restless_.get()) == 0);
   timer_->data = async_->data = check_->data = this;

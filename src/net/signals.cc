@@ -4,7 +4,7 @@
 #include <sys/signalfd.h>
 #include <uv.h>
 
-#include "penstock/base/require.h"
+#include "starting.h"
 
 namespace penstock {
 namespace {
@@ -32,9 +32,9 @@ Signals::Signals(Loop& loop, SignalOwner& owner, std::initializer_list<int> numb
   loop.raw()->data = &loop;
   for (int number : numbers) {
     auto* watch = new uv_signal_t;
-    require(uv_signal_init(loop.raw(), watch) == 0);
+    must_start(uv_signal_init(loop.raw(), watch), "watching for signals");
     watch->data = this;
-    require(uv_signal_start(watch, SignalCallbacks::on_uv_signal, number) == 0);
+    must_start(uv_signal_start(watch, SignalCallbacks::on_uv_signal, number), "watching for signals");
     uv_unref(reinterpret_cast<uv_handle_t*>(watch));
     watches_.push_back(watch);
   }

@@ -4,6 +4,7 @@
 
 #include "holder.h"
 #include "penstock/base/require.h"
+#include "starting.h"
 
 namespace penstock {
 
@@ -23,7 +24,7 @@ Watch::Watch(Loop& loop, WatchOwner& owner) : Living(loop), owner_(owner) {
 Owned<Watch> Watch::open(Loop& loop, int fd, WatchOwner& owner) {
   Owned<Watch> self(new Watch(loop, owner));
   auto* poll = reinterpret_cast<uv_poll_t*>(self->space_);
-  require(uv_poll_init(loop.raw(), poll, fd) == 0);
+  must_start(uv_poll_init(loop.raw(), poll, fd), "watching for the parent");
   self->hold(reinterpret_cast<uv_handle_t*>(poll));
   require(uv_poll_start(poll, UV_READABLE, WatchCallbacks::on_uv_poll) == 0);
   return self;

@@ -4,18 +4,15 @@
 
 #include <utility>
 
-#include "penstock/base/require.h"
 #include "penstock/proxy/station.h"
 
 namespace penstock {
 
 Frontend::Frontend(Station& station, const BindSpec& bind) : station_(station), bind_(&bind) {
   const BoundAddress& bound = *bind.bound;
-  const Descriptor& socket = bound.sockets[station.worker() % bound.sockets.size()];
-  Result<Descriptor> own = socket.duplicate();
-  require(static_cast<bool>(own));
-  change_options(own->get(), bind.accepted);
-  listener_ = Listener::open(station.loop(), own->release(), bound.is_unix, bound.backlog, *this);
+  Descriptor own = std::move(bound.shares[station.worker()]);
+  change_options(own.get(), bind.accepted);
+  listener_ = Listener::open(station.loop(), own.release(), bound.is_unix, bound.backlog, *this);
   set_manners();
 }
 

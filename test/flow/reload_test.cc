@@ -1,6 +1,7 @@
 // Configurations exchanged while clients are being served: nothing is lost, nothing is cut, and
 // what was before goes when nobody needs it any more.
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <memory>
@@ -373,6 +374,34 @@ TEST_CASE(
   CHECK(client.end() == End::Finished);
   CHECK(rig.line() == "old");
   rig.run_until([&] { return before.expired(); });
+}
+
+TEST_CASE("a reload that wants more descriptors than there are is refused, and all goes on as before") {
+  const std::string app = "backend app\n  server s1 ${s1}\n";
+  Rig rig(app, 2);
+  rig.server("s1").next().expects("\r\n\r\n").sends(kOk).repeats();
+  ScriptedClient client(rig);
+  CHECK(client.gets("/a").status == 200);
+
+  // So many that the sockets can be made, and one of two workers could be given its duplicate.
+  std::vector<Descriptor> room;
+  for (int i = 0; i < 3; ++i) room.emplace_back(::fcntl(0, F_DUPFD_CLOEXEC, 0));
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit tight{static_cast<rlim_t>(room.back().get()) + 1, before.rlim_max};
+  room.clear();
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &tight) == 0);
+  const std::vector<std::string> complaints = rig.refusal("listen new\n  bind 127.0.0.2:0\nbackend app\n");
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  REQUIRE(complaints.size() == 1);
+  CHECK(complaints[0].find("cannot listen on 127.0.0.2:") != std::string::npos);
+  CHECK(complaints[0].find("Too many open files") != std::string::npos);
+
+  CHECK(client.gets("/b").status == 200);
+  ScriptedClient other(rig);
+  CHECK(other.gets("/c").status == 200);
+  rig.reload("  http-response set-header X-Config two\n" + app);
+  CHECK(client.gets("/d").has("X-Config: two"));
 }
 
 TEST_CASE("a kept client's bind is still named after the configuration that named it has gone") {

@@ -58,7 +58,8 @@ Rig::Rig(const std::string& text, unsigned workers)
   CrewOwner& for_crew = *this;
   crew_ = std::make_unique<Crew>(loop_, for_crew);
   crew_->process().descriptor_limit = 4096;
-  auto snapshot = build(text);
+  config::Diagnostics diagnostics;
+  auto snapshot = build(text, diagnostics);
   REQUIRE(snapshot);
   crew_->start(std::move(snapshot));
   run_until([&] { return !crew_->adopting(); });
@@ -90,10 +91,9 @@ std::string Rig::filled(const std::string& text) {
   return out + text.substr(at);
 }
 
-std::shared_ptr<const Snapshot> Rig::build(const std::string& text) {
+std::shared_ptr<const Snapshot> Rig::build(const std::string& text, config::Diagnostics& diagnostics) {
   const bool has_own = text.starts_with("listen") || text.starts_with("frontend");
   const std::string all = filled(kHead + std::string(has_own ? "" : kFrontend) + text);
-  config::Diagnostics diagnostics;
   config::Config config = config::read({{"rig.cfg", all}}, diagnostics);
   config.global.nbthread = workers_;
   GatherOptions gather;
@@ -107,10 +107,21 @@ std::shared_ptr<const Snapshot> Rig::build(const std::string& text) {
 }
 
 void Rig::reload(const std::string& text) {
-  auto snapshot = build(text);
+  config::Diagnostics diagnostics;
+  auto snapshot = build(text, diagnostics);
   REQUIRE(snapshot);
   crew_->put_to_work(std::move(snapshot));
   run_until([&] { return !crew_->adopting(); });
+}
+
+std::vector<std::string> Rig::refusal(const std::string& text) {
+  config::Diagnostics diagnostics;
+  CHECK(build(text, diagnostics) == nullptr);
+  std::vector<std::string> out;
+  for (const config::Complaint& complaint : diagnostics.complaints()) {
+    if (complaint.severity == config::Severity::Alert) out.push_back(config::Diagnostics::text_of(complaint, 0));
+  }
+  return out;
 }
 
 bool Rig::take_line(std::string& line) {

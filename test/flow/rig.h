@@ -36,6 +36,8 @@ class Rig final : private CrewOwner {
 
   // Returns when every worker is under the new configuration.
   void reload(const std::string& text);
+  // Of a configuration that cannot be used: why. Nothing is put to work.
+  std::vector<std::string> refusal(const std::string& text);
   // The next line of the log that is not one of a frontend's reasons; waits for it.
   std::string line();
   // The next one that begins so; those before are dropped.
@@ -57,7 +59,7 @@ class Rig final : private CrewOwner {
   void on_adopted() override {}
   void on_crew_idle() override { idle_ = true; }
   void on_health(const Server&) override {}
-  std::shared_ptr<const Snapshot> build(const std::string& text);
+  std::shared_ptr<const Snapshot> build(const std::string& text, config::Diagnostics& diagnostics);
   std::string filled(const std::string& text);
   bool run_while(const std::function<bool()>& what, std::uint64_t ms);
   bool take_line(std::string& line);

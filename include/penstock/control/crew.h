@@ -74,6 +74,7 @@ class Crew final : private WorkerOwner {
   void wake_listeners() override;
   void on_worker_empty(unsigned worker) override;
   void on_server_changed(const BackendSpec& backend, const ServerSpec& server, bool up) override;
+  bool share_sockets(const Snapshot& snapshot, config::Diagnostics& diagnostics) const;
   void adopted();
   void watch_addresses();
 

@@ -32,6 +32,9 @@ struct BoundAddress {
   bool is_inherited = false;  // `fd@`: whoever gave it goes on with it.
   int backlog = 1024;
   std::vector<Descriptor> sockets;
+  // A duplicate for each worker that is to listen here, made before any is told, so that none can fail then. Each
+  // takes its own.
+  mutable std::vector<Descriptor> shares;
   // Clients that came this way, of all workers. Its own: clients outlive the sockets.
   std::shared_ptr<ConnectionCount> connections = std::make_shared<ConnectionCount>(0);
 };
