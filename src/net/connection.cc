@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
@@ -97,6 +98,7 @@ Connection::~Connection() {
 void Connection::on_close() {
   Later::unlink();
   ListNode<PutOffTag>::unlink();
+  ListNode<PatrolTag>::unlink();
   end_gulp();
 }
 
@@ -365,6 +367,7 @@ bool Connection::must_be_watched() {
 
 void Connection::poll_as_wished() {
   const bool wanted = wants_bytes();
+  if (!wanted && is_accepted_) loop().patrol(*this);
   if (wanted == polling_) return;
   if (wanted && !must_be_watched()) return;
   polling_ = wanted;
@@ -373,6 +376,27 @@ void Connection::poll_as_wished() {
   } else {
     uv_read_stop(&socket().stream);
   }
+}
+
+// The system's errno if the peer is gone for good; that it says no more is no such thing. 0: it is there.
+int Connection::death() const {
+  pollfd socket{descriptor(), 0, 0};
+  if (::poll(&socket, 1, 0) != 1) return 0;
+  // Where both have said all, and each may still read, a hang-up means nothing.
+  if ((socket.revents & POLLERR) == 0 && ((socket.revents & POLLHUP) == 0 || finish_done_)) return 0;
+  int error = 0;
+  socklen_t size = sizeof(error);
+  getsockopt(descriptor(), SOL_SOCKET, SO_ERROR, &error, &size);
+  return error != 0 ? error : ECONNRESET;
+}
+
+// A client that is not read from could go without a sign. While something waits to be written, that tells.
+void Connection::look() {
+  if (state_ != State::Ready || wants_bytes()) return;
+  if (handed_ == 0) {
+    if (const int error = death()) return fail(Loss::Kind::Broken, -error);
+  }
+  loop().patrol(*this);
 }
 
 // Where plaintext lands. Talk of all connections shares one block for as long as it has room; bulk

@@ -19,6 +19,7 @@ struct LoopCallbacks {
     loop.armed_for_ = UINT64_MAX;
     loop.expire();
     loop.wake_drowsy();
+    loop.go_on_patrol();
     loop.arm();
     loop.settle();
   }
@@ -194,8 +195,24 @@ void Loop::wake_drowsy() {
   while (!drowsy_.empty()) later(drowsy_.pop_front());
 }
 
+void Loop::begin_patrol() {
+  patrol_at_ = now() + kPatrolMs;
+  arm();
+}
+
+void Loop::go_on_patrol() {
+  if (now() < patrol_at_) return;
+  patrol_at_ = UINT64_MAX;
+  List<Patrolled, PatrolTag> all;
+  all.take_all(patrol_);
+  while (!all.empty()) {
+    all.pop_front().look();
+    settle();
+  }
+}
+
 void Loop::arm() {
-  const std::uint64_t next = std::min(next_expiry(), wake_at_);
+  const std::uint64_t next = std::min({next_expiry(), wake_at_, patrol_at_});
   if (next == UINT64_MAX || next == armed_for_) return;
   armed_for_ = next;
   const std::uint64_t wait = next > now() ? next - now() : 0;

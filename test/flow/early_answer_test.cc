@@ -280,3 +280,27 @@ TEST_CASE("a client that dies with a byte unread costs its server connection at 
   CHECK(rig.server("s1").accepted() == 1);
   CHECK(rig.server("s1").received(0).find("/second") == std::string::npos);
 }
+
+TEST_CASE("a client that dies while nothing is read from it or said to it is let go within a second (CH)") {
+  Rig rig(kApp);
+  rig.server("s1").next().expects("\r\n\r\n");
+  ScriptedClient client(rig);
+  client.says(asked("GET") + "\r\n");
+  rig.run_until([&] { return rig.in_use() == 1 && rig.server("s1").accepted() == 1; });
+  client.resets();
+  rig.run_until([&] { return rig.in_use() == 0 && rig.server("s1").open() == 0; });
+  CHECK(rig.line() == "400 CH s1");
+}
+
+TEST_CASE("a client that only stops sending while nothing is read from it gets its answer") {
+  Rig rig(kApp);
+  rig.server("s1").next().expects("\r\n\r\n").expects("\r\n\r\n").sends("late").closes();
+  ScriptedClient client(rig);
+  client.says(asked("GET") + "\r\n");
+  client.stops_sending();
+  rig.run_until([&] { return rig.server("s1").accepted() == 1; });
+  rig.linger(2 * Loop::kPatrolMs);
+  CHECK(rig.in_use() == 1);
+  client.resets();
+  rig.run_until([&] { return rig.in_use() == 0 && rig.server("s1").open() == 0; });
+}

@@ -223,3 +223,15 @@ TEST_CASE("a relayed connection to a server that goes down is cut (DD, tcp)") {
   CHECK(rig.line() == "DD s1");
   check_server_let_go(rig);
 }
+
+TEST_CASE("a client that dies behind early bytes while no server takes them is let go within a second (CC)") {
+  FullBacklog full;
+  Rig rig(relay("  timeout connect 1m\n", full.address().text()));
+  ScriptedClient client(rig);
+  client.says(std::string(64 * 1024, 'x'));
+  rig.run_until([&] { return rig.in_use() == 1; });
+  rig.linger(50);
+  client.resets();
+  rig.run_until([&] { return rig.in_use() == 0; });
+  CHECK(rig.line() == "CC s1");
+}

@@ -57,7 +57,7 @@ struct TlsTarget {
   std::string_view greeting;  // Said first, in clear text: the PROXY protocol.
 };
 
-class Connection final : public Living, public Endpoints, private PutOff {
+class Connection final : public Living, public Endpoints, private PutOff, private Patrolled {
  public:
   // Takes over `fd`, connected. TLS, if a context is given, is the side of the server. Without TLS
   // the connection is ready at once and on_ready() is not called.
@@ -143,6 +143,7 @@ class Connection final : public Living, public Endpoints, private PutOff {
   void on_deadline() override;
   void on_close() override;
   void run_later() override;
+  void look() override;
 
   Socket& socket() { return *reinterpret_cast<Socket*>(socket_space_); }
   const Socket& socket() const { return *reinterpret_cast<const Socket*>(socket_space_); }
@@ -156,6 +157,7 @@ class Connection final : public Living, public Endpoints, private PutOff {
   bool wants_bytes() const;
   bool must_be_watched();
   void poll_as_wished();
+  int death() const;
   void offer_space(char** base, std::size_t* size);
   void arrived(std::ptrdiff_t count);
   int hidden_reset();

@@ -42,6 +42,16 @@ class PutOff : public Later, public ListNode<PutOffTag> {
   ~PutOff() = default;
 };
 
+// Whom libuv does not watch for now, and who is looked at once in a while instead.
+struct PatrolTag;
+class Patrolled : public ListNode<PatrolTag> {
+ public:
+  virtual void look() = 0;
+
+ protected:
+  ~Patrolled() = default;
+};
+
 class Loop {
  public:
   Loop();
@@ -75,6 +85,13 @@ class Loop {
   // Runs `work` some time within kDozeMs.
   static constexpr std::uint64_t kDozeMs = 100;
   void doze(PutOff& work);
+  // Has a look at it within kPatrolMs, once.
+  static constexpr std::uint64_t kPatrolMs = 500;
+  void patrol(Patrolled& one) {
+    if (one.linked()) return;
+    patrol_.push_back(one);
+    if (patrol_at_ == UINT64_MAX) begin_patrol();
+  }
   // Every libuv callback ends with this.
   void settle() {
     while (!later_.empty()) later_.pop_front().run_later();
@@ -111,6 +128,8 @@ class Loop {
   void arm();
   void run_put_off();
   void wake_drowsy();
+  void begin_patrol();
+  void go_on_patrol();
   std::uint64_t next_expiry() const;
   void bury(Mortal& mortal);
   void free_buried();
@@ -129,6 +148,8 @@ class Loop {
   List<PutOff, PutOffTag> put_off_;
   List<PutOff, PutOffTag> drowsy_;
   std::uint64_t wake_at_ = UINT64_MAX;
+  List<Patrolled, PatrolTag> patrol_;
+  std::uint64_t patrol_at_ = UINT64_MAX;
   List<Mortal> buried_;
   Filling read_block_;
   Filling gulp_block_;
