@@ -65,7 +65,7 @@ void Worker::take(std::shared_ptr<const Snapshot> snapshot) {
   options.workers = workers_;
   options.spread_percent = snapshot->config.global.spread_checks;
   options.spread_limit_ms = snapshot->config.global.max_spread_checks_ms;
-  loop_.descriptor_limit = station_->process().descriptor_limit;
+  loop_.descriptor_limit = station_->kit().process.descriptor_limit;
   loop_.gulp_budget = static_cast<std::size_t>(snapshot->config.global.gulp_budget);
   snapshot_ = std::move(snapshot);
   HealthEvents& for_events = *this;

@@ -5,10 +5,9 @@
 #include <utility>
 
 #include "penstock/base/text.h"
+#include "penstock/net/listener.h"
 #include "penstock/proxy/access_log.h"
-#include "penstock/proxy/frontend.h"
 #include "penstock/proxy/reason.h"
-#include "penstock/proxy/station.h"
 
 namespace penstock {
 namespace {
@@ -27,30 +26,26 @@ std::string refusal_text(const Loss& loss, bool awaited_header) {
 
 }  // namespace
 
-Client::Client(Frontend& frontend, Loop& loop)
-    : Mortal(loop), frontend_(frontend), entrance_(frontend.bind().entrance) {
+Client::Client(ClientOwner& owner) : Mortal(owner.kit().loop), owner_(owner), entrance_(owner.bind().entrance) {
   facts_.bind = entrance_.get();
 }
 
 Client::~Client() = default;
 
-Station& Client::station() { return frontend_.station(); }
-
-Owned<Client> Client::welcome(Frontend& frontend, Listener& listener) {
-  Station& station = frontend.station();
-  const BindSpec& bind = frontend.bind();
-  const Ref<Generation>& generation = frontend.generation();
-  const FrontendSpec& spec = generation->snapshot().frontends[bind.frontend];
-  Owned<Client> self(new Client(frontend, station.loop()));
+Owned<Client> Client::welcome(ClientOwner& owner, Listener& listener) {
+  const BindSpec& bind = owner.bind();
+  const Ref<Generation>& generation = owner.generation();
+  Owned<Client> self(new Client(owner));
+  const FrontendSpec& spec = self->spec();
   self->facts_.accepted_us = Loop::wall_us();
   if (spec.mode == config::Mode::Http) {
-    self->front_ = H1Front::make(station.loop(), spec.http, *self);
+    self->front_ = H1Front::make(self->loop(), spec.http, *self);
     Owned<Connection> connection = listener.accept(bind.tls.get(), self->front_->events());
     if (!connection) return nullptr;
     if (!self->let_in(*generation, spec, *connection)) return nullptr;
     self->front_->start(std::move(connection));
   } else {
-    self->tunnel_ = Tunnel::make(*self, generation, spec);
+    self->tunnel_ = Tunnel::make(owner.kit(), generation, spec, *self);
     Owned<Connection> connection = listener.accept(bind.tls.get(), self->tunnel_->client_events());
     if (!connection) return nullptr;
     if (!self->let_in(*generation, spec, *connection)) return nullptr;
@@ -60,9 +55,9 @@ Owned<Client> Client::welcome(Frontend& frontend, Listener& listener) {
 }
 
 bool Client::let_in(const Generation& generation, const FrontendSpec& spec, Connection& connection) {
-  if (frontend_.bind().accept_proxy) connection.expect_proxy_header();
+  if (owner_.bind().accept_proxy) connection.expect_proxy_header();
   if (!spec.rules.tcp_connection.empty() && refuses(generation, spec, connection)) return false;
-  spec.state->arrivals.count(static_cast<std::int64_t>(station().loop().now()));
+  spec.state->arrivals.count(static_cast<std::int64_t>(loop().now()));
   return true;
 }
 
@@ -71,7 +66,7 @@ bool Client::refuses(const Generation& generation, const FrontendSpec& spec, Con
   Arena arena;
   rules::Subject subject(arena);
   subject.client = &facts_;
-  station().kit().equip(subject, generation, spec);
+  owner_.kit().equip(subject, generation, spec);
   const rules::Verdict verdict = spec.rules.tcp_connection.run(subject);
   const rules::Verdict::Kind kind = verdict.kind;
   if (kind == rules::Verdict::Kind::Trouble) reason::note_trouble(generation.snapshot(), subject);
@@ -89,7 +84,7 @@ const rules::ClientFacts& Client::facts() {
   Connection& connection = front_ ? front_->connection() : *tunnel_->front();
   facts_.ends = &connection;
   // For the log: once the client is gone the system does not know it any more.
-  if (is_logged()) connection.peer();
+  if (!spec().logs.empty()) connection.peer();
   facts_.proxied = connection.proxied();
   if (connection.is_tls() && connection.ready()) {
     facts_.tls = std::make_unique<TlsFacts>(connection.tls_facts());
@@ -97,57 +92,47 @@ const rules::ClientFacts& Client::facts() {
   return facts_;
 }
 
-bool Client::is_logged() const {
-  return !frontend_.generation()->snapshot().frontends[frontend_.bind().frontend].logs.empty();
-}
+const FrontendSpec& Client::spec() const { return owner_.generation()->snapshot().frontends[owner_.bind().frontend]; }
 
 void Client::on_close() {
   ListNode<ClientTag>::unlink();
-  exchange_.reset();
+  transaction_.reset();
   tunnel_.reset();
   pins_.clear();
   front_.reset();
-  station().dismiss(*entrance_->frontend, *entrance_->connections);
+  owner_.on_client_left(*entrance_);
 }
 
 StreamEvents& Client::on_request(H1Front&) {
-  const Ref<Generation>& generation = frontend_.generation();
-  const FrontendSpec& spec = generation->snapshot().frontends[frontend_.bind().frontend];
-  exchange_ = Exchange::make(*this, generation, spec);
-  return exchange_->front_events();
+  transaction_ = Transaction::make({owner_.kit(), *front_, pins_, facts()}, owner_.generation(), spec(), *this);
+  return transaction_->front_events();
 }
 
 const H1FrontOptions* Client::next_options() {
-  if (leaving_ || frontend_.closed() || station().draining() || trust() != frontend_.bind().entrance->trust)
-    return nullptr;
-  return &front_options();
-}
-
-const H1FrontOptions& Client::front_options() const {
-  return frontend_.generation()->snapshot().frontends[frontend_.bind().frontend].http;
+  if (leaving_ || !owner_.takes_more() || trust() != owner_.bind().entrance->trust) return nullptr;
+  return &spec().http;
 }
 
 // Until a request is there to be served the connection lives under the newest rules. Of its own
 // connections it keeps those whose server is still there.
 void Client::adopt(const Snapshot& snapshot) {
-  if (front_ && front_->waiting()) front_->set_options(front_options());
+  if (front_ && front_->waiting()) front_->set_options(spec().http);
   pins_.adopt(snapshot);
 }
 
 void Client::shut_down(const Server& server) { pins_.shut_down(server); }
 
-void Client::on_front_end(H1Front&, const Failure&) { frontend_.client_over(*this); }
+void Client::on_front_end(H1Front&, const Failure&) { owner_.on_client_over(*this); }
 
 void Client::on_refused(H1Front&, const Loss& loss) {
   log_refusal(loss);
-  frontend_.client_over(*this);
+  owner_.on_client_over(*this);
 }
 
-Drains& Client::drains() { return station().kit().drains; }
+Drains& Client::drains() { return owner_.kit().drains; }
 
 void Client::log_refusal(const Loss& loss) {
-  const Ref<Generation>& generation = frontend_.generation();
-  const FrontendSpec& spec = generation->snapshot().frontends[frontend_.bind().frontend];
+  const FrontendSpec& spec = this->spec();
   if (spec.logs.empty() || (spec.dont_log_null && !loss.heard)) return;
   Arena arena;
   rules::Subject subject(arena);
@@ -158,10 +143,6 @@ void Client::log_refusal(const Loss& loss) {
   access_log::write_refusal(spec, subject, refusal_text(loss, connection.awaits_proxy_header()));
 }
 
-void Client::exchange_done() { exchange_.reset(); }
-
-void Client::tunnel_done() { frontend_.client_over(*this); }
-
 void Client::leave() {
   leaving_ = true;
   if (front_) front_->leave();
@@ -169,7 +150,7 @@ void Client::leave() {
 
 void Client::on_pinned() {
   facts_.pinned = true;
-  station().process().pinned.fetch_add(1, std::memory_order_relaxed);
+  owner_.kit().process.pinned.fetch_add(1, std::memory_order_relaxed);
 }
 
 }  // namespace penstock

@@ -49,6 +49,22 @@ std::string_view cut_element(std::string_view& list) {
   return trim(element);
 }
 
+// The backend's name of the field wins; each side's `except` counts; `if-none` counts unless a side adds the field
+// without asking.
+void add_forwarded_for(const FrontendSpec& frontend, const BackendRuntimeSpec& backend, rules::Subject& subject) {
+  Head& head = *subject.request;
+  const bool front = frontend.forward_for.enabled, back = backend.forward_for.enabled;
+  const SocketAddress& source = subject.client->source();
+  if ((!front && !back) || source.is_unix()) return;
+  if (front && frontend.rules.forward_for_except.contains(source)) return;
+  if (back && backend.rules.forward_for_except.contains(source)) return;
+  const std::string& name = back ? backend.forward_for.header : frontend.forward_for.header;
+  const bool always = (front && !frontend.forward_for.if_none) || (back && !backend.forward_for.if_none);
+  if (!always && head.find(name) != nullptr) return;
+  char space[64];
+  head.fields.push_back(subject.arena, {name, subject.arena.copy(source.write_ip(space))});
+}
+
 }  // namespace
 
 void drop_hop_fields(Head& head) {
@@ -73,6 +89,12 @@ void drop_hop_fields(Head& head) {
 
 void raise_version(Head& head) {
   if (head.version == HttpVersion::Http10 && head.find("host") != nullptr) head.version = HttpVersion::Http11;
+}
+
+void add_fields(const FrontendSpec& frontend, const BackendRuntimeSpec& backend, rules::Subject& subject) {
+  add_forwarded_for(frontend, backend, subject);
+  if (!frontend.unique_id_header.empty())
+    subject.request->fields.push_back(subject.arena, {frontend.unique_id_header, subject.unique_id});
 }
 
 bool is_what_was_asked(const Head& request, const Head& response) {

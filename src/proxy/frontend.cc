@@ -4,28 +4,26 @@
 
 #include <utility>
 
-#include "penstock/proxy/station.h"
-
 namespace penstock {
 
-Frontend::Frontend(Station& station, const BindSpec& bind) : station_(station), bind_(&bind) {
+Frontend::Frontend(FrontendOwner& owner, const BindSpec& bind) : owner_(owner), bind_(&bind) {
   const BoundAddress& bound = *bind.bound;
-  Descriptor own = std::move(bound.shares[station.worker()]);
+  Descriptor own = std::move(bound.shares[kit().worker]);
   change_options(own.get(), bind.accepted);
-  listener_ = Listener::open(station.loop(), own.release(), bound.is_unix, bound.backlog, *this);
+  listener_ = Listener::open(kit().loop, own.release(), bound.is_unix, bound.backlog, *this);
   set_manners();
 }
 
 Frontend::~Frontend() {
-  while (!clients_.empty()) client_over(clients_.front());
+  while (!clients_.empty()) on_client_over(clients_.front());
 }
 
-const Ref<Generation>& Frontend::generation() const { return last_ ? last_ : station_.generation(); }
+const Ref<Generation>& Frontend::generation() const { return last_ ? last_ : owner_.kit().generation; }
 
 void Frontend::adopt(const BindSpec& bind) {
   const bool other_trust = bind.entrance->trust != bind_->entrance->trust;
   bind_ = &bind;
-  change_options(bind.bound->sockets[station_.worker() % bind.bound->sockets.size()].get(), bind.accepted);
+  change_options(bind.bound->sockets[kit().worker % bind.bound->sockets.size()].get(), bind.accepted);
   set_manners();
   for (Client& client : clients_) {
     const bool leaves = other_trust && client.trust() != bind.entrance->trust;
@@ -46,7 +44,7 @@ void Frontend::shut_down(const Server& server) {
 
 void Frontend::on_connection(Listener& listener) {
   const FrontendSpec& spec = generation()->snapshot().frontends[bind_->frontend];
-  if (!station_.admit(spec, *bind_)) {
+  if (!owner_.admit(spec, *bind_)) {
     paused_ = true;
     return;
   }
@@ -76,7 +74,7 @@ void Frontend::close(Ref<Generation> last) {
   if (clients_.empty()) last_ = nullptr;
 }
 
-void Frontend::client_over(Client& client) {
+void Frontend::on_client_over(Client& client) {
   client.ListNode<ClientTag>::unlink();
   Owned<Client>(&client).reset();
   if (closed_ && clients_.empty()) last_ = nullptr;

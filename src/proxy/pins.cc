@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "penstock/proxy/forwarding.h"
+
 namespace penstock {
 namespace {
 
@@ -14,6 +16,14 @@ constexpr std::size_t kMostPins = 16;
 void PinBook::pin() {
   if (std::exchange(pinned_, true)) return;
   owner_.on_pinned();
+}
+
+void PinBook::look_at_request(const Head& head) {
+  if (forwarding::carries_connection_credential(head)) pin();
+}
+
+void PinBook::look_at_answer(const Head& head) {
+  if (forwarding::asks_connection_credential(head)) pin();
 }
 
 Owned<H1Back> PinBook::lend(const Server& server, std::string_view tls_name) {
@@ -51,20 +61,20 @@ bool PinBook::lost(std::string_view backend) const {
 }
 
 void PinBook::adopt(const Snapshot& snapshot) {
-  lose([&](const Pin& pin) { return !snapshot.uses(*pin.server); });
+  lose_some([&](const Pin& pin) { return !snapshot.uses(*pin.server); });
 }
 
 void PinBook::shut_down(const Server& server) {
-  lose([&](const Pin& pin) { return pin.server.get() == &server; });
+  lose_some([&](const Pin& pin) { return pin.server.get() == &server; });
 }
 
 void PinBook::on_back_lost(H1Back& back, const Failure&, std::string_view) {
-  lose([&](const Pin& pin) { return pin.back.get() == &back; });
+  lose_some([&](const Pin& pin) { return pin.back.get() == &back; });
 }
 
 // As they may have carried the client's identity, the client must not think that it is still known.
 template <typename Which>
-void PinBook::lose(Which which) {
+void PinBook::lose_some(Which which) {
   bool any = false;
   for (Pin& pin : pins_) {
     if (!pin.back || !which(pin)) continue;

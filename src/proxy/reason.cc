@@ -48,6 +48,23 @@ void note_trouble(const Snapshot& snapshot, rules::Subject& subject) {
   note(Kind::Memory, subject.arena.copy(text), place, subject);
 }
 
+void note_request(const Failure& failure, std::size_t seen, rules::Subject& subject) {
+  if (failure.cause == Cause::ClientClosed || (subject.request == nullptr && seen == 0)) return;
+  char space[32];
+  const std::string_view where =
+      seen == 0 || failure.cause != Cause::Denied ? std::string_view() : format_into(space, "byte {}", seen);
+  note(rules::Reason::Kind::Request, failure.detail, where, subject);
+}
+
+void note_failure(const Failure& failure, rules::Subject& subject) {
+  using Kind = rules::Reason::Kind;
+  if (subject.reason.kind != Kind::None || failure.cause == Cause::ClientClosed || failure.cause == Cause::None) return;
+  if (failure.cause == Cause::ClientTimeout && subject.request == nullptr) return;
+  const bool of_room = failure.phase == Phase::Queue || failure.phase == Phase::Connect || failure.cause == Cause::Down;
+  const Kind kind = failure.cause == Cause::ClientTimeout ? Kind::Request : of_room ? Kind::Room : Kind::Answer;
+  note(kind, failure.detail, {}, subject);
+}
+
 void tell(const Snapshot& snapshot, const FrontendSpec& frontend, const rules::Subject& subject) {
   const rules::Reason& reason = subject.reason;
   if (reason.kind == Kind::None || snapshot.logs.empty()) return;

@@ -54,11 +54,11 @@ bool Station::admit(const FrontendSpec& frontend, const BindSpec& bind) {
   return admit(frontend, bind);
 }
 
-void Station::dismiss(FrontendState& frontend, ConnectionCount& bind) {
+void Station::dismiss(const Entrance& entrance) {
   --clients_;
   kit_.process.connections.fetch_sub(1);
-  frontend.connections.fetch_sub(1);
-  bind.fetch_sub(1);
+  entrance.frontend->connections.fetch_sub(1);
+  entrance.connections->fetch_sub(1);
   if (kit_.process.paused.load() != 0 && kit_.process.paused.exchange(0) != 0) owner_.wake_listeners();
   if (draining_ && clients_ == 0) owner_.on_station_empty(kit_.worker);
 }

@@ -3,9 +3,7 @@
 #include <utility>
 
 #include "penstock/proxy/access_log.h"
-#include "penstock/proxy/client.h"
 #include "penstock/proxy/reason.h"
-#include "penstock/proxy/station.h"
 
 namespace penstock {
 namespace {
@@ -15,18 +13,18 @@ constexpr std::size_t kInspectLimit = 16 * 1024;
 
 }  // namespace
 
-Owned<Tunnel> Tunnel::make(Client& client, Ref<Generation> generation, const FrontendSpec& frontend) {
-  return Owned<Tunnel>(new Tunnel(client, std::move(generation), frontend));
+Owned<Tunnel> Tunnel::make(Kit& kit, Ref<Generation> generation, const FrontendSpec& frontend, TunnelOwner& owner) {
+  return Owned<Tunnel>(new Tunnel(kit, std::move(generation), frontend, owner));
 }
 
-Tunnel::Tunnel(Client& client, Ref<Generation> generation, const FrontendSpec& frontend)
-    : Living(client.loop()),
-      client_(client),
+Tunnel::Tunnel(Kit& kit, Ref<Generation> generation, const FrontendSpec& frontend, TunnelOwner& owner)
+    : Living(kit.loop),
+      kit_(kit),
+      owner_(owner),
       generation_(std::move(generation)),
       frontend_(frontend),
       subject_(arena_),
-      approach_(client.station().kit(), *generation_, subject_, nullptr, *this) {
-  Kit& kit = client.station().kit();
+      approach_(kit, *generation_, subject_, nullptr, *this) {
   kit.equip(subject_, *generation_, frontend);
   subject_.log.request_counter = kit.process.requests.fetch_add(1, std::memory_order_relaxed);
   subject_.log.pid = kit.process.pid;
@@ -62,7 +60,7 @@ void Tunnel::on_side_ready(bool of_client) {
 }
 
 void Tunnel::welcome() {
-  subject_.client = &client_.facts();
+  subject_.client = &owner_.facts();
   subject_.log.th = static_cast<std::int64_t>(loop().now() - start_ms_);
   approach_.begin_wait(start_ms_);  // All before a server is chosen counts as waiting, inspection too.
   subject_.log.accept_us = subject_.client->accepted_us;
@@ -312,9 +310,9 @@ void Tunnel::on_side_lost(bool of_client, const Loss& loss) {
 
 // There never was a connection to join.
 void Tunnel::turn_away(const Loss& loss) {
-  client_.log_refusal(loss);
+  owner_.on_turned_away(loss);
   step_ = Step::Done;
-  client_.tunnel_done();
+  owner_.on_tunnel_done();
 }
 
 void Tunnel::on_side_time_out(bool of_client) {
@@ -352,17 +350,17 @@ void Tunnel::end(Cause cause, Phase phase) {
   log.termination[0] = static_cast<char>(cause);
   log.termination[1] = static_cast<char>(phase);
   log.tt = log.ta = static_cast<std::int64_t>(loop().now() - start_ms_);
-  const ProcessState& process = client_.station().process();
+  const ProcessState& process = kit_.process;
   log.actconn = process.connections.load(std::memory_order_relaxed);
   log.feconn = frontend_.state->connections.load(std::memory_order_relaxed);
   approach_.note_facts();
   if (back_ && frontend_.rules.log.asks_back_address()) log.back_source = &back_->local();
-  if (subject_.client == nullptr) subject_.client = &client_.facts();
+  if (subject_.client == nullptr) subject_.client = &owner_.facts();
   if (!frontend_.logs.empty()) access_log::write(frontend_, subject_);
   // What a client did not end in order no server must take for the whole.
   if (cause == Cause::ClientClosed && step_ == Step::Relay && !server_ended_) back_->reset_on_close();
   step_ = Step::Done;
-  client_.tunnel_done();
+  owner_.on_tunnel_done();
 }
 
 }  // namespace penstock

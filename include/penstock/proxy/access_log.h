@@ -1,4 +1,4 @@
-// One line for each exchange, or each connection in mode tcp.
+// One line for each transaction, or each connection in mode tcp.
 #pragma once
 
 #include "penstock/proxy/snapshot.h"

@@ -4,6 +4,8 @@
 
 #include "penstock/base/arena.h"
 #include "penstock/http/head.h"
+#include "penstock/proxy/snapshot.h"
+#include "penstock/rules/subject.h"
 
 namespace penstock::forwarding {
 
@@ -16,6 +18,9 @@ void drop_hop_fields(Head& head);
 // What a recipient of this version of ours must find: a request of an HTTP/1.0 client becomes one of
 // HTTP/1.1 if it names its Host.
 void raise_version(Head& head);
+// What the server gets beyond what the client said and the rules made of it: `option forwardfor` of either side, and
+// `unique-id-header`.
+void add_fields(const FrontendSpec& frontend, const BackendRuntimeSpec& backend, rules::Subject& subject);
 // Of an answer 101: the protocols it names are among those that the request did.
 bool is_what_was_asked(const Head& request, const Head& response);
 

@@ -12,11 +12,24 @@
 
 namespace penstock {
 
-class Station;
-
-class Frontend final : private ListenerOwner {
+// The worker that a frontend belongs to.
+class FrontendOwner {
  public:
-  Frontend(Station& station, const BindSpec& bind);
+  virtual Kit& kit() = 0;
+  // Room for one client more of this frontend and bind line? Counts it if so.
+  virtual bool admit(const FrontendSpec& frontend, const BindSpec& bind) = 0;
+  // A client that was admitted has left.
+  virtual void dismiss(const Entrance& entrance) = 0;
+  // No client begins anything more.
+  virtual bool draining() const = 0;
+
+ protected:
+  ~FrontendOwner() = default;
+};
+
+class Frontend final : private ListenerOwner, private ClientOwner {
+ public:
+  Frontend(FrontendOwner& owner, const BindSpec& bind);
   ~Frontend();
   Frontend(const Frontend&) = delete;
   Frontend& operator=(const Frontend&) = delete;
@@ -24,25 +37,25 @@ class Frontend final : private ListenerOwner {
   // The same address under a new snapshot.
   void adopt(const BindSpec& bind);
   // The address is gone from the configuration: takes what is queued already, then closes; clients
-  // leave after the exchange they are in, or begin, which is still served by `last`.
+  // leave after the transaction they are in, or begin, which is still served by `last`.
   void close(Ref<Generation> last);
   void resume();
   // `on-marked-down shutdown-sessions`, for what clients keep to themselves.
   void shut_down(const Server& server);
 
-  Station& station() { return station_; }
-  const BindSpec& bind() const { return *bind_; }
-  // What serves those who come by this address.
-  const Ref<Generation>& generation() const;
-  bool closed() const { return closed_; }
   bool empty() const { return clients_.empty(); }
-  void client_over(Client& client);
 
  private:
+  Kit& kit() override { return owner_.kit(); }
+  const BindSpec& bind() const override { return *bind_; }
+  const Ref<Generation>& generation() const override;
+  bool takes_more() const override { return !closed_ && !owner_.draining(); }
+  void on_client_over(Client& client) override;
+  void on_client_left(const Entrance& entrance) override { owner_.dismiss(entrance); }
   void on_connection(Listener& listener) override;
   void set_manners();
 
-  Station& station_;
+  FrontendOwner& owner_;
   const BindSpec* bind_;
   Ref<Generation> last_;  // Once closed, while there are clients.
   Owned<Listener> listener_;

@@ -1,5 +1,5 @@
 // A snapshot put to work on one worker: its backends, their idle connections and waiting lines. An
-// exchange holds a Ref to the generation it began with; a connection does not, so a reload closes no
+// transaction holds a Ref to the generation it began with; a connection does not, so a reload closes no
 // kept-alive client.
 #pragma once
 

@@ -32,6 +32,9 @@ class PinBook final : private H1BackOwner {
   // A credential was seen: from now on every server connection is this client's own.
   void pin();
   bool pinned() const { return pinned_; }
+  // For a credential that belongs to the connection: brought, or asked for.
+  void look_at_request(const Head& head);
+  void look_at_answer(const Head& head);
 
   // Its own connection to `server`, if there is one idle.
   Owned<H1Back> lend(const Server& server, std::string_view tls_name);
@@ -40,6 +43,8 @@ class PinBook final : private H1BackOwner {
   void make_room();
   // The server of the latest of its own in this backend; null: none.
   const Server* server(std::string_view backend) const;
+  // One that was lent to a pinned client ended on its way.
+  void lose() { owner_.on_pin_lost(); }
   // One of them has ended, and with it whom the client said to be there.
   bool lost(std::string_view backend) const;
 
@@ -67,7 +72,7 @@ class PinBook final : private H1BackOwner {
   void on_back_ready(H1Back&) override {}
   void on_back_lost(H1Back& back, const Failure& failure, std::string_view why) override;
   template <typename Which>
-  void lose(Which which);
+  void lose_some(Which which);
 
   PinBookOwner& owner_;
   std::vector<Pin> pins_;

@@ -2,8 +2,10 @@
 // by the sample txn.reason.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
+#include "penstock/http/stream.h"
 #include "penstock/proxy/snapshot.h"
 #include "penstock/rules/subject.h"
 
@@ -12,6 +14,11 @@ namespace penstock::reason {
 // Notes that the rule at `place` refused, or that rules could not be asked (Subject::trouble).
 void note_rule(const Snapshot& snapshot, const config::Place* place, rules::Subject& subject);
 void note_trouble(const Snapshot& snapshot, rules::Subject& subject);
+// What was wrong with the request. That a client went away, or never said anything, is no fault of anybody's. `seen`:
+// bytes of a head that could not be read.
+void note_request(const Failure& failure, std::size_t seen, rules::Subject& subject);
+// What stood in the way of an answer, unless something is noted already.
+void note_failure(const Failure& failure, rules::Subject& subject);
 // Notes what stood in the way. `more`, if there is any, stands in brackets behind it.
 void note(rules::Reason::Kind kind, std::string_view text, std::string_view more, rules::Subject& subject);
 

@@ -29,7 +29,7 @@ class StationOwner : public LineWaker {
   ~StationOwner() = default;
 };
 
-class Station final {
+class Station final : public FrontendOwner {
  public:
   Station(Loop& loop, unsigned worker, ProcessState& process, StationOwner& owner);
   ~Station();
@@ -39,17 +39,13 @@ class Station final {
   // The configuration now in force. Listeners whose address stays go on; kept-alive clients take the
   // new rules at their next request.
   void adopt(std::shared_ptr<const Snapshot> snapshot);
-  // No new connections; clients leave after the exchange they are in. on_station_empty() follows.
+  // No new connections; clients leave after the transaction they are in. on_station_empty() follows.
   void drain();
   // Every client is cut off, every listener closed.
   void close();
 
-  Kit& kit() { return kit_; }
-  Loop& loop() { return kit_.loop; }
-  unsigned worker() const { return kit_.worker; }
-  ProcessState& process() { return kit_.process; }
+  Kit& kit() override { return kit_; }
   const Ref<Generation>& generation() const { return kit_.generation; }
-  bool draining() const { return draining_; }
 
   // Lines of this backend may have room; `state` may belong to an older generation too.
   void serve_lines(BackendState& state);
@@ -57,15 +53,15 @@ class Station final {
   void resume_listeners();
 
   std::size_t clients() const { return clients_; }
-  // Room for one client more of this frontend and bind line? Counts it if so.
-  bool admit(const FrontendSpec& frontend, const BindSpec& bind);
-  // A client that was admitted has left.
-  void dismiss(FrontendState& frontend, ConnectionCount& bind);
 
  private:
+  bool admit(const FrontendSpec& frontend, const BindSpec& bind) override;
+  void dismiss(const Entrance& entrance) override;
+  bool draining() const override { return draining_; }
+
   Kit kit_;
   StationOwner& owner_;
-  List<Generation> generations_;  // The present one and those that still have exchanges.
+  List<Generation> generations_;  // The present one and those that still have transactions.
   std::map<std::string, std::unique_ptr<Frontend>> frontends_;
   std::vector<std::unique_ptr<Frontend>> closing_;  // Gone from the configuration, with clients left.
   std::size_t clients_ = 0;

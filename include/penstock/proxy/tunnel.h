@@ -14,11 +14,22 @@
 
 namespace penstock {
 
-class Client;
+class TunnelOwner {
+ public:
+  // What is known of the client, once its connection is ready.
+  virtual const rules::ClientFacts& facts() = 0;
+  // There never was a connection to join; on_tunnel_done() follows.
+  virtual void on_turned_away(const Loss& loss) = 0;
+  // It is over; the owner drops it.
+  virtual void on_tunnel_done() = 0;
+
+ protected:
+  ~TunnelOwner() = default;
+};
 
 class Tunnel final : public Living, private ApproachOwner, private Later {
  public:
-  static Owned<Tunnel> make(Client& client, Ref<Generation> generation, const FrontendSpec& frontend);
+  static Owned<Tunnel> make(Kit& kit, Ref<Generation> generation, const FrontendSpec& frontend, TunnelOwner& owner);
   // The client's connection, once there is one; its events are client_events().
   void start(Owned<Connection> front);
   ConnectionEvents& client_events() { return client_side_; }
@@ -43,7 +54,7 @@ class Tunnel final : public Living, private ApproachOwner, private Later {
   friend class Side;
   enum class Step : std::uint8_t { Welcome, Inspect, Approach, Connect, Relay, Done };
 
-  Tunnel(Client& client, Ref<Generation> generation, const FrontendSpec& frontend);
+  Tunnel(Kit& kit, Ref<Generation> generation, const FrontendSpec& frontend, TunnelOwner& owner);
   ~Tunnel() override;
   void on_close() override;
   void on_deadline() override;
@@ -81,7 +92,8 @@ class Tunnel final : public Living, private ApproachOwner, private Later {
   Phase phase_now() const;
   Connection& other(bool of_client) { return of_client ? *back_ : *front_; }
 
-  Client& client_;
+  Kit& kit_;
+  TunnelOwner& owner_;
   Ref<Generation> generation_;
   const FrontendSpec& frontend_;
   const BackendRuntimeSpec* backend_spec_ = nullptr;

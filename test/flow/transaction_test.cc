@@ -1,5 +1,5 @@
-// How an exchange can end: what the client is told, what the log says, which connections go on.
-#include "penstock/proxy/exchange.h"
+// How a transaction can end: what the client is told, what the log says, which connections go on.
+#include "penstock/proxy/transaction.h"
 
 #include <string>
 
@@ -31,7 +31,7 @@ std::string slow_path() {
   return path;
 }
 
-// Nothing of this exchange is left with the server.
+// Nothing of this transaction is left with the server.
 void check_server_let_go(Rig& rig) {
   rig.run_until([&] { return rig.server("s1").open() == 0 && rig.in_use() == 0; });
 }

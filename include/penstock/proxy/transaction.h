@@ -1,4 +1,4 @@
-// One request and its response, step by step. Start reading in exchange.cc.
+// One request and its response, step by step. Start reading in transaction.cc.
 #pragma once
 
 #include <cstdint>
@@ -19,47 +19,64 @@
 
 namespace penstock {
 
-class Client;
-
-class Exchange final : public InBlock, public Living, private ApproachOwner, private H1BackOwner, private Later {
+class TransactionOwner {
  public:
-  static Owned<Exchange> make(Client& client, Ref<Generation> generation, const FrontendSpec& frontend);
+  // It is over; the owner drops it.
+  virtual void on_transaction_done() = 0;
+
+ protected:
+  ~TransactionOwner() = default;
+};
+
+// What a transaction has of the client's connection it came by.
+struct TransactionSide {
+  Kit& kit;
+  H1Front& front;
+  PinBook& pins;
+  const rules::ClientFacts& facts;
+};
+
+class Transaction final : public InBlock, public Living, private ApproachOwner, private H1BackOwner, private Later {
+ public:
+  static Owned<Transaction> make(const TransactionSide& client, Ref<Generation> generation,
+                                 const FrontendSpec& frontend, TransactionOwner& owner);
   StreamEvents& front_events() { return from_client_; }
 
  private:
   // What either side says, told apart.
   class FromClient final : public StreamEvents {
    public:
-    explicit FromClient(Exchange& exchange) : exchange_(exchange) {}
-    void on_head(Head& head) override { exchange_.on_request_head(head); }
-    void on_body(Slice bytes) override { exchange_.on_request_body(std::move(bytes)); }
-    void on_end(const Trailers& trailers) override { exchange_.on_request_end(trailers); }
-    void on_failure(const Failure& failure) override { exchange_.on_client_failure(failure); }
-    void on_writable() override { exchange_.on_client_writable(); }
+    explicit FromClient(Transaction& transaction) : transaction_(transaction) {}
+    void on_head(Head& head) override { transaction_.on_request_head(head); }
+    void on_body(Slice bytes) override { transaction_.on_request_body(std::move(bytes)); }
+    void on_end(const Trailers& trailers) override { transaction_.on_request_end(trailers); }
+    void on_failure(const Failure& failure) override { transaction_.on_client_failure(failure); }
+    void on_writable() override { transaction_.on_client_writable(); }
 
    private:
-    Exchange& exchange_;
+    Transaction& transaction_;
   };
   class FromServer final : public StreamEvents {
    public:
-    explicit FromServer(Exchange& exchange) : exchange_(exchange) {}
-    void on_head(Head& head) override { exchange_.on_response_head(head); }
-    void on_body(Slice bytes) override { exchange_.on_response_body(std::move(bytes)); }
-    void on_end(const Trailers& trailers) override { exchange_.on_response_end(trailers); }
-    void on_failure(const Failure& failure) override { exchange_.on_server_failure(failure); }
-    void on_writable() override { exchange_.on_server_writable(); }
+    explicit FromServer(Transaction& transaction) : transaction_(transaction) {}
+    void on_head(Head& head) override { transaction_.on_response_head(head); }
+    void on_body(Slice bytes) override { transaction_.on_response_body(std::move(bytes)); }
+    void on_end(const Trailers& trailers) override { transaction_.on_response_end(trailers); }
+    void on_failure(const Failure& failure) override { transaction_.on_server_failure(failure); }
+    void on_writable() override { transaction_.on_server_writable(); }
 
    private:
-    Exchange& exchange_;
+    Transaction& transaction_;
   };
   friend class FromClient;
   friend class FromServer;
 
-  // Where the exchange stands; what may happen next depends on it.
+  // Where the transaction stands; what may happen next depends on it.
   enum class Step : std::uint8_t { Request, Body, BackendBody, Tarpit, Approach, Connect, Headers, Data, Last, Done };
 
-  Exchange(Client& client, Ref<Generation> generation, const FrontendSpec& frontend);
-  ~Exchange() override;
+  Transaction(const TransactionSide& client, Ref<Generation> generation, const FrontendSpec& frontend,
+              TransactionOwner& owner);
+  ~Transaction() override;
   void on_close() override;
   void on_deadline() override;
   void run_later() override;
@@ -78,7 +95,6 @@ class Exchange final : public InBlock, public Living, private ApproachOwner, pri
   void choose_backend();
   void apply_backend_rules();
   void prepare_request();
-  void add_forwarded_for(Head& head);
   void follow(Approach::Step step);
   void connect();
   void send_request();
@@ -125,13 +141,12 @@ class Exchange final : public InBlock, public Living, private ApproachOwner, pri
   bool must_be_private() const;
   void start_tunnel();
   void note_rule(const rules::Verdict& verdict);
-  void note_request(const Failure& failure);
-  void note_failure(const Failure& failure);
   void log();
   void note_connections();
   Phase phase_now() const;
 
-  Client& client_;
+  TransactionOwner& owner_;
+  Kit& kit_;
   H1Front& front_;
   Ref<Generation> generation_;
   const FrontendSpec& frontend_;
@@ -153,9 +168,8 @@ class Exchange final : public InBlock, public Living, private ApproachOwner, pri
   bool response_ended_ = false;
   bool head_answered_ = false;  // The client got the final head.
   bool tunnel_ = false;
-  bool fresh_only_ = false;  // The next connection must be a new one.
+  bool fresh_only_ = false;  // An idle one has failed: no other is taken.
   bool fresh_ = false;       // This one is.
-  bool retried_fresh_ = false;
   bool no_log_ = false;
   bool vanish_ = false;  // The client is to hear of no end.
   bool request_failed_ = false;

@@ -1,4 +1,4 @@
-#include "penstock/proxy/exchange.h"
+#include "penstock/proxy/transaction.h"
 
 #include <algorithm>
 #include <utility>
@@ -6,12 +6,10 @@
 #include "penstock/base/require.h"
 #include "penstock/base/text.h"
 #include "penstock/proxy/access_log.h"
-#include "penstock/proxy/client.h"
 #include "penstock/proxy/forwarding.h"
 #include "penstock/proxy/outcome.h"
 #include "penstock/proxy/reason.h"
 #include "penstock/proxy/reply.h"
-#include "penstock/proxy/station.h"
 
 namespace penstock {
 namespace {
@@ -24,25 +22,27 @@ bool is_repeatable(const Head& head) {
 
 }  // namespace
 
-Owned<Exchange> Exchange::make(Client& client, Ref<Generation> generation, const FrontendSpec& frontend) {
-  return Owned<Exchange>(new Exchange(client, std::move(generation), frontend));
+Owned<Transaction> Transaction::make(const TransactionSide& client, Ref<Generation> generation,
+                                     const FrontendSpec& frontend, TransactionOwner& owner) {
+  return Owned<Transaction>(new Transaction(client, std::move(generation), frontend, owner));
 }
 
-Exchange::Exchange(Client& client, Ref<Generation> generation, const FrontendSpec& frontend)
-    : Living(client.loop()),
-      client_(client),
-      front_(client.front()),
+Transaction::Transaction(const TransactionSide& client, Ref<Generation> generation, const FrontendSpec& frontend,
+                         TransactionOwner& owner)
+    : Living(client.kit.loop),
+      owner_(owner),
+      kit_(client.kit),
+      front_(client.front),
       generation_(std::move(generation)),
       frontend_(frontend),
       subject_(front_.arena()),
-      pins_(client.pins()),
-      approach_(client.station().kit(), *generation_, subject_, &pins_, *this) {
-  Kit& kit = client.station().kit();
-  kit.equip(subject_, *generation_, frontend);
-  subject_.client = &client.facts();
-  subject_.first_request = client.requests() <= 1;
-  subject_.log.request_counter = kit.process.requests.fetch_add(1, std::memory_order_relaxed);
-  subject_.log.pid = kit.process.pid;
+      pins_(client.pins),
+      approach_(kit_, *generation_, subject_, &pins_, *this) {
+  kit_.equip(subject_, *generation_, frontend);
+  subject_.client = &client.facts;
+  subject_.first_request = front_.requests() <= 1;
+  subject_.log.request_counter = kit_.process.requests.fetch_add(1, std::memory_order_relaxed);
+  subject_.log.pid = kit_.process.pid;
   subject_.log.accept_us = subject_.client->accepted_us;
   start_ms_ = front_.begun_at() != 0 ? front_.begun_at() : front_.waiting_since();
   subject_.log.th = subject_.first_request ? static_cast<std::int64_t>(front_.handshake_ms()) : 0;
@@ -50,9 +50,9 @@ Exchange::Exchange(Client& client, Ref<Generation> generation, const FrontendSpe
   subject_.log.request_us = Loop::wall_us() - static_cast<std::int64_t>(loop().now() - start_ms_) * 1000;
 }
 
-Exchange::~Exchange() = default;
+Transaction::~Transaction() = default;
 
-void Exchange::on_close() {
+void Transaction::on_close() {
   Later::unlink();
   approach_.leave();
   back_.reset();
@@ -60,7 +60,7 @@ void Exchange::on_close() {
 
 // ---- The steps, in the order of a request's life.
 
-void Exchange::on_request_head(Head& head) {
+void Transaction::on_request_head(Head& head) {
   rules::LogFacts& log = subject_.log;
   note_request_time();
   frontend_.state->requests.count(static_cast<std::int64_t>(loop().now()));
@@ -77,19 +77,19 @@ void Exchange::on_request_head(Head& head) {
   if (!waits_for_body(false)) apply_request_rules(head);
 }
 
-void Exchange::note_request_time() {
+void Transaction::note_request_time() {
   rules::LogFacts& log = subject_.log;
   log.t_request = static_cast<std::int64_t>(loop().now() - start_ms_);
   log.tq = log.th + log.ti + log.t_request;
 }
 
 // Of an absolute target the authority says nothing about what is asked for.
-bool Exchange::is_monitor(std::string_view target) const {
+bool Transaction::is_monitor(std::string_view target) const {
   return target == frontend_.monitor_uri || rules::split_target(target).path_and_query == frontend_.monitor_uri;
 }
 
 // `option http-buffer-request`: the body, or as much as a buffer takes, comes first.
-bool Exchange::waits_for_body(bool of_backend) {
+bool Transaction::waits_for_body(bool of_backend) {
   const bool wanted = of_backend ? backend_spec_->buffer_request : frontend_.buffer_request;
   Head& head = *subject_.request;
   if (!wanted || request_ended_ || !held_body_.empty() || head.upgrade) return false;
@@ -109,20 +109,20 @@ bool Exchange::waits_for_body(bool of_backend) {
   return true;
 }
 
-void Exchange::hold(Slice bytes) {
+void Transaction::hold(Slice bytes) {
   held_body_ = held_body_.empty() ? std::move(bytes) : Slice::copy(std::string(held_body_.view()).append(bytes.view()));
   if (held_body_.size() < generation_->snapshot().config.global.buffer_size) return;
   front_.set_reading(false);
   body_came();
 }
 
-void Exchange::hold(const Trailers& trailers) {
+void Transaction::hold(const Trailers& trailers) {
   Arena& arena = front_.arena();
   for (const Field& field : trailers.fields)
     held_trailers_.fields.push_back(arena, Field{arena.copy(field.name), arena.copy(field.value)});
 }
 
-void Exchange::body_came() {
+void Transaction::body_came() {
   clear_deadline();
   note_request_time();
   subject_.held_body = held_body_.size();
@@ -132,7 +132,7 @@ void Exchange::body_came() {
   apply_request_rules(*subject_.request);
 }
 
-void Exchange::apply_request_rules(Head&) {
+void Transaction::apply_request_rules(Head&) {
   if (!frontend_.unique_id_header.empty() || !frontend_.rules.unique_id.empty())
     frontend_.rules.make_unique_id(subject_);
   const rules::FrontendRules& rules = frontend_.rules;
@@ -141,12 +141,12 @@ void Exchange::apply_request_rules(Head&) {
   choose_backend();
 }
 
-void Exchange::note_rule(const rules::Verdict& verdict) {
+void Transaction::note_rule(const rules::Verdict& verdict) {
   reason::note_rule(generation_->snapshot(), verdict.place, subject_);
 }
 
-// True if the exchange goes on to its next step; else the rules have answered.
-bool Exchange::run_rules(const rules::Program& program, bool of_backend) {
+// True if the transaction goes on to its next step; else the rules have answered.
+bool Transaction::run_rules(const rules::Program& program, bool of_backend) {
   if (program.empty()) return true;
   const rules::Verdict verdict = program.run(subject_);
   switch (verdict.kind) {
@@ -192,7 +192,7 @@ bool Exchange::run_rules(const rules::Program& program, bool of_backend) {
 }
 
 // A rule could not be asked. What it would have said is not known, so nothing passes.
-bool Exchange::gave_up(Phase phase) {
+bool Transaction::gave_up(Phase phase) {
   if (!subject_.in_trouble()) return false;
   reason::note_trouble(generation_->snapshot(), subject_);
   const bool of_memory = subject_.trouble == rules::Trouble::Memory;
@@ -203,21 +203,21 @@ bool Exchange::gave_up(Phase phase) {
 }
 
 // Ends without a word to the client.
-void Exchange::cut(Cause cause, Phase phase) {
+void Transaction::cut(Cause cause, Phase phase) {
   end_with(cause, phase);
   if (!vanish_) front_.abandon({});
   end();
 }
 
-void Exchange::end_with(Cause cause, Phase phase) {
+void Transaction::end_with(Cause cause, Phase phase) {
   if (subject_.log.termination[0] != static_cast<char>(Cause::None)) return;  // What ended it first stays the reason.
   subject_.log.termination[0] = static_cast<char>(cause);
   subject_.log.termination[1] = static_cast<char>(phase);
 }
 
-bool Exchange::is_listen() const { return subject_.backend == subject_.frontend; }
+bool Transaction::is_listen() const { return subject_.backend == subject_.frontend; }
 
-void Exchange::choose_backend() {
+void Transaction::choose_backend() {
   const int index = frontend_.rules.choose_backend(subject_);
   if (gave_up(Phase::Request)) return;
   if (index < 0) {
@@ -229,7 +229,7 @@ void Exchange::choose_backend() {
   if (!waits_for_body(true)) apply_backend_rules();
 }
 
-void Exchange::apply_backend_rules() {
+void Transaction::apply_backend_rules() {
   if (!is_listen()) {
     const rules::BackendRules& rules = backend_spec_->rules;
     if (!run_rules(rules.tcp_content, true) || !run_rules(rules.http_request, true)) return;
@@ -238,14 +238,11 @@ void Exchange::apply_backend_rules() {
 }
 
 // What the server gets beyond what the client said and the rules made of it.
-void Exchange::prepare_request() {
+void Transaction::prepare_request() {
   Head& head = *subject_.request;
-  Arena& arena = front_.arena();
   // Before a server is chosen: who it is must not be said where others have been or will be.
-  if (forwarding::carries_connection_credential(head)) pins_.pin();
-  add_forwarded_for(head);
-  if (!frontend_.unique_id_header.empty())
-    head.fields.push_back(arena, {frontend_.unique_id_header, subject_.unique_id});
+  pins_.look_at_request(head);
+  forwarding::add_fields(frontend_, *backend_spec_, subject_);
   if (head.upgrade) head.drop("connection");
   forwarding::raise_version(head);
   const bool keep =
@@ -265,23 +262,8 @@ void Exchange::prepare_request() {
   follow(approach_.choose());
 }
 
-// `option forwardfor` of either side. The backend's name of the field wins; each side's `except` counts; `if-none`
-// counts unless a side adds the field without asking.
-void Exchange::add_forwarded_for(Head& head) {
-  const bool front = frontend_.forward_for.enabled, back = backend_spec_->forward_for.enabled;
-  const SocketAddress& source = subject_.client->source();
-  if ((!front && !back) || source.is_unix()) return;
-  if (front && frontend_.rules.forward_for_except.contains(source)) return;
-  if (back && backend_spec_->rules.forward_for_except.contains(source)) return;
-  const std::string& name = back ? backend_spec_->forward_for.header : frontend_.forward_for.header;
-  const bool always = (front && !frontend_.forward_for.if_none) || (back && !backend_spec_->forward_for.if_none);
-  if (!always && head.find(name) != nullptr) return;
-  char space[64];
-  head.fields.push_back(front_.arena(), {name, front_.arena().copy(source.write_ip(space))});
-}
-
 // Where the way to a server has led.
-void Exchange::follow(Approach::Step step) {
+void Transaction::follow(Approach::Step step) {
   step_ = Step::Approach;
   switch (step) {
     case Approach::Step::Server:
@@ -298,7 +280,7 @@ void Exchange::follow(Approach::Step step) {
   cut(Cause::ServerClosed, Phase::Connect);
 }
 
-bool Exchange::must_be_private() const {
+bool Transaction::must_be_private() const {
   // A PROXY header says whose connection it is, for as long as it lasts.
   const ServerSlot* slot = approach_.slot();
   const bool is_named = slot != nullptr && slot->spec.send_proxy != ProxyVersion::None;
@@ -306,7 +288,7 @@ bool Exchange::must_be_private() const {
 }
 
 // An idle connection where one may be used, else a new one.
-void Exchange::connect() {
+void Transaction::connect() {
   step_ = Step::Connect;
   ServerSlot& slot = *approach_.slot();
   const ServerSpec& spec = slot.spec;
@@ -315,7 +297,7 @@ void Exchange::connect() {
   if (!fresh_only_) {
     Owned<H1Back> idle = pins_.lend(*spec.state, sni);
     const ReuseMode reuse = backend_spec_->balance.reuse;
-    const bool first = client_.requests() <= 1;
+    const bool first = front_.requests() <= 1;
     if (!idle && !must_be_private() && !(first && reuse == ReuseMode::Safe)) {
       idle = slot.pool().lend(sni, first && reuse == ReuseMode::Aggressive);
     }
@@ -329,9 +311,9 @@ void Exchange::connect() {
   back_ = H1Back::connect(loop(), address, spec.socket, tls, slot.pool().take_ticket(sni), backend_spec_->http, *this);
 }
 
-void Exchange::on_back_ready(H1Back&) { use_back(std::move(back_), true); }
+void Transaction::on_back_ready(H1Back&) { use_back(std::move(back_), true); }
 
-void Exchange::use_back(Owned<H1Back> back, bool fresh) {
+void Transaction::use_back(Owned<H1Back> back, bool fresh) {
   back_ = std::move(back);
   back_->set_owner(*this);
   fresh_ = fresh;
@@ -340,7 +322,7 @@ void Exchange::use_back(Owned<H1Back> back, bool fresh) {
   send_request();
 }
 
-void Exchange::send_request() {
+void Transaction::send_request() {
   step_ = Step::Headers;
   Head& head = *subject_.request;
   back_->begin(from_server_, front_.arena(), head.method == "HEAD", head.method == "CONNECT");
@@ -351,7 +333,7 @@ void Exchange::send_request() {
   send_held_body();
 }
 
-void Exchange::send_held_body() {
+void Transaction::send_held_body() {
   bool room = true;
   if (!held_body_.empty()) room = back_->send_body(std::move(held_body_));
   held_body_.clear();
@@ -359,7 +341,7 @@ void Exchange::send_held_body() {
   if (room) front_.set_reading(true);
 }
 
-void Exchange::on_response_head(Head& head) {
+void Transaction::on_response_head(Head& head) {
   // Nothing was upgraded: what is said of it was said to us.
   if (head.status != 101) head.upgrade = false;
   if (head.status < 200 && head.status != 101) {
@@ -379,7 +361,7 @@ void Exchange::on_response_head(Head& head) {
   subject_.log.status = head.status;
   subject_.response = &head;
   approach_.note_server();
-  if (forwarding::asks_connection_credential(head)) pins_.pin();
+  pins_.look_at_answer(head);
   if (pins_.pinned() && !head.keep_alive) front_.close_after_answer();
   pins_.set_last(approach_.slot()->spec.state, head.status == 401 || head.status == 407);
   if (backend_spec_->rules.sticks()) approach_.remember_answer();
@@ -390,7 +372,7 @@ void Exchange::on_response_head(Head& head) {
 }
 
 // Those of the backend first; a `listen` has but one set.
-bool Exchange::run_response_rules(Head&) {
+bool Transaction::run_response_rules(Head&) {
   for (const rules::Program* program :
        {&backend_spec_->rules.tcp_response, &backend_spec_->rules.http_response, &frontend_.rules.http_response}) {
     if (program->empty() || (is_listen() && program == &backend_spec_->rules.http_response)) continue;
@@ -432,7 +414,7 @@ bool Exchange::run_response_rules(Head&) {
   return true;
 }
 
-void Exchange::send_response(Head& head) {
+void Transaction::send_response(Head& head) {
   if (backend_spec_->cookie.in_use()) approach_.write_cookie(head);
   if (!is_listen()) backend_spec_->rules.http_after_response.run(subject_);
   frontend_.rules.http_after_response.run(subject_);
@@ -456,11 +438,11 @@ void Exchange::send_response(Head& head) {
 }
 
 // Rules may set any status, but an interim one ends nothing, and nobody switches protocols for the word of it.
-bool Exchange::status_cannot_answer(const Head& head) const {
+bool Transaction::status_cannot_answer(const Head& head) const {
   return head.status < 200 && !(head.status == 101 && head.body.kind == BodyLength::Kind::Tunnel);
 }
 
-void Exchange::start_tunnel() {
+void Transaction::start_tunnel() {
   tunnel_ = true;
   const std::int64_t by_rule = subject_.effects.timeout_tunnel_ms;
   const std::uint64_t tunnel_ms = by_rule >= 0                    ? static_cast<std::uint64_t>(by_rule)
@@ -473,11 +455,11 @@ void Exchange::start_tunnel() {
   front_.set_client_ms(tunnel_ms);
 }
 
-void Exchange::on_response_body(Slice bytes) {
+void Transaction::on_response_body(Slice bytes) {
   if (!front_.send_body(std::move(bytes)) && back_) back_->set_reading(false);
 }
 
-void Exchange::on_response_end(const Trailers& trailers) {
+void Transaction::on_response_end(const Trailers& trailers) {
   response_ended_ = true;
   front_.send_end(trailers);
   if (request_ended_) return finish();
@@ -486,7 +468,7 @@ void Exchange::on_response_end(const Trailers& trailers) {
 }
 
 // The answer is whole, and of the request the server takes no more.
-void Exchange::drop_rest_of_request(Cause cause) {
+void Transaction::drop_rest_of_request(Cause cause) {
   end_with(cause, Phase::Data);
   drop_back({});
   front_.drop_rest(H1Front::Rest::OfServersAnswer);
@@ -494,7 +476,7 @@ void Exchange::drop_rest_of_request(Cause cause) {
 }
 
 // All was said. The server is free for others; a slow client may still be reading.
-void Exchange::finish() {
+void Transaction::finish() {
   if (step_ == Step::Last || step_ == Step::Done) return;
   if (request_failed_) return end();
   note_connections();
@@ -504,7 +486,7 @@ void Exchange::finish() {
   loop().later(*this);
 }
 
-void Exchange::end() {
+void Transaction::end() {
   if (step_ == Step::Done) return;
   log();
   step_ = Step::Done;
@@ -513,12 +495,12 @@ void Exchange::end() {
   if (tunnel_) front_.abandon({});
   if (vanish_) front_.vanish();
   front_.detach();
-  client_.exchange_done();
+  owner_.on_transaction_done();
 }
 
 // ---- What comes in between.
 
-void Exchange::on_request_body(Slice bytes) {
+void Transaction::on_request_body(Slice bytes) {
   subject_.log.bytes_uploaded += bytes.size();
   if (back_ && request_sent_) {
     if (!back_->send_body(std::move(bytes))) front_.set_reading(false);
@@ -530,7 +512,7 @@ void Exchange::on_request_body(Slice bytes) {
   front_.set_reading(false);
 }
 
-void Exchange::on_request_end(const Trailers& trailers) {
+void Transaction::on_request_end(const Trailers& trailers) {
   request_ended_ = true;
   if (!request_sent_) hold(trailers);
   if (step_ == Step::Body || step_ == Step::BackendBody) return body_came();
@@ -538,14 +520,14 @@ void Exchange::on_request_end(const Trailers& trailers) {
   if (response_ended_) finish();
 }
 
-void Exchange::on_client_writable() {
+void Transaction::on_client_writable() {
   if (step_ == Step::Last) return run_later();
   if (back_) back_->set_reading(true);
 }
 
-void Exchange::on_server_writable() { front_.set_reading(true); }
+void Transaction::on_server_writable() { front_.set_reading(true); }
 
-Phase Exchange::phase_now() const {
+Phase Transaction::phase_now() const {
   switch (step_) {
     case Step::Request:
     case Step::Body:
@@ -569,7 +551,7 @@ Phase Exchange::phase_now() const {
   return Phase::None;
 }
 
-void Exchange::on_client_failure(const Failure& failure) {
+void Transaction::on_client_failure(const Failure& failure) {
   if (step_ == Step::Done) return;
   // It was answered by ourselves, or cut short, whoever hears of it.
   if (step_ == Step::Last && subject_.log.termination[0] != static_cast<char>(Cause::None)) return end();
@@ -593,31 +575,11 @@ void Exchange::on_client_failure(const Failure& failure) {
   if (step_ != Step::Request) here.phase = phase_now();
   // Still sending its body it was not waiting for an answer.
   if (step_ == Step::Headers && !request_ended_ && failure.cause == Cause::ClientClosed) here.phase = Phase::Data;
-  note_request(failure);
+  reason::note_request(failure, subject_.request == nullptr ? front_.raw_head().size() : 0, subject_);
   fail(here);
 }
 
-// What was wrong with the request. That a client went away, or never said anything, is no fault of anybody's.
-void Exchange::note_request(const Failure& failure) {
-  const std::size_t seen = subject_.request == nullptr ? front_.raw_head().size() : 0;
-  if (failure.cause == Cause::ClientClosed || (subject_.request == nullptr && seen == 0)) return;
-  char space[32];
-  const std::string_view where =
-      seen == 0 || failure.cause != Cause::Denied ? std::string_view() : format_into(space, "byte {}", seen);
-  reason::note(rules::Reason::Kind::Request, failure.detail, where, subject_);
-}
-
-void Exchange::note_failure(const Failure& failure) {
-  using Kind = rules::Reason::Kind;
-  if (subject_.reason.kind != Kind::None || failure.cause == Cause::ClientClosed || failure.cause == Cause::None)
-    return;
-  if (failure.cause == Cause::ClientTimeout && subject_.request == nullptr) return;
-  const bool of_room = failure.phase == Phase::Queue || failure.phase == Phase::Connect || failure.cause == Cause::Down;
-  const Kind kind = failure.cause == Cause::ClientTimeout ? Kind::Request : of_room ? Kind::Room : Kind::Answer;
-  reason::note(kind, failure.detail, {}, subject_);
-}
-
-void Exchange::on_server_failure(const Failure& failure) {
+void Transaction::on_server_failure(const Failure& failure) {
   if (step_ == Step::Done) return;
   if (response_ended_) return drop_rest_of_request(failure.cause);
   if (failure.retry_safe && !head_answered_ && !fresh_) {
@@ -625,7 +587,7 @@ void Exchange::on_server_failure(const Failure& failure) {
     if (repeats_after(failure)) return repeat(failure);
     // The request may have been acted upon, and must not be sent twice. A client that was served on
     // this connection before knows how to treat its sudden end (RFC 9112 section 9.3.1).
-    if (client_.requests() > 1) {
+    if (front_.requests() > 1) {
       subject_.log.status = 502;
       return cut(Cause::ServerClosed, Phase::Headers);
     }
@@ -634,20 +596,20 @@ void Exchange::on_server_failure(const Failure& failure) {
   fail(failure);
 }
 
-bool Exchange::retry_on_fresh_connection(const Failure&) {
-  if (pins_.pinned() || retried_fresh_ || !request_ended_ || !is_repeatable(*subject_.request)) return false;
-  retried_fresh_ = fresh_only_ = true;
+bool Transaction::retry_on_fresh_connection(const Failure&) {
+  if (pins_.pinned() || fresh_only_ || !request_ended_ || !is_repeatable(*subject_.request)) return false;
+  fresh_only_ = true;
   request_sent_ = false;
   back_.reset();
   connect();
   return true;
 }
 
-void Exchange::run_later() {
+void Transaction::run_later() {
   if (step_ == Step::Last && front_.all_sent()) end();
 }
 
-void Exchange::on_deadline() {
+void Transaction::on_deadline() {
   switch (step_) {
     case Step::Approach:
       return follow(approach_.late());
@@ -669,34 +631,34 @@ void Exchange::on_deadline() {
   }
 }
 
-void Exchange::on_server_down() { fail(Failure{Cause::Down, phase_now(), false, 503, 0, "server went down"}); }
+void Transaction::on_server_down() { fail(Failure{Cause::Down, phase_now(), false, 503, 0, "server went down"}); }
 
-void Exchange::on_back_lost(H1Back&, const Failure& failure, std::string_view why) {
+void Transaction::on_back_lost(H1Back&, const Failure& failure, std::string_view why) {
   if (step_ == Step::Connect) reason::note(rules::Reason::Kind::Connect, failure.detail, why, subject_);
   back_.reset();
   if (step_ == Step::Connect) connect_failed(failure);
 }
 
-void Exchange::connect_failed(const Failure& failure) {
+void Transaction::connect_failed(const Failure& failure) {
   follow(approach_.try_again(failure, Approach::Again::Connecting));
 }
 
 // `retry-on`: what was sent once may go out once more. A request with a body never does: no mail is
 // sent twice. Nor does one of a private client: on another connection it would be somebody else's.
-bool Exchange::may_repeat() const {
+bool Transaction::may_repeat() const {
   return request_ended_ && !pins_.pinned() && !head_answered_ &&
          subject_.request->body.kind == BodyLength::Kind::None && !subject_.request->upgrade &&
          !subject_.effects.no_l7_retry && subject_.log.retries < backend_spec_->retries;
 }
 
-bool Exchange::repeats_after(const Failure& failure) const {
+bool Transaction::repeats_after(const Failure& failure) const {
   const RetryOn& on = backend_spec_->retry_on;
   const bool asked = (on.empty && failure.empty) || (on.junk && failure.cause == Cause::Denied) ||
                      (on.late && failure.cause == Cause::ServerTimeout);
   return asked && step_ == Step::Headers && may_repeat();
 }
 
-void Exchange::repeat(const Failure& failure) {
+void Transaction::repeat(const Failure& failure) {
   request_sent_ = false;
   back_->abandon({});
   back_.reset();
@@ -704,10 +666,10 @@ void Exchange::repeat(const Failure& failure) {
 }
 
 // Every failure of any step ends here: the client is told, or cut off.
-void Exchange::fail(Failure failure) {
+void Transaction::fail(Failure failure) {
   if (step_ == Step::Done) return;
   clear_deadline();
-  note_failure(failure);
+  reason::note_failure(failure, subject_);
   note_connections();
   drop_back(failure);
   approach_.leave();
@@ -722,7 +684,7 @@ void Exchange::fail(Failure failure) {
   cut(failure.cause, failure.phase);
 }
 
-void Exchange::reply_with_status(std::uint16_t status, Cause cause, Phase phase) {
+void Transaction::reply_with_status(std::uint16_t status, Cause cause, Phase phase) {
   rules::Reply standard;
   standard.status = status;
   standard.standard = true;
@@ -730,7 +692,7 @@ void Exchange::reply_with_status(std::uint16_t status, Cause cause, Phase phase)
 }
 
 // Our own answer: as the rules made it, or configured for its status, or built in.
-void Exchange::reply(const rules::Reply& reply, Cause cause, Phase phase) {
+void Transaction::reply(const rules::Reply& reply, Cause cause, Phase phase) {
   if (!reply.standard) return reply_as(reply, cause, phase);
   const rules::ReplyTemplate* configured =
       backend_spec_ != nullptr ? backend_spec_->rules.error(reply.status) : nullptr;
@@ -739,7 +701,7 @@ void Exchange::reply(const rules::Reply& reply, Cause cause, Phase phase) {
   reply_as(configured != nullptr ? configured->expand(subject_) : reply::built_in(reply.status), cause, phase);
 }
 
-void Exchange::reply_as(const rules::Reply& reply, Cause cause, Phase phase) {
+void Transaction::reply_as(const rules::Reply& reply, Cause cause, Phase phase) {
   end_with(cause, phase);
   clear_deadline();
   subject_.log.status = reply.status;
@@ -759,7 +721,7 @@ void Exchange::reply_as(const rules::Reply& reply, Cause cause, Phase phase) {
   send_reply(bare, *subject_.response);
 }
 
-void Exchange::send_reply(const rules::Reply& reply, Head& head) {
+void Transaction::send_reply(const rules::Reply& reply, Head& head) {
   head_answered_ = true;
   if (!request_ended_) front_.drop_rest(H1Front::Rest::OfOwnAnswer);
   front_.send_head(head);
@@ -770,15 +732,15 @@ void Exchange::send_reply(const rules::Reply& reply, Head& head) {
 }
 
 // It serves nobody any more. A private client's connection ends with its own.
-void Exchange::drop_back(const Failure& failure) {
+void Transaction::drop_back(const Failure& failure) {
   if (!back_) return;
-  if (request_sent_ && pins_.pinned()) client_.leave();
+  if (request_sent_ && pins_.pinned()) pins_.lose();
   back_->abandon(failure);
   back_.reset();
 }
 
 // Home to the pool, to the client whose own it is, or nowhere.
-void Exchange::part_with_back() {
+void Transaction::part_with_back() {
   if (!back_) return;
   ServerSlot* slot = approach_.slot();
   if (slot != nullptr && slot->spec.tls) slot->pool().keep_ticket(back_->tls_name(), back_->connection().take_ticket());
@@ -789,7 +751,7 @@ void Exchange::part_with_back() {
   slot->pool().give_home(std::move(back));
 }
 
-void Exchange::log() {
+void Transaction::log() {
   reason::tell(generation_->snapshot(), frontend_, subject_);
   if (no_log_ || frontend_.logs.empty()) return;
   rules::LogFacts& log = subject_.log;
@@ -803,11 +765,11 @@ void Exchange::log() {
   access_log::write(frontend_, subject_);
 }
 
-// What is known of connections while this exchange still has them.
-void Exchange::note_connections() {
+// What is known of connections while this transaction still has them.
+void Transaction::note_connections() {
   rules::LogFacts& log = subject_.log;
   if (log.actconn != 0) return;
-  const ProcessState& process = client_.station().process();
+  const ProcessState& process = kit_.process;
   log.actconn = process.connections.load(std::memory_order_relaxed);
   log.feconn = frontend_.state->connections.load(std::memory_order_relaxed);
   approach_.note_facts();
