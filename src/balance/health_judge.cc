@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "penstock/base/format.h"
 #include "penstock/base/require.h"
 #include "penstock/base/text.h"
 

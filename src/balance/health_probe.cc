@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "penstock/balance/health_count.h"
+#include "penstock/base/format.h"
 #include "penstock/base/require.h"
-#include "penstock/base/text.h"
 
 namespace penstock {
 namespace {

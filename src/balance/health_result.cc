@@ -1,6 +1,6 @@
 #include "penstock/balance/health_result.h"
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
 
 namespace penstock {
 namespace {

@@ -1,6 +1,6 @@
 #include "health_tally.h"
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
 
 namespace penstock {
 

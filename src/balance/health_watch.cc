@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
 
 namespace penstock {

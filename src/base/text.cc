@@ -6,6 +6,8 @@
 #include <limits>
 #include <vector>
 
+#include "penstock/base/format.h"
+
 namespace penstock {
 namespace {
 

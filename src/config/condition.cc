@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
 
 namespace penstock::config {

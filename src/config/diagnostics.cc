@@ -4,7 +4,8 @@
 #include <map>
 #include <utility>
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
+#include "penstock/config/model.h"
 
 namespace penstock::config {
 

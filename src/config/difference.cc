@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
 
 namespace penstock::config {

@@ -43,6 +43,8 @@ std::string address_text(const Address& address, AddressUse use);
 std::optional<Address> take_source(Line& line, bool may_be_range);
 
 void parse_cookie(Line& line, Draft& draft);
+void parse_balance(Line& line, Draft& draft);
+void parse_hash_type(Line& line, Draft& draft);
 
 // `bind` behind its keyword, `server` and `default-server` behind theirs.
 void parse_bind(Line& line, Draft& draft);

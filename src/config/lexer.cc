@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
 
 namespace penstock::config {

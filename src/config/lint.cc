@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
+#include "penstock/config/model.h"
 #include "penstock/config/rule_words.h"
 
 namespace penstock::config {

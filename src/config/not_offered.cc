@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
 
 namespace penstock::config {
 namespace {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "lexer.h"
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
 #include "penstock/config/diagnostics.h"
 #include "penstock/config/model.h"

@@ -1,6 +1,7 @@
 #include "penstock/config/rule_words.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "penstock/base/text.h"
 

@@ -11,7 +11,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
+#include "penstock/config/model.h"
 
 namespace penstock {
 namespace {

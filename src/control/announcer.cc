@@ -11,7 +11,7 @@
 #include <cstring>
 #include <utility>
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
 #include "penstock/control/notify.h"
 
 namespace penstock {

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
 #include "penstock/config/difference.h"
 #include "penstock/config/read.h"
 #include "penstock/rules/compile.h"

@@ -11,7 +11,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
 
 namespace penstock {
 namespace {

@@ -9,7 +9,8 @@
 #include <thread>
 #include <utility>
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
+#include "penstock/config/model.h"
 #include "penstock/proxy/bundle.h"
 
 namespace penstock {

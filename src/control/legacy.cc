@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "penstock/base/packing.h"
+#include "penstock/config/model.h"
 
 namespace penstock {
 namespace {

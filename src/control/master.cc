@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
 #include "penstock/config/lint.h"
 #include "penstock/config/read.h"

@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
 #include "penstock/net/socket.h"
 
 namespace penstock {

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
 
 #ifndef PENSTOCK_VERSION

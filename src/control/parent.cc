@@ -14,7 +14,7 @@
 #include <cstring>
 #include <utility>
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
 #include "penstock/control/crew.h"
 #include "penstock/control/master.h"
 #include "penstock/net/signals.h"

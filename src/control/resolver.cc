@@ -11,8 +11,8 @@
 #include <string_view>
 #include <utility>
 
+#include "penstock/base/format.h"
 #include "penstock/base/packing.h"
-#include "penstock/base/text.h"
 
 namespace penstock {
 namespace {

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "penstock/config/model.h"
 #include "penstock/net/signals.h"
 
 namespace penstock {

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
 
 namespace penstock {
 namespace {

@@ -1,6 +1,5 @@
 #include "penstock/net/connection.h"
 
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -113,26 +112,26 @@ Owned<Connection> Connection::adopt(Loop& loop, int fd, bool is_unix, const TlsC
                                     ConnectionEvents& events) {
   Owned<Connection> self(new Connection(loop, events));
   self->make_handle();
-  self->is_unix_ = is_unix;
-  self->is_accepted_ = true;
   require(uv_tcp_open(&self->socket().tcp, fd) == 0);
-  self->state_ = State::Ready;
-  if (context != nullptr) self->start_tls(TlsSession::for_client(*context, self->out_));
-  loop.later(*self);
+  self->start_accepted(is_unix, context);
   return self;
+}
+
+void Connection::start_accepted(bool is_unix, const TlsContext* context) {
+  is_unix_ = is_unix;
+  is_accepted_ = true;
+  state_ = State::Ready;
+  if (context != nullptr) start_tls(TlsSession::for_client(*context, out_));
+  loop().later(*this);
 }
 
 Owned<Connection> Connection::accept(Loop& loop, uv_stream_s* listener, bool is_unix, bool has_spoken,
                                      const TlsContext* context, ConnectionEvents& events) {
   Owned<Connection> self(new Connection(loop, events));
   self->make_handle();
-  self->is_unix_ = is_unix;
-  self->is_accepted_ = true;
   if (uv_accept(listener, &self->socket().stream) != 0) return nullptr;
-  self->state_ = State::Ready;
   self->glancing_ = has_spoken;
-  if (context != nullptr) self->start_tls(TlsSession::for_client(*context, self->out_));
-  loop.later(*self);
+  self->start_accepted(is_unix, context);
   return self;
 }
 
@@ -154,54 +153,11 @@ Owned<Connection> Connection::connect(Loop& loop, const SocketAddress& address, 
   return self;
 }
 
-namespace {
-
-// From the source's address and `port`; 0: any.
-int bind_source(int fd, const SocketOptions& options, std::uint16_t port) {
-  const int on = 1;
-  SocketAddress source = options.source;
-  source.set_port(port);
-  // A port may serve several servers at once, and again before its last connection is forgotten.
-  if (port != 0)
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  else
-    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
-  return ::bind(fd, source.raw(), source.length()) == 0 ? 0 : errno;
-}
-
-// A socket that is connecting to the address; or none, with the system's errno.
-Descriptor connecting_socket(const SocketAddress& address, const SocketOptions& options, std::uint16_t port,
-                             int& error) {
-  Descriptor fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  error = fd ? 0 : errno;
-  if (error == 0 && !address.is_unix()) {
-    const int on = 1;
-    setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    set_options(fd.get(), options);
-    if (!options.source.empty()) error = bind_source(fd.get(), options, port);
-  }
-  // A unix socket connects at once or not at all.
-  if (error == 0 && ::connect(fd.get(), address.raw(), address.length()) != 0 && errno != EINPROGRESS) error = errno;
-  return error == 0 ? std::move(fd) : Descriptor();
-}
-
-}  // namespace
-
-// With system calls of our own: libuv's way asks the system more often, and knows no abstract
-// names.
 int Connection::start_connect(const SocketAddress& address, const SocketOptions& options) {
   make_handle();
   is_unix_ = address.is_unix();
-  const std::uint16_t first = options.source.empty() ? 0 : options.source.port();
-  // Ports of a range are tried from one of them on that differs from connection to connection.
-  const unsigned count = first == 0 ? 1 : options.source_ports + 1u;
-  const unsigned start = count == 1 ? 0 : static_cast<unsigned>(uv_hrtime() / 1000 % count);
   int error = 0;
-  Descriptor fd;
-  for (unsigned i = 0; i < count; ++i) {
-    fd = connecting_socket(address, options, static_cast<std::uint16_t>(first + (start + i) % count), error);
-    if (error != EADDRINUSE && error != EADDRNOTAVAIL) break;
-  }
+  Descriptor fd = begin_to_connect(address, options, uv_hrtime() / 1000, error);
   if (error != 0) return -error;
   const int status = uv_tcp_open(&socket().tcp, fd.get());
   if (status == 0) fd.release();
@@ -245,9 +201,7 @@ void Connection::greeted(std::string_view bytes) {
     case ProxyHeader::Step::Done:
       break;
   }
-  if (!header.local) {
-    ends() = {header.source, header.destination};
-  }
+  if (!header.local) ends() = {header.source, header.destination};
   proxied_ = true;
   state_ = greeting.next;
   const Slice rest = Slice::copy(std::string_view(greeting.bytes).substr(header.size));

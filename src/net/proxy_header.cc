@@ -5,6 +5,7 @@
 #include <cstring>
 #include <optional>
 
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
 #include "penstock/net/certificate.h"
 

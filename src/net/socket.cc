@@ -11,8 +11,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
 
 namespace penstock {
 namespace {
@@ -43,6 +44,33 @@ void remove_dead_socket(const SocketAddress& address) {
   if (probe < 0) return;
   if (::connect(probe, address.raw(), address.length()) != 0 && errno == ECONNREFUSED) ::unlink(address.text().c_str());
   ::close(probe);
+}
+
+// From the source's address and `port`; 0: any.
+int bind_source(int fd, const SocketOptions& options, std::uint16_t port) {
+  SocketAddress source = options.source;
+  source.set_port(port);
+  // A port may serve several servers at once, and again before its last connection is forgotten.
+  if (port != 0)
+    switch_on(fd, SOL_SOCKET, SO_REUSEADDR);
+  else
+    switch_on(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT);
+  return ::bind(fd, source.raw(), source.length()) == 0 ? 0 : errno;
+}
+
+// With system calls of our own: libuv's way asks the system more often, and knows no abstract names.
+Descriptor connect_from_port(const SocketAddress& address, const SocketOptions& options, std::uint16_t port,
+                             int& error) {
+  Descriptor fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  error = fd ? 0 : errno;
+  if (error == 0 && !address.is_unix()) {
+    switch_on(fd.get(), IPPROTO_TCP, TCP_NODELAY);
+    set_options(fd.get(), options);
+    if (!options.source.empty()) error = bind_source(fd.get(), options, port);
+  }
+  // A unix socket connects at once or not at all.
+  if (error == 0 && ::connect(fd.get(), address.raw(), address.length()) != 0 && errno != EINPROGRESS) error = errno;
+  return error == 0 ? std::move(fd) : Descriptor();
 }
 
 }  // namespace
@@ -117,6 +145,20 @@ Result<Descriptor> listen_on(const SocketAddress& address, const ListenOptions& 
     }
   }
   if (::listen(fd.get(), options.backlog) != 0) return system_error("cannot listen on", address);
+  return fd;
+}
+
+Descriptor begin_to_connect(const SocketAddress& address, const SocketOptions& options, std::uint64_t turn,
+                            int& error) {
+  const std::uint16_t first = options.source.empty() ? 0 : options.source.port();
+  // Ports of a range are tried from one of them on that differs from connection to connection.
+  const unsigned count = first == 0 ? 1 : options.source_ports + 1u;
+  const auto start = static_cast<unsigned>(turn % count);
+  Descriptor fd;
+  for (unsigned i = 0; i < count; ++i) {
+    fd = connect_from_port(address, options, static_cast<std::uint16_t>(first + (start + i) % count), error);
+    if (error != EADDRINUSE && error != EADDRNOTAVAIL) break;
+  }
   return fd;
 }
 

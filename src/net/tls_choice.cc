@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
 
 namespace penstock {

@@ -9,6 +9,7 @@
 
 #include <utility>
 
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
 #include "tls_ciphers.h"
 #include "tls_context_parts.h"

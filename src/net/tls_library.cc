@@ -6,6 +6,7 @@
 
 #include <climits>
 
+#include "penstock/base/format.h"
 #include "penstock/base/require.h"
 #include "penstock/base/text.h"
 #include "tls_memory.h"

@@ -17,6 +17,7 @@
 #include <optional>
 #include <utility>
 
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
 #include "tls_library.h"
 

@@ -11,7 +11,7 @@
 #include <climits>
 #include <utility>
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
 #include "tls_context_parts.h"
 #include "tls_library.h"
 #include "tls_pem.h"

@@ -11,7 +11,8 @@
 #include <cstring>
 #include <system_error>
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
+#include "penstock/config/model.h"
 #include "penstock/rules/compile.h"
 
 namespace penstock {

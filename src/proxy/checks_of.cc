@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "penstock/balance/health_result.h"
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
+#include "penstock/config/model.h"
 #include "penstock/rules/compile.h"
 #include "penstock/rules/pattern.h"
 

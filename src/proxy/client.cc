@@ -4,7 +4,8 @@
 #include <string>
 #include <utility>
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
+#include "penstock/config/model.h"
 #include "penstock/net/listener.h"
 #include "penstock/proxy/access_log.h"
 #include "penstock/proxy/reason.h"

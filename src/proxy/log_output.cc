@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
 #include "penstock/net/loop.h"
 
 namespace penstock {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
 #include "penstock/base/xxhash.h"
 #include "penstock/http/cookies.h"

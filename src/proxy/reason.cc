@@ -2,7 +2,8 @@
 
 #include <string>
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
+#include "penstock/config/model.h"
 #include "penstock/net/loop.h"
 
 namespace penstock::reason {

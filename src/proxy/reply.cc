@@ -2,7 +2,7 @@
 
 #include <new>
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
 
 namespace penstock::reply {
 namespace {

@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "penstock/balance/policy.h"
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
 #include "penstock/base/xxhash.h"
+#include "penstock/config/model.h"
 #include "penstock/proxy/checks_of.h"
 
 namespace penstock {
@@ -646,9 +648,13 @@ bool Snapshot::uses(const Server& server) const {
                      [&](const ServerSpec& spec) { return spec.state.get() == &server; });
 }
 
+Snapshot::Snapshot(std::shared_ptr<const config::Config> made_from, Bundle bundle)
+    : config(*made_from), bundle(std::move(bundle)), config_(std::move(made_from)) {}
+
 std::shared_ptr<const Snapshot> Snapshot::build(config::Config config, Bundle bundle, const Sources& sources,
                                                 config::Diagnostics& diagnostics) {
-  auto snapshot = std::make_shared<Snapshot>(std::move(config), std::move(bundle));
+  auto snapshot =
+      std::make_shared<Snapshot>(std::make_shared<const config::Config>(std::move(config)), std::move(bundle));
   diagnostics.set_source(&snapshot->config);  // Where it is now.
   SnapshotBuilder(*snapshot, sources, diagnostics).run();
   diagnostics.set_source(nullptr);

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "penstock/base/format.h"
 #include "penstock/base/require.h"
 #include "penstock/base/text.h"
+#include "penstock/config/model.h"
 #include "penstock/proxy/access_log.h"
 #include "penstock/proxy/forwarding.h"
 #include "penstock/proxy/outcome.h"

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
+#include "penstock/config/model.h"
 #include "penstock/config/not_offered.h"
 #include "penstock/config/rule_words.h"
 #include "stopwatch.h"

@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "action.h"
-#include "penstock/base/text.h"
 
 namespace penstock::rules {
 

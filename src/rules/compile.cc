@@ -5,11 +5,14 @@
 
 #include "acl.h"
 #include "action.h"
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
+#include "penstock/config/model.h"
 #include "penstock/config/rule_words.h"
 #include "penstock/http/cookies.h"
 #include "rule_compiler.h"
 #include "rule_index.h"
+#include "rule_reply.h"
 
 namespace penstock::rules {
 

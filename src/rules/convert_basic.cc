@@ -6,6 +6,7 @@
 #include "expression.h"
 #include "hash.h"
 #include "map_table.h"
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
 
 namespace penstock::rules {

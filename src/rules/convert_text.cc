@@ -3,6 +3,7 @@
 
 #include "expression.h"
 #include "hex.h"
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
 #include "stopwatch.h"
 

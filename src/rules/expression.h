@@ -11,10 +11,15 @@
 
 #include "map_table.h"
 #include "penstock/config/diagnostics.h"
-#include "penstock/config/model.h"
+#include "penstock/config/settings.h"
 #include "penstock/rules/environment.h"
 #include "penstock/rules/subject.h"
 #include "regex.h"
+
+namespace penstock::config {
+struct Config;
+struct Proxy;
+}  // namespace penstock::config
 
 namespace penstock::rules {
 

@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "expression.h"
-#include "penstock/base/text.h"
 #include "penstock/rules/client_hello.h"
 
 namespace penstock::rules {

@@ -1,6 +1,6 @@
 // Samples about ourselves and constants (manual section 7.3.2).
 #include "expression.h"
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
 
 namespace penstock::rules {
 

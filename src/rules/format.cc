@@ -7,7 +7,7 @@
 #include <charconv>
 
 #include "format_node.h"
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
 
 namespace penstock::rules {
 

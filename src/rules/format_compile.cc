@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
 
 namespace penstock::rules {

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "matcher.h"
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
 
 namespace penstock::rules {

@@ -3,7 +3,7 @@
 
 #include <pcre2.h>
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
 #include "stopwatch.h"
 
 namespace penstock::rules {

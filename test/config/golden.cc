@@ -22,6 +22,7 @@
 #include <string_view>
 #include <vector>
 
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
 #include "penstock/config/lint.h"
 #include "penstock/config/read.h"

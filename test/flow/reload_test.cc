@@ -10,6 +10,7 @@
 
 #include "flow/folder.h"
 #include "flow/rig.h"
+#include "penstock/base/format.h"
 #include "unit/catch.h"
 #include "unit/net/test_certificates.h"
 

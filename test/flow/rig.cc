@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "penstock/base/format.h"
 #include "penstock/base/require.h"
 #include "penstock/base/text.h"
 #include "penstock/config/read.h"

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
 #include "penstock/http/framing.h"
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
 #include "penstock/http/h1_parser.h"
 #include "penstock/http/h1_writer.h"
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
 
 namespace penstock::test {

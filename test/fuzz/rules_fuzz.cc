@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "fuzz/rules_case.h"
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
 #include "penstock/config/read.h"
 #include "penstock/control/crew.h"
 #include "penstock/http/h1_parser.h"

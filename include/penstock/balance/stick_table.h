@@ -15,7 +15,7 @@
 
 #include "penstock/balance/server.h"
 #include "penstock/base/list.h"
-#include "penstock/config/model.h"
+#include "penstock/config/settings.h"
 
 namespace penstock {
 

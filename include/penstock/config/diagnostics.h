@@ -9,9 +9,11 @@
 #include <string_view>
 #include <vector>
 
-#include "penstock/config/model.h"
+#include "penstock/config/place.h"
 
 namespace penstock::config {
+
+struct Config;
 
 enum class Severity { Notice, Warning, Alert };
 

@@ -8,9 +8,10 @@
 #include <string_view>
 
 #include "penstock/config/diagnostics.h"
-#include "penstock/config/model.h"
 
 namespace penstock::config {
+
+struct Config;
 
 // Warns of each trap but those that `lint-off` names. Nothing is said of a configuration that serves
 // no virtual directory of Exchange.

@@ -11,53 +11,10 @@
 #include <utility>
 #include <vector>
 
-#include "penstock/base/log.h"
+#include "penstock/config/place.h"
+#include "penstock/config/settings.h"
 
 namespace penstock::config {
-
-// Where something stands: an index into Config::files, line and column from 1. line 0: nowhere.
-struct Place {
-  std::uint32_t file = 0;
-  std::uint32_t line = 0;
-  std::uint32_t column = 0;
-};
-
-// One word of a line after quotes, escapes and variables were resolved.
-struct Word {
-  std::string text;
-  Place place;
-};
-
-enum class Mode { Tcp, Http };
-
-// "addr:port" as written, taken apart but not resolved (manual sections 4.2 "bind", 5.2 "server").
-struct Address {
-  enum class Kind { Any, Ip4, Ip6, Name, Unix, Abstract, Fd };
-  Kind kind = Kind::Any;
-  std::string host;             // Number form, name, path; empty for Any.
-  std::uint16_t port_low = 0;   // 0: none given.
-  std::uint16_t port_high = 0;  // Equal to port_low but for a range.
-  int port_offset = 0;          // "server s *:+1000": added to the port the client came to.
-  bool port_is_offset = false;
-  int fd = -1;
-  int family = 0;  // Of a Name: 4 or 6 if "ipv4@" or "ipv6@" asked for it, 0 if either will do.
-  bool operator==(const Address&) const = default;
-};
-
-// `log <target> [len n] [format f] [sample ..] <facility> [<level> [<minlevel>]]`
-struct LogTarget {
-  enum class Kind { Udp, Unix, Fd, Stdout, Stderr };
-  enum class Format { Rfc3164, Rfc5424, Local, Priority, Short, Timed, Iso, Raw };
-  Kind kind = Kind::Udp;
-  Address address;  // Udp (port 514 if none), Unix.
-  int fd = -1;
-  std::uint32_t length = 1024;
-  std::optional<Format> format;  // None given: local, or rfc3164 under `log-send-hostname`.
-  int facility = 0;
-  Level level = Level::Debug;      // What is less severe is not sent.
-  Level min_level = Level::Emerg;  // What is more severe is lowered to it.
-  Place place;
-};
 
 enum class TlsVersion { Unset, Tls10, Tls11, Tls12, Tls13 };
 
@@ -182,62 +139,6 @@ struct Server {
   std::vector<InitAddr> init_addr = {InitAddr::Last, InitAddr::Libc};
 };
 
-// A line of a rule set, in order of the file. `words` is what stands behind the rule set's name,
-// condition included: rules compiles it.
-struct Rule {
-  enum class Set {
-    TcpConnection,  // tcp-request connection
-    TcpContent,     // tcp-request content
-    TcpSession,     // tcp-request session
-    TcpResponse,    // tcp-response content
-    HttpRequest,    // http-request; also `redirect` and `block` lines, in their manual's order
-    HttpResponse,   // http-response
-    HttpAfterResponse,
-    UseBackend,   // words: backend name or %[format], condition
-    UseServer,    // words: server name, condition
-    MonitorFail,  // words: condition
-    ForcePersist,
-    IgnorePersist,
-    Stick,  // words: match, on, store-request or store-response; sample, [table <name>], condition
-  };
-  Set set = Set::HttpRequest;
-  Place place;
-  std::vector<Word> words;
-};
-
-// `acl <name> <criterion> [flags] [operator] <value>...`; several of one name are alternatives.
-struct Acl {
-  Word name;
-  std::vector<Word> words;  // Behind the name.
-};
-
-struct Capture {
-  enum class Side { Request, Response };
-  Side side = Side::Request;
-  std::string header;
-  std::uint32_t length = 0;
-  Place place;
-};
-
-// `cookie <name> ...`: how a client comes back to its server.
-struct Cookie {
-  enum class Kind { Passive, Rewrite, Insert, Prefix };
-  std::string name;  // Empty: no such line.
-  Kind kind = Kind::Passive;
-  bool indirect = false;
-  bool nocache = false;
-  bool postonly = false;
-  bool preserve = false;
-  bool httponly = false;
-  bool secure = false;
-  bool dynamic = false;
-  std::vector<std::string> domains, attributes;
-  std::uint64_t maxidle_s = 0, maxlife_s = 0;  // 0: no limit.
-  Place place;
-  // The HTTP log tells what became of the cookie.
-  bool logged() const { return kind != Kind::Passive || indirect; }
-};
-
 // One step of a health check conversation (`http-check`, `tcp-check`).
 // What a name or value of a header must be, for `expect hdr`.
 struct HeaderMatch {
@@ -297,7 +198,6 @@ struct Health {
   Place place;
 };
 
-enum class HttpMode { KeepAlive, ServerClose, Close };
 enum class Reuse { Never, Safe, Aggressive, Always };
 
 struct Balance {
@@ -319,61 +219,6 @@ struct Balance {
   bool consistent = false;  // `hash-type consistent`
   std::uint32_t random_draws = 2;
   Place place;
-};
-
-// What an entry of a stick table may hold (manual section 4.2, "stick-table"). A rate stands behind
-// the count that it is the rate of.
-enum class StickData : std::uint8_t {
-  ServerId,
-  ConnCur,
-  Gpt0,
-  ConnCnt,
-  ConnRate,
-  SessCnt,
-  SessRate,
-  HttpReqCnt,
-  HttpReqRate,
-  HttpErrCnt,
-  HttpErrRate,
-  HttpFailCnt,
-  HttpFailRate,
-  BytesInCnt,
-  BytesInRate,
-  BytesOutCnt,
-  BytesOutRate,
-  Gpc0,
-  Gpc0Rate,
-  Gpc1,
-  Gpc1Rate,
-};
-constexpr std::size_t kStickDataCount = 21;
-constexpr bool is_rate(StickData data) {
-  const int behind_first = static_cast<int>(data) - static_cast<int>(StickData::ConnCnt);
-  return behind_first > 0 && behind_first % 2 == 1;
-}
-
-// `stick-table type <key> [len <n>] size <n> [expire <time>] [nopurge] [store <data>...]`
-struct StickTable {
-  enum class Key : std::uint8_t { Ip, Ip6, Integer, String, Binary };
-  struct Stored {
-    StickData data = StickData::ServerId;
-    std::uint64_t period_ms = 0;  // Of rates.
-    bool operator==(const Stored&) const = default;
-  };
-  Key key = Key::Ip;
-  std::uint32_t length = 32;    // Most of a String that counts; all of a Binary.
-  std::uint64_t size = 0;       // Most entries.
-  std::uint64_t expire_ms = 0;  // 0: never.
-  bool no_purge = false;        // When it is full, new keys are turned away.
-  std::vector<Stored> store;    // Without ServerId, which every entry has.
-  Place place;
-};
-
-struct ForwardFor {
-  bool enabled = false;
-  bool if_none = false;
-  std::string header = "X-Forwarded-For";
-  std::vector<std::string> except;  // Networks.
 };
 
 // `errorfile <code> <file>`, `http-error status <code> ...`, per status.

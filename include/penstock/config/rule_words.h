@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "penstock/config/model.h"
+#include "penstock/config/settings.h"
 
 namespace penstock::config {
 

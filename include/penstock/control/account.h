@@ -9,7 +9,10 @@
 
 #include "penstock/base/result.h"
 #include "penstock/config/diagnostics.h"
-#include "penstock/config/model.h"
+
+namespace penstock::config {
+struct Global;
+}
 
 namespace penstock {
 

@@ -5,6 +5,10 @@
 
 #include "penstock/proxy/snapshot.h"
 
+namespace penstock::config {
+struct Global;
+}
+
 namespace penstock {
 
 // Each difference of the configurations, each certificate that is another with its end, each file

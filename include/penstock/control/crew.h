@@ -14,6 +14,11 @@
 #include "penstock/net/loop.h"
 #include "penstock/proxy/snapshot.h"
 
+namespace penstock::config {
+struct Config;
+struct Global;
+}  // namespace penstock::config
+
 namespace penstock {
 
 // Called on the crew's loop.

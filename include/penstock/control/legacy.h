@@ -8,7 +8,10 @@
 #include <utility>
 
 #include "penstock/balance/health.h"
-#include "penstock/config/model.h"
+
+namespace penstock::config {
+struct Config;
+}
 
 namespace penstock {
 

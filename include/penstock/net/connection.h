@@ -149,6 +149,7 @@ class Connection final : public Living, public Endpoints, private PutOff, privat
   const Socket& socket() const { return *reinterpret_cast<const Socket*>(socket_space_); }
   void make_handle();
   Ends& ends();
+  void start_accepted(bool is_unix, const TlsContext* context);
   int start_connect(const SocketAddress& address, const SocketOptions& options);
   void start_tls(std::unique_ptr<TlsSession> session);
   void await_connect();

@@ -65,6 +65,9 @@ void change_options(int fd, const SocketOptions& options);
 
 // Bound and listening, non-blocking. IP sockets share their port (SO_REUSEPORT): one for each worker.
 Result<Descriptor> listen_on(const SocketAddress& address, const ListenOptions& options);
+// A stream socket on its way to `address`, by the options' source if they have one; or none, with the system's
+// errno. Where the source is a range of ports, those behind the `turn`th are tried first.
+Descriptor begin_to_connect(const SocketAddress& address, const SocketOptions& options, std::uint64_t turn, int& error);
 // A socket for datagrams to `address`, non-blocking, connected.
 Result<Descriptor> datagrams_to(const SocketAddress& address);
 // The same in two steps, for who must go on when nobody is there. Connecting may be repeated, also

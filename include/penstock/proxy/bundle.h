@@ -15,11 +15,15 @@
 #include "penstock/base/result.h"
 #include "penstock/base/secret.h"
 #include "penstock/config/diagnostics.h"
-#include "penstock/config/model.h"
+#include "penstock/config/settings.h"
 #include "penstock/net/address.h"
 #include "penstock/net/socket.h"
 #include "penstock/net/tls_context.h"
 #include "penstock/proxy/counters.h"
+
+namespace penstock::config {
+struct Bind;
+}
 
 namespace penstock {
 

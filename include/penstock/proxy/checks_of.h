@@ -4,9 +4,14 @@
 
 #include "penstock/balance/server.h"
 #include "penstock/config/diagnostics.h"
-#include "penstock/config/model.h"
 #include "penstock/proxy/bundle.h"
 #include "penstock/rules/environment.h"
+
+namespace penstock::config {
+struct Proxy;
+struct Server;
+struct Health;
+}  // namespace penstock::config
 
 namespace penstock {
 

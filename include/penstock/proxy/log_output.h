@@ -17,7 +17,7 @@
 
 #include "penstock/base/log.h"
 #include "penstock/base/result.h"
-#include "penstock/config/model.h"
+#include "penstock/config/settings.h"
 #include "penstock/net/address.h"
 #include "penstock/net/socket.h"
 

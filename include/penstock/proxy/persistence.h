@@ -10,7 +10,7 @@
 
 #include "penstock/balance/server.h"
 #include "penstock/base/arena.h"
-#include "penstock/config/model.h"
+#include "penstock/config/settings.h"
 #include "penstock/http/head.h"
 
 namespace penstock::persistence {

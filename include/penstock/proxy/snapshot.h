@@ -11,7 +11,7 @@
 #include "penstock/balance/server.h"
 #include "penstock/balance/stick_table.h"
 #include "penstock/config/diagnostics.h"
-#include "penstock/config/model.h"
+#include "penstock/config/settings.h"
 #include "penstock/http/h1_back.h"
 #include "penstock/http/h1_front.h"
 #include "penstock/net/tls_context.h"
@@ -128,7 +128,7 @@ class Snapshot {
   static std::shared_ptr<const Snapshot> build(config::Config config, Bundle bundle, const Sources& sources,
                                                config::Diagnostics& diagnostics);
 
-  const config::Config config;
+  const config::Config& config;
   Bundle bundle;
   std::vector<FrontendSpec> frontends;
   std::vector<BackendRuntimeSpec> backends;
@@ -144,10 +144,12 @@ class Snapshot {
   // The server is still there, at the same address.
   bool uses(const Server& server) const;
 
-  Snapshot(config::Config config, Bundle bundle) : config(std::move(config)), bundle(std::move(bundle)) {}
+  Snapshot(std::shared_ptr<const config::Config> made_from, Bundle bundle);
+  Snapshot(const Snapshot&) = delete;
 
  private:
   friend class SnapshotBuilder;
+  std::shared_ptr<const config::Config> config_;  // Apart: who knows a snapshot need not know the model.
   std::unordered_map<std::string, int> backend_by_name_;
 };
 

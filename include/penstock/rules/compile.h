@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "penstock/config/diagnostics.h"
-#include "penstock/config/model.h"
+#include "penstock/config/settings.h"
 #include "penstock/rules/address_set.h"
 #include "penstock/rules/environment.h"
 #include "penstock/rules/format.h"
@@ -18,6 +18,11 @@
 #include "penstock/rules/sample.h"
 #include "penstock/rules/stick.h"
 #include "penstock/rules/subject.h"
+
+namespace penstock::config {
+struct Config;
+struct Proxy;
+}  // namespace penstock::config
 
 namespace penstock::rules {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "penstock/config/model.h"
+#include "penstock/config/place.h"
 
 namespace penstock::rules {
 

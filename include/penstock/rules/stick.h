@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-#include "penstock/config/model.h"
+#include "penstock/config/settings.h"
 #include "penstock/rules/condition.h"
 #include "penstock/rules/sample.h"
 #include "penstock/rules/subject.h"

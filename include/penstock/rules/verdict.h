@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "penstock/config/model.h"
+#include "penstock/config/place.h"
 #include "penstock/http/head.h"
 #include "penstock/rules/format.h"
 #include "penstock/rules/subject.h"

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
 #include "unit/catch.h"
 
 using namespace penstock;

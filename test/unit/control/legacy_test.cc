@@ -1,5 +1,6 @@
 #include "penstock/control/legacy.h"
 
+#include "penstock/config/model.h"
 #include "unit/catch.h"
 
 using namespace penstock;

@@ -1,7 +1,7 @@
 #include <string>
 #include <string_view>
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
 #include "transcript.h"
 #include "unit/catch.h"
 

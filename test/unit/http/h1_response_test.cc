@@ -1,6 +1,7 @@
 #include <string>
 #include <string_view>
 
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
 #include "transcript.h"
 #include "unit/catch.h"

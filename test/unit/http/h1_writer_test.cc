@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
 #include "penstock/http/h1_parser.h"
 #include "transcript.h"
 #include "unit/catch.h"

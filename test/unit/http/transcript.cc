@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
 #include "unit/catch.h"
 

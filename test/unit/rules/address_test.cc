@@ -1,4 +1,4 @@
-#include "penstock/base/text.h"
+#include "penstock/base/format.h"
 #include "penstock/rules/address_set.h"
 #include "unit/catch.h"
 

@@ -1,3 +1,4 @@
+#include "penstock/config/model.h"
 #include "rig.h"
 #include "unit/catch.h"
 

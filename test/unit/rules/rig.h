@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "penstock/base/format.h"
+#include "penstock/config/model.h"
 #include "penstock/rules/compile.h"
 
 namespace penstock::rules {

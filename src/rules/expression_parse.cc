@@ -1,0 +1,493 @@
+// Text to expressions: names found in the tables, arguments read as their rows ask, what the place offers.
+#include "expression.h"
+#include "hex.h"
+#include "penstock/base/format.h"
+#include "penstock/base/text.h"
+#include "penstock/config/model.h"
+#include "penstock/config/not_offered.h"
+
+namespace penstock::rules {
+
+bool is_method(const Expression& expression) {
+  const std::string_view name = expression.fetch.fetch->name;
+  return expression.converters.empty() && (name == "method" || name == "meth");
+}
+
+const Fetch* find_fetch(std::string_view name) {
+  for (std::span<const Fetch> table :
+       {internal_fetches(), connection_fetches(), certificate_fetches(), http_fetches()}) {
+    for (const Fetch& fetch : table) {
+      if (fetch.name == name) return &fetch;
+    }
+  }
+  return nullptr;
+}
+
+std::vector<std::string_view> fetch_names() {
+  std::vector<std::string_view> names;
+  for (std::span<const Fetch> table :
+       {internal_fetches(), connection_fetches(), certificate_fetches(), http_fetches()}) {
+    for (const Fetch& fetch : table) names.push_back(fetch.name);
+  }
+  return names;
+}
+
+std::string hint(std::string_view word, std::span<const std::string_view> known) {
+  // Of one letter, any other is as near.
+  if (word.size() < 2) return "";
+  const std::string_view near = nearest(word, known);
+  return near.empty() ? "" : format(" (did you mean '{}'?)", near);
+}
+
+bool offered(unsigned needs, unsigned available) {
+  if ((needs & kNeedsMessage) != 0 && (available & (kNeedsRequest | kNeedsResponse)) == 0) return false;
+  if ((needs & kNeedsBytes) != 0 && (available & (kNeedsBuffer | kNeedsAnswer)) == 0) return false;
+  return (needs & ~unsigned{kNeedsMessage | kNeedsBytes} & ~available) == 0;
+}
+
+std::string_view needs_text(unsigned needs) {
+  if ((needs & kNeedsBuffer) != 0) return "raw bytes of a client, which only 'tcp-request content' in mode tcp has";
+  if ((needs & kNeedsAnswer) != 0) return "raw bytes of a server, which only 'tcp-response content' in mode tcp has";
+  if ((needs & kNeedsBytes) != 0) return "raw bytes, which only content rules in mode tcp have";
+  if ((needs & kNeedsRequest) != 0) return "the request's head";
+  if ((needs & kNeedsResponse) != 0) return "the response's head";
+  if ((needs & kNeedsMessage) != 0) return "a message's head";
+  if ((needs & kNeedsKeptRequest) != 0) return "an HTTP request";
+  if ((needs & kNeedsKeptResponse) != 0) return "an HTTP response";
+  if ((needs & kNeedsHandshake) != 0) return "the end of the TLS handshake";
+  return "a client connection";
+}
+
+namespace {
+
+constexpr std::string_view kDerivedSuffixes[] = {"beg", "dir", "dom", "end", "len", "reg", "sub"};
+
+bool is_name_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+         c == '-' || c == '+';
+}
+
+std::string_view take_name(std::string_view& text) {
+  std::size_t size = 0;
+  while (size < text.size() && is_name_character(text[size])) ++size;
+  const std::string_view name = text.substr(0, size);
+  text.remove_prefix(size);
+  return name;
+}
+
+std::uint64_t hash_of(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325ull;  // FNV-1a.
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
+  return hash;
+}
+
+const Converter* find_converter(std::string_view name) {
+  for (std::span<const Converter> table : {basic_converters(), text_converters()}) {
+    for (const Converter& converter : table) {
+      if (converter.name == name) return &converter;
+    }
+  }
+  return nullptr;
+}
+
+std::vector<std::string_view> converter_names() {
+  std::vector<std::string_view> names;
+  for (std::span<const Converter> table : {basic_converters(), text_converters()}) {
+    for (const Converter& converter : table) names.push_back(converter.name);
+  }
+  return names;
+}
+
+// The texts of one call's arguments to what its row asks for.
+class ArgumentReader {
+ public:
+  ArgumentReader(Compiling& compiling, std::string_view name, config::Place place)
+      : compiling_(compiling), name_(name), place_(place) {}
+
+  bool read(std::string_view letters, const std::vector<std::string>& texts, std::vector<Argument>& out) {
+    const std::size_t mandatory = letters.find('|') == std::string_view::npos ? letters.size() : letters.find('|');
+    std::string kinds(letters);
+    std::erase(kinds, '|');
+    if (texts.size() > kinds.size()) {
+      return complain(kinds.empty() ? format("'{}' takes no arguments", name_)
+                                    : format("'{}' takes at most {} argument{}, not {}", name_, kinds.size(),
+                                             kinds.size() == 1 ? "" : "s", texts.size()));
+    }
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      Argument argument;
+      argument.text = texts[i];
+      // An empty text is a text; of any other kind it is an argument left out.
+      argument.given = !texts[i].empty() || kinds[i] == 't';
+      if (!argument.given && i < mandatory) return complain(format("argument {} of '{}' is empty", i + 1, name_));
+      if (argument.given && !fill(kinds[i], argument)) return false;
+      out.push_back(std::move(argument));
+    }
+    if (texts.size() < mandatory)
+      return complain(format("'{}' needs {} argument{}", name_, mandatory, mandatory == 1 ? "" : "s"));
+    // A backend or server left out is the section's own.
+    if (kinds == "b" && out.empty()) out.emplace_back().integer = compiling_.own_backend;
+    if (kinds == "f" && out.empty()) out.emplace_back().integer = compiling_.own_frontend;
+    return true;
+  }
+
+ private:
+  bool complain(std::string text) {
+    compiling_.diagnostics.add(place_, std::move(text));
+    return false;
+  }
+
+  bool fill(char kind, Argument& argument) {
+    switch (kind) {
+      case 't':
+        return true;
+      case 'i':
+        return fill_integer(argument);
+      case 'b':
+        return fill_backend(argument);
+      case 'f':
+        return fill_frontend(argument);
+      case 's':
+        return fill_server(argument);
+      case 'v':
+        argument.is_variable = true;
+        return parse_variable_name(compiling_, argument.text, place_, argument.variable);
+      case 'n':
+        return fill_number_or_variable(argument);
+      case 'u':
+        if (argument.text == "s" || argument.text == "ms" || argument.text == "us") return true;
+        return complain(format("'{}' of '{}' is no unit of time: s, ms or us was expected", argument.text, name_));
+      case 'm':
+        return true;
+    }
+    return false;
+  }
+
+  bool fill_integer(Argument& argument) {
+    const auto number = parse_integer(argument.text);
+    if (!number) return complain(format("'{}' of '{}' is no number", argument.text, name_));
+    argument.integer = *number;
+    return true;
+  }
+
+  bool fill_number_or_variable(Argument& argument) {
+    if (const auto number = parse_integer(argument.text)) {
+      argument.integer = *number;
+      return true;
+    }
+    argument.is_variable = true;
+    return parse_variable_name(compiling_, argument.text, place_, argument.variable);
+  }
+
+  bool fill_backend(Argument& argument) {
+    argument.integer = compiling_.environment.backend_index(argument.text);
+    return argument.integer >= 0 ||
+           complain(format("there is no backend '{}'{}", argument.text, backend_hint(argument.text)));
+  }
+
+  bool fill_frontend(Argument& argument) {
+    argument.integer = compiling_.environment.frontend_index(argument.text);
+    return argument.integer >= 0 || complain(format("there is no frontend '{}'", argument.text));
+  }
+
+  bool fill_server(Argument& argument) {
+    std::string server = argument.text;
+    const std::size_t slash = server.find('/');
+    std::string backend;
+    if (slash != std::string::npos) {
+      backend = server.substr(0, slash);
+      server.erase(0, slash + 1);
+    }
+    argument.integer =
+        slash == std::string::npos ? compiling_.own_backend : compiling_.environment.backend_index(backend);
+    if (argument.integer < 0) {
+      return complain(slash == std::string::npos
+                          ? format("'{}' names no backend: write {}(<backend>/{})", argument.text, name_, server)
+                          : format("there is no backend '{}'{}", backend, backend_hint(backend)));
+    }
+    argument.second = compiling_.environment.server_index(static_cast<int>(argument.integer), server);
+    return argument.second >= 0 || complain(format("there is no server '{}'", argument.text));
+  }
+
+  std::string backend_hint(std::string_view word) {
+    std::vector<std::string_view> names;
+    if (compiling_.config != nullptr) {
+      for (const config::Proxy& proxy : compiling_.config->proxies) {
+        if (proxy.is_backend) names.push_back(proxy.name);
+      }
+    }
+    return hint(word, names);
+  }
+
+  Compiling& compiling_;
+  std::string_view name_;
+  config::Place place_;
+};
+
+// What single fetches and converters check beyond the kind of their arguments.
+bool finish_fetch(Compiling& compiling, Expression& expression, config::Place place) {
+  const std::string_view name = expression.fetch.fetch->name;
+  std::vector<Argument>& arguments = expression.fetch.arguments;
+  if (name == "ipv4" || name == "ipv6") {
+    const bool good = Ip::parse(arguments[0].text, arguments[0].ip) && arguments[0].ip.is6 == (name == "ipv6");
+    if (!good)
+      compiling.diagnostics.add(place,
+                                format("'{}' is no {} address", arguments[0].text, name == "ipv6" ? "IPv6" : "IPv4"));
+    return good;
+  }
+  if (name.ends_with("payload_lv") && expression.fetch.has(2)) {
+    std::string_view digits = arguments[2].text;
+    const bool back = digits.starts_with('-');
+    if (back || digits.starts_with('+')) digits.remove_prefix(1);
+    const auto number = parse_unsigned(digits);
+    if (!number || *number > 65536) {
+      compiling.diagnostics.add(place,
+                                format("'{}' is no place of a block: 4, +4 or -4 was expected", arguments[2].text));
+      return false;
+    }
+    arguments[2].integer = back ? -static_cast<std::int64_t>(*number) : static_cast<std::int64_t>(*number);
+    return true;
+  }
+  if (name == "bool") {
+    const std::string& text = arguments[0].text;
+    arguments[0].integer = text == "true" || text == "1" ? 1 : 0;
+    if (arguments[0].integer == 1 || text == "false" || text == "0") return true;
+    compiling.diagnostics.add(place, format("'{}' is no bool: true or false was expected", text));
+    return false;
+  }
+  if (name == "bin") {
+    std::string bytes;
+    if (decode_hex(arguments[0].text, bytes)) return arguments[0].text = bytes, true;
+    compiling.diagnostics.add(place, format("'{}' is no even number of hexadecimal digits", arguments[0].text));
+    return false;
+  }
+  if (name == "env") {
+    const char* value = getenv(arguments[0].text.c_str());
+    arguments[0].given = value != nullptr;
+    arguments[0].text = value == nullptr ? "" : value;
+    return true;
+  }
+  if (name == "hostname") {
+    expression.fetch.arguments.emplace_back().text = std::string(compiling.environment.hostname());
+    arguments[0].given = true;
+    return true;
+  }
+  if (name == "uuid" && expression.fetch.has(0) && arguments[0].integer != 4) {
+    compiling.diagnostics.add(place, "only version 4 of a uuid can be had");
+    return false;
+  }
+  const bool by_occurrence =
+      expression.fetch.has(1) && (name.ends_with("hdr") || name.ends_with("hdr_ip") || name.ends_with("hdr_val"));
+  if (by_occurrence && arguments[1].integer == 0) arguments[1].given = false;
+  return true;
+}
+
+bool parse_call(Compiling& compiling, std::string_view& text, std::string_view name, std::string_view letters,
+                config::Place place, std::vector<Argument>& out) {
+  std::vector<std::string> texts;
+  if (!text.empty() && text[0] == '(' && !take_arguments(text, texts)) {
+    compiling.diagnostics.add(place, format("the parenthesis behind '{}' is not closed", name));
+    return false;
+  }
+  return ArgumentReader(compiling, name, place).read(letters, texts, out);
+}
+
+// False after a complaint.
+bool parse_fetch(Compiling& compiling, std::string_view& text, config::Place place, Expression& expression,
+                 std::string_view* derived) {
+  const std::string_view name = take_name(text);
+  expression.name = std::string(name);
+  const Fetch* fetch = find_fetch(name);
+  if (fetch == nullptr && derived != nullptr) {
+    for (const std::string_view suffix : kDerivedSuffixes) {
+      if (name.size() < suffix.size() + 2 || !name.ends_with(suffix) || name[name.size() - suffix.size() - 1] != '_')
+        continue;
+      fetch = find_fetch(name.substr(0, name.size() - suffix.size() - 1));
+      if (fetch != nullptr && fetch->type != Type::Text) fetch = nullptr;
+      if (fetch != nullptr) *derived = suffix;
+      break;
+    }
+  }
+  const auto said = fetch == nullptr ? config::not_offered(config::NotOffered::Kind::Sample, name) : std::nullopt;
+  if (said) {
+    compiling.diagnostics.add(place, format("the sample '{}' {}", name, *said));
+    return false;
+  }
+  if (fetch == nullptr) {
+    compiling.diagnostics.add(
+        place, name.empty() ? format("a sample such as req.hdr(host) was expected, not '{}'", text)
+                            : format("the sample '{}' is not known here{}", name, hint(name, fetch_names())));
+    return false;
+  }
+  // In ACLs `hdr` and its derived names apply to the request, whatever the rule is about.
+  if (derived != nullptr && fetch->name == "hdr") fetch = find_fetch("req.hdr");
+  expression.fetch.fetch = fetch;
+  expression.type = fetch->type;
+  expression.needs = fetch->needs;
+  expression.depends = fetch->depends;
+  return parse_call(compiling, text, name, fetch->arguments, place, expression.fetch.arguments) &&
+         finish_fetch(compiling, expression, place);
+}
+
+bool parse_converter(Compiling& compiling, std::string_view& text, config::Place place, Expression& expression) {
+  const std::string_view name = take_name(text);
+  const Converter* converter = find_converter(name);
+  if (converter == nullptr) {
+    const auto said = config::not_offered(config::NotOffered::Kind::Converter, name);
+    compiling.diagnostics.add(
+        place, said ? format("the converter '{}' {}", name, *said)
+                    : format("the converter '{}' is not known here{}", name, hint(name, converter_names())));
+    return false;
+  }
+  const bool keeps_method = converter->in == Type::None || converter->in == Type::Text || converter->in == Type::Binary;
+  if (!castable(expression.type, converter->in) || (is_method(expression) && !keeps_method)) {
+    compiling.diagnostics.add(place, format("the converter '{}' cannot take what stands before it", name));
+    return false;
+  }
+  Call call;
+  call.converter = converter;
+  if (!parse_call(compiling, text, name, converter->arguments, place, call.arguments)) return false;
+  if (!finish_converter(compiling, call, place)) return false;
+  for (const Argument& argument : call.arguments) {
+    if (argument.is_variable) expression.depends |= kOnVariables;
+  }
+  if (name == "set-var" || name == "unset-var" || name == "nbsrv" || name == "srv_queue")
+    expression.depends |= kOnMoment;
+  if (converter->out != Type::None)
+    expression.type = converter->out;
+  else if (converter->in != Type::None)
+    expression.type = converter->in;
+  expression.converters.push_back(std::move(call));
+  return true;
+}
+
+}  // namespace
+
+bool take_arguments(std::string_view& text, std::vector<std::string>& out) {
+  std::string argument;
+  char quote = '\0';
+  for (std::size_t i = 1; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\\' && quote != '\'' && i + 1 < text.size() &&
+        std::string_view("\\\"' ,()").find(text[i + 1]) != std::string_view::npos) {
+      argument += text[++i];
+    } else if (quote != '\0') {
+      if (c == quote)
+        quote = '\0';
+      else
+        argument += c;
+    } else if (c == '"' || c == '\'') {
+      quote = c;
+    } else if (c == ',' || c == ')') {
+      if (c == ',' || !out.empty() || !argument.empty() || text[i - 1] != '(')
+        out.push_back(std::exchange(argument, {}));
+      if (c == ',') continue;
+      text.remove_prefix(i + 1);
+      return true;
+    } else {
+      argument += c;
+    }
+  }
+  return false;
+}
+
+void collect_map_files(const config::Word& word, std::vector<NamedFile>& files) {
+  const std::string_view text = word.text;
+  for (std::size_t at = text.find(",map"); at != std::string_view::npos; at = text.find(",map", at + 1)) {
+    std::string_view rest = text.substr(at + 1);
+    const std::string_view name = take_name(rest);
+    std::vector<std::string> arguments;
+    if (!rest.starts_with('(') || find_converter(name) == nullptr) continue;
+    if (take_arguments(rest, arguments) && !arguments.empty()) files.push_back({arguments[0], word.place});
+  }
+}
+
+Type result_type(std::string_view expression) {
+  const std::string_view name = take_name(expression);
+  const Fetch* fetch = find_fetch(name);
+  Type type = fetch != nullptr ? fetch->type : name.ends_with("_ip") ? Type::Address : Type::None;
+  std::vector<std::string> arguments;
+  while (!expression.empty()) {
+    if (expression[0] == '(' && take_arguments(expression, arguments)) continue;
+    if (expression[0] != ',') return type;
+    expression.remove_prefix(1);
+    const Converter* converter = find_converter(take_name(expression));
+    if (converter != nullptr && converter->out != Type::None) type = converter->out;
+  }
+  return type;
+}
+
+std::unique_ptr<Expression> parse_expression(Compiling& compiling, std::string_view& text, config::Place place,
+                                             std::string_view* derived) {
+  auto expression = std::make_unique<Expression>();
+  expression->place = place;
+  if (!parse_fetch(compiling, text, place, *expression, derived)) return nullptr;
+  while (!text.empty() && text[0] == ',') {
+    text.remove_prefix(1);
+    if (!parse_converter(compiling, text, place, *expression)) return nullptr;
+  }
+  return expression;
+}
+
+std::unique_ptr<Expression> parse_whole_expression(Compiling& compiling, std::string_view text, config::Place place,
+                                                   unsigned available) {
+  std::unique_ptr<Expression> expression = parse_expression(compiling, text, place);
+  if (expression == nullptr) return nullptr;
+  if (!text.empty()) {
+    compiling.diagnostics.add(
+        place, format("'{}' behind the sample '{}' is not understood: ',<converter>' or the end was expected", text,
+                      expression->name));
+    return nullptr;
+  }
+  expression->available = available;
+  if (offered(expression->needs, available)) return expression;
+  compiling.diagnostics.add(place, format("the sample '{}' cannot be used here: it needs {}", expression->name,
+                                          needs_text(expression->needs & ~available)));
+  return nullptr;
+}
+
+bool parse_variable_name(Compiling& compiling, std::string_view text, config::Place place, VariableName& out) {
+  std::string_view rest = text;
+  const std::string_view scope = cut(rest, '.');
+  if (scope == "sess")
+    out.scope = Scope::Connection;
+  else if (scope == "txn")
+    out.scope = Scope::Transaction;
+  else if (scope == "req")
+    out.scope = Scope::Request;
+  else if (scope == "res")
+    out.scope = Scope::Response;
+  else if (scope == "proc") {
+    compiling.diagnostics.add(
+        place, format("'{}': variables of the process are not offered here; sess, txn, req and res are", text));
+    return false;
+  } else {
+    compiling.diagnostics.add(place,
+                              format("the variable '{}' must begin with its scope: sess., txn., req. or res.", text));
+    return false;
+  }
+  for (const char c : rest) {
+    if (is_name_character(c) && c != '-' && c != '+') continue;
+    compiling.diagnostics.add(place, format("the variable '{}' may hold letters, digits, '.' and '_' only", text));
+    return false;
+  }
+  if (rest.empty()) {
+    compiling.diagnostics.add(place, format("the variable '{}' has no name behind its scope", text));
+    return false;
+  }
+  out.name = std::string(rest);
+  // `sess` variables of an exchange without a connection's set share a list with `txn`: keep them apart.
+  out.hash = hash_of(rest) ^ static_cast<std::uint64_t>(out.scope);
+  return true;
+}
+
+unsigned parse_set_var_condition(Compiling& compiling, std::string_view word, config::Place place) {
+  constexpr std::string_view kWords[] = {"ifexists", "ifnotexists", "ifempty", "ifnotempty",
+                                         "ifset",    "ifnotset",    "ifgt",    "iflt"};
+  for (unsigned i = 0; i < std::size(kWords); ++i) {
+    if (kWords[i] == word) return 1u << i;
+  }
+  compiling.diagnostics.add(place, format("'{}' is no condition of set-var{}", word, hint(word, kWords)));
+  return 0;
+}
+
+}  // namespace penstock::rules
