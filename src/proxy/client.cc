@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "penstock/base/format.h"
-#include "penstock/config/model.h"
 #include "penstock/net/listener.h"
 #include "penstock/proxy/access_log.h"
 #include "penstock/proxy/reason.h"

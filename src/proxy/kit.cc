@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <random>
 
+#include "penstock/config/model.h"
+
 namespace penstock {
 
 Kit::Kit(Loop& loop, unsigned worker, ProcessState& process) : loop(loop), worker(worker), process(process) {

@@ -628,8 +628,7 @@ std::uint32_t BackendRuntimeSpec::key_of(rules::Subject& subject) const {
 }
 
 std::string_view BackendRuntimeSpec::sni_of(const ServerSpec& server, rules::Subject& subject) const {
-  if (!server.tls) return {};
-  if (server.sni_sample < 0) return server.fixed_sni;
+  if (!server.tls || server.sni_sample < 0) return {};
   const auto name = rules.server_sni[static_cast<std::size_t>(server.sni_sample)].text(subject);
   if (!name) return {};
   // Of "name:port" the name; a number is no server name (RFC 6066 section 3).

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "penstock/config/model.h"
 #include "penstock/proxy/access_log.h"
 #include "penstock/proxy/reason.h"
 

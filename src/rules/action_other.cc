@@ -51,7 +51,6 @@ class Redirect final : public Action {
     verdict.reply.status = plan_.code;
     verdict.reply.reason = reason_of(plan_.code);
     verdict.reply.fields = {fields, count};
-    verdict.reply.is_redirect = true;
     return Flow::Stop;
   }
 

@@ -301,7 +301,6 @@ class FrontendCompiler {
         text = kClfLogFormat;
         break;
     }
-    rules_.log_at_accept = proxy_.log_style == config::Proxy::LogStyle::Default && !proxy_.log_format;
     if (proxy_.log_format) {
       text = proxy_.log_format->text;
       place = proxy_.log_format->place;

@@ -47,6 +47,26 @@ HOLDERS = {'Address': 'address', 'LogTarget': 'target|wanted', 'Tls': 'tls', 'Ce
            'Proxy': 'proxy', 'Global': 'global'}
 # Read while the model is made: `tcp` by judge, `set_env` by the reader of what follows the line.
 SETTLED = {'CheckStep::tcp', 'Global::set_env'}
+# Structs that one room fills and another reads: each field has a writer and a reader.
+PLANS = {
+    'include/penstock/rules/subject.h': ['Subject', 'ClientFacts', 'BindFacts', 'LogFacts', 'Effects'],
+    'include/penstock/rules/verdict.h': ['Reply', 'ReplyTemplate'],
+    'include/penstock/rules/compile.h': ['FrontendRules', 'BackendRules'],
+    'include/penstock/rules/stick.h': ['StickRule'],
+    'include/penstock/http/stream.h': ['Failure'],
+    'include/penstock/http/h1_front.h': ['H1FrontOptions'],
+    'include/penstock/http/h1_back.h': ['H1BackOptions'],
+    'include/penstock/balance/server.h': ['CheckStepSpec', 'CheckSpec', 'ServerSpec', 'BackendSpec'],
+    'include/penstock/proxy/snapshot.h': ['Entrance', 'BindSpec', 'FrontendSpec', 'RetryOn', 'BackendRuntimeSpec'],
+}
+# Written by position, by reference or in a call that hides the name.
+WRITTEN = {'Subject::now_us',  # By tests: a clock that stands.
+           'Subject::transaction', 'Subject::request_variables', 'Subject::response_variables',
+           'Effects::timeout_tunnel_ms', 'Failure::retry_safe', 'Failure::uv_status'}
+READ = {'Failure::uv_status'}    # For who looks at a core dump.
+# A file of src beyond so many lines is two. What is still to be split stands below, with its lines.
+MOST_LINES = 700
+LONGER = {'src/proxy/exchange.cc'}
 FIELD = re.compile(r'(?m)^  (?!enum |bool operator)[\w:]+(?:<.*>)? ((?:\w+(?: = [^,;]+|)(?:, )?)+);')
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.M)
 
@@ -182,14 +202,15 @@ class Tidy:
 
     def silence(self):
         """What a keyword puts into the model is read by somebody, or the keyword warns."""
-        model = 'include/penstock/config/model.h'
+        models = ['include/penstock/config/model.h', 'include/penstock/config/settings.h']
         config = {path: text for path, text in self.product.items() if path.startswith('src/config/')}
-        others = [text for path, text in self.product.items() if path != model and (
+        others = [text for path, text in self.product.items() if path not in models and (
             path not in config or os.path.basename(path) in ('finish.cc', 'parser.cc'))]
         keywords = [text for path, text in config.items() if '/keywords_' in path]
         functions = [part for text in keywords for part in text.split('\n}\n')]
         for struct, holders in HOLDERS.items():
-            body = re.search(r'(?s)^struct %s \{\n(.*?)^\};' % struct, self.product[model], re.M).group(1)
+            model, body = next((path, found.group(1)) for path in models for found in [
+                re.search(r'(?sm)^struct %s \{\n(.*?)^\};' % struct, self.product.get(path, ''))] if found)
             body = stripped(model, body)
             for names in FIELD.findall(body):
                 for name in re.findall(r'(\w+)(?: = [^,]+)?(?:, |$)', names):
@@ -202,6 +223,36 @@ class Tidy:
                     if not any(written.search(text) and 'warn' in text for text in functions):
                         self.complain(model, 1, '%s::%s is read by nobody, and its keyword does not warn'
                                       % (struct, name))
+
+    def plans(self):
+        """Each field of the plans and facts has a writer and a reader."""
+        code = {path: stripped(path, text) for path, text in self.product.items()}
+        everything = '\n'.join(code.values())
+        uses = index_of_uses(everything)
+        for path, structs in PLANS.items():
+            for struct in structs:
+                found = re.search(r'(?ms)^(?:struct|class) %s(?: final)?(?: : [^{;]*)? \{\n(.*?)^\};' % struct,
+                                  code.get(path, ''))
+                if not found:
+                    self.complain(path, 1, 'no struct %s (PLANS of test/tidy/tidy.py)' % struct)
+                    continue
+                line = code[path].count('\n', 0, found.start()) + 1
+                for name in public_fields(found.group(1)):
+                    full = '%s::%s' % (struct, name)
+                    written, read = uses_of(name, full, found.group(1), everything, uses)
+                    if not written and full not in WRITTEN:
+                        self.complain(path, line, '%s has no writer' % full)
+                    if not read and full not in READ:
+                        self.complain(path, line, '%s has no reader' % full)
+
+    def lengths(self):
+        for path, text in self.product.items():
+            count = text.count('\n')
+            if path.startswith('src/') and count > MOST_LINES and path not in LONGER:
+                self.complain(path, 1, '%d lines: above %d a file is two' % (count, MOST_LINES))
+        for path in sorted(LONGER):
+            if self.product.get(path, '').count('\n') <= MOST_LINES:
+                self.complain(path, 1, 'is short enough: take it out of LONGER of test/tidy/tidy.py')
 
     def warnings(self):
         """Each warning about Exchange has its entry in the manual, in the order of the alphabet."""
@@ -216,8 +267,9 @@ class Tidy:
     def headings(self):
         for path, text in self.files.items():
             if path.endswith('.h'):
-                if not text.startswith('//'):
-                    self.complain(path, 1, 'a header opens with what the thing is for')
+                opening = ' '.join(re.match(r'(?://.*\n)*', text).group(0).replace('//', '').split())
+                if not re.match(r"[A-Z'\"`<0-9].*[.:](?: |$)", opening) and not re.match(r'[a-z_]\w+::', opening):
+                    self.complain(path, 1, 'a header opens with a sentence: what the thing is for')
                 if '#pragma once' not in text:
                     self.complain(path, 1, 'no #pragma once')
 
@@ -326,6 +378,48 @@ def stripped(path, text):
     return re.sub(r'(?m)^\s*#\s*include.*$', blank, text)
 
 
+def public_fields(body):
+    """Names of the fields of a struct, or of the public part of a class; functions left out."""
+    body = body.split(' private:')[0]
+    names = []
+    for line in re.findall(r'(?m)^  (?=[\w:<])(?!enum |struct |static |friend |using |explicit |virtual |return |.*operator)(.*;)',
+                           body):
+        declaration = re.sub(r'\{[^}]*\}|=[^,;]*', '', line)
+        while re.search(r'<[^<>]*>', declaration):
+            declaration = re.sub(r'<[^<>]*>', '', declaration)
+        if '(' not in declaration:
+            names += re.findall(r'(\w+)(?:\[\w*\])?\s*[,;]', declaration)
+    return names
+
+
+def index_of_uses(everything):
+    """Of each name behind a point or an arrow: what stands before the whole path, and what behind it."""
+    uses = {}
+    for match in re.finditer(r'(.?[?:(,&*] ?&?|)([\w>)\]-]*)((?:\.|->)\w+)+(\[[^\]\n]*\]|\(\))?([^\n;]{0,6})', everything):
+        path = match.group(0)
+        names = re.findall(r'(?:\.|->)(\w+)', path[:match.end(3) - match.start()])
+        for name in names[:-1]:
+            uses.setdefault(name, []).append(('', '.'))
+        uses.setdefault(names[-1], []).append((match.group(1), match.group(5)))
+    return uses
+
+
+def uses_of(name, full, body, everything, uses):
+    """(written, read): by name only, so another struct's field of that name counts as well."""
+    # A pointer to the member, and a reference taken, may be either.
+    either = re.search(r'%s\b' % full, everything) is not None
+    written = re.search(r'\) (?:const )?\{[^}]*\b%s\b *=[^=]' % name, body) is not None
+    read = re.search(r'(?<![.>:\w])%s\b(?! *[={;])' % name, body) is not None
+    for before, tail in uses.get(name, ()):
+        if re.match(r' *(=[^=]|=$|[-+|&^]=|\+\+|--|\{)', tail):
+            written = True
+        elif re.match(r'(\.|->)', tail) or before and re.match(r' *[,):?]', tail):
+            written = read = True
+        else:
+            read = True
+    return written or either, read or either
+
+
 def split_name(name):
     return [part for part in re.split(r'_|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])', name) if part]
 
@@ -372,7 +466,7 @@ def main():
     options = parser.parse_args()
     tidy = Tidy(os.path.abspath(options.root))
     for rule in (tidy.directions, tidy.doors, tidy.cycles, tidy.knots, tidy.words, tidy.state, tidy.headings,
-                 tidy.silence, tidy.warnings, tidy.format):
+                 tidy.silence, tidy.plans, tidy.lengths, tidy.warnings, tidy.format):
         rule()
     if options.build:
         tidy.variables(options.build)

@@ -233,7 +233,6 @@ struct ServerSpec {
   ProxyWishes proxy_wishes;
   std::shared_ptr<const TlsContext> tls;
   int sni_sample = -1;  // Index of the compiled expression in the backend's rules; -1: none.
-  std::string fixed_sni;
   std::string verify_name;
   std::uint32_t weight = 1;
   std::uint32_t maxconn = 0;

@@ -68,10 +68,9 @@ class FrontendRules {
   // Null: the built-in page.
   const ReplyTemplate* error(std::uint16_t status) const;
 
-  Format log;                  // Never empty unless there is nothing to log with.
-  bool log_at_accept = false;  // The default style: one line when the connection is accepted.
-  Format refusal;              // Begins the line of a connection that came to no request (8.2.5).
-  Format unique_id;            // Empty: none.
+  Format log;        // Never empty unless there is nothing to log with.
+  Format refusal;    // Begins the line of a connection that came to no request (8.2.5).
+  Format unique_id;  // Empty: none.
   AddressSet forward_for_except;
   std::vector<config::Capture> captures;
   std::optional<config::Capture> cookie_capture;

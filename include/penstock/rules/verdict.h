@@ -25,7 +25,6 @@ struct Reply {
   // No answer of its own was given: use the error reply of `status` that the backend, else the
   // frontend has (errorfile, http-error), else the built-in page. fields and body are empty.
   bool standard = false;
-  bool is_redirect = false;
   // An empty errorfile: close without an answer.
   bool silent = false;
 };

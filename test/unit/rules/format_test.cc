@@ -227,7 +227,6 @@ TEST_CASE("the default formats say who connected") {
   Rig rig("frontend fe\n");
   rig.config().proxies[0].log_style = config::Proxy::LogStyle::Default;
   const FrontendRules rules = rig.frontend();
-  CHECK(rules.log_at_accept);
   Try exchange;
   char space[256];
   CHECK(rules.log.write(exchange.subject, space) == "Connect from 10.1.2.3:40000 to 10.0.0.9:443 (fe/HTTP)");
