@@ -243,7 +243,7 @@ class Proxy final : private StationOwner, private CrewOwner, private ListenerOwn
     if (!snapshot || one.requests.empty() || one.answers.empty()) return;
     crew_.put_to_work(snapshot);
     station_->adopt(snapshot);
-    station_->random() = 1;
+    station_->kit().random = 1;
     case_ = &one;
     next_answer_ = 0;
     const bool is_http = snapshot->frontends[0].mode == config::Mode::Http;
