@@ -414,3 +414,6 @@ class Installation(Case):
         with open(found['penstock.service']) as unit:
             commands = re.findall(r'(?m)^Exec\w+=(\S*penstock) ', unit.read())
         self.assertEqual(commands, [program] * 3)
+        # The account that the unit names is made by what stands beside it.
+        with open(os.path.join(os.path.dirname(found['penstock.service']), '../../sysusers.d/penstock.conf')) as accounts:
+            self.assertRegex(accounts.read(), r'(?m)^u penstock ')
