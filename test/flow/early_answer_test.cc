@@ -292,9 +292,9 @@ TEST_CASE("a client that dies while nothing is read from it or said to it is let
   CHECK(rig.line() == "400 CH s1");
 }
 
-TEST_CASE("a client that only stops sending while nothing is read from it gets its answer") {
+TEST_CASE("a client that only stops sending while nothing is read from it is not taken for dead") {
   Rig rig(kApp);
-  rig.server("s1").next().expects("\r\n\r\n").expects("\r\n\r\n").sends("late").closes();
+  rig.server("s1").next().expects("\r\n\r\n");
   ScriptedClient client(rig);
   client.says(asked("GET") + "\r\n");
   client.stops_sending();
