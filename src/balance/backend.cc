@@ -288,7 +288,7 @@ void Backend::shut_down(const Server& server) {
 
 bool ServerSlot::share_pool(ServerSlot& next) {
   if (next.spec.identity != spec.identity) return false;
-  pool_->obey(next.spec.pool);
+  pool_->obey(next.spec.pool, next.shelf());
   next.pool_ = pool_;
   return true;
 }

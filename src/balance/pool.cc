@@ -10,37 +10,51 @@ constexpr std::size_t kTicketNames = 16;
 
 }  // namespace
 
-// Looks once in a window whether what is idle is still of use.
-class Pool::Purger final : public Living {
+// Looks once in a while whether what is idle is still of use.
+class Pool::Rounds final : public Living {
  public:
-  Purger(Loop& loop, Pool& pool) : Living(loop), pool_(pool) { start(); }
-  void start() { set_deadline(std::max<std::uint64_t>(pool_.spec_.purge_ms, 1)); }
+  Rounds(Loop& loop, Pool& pool) : Living(loop), pool_(pool) {}
+  void next_in(std::uint64_t ms) {
+    const std::uint64_t at_ms = loop().now() + ms;
+    if (has_deadline() && at_ms_ <= at_ms) return;
+    at_ms_ = at_ms;
+    set_deadline(ms);
+  }
 
  private:
-  void on_deadline() override { pool_.purge(); }
+  void on_deadline() override { pool_.make_round(); }
   Pool& pool_;
+  std::uint64_t at_ms_ = 0;
 };
 
-Pool::Pool(Loop& loop, const PoolSpec& spec) : loop_(loop), spec_(spec) {}
+Pool::Pool(Loop& loop, const PoolSpec& spec, std::shared_ptr<Shelf> shelf)
+    : loop_(loop), spec_(spec), shelf_(std::move(shelf)) {}
 
 Pool::~Pool() = default;
 
-Owned<H1Back> Pool::lend(std::string_view tls_name, bool used_only) {
+Owned<H1Back> Pool::lend(std::string_view tls_name, bool used_only, const H1BackOptions& options) {
+  quiet_rounds_ = 0;
   for (std::size_t i = idle_.size(); i-- > 0;) {
     H1Back& back = *idle_[i];
     if (back.tls_name() != tls_name || (used_only && back.served() < 2)) continue;
     Owned<H1Back> lent = std::move(idle_[i]);
     idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(i));
+    unneeded_ = std::min(unneeded_, idle_.size());
     if (lent->may_serve_on()) return lent;
   }
-  return nullptr;
+  return shelf_ ? take_from_shelf(tls_name, used_only, options) : nullptr;
+}
+
+Owned<H1Back> Pool::take_from_shelf(std::string_view tls_name, bool used_only, const H1BackOptions& options) {
+  std::optional<ParkedBack> parked = shelf_->take(tls_name, used_only);
+  return parked ? H1Back::unpark(loop_, std::move(*parked), options, *this) : nullptr;
 }
 
 // Windows pass one after the other; after two quiet ones the peak of before is forgotten.
 void Pool::move_window() {
   const std::uint64_t now = loop_.now();
   if (now < window_end_ms_) return;
-  const std::uint64_t length = std::max<std::uint64_t>(spec_.purge_ms, 1);
+  const std::uint64_t length = window();
   peak_before_ = now < window_end_ms_ + length ? peak_now_ : in_use_;
   peak_now_ = in_use_;
   window_end_ms_ = now + length;
@@ -68,8 +82,35 @@ void Pool::give_home(Owned<H1Back> back) {
   while (idle_.size() >= allowed) idle_.erase(idle_.begin());
   back->set_owner(*this);
   back->rest();
+  const std::uint64_t before_ms = std::exchange(home_at_ms_, loop_.now());
+  if (shelf_ && home_at_ms_ >= before_ms + kSeldomMs && put_on_shelf(*back)) return begin_rounds(sweep_ms());
   idle_.push_back(std::move(back));
-  if (!purger_) purger_ = Owned<Purger>(new Purger(loop_, *this));
+  begin_rounds(shelf_ ? kRoundMs : window());
+}
+
+bool Pool::put_on_shelf(H1Back& back) {
+  return shelf_->put(back, loop_.now(), spec_.max < 0 ? Shelf::kLimit : static_cast<std::size_t>(spec_.max));
+}
+
+void Pool::begin_rounds(std::uint64_t first_ms) {
+  if (!rounds_) {
+    rounds_ = Owned<Rounds>(new Rounds(loop_, *this));
+    purge_at_ms_ = loop_.now() + window();
+  }
+  rounds_->next_in(first_ms);
+}
+
+void Pool::make_round() {
+  const std::uint64_t now = loop_.now();
+  if (shelf_) share();
+  if (now >= purge_at_ms_) {
+    purge();
+    purge_at_ms_ = now + window();
+  }
+  const bool watches_shelf = shelf_ && !shelf_->empty();
+  if (idle_.empty() && !watches_shelf) return rounds_.reset();
+  if (!shelf_) return rounds_->next_in(purge_at_ms_ - now);
+  rounds_->next_in(idle_.empty() ? sweep_ms() : kRoundMs);
 }
 
 void Pool::purge() {
@@ -78,28 +119,45 @@ void Pool::purge() {
   const std::size_t allowed = allowed_idle();
   --in_use_;
   while (idle_.size() > allowed) idle_.erase(idle_.begin());
-  if (idle_.empty()) return purger_.reset();
-  purger_->start();
+}
+
+// What this worker has not needed from one round to the next is for all. That nobody asked at all tells nothing the
+// first time: the worker may not have come to it.
+void Pool::share() {
+  const std::size_t most = quiet_rounds_++ == 1 ? 0 : std::min(unneeded_, idle_.size());
+  std::size_t given = 0;
+  while (given < most && put_on_shelf(*idle_[given])) ++given;
+  idle_.erase(idle_.begin(), idle_.begin() + static_cast<std::ptrdiff_t>(given));
+  unneeded_ = idle_.size();
+  const std::uint64_t now = loop_.now();
+  if (now < sweep_at_ms_) return;
+  sweep_at_ms_ = now + sweep_ms();
+  shelf_->sweep(now > window() ? now - window() : 0, spec_.low);
 }
 
 void Pool::clear() {
   idle_.clear();
-  purger_.reset();
+  rounds_.reset();
+  if (shelf_) shelf_->clear();
 }
 
-void Pool::obey(const PoolSpec& spec) {
+void Pool::obey(const PoolSpec& spec, std::shared_ptr<Shelf> shelf) {
   spec_ = spec;
-  while (spec_.max >= 0 && idle_.size() > static_cast<std::size_t>(spec_.max)) idle_.erase(idle_.begin());
+  shelf_ = std::move(shelf);
+  if (spec_.max < 0) return;
+  const auto most = static_cast<std::size_t>(spec_.max);
+  while (idle_.size() > most) idle_.erase(idle_.begin());
+  if (shelf_) shelf_->sweep(UINT64_MAX, most);
 }
 
 void Pool::close() {
   spec_.max = 0;
   clear();
+  shelf_.reset();
 }
 
 void Pool::on_back_lost(H1Back& back, const Failure&, std::string_view) {
-  const auto at = std::find_if(idle_.begin(), idle_.end(), [&](const auto& idle) { return idle.get() == &back; });
-  if (at != idle_.end()) idle_.erase(at);
+  std::erase_if(idle_, [&](const auto& idle) { return idle.get() == &back; });
 }
 
 TlsTicket Pool::take_ticket(std::string_view tls_name) {

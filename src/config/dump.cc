@@ -118,6 +118,7 @@ class Writer {
     number_line("tune.http.cookielen", global.cookie_length, standard.cookie_length);
     number_line("tune.http.logurilen", global.log_uri_length, standard.log_uri_length);
     number_line("tune.gulp-budget", global.gulp_budget, standard.gulp_budget);
+    if (!global.idle_pool_shared) line("tune.idle-pool.shared off");
     number_line("tune.ssl.lifetime", global.ssl_lifetime_s, standard.ssl_lifetime_s);
     number_line("tune.txn.memory", global.txn_memory, standard.txn_memory);
     number_line("tune.sndbuf.client", global.sndbuf_client, 0);

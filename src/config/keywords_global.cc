@@ -244,6 +244,13 @@ void parse_bufsize(Line& line, Reading& reading) {
   global_of(reading).buffer_size = size;
 }
 void parse_gulp_budget(Line& line, Reading& reading) { global_of(reading).gulp_budget = line.take_size(); }
+void parse_idle_pool_shared(Line& line, Reading& reading) {
+  const Word* word = line.take("'on' or 'off'");
+  if (word == nullptr) return;
+  if (word->text != "on" && word->text != "off")
+    return line.complain(word->place, "'tune.idle-pool.shared' expects 'on' or 'off'");
+  global_of(reading).idle_pool_shared = word->text == "on";
+}
 void parse_logurilen(Line& line, Reading& reading) { global_of(reading).log_uri_length = take_count(line, 1, 65535); }
 void parse_cookielen(Line& line, Reading& reading) { global_of(reading).cookie_length = take_count(line, 1, 65535); }
 void parse_maxhdr(Line& line, Reading& reading) { global_of(reading).max_headers = take_count(line, 1, 32767); }
@@ -416,7 +423,8 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"tune.http.logurilen", parse_logurilen, "Longest request line in a log line."},
     {"tune.http.maxhdr", parse_maxhdr, "Most header fields of one message."},
     {"tune.http.maxhead", parse_maxhead, "Longest head of a message, 128k if not given. A word of penstock's own."},
-    {"tune.idle-pool.shared", no_effect<Reading>, "Each worker keeps its own idle server connections."},
+    {"tune.idle-pool.shared", parse_idle_pool_shared,
+     "Workers take idle server connections from each other (on, the default) or not (off)."},
     {"tune.idletimer", no_effect<Reading>, "Streams in bulk are recognised by their bytes."},
     {"tune.listener.multi-queue", no_effect<Reading>, "Each worker listens on a socket of its own."},
     {"tune.lua.forced-yield", no_effect<Reading>, "Lua is not built in."},

@@ -313,8 +313,9 @@ constexpr ServerKeyword kServerKeywords[] = {
     {"on-marked-up", parse_on_marked_up,
      "What happens when the server comes up: shutdown-backup-sessions closes those of backup "
      "servers."},
-    {"pool-low-conn", parse_pool_low_conn, "Idle connections of the server below which a worker keeps its own."},
-    {"pool-max-conn", parse_pool_max_conn, "Most idle connections kept; -1 means no limit, 0 none."},
+    {"pool-low-conn", parse_pool_low_conn, "Idle connections of the server that are kept whatever the recent need."},
+    {"pool-max-conn", parse_pool_max_conn,
+     "Most idle connections that a worker keeps, and as many that all share; -1 means no limit, 0 none."},
     {"pool-purge-delay", parse_pool_purge_delay, "Time between rounds that close idle connections beyond recent need."},
     {"port", parse_port, "Port that checks connect to, instead of the server's."},
     {"proto", parse_proto, "Protocol spoken to the server: 'h1'."},

@@ -25,9 +25,28 @@ Owned<H1Back> H1Back::connect(Loop& loop, const SocketAddress& address, const So
   return self;
 }
 
+Owned<H1Back> H1Back::unpark(Loop& loop, ParkedBack parked, const H1BackOptions& options, H1BackOwner& owner) {
+  Owned<H1Back> self(new H1Back(loop, options, owner));
+  self->tls_name_ = std::move(parked.tls_name);
+  self->served_ = parked.served;
+  self->connection_ = Connection::attach(loop, std::move(parked.connection), *self);
+  if (!self->connection_) return nullptr;
+  self->ready_ = true;
+  return self;
+}
+
+std::optional<ParkedBack> H1Back::park() {
+  if (!may_serve_on()) return std::nullopt;
+  std::optional<DetachedConnection> detached = connection_->detach();
+  if (!detached) return std::nullopt;
+  connection_.reset();
+  return ParkedBack{std::move(*detached), std::move(tls_name_), served_};
+}
+
 // Not later: it may hear of its socket in this very turn, and nobody must hear of it.
 void H1Back::on_close() {
   Later::unlink();
+  if (!connection_) return;
   // All was said: without a parting from both sides no port stays occupied for it. Of a request answered before its
   // end the server may still want to read what it has not.
   if (ready_ && request_done_ && answer_done_ && !tunnel_ && !answered_early_) connection_->reset_on_close();

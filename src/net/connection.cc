@@ -1,5 +1,6 @@
 #include "penstock/net/connection.h"
 
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -26,6 +27,16 @@ constexpr unsigned kTrySlices = 16;
 constexpr std::uint8_t kGlances = 1;
 // Above four buffers uv_write allocates.
 constexpr unsigned kHandSlices = 4;
+
+void make_close_a_reset(int fd) {
+  const linger now{1, 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
+bool is_quiet(int fd) {
+  char byte;
+  return ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EINTR);
+}
 
 }  // namespace
 
@@ -150,6 +161,48 @@ Owned<Connection> Connection::connect(Loop& loop, const SocketAddress& address, 
     self->handed_ = static_cast<std::uint32_t>(-status);
     loop.later(*self);
   }
+  return self;
+}
+
+DetachedConnection::~DetachedConnection() {
+  if (!fd_) return;
+  if (count_ != nullptr) count_->fetch_sub(1, std::memory_order_relaxed);
+  make_close_a_reset(fd_.get());
+}
+
+bool DetachedConnection::quiet() const { return is_quiet(fd_.get()); }
+
+std::optional<DetachedConnection> Connection::detach() {
+  const bool rests = state_ == State::Ready && unsent() == 0 && handed_ == 0 && !held_ && !request_ && !read_ended_;
+  if (!rests || write_broken_ || finish_asked_ || (tls_ && !tls_->drained())) return std::nullopt;
+  // The handle closes its own descriptor.
+  Descriptor fd(::fcntl(descriptor(), F_DUPFD_CLOEXEC, 0));
+  if (!fd) return std::nullopt;
+  DetachedConnection detached;
+  detached.fd_ = std::move(fd);
+  detached.is_unix_ = is_unix_;
+  detached.tls_ = std::move(tls_);
+  detached.count_ = loop().descriptors;
+  if (detached.count_ != nullptr) detached.count_->fetch_add(1, std::memory_order_relaxed);
+  state_ = State::Lost;
+  return detached;
+}
+
+Owned<Connection> Connection::attach(Loop& loop, DetachedConnection detached, ConnectionEvents& events) {
+  Owned<Connection> self(new Connection(loop, events));
+  self->make_handle();
+  if (uv_tcp_open(&self->socket().tcp, detached.fd_.get()) != 0) return nullptr;
+  detached.fd_.release();
+  if (detached.count_ != nullptr) detached.count_->fetch_sub(1, std::memory_order_relaxed);
+  self->is_unix_ = detached.is_unix_;
+  self->state_ = State::Ready;
+  self->glances_ = kGlances;
+  if (detached.tls_) {
+    self->tls_ = std::move(detached.tls_);
+    self->tls_->set_out(self->out_);
+    self->plain_ = std::make_unique<Outbox>();
+  }
+  loop.later(*self);
   return self;
 }
 
@@ -293,11 +346,7 @@ void Connection::set_reading(bool on, bool quiet) {
   loop().later(*this);
 }
 
-bool Connection::has_news() const {
-  if (polling_) return false;
-  char byte;
-  return ::recv(descriptor(), &byte, 1, MSG_PEEK) >= 0 || (errno != EAGAIN && errno != EINTR);
-}
+bool Connection::has_news() const { return !polling_ && !is_quiet(descriptor()); }
 
 bool Connection::wants_bytes() const {
   return (reading_ || state_ == State::Handshake || state_ == State::Greeting) && !read_ended_ && !held_;
@@ -576,10 +625,7 @@ void Connection::finish_sending() {
   loop().later(*this);
 }
 
-void Connection::reset_on_close() {
-  const linger now{1, 0};
-  setsockopt(descriptor(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-}
+void Connection::reset_on_close() { make_close_a_reset(descriptor()); }
 
 void Connection::vanish() {
   const int on = 1;

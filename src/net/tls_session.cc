@@ -36,7 +36,7 @@ struct ServerSide {
 };
 
 struct TlsSession::Implementation {
-  Implementation(const TlsContext& tls, Outbox& out) : context(tls.parts()), wire{out} {
+  Implementation(const TlsContext& tls, Outbox& out) : context(tls.parts()), wire{&out} {
     ssl.reset(SSL_new(context->first()));
     BIO* bio = make_bio(context->bio_method, wire);
     SSL_set_bio(ssl.get(), bio, bio);
@@ -254,6 +254,12 @@ std::unique_ptr<TlsSession> TlsSession::for_server(const TlsContext& context, Ou
   implementation->offer(std::move(ticket), name);
   return std::unique_ptr<TlsSession>(new TlsSession(std::move(implementation)));
 }
+
+bool TlsSession::drained() const {
+  return implementation_->wire.input.empty() && SSL_has_pending(implementation_->ssl.get()) == 0;
+}
+
+void TlsSession::set_out(Outbox& out) { implementation_->wire.out = &out; }
 
 void TlsSession::receive(std::span<const char> ciphertext) {
   Implementation& self = *implementation_;

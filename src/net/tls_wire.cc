@@ -24,7 +24,7 @@ int on_bio_read(BIO* bio, char* to, int size) {
 
 int on_bio_write(BIO* bio, const char* bytes, int size) {
   BIO_clear_retry_flags(bio);
-  wire_of(bio).out.append(std::string_view(bytes, static_cast<std::size_t>(size)));
+  wire_of(bio).out->append(std::string_view(bytes, static_cast<std::size_t>(size)));
   return size;
 }
 

@@ -12,7 +12,7 @@
 namespace penstock {
 
 struct TlsWire {
-  Outbox& out;
+  Outbox* out;
   std::span<const char> input = {};  // Received and not yet taken.
 };
 

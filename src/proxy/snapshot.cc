@@ -442,7 +442,8 @@ class SnapshotBuilder final : private rules::Environment {
     spec.slowstart_ms = server.slowstart_ms;
     spec.shutdown_when_down = server.shutdown_sessions_when_down;
     spec.shutdown_backups_when_up = server.shutdown_backup_sessions_when_up;
-    spec.pool = {server.pool_max_conn, server.pool_low_conn, server.pool_purge_delay_ms, server.max_reuse};
+    spec.pool = {server.pool_max_conn, server.pool_low_conn, server.pool_purge_delay_ms, server.max_reuse,
+                 config_.global.idle_pool_shared && config_.global.nbthread != 1};
     spec.non_stick = server.non_stick;
     if (server.send_proxy) spec.send_proxy = ProxyVersion::One;
     if (server.send_proxy_v2) spec.send_proxy = ProxyVersion::Two;

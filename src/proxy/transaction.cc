@@ -286,7 +286,9 @@ bool Transaction::must_be_private() const {
   // A PROXY header says whose connection it is, for as long as it lasts.
   const ServerSlot* slot = approach_.slot();
   const bool is_named = slot != nullptr && slot->spec.send_proxy != ProxyVersion::None;
-  return is_named || pins_.pinned() || backend_spec_->balance.reuse == ReuseMode::Never;
+  // "*:+0": where it leads depends on where the client came to.
+  const bool is_led = slot != nullptr && slot->spec.port_from_client;
+  return is_named || is_led || pins_.pinned() || backend_spec_->balance.reuse == ReuseMode::Never;
 }
 
 // An idle connection where one may be used, else a new one.
@@ -301,7 +303,7 @@ void Transaction::connect() {
     const ReuseMode reuse = backend_spec_->balance.reuse;
     const bool first = front_.requests() <= 1;
     if (!idle && !must_be_private() && !(first && reuse == ReuseMode::Safe)) {
-      idle = slot.pool().lend(sni, first && reuse == ReuseMode::Aggressive);
+      idle = slot.pool().lend(sni, first && reuse == ReuseMode::Aggressive, backend_spec_->http);
     }
     if (idle) return use_back(std::move(idle), false);
   }

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """How the cost of penstock grows, beside HAProxy on the same configuration: with rules, with pools, with
-checks, with connections, with workers. Figures as in bench.py: CPU time of the proxy alone.
+checks, with connections, with workers; what a server sees of workers. Figures as in bench.py: CPU time of the proxy alone.
 
-  growth.py [--proxies haproxy,penstock=PATH] [--parts rules,big,checks,open,workers] [--rounds 3] [--secs 2]
+  growth.py [--proxies haproxy,penstock=PATH] [--parts rules,big,checks,open,workers,shared] [--rounds 3] [--secs 2]
             [--record FILE --commit NAME]
 """
 import argparse
@@ -20,6 +20,7 @@ import threading
 import time
 
 import bench
+import steady
 
 HEAD = """
 global
@@ -267,7 +268,22 @@ def workers(place, programs, table, options):
                                                        'no strace' if calls is None else '%.4f futex calls a request' % calls))
 
 
-PARTS = {'rules': rules, 'big': big, 'checks': checks, 'open': open_connections, 'workers': workers}
+def shared(place, programs, table, options):
+    """Connections that a server with 20 ms for each request sees of 400 clients that ask once a second."""
+    for name, program in programs:
+        for count, word in ((1, 'on'), (4, 'on'), (4, 'off')):
+            def start(port):
+                text = (HEAD % (1000, count)).replace('defaults', '  tune.idle-pool.shared %s\ndefaults' % word)
+                proxy = Proxy(place, name, program, text + (
+                    'frontend fe\n  bind 127.0.0.1:{port}\n  monitor-uri /up\n  default_backend b\nbackend b\n'
+                    '  http-reuse always\n  server s 127.0.0.1:%d\n' % port))
+                return proxy.port, lambda: place.stop(proxy.process)
+            made, right = steady.run(start, rounds=8, evenly=False)
+            print('%-10s %-12s %d connections with %d workers, shared %s; %d of 3200 answers right' % (
+                'shared', name, made, count, word, right))
+
+
+PARTS = {'rules': rules, 'big': big, 'checks': checks, 'open': open_connections, 'workers': workers, 'shared': shared}
 
 
 def main():

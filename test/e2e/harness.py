@@ -213,11 +213,11 @@ class Server(cassim.Cas):
 class Script:
     """A server of raw bytes: `talk(sock, number)` runs in a thread for each connection."""
 
-    def __init__(self, talk):
+    def __init__(self, talk, address=('127.0.0.1', 0)):
         self.talk = talk
-        self.listener = socket.create_server(('127.0.0.1', 0), backlog=200)
+        self.listener = socket.create_server(address, backlog=200)
         self.port = self.listener.getsockname()[1]
-        self.address = '127.0.0.1:%d' % self.port
+        self.address = '%s:%d' % (address[0], self.port)
         self.accepted = 0
         self.changed = threading.Condition()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -885,8 +885,8 @@ class Case(unittest.TestCase):
         self.addCleanup(rig.close)
         return rig
 
-    def script(self, talk):
-        script = Script(talk)
+    def script(self, talk, **options):
+        script = Script(talk, **options)
         self.addCleanup(script.close)
         return script
 

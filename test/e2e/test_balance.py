@@ -2,7 +2,7 @@
 import collections
 import time
 
-from harness import Case, Client, penstock_only, wait_until
+from harness import Case, Client, heads, penstock_only, wait_until
 
 TEXT = """
 frontend fe
@@ -342,3 +342,29 @@ backend be
         before = self.waiting(rig.server().port)
         rig.server().wait_count('requests', 5)
         self.assertLessEqual(len(self.waiting(rig.server().port) - before), 1)
+
+
+def answer_with(sock, number):
+    text = b'%d' % number
+    for _ in heads(sock):
+        sock.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s' % (len(text), text))
+
+
+class PortOfTheClient(Case):
+
+    def test_a_server_at_the_port_the_client_came_to_is_not_lent_to_clients_of_another_port(self):
+        rig = self.rig('''
+frontend fe
+    bind <fe1>
+    bind <fe2>
+    default_backend be
+backend be
+    http-reuse always
+    server s1 127.0.0.2
+''')
+        for name in ('fe1', 'fe2'):
+            port = rig.addresses[name][1]
+            self.script(lambda sock, _, port=port: answer_with(sock, port), address=('127.0.0.2', port))
+        for _ in range(2):
+            for name in ('fe1', 'fe2'):
+                self.assertEqual(rig.get('/', frontend=name).body, b'%d' % rig.addresses[name][1])

@@ -474,6 +474,20 @@ TEST_CASE("idle connections to a server that a reload changes or takes away are 
   rig.run_until([&] { return rig.server("s1").open() == 0; });
 }
 
+TEST_CASE("idle connections of all workers are closed by a reload that changes the server") {
+  const std::string before = "backend app\n  http-reuse always\n";
+  Rig rig(before + "  server s1 ${s1}\n", 3);
+  rig.server("s1").next().expects("\r\n\r\n").sends(kOk).repeats();
+  std::vector<std::unique_ptr<ScriptedClient>> clients;
+  for (int i = 0; i < 12; ++i) {
+    clients.push_back(std::make_unique<ScriptedClient>(rig));
+    CHECK(clients.back()->gets("/").status == 200);
+  }
+  CHECK(rig.server("s1").open() >= 1);
+  rig.reload(before + GENERATE("  server s1 ${s1} source 127.0.0.1\n", "  server s1 ${s1} pool-max-conn 0\n"));
+  rig.run_until([&] { return rig.server("s1").open() == 0; });
+}
+
 TEST_CASE("a server that is no longer disabled, or no longer checked, takes traffic") {
   Rig rig("backend app\n  server s1 ${s1} disabled\n");
   rig.server("s1").next().expects("\r\n\r\n").sends(kOk).repeats();

@@ -40,6 +40,9 @@ class Conversation final : private ConnectionEvents {
   }
   const std::string& received() const { return received_; }
   bool open() const { return connection_ != nullptr && !ended_; }
+  void finish() {
+    if (connection_) connection_->finish_sending();
+  }
 
  private:
   using Kind = Script::Step::Kind;
@@ -124,6 +127,10 @@ std::size_t ScriptedServer::open() const {
   std::size_t count = 0;
   for (const auto& conversation : conversations_) count += conversation->open();
   return count;
+}
+
+void ScriptedServer::finish_all() {
+  for (const auto& conversation : conversations_) conversation->finish();
 }
 
 FullBacklog::FullBacklog() {

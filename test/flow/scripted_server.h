@@ -53,6 +53,8 @@ class ScriptedServer final : private ListenerOwner {
   const std::string& received(std::size_t n) const;
   // Connections the other side has not closed.
   std::size_t open() const;
+  // FIN on all of them.
+  void finish_all();
   // Accepts no more: connecting is refused.
   void stop_listening() { listener_.reset(); }
 

@@ -60,7 +60,7 @@ struct ServerSlot {
 
   // Made on first use.
   Pool& pool() {
-    if (!pool_) pool_ = make_ref<Pool>(loop_, spec.pool);
+    if (!pool_) pool_ = make_ref<Pool>(loop_, spec.pool, shelf());
     return *pool_;
   }
   Pool* pool_if_made() { return pool_.get(); }
@@ -68,6 +68,7 @@ struct ServerSlot {
   bool share_pool(ServerSlot& next);
 
  private:
+  std::shared_ptr<Shelf> shelf() const { return spec.pool.shared ? spec.state->shelves.of(spec.identity) : nullptr; }
   Loop& loop_;
   Ref<Pool> pool_;
 };

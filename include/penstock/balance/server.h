@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "penstock/balance/shelf.h"
 #include "penstock/base/rate.h"
 #include "penstock/net/address.h"
 #include "penstock/net/connection.h"
@@ -85,6 +86,9 @@ class Server {
     std::uint64_t last_duration_ms = 0;
   };
   CheckMemory check;
+
+  // Where idle connections to it lie that any worker may take.
+  Shelves shelves;
 };
 
 // Who waits for whichever server has room first, of all workers and generations: their tickets. Only
@@ -208,6 +212,7 @@ struct PoolSpec {
   std::uint32_t low = 0;
   std::uint64_t purge_ms = 5000;
   std::int32_t max_reuse = -1;
+  bool shared = false;  // With the other workers (tune.idle-pool.shared).
 };
 
 struct BackendSpec;

@@ -331,6 +331,7 @@ struct Global {
   std::uint32_t log_uri_length = 1024;           // tune.http.logurilen
   std::uint32_t cookie_length = 63;              // tune.http.cookielen
   std::uint64_t gulp_budget = 16 * 1024 * 1024;  // tune.gulp-budget, per worker
+  bool idle_pool_shared = true;                  // tune.idle-pool.shared
   std::uint64_t ssl_lifetime_s = 300;            // tune.ssl.lifetime
   std::uint64_t txn_memory = 4 * 1024 * 1024;    // tune.txn.memory
   std::uint64_t sndbuf_client = 0, rcvbuf_client = 0, sndbuf_server = 0, rcvbuf_server = 0;

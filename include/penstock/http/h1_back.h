@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "penstock/http/h1_parser.h"
@@ -29,11 +30,24 @@ struct H1BackOptions {
   std::uint64_t connect_ms = 0;  // timeout connect: until TLS is agreed on.
 };
 
+// One between two workers: see H1Back::park().
+struct ParkedBack {
+  DetachedConnection connection;
+  std::string tls_name;
+  std::uint32_t served = 0;
+};
+
 class H1Back final : public Mortal, public Stream, private ConnectionEvents, private Later {
  public:
   static Owned<H1Back> connect(Loop& loop, const SocketAddress& address, const SocketOptions& socket,
                                const TlsTarget& tls, TlsTicket ticket, const H1BackOptions& options,
                                H1BackOwner& owner);
+
+  // Takes a connection over that another worker has parked; null if the system refuses.
+  static Owned<H1Back> unpark(Loop& loop, ParkedBack parked, const H1BackOptions& options, H1BackOwner& owner);
+  // Of one that may serve on: what it is made of, for another worker, and only to be dropped from now on. None if it
+  // has to stay.
+  std::optional<ParkedBack> park();
 
   void set_owner(H1BackOwner& owner) { owner_ = &owner; }
   bool ready() const { return ready_; }

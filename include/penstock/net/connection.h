@@ -2,8 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -57,6 +59,25 @@ struct TlsTarget {
   std::string_view greeting;  // Said first, in clear text: the PROXY protocol.
 };
 
+// A connection between two loops: established, with nothing unsent and nothing unread. Its close is a reset. Any
+// thread may hold it, one at a time.
+class DetachedConnection {
+ public:
+  DetachedConnection(DetachedConnection&&) noexcept = default;
+  DetachedConnection& operator=(DetachedConnection&&) noexcept = default;
+  ~DetachedConnection();
+  // Nothing has come from the peer, be it an end.
+  bool quiet() const;
+
+ private:
+  friend class Connection;
+  DetachedConnection() = default;
+  Descriptor fd_;
+  bool is_unix_ = false;
+  std::unique_ptr<TlsSession> tls_;
+  std::atomic<std::int32_t>* count_ = nullptr;  // Of the process's descriptors; null: not counted.
+};
+
 class Connection final : public Living, public Endpoints, private PutOff, private Patrolled {
  public:
   // Takes over `fd`, connected. TLS, if a context is given, is the side of the server. Without TLS
@@ -69,6 +90,12 @@ class Connection final : public Living, public Endpoints, private PutOff, privat
   // Connects; the user sets a deadline for it. on_ready() or on_lost() follows, in a later turn.
   static Owned<Connection> connect(Loop& loop, const SocketAddress& address, const SocketOptions& options,
                                    const TlsTarget& tls, TlsTicket ticket, ConnectionEvents& events);
+
+  // Takes an established connection over from another loop; null if the system refuses.
+  static Owned<Connection> attach(Loop& loop, DetachedConnection detached, ConnectionEvents& events);
+  // Leaves this loop, and is good for nothing but to be dropped. None, and nothing has changed, if something of it is
+  // unsent or unread, or the process is out of descriptors.
+  std::optional<DetachedConnection> detach();
 
   // Of a connection just accepted: it begins with a header of the PROXY protocol, whose addresses
   // become its own. on_ready() tells of it, or on_lost().

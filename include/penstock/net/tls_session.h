@@ -67,6 +67,10 @@ class TlsSession {
   static std::unique_ptr<TlsSession> for_server(const TlsContext& context, Outbox& out, std::string_view name,
                                                 std::string_view verify_name, TlsTicket ticket);
   ~TlsSession();
+  // Nothing that was received waits to be read.
+  bool drained() const;
+  // Ciphertext goes to `out` from now on; what was appended before stays where it is.
+  void set_out(Outbox& out);
   TlsSession(const TlsSession&) = delete;
   TlsSession& operator=(const TlsSession&) = delete;
 
