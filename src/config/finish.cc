@@ -60,6 +60,7 @@ void resolve_error_files(Reading& reading, Draft& draft) {
       reading.diagnostics.add(use.name.place, format("there is no section 'http-errors {}'", use.name.text));
       continue;
     }
+    group->second.used = true;
     for (const ErrorReply& reply : group->second.files) {
       const bool asked =
           use.codes.empty() || std::find(use.codes.begin(), use.codes.end(), reply.status) != use.codes.end();
@@ -138,6 +139,12 @@ void finish(Reading& reading) {
     resolve_logs(config.global, draft.proxy);
     resolve_binds(reading, draft.proxy);
     resolve_servers(reading, draft);
+  }
+  for (const auto& [name, group] : reading.error_groups) {
+    if (!group.used)
+      reading.diagnostics.warn(group.place, format("'http-errors {}' has no effect: no 'errorfiles {}' asks for it, "
+                                                   "and its files are not read",
+                                                   name, name));
   }
   resolve_versions(config.global.bind_defaults, false, reading.diagnostics);
   resolve_versions(config.global.server_defaults, false, reading.diagnostics);

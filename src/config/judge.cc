@@ -72,38 +72,6 @@ bool is_last_word(const Rule& rule) {
 // True when a request may go on to a server by this action, past the rules behind it.
 bool lets_pass(const Rule& rule) { return rule.words[0].text == "accept" || rule.words[0].text == "allow"; }
 
-std::string_view set_name(Rule::Set set) {
-  switch (set) {
-    case Rule::Set::TcpConnection:
-      return "tcp-request connection";
-    case Rule::Set::TcpContent:
-      return "tcp-request content";
-    case Rule::Set::TcpSession:
-      return "tcp-request session";
-    case Rule::Set::TcpResponse:
-      return "tcp-response content";
-    case Rule::Set::HttpRequest:
-      return "http-request";
-    case Rule::Set::HttpResponse:
-      return "http-response";
-    case Rule::Set::HttpAfterResponse:
-      return "http-after-response";
-    case Rule::Set::UseBackend:
-      return "use_backend";
-    case Rule::Set::UseServer:
-      return "use-server";
-    case Rule::Set::MonitorFail:
-      return "monitor fail";
-    case Rule::Set::ForcePersist:
-      return "force-persist";
-    case Rule::Set::IgnorePersist:
-      return "ignore-persist";
-    case Rule::Set::Stick:
-      return "stick";
-  }
-  return "";
-}
-
 class Judge {
  public:
   explicit Judge(Reading& reading) : reading_(reading), config_(reading.config), complaints_(reading.diagnostics) {}
@@ -322,11 +290,15 @@ class Judge {
     for (const Acl& acl : proxy.acls) acls.try_emplace(acl.name.text, acl.name.place);
     for (const Rule& rule : proxy.rules) {
       const std::size_t at = parts_of(rule).condition;
-      const bool may_stand_alone =
+      const bool has_no_condition =
           rule.words.size() > 1 && at != 1 && (rule.set == Rule::Set::UseBackend || rule.set == Rule::Set::UseServer);
-      if (may_stand_alone) {
+      if (rule.set == Rule::Set::UseServer && rule.words.size() == 1) {
+        complaints_.add(behind(rule.words[0]), "'use-server' expects 'if' or 'unless' and a condition");
+        continue;
+      }
+      if (has_no_condition) {
         complaints_.add(rule.words[1].place, format("'{} {}' expects 'if' or 'unless' and a condition, not '{}'",
-                                                    set_name(rule.set), rule.words[0].text, rule.words[1].text));
+                                                    name_of(rule.set), rule.words[0].text, rule.words[1].text));
         continue;
       }
       for (const ConditionTerm& term : terms_of(std::span(rule.words).subspan(at))) {
@@ -362,9 +334,9 @@ class Judge {
       const auto end = ended.find(rule.set);
       if (end != ended.end()) {
         if (said.insert(rule.set).second) {
-          complaints_.warn(rule.place,
+          complaints_.warn(rule.words[0].place,
                            format("this '{}' rule can never be reached: the one at {} always ends the matter",
-                                  set_name(rule.set), where(config_, end->second->place)));
+                                  name_of(rule.set), where(config_, end->second->place)));
         }
         continue;
       }
@@ -399,8 +371,9 @@ class Judge {
     for (const Rule& rule : proxy.rules) {
       if (rule.set != Rule::Set::UseBackend) continue;
       return complaints_.warn(
-          rule.place, format("this 'use_backend' rule can never be reached: the one at {} always ends the matter",
-                             where(config_, ended_by_rules_->place)));
+          rule.words[0].place,
+          format("this 'use_backend' rule can never be reached: the one at {} always ends the matter",
+                 where(config_, ended_by_rules_->place)));
     }
     if (proxy.default_backend && !stands_before(proxy.default_backend->place, proxy.place)) {
       complaints_.warn(proxy.default_backend->place,
@@ -449,7 +422,7 @@ class Judge {
     std::erase_if(proxy.rules, [&](const Rule& rule) {
       const bool is_http = rule.set == Rule::Set::HttpRequest || rule.set == Rule::Set::HttpResponse ||
                            rule.set == Rule::Set::HttpAfterResponse;
-      if (is_http && list.find(set_name(rule.set)) == std::string::npos) add(set_name(rule.set));
+      if (is_http && list.find(name_of(rule.set)) == std::string::npos) add(name_of(rule.set));
       return is_http;
     });
     if (proxy.forward_for.enabled) add("option forwardfor");
@@ -538,6 +511,23 @@ class Judge {
     std::erase_if(health.steps, is_idle);
   }
 
+  // A connection carries one request, a request stands before what is expected of its answer.
+  void judge_http_steps(const Health& health) {
+    const CheckStep* last = nullptr;
+    for (const CheckStep& step : health.steps) {
+      if (step.kind == CheckStep::Kind::Comment) continue;
+      const CheckStep* before = std::exchange(last, &step);
+      if (before == nullptr) continue;
+      const bool sends = step.kind == CheckStep::Kind::Send;
+      if (before->kind == CheckStep::Kind::Connect && !sends)
+        return complaints_.add(step.place, "'http-check connect' must be followed by 'http-check send'");
+      if (before->kind == CheckStep::Kind::Send && step.kind != CheckStep::Kind::Expect)
+        return complaints_.add(step.place, "'http-check send' must be followed by 'http-check expect'");
+      if (before->kind == CheckStep::Kind::Expect && sends)
+        return complaints_.add(step.place, "behind 'http-check expect' another request needs 'http-check connect'");
+    }
+  }
+
   void judge_health(Proxy& proxy) {
     Health& health = proxy.health;
     drop_idle_steps(health);
@@ -551,6 +541,7 @@ class Judge {
       }
       first = false;
     }
+    if (health.kind == Health::Kind::Http) judge_http_steps(health);
   }
 
   void judge_bind(const Bind& bind) {

@@ -121,9 +121,13 @@ void parse_hash_type(Line& line, Draft& draft) {
   if (!method) return;
   draft.proxy.balance.consistent = *method == 1;
   if (!line.more()) return;
-  line.warn(line.peek().place,
-            "the hash function is always the same here: what stands behind the method has no effect");
-  line.skip_rest();
+  constexpr std::string_view kFunctions[] = {"sdbm", "djb2", "wt6", "crc32"};
+  constexpr std::string_view kModifiers[] = {"avalanche"};
+  const Place place = line.peek().place;
+  line.take_choice(kFunctions);
+  if (line.more()) line.take_choice(kModifiers);
+  if (!line.failed())
+    line.warn(place, "the hash function is always the same here: what stands behind the method has no effect");
 }
 
 }  // namespace penstock::config

@@ -55,7 +55,12 @@ void parse_gid(Line& line, Bind& bind) {
 void parse_uid(Line& line, Bind& bind) {
   bind.unix_uid = static_cast<std::uint32_t>(line.take_number("a user number", 0, kMost));
 }
-void parse_id(Line& line, Bind& bind) { bind.id = static_cast<std::uint32_t>(line.take_number("a number", 1, kMost)); }
+void parse_id(Line& line, Bind& bind) {
+  bind.id = static_cast<std::uint32_t>(line.take_number("a number", 1, kMost));
+  const Address& first = bind.addresses.front();
+  if (!line.failed() && (bind.addresses.size() > 1 || first.port_low != first.port_high))
+    line.complain("'id' is the number of one socket, and this line has several: give each a 'bind' line of its own");
+}
 void parse_interface(Line& line, Bind& bind) { bind.interface = line.take_text("the name of an interface"); }
 void parse_maxconn(Line& line, Bind& bind) {
   bind.maxconn = static_cast<std::uint32_t>(line.take_number("a number", 0, kMost));
@@ -212,21 +217,16 @@ bool take_bind_addresses(Line& line, Bind& bind) {
   const auto text = address_word(line, *word);
   if (!text) return false;
   std::string_view rest = *text;
-  // A column means something only where no variable was put in.
-  const bool is_literal = *text == word->text;
-  std::size_t offset = 0;
   do {
+    const std::string_view before = std::string_view(*text).substr(0, text->size() - rest.size());
     const std::string_view one = cut(rest, ',');
     std::string error;
     auto address = parse_address(one, AddressUse::Bind, error);
     if (!address) {
-      Place place = word->place;
-      if (is_literal) place.column += static_cast<std::uint32_t>(offset);
-      line.complain(place, format("'bind': {}", error));
+      line.complain(inside(line.reading.config, word->place, before), format("'bind': {}", error));
       return false;
     }
     bind.addresses.push_back(std::move(*address));
-    offset += one.size() + 1;
   } while (!rest.empty());
   return true;
 }

@@ -60,7 +60,8 @@ void parse_default_path(Line& line, Reading&) {
   if (choice && *choice != 0) line.complain("'default-path' other than 'current' is not offered: write absolute paths");
 }
 void parse_description(Line& line, Reading& reading) {
-  std::string text;
+  std::string text = line.take_text("a text");
+  if (line.failed()) return;
   for (const Word& word : line.take_rest()) text += (text.empty() ? "" : " ") + word.text;
   global_of(reading).description = std::move(text);
   warn_not_yet(line);
@@ -100,28 +101,34 @@ void parse_node(Line& line, Reading& reading) {
 void parse_pidfile(Line& line, Reading& reading) { global_of(reading).pid_file = line.take_text("a file"); }
 void parse_quiet(Line&, Reading& reading) { global_of(reading).quiet = true; }
 
+// The name of a variable of the environment; null after a complaint.
+const Word* take_variable(Line& line, std::string_view what) {
+  const Word* name = line.take_filled(what);
+  if (name == nullptr || name->text.find('=') == std::string::npos) return name;
+  line.complain(name->place, format("'{}' is no name of a variable: there is a '=' in it", name->text));
+  return nullptr;
+}
 void parse_setenv(Line& line, Reading& reading) {
-  const Word* name = line.take("a name and a value");
+  const Word* name = take_variable(line, "a name and a value");
   const Word* value = line.take("a value");
   if (value == nullptr) return;
   reading.environment.set(name->text, value->text);
   global_of(reading).set_env[name->text] = value->text;
 }
 void parse_presetenv(Line& line, Reading& reading) {
-  const Word* name = line.take("a name and a value");
+  const Word* name = take_variable(line, "a name and a value");
   const Word* value = line.take("a value");
   if (value == nullptr || reading.environment.find(name->text) != nullptr) return;
   reading.environment.set(name->text, value->text);
   global_of(reading).set_env[name->text] = value->text;
 }
 void parse_unsetenv(Line& line, Reading& reading) {
-  if (line.take("a name") == nullptr) return;
-  // take() passed the first name; the others follow.
-  line.step_back();
-  for (const Word& name : line.take_rest()) {
-    reading.environment.unset(name.text);
-    global_of(reading).set_env.erase(name.text);
-  }
+  do {
+    const Word* name = take_variable(line, "a name");
+    if (name == nullptr) return;
+    reading.environment.unset(name->text);
+    global_of(reading).set_env.erase(name->text);
+  } while (line.more());
 }
 void parse_resetenv(Line& line, Reading& reading) {
   std::vector<std::string> kept;
@@ -175,6 +182,7 @@ void take_tls_options(Line& line, Tls& tls, bool is_bind) {
                line.subject));
   const std::string subject = line.subject;
   tls.place = line.place;
+  if (!line.more()) line.take("options such as 'ssl-min-ver TLSv1.2'");
   while (line.more()) {
     const Word& word = line.pop();
     line.subject = word.text;

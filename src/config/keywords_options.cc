@@ -147,10 +147,6 @@ void parse_smtpchk(Line& line, Draft& draft) {
     line.warn(hello.place, format("'{}' is taken for HELO: 'option smtpchk' knows HELO and EHLO", hello.text));
 }
 void parse_tcp_check(Line& line, Draft& draft) {
-  if (line.negated) {
-    if (draft.proxy.health.kind == Health::Kind::TcpScript) draft.proxy.health = Health();
-    return;
-  }
   begin_own_check(draft);
   draft.proxy.health.kind = Health::Kind::TcpScript;
   draft.proxy.health.place = line.place;
@@ -159,10 +155,7 @@ void parse_tcp_check(Line& line, Draft& draft) {
 // What holds anyway.
 void parse_nothing(Line&, Draft&) {}
 
-void parse_tcpka(Line& line, Draft& draft) {
-  draft.proxy.tcp_ka_client = !line.negated;
-  draft.proxy.tcp_ka_server = !line.negated;
-}
+void parse_tcpka(Line&, Draft& draft) { draft.proxy.tcp_ka_client = draft.proxy.tcp_ka_server = true; }
 
 constexpr OptionKeyword kOptionKeywords[] = {
     {"abortonclose", parse_switch<&Proxy::abort_on_close>, "Drop a waiting request when its client has gone.",
@@ -239,11 +232,10 @@ constexpr OptionKeyword kOptionKeywords[] = {
     {"spop-check", refused<Draft>, "SPOE is not offered.", kBack},
     {"srvtcpka", parse_switch<&Proxy::tcp_ka_server>, "TCP keep-alive towards servers.", kBackSwitch},
     {"ssl-hello-chk", parse_ssl_hello_chk, "Check health by a TLS handshake, whatever the certificate says.", kBack},
-    {"tcp-check", parse_tcp_check, "Check health by a conversation written with 'tcp-check' lines.",
-     kBack | kNegatable},
+    {"tcp-check", parse_tcp_check, "Check health by a conversation written with 'tcp-check' lines.", kBack},
     {"tcp-smart-accept", no_effect<Draft>, "The kernel decides when it acknowledges.", kFrontSwitch},
     {"tcp-smart-connect", no_effect<Draft>, "The kernel decides when it acknowledges.", kBackSwitch},
-    {"tcpka", parse_tcpka, "TCP keep-alive on both sides.", kSwitch},
+    {"tcpka", parse_tcpka, "TCP keep-alive on both sides.", kAnywhere},
     {"tcplog", parse_log_style<Proxy::LogStyle::Tcp>, "Log connections in the TCP format.", kFront},
     {"transparent", refused<Draft>, "Name the servers: the address that the client wanted is not connected to.",
      kBackSwitch},

@@ -113,12 +113,12 @@ void parse_persist_rule(Line& line, Draft& draft) {
 }
 
 void parse_default_backend(Line& line, Draft& draft) {
-  const Word* word = line.take("the name of a backend");
-  if (word != nullptr) draft.proxy.default_backend = *word;
+  if (const Word* word = line.take_filled("the name of a backend")) draft.proxy.default_backend = *word;
 }
 
 void parse_description(Line& line, Draft& draft) {
-  std::string text;
+  std::string text = line.take_text("a text");
+  if (line.failed()) return;
   for (const Word& word : line.take_rest()) text += (text.empty() ? "" : " ") + word.text;
   draft.proxy.description = std::move(text);
   warn_not_yet(line);
@@ -205,7 +205,7 @@ void parse_log(Line& line, Draft& draft) {
   if (auto target = take_log_target(line)) draft.proxy.logs.push_back(std::move(*target));
 }
 void parse_log_format(Line& line, Draft& draft) {
-  const Word* word = line.take("a format");
+  const Word* word = line.take_filled("a format");
   if (word == nullptr) return;
   if (line.more())
     return line.complain(line.peek().place,
@@ -312,7 +312,7 @@ void take_tcp_rule(Line& line, Draft& draft, bool is_request) {
   const std::string_view word = is_request ? kRequest[*choice] : kResponse[*choice];
   line.subject = format("{} {}", subject, word);
   const bool facing_clients = word == "connection" || word == "session";
-  if (facing_clients && !stands_rightly(line, draft, kInFrontend | kInDefaults | kNamedDefaults)) return;
+  if (facing_clients && !stands_rightly(line, draft, kInFrontend | kInDefaults | kNamedDefaults | kStrict)) return;
   if (word == "inspect-delay") {
     (is_request ? draft.proxy.tcp_request_inspect_delay_ms : draft.proxy.tcp_response_inspect_delay_ms) =
         line.take_ms();
@@ -327,8 +327,7 @@ void parse_tcp_request(Line& line, Draft& draft) { take_tcp_rule(line, draft, tr
 void parse_tcp_response(Line& line, Draft& draft) { take_tcp_rule(line, draft, false); }
 
 void parse_unique_id_format(Line& line, Draft& draft) {
-  const Word* word = line.take("a format");
-  if (word != nullptr) draft.proxy.unique_id_format = *word;
+  if (const Word* word = line.take_filled("a format")) draft.proxy.unique_id_format = *word;
 }
 void parse_unique_id_header(Line& line, Draft& draft) {
   draft.proxy.unique_id_header = line.take_text("the name of a header");
@@ -359,11 +358,11 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      "uri, url_param, hdr(name).",
      kBack},
     {"bind", parse_bind, "Where clients are accepted: <address>:<port>[-<port>][,...] [words]; see the bind keywords.",
-     kFrontOnly},
+     kInFrontend},
     {"bind-process", no_effect<Draft>, "There is one process; all its workers serve every proxy."},
     {"block", obsolete<Draft>, kDenySuccessor},
     {"capture", parse_capture,
-     "Log a header or a cookie: request|response header <name> len <n>, cookie <name> len <n>.", kFrontOnly},
+     "Log a header or a cookie: request|response header <name> len <n>, cookie <name> len <n>.", kInFrontend},
     {"clitcpka-cnt", parse_probe_count<&Proxy::client_probes>,
      "TCP keep-alive probes that a client may leave unanswered.", kFront},
     {"clitcpka-idle", parse_probe_time<&Proxy::client_probes, &KeepAliveProbes::idle_ms>,
@@ -397,7 +396,7 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      kBack},
     {"filter", refused<Draft>, "There are no filters; what they change would stay as it is.", kProxies},
     {"force-persist", parse_persist_rule<Rule::Set::ForcePersist>,
-     "Requests that go to their server even if it is down: if|unless <condition>.", kBackOnly},
+     "Requests that go to their server even if it is down: if|unless <condition>.", kInBackend},
     {"fullconn", parse_fullconn, "Load of a backend at which its servers reach 'maxconn'; see 'minconn'.", kBack},
     {"grace", obsolete<Draft>, "Write 'grace' in the 'global' section."},
     {"hash-type", parse_hash_type, "How hashes name servers: map-based or consistent.", kBack},
@@ -415,7 +414,7 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"http-send-name-header", not_yet<Draft>, "Servers are not told their names.", kBack},
     {"id", parse_id, "The proxy's number in statistics.", kProxies},
     {"ignore-persist", parse_persist_rule<Rule::Set::IgnorePersist>,
-     "Requests that are balanced, whatever their cookie: if|unless <condition>.", kBackOnly},
+     "Requests that are balanced, whatever their cookie: if|unless <condition>.", kInBackend},
     {"load-server-state-from-file", no_effect<Draft>, "A reload keeps server states by itself.", kBack},
     {"log", parse_log,
      "Where logs go: 'global', or a target as in the 'global' section; 'no log' drops what "
@@ -428,7 +427,7 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"maxconn", parse_maxconn, "Most connections of the frontend at one time; what is beyond waits in the kernel.",
      kFront},
     {"mode", parse_mode, "http or tcp."},
-    {"monitor", parse_monitor, "When 'monitor-uri' answers 503: fail if|unless <condition>.", kFrontOnly},
+    {"monitor", parse_monitor, "When 'monitor-uri' answers 503: fail if|unless <condition>.", kInFrontend},
     {"monitor-net", obsolete<Draft>, "Write 'http-request return status 200 if { src <network> }'."},
     {"monitor-uri", parse_monitor_uri, "Path that answers 200 itself, for those who watch us; never logged.", kFront},
     {"option", parse_option, "See the option keywords.", kAnywhere | kNegatable},
@@ -454,7 +453,8 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"reqsetbe", obsolete<Draft>, "Write 'use_backend' and a condition."},
     {"reqtarpit", obsolete<Draft>, "Write 'http-request tarpit if' and a condition."},
     {"retries", parse_retries, "Retries when a server cannot be connected to.", kBack},
-    {"retry-on", parse_retry_on, "Events after which a request is tried again; conn-failure if not given.", kBack},
+    {"retry-on", parse_retry_on, "Events after which a request is tried again; conn-failure if not given.",
+     kBack | kStrict},
     {"rspadd", obsolete<Draft>, "Write 'http-response add-header'."},
     {"rspdel", obsolete<Draft>, "Write 'http-response del-header'."},
     {"rspdeny", obsolete<Draft>, "Write 'http-response deny if' and a condition."},
@@ -479,7 +479,7 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"stick", parse_stick,
      "Keeps clients on the server that a stick table remembers: on|match|store-request|"
      "store-response <sample> [table <proxy>] [if|unless <condition>].",
-     kBackOnly},
+     kInBackend},
     {"stick-table", parse_stick_table,
      "What is remembered of clients: type ip|ipv6|integer|string|binary [len <n>] size <n> "
      "[expire <time>] [nopurge] [store <data>[,...]].",
@@ -492,7 +492,7 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"tcp-response", parse_tcp_response,
      "A rule for answers in mode tcp: content <action> [if|unless <condition>], or inspect-delay "
      "<time>.",
-     kBack | kNamedDefaults},
+     kBack | kNamedDefaults | kStrict},
     {"timeout", parse_timeout, "See the timeout keywords."},
     {"transparent", refused<Draft>, "Name the servers: the address that the client wanted is not connected to.", kBack},
     {"unique-id-format", parse_unique_id_format, "Format of the identity that each request gets.", kFront},
@@ -501,7 +501,7 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"use-server", parse_rule<Rule::Set::UseServer>,
      "Server for requests that meet a condition: <name> if|unless <condition>.", kBackOnly},
     {"use_backend", parse_rule<Rule::Set::UseBackend>,
-     "Backend for requests that meet a condition: <name>|%[<expression>] [if|unless <condition>].", kFrontOnly},
+     "Backend for requests that meet a condition: <name>|%[<expression>] [if|unless <condition>].", kInFrontend},
 };
 static_assert(is_sorted(kProxyKeywords));
 

@@ -417,10 +417,11 @@ void parse_server_template(Line& line, Draft& draft) {
   if (prefix == nullptr || range == nullptr) return;
   if (!is_proxy_name(prefix->text))
     return line.complain(prefix->place, format("'{}' is no name for a server", prefix->text));
+  const bool is_range = range->text.find('-') != std::string::npos;
   std::string_view high = range->text;
   const std::string_view low = cut(high, '-');
-  const auto first = high.empty() ? std::optional<std::uint64_t>(1) : parse_unsigned(low);
-  const auto last = parse_unsigned(high.empty() ? low : high);
+  const auto first = is_range ? parse_unsigned(low) : std::optional<std::uint64_t>(1);
+  const auto last = parse_unsigned(is_range ? high : low);
   if (!first || !last || *last < *first || *last - *first >= kMostServers) {
     return line.complain(range->place,
                          format("'{}' is no number of servers; write 5 or 1-5, at most {}", range->text, kMostServers));

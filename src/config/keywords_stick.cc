@@ -105,6 +105,8 @@ std::string_view stick_key_name(StickTable::Key key) { return kKeys[static_cast<
 std::string_view stick_data_name(StickData data) { return kData[static_cast<std::size_t>(data)]; }
 
 void parse_stick_table(Line& line, Draft& draft) {
+  if (!draft.given.insert(line.subject).second)
+    return line.complain("a section has one 'stick-table', and this one has it already");
   StickTable table;
   table.place = line.place;
   bool typed = false;

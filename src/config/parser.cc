@@ -149,11 +149,10 @@ bool Parser::condition(std::string_view text, Place place) {
   if (value) return *value;
   std::size_t word = 0;
   while (word + 1 < starts.size() && starts[word + 1] <= error.offset) ++word;
-  Place at = words_[word + 1].place;
-  const std::size_t inside = error.offset - starts[word];
-  // Only in a word without quotes and variables does an offset mean a column.
-  if (text.substr(at.column - 1).starts_with(words_[word + 1].text)) at.column += static_cast<std::uint32_t>(inside);
-  reading_.diagnostics.add(at, format("condition '{}': {}", joined, error.text));
+  const Word& wrong = words_[word + 1];
+  const std::string_view before = std::string_view(wrong.text).substr(0, error.offset - starts[word]);
+  reading_.diagnostics.add(inside(reading_.config, wrong.place, before),
+                           format("condition '{}': {}", joined, error.text));
   return false;
 }
 

@@ -15,12 +15,16 @@ const Word* Line::take(std::string_view what) {
   return nullptr;
 }
 
-std::string Line::take_text(std::string_view what) {
+const Word* Line::take_filled(std::string_view what) {
   const Word* word = take(what);
-  if (word == nullptr) return {};
-  if (word->text.empty())
-    complain(word->place, format("'{}' expects {}, and this is empty: is a variable not set?", subject, what));
-  return word->text;
+  if (word == nullptr || !word->text.empty()) return word;
+  complain(word->place, format("'{}' expects {}, and this is empty: is a variable not set?", subject, what));
+  return nullptr;
+}
+
+std::string Line::take_text(std::string_view what) {
+  const Word* word = take_filled(what);
+  return word == nullptr ? std::string() : word->text;
 }
 
 std::string Line::take_any(std::string_view what) {

@@ -50,6 +50,7 @@ struct Draft {
 struct ErrorGroup {
   std::vector<ErrorReply> files;
   Place place;
+  bool used = false;
 };
 
 class Line;
@@ -146,6 +147,8 @@ class Line {
   // Its text, which must not be empty; take_any() takes an empty one too.
   std::string take_text(std::string_view what);
   std::string take_any(std::string_view what);
+  // The next word, which must not be empty; null after a complaint.
+  const Word* take_filled(std::string_view what);
   std::vector<Word> take_rest();
   void skip_rest() { at_ = words_.size(); }
   void step_back() { --at_; }

@@ -132,6 +132,38 @@ ActionWords shape_of(const Rule& rule) {
 
 }  // namespace
 
+std::string_view name_of(Rule::Set set) {
+  switch (set) {
+    case Rule::Set::TcpConnection:
+      return "tcp-request connection";
+    case Rule::Set::TcpContent:
+      return "tcp-request content";
+    case Rule::Set::TcpSession:
+      return "tcp-request session";
+    case Rule::Set::TcpResponse:
+      return "tcp-response content";
+    case Rule::Set::HttpRequest:
+      return "http-request";
+    case Rule::Set::HttpResponse:
+      return "http-response";
+    case Rule::Set::HttpAfterResponse:
+      return "http-after-response";
+    case Rule::Set::UseBackend:
+      return "use_backend";
+    case Rule::Set::UseServer:
+      return "use-server";
+    case Rule::Set::MonitorFail:
+      return "monitor fail";
+    case Rule::Set::ForcePersist:
+      return "force-persist";
+    case Rule::Set::IgnorePersist:
+      return "ignore-persist";
+    case Rule::Set::Stick:
+      return "stick";
+  }
+  return "";
+}
+
 RuleParts parts_of(const Rule& rule) {
   RuleParts parts;
   if (rule.words.empty()) return parts;

@@ -223,7 +223,8 @@ class TestCompiler {
     test.expression = parse_expression(compiling_, text, words_[0].place, &derived);
     if (test.expression == nullptr) return false;
     if (!text.empty())
-      return complain(words_[0].place, format("'{}' behind '{}' is not understood", text, test.expression->name));
+      return complain(place_inside(words_[0].text.size() - text.size()),
+                      format("'{}' behind '{}' is not understood", text, test.expression->name));
     // Behind a converter, its result decides (manual section 7.1).
     if (!derived.empty() && test.expression->converters.empty()) match_ = find_match(derived);
     if (!match_) match_ = default_match(*test.expression);
@@ -252,6 +253,13 @@ class TestCompiler {
   bool complain(config::Place place, std::string text) {
     compiling_.diagnostics.add(place, std::move(text));
     return false;
+  }
+
+  // Of the criterion's byte `offset`.
+  config::Place place_inside(std::size_t offset) const {
+    const config::Word& criterion = words_[0];
+    if (compiling_.config == nullptr) return criterion.place;
+    return config::inside(*compiling_.config, criterion.place, std::string_view(criterion.text).substr(0, offset));
   }
 
   const config::Word* value_of_flag() {
@@ -507,7 +515,7 @@ class ConditionCompiler {
     Test test;
     if (!TestCompiler(compiling_, words_.subspan(open + 1, at_ - open - 1), words_[open].place).compile(test))
       return false;
-    warn_if_never({&test, 1}, words_[open].place, format("'{}'", words_[open + 1].text));
+    warn_if_never({&test, 1}, words_[open + 1].place, format("'{}'", words_[open + 1].text));
     term.test = static_cast<std::int32_t>(code_->tests.size());
     code_->tests.push_back(std::move(test));
     return true;

@@ -27,8 +27,9 @@ inline SlotPlace slot_place(config::Place place) { return {place.file, place.lin
 // A cursor over the words of a rule's action.
 class RuleWords {
  public:
-  RuleWords(Compiling& compiling, std::span<const config::Word> words, std::string subject)
-      : compiling_(compiling), words_(words), subject_(std::move(subject)) {}
+  // `end`: where a word that is missing would stand.
+  RuleWords(Compiling& compiling, std::span<const config::Word> words, std::string subject, config::Place end)
+      : compiling_(compiling), words_(words), subject_(std::move(subject)), end_(end) {}
 
   bool more() const { return at_ < words_.size(); }
   const config::Word& peek() const { return words_[at_]; }
@@ -40,9 +41,7 @@ class RuleWords {
   }
   // The next word whatever it is, or null after a complaint that `what` was expected.
   const config::Word* take(std::string_view what);
-  config::Place place() const {
-    return at_ < words_.size() ? words_[at_].place : words_.empty() ? config::Place{} : words_.back().place;
-  }
+  config::Place place() const { return at_ < words_.size() ? words_[at_].place : end_; }
   std::nullptr_t complain(config::Place place, std::string text) const {
     compiling_.diagnostics.add(place, std::move(text));
     return nullptr;
@@ -53,6 +52,7 @@ class RuleWords {
   Compiling& compiling_;
   std::span<const config::Word> words_;
   std::string subject_;
+  config::Place end_;
   std::size_t at_ = 0;
 };
 

@@ -22,7 +22,8 @@ std::optional<std::uint32_t> parse_ip4(std::string_view text) {
     const std::size_t dot = text.find('.');
     const std::string_view part = text.substr(0, dot);
     const auto octet = parse_unsigned(part);
-    if (!octet || *octet > 255 || part.size() > 3) return std::nullopt;
+    // A leading zero would mean another base to some readers.
+    if (!octet || *octet > 255 || (part.size() > 1 && part[0] == '0')) return std::nullopt;
     octets[count++] = static_cast<std::uint32_t>(*octet);
     if (dot == std::string_view::npos) {
       if (count < 2) return std::nullopt;

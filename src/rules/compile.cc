@@ -97,7 +97,7 @@ ErrorReplies compile_errors(Compiling& compiling) {
   ErrorReplies replies;
   for (const config::ErrorReply& error : compiling.proxy->errors) {
     const auto status = static_cast<std::uint16_t>(error.status);
-    auto reply = error.file.empty() ? compile_error_reply(compiling, status, error.words)
+    auto reply = error.file.empty() ? compile_error_reply(compiling, error.place, status, error.words)
                                     : parse_error_file(compiling, error.file, error.place, status);
     // `default-errorfiles`: the built-in one.
     if (reply && !reply->standard) replies.insert_or_assign(status, std::move(*reply));

@@ -281,6 +281,12 @@ bool finish_fetch(Compiling& compiling, Expression& expression, config::Place pl
   return true;
 }
 
+// Where `part` stands, which follows in the same text the word at `place`, whose beginning is `from`.
+config::Place place_of(const Compiling& compiling, config::Place place, const char* from, std::string_view part) {
+  if (compiling.config == nullptr) return place;
+  return config::inside(*compiling.config, place, {from, static_cast<std::size_t>(part.data() - from)});
+}
+
 bool parse_call(Compiling& compiling, std::string_view& text, std::string_view name, std::string_view letters,
                 config::Place place, std::vector<Argument>& out) {
   std::vector<std::string> texts;
@@ -420,22 +426,25 @@ std::unique_ptr<Expression> parse_expression(Compiling& compiling, std::string_v
                                              std::string_view* derived) {
   auto expression = std::make_unique<Expression>();
   expression->place = place;
+  const char* const from = text.data();
   if (!parse_fetch(compiling, text, place, *expression, derived)) return nullptr;
   while (!text.empty() && text[0] == ',') {
     text.remove_prefix(1);
-    if (!parse_converter(compiling, text, place, *expression)) return nullptr;
+    if (!parse_converter(compiling, text, place_of(compiling, place, from, text), *expression)) return nullptr;
   }
   return expression;
 }
 
 std::unique_ptr<Expression> parse_whole_expression(Compiling& compiling, std::string_view text, config::Place place,
                                                    unsigned available) {
+  const char* const from = text.data();
   std::unique_ptr<Expression> expression = parse_expression(compiling, text, place);
   if (expression == nullptr) return nullptr;
   if (!text.empty()) {
     compiling.diagnostics.add(
-        place, format("'{}' behind the sample '{}' is not understood: ',<converter>' or the end was expected", text,
-                      expression->name));
+        place_of(compiling, place, from, text),
+        format("'{}' behind the sample '{}' is not understood: ',<converter>' or the end was expected", text,
+               expression->name));
     return nullptr;
   }
   expression->available = available;

@@ -4,6 +4,7 @@
 
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
+#include "penstock/config/model.h"
 
 namespace penstock::rules {
 
@@ -95,13 +96,37 @@ constexpr VariableRow kVariables[] = {
     {"tsc", LogVariable::TerminationWithCookies},
 };
 
+// What a connection of mode tcp never has.
+bool is_of_http(LogVariable variable) {
+  constexpr LogVariable kHttp[] = {LogVariable::Method,
+                                   LogVariable::UriWithoutQuery,
+                                   LogVariable::PathOnly,
+                                   LogVariable::Query,
+                                   LogVariable::Uri,
+                                   LogVariable::Version,
+                                   LogVariable::RequestCookie,
+                                   LogVariable::ResponseCookie,
+                                   LogVariable::RequestLine,
+                                   LogVariable::RequestDate,
+                                   LogVariable::RequestGmtDate,
+                                   LogVariable::RequestLocalDate,
+                                   LogVariable::ActiveTime,
+                                   LogVariable::IdleTime,
+                                   LogVariable::QueryTime,
+                                   LogVariable::RequestTime,
+                                   LogVariable::ResponseTime};
+  return std::find(std::begin(kHttp), std::end(kHttp), variable) != std::end(kHttp);
+}
+
 class FormatCompiler {
  public:
   FormatCompiler(Compiling& compiling, config::Place place, FormatUse use, unsigned available)
       : compiling_(compiling), place_(place), use_(use), available_(available) {}
 
   std::optional<Format> compile(std::string_view text) {
+    whole_ = text;
     while (!text.empty()) {
+      part_ = text;
       if (text[0] != '%')
         take_text(text);
       else if (!take_percent(text))
@@ -111,9 +136,16 @@ class FormatCompiler {
   }
 
  private:
+  // Of the part being read.
   bool complain(std::string text) {
-    compiling_.diagnostics.add(place_, std::move(text));
+    compiling_.diagnostics.add(place_of(part_), std::move(text));
     return false;
+  }
+
+  config::Place place_of(std::string_view part) const {
+    return compiling_.config == nullptr
+               ? place_
+               : config::inside(*compiling_.config, place_, whole_.substr(0, whole_.size() - part.size()));
   }
 
   void take_text(std::string_view& text) {
@@ -172,7 +204,7 @@ class FormatCompiler {
 
   bool take_sample(std::string_view& text, unsigned flags) {
     text.remove_prefix(1);
-    std::unique_ptr<Expression> sample = parse_expression(compiling_, text, place_);
+    std::unique_ptr<Expression> sample = parse_expression(compiling_, text, place_of(text));
     if (sample == nullptr) return false;
     if (!text.starts_with(']'))
       return complain(format("']' was expected behind the sample '{}', not '{}'", sample->name, text));
@@ -200,6 +232,8 @@ class FormatCompiler {
       return complain(
           format("'%{}' is no variable of a log-format{}; a '%' itself is written '%%'", name, name_hint(name)));
     }
+    if (use_ == FormatUse::Log && compiling_.proxy->mode == config::Mode::Tcp && is_of_http(row->variable))
+      return complain(format("'%{}' is about HTTP, and this section is in mode tcp", name));
     if (row->variable == LogVariable::Options) {
       flags_ = flags;
       return true;
@@ -222,6 +256,7 @@ class FormatCompiler {
   FormatUse use_;
   unsigned available_;
   unsigned flags_ = 0;
+  std::string_view whole_, part_;
   std::vector<FormatNode> nodes_;
 };
 

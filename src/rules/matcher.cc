@@ -30,6 +30,7 @@ bool contains(std::string_view text, std::string_view pattern, bool ignore_case)
 }
 
 std::optional<std::int64_t> parse_bound(std::string_view text, bool decimal) {
+  if (text.starts_with('+')) return std::nullopt;
   if (!decimal) return parse_integer(text);
   std::string_view minor = text;
   const auto major = parse_integer(cut(minor, '.'));

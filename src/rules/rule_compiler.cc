@@ -42,38 +42,6 @@ unsigned available_to(Rule::Set set, config::Mode mode) {
 
 namespace {
 
-std::string_view name_of(Rule::Set set) {
-  switch (set) {
-    case Rule::Set::TcpConnection:
-      return "tcp-request connection";
-    case Rule::Set::TcpContent:
-      return "tcp-request content";
-    case Rule::Set::TcpSession:
-      return "tcp-request session";
-    case Rule::Set::TcpResponse:
-      return "tcp-response content";
-    case Rule::Set::HttpRequest:
-      return "http-request";
-    case Rule::Set::HttpResponse:
-      return "http-response";
-    case Rule::Set::HttpAfterResponse:
-      return "http-after-response";
-    case Rule::Set::UseBackend:
-      return "use_backend";
-    case Rule::Set::UseServer:
-      return "use-server";
-    case Rule::Set::MonitorFail:
-      return "monitor fail";
-    case Rule::Set::ForcePersist:
-      return "force-persist";
-    case Rule::Set::IgnorePersist:
-      return "ignore-persist";
-    case Rule::Set::Stick:
-      return "stick";
-  }
-  return "";
-}
-
 std::array<std::span<const ActionRow>, 3> families() { return {message_actions(), reply_actions(), other_actions()}; }
 
 const ActionRow* find_action(std::string_view name) {
@@ -91,11 +59,13 @@ class RuleCompiler {
       : compiling_(compiling), rule_(rule), slots_(slots) {}
 
   std::optional<Step> compile() {
-    if (rule_.words.empty()) return complain(rule_.place, format("'{}' expects an action", name_of(rule_.set)));
+    if (rule_.words.empty()) return complain(rule_.place, format("'{}' expects an action", config::name_of(rule_.set)));
     const Word& word = rule_.words[0];
     std::string_view name = word.text;
     std::string_view argument;
-    if (const std::size_t open = name.find('('); open != std::string_view::npos) {
+    const std::size_t open = name.find('(');
+    const bool has_parentheses = open != std::string_view::npos;
+    if (has_parentheses) {
       if (!name.ends_with(')')) return complain(word.place, format("the parenthesis of '{}' is not closed", name));
       argument = name.substr(open + 1, name.size() - open - 2);
       name = name.substr(0, open);
@@ -104,7 +74,7 @@ class RuleCompiler {
     const ActionRow* row = find_action(name);
     if (row == nullptr || (row->sets & in(rule_.set)) == 0) return complain_about(name, row, word.place);
     const bool takes_argument = name.ends_with("-var") || name == "set-var-fmt";
-    if (takes_argument != !argument.empty()) {
+    if (takes_argument ? argument.empty() : has_parentheses) {
       return complain(word.place, takes_argument
                                       ? format("'{}' expects a variable in parentheses: {}(txn.name)", name, name)
                                       : format("'{}' takes no parentheses", name));
@@ -118,10 +88,16 @@ class RuleCompiler {
     return std::nullopt;
   }
 
+  // Where an action's words end: at its condition, or behind the last of them.
+  config::Place end_place(std::size_t end) const {
+    return end < rule_.words.size() ? rule_.words[end].place : config::behind(rule_.words.back());
+  }
+
   std::optional<Step> compile_action(const ActionRow& row, std::string_view argument) {
     const bool on_response = (in(rule_.set) & (kResponse | kAfter | kTcpResponse)) != 0;
     const std::size_t end = config::parts_of(rule_).condition;
-    RuleWords words(compiling_, std::span<const Word>(rule_.words).subspan(1, end - 1), std::string(row.name));
+    RuleWords words(compiling_, std::span<const Word>(rule_.words).subspan(1, end - 1), std::string(row.name),
+                    end_place(end));
     Work work{compiling_,
               rule_,
               words,
@@ -148,7 +124,7 @@ class RuleCompiler {
   }
 
   std::optional<Step> complain_about(std::string_view name, const ActionRow* row, config::Place place) {
-    const std::string_view set = name_of(rule_.set);
+    const std::string_view set = config::name_of(rule_.set);
     if (row != nullptr) return complain(place, format("'{}' is no action of '{}'", name, set));
     if (const auto said = config::not_offered(config::NotOffered::Kind::Action, name))
       return complain(place, format("the action '{}' {}", name, *said));
@@ -164,7 +140,7 @@ class RuleCompiler {
 
   std::optional<Step> warn_about_service() {
     const std::size_t end = config::parts_of(rule_).condition;
-    RuleWords words(compiling_, std::span<const Word>(rule_.words).subspan(1, end - 1), "use-service");
+    RuleWords words(compiling_, std::span<const Word>(rule_.words).subspan(1, end - 1), "use-service", end_place(end));
     const Word* service = words.take("the name of a service");
     if (service == nullptr) return std::nullopt;
     if (service->text != "prometheus-exporter")

@@ -122,6 +122,9 @@ std::unique_ptr<Action> compile_set_timeout(Work& work) {
   if (value == nullptr) return nullptr;
   if (const auto ms = parse_duration_ms(value->text)) {
     if (*ms == 0) return work.complain(value->place, "the timeout must not be zero");
+    constexpr std::uint64_t kLongest = 2147483647;
+    if (*ms > kLongest)
+      return work.complain(value->place, format("'{}' is too long a time: 24d is the most", value->text));
     return make_set_timeout(timeout, static_cast<std::int64_t>(*ms), nullptr);
   }
   std::unique_ptr<Expression> expression =
@@ -142,9 +145,10 @@ std::unique_ptr<Action> compile_expect_proxy(Work& work) {
 std::unique_ptr<Action> compile_strict_mode(Work& work) {
   const Word* word = work.words.take("'on' or 'off'");
   if (word == nullptr) return nullptr;
-  if (word->text != "on" && word->text != "off")
+  const bool on = equal_nocase(word->text, "on");
+  if (!on && !equal_nocase(word->text, "off"))
     return work.complain(word->place, format("'{}' is neither 'on' nor 'off'", word->text));
-  return make_strict_mode(word->text == "on");
+  return make_strict_mode(on);
 }
 constexpr ActionRow kActions[] = {
     {"accept", kTcp, compile_end<Verdict::Kind::Continue>},

@@ -59,7 +59,7 @@ class ReplyCompiler {
  private:
   bool take_keyword(const Word& word, bool fixed_status) {
     if ((word.text == "status" || word.text == "deny_status") && !fixed_status) {
-      deny_status_ = word.text == "deny_status" ? &word : nullptr;
+      deny_status_ = word.text == "deny_status" && words_.more() ? &words_.peek() : nullptr;
       return take_status();
     }
     if (word.text == "content-type") return take_content_type();
@@ -277,9 +277,9 @@ std::string_view take_line(std::string_view& text) {
 
 std::span<const ActionRow> reply_actions() { return kActions; }
 
-std::optional<ReplyTemplate> compile_error_reply(Compiling& compiling, std::uint16_t status,
+std::optional<ReplyTemplate> compile_error_reply(Compiling& compiling, config::Place place, std::uint16_t status,
                                                  std::span<const Word> words) {
-  RuleWords cursor(compiling, words, "http-error");
+  RuleWords cursor(compiling, words, "http-error", words.empty() ? place : config::behind(words.back()));
   auto reply = ReplyCompiler(compiling, cursor, kForError).compile(status, false, true);
   if (reply) reply->available = kForError;
   return reply;

@@ -12,8 +12,8 @@
 
 namespace penstock::rules {
 
-// `status 404 content-type ...`: words of http-error behind its status.
-std::optional<ReplyTemplate> compile_error_reply(Compiling& compiling, std::uint16_t status,
+// `status 404 content-type ...`: words of the http-error at `place` behind its status.
+std::optional<ReplyTemplate> compile_error_reply(Compiling& compiling, config::Place place, std::uint16_t status,
                                                  std::span<const config::Word> words);
 // A whole HTTP answer as a file holds it.
 std::optional<ReplyTemplate> parse_error_file(Compiling& compiling, const std::string& path, config::Place place,

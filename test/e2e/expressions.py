@@ -378,8 +378,8 @@ def refused(program, configuration, folder):
     for line in done.stdout.decode('utf-8', 'replace').split('\n'):
         if 'ALERT' not in line:
             continue
-        also = re.search(r'\(also in line ([^)]*)\)', line)
-        for place in re.findall(r'check\.cfg:(\d+)', line) + (also.group(1).split(', ') if also else []):
+        also = [place for lines in re.findall(r'in line ([0-9, ]+)', line) for place in lines.rstrip(', ').split(', ')]
+        for place in re.findall(r'check\.cfg:(\d+)', line) + also:
             if int(place) - shift in owners:
                 found[owners[int(place) - shift]] = line
     return found, done.returncode, done.stdout.decode('utf-8', 'replace')

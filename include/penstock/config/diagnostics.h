@@ -15,6 +15,10 @@ namespace penstock::config {
 
 struct Config;
 
+// Where the part of a word stands that comes behind `before`, which is what the word at `place` begins with. The word's
+// own place if it was not written in the file as it reads, for example by a variable.
+Place inside(const Config& config, Place place, std::string_view before);
+
 enum class Severity { Notice, Warning, Alert };
 
 struct Complaint {

@@ -12,6 +12,14 @@
 
 namespace penstock::config {
 
+// What a rule of that set begins with, as it is written: "http-request", "use_backend".
+std::string_view name_of(Rule::Set set);
+
+// Where a word that is missing behind `word` would stand.
+inline Place behind(const Word& word) {
+  return {word.place.file, word.place.line, word.place.column + static_cast<std::uint32_t>(word.text.size())};
+}
+
 struct RuleParts {
   std::size_t condition = 0;       // Of `if` or `unless`; the number of words if there is none.
   std::vector<const Word*> files;  // Names of files among the action's words.

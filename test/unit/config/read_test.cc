@@ -206,11 +206,11 @@ TEST_CASE("a backend's own check drops the steps of its defaults, and its own st
       "defaults\n mode http\n timeout connect 1s\n timeout server 1s\n option httpchk\n http-check "
       "expect status 200\n"
       "backend a\n server s 10.0.0.1:80\n"
-      "backend b\n http-check expect status 204\n option httpchk GET /x\n http-check send hdr A "
-      "b\n server s 10.0.0.1:80\n");
+      "backend b\n http-check send hdr A b\n option httpchk GET /x\n http-check expect status 204\n"
+      " server s 10.0.0.1:80\n");
   CHECK(config.proxies[0].health.steps.size() == 1);
   REQUIRE(config.proxies[1].health.steps.size() == 2);
-  CHECK(config.proxies[1].health.steps[0].pattern == "204");
+  CHECK(config.proxies[1].health.steps[1].pattern == "204");
   CHECK(config.proxies[1].health.uri == "/x");
 }
 
@@ -276,4 +276,38 @@ TEST_CASE("complaints are in the order of the file, and what is said of several 
   CHECK(all.find("(also in line 13)") != std::string::npos);
   CHECK(all.find("nolinger") < all.find("'balance'"));
   CHECK(all.find("nolinger") == all.rfind("nolinger"));
+}
+
+TEST_CASE("complaints that differ by a word alone are told as one when they are many") {
+  const auto told = [](int count) {
+    std::string text = "global\n";
+    for (int i = 0; i < count; ++i) text += " wrod" + std::to_string(i) + "x 1\n";
+    Diagnostics diagnostics;
+    read_text(text + " maxcon 5\n maxcon 6\n", diagnostics);
+    CHECK(diagnostics.alerts() == static_cast<std::size_t>(count) + 2);
+    std::string all;
+    for (const Complaint& complaint : diagnostics.in_order()) all += complaint.text + "\n";
+    return all;
+  };
+  CHECK(told(2) ==
+        "'wrod0x' is not known in section 'global'\n'wrod1x' is not known in section 'global'\n"
+        "'maxcon' is not known in section 'global'; did you mean 'maxconn'? (also in line 5)\n");
+  CHECK(told(4) ==
+        "'wrod0x' is not known in section 'global' (also 'wrod1x' in line 3; 'wrod2x' in line 4; 'wrod3x' in line 5; "
+        "'maxcon' in line 6, 7)\n");
+  const std::string flood = told(40);
+  CHECK(std::count(flood.begin(), flood.end(), '\n') == 1);
+  CHECK(flood.find("'wrod39x' in line 41; 'maxcon' in line 42, 43)") != std::string::npos);
+}
+
+TEST_CASE("the caret stands at the word that a complaint quotes") {
+  Diagnostics diagnostics;
+  read_text(
+      "backend b\n mode http\n timeout connect 1s\n timeout server 1s\n"
+      " server s1 10.0.0.1:80 alpn h2 check ssl verify none\n server s1 10.0.0.1:80\n server s2 10.0.0.1 check\n",
+      diagnostics);
+  std::string places;
+  for (const Complaint& complaint : diagnostics.in_order())
+    places += std::to_string(complaint.place.line) + ":" + std::to_string(complaint.place.column) + " ";
+  CHECK(places == "5:24 6:9 7:2 ");
 }

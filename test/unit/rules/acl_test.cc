@@ -288,6 +288,7 @@ TEST_CASE("complaints about conditions name the word and its place") {
   CHECK(complaint("{ src 10.0.0.0/40 }") ==
         "2:28 '10.0.0.0/40' is no IP address or network such as 10.0.0.0/8 or 2001:db8::/32\n");
   CHECK(complaint("{ dst_port x }") == "2:33 'x' is no number or range such as 5, 1:10 or 10:\n");
+  CHECK(complaint("{ dst_port +5 }") == "2:33 '+5' is no number or range such as 5, 1:10 or 10:\n");
   CHECK(complaint("{ dst_port gt }") == "2:33 'gt' must be followed by a number\n");
   CHECK(complaint("{ dst_port gt 1:5 }") == "2:36 a range cannot be compared by 'gt'\n");
   CHECK(complaint("{ path_reg ( }") ==
@@ -316,13 +317,13 @@ TEST_CASE("complaints about conditions name the word and its place") {
 }
 
 TEST_CASE("an ACL that can never match where it stands is a warning") {
-  CHECK(complaint("{ status 200 }") == "warning 2:22 'status' never matches here: it needs an HTTP response\n");
+  CHECK(complaint("{ status 200 }") == "warning 2:24 'status' never matches here: it needs an HTTP response\n");
   CHECK(complaint("{ path }") ==
         "warning 2:24 'path' is compared with no value and never matches; '-m found' asks whether there is one\n");
   Rig rig("frontend fe\nacl owa path /owa\nhttp-response deny if owa\ntcp-request connection reject if { ssl_fc }\n");
   const FrontendRules rules = rig.frontend();
   CHECK(rig.complaints() ==
-        "warning 4:34 'ssl_fc' never matches here: it needs the end of the TLS handshake\n"
+        "warning 4:36 'ssl_fc' never matches here: it needs the end of the TLS handshake\n"
         "warning 3:23 the ACL 'owa' never matches here: it needs the request's head\n");
   Try exchange("GET /owa HTTP/1.1\nHost: h\n");
   exchange.answer("HTTP/1.1 200 OK\n");

@@ -366,10 +366,11 @@ TEST_CASE("error replies come from files and http-error lines") {
   bad.files["/a"] = "<html>";
   bad.files["/b"] = "HTTP/1.0 502 x\nno field\n\n";
   bad.frontend();
-  CHECK(bad.complaints() ==
-        "2:1 the error file '/a' does not begin with a status line such as 'HTTP/1.0 503 Service Unavailable'\n"
-        "3:1 the error file '/b' has a line that is no header field: 'no field'\n4:1 the error file '/c' could not be "
-        "read\n");
+  CHECK(
+      bad.complaints() ==
+      "2:15 the error file '/a' does not begin with a status line such as 'HTTP/1.0 503 Service Unavailable'\n"
+      "3:15 the error file '/b' has a line that is no header field: 'no field'\n4:15 the error file '/c' could not be "
+      "read\n");
 }
 
 TEST_CASE("tcp rules accept, reject and wait for bytes") {
@@ -407,7 +408,7 @@ TEST_CASE("what is not understood in a rule is an error with its place") {
         "reload\n");
   CHECK(complaint("http-request lua.mine") == "2:14 the action 'lua.mine' is HAProxy's and is not offered yet\n");
   CHECK(complaint("http-request set-status 404") == "2:14 'set-status' is no action of 'http-request'\n");
-  CHECK(complaint("http-request set-header X") == "2:25 'set-header' expects the field's value here\n");
+  CHECK(complaint("http-request set-header X") == "2:26 'set-header' expects the field's value here\n");
   CHECK(complaint("http-request set-header X 1 2") ==
         "2:29 '2' is not understood behind 'set-header': 'if', 'unless' or the end of the line was expected\n");
   CHECK(complaint("http-request set-header X 1 fi TRUE") ==
@@ -426,23 +427,23 @@ TEST_CASE("what is not understood in a rule is an error with its place") {
   CHECK(complaint("http-request redirect code 305 location /") ==
         "2:28 '305' is no code of a redirect: 301, 302, 303, 307 or 308 was expected\n");
   CHECK(complaint("http-request redirect code 301") ==
-        "2:28 'redirect' expects 'location', 'prefix' or 'scheme' and its text\n");
+        "2:31 'redirect' expects 'location', 'prefix' or 'scheme' and its text\n");
   CHECK(complaint("http-request redirect loction /") ==
         "2:23 'loction' is not understood in 'redirect' (did you mean 'location'?)\n");
   CHECK(complaint("http-request redirect location / prefix /") ==
         "2:34 'redirect' goes one way: location, prefix or scheme was given before\n");
   CHECK(complaint("http-response redirect scheme https") == "2:24 a response can be redirected by 'location' only\n");
   CHECK(complaint("http-response set-header X %[path]") ==
-        "2:28 the sample 'path' cannot be used here: it needs the request's head\n");
+        "2:30 the sample 'path' cannot be used here: it needs the request's head\n");
   CHECK(complaint("http-request set-header X %[pth]") ==
-        "2:27 the sample 'pth' is not known here (did you mean 'path'?)\n");
+        "2:29 the sample 'pth' is not known here (did you mean 'path'?)\n");
   CHECK(complaint("http-request set-header X %[path") == "2:27 ']' was expected behind the sample 'path', not ''\n");
   CHECK(complaint("http-request set-header X %zz") ==
         "2:27 '%zz' is no variable of a log-format; a '%' itself is written '%%'\n");
   CHECK(complaint("http-request replace-header X ( y") ==
         "2:31 '(' is no regular expression: missing closing parenthesis at character 2\n");
   CHECK(complaint("http-request set-var(x) int(1)") ==
-        "2:14 the variable 'x' must begin with its scope: sess., txn., req. or res.\n");
+        "2:22 the variable 'x' must begin with its scope: sess., txn., req. or res.\n");
   CHECK(complaint("http-request set-var int(1)") ==
         "2:14 'set-var' expects a variable in parentheses: set-var(txn.name)\n");
   CHECK(complaint("http-request set-log-level loud") == "2:28 'loud' is no level of the log\n");
@@ -450,15 +451,33 @@ TEST_CASE("what is not understood in a rule is an error with its place") {
   CHECK(complaint("http-request set-timeout queue 5s") ==
         "2:26 'queue' is no timeout that a rule can set: client, server or tunnel was expected\n");
   CHECK(complaint("http-request strict-mode maybe") == "2:26 'maybe' is neither 'on' nor 'off'\n");
+  CHECK(complaint("http-request strict-mode OFF").empty());
+  CHECK(complaint("http-request set-timeout server 25d") == "2:33 '25d' is too long a time: 24d is the most\n");
+  CHECK(complaint("http-request set-header() X 1") == "2:14 'set-header' takes no parentheses\n");
+  CHECK(complaint("http-request set-path") == "2:22 'set-path' expects the new text here\n");
   CHECK(complaint("use_backend nowhere") == "2:13 there is no backend 'nowhere'\n");
   CHECK(complaint("default_backend nowhere") == "2:17 there is no backend 'nowhere'\n");
+}
+
+TEST_CASE("what is wrong inside a word has its own place") {
+  CHECK(complaint("http-request set-var(txn.a) path,lower,uper") ==
+        "2:40 the converter 'uper' is not known here (did you mean 'upper'?)\n");
+  CHECK(complaint("http-request set-var(txn.a) \"path,field(1,'/'),uper\"") ==
+        "2:48 the converter 'uper' is not known here (did you mean 'upper'?)\n");
+  CHECK(complaint("http-request set-header X a\\ b%[path,length,nope]") ==
+        "2:45 the converter 'nope' is not known here\n");
+  CHECK(complaint("http-request set-header X \"a %[path] %zz\"") ==
+        "2:38 '%zz' is no variable of a log-format; a '%' itself is written '%%'\n");
+  CHECK(complaint("http-request set-header X \"a %[path]\" if { path,lowr /a }") ==
+        "2:49 the converter 'lowr' is not known here (did you mean 'lower'?)\n");
+  CHECK(complaint("http-request deny if { path)x /a }") == "2:28 ')x' behind 'path' is not understood\n");
 }
 
 TEST_CASE("the metrics service is not there yet: the rule warns and has no effect") {
   Rig rig("frontend fe\nhttp-request use-service prometheus-exporter if { path /metrics }\n");
   const FrontendRules rules = rig.frontend();
   CHECK(rig.complaints() ==
-        "warning 2:14 the service 'prometheus-exporter' is not offered yet: the rule has no effect\n");
+        "warning 2:26 the service 'prometheus-exporter' is not offered yet: the rule has no effect\n");
   CHECK(rules.http_request.empty());
   CHECK(complaint("http-request use-service lua.x") == "2:26 there is no service 'lua.x'\n");
 }

@@ -214,10 +214,22 @@ TEST_CASE("dates are printed once a second when a cache is given") {
   CHECK(printed.line() == "06/Feb/2009:12:14:15.655 06/Feb/2009:12:14:15 +0000");
 }
 
+TEST_CASE("a log-format of mode tcp has no words about HTTP") {
+  for (const char* name :
+       {"r", "tr", "trl", "trg", "CC", "CS", "HM", "HP", "HPO", "HQ", "HU", "HV", "Ta", "Ti", "TR", "Tq", "Tr"}) {
+    Rig rig(std::string("frontend fe\nlog-format %ci:%") + name + "\n", config::Mode::Tcp);
+    rig.frontend();
+    CHECK(rig.complaints() == "2:16 '%" + std::string(name) + "' is about HTTP, and this section is in mode tcp\n");
+  }
+  Rig rig("frontend fe\nlog-format '%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %hr %hs %ST %U'\n", config::Mode::Tcp);
+  rig.frontend();
+  CHECK(rig.complaints().empty());
+}
+
 TEST_CASE("a log-format cannot use what is gone when it is printed") {
   Rig rig("frontend fe\nlog-format '%[req.hdr(x)]'\n");
   rig.frontend();
-  CHECK(rig.complaints() == "2:12 the sample 'req.hdr' cannot be used here: it needs the request's head\n");
+  CHECK(rig.complaints() == "2:15 the sample 'req.hdr' cannot be used here: it needs the request's head\n");
   Rig flags("frontend fe\nlog-format '%{+Z}s'\n");
   flags.frontend();
   CHECK(flags.complaints() == "2:12 '+Z' is no flag of a log-format: +Q, +X, +E or the same with '-' were expected\n");
