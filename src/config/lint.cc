@@ -162,22 +162,32 @@ std::vector<Test> tests_of(const Proxy& proxy, const Rule& rule) {
 struct NameByMap {
   std::string before, behind;  // What stands around the sample.
   std::string path;
+  std::string otherwise;  // The name's middle where no key fits; empty: none.
   bool about_path = false;
   bool is_regex = false;
 };
 
+// Where a sample begins in a format: "%%[" is a text.
+std::size_t find_sample(std::string_view format) {
+  std::size_t at = format.find('%');
+  while (at != std::string_view::npos && format.substr(at, 2) != "%[") at = format.find('%', at + 2);
+  return at;
+}
+
 std::optional<NameByMap> map_in(std::string_view name) {
-  const std::size_t begin = name.find("%["), end = name.rfind(']');
+  const std::size_t begin = find_sample(name), end = name.rfind(']');
   if (begin == std::string_view::npos || end == std::string_view::npos || end < begin) return std::nullopt;
   const std::string_view sample = name.substr(begin + 2, end - begin - 2);
   const std::size_t map = sample.find(",map");
   const std::size_t open = map == std::string_view::npos ? map : sample.find('(', map);
   if (open == std::string_view::npos) return std::nullopt;
-  const std::string_view file = sample.substr(open + 1);
+  std::string_view arguments = sample.substr(open + 1);
+  arguments = arguments.substr(0, arguments.find(')'));
   NameByMap out;
   out.before = name.substr(0, begin);
   out.behind = name.substr(end + 1);
-  out.path = file.substr(0, file.find_first_of(",)"));
+  out.path = cut(arguments, ',');
+  out.otherwise = arguments;
   out.about_path = sample.starts_with("path") || sample.starts_with("url") || sample.starts_with("base");
   out.is_regex = sample.substr(map).starts_with(",map_reg");
   return out;
@@ -283,6 +293,9 @@ class Linter {
   void learn_map(const Proxy& proxy, const NameByMap& map) {
     const std::string* text = text_of_ ? text_of_(map.path) : nullptr;
     if (text == nullptr) return;
+    const Proxy* otherwise =
+        map.otherwise.empty() ? nullptr : config_.find_backend(map.before + map.otherwise + map.behind);
+    if (otherwise != nullptr) reached_whole_.insert({&proxy, otherwise});
     std::string_view rest = *text;
     while (!rest.empty()) {
       std::string_view line = trim(cut(rest, '\n'));

@@ -1,4 +1,6 @@
 // Text to expressions: names found in the tables, arguments read as their rows ask, what the place offers.
+#include <algorithm>
+
 #include "expression.h"
 #include "hex.h"
 #include "penstock/base/format.h"
@@ -396,14 +398,38 @@ bool take_arguments(std::string_view& text, std::vector<std::string>& out) {
   return false;
 }
 
-void collect_map_files(const config::Word& word, std::vector<NamedFile>& files) {
-  const std::string_view text = word.text;
-  for (std::size_t at = text.find(",map"); at != std::string_view::npos; at = text.find(",map", at + 1)) {
-    std::string_view rest = text.substr(at + 1);
-    const std::string_view name = take_name(rest);
+namespace {
+
+// Of the expression that `text` begins with; what is none names no file. Leaves what stands behind it.
+void collect_expression_files(std::string_view& text, config::Place place, std::vector<NamedFile>& files) {
+  const std::string_view fetch = take_name(text);
+  // An ACL's name may have a suffix: "path_beg".
+  if (find_fetch(fetch) == nullptr && find_fetch(fetch.substr(0, fetch.rfind('_'))) == nullptr) return;
+  bool is_map = false;
+  for (;;) {
     std::vector<std::string> arguments;
-    if (!rest.starts_with('(') || find_converter(name) == nullptr) continue;
-    if (take_arguments(rest, arguments) && !arguments.empty()) files.push_back({arguments[0], word.place});
+    if (text.starts_with('(') && !take_arguments(text, arguments)) return;
+    if (is_map && !arguments.empty()) files.push_back({arguments[0], place});
+    if (!text.starts_with(',')) return;
+    text.remove_prefix(1);
+    const std::string_view name = take_name(text);
+    is_map = name.starts_with("map") && find_converter(name) != nullptr;
+  }
+}
+
+}  // namespace
+
+void collect_map_files(const config::Word& word, std::vector<NamedFile>& files) {
+  std::string_view text = word.text;
+  if (text.find("%[") == std::string_view::npos && text.find("%{") == std::string_view::npos)
+    return collect_expression_files(text, word.place, files);
+  // A format: "%%" is a text, "%{+Q}[" begins a sample as "%[" does.
+  for (std::size_t at = text.find('%'); at != std::string_view::npos; at = text.find('%')) {
+    text.remove_prefix(std::min(at + 1, text.size()));
+    if (text.starts_with('{')) text.remove_prefix(std::min(text.find('}'), text.size() - 1) + 1);
+    const bool is_sample = text.starts_with('[');
+    if (is_sample || text.starts_with('%')) text.remove_prefix(1);
+    if (is_sample) collect_expression_files(text, word.place, files);
   }
 }
 

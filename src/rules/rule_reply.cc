@@ -49,6 +49,11 @@ class ReplyCompiler {
                              reply_.status));
       return std::nullopt;
     }
+    if (payload_ == "default-errorfiles" && !has_page(reply_.status)) {
+      words_.complain(payload_place_,
+                      format("there is no page for status {}: give the answer a content", reply_.status));
+      return std::nullopt;
+    }
     if (reply_.content_type.empty() && has_body && payload_ != "errorfile") {
       words_.complain(payload_place_, format("'{}' needs a 'content-type' for its text", payload_));
       return std::nullopt;

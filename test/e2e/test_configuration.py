@@ -159,6 +159,28 @@ class Templates(Case):
         with open(path, 'w') as file:
             file.write('/app phones\n')
         self.assertNotIn('short-timeout', check(text % ('path', 'map_beg', path))[1])
+        # What no key of the map fits goes to its default.
+        text = text.replace('backend bk_phones', 'backend bk_phones\n    option httpchk GET /owa/healthcheck.htm')
+        with open(path, 'w') as file:
+            file.write('/app none\n')
+        self.assertNotIn("'timeout client' of 'fe'", check(text % ('path', 'map_beg', path))[1])
+        said = check(text.replace(',none)', ',phones)') % ('path', 'map_beg', path))[1]
+        self.assertIn("short-timeout: 'timeout client' of 'fe' is 30 s", said)
+        # A percent sign that is escaped begins no sample.
+        said = check(text.replace('bk_%%', 'bk_%%%%').replace(',none)', ',phones)') % ('path', 'map_beg', path))[1]
+        self.assertNotIn("'timeout client' of 'fe'", said)
+
+    def test_a_text_that_looks_like_a_map_names_no_file(self):
+        text = 'defaults\n    mode http\n' + PLAIN.replace('<fe>', '127.0.0.1:1').replace('<s1>', '127.0.0.1:1')
+        rules = ('set-header X %%[path,map(/nonexistent)]', 'set-header X "a,map(/nonexistent)"',
+                 'set-header X a%%%%[path,map_beg(/nonexistent)]')
+        code, said = check(text % ('\n    '.join('http-request ' + rule for rule in rules), ''))
+        self.assertEqual(code, 0, said)
+        for rule in ('set-header X %[path,map(/nonexistent)]', 'set-header X %{+Q}[path,lower,map(/nonexistent)]',
+                     'set-header X %%%[path,map(/nonexistent)]', 'deny if { path_beg,map(/nonexistent) x }'):
+            code, said = check(text % ('http-request ' + rule, ''))
+            self.assertEqual(code, 1, said)
+            self.assertIn('/nonexistent', said)
 
     def test_a_request_without_a_host_is_refused_by_the_rule_of_the_templates(self):
         rig = self.rig(PLAIN % ('http-request deny deny_status 400 unless { req.hdr(Host) -m len gt 0 }', ''))

@@ -451,6 +451,8 @@ TEST_CASE("what is not understood in a rule is an error with its place") {
   CHECK(complaint("http-request set-timeout queue 5s") ==
         "2:26 'queue' is no timeout that a rule can set: client, server or tunnel was expected\n");
   CHECK(complaint("http-request strict-mode maybe") == "2:26 'maybe' is neither 'on' nor 'off'\n");
+  CHECK(complaint("http-request return status 256 default-errorfiles") ==
+        "2:32 there is no page for status 256: give the answer a content\n");
   CHECK(complaint("http-request strict-mode OFF").empty());
   CHECK(complaint("http-request set-timeout server 25d") == "2:33 '25d' is too long a time: 24d is the most\n");
   CHECK(complaint("http-request set-header() X 1") == "2:14 'set-header' takes no parentheses\n");
