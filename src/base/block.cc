@@ -15,7 +15,7 @@ constexpr std::size_t kKeptLimit[] = {512, 256, 128, 16, 8};
 struct Kept {
   Block* first[kSizeClasses] = {};
   std::size_t count[kSizeClasses] = {};
-  std::size_t bytes_in_use = 0;
+  std::size_t in_use[kSizeClasses + 1] = {};  // Bytes.
 };
 
 // The worker's block cache: the one thread_local of the program.
@@ -39,12 +39,12 @@ Block* Block::take(std::size_t capacity) {
     block->capacity_ = size;
     block->size_class_ = size_class;
   }
-  t_kept.bytes_in_use += block->capacity_;
+  t_kept.in_use[size_class] += block->capacity_;
   return block;
 }
 
 void Block::give_back() {
-  t_kept.bytes_in_use -= capacity_;
+  t_kept.in_use[size_class_] -= capacity_;
   if (size_class_ == kNoClass || t_kept.count[size_class_] >= kKeptLimit[size_class_]) {
     std::free(this);
     return;
@@ -65,7 +65,13 @@ void Block::free_kept() {
   }
 }
 
-std::size_t Block::bytes_in_use() { return t_kept.bytes_in_use; }
+std::size_t Block::bytes_in_use() {
+  std::size_t sum = 0;
+  for (const std::size_t bytes : t_kept.in_use) sum += bytes;
+  return sum;
+}
+
+std::size_t Block::gulps_in_use() { return t_kept.in_use[kSizeClasses - 2] + t_kept.in_use[kSizeClasses - 1]; }
 
 Slice Slice::copy(std::string_view text) {
   Block* block = Block::take(text.size());

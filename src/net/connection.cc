@@ -21,7 +21,18 @@ namespace {
 
 constexpr std::size_t kFirstGulp = 64 * 1024;
 constexpr std::size_t kRecordSize = 16 * 1024;
+// A block read full, or nearly.
+constexpr std::size_t kMuch = kBlockSize - 1024;
+// Sealed before the system was asked to take it.
+constexpr std::size_t kSealAhead = 64 * 1024;
 constexpr unsigned kTrySlices = 16;
+// Whom nothing could be sent to for so long does not read, or not in bulk, and it is read for with small blocks
+// until this many of them went without such a pause: 4 MiB, the most that the system takes at once for a
+// client that reads nothing.
+constexpr std::uint32_t kLongPauseMs = 1000;
+constexpr std::uint8_t kRestraint = 255;
+// The status of what could not be sealed; the session knows why.
+constexpr int kUnsealable = UV_EPROTO;
 // Looks at a new connection to a server before the system is asked to watch it: a busy worker finds the
 // answer there, and with luck the connection is over before it need be watched at all.
 constexpr std::uint8_t kGlances = 1;
@@ -109,7 +120,6 @@ void Connection::on_close() {
   Later::unlink();
   ListNode<PutOffTag>::unlink();
   ListNode<PatrolTag>::unlink();
-  end_gulp();
 }
 
 void Connection::make_handle() {
@@ -337,6 +347,7 @@ void Connection::run_later() {
 
 void Connection::set_reading(bool on, bool quiet) {
   if (reading_ == on && quiet_ == quiet) return;
+  if (reading_ != on) temper_gulp();
   reading_ = on;
   quiet_ = quiet;
   if (!quiet && dozed_) {
@@ -403,13 +414,17 @@ void Connection::look() {
 }
 
 // Where plaintext lands. Talk of all connections shares one block for as long as it has room; bulk
-// has large ones.
+// has large ones, as long as those that slow readers hold leave some.
 Filling& Connection::landing() {
   if (gulp_ != 0) {
     Filling& filling = loop().gulp_block();
     if (filling.sole()) filling.rewind();
-    if (filling.room() < gulp_) filling.start(gulp_);
-    return filling;
+    const bool has_room = filling.room() >= gulp_;
+    if (has_room || loop().may_gulp(gulp_)) {
+      if (!has_room) filling.start(gulp_);
+      return filling;
+    }
+    gulp_ = 0;
   }
   Filling& filling = loop().read_block();
   if (filling.sole()) filling.rewind();
@@ -483,18 +498,26 @@ void Connection::plain_arrived(std::size_t count) {
 // budget goes; it falls back when it goes quiet.
 void Connection::adapt_gulp(std::size_t count, std::size_t offered) {
   if (count == offered && count >= kRecordSize / 2) {
+    if (restraint_ != 0) {
+      --restraint_;
+      return;
+    }
     const std::size_t wanted = gulp_ == 0 ? kFirstGulp : kGulpSize;
-    if (wanted == gulp_ || loop().gulps_lent + 2 * (wanted - gulp_) > loop().gulp_budget) return;
-    loop().gulps_lent += 2 * (wanted - gulp_);
-    gulp_ = static_cast<std::uint32_t>(wanted);
-  } else if (gulp_ != 0 && count < kRecordSize) {
-    end_gulp();
+    if (wanted != gulp_ && loop().may_gulp(wanted)) gulp_ = static_cast<std::uint32_t>(wanted);
+  } else if (count < kRecordSize) {
+    gulp_ = 0;
   }
 }
 
-void Connection::end_gulp() {
-  loop().gulps_lent -= 2 * gulp_;
-  gulp_ = 0;
+// Reading is about to be turned on or off. It is off while the other side does not read what was read here.
+void Connection::temper_gulp() {
+  const auto now_ms = static_cast<std::uint32_t>(loop().now());
+  if (reading_) {
+    paused_at_ms_ = now_ms;
+  } else if ((gulp_ != 0 || restraint_ != 0) && now_ms - paused_at_ms_ >= kLongPauseMs) {
+    gulp_ = 0;
+    restraint_ = kRestraint;
+  }
 }
 
 void Connection::cipher_arrived(std::size_t count) {
@@ -606,17 +629,17 @@ void Connection::wrote() {
   outbox().clear();
 }
 
+// Much is sent at once, so that no more is read for a peer that takes no more.
 bool Connection::congested() {
-  unsent_limit_ = static_cast<std::uint32_t>(2 * std::max(kBlockSize, outbox().largest()));
-  if (unsent() <= unsent_limit_) return false;
-  congested_ = true;
-  return true;
+  if (unsent() < kMuch) return false;
+  if (state_ == State::Ready) push();
+  if (unsent() != 0) congested_ = true;
+  return unsent() != 0;
 }
 
 bool Connection::all_sent() {
   if (unsent() == 0 || write_broken_) return true;
   congested_ = true;
-  unsent_limit_ = 0;
   return false;
 }
 
@@ -639,7 +662,7 @@ void Connection::vanish() {
 bool Connection::seal() {
   // Small pieces share a record; a piece that fills records is sealed where it lies.
   char gathered[kRecordSize];
-  while (!plain_->empty()) {
+  while (!plain_->empty() && out_.bytes() < kSealAhead) {
     const Slice& first = plain_->peek(0);
     if (first.size() >= kRecordSize || plain_->slices() == 1) {
       const std::size_t size = first.size();
@@ -662,11 +685,25 @@ bool Connection::seal() {
 
 void Connection::flush() {
   if (state_ == State::Lost) return;
-  if (tls_ && state_ == State::Ready && !write_broken_) {
-    if (!plain_->empty() && !seal()) return fail(Loss::Kind::Broken, 0);
-    if (finish_asked_ && !finish_done_) tls_->close();
+  push();
+  if (write_status_ != 0 && !write_broken_) {
+    return write_status_ == kUnsealable ? fail(Loss::Kind::Broken, 0) : write_failed(write_status_);
   }
-  while (!out_.empty() && handed_ == 0 && !write_broken_) {
+  shut_down_if_due();
+  if (congested_ && unsent() == 0) {
+    congested_ = false;
+    events_->on_sent();
+  }
+}
+
+// Sends what the system takes. Nobody is told from here: of a failure flush() does.
+void Connection::push() {
+  while (handed_ == 0 && write_status_ == 0) {
+    if (tls_ && state_ == State::Ready) {
+      if (!seal()) write_status_ = kUnsealable;
+      if (plain_->empty() && finish_asked_ && !finish_done_) tls_->close();
+    }
+    if (out_.empty()) return;
     iovec pieces[kTrySlices];
     msghdr message{};
     message.msg_iov = pieces;
@@ -680,15 +717,13 @@ void Connection::flush() {
     const ssize_t sent = message.msg_iovlen == 1 ? ::send(descriptor(), pieces[0].iov_base, bytes, MSG_NOSIGNAL)
                                                  : ::sendmsg(descriptor(), &message, MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
-    // Short of memory is no end either: libuv tries again when there is room.
-    if (sent < 0 && errno != EAGAIN && errno != ENOBUFS) return write_failed(-errno);
     if (sent > 0) out_.remove(static_cast<std::size_t>(sent));
-    if (sent < 0 || static_cast<std::size_t>(sent) < bytes) hand_to_libuv();
-  }
-  shut_down_if_due();
-  if (congested_ && unsent() <= unsent_limit_ / 2) {
-    congested_ = false;
-    events_->on_sent();
+    // Short of memory is no end either: libuv tries again when there is room.
+    if (sent < 0 && errno != EAGAIN && errno != ENOBUFS) {
+      write_status_ = -errno;
+    } else if (sent < 0 || static_cast<std::size_t>(sent) < bytes) {
+      hand_to_libuv();
+    }
   }
 }
 

@@ -30,7 +30,6 @@ void Outbox::append(Slice slice) {
   if (count_ == capacity_) grow();
   open_ = false;
   bytes_ += slice.size();
-  if (slice.size() > largest_) largest_ = slice.size();
   new (items() + ((first_ + count_) & (capacity_ - 1))) Slice(std::move(slice));
   ++count_;
 }
@@ -72,7 +71,6 @@ void Outbox::remove(std::size_t count) {
   ring_ = nullptr;
   capacity_ = first_ = 0;
   open_ = false;
-  largest_ = 0;
   tail_.reset();
 }
 

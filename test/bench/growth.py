@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """How the cost of penstock grows, beside HAProxy on the same configuration: with rules, with pools, with
-checks, with connections, with workers; what a server sees of workers. Figures as in bench.py: CPU time of the proxy alone.
+checks, with connections, with clients that do not read, with workers; what a server sees of workers. Figures as in
+bench.py: CPU time of the proxy alone.
 
-  growth.py [--proxies haproxy,penstock=PATH] [--parts rules,big,checks,open,workers,shared] [--rounds 3] [--secs 2]
+  growth.py [--proxies haproxy,penstock=PATH] [--parts rules,big,checks,open,slow,workers,shared] [--rounds 3] [--secs 2]
             [--record FILE --commit NAME]
 """
 import argparse
@@ -33,7 +34,7 @@ defaults
   timeout server 300s
 """
 GET = b'GET /owa/1k HTTP/1.1\r\nHost: a\r\n\r\n'
-SERVERS, BACKENDS, RULES, CHECKED, OPEN = 10, 10000, 2000, 10000, 9000
+SERVERS, BACKENDS, RULES, CHECKED, OPEN, SLOW = 10, 10000, 2000, 10000, 9000, 2000
 
 
 class Proxy:
@@ -224,6 +225,22 @@ def open_connections(place, programs, table, options):
                 '', name, (proxy.cpu() - begin) * 200, proxy.status('/owa/1k')))
 
 
+def slow(place, programs, table, options):
+    """2,000 clients that ask for ten megabytes and read nothing: what is held for them all."""
+    text = HEAD % (9400, 1) + 'frontend fe\n  bind 127.0.0.1:{port}\n  default_backend b\nbackend b\n  server s 127.0.0.1:%d\n' % place.origin_port
+    for name, program in programs:
+        with Proxy(place, name, program, text) as proxy, contextlib.ExitStack() as stack:
+            before = bench.memory_kib(proxy.process.pid)
+            for _ in range(SLOW):
+                sock = stack.enter_context(proxy.connect())
+                sock.sendall(GET.replace(b'1k', b'10m'))
+            held, now = 0, before
+            while held != now:
+                time.sleep(2)
+                held, now = now, bench.memory_kib(proxy.process.pid)
+            table.row('slow%d' % SLOW, name, (held - before) / 1024, 'MiB')
+
+
 def shares(pid):
     """Of each thread in the time spent so far, above one in a hundred."""
     spent = []
@@ -283,7 +300,8 @@ def shared(place, programs, table, options):
                 'shared', name, made, count, word, right))
 
 
-PARTS = {'rules': rules, 'big': big, 'checks': checks, 'open': open_connections, 'workers': workers, 'shared': shared}
+PARTS = {'rules': rules, 'big': big, 'checks': checks, 'open': open_connections, 'slow': slow, 'workers': workers,
+         'shared': shared}
 
 
 def main():

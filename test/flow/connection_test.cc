@@ -192,7 +192,6 @@ class Rig final : private ListenerOwner {
     client.connection.reset();
     listener.reset();
     loop.run_dry();
-    CHECK(loop.gulps_lent == 0);
     CHECK(server.story.find("ghost") == std::string::npos);
     CHECK(client.story.find("ghost") == std::string::npos);
     CHECK(server.story.find("unasked") == std::string::npos);
@@ -343,6 +342,90 @@ TEST_CASE("a sender to a reader that does not read is told to stop, and once to 
   rig.run();
   CHECK(rig.client.times_sent == before + 1);
   CHECK(rig.server.received.size() == sent);
+}
+
+// What one end of a pair of sockets says goes out at an end of another pair. The far ends are the test's.
+struct Relay {
+  explicit Relay(Loop& loop) : says(adopt(loop, source)), reads(adopt(loop, sink)) {
+    source.arrived = [this](Slice bytes) {
+      largest = std::max(largest, bytes.size());
+      sink.connection->send(std::move(bytes));
+      if (sink.connection->congested()) source.connection->set_reading(false);
+    };
+    sink.sent = [this] { source.connection->set_reading(true); };
+  }
+  static Descriptor adopt(Loop& loop, End& end) {
+    int pair[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
+    end.connection = Connection::adopt(loop, pair[0], true, nullptr, end);
+    return Descriptor(pair[1]);
+  }
+  // False: there was no room.
+  bool say() const {
+    static const std::string text(64 * 1024, 'x');
+    return ::send(says.get(), text.data(), text.size(), MSG_NOSIGNAL) > 0;
+  }
+  bool read() const {
+    char space[16 * 1024];
+    return ::recv(reads.get(), space, sizeof(space), 0) > 0;
+  }
+  End source, sink;
+  Descriptor says, reads;
+  std::size_t largest = 0;  // Of what arrived at once.
+};
+
+// Until nothing moves any more.
+void fill(Rig& rig, const std::deque<Relay>& relays) {
+  int quiet = 0;
+  while (quiet < 20) {
+    ++quiet;
+    for (const Relay& relay : relays) {
+      while (relay.say()) quiet = 0;
+    }
+    rig.linger(1);
+  }
+}
+
+TEST_CASE("for readers that do not read little is held: one gulp at most, and all gulps within the budget") {
+  Rig rig(false);
+  const std::size_t count = GENERATE(1u, 40u);
+  rig.loop.gulp_budget = count == 1 ? kGulpSize : kMiB;
+  std::deque<Relay> relays;
+  for (std::size_t i = 0; i < count; ++i) relays.emplace_back(rig.loop);
+  fill(rig, relays);
+  CHECK(relays.front().largest > kBlockSize);
+  CHECK(Block::gulps_in_use() <= rig.loop.gulp_budget);
+  CHECK(Block::bytes_in_use() <= rig.loop.gulp_budget + count * 3 * kBlockSize);
+  std::size_t most = 0;
+  for (const Relay& relay : relays) most = std::max(most, relay.sink.connection->unsent());
+  CHECK(most <= kGulpSize);
+  relays.clear();
+  rig.linger();
+  CHECK(Block::gulps_in_use() <= kGulpSize);  // Where the next gulp will land.
+}
+
+TEST_CASE("who has not read for a second is read for without gulps, until four megabytes went without a pause") {
+  Rig rig(false);
+  std::deque<Relay> relays;
+  Relay& relay = relays.emplace_back(rig.loop);
+  fill(rig, relays);
+  CHECK(relay.largest > kBlockSize);
+  rig.linger(1100);
+  const auto pass = [&](std::size_t bytes) {
+    const std::size_t end = relay.source.received.size() + bytes;
+    rig.run_until([&] {
+      for (int i = 0; i < 16 && relay.source.received.size() < end; ++i) {
+        relay.say();
+        while (relay.read()) continue;
+      }
+      return relay.source.received.size() >= end;
+    });
+  };
+  relay.largest = 0;
+  pass(2 * kMiB);
+  CHECK(relay.largest <= kBlockSize);
+  pass(4 * kMiB);
+  CHECK(relay.largest > kBlockSize);
 }
 
 TEST_CASE("reading turned off and on loses nothing and keeps the order") {

@@ -37,6 +37,8 @@ class Block {
   static void free_kept();
   // Bytes of blocks in use by this thread, kept ones not counted.
   static std::size_t bytes_in_use();
+  // Of those, the ones above 16 KiB that a thread keeps: gulps.
+  static std::size_t gulps_in_use();
 
  private:
   void give_back();

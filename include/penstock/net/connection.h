@@ -43,7 +43,7 @@ class ConnectionEvents {
   virtual void on_bytes(Slice bytes) = 0;  // What arrived, deciphered.
   // The peer will send no more. Not clean: TLS ended without its close_notify.
   virtual void on_read_end(bool clean) = 0;
-  virtual void on_sent() = 0;                  // After congested(): below half the limit; after !all_sent(): all is.
+  virtual void on_sent() = 0;                  // After congested() or !all_sent(): the system has taken all.
   virtual void on_lost(const Loss& loss) = 0;  // Nothing follows.
   virtual void on_time_out() = 0;              // The deadline the user set.
 
@@ -122,7 +122,7 @@ class Connection final : public Living, public Endpoints, private PutOff, privat
   // Where a writer may put bytes directly; say wrote() after it.
   Outbox& outbox() { return plain_ ? *plain_ : out_; }
   void wrote();
-  // More is unsent than should be: send no more until on_sent().
+  // The system takes no more, and more is unsent than should be: send no more until on_sent().
   bool congested();
   // False: something is unsent; on_sent() will tell when all has gone to the system.
   bool all_sent();
@@ -199,6 +199,7 @@ class Connection final : public Living, public Endpoints, private PutOff, privat
   void deliver_held();
   void ended(bool clean);
   void flush();
+  void push();
   bool seal();  // False: nothing can be sealed any more; see the error of the session.
   void hand_to_libuv();
   void written(int status);
@@ -207,7 +208,7 @@ class Connection final : public Living, public Endpoints, private PutOff, privat
   void shut_down_if_due();
   Filling& landing();
   void adapt_gulp(std::size_t count, std::size_t offered);
-  void end_gulp();
+  void temper_gulp();
 
   static constexpr std::size_t kSocketSpace = 248;
   alignas(8) char socket_space_[kSocketSpace];
@@ -223,11 +224,12 @@ class Connection final : public Living, public Endpoints, private PutOff, privat
   std::size_t thrown_away_ = 0;          // Since writing broke.
   int write_status_ = 0;                 // Why writing is broken.
   std::uint32_t offered_ = 0;
-  std::uint32_t handed_ = 0;        // Bytes of out_ that are with libuv.
-  std::uint32_t left_ = 0;          // Of those, when last looked at.
-  std::uint32_t unsent_limit_ = 0;  // When congested.
+  std::uint32_t handed_ = 0;  // Bytes of out_ that are with libuv.
+  std::uint32_t left_ = 0;    // Of those, when last looked at.
   std::uint32_t patience_ms_ = 0;
-  std::uint32_t gulp_ = 0;  // Bytes read at once in bulk; 0: talk.
+  std::uint32_t paused_at_ms_ = 0;  // When reading was last turned off.
+  std::uint32_t gulp_ = 0;          // Bytes read at once in bulk; 0: talk.
+  std::uint8_t restraint_ = 0;      // Full blocks to read before there are gulps again.
   State state_ = State::Connecting;
   bool is_unix_ = false;
   bool is_accepted_ = false;  // The peer is a client.

@@ -103,9 +103,9 @@ class Loop {
   // For ciphertext, which no one keeps: at least kGulpSize bytes.
   char* scratch();
 
-  // Bytes lent to directions in bulk, and how many this worker may lend at once.
-  std::size_t gulps_lent = 0;
+  // Bytes that directions in bulk may hold at once on this worker.
   std::size_t gulp_budget = 16 * 1024 * 1024;
+  bool may_gulp(std::size_t size) const { return Block::gulps_in_use() + size <= gulp_budget; }
 
   // Descriptors of connections that the whole process has open, and how many it may have; null: not
   // counted.

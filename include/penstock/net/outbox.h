@@ -21,8 +21,6 @@ class Outbox {
   bool empty() const { return count_ == 0; }
   std::size_t bytes() const { return bytes_; }
   std::size_t slices() const { return count_; }
-  // The largest slice taken since the box was last empty: how bulky this traffic is.
-  std::size_t largest() const { return largest_; }
   // Copies; consecutive texts share a block and one slice.
   void append(std::string_view text);
   // Takes the slice as it is.
@@ -42,7 +40,6 @@ class Outbox {
   std::uint32_t count_ = 0;
   bool open_ = false;
   std::size_t bytes_ = 0;
-  std::size_t largest_ = 0;
   Filling tail_;  // Where texts are packed; its end is the last slice's while open_.
 };
 
