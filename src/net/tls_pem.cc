@@ -104,6 +104,19 @@ bssl::UniquePtr<EVP_PKEY> parse_ec_key(CBS& bytes) {
   return key;
 }
 
+// Whether a key that PKCS #8 wraps may by its own word be used for RSASSA-PSS alone (RFC 5756).
+bool is_pss_only(const Section& section) {
+  constexpr std::uint8_t kRsassaPss[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a};
+  CBS bytes, key, algorithm, kind;
+  CBS_init(&bytes, section.bytes.get(), section.size);
+  return section.kind == "PRIVATE KEY" && CBS_get_asn1(&bytes, &key, CBS_ASN1_SEQUENCE) == 1 &&
+         CBS_get_asn1(&key, nullptr, CBS_ASN1_INTEGER) == 1 && CBS_get_asn1(&key, &algorithm, CBS_ASN1_SEQUENCE) == 1 &&
+         CBS_get_asn1(&algorithm, &kind, CBS_ASN1_OBJECT) == 1 &&
+         CBS_mem_equal(&kind, kRsassaPss, sizeof(kRsassaPss)) == 1;
+}
+
+constexpr std::string_view kKinds = "RSA, P-256, P-384, P-521 or Ed25519 are needed";
+
 Result<bssl::UniquePtr<EVP_PKEY>> parse_key(std::string_view file, const Section& section) {
   if (section.encrypted) {
     return complaint(file,
@@ -121,10 +134,14 @@ Result<bssl::UniquePtr<EVP_PKEY>> parse_key(std::string_view file, const Section
   } else {
     return complaint(file, format("a key of kind \"{}\" is not supported", section.kind));
   }
-  if (key == nullptr) {
-    return complaint(file, format("the private key in it cannot be read: {}", take_library_error()));
+  if (key != nullptr) return key;
+  const std::string why = take_library_error();
+  if (is_pss_only(section)) {
+    return complaint(file,
+                     "its key is for RSA-PSS alone, which the TLS library does not know; take a certificate of an "
+                     "ordinary RSA key, which signs with PSS in TLS as well, or of a P-256 one");
   }
-  return key;
+  return complaint(file, format("the private key in it cannot be read: {} ({})", why, kKinds));
 }
 
 bool belongs(X509& certificate, const EVP_PKEY& key) {
@@ -143,6 +160,10 @@ Result<bssl::UniquePtr<EVP_PKEY>> choose_key(const PemFile& file, std::vector<bs
   for (std::size_t i = 1; i < chain.size(); ++i) {
     if (!belongs(*chain[i], *keys.front())) continue;
     return complaint(file.name, format("the key belongs to certificate {} of it; that one must come first", i + 1));
+  }
+  if (bssl::UniquePtr<EVP_PKEY>(X509_get_pubkey(chain.front().get())) == nullptr) {
+    return complaint(file.name, format("the certificate's key is of a kind that the TLS library does not know: {} ({})",
+                                       take_library_error(), kKinds));
   }
   return complaint(file.name, "the key does not belong to the certificate");
 }

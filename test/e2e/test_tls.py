@@ -633,6 +633,29 @@ backend be
         self.assertIn('no certificate', self.complaint(bytes(range(256))))
         self.assertIn('damaged', self.complaint(crt[:200], key))
 
+    @penstock_only('takes what OpenSSL takes')
+    def test_a_key_that_the_tls_library_does_not_know_is_named_with_what_to_take(self):
+        def issued(key, *words):
+            with tempfile.NamedTemporaryFile(suffix='.key') as file:
+                file.write(key)
+                file.flush()
+                return openssl('req', '-x509', '-new', '-key', file.name, '-subj', '/CN=a.test', *words)
+
+        pss = openssl('genpkey', '-algorithm', 'RSA-PSS', '-pkeyopt', 'rsa_keygen_bits:2048')
+        with open(certificate('mail-rsa', '.key'), 'rb') as file:
+            rsa = file.read()
+        said = self.complaint(issued(pss), pss)
+        self.assertRegex(said, 'its key is for RSA-PSS alone, .*; take a certificate of an ordinary RSA key')
+        with tempfile.NamedTemporaryFile(suffix='.pem') as file:
+            file.write(issued(rsa, '-sigopt', 'rsa_padding_mode:pss') + rsa)
+            file.flush()
+            self.assertEqual(check(self.TEXT % file.name)[0], 0)  # The signature is somebody else's matter.
+        needed = r'\(RSA, P-256, P-384, P-521 or Ed25519 are needed\)'
+        for words in (('genpkey', '-algorithm', 'ED448'), ('ecparam', '-name', 'secp256k1', '-genkey', '-noout'),
+                      ('ecparam', '-name', 'prime256v1', '-param_enc', 'explicit', '-genkey', '-noout')):
+            key = openssl(*words)
+            self.assertRegex(self.complaint(issued(key), key), needed, words)
+
     def test_in_a_folder_the_odd_file_is_named(self):
         with tempfile.TemporaryDirectory() as folder:
             self.assertIn('no certificate in the folder', check(self.TEXT % folder)[1])
