@@ -4,6 +4,7 @@
 #include "keywords.h"
 #include "lexer.h"
 #include "penstock/config/read.h"
+#include "stick_length.h"
 
 namespace penstock::config {
 
@@ -328,7 +329,7 @@ class Writer {
   void write_stick_table(const StickTable& table) {
     std::string words = format("type {}", stick_key_name(table.key));
     const bool has_length = table.key == StickTable::Key::String || table.key == StickTable::Key::Binary;
-    if (has_length) add_number(words, "len", table.length, StickTable().length);
+    if (has_length) add_number(words, "len", table.length, usual_length(table.key));
     append_format(words, " size {}", table.size);
     add_time(words, "expire", table.expire_ms);
     add_flag(words, "nopurge", table.no_purge);

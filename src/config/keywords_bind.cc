@@ -124,7 +124,8 @@ constexpr BindKeyword kBindKeywords[] = {
     {"alpn", parse_alpn,
      "Protocols offered to TLS clients, best first. In mode http only http/1.1 is offered for now: "
      "h2 is left out with a warning."},
-    {"backlog", parse_backlog, "Length of the kernel's queue of connections not yet accepted."},
+    {"backlog", parse_backlog,
+     "Length of the kernel's queue of connections not yet accepted, 4096 unless said otherwise."},
     {"ca-file", parse_ca_file,
      "PEM file, or folder of such files, of the authorities that client certificates must come "
      "from; ca-base applies."},
@@ -168,7 +169,7 @@ constexpr BindKeyword kBindKeywords[] = {
     {"id", parse_id, "The socket's number in statistics."},
     {"interface", parse_interface, "Accept only what comes through this network interface."},
     {"level", not_yet_parameter<Bind, 1>, "It concerns the runtime socket."},
-    {"maxconn", parse_maxconn, "Most connections of this line at one time; 0 means no limit of its own."},
+    {"maxconn", parse_maxconn, "Most connections of this line at one time; 0, the default, means no limit of its own."},
     {"mode", parse_mode, "Octal access mode of a unix socket."},
     {"mss", no_effect_parameter<Bind, 1>, "The kernel chooses the segment size."},
     {"name", parse_name, "The socket's name in statistics and logs."},
@@ -207,7 +208,7 @@ constexpr BindKeyword kBindKeywords[] = {
     {"user", refused<Bind>, "Give the user's number with 'uid'."},
     {"v4v6", parse_v4v6, "An IPv6 socket takes IPv4 clients too."},
     {"v6only", parse_v6only, "An IPv6 socket takes no IPv4 clients."},
-    {"verify", parse_verify, "Whether clients must show a certificate: none, optional or required."},
+    {"verify", parse_verify, "Whether clients must show a certificate: none (the default), optional or required."},
 };
 static_assert(is_sorted(kBindKeywords));
 

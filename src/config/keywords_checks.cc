@@ -346,7 +346,9 @@ constexpr CheckKeyword kHttpCheckKeywords[] = {
     {"disable-on-404", parse_disable_on_404, "A server that answers 404 gets no new clients and keeps those it has.",
      kBack},
     {"expect", parse_http_expect,
-     "What makes an answer good: [!] status|rstatus|string|rstring|string-lf|hdr|fhdr <pattern>.", kBack},
+     "What makes an answer good: [!] status|rstatus|string|rstring|string-lf|hdr|fhdr <pattern>; any 2xx or 3xx unless "
+     "said otherwise.",
+     kBack},
     {"send", parse_http_send,
      "The request: [meth <m>] [uri <path>] [ver <v>] [hdr <name> <format>]... [body <text>]; uri-lf, body-lf: formats.",
      kBack},

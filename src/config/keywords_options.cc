@@ -176,7 +176,9 @@ constexpr OptionKeyword kOptionKeywords[] = {
      kBack},
     {"forceclose", obsolete<Draft>, "Write 'option httpclose'.", kSwitch},
     {"forwardfor", parse_forwardfor,
-     "Add the client's address to requests: [except <network>] [header <name>] [if-none].", kAnywhere},
+     "Add the client's address to requests: [except <network>] [header <name>] [if-none]; the header is "
+     "X-Forwarded-For unless said otherwise.",
+     kAnywhere},
     {"h1-case-adjust-bogus-client", no_effect<Draft>, "Header names pass as they came, in their own case.",
      kFrontSwitch},
     {"h1-case-adjust-bogus-server", no_effect<Draft>, "Header names pass as they came, in their own case.",
@@ -197,7 +199,9 @@ constexpr OptionKeyword kOptionKeywords[] = {
     {"http-tunnel", obsolete<Draft>, "Connections are kept and every request is seen: remove the line.", kSwitch},
     {"http-use-htx", obsolete<Draft>, "It is always so: remove the line.", kSwitch},
     {"http-use-proxy-header", no_effect<Draft>, "Proxy-Connection is no header that counts.", kFrontSwitch},
-    {"httpchk", parse_httpchk, "Check health by an HTTP request: [<method>] [<path>] [<version>]; see 'http-check'.",
+    {"httpchk", parse_httpchk,
+     "Check health by an HTTP request: [<method>] [<path>] [<version>]; OPTIONS / HTTP/1.0 unless said otherwise; see "
+     "'http-check'.",
      kBack},
     {"httpclose", parse_http_mode<HttpMode::Close>, "Close both connections after each answer.", kSwitch},
     {"httplog", parse_httplog, "Log requests in the HTTP format; with 'clf' in the Common Log Format.", kFront},
@@ -223,7 +227,9 @@ constexpr OptionKeyword kOptionKeywords[] = {
     {"redis-check", refused<Draft>, "Write the conversation with 'option tcp-check'.", kBack},
     {"redispatch", parse_redispatch,
      "Let retries go to another server. Who belongs to one leaves it on the last, or every n-th.", kBackSwitch},
-    {"smtpchk", parse_smtpchk, "Check health by greeting an SMTP server, which must answer 2xx: [HELO|EHLO <domain>].",
+    {"smtpchk", parse_smtpchk,
+     "Check health by greeting an SMTP server, which must answer 2xx: [HELO|EHLO <domain>]; HELO localhost unless said "
+     "otherwise.",
      kBack},
     {"socket-stats", no_effect<Draft>, "Statistics are not offered yet.", kFrontSwitch},
     {"splice-auto", no_effect<Draft>, "Bulk is read and written in large pieces instead.", kSwitch},

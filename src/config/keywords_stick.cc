@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "keywords.h"
+#include "stick_length.h"
 
 namespace penstock::config {
 
@@ -32,6 +33,7 @@ void parse_type(Line& line, StickTable& table) {
   const auto key = line.take_choice(kKeys);
   if (!key) return;
   table.key = static_cast<StickTable::Key>(*key);
+  table.length = usual_length(table.key);
   const bool has_length = table.key == StickTable::Key::String || table.key == StickTable::Key::Binary;
   if (has_length && line.accept("len"))
     table.length = static_cast<std::uint32_t>(line.take_number("a length", 1, 65535));
@@ -88,13 +90,15 @@ void parse_store(Line& line, StickTable& table) {
 using TableKeyword = Keyword<StickTable>;
 
 constexpr TableKeyword kTableKeywords[] = {
-    {"expire", parse_expire, "Time without use after which an entry is forgotten."},
+    {"expire", parse_expire, "Time without use after which an entry is forgotten, none unless said otherwise."},
     {"nopurge", parse_no_purge, "A full table learns nothing new; else the oldest makes room."},
     {"peers", no_effect_parameter<StickTable, 1>, "Tables are not exchanged between peers."},
     {"size", parse_size, "Most entries: 200k."},
     {"srvkey", parse_server_key, "Servers are known by 'name'."},
     {"store", parse_store, "What entries hold, with commas between: 'server_id'. Counts and rates have no effect yet."},
-    {"type", parse_type, "What an entry is found by: ip, ipv6, integer, string, binary [len <n>]."},
+    {"type", parse_type,
+     "What an entry is found by: ip, ipv6, integer, string, binary [len <n>]; 31 bytes of a string and 32 of binary "
+     "count unless said otherwise."},
 };
 static_assert(is_sorted(kTableKeywords));
 

@@ -27,26 +27,31 @@ void parse_optional(Line& line, Draft& draft) {
 }
 
 constexpr TimeoutKeyword kTimeoutKeywords[] = {
-    {"check", parse_timeout<&Timeouts::check>, "Longest time for a check's answer once it is connected.",
-     kInDefaults | kInBackend},
+    {"check", parse_timeout<&Timeouts::check>,
+     "Longest time for a check's answer once it is connected; 'inter' in all if not given.", kInDefaults | kInBackend},
     {"client", parse_timeout<&Timeouts::client>, "Longest silence of a client.", kInDefaults | kInFrontend},
-    {"client-fin", parse_timeout<&Timeouts::client_fin>, "Longest silence of a client after one side has ended.",
-     kInDefaults | kInFrontend},
+    {"client-fin", parse_timeout<&Timeouts::client_fin>,
+     "Longest silence of a client after one side has ended; 'timeout client' if not given.", kInDefaults | kInFrontend},
     {"connect", parse_timeout<&Timeouts::connect>, "Longest time for a connection to a server, TLS included.",
      kInDefaults | kInBackend},
-    {"http-keep-alive", parse_optional<&Timeouts::http_keep_alive>, "Longest wait for the next request of a client.",
+    {"http-keep-alive", parse_optional<&Timeouts::http_keep_alive>,
+     "Longest wait for the next request of a client; 'timeout http-request', else 'timeout client' if not given.",
      kInDefaults | kInFrontend},
     {"http-request", parse_optional<&Timeouts::http_request>,
-     "Longest time for a request's whole head, and its body under 'option http-buffer-request'.", kAnywhere},
+     "Longest time for a request's whole head, and its body under 'option http-buffer-request'; 'timeout client' if "
+     "not given.",
+     kAnywhere},
     {"queue", parse_optional<&Timeouts::queue>, "Longest wait in a server's line; 'timeout connect' if not given.",
      kInDefaults | kInBackend},
     {"server", parse_timeout<&Timeouts::server>, "Longest silence of a server.", kInDefaults | kInBackend},
-    {"server-fin", parse_timeout<&Timeouts::server_fin>, "Longest silence of a server after one side has ended.",
-     kInDefaults | kInBackend},
+    {"server-fin", parse_timeout<&Timeouts::server_fin>,
+     "Longest silence of a server after one side has ended; 'timeout server' if not given.", kInDefaults | kInBackend},
     {"tarpit", parse_timeout<&Timeouts::tarpit>,
      "Time that 'http-request tarpit' holds a request; 'timeout connect' if not given.", kAnywhere},
     {"tunnel", parse_timeout<&Timeouts::tunnel>,
-     "Longest silence of both sides of a tunnel: after 101, CONNECT, and in mode tcp.", kInDefaults | kInBackend},
+     "Longest silence of both sides of a tunnel: after 101, CONNECT, and in mode tcp; 'timeout client' and 'timeout "
+     "server' if not given.",
+     kInDefaults | kInBackend},
 };
 static_assert(is_sorted(kTimeoutKeywords));
 

@@ -95,7 +95,7 @@ struct RequestPart {
   std::optional<rules::Format> format;
 };
 
-// One request as it goes out. Connection: close, since nothing follows it.
+// One request as it goes out. Connection: close, since nothing follows it; HTTP/1.0 has no other way.
 class CheckRequest final : public CheckText {
  public:
   explicit CheckRequest(const StepMaker& maker) : server_(maker) {}
@@ -118,7 +118,7 @@ class CheckRequest final : public CheckText {
     for (const auto& [name, value] : headers) text += format("{}: {}\r\n", name, text_of(value));
     const std::string content = text_of(body);
     if (!content.empty() && !has("content-length")) text += format("Content-Length: {}\r\n", content.size());
-    if (!has("connection")) text += "Connection: close\r\n";
+    if (version != "HTTP/1.0" && !has("connection")) text += "Connection: close\r\n";
     return text + "\r\n" + content;
   }
 

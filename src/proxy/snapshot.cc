@@ -327,7 +327,7 @@ class SnapshotBuilder final : private rules::Environment {
     spec.id = proxy_ids_[&proxy];
     spec.mode = proxy.mode;
     spec.rules = rules::compile_backend(config_, proxy, *this, diagnostics_);
-    spec.http.limits = {config_.global.max_head, config_.global.max_headers};
+    spec.http.limits = head_limits();
     spec.http.connect_ms = spec.connect_ms = proxy.timeout.connect;
     spec.server_ms = proxy.timeout.server;
     spec.queue_ms = proxy.timeout.queue.value_or(proxy.timeout.connect);
@@ -478,6 +478,9 @@ class SnapshotBuilder final : private rules::Environment {
     return at->second;
   }
 
+  // The start line counts as a field in the configuration.
+  H1Limits head_limits() const { return {config_.global.max_head, config_.global.max_headers - 1}; }
+
   std::uint64_t identity_of(const ServerSpec& spec, const config::Server& server, const std::string& address) {
     const SocketOptions& socket = spec.socket;
     std::string all = address;
@@ -539,7 +542,7 @@ class SnapshotBuilder final : private rules::Environment {
     spec.maxconn = proxy.maxconn;
     spec.rules = rules::compile_frontend(config_, proxy, *this, diagnostics_);
     const config::Timeouts& timeout = proxy.timeout;
-    spec.http.limits = {config_.global.max_head, config_.global.max_headers};
+    spec.http.limits = head_limits();
     spec.http.head_ms = timeout.http_request.value_or(timeout.client);
     spec.http.keep_alive_ms = timeout.http_keep_alive.value_or(timeout.http_request.value_or(timeout.client));
     spec.http.client_ms = spec.client_ms = timeout.client;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "penstock/net/unread.h"
 #include "penstock/proxy/access_log.h"
 #include "penstock/proxy/reason.h"
 
@@ -359,6 +360,7 @@ void Tunnel::end(Cause cause, Phase phase) {
   if (!frontend_.logs.empty()) access_log::write(frontend_, subject_);
   // What a client did not end in order no server must take for the whole.
   if (cause == Cause::ClientClosed && step_ == Step::Relay && !server_ended_) back_->reset_on_close();
+  if (step_ == Step::Approach || step_ == Step::Connect) forget_unread(front_->descriptor());
   step_ = Step::Done;
   owner_.on_tunnel_done();
 }

@@ -32,25 +32,24 @@ bool fetch_wire_address(const Call&, Subject& subject, Cursor&, Value& out) {
   return true;
 }
 
-template <SocketAddress (Endpoints::*end)()>
-bool fetch_wire_port(const Call&, Subject& subject, Cursor&, Value& out) {
-  if (!knows_ends(subject)) return false;
-  const SocketAddress address = (subject.client->ends->*end)();
-  if (address.ip_bytes().empty()) return false;
+// A header of the PROXY protocol may leave the port 0: it is none.
+bool set_port(const SocketAddress& address, Value& out) {
+  if (address.ip_bytes().empty() || address.port() == 0) return false;
   out.set_integer(address.port());
   return true;
 }
 
+template <SocketAddress (Endpoints::*end)()>
+bool fetch_wire_port(const Call&, Subject& subject, Cursor&, Value& out) {
+  return knows_ends(subject) && set_port((subject.client->ends->*end)(), out);
+}
+
 bool fetch_source_port(const Call&, Subject& subject, Cursor&, Value& out) {
-  if (!knows_ends(subject) || subject.client->source().ip_bytes().empty()) return false;
-  out.set_integer(subject.client->source().port());
-  return true;
+  return knows_ends(subject) && set_port(subject.client->source(), out);
 }
 
 bool fetch_destination_port(const Call&, Subject& subject, Cursor&, Value& out) {
-  if (!knows_ends(subject) || subject.client->destination().ip_bytes().empty()) return false;
-  out.set_integer(subject.client->destination().port());
-  return true;
+  return knows_ends(subject) && set_port(subject.client->destination(), out);
 }
 
 // Ours alone: NTLM or Negotiate was spoken on this connection.

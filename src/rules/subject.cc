@@ -28,7 +28,9 @@ TargetParts split_target(std::string_view target) {
 void remember_request_line(Subject& subject, std::size_t uri_limit) {
   const Head& head = *subject.request;
   subject.received_method = subject.arena.copy(head.method);
-  subject.received_target = subject.arena.copy(head.target.substr(0, uri_limit));
+  // Room for the method, the version and the blanks before and behind; one byte is HAProxy's own.
+  const std::size_t around = head.method.size() + std::string_view("  HTTP/1.1").size() + 1;
+  subject.received_target = subject.arena.copy(head.target.substr(0, uri_limit > around ? uri_limit - around : 0));
   subject.received_version = head.version;
 }
 

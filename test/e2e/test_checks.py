@@ -2,7 +2,7 @@
 
 What the log says was compared with HAProxy: these tests pass with it, but for those marked.
 """
-from harness import Case, penstock_only, reserved_port, reset, tls_client
+from harness import Case, PATIENCE, penstock_only, reserved_port, reset, tls_client
 
 HOLD, CLOSE, RESET, LINE = 'hold', 'close', 'reset', 'line'
 
@@ -255,3 +255,42 @@ backend be
         rig.server('s1').states['owa'] = 'up'
         rig.log.wait('Server be/ex01 is UP, reason: Layer7 check passed, code: 200')
 
+
+class Times(Base):
+    """How long a check may take, by `timeout connect`, `inter` and `timeout check`."""
+    POOL = """
+backend %s
+    mode tcp
+    option httpchk
+    option log-health-checks
+    timeout connect %s
+%s
+    server s1 %s check inter %s fall 1%s
+"""
+    # Who is checked, timeout connect, inter, timeout check: what ends it, after how many milliseconds.
+    SCENES = [
+        ('hole', '200ms', '400ms', None, 'Layer4', 400),     # Without timeout check inter is all the time there is.
+        ('hole', '200ms', '400ms', '300ms', 'Layer4', 200),  # With it the shorter of connect and inter
+        ('hole', '3s', '400ms', '300ms', 'Layer4', 400),     # is for connecting,
+        ('silent', '200ms', '400ms', None, 'Layer7', 400),
+        ('silent', '200ms', '400ms', '300ms', 'Layer7', 300),    # and timeout check for what comes then.
+        ('silent', '200ms', '400ms', '700ms', 'Layer7', 700),
+        ('tls', '200ms', '400ms', None, 'Layer6', 400),      # A handshake is part of connecting.
+        ('tls', '200ms', '400ms', '700ms', 'Layer6', 200),
+        ('tls', '3s', '400ms', '700ms', 'Layer6', 400),
+    ]
+
+    def test_a_check_has_its_time_to_connect_and_its_time_to_be_answered(self):
+        text = self.TEXT.replace('one', 'be0')
+        for number, (who, connect, inter, check, _, _) in enumerate(self.SCENES):
+            address = (self.black_hole() if who == 'hole' else self.script(says(HOLD))).address
+            text += self.POOL % ('be%d' % number, connect, 'timeout check ' + check if check else '', address, inter,
+                                 ' check-ssl verify none' if who == 'tls' else '')
+        rig = self.rig(text)
+        for number, scene in enumerate(self.SCENES):
+            with self.subTest(scene):
+                match = rig.log.wait(r'be%d/s1 failed, reason: (\w+) timeout.*, check duration: (\d+)ms' % number)
+                self.assertEqual(match.group(1), scene[4])
+                # A busy machine is late, and never by the next step.
+                self.assertGreaterEqual(int(match.group(2)), scene[5] - 20)
+                self.assertLess(int(match.group(2)), scene[5] + 2000 * PATIENCE / 10 if PATIENCE > 10 else scene[5] + 95)

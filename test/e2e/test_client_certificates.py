@@ -9,7 +9,7 @@ import tempfile
 from harness import (Case, Client, PATIENCE, Shared, certificate, openssl, penstock_only, tls_client)
 
 FACTS = ('ssl_c_used', 'ssl_fc_has_crt', 'ssl_c_verify', 'ssl_c_err', 'ssl_c_ca_err', 'ssl_c_version', 'ssl_c_s_dn',
-         'ssl_c_s_dn(CN)', 'ssl_c_s_dn(OU)', 'ssl_c_s_dn(OU,2)', 'ssl_c_s_dn(OU,-1)', 'ssl_c_s_dn(OU,3)',
+         'ssl_c_s_dn(CN)', 'ssl_c_s_dn(cn)', 'ssl_c_s_dn(OU)', 'ssl_c_s_dn(OU,2)', 'ssl_c_s_dn(OU,-1)', 'ssl_c_s_dn(OU,3)',
          'ssl_c_s_dn(,0,rfc2253)', 'ssl_c_i_dn', 'ssl_c_i_dn(CN)', 'ssl_c_serial,hex', 'ssl_c_sha1,hex',
          'ssl_c_notbefore', 'ssl_c_notafter', 'ssl_c_sig_alg', 'ssl_c_key_alg', 'ssl_c_der,base64')
 
@@ -139,6 +139,7 @@ frontend fe
         name = openssl('x509', '-in', pem, '-noout', '-subject', '-nameopt', 'RFC2253').decode().strip()
         self.assertEqual('subject=' + told['ssl_c_s_dn(,0,rfc2253)'], name)
         self.assertEqual(told['ssl_c_s_dn'], '/CN=' + told['ssl_c_s_dn(CN)'])
+        self.assertEqual(told['ssl_c_s_dn(cn)'], told['ssl_c_s_dn(CN)'])
         self.assertEqual(told['ssl_c_i_dn'], '/CN=Test ca')
         self.assertEqual(told['ssl_c_i_dn(CN)'], 'Test ca')
         self.assertEqual(told['ssl_c_sig_alg'], 'ecdsa-with-SHA256')

@@ -23,7 +23,8 @@ def example(name, folder='examples'):
                      ('internal src 10.', 'internal src 127.0.0.0/8 10.'),
                      ('/etc/penstock/exchange-ca.pem', '<certs>/ca.pem'),
                      ('10.0.0.15:443', '<s1+tls>'), ('10.0.0.16:443', '<s2+tls>'),
-                     ('10.0.0.15:80', '<s1>'), ('10.0.0.16:80', '<s2>')):
+                     ('10.0.0.15:80', '<s1>'), ('10.0.0.16:80', '<s2>'), ('bind :80\n', 'bind <fehttp>\n'),
+                     ('bind :443 ', 'bind <fe> '), ('127.0.0.1:8001', '<s1>'), ('127.0.0.1:8002', '<s2>')):
         text = text.replace(old, new)
     return re.sub(r'(?m)^    maxconn \d+$', '    maxconn 500', text)
 

@@ -329,6 +329,20 @@ class Wire(Case):
             client.send(b'PROXY TCP4 10.1.1.1 10.2.2.2 1000 2000\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n')
             self.assertEqual(client.response().get('x'), '10.1.1.1 127.0.0.1 2000')
 
+    def test_a_port_that_is_not_known_is_none(self):
+        rig = self.rig(front('http-request return status 200 hdr x "<%[src_port]> <%[dst_port]> <%[src]>" hdr y %ci:%cp if !{ src_port -m found }').replace(
+            'bind <fe>', 'bind <fe> accept-proxy'))
+        with rig.connect() as client:
+            client.send(b'PROXY TCP4 10.1.1.1 10.2.2.2 0 0\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n')
+            answer = client.response()
+        self.assertEqual((answer.get('x'), answer.get('y')), ('<> <> <10.1.1.1>', '10.1.1.1:0'))
+
+    def test_two_percent_signs_are_one_whatever_follows(self):
+        rig = self.rig(front('http-request return status 200 hdr x "%%[src] %%%[src] %%%%[src] %%ci 100%% %%{+Q}[src]"',
+                             'log-format "%%[src] %%%[src]|"'))
+        self.assertEqual(rig.get('/').get('x'), '%[src] %127.0.0.1 %%[src] %ci 100% %{+Q}[src]')
+        rig.log.wait(r'\]: %\[src\] %127\.0\.0\.1\|')
+
     def test_the_environment_tells_of_the_process(self):
         rig = self.rig(front('http-request return status 200 hdr x "${HAPROXY_LOCALPEER}" hdr y %[env(HAPROXY_STARTUP_VERSION)]'))
         answer = rig.get('/')

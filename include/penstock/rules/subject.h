@@ -274,7 +274,7 @@ struct Subject {
 };
 
 // Copies the request line for the log and capture.req.*; to be called when the head came, before any
-// rule runs. A target longer than `uri_limit` (tune.http.logurilen) is cut.
+// rule runs. The target is cut so that the line has less than `uri_limit` bytes (tune.http.logurilen).
 void remember_request_line(Subject& subject, std::size_t uri_limit);
 
 }  // namespace penstock::rules
