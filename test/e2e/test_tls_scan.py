@@ -7,7 +7,7 @@ import unittest
 from harness import Case, IS_HAPROXY, PATIENCE
 from test_exchange import example_rig
 
-EXAMPLES = ('exchange-l7.cfg', 'exchange-l7-offload.cfg', 'exchange-l7-affinity.cfg')
+EXAMPLES = ('exchange-l7.cfg', 'exchange-l7-offload.cfg', 'exchange-l7-affinity.cfg', 'tls-redirect.cfg')
 
 
 @unittest.skipIf(IS_HAPROXY or not shutil.which('sslscan'), 'needs the program and sslscan')
