@@ -60,6 +60,13 @@ rules::Reply built_in(std::uint16_t status) {
   return reply;
 }
 
+rules::Reply page_of(std::uint16_t status, const FrontendSpec& frontend, const BackendRuntimeSpec* backend,
+                     rules::Subject& subject) {
+  const rules::ReplyTemplate* configured = backend != nullptr ? backend->rules.error(status) : nullptr;
+  if (configured == nullptr) configured = frontend.rules.error(status);
+  return configured != nullptr ? configured->expand(subject) : built_in(status);
+}
+
 Head* head_of(const rules::Reply& reply, Arena& arena) {
   Head* head = arena.make<Head>();
   head->status = reply.status;

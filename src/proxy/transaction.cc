@@ -3,11 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "penstock/base/format.h"
 #include "penstock/base/require.h"
-#include "penstock/base/text.h"
 #include "penstock/config/model.h"
-#include "penstock/proxy/access_log.h"
 #include "penstock/proxy/forwarding.h"
 #include "penstock/proxy/outcome.h"
 #include "penstock/proxy/reason.h"
@@ -39,17 +36,16 @@ Transaction::Transaction(const TransactionSide& client, Ref<Generation> generati
       frontend_(frontend),
       subject_(front_.arena()),
       pins_(client.pins),
-      approach_(kit_, *generation_, subject_, &pins_, *this) {
-  kit_.equip(subject_, *generation_, frontend);
+      approach_(kit_, *generation_, subject_, &pins_, *this),
+      lease_(pins_, approach_),
+      accounting_(kit_, front_, frontend_, equipped(client)) {}
+
+// Its facts are there before the account of it begins.
+rules::Subject& Transaction::equipped(const TransactionSide& client) {
+  kit_.equip(subject_, *generation_, frontend_);
   subject_.client = &client.facts;
   subject_.first_request = front_.requests() <= 1;
-  subject_.log.request_counter = kit_.process.requests.fetch_add(1, std::memory_order_relaxed);
-  subject_.log.pid = kit_.process.pid;
-  subject_.log.accept_us = subject_.client->accepted_us;
-  start_ms_ = front_.begun_at() != 0 ? front_.begun_at() : front_.waiting_since();
-  subject_.log.th = subject_.first_request ? static_cast<std::int64_t>(front_.handshake_ms()) : 0;
-  subject_.log.ti = static_cast<std::int64_t>(start_ms_ - front_.waiting_since());
-  subject_.log.request_us = Loop::wall_us() - static_cast<std::int64_t>(loop().now() - start_ms_) * 1000;
+  return subject_;
 }
 
 Transaction::~Transaction() = default;
@@ -57,32 +53,25 @@ Transaction::~Transaction() = default;
 void Transaction::on_close() {
   Later::unlink();
   approach_.leave();
-  back_.reset();
+  lease_.forget();
 }
 
 // ---- The steps, in the order of a request's life.
 
 void Transaction::on_request_head(Head& head) {
-  rules::LogFacts& log = subject_.log;
-  note_request_time();
+  accounting_.request_came();
   frontend_.state->requests.count(static_cast<std::int64_t>(loop().now()));
-  log.bytes_uploaded = head.wire_size;
+  accounting_.body_came(head.wire_size);
   subject_.request = &head;
   frontend_.rules.begin(subject_, generation_->snapshot().config.global.log_uri_length);
   forwarding::drop_hop_fields(head);
   // Rules that lead upgrades to servers of their own ask for it; prepare_request() takes it away again.
   if (head.upgrade) head.fields.push_back(front_.arena(), {"Connection", "Upgrade"});
   if (!frontend_.monitor_uri.empty() && is_monitor(head.target)) {
-    no_log_ = true;
+    accounting_.hush();
     return reply_with_status(frontend_.rules.monitor_fails(subject_) ? 503 : 200, Cause::Local, Phase::Request);
   }
   if (!waits_for_body(false)) apply_request_rules(head);
-}
-
-void Transaction::note_request_time() {
-  rules::LogFacts& log = subject_.log;
-  log.t_request = static_cast<std::int64_t>(loop().now() - start_ms_);
-  log.tq = log.th + log.ti + log.t_request;
 }
 
 // Of an absolute target the authority says nothing about what is asked for.
@@ -94,11 +83,11 @@ bool Transaction::is_monitor(std::string_view target) const {
 bool Transaction::waits_for_body(bool of_backend) {
   const bool wanted = of_backend ? backend_spec_->buffer_request : frontend_.buffer_request;
   Head& head = *subject_.request;
-  if (!wanted || request_ended_ || !held_body_.empty() || head.upgrade) return false;
+  if (!wanted || request_ended_ || !held_.empty() || head.upgrade) return false;
   if (head.body.kind != BodyLength::Kind::Counted && head.body.kind != BodyLength::Kind::Chunked) return false;
   step_ = of_backend ? Step::BackendBody : Step::Body;
   const std::uint64_t limit_ms = of_backend && backend_spec_->body_ms != 0 ? backend_spec_->body_ms : frontend_.body_ms;
-  const std::uint64_t spent_ms = loop().now() - start_ms_;
+  const std::uint64_t spent_ms = accounting_.spent_ms();
   if (limit_ms != 0) set_deadline(limit_ms > spent_ms ? limit_ms - spent_ms : 1);
   if (head.find("expect") != nullptr) {
     // We ask for it ourselves; the server then need not.
@@ -112,22 +101,16 @@ bool Transaction::waits_for_body(bool of_backend) {
 }
 
 void Transaction::hold(Slice bytes) {
-  held_body_ = held_body_.empty() ? std::move(bytes) : Slice::copy(std::string(held_body_.view()).append(bytes.view()));
-  if (held_body_.size() < generation_->snapshot().config.global.buffer_size) return;
+  held_.add(std::move(bytes));
+  if (held_.size() < generation_->snapshot().config.global.buffer_size) return;
   front_.set_reading(false);
   body_came();
 }
 
-void Transaction::hold(const Trailers& trailers) {
-  Arena& arena = front_.arena();
-  for (const Field& field : trailers.fields)
-    held_trailers_.fields.push_back(arena, Field{arena.copy(field.name), arena.copy(field.value)});
-}
-
 void Transaction::body_came() {
   clear_deadline();
-  note_request_time();
-  subject_.held_body = held_body_.size();
+  accounting_.request_came();
+  subject_.held_body = held_.size();
   const bool of_backend = step_ == Step::BackendBody;
   step_ = Step::Request;
   if (of_backend) return apply_backend_rules();
@@ -138,8 +121,11 @@ void Transaction::apply_request_rules(Head&) {
   if (!frontend_.unique_id_header.empty() || !frontend_.rules.unique_id.empty())
     frontend_.rules.make_unique_id(subject_);
   const rules::FrontendRules& rules = frontend_.rules;
-  if (subject_.first_request && !run_rules(rules.tcp_session, false)) return;
-  if (!run_rules(rules.tcp_content, false) || !run_rules(rules.http_request, false)) return;
+  const auto run = [this](const rules::Program& program) {
+    return run_rules(program, Phase::Request, frontend_.tarpit_ms);
+  };
+  if (subject_.first_request && !run(rules.tcp_session)) return;
+  if (!run(rules.tcp_content) || !run(rules.http_request)) return;
   choose_backend();
 }
 
@@ -147,50 +133,69 @@ void Transaction::note_rule(const rules::Verdict& verdict) {
   reason::note_rule(generation_->snapshot(), verdict.place, subject_);
 }
 
-// True if the transaction goes on to its next step; else the rules have answered.
-bool Transaction::run_rules(const rules::Program& program, bool of_backend) {
-  if (program.empty()) return true;
-  const rules::Verdict verdict = program.run(subject_);
+// True if the transaction goes on to its next step; else the rules have answered or ended it.
+bool Transaction::run_rules(const rules::Program& program, Phase phase, std::uint64_t tarpit_ms) {
+  return program.empty() || obey(program.run(subject_), phase, tarpit_ms);
+}
+
+bool Transaction::obey(const rules::Verdict& verdict, Phase phase, std::uint64_t tarpit_ms) {
+  using Kind = rules::Verdict::Kind;
+  const bool of_answer = phase == Phase::Headers;
   switch (verdict.kind) {
-    case rules::Verdict::Kind::Continue:
-    case rules::Verdict::Kind::Wait:
-    case rules::Verdict::Kind::SwitchToHttp:
+    case Kind::Continue:
+    case Kind::Wait:
+    case Kind::SwitchToHttp:
       return true;
-    case rules::Verdict::Kind::Deny:
+    case Kind::Trouble:
+      gave_up(phase);
+      return false;
+    case Kind::Tarpit:
+      if (of_answer) return true;
       note_rule(verdict);
-      reply(verdict.reply, Cause::Denied, Phase::Request);
+      begin_tarpit(verdict.reply, tarpit_ms);
       return false;
-    case rules::Verdict::Kind::Reply:
-      reply(verdict.reply, Cause::Local, Phase::Request);
+    case Kind::Deny:
+    case Kind::Reply:
+    case Kind::Error:
+      if (of_answer) drop_answer();
+      if (verdict.kind != Kind::Reply) note_rule(verdict);
+      if (verdict.kind == Kind::Error) {
+        reply_with_status(500, Cause::Denied, phase);
+      } else {
+        reply(verdict.reply, verdict.kind == Kind::Deny ? Cause::Denied : Cause::Local, phase);
+      }
       return false;
-    case rules::Verdict::Kind::Error:
-      note_rule(verdict);
-      reply_with_status(500, Cause::Denied, Phase::Request);
-      return false;
-    case rules::Verdict::Kind::Tarpit: {
-      note_rule(verdict);
-      step_ = Step::Tarpit;
-      approach_.begin_wait(loop().now());
-      subject_.log.t_request = subject_.log.tq = -1;  // Its time is that of waiting, as for a request not read yet.
-      tarpit_reply_ = verdict.reply;
-      const std::uint64_t wait_ms = of_backend ? backend_spec_->tarpit_ms : frontend_.tarpit_ms;
-      set_deadline(std::max<std::uint64_t>(1, wait_ms));
-      return false;
-    }
-    case rules::Verdict::Kind::SilentDrop:
+    case Kind::SilentDrop:
       vanish_ = true;
-      [[fallthrough]];
-    case rules::Verdict::Kind::Close:
-    case rules::Verdict::Kind::Reject:
-      note_rule(verdict);
-      subject_.log.t_request = subject_.log.tq = -1;
-      cut(Cause::Denied, Phase::Request);
-      return false;
-    case rules::Verdict::Kind::Trouble:
-      gave_up(Phase::Request);
+      if (of_answer) accounting_.answer_is_ours();
+      break;
+    case Kind::Close:
+    case Kind::Reject:
+      if (!of_answer) break;
+      fail({.cause = Cause::Denied, .phase = phase, .status = 502, .detail = "denied by a rule"});
       return false;
   }
-  return true;
+  if (!of_answer) {
+    note_rule(verdict);
+    accounting_.request_never_came();
+  }
+  cut(Cause::Denied, phase);
+  return false;
+}
+
+void Transaction::begin_tarpit(const rules::Reply& reply, std::uint64_t wait_ms) {
+  step_ = Step::Tarpit;
+  approach_.begin_wait(loop().now());
+  accounting_.request_never_came();  // Its time is that of waiting, as for a request not read yet.
+  tarpit_reply_ = reply;
+  set_deadline(std::max<std::uint64_t>(1, wait_ms));
+}
+
+// The server's answer is not the one that the client gets.
+void Transaction::drop_answer() {
+  accounting_.answer_is_ours();
+  accounting_.note_connections(approach_, lease_.get());
+  drop_back({});
 }
 
 // A rule could not be asked. What it would have said is not known, so nothing passes.
@@ -206,15 +211,9 @@ bool Transaction::gave_up(Phase phase) {
 
 // Ends without a word to the client.
 void Transaction::cut(Cause cause, Phase phase) {
-  end_with(cause, phase);
+  accounting_.ended(cause, phase);
   if (!vanish_) front_.abandon({});
   end();
-}
-
-void Transaction::end_with(Cause cause, Phase phase) {
-  if (subject_.log.termination[0] != static_cast<char>(Cause::None)) return;  // What ended it first stays the reason.
-  subject_.log.termination[0] = static_cast<char>(cause);
-  subject_.log.termination[1] = static_cast<char>(phase);
 }
 
 bool Transaction::is_listen() const { return subject_.backend == subject_.frontend; }
@@ -234,7 +233,9 @@ void Transaction::choose_backend() {
 void Transaction::apply_backend_rules() {
   if (!is_listen()) {
     const rules::BackendRules& rules = backend_spec_->rules;
-    if (!run_rules(rules.tcp_content, true) || !run_rules(rules.http_request, true)) return;
+    const std::uint64_t tarpit_ms = backend_spec_->tarpit_ms;
+    if (!run_rules(rules.tcp_content, Phase::Request, tarpit_ms)) return;
+    if (!run_rules(rules.http_request, Phase::Request, tarpit_ms)) return;
   }
   prepare_request();
 }
@@ -282,46 +283,23 @@ void Transaction::follow(Approach::Step step) {
   cut(Cause::ServerClosed, Phase::Connect);
 }
 
-bool Transaction::must_be_private() const {
-  // A PROXY header says whose connection it is, for as long as it lasts.
-  const ServerSlot* slot = approach_.slot();
-  const bool is_named = slot != nullptr && slot->spec.send_proxy != ProxyVersion::None;
-  // "*:+0": where it leads depends on where the client came to.
-  const bool is_led = slot != nullptr && slot->spec.port_from_client;
-  return is_named || is_led || pins_.pinned() || backend_spec_->balance.reuse == ReuseMode::Never;
-}
-
 // An idle connection where one may be used, else a new one.
 void Transaction::connect() {
   step_ = Step::Connect;
-  ServerSlot& slot = *approach_.slot();
-  const ServerSpec& spec = slot.spec;
-  const std::string_view sni = approach_.tls_name();
+  const std::string_view tls_name = approach_.tls_name();
   if (gave_up(Phase::Request)) return;
-  if (!fresh_only_) {
-    Owned<H1Back> idle = pins_.lend(*spec.state, sni);
-    const ReuseMode reuse = backend_spec_->balance.reuse;
-    const bool first = front_.requests() <= 1;
-    if (!idle && !must_be_private() && !(first && reuse == ReuseMode::Safe)) {
-      idle = slot.pool().lend(sni, first && reuse == ReuseMode::Aggressive, backend_spec_->http);
-    }
-    if (idle) return use_back(std::move(idle), false);
-  }
-  const SocketAddress address = approach_.address();
-  if (address.empty()) return connect_failed(Failure{Cause::ServerClosed, Phase::Connect, true, 503, 0, "no address"});
-  pins_.make_room();
-  const std::string greeting = approach_.greeting();
-  const TlsTarget tls{spec.tls.get(), sni, spec.verify_name, greeting};
-  back_ = H1Back::connect(loop(), address, spec.socket, tls, slot.pool().take_ticket(sni), backend_spec_->http, *this);
+  if (!new_only_ && lease_.borrow(*backend_spec_, tls_name, front_.requests() <= 1, *this))
+    return on_back_ready(*lease_);
+  if (lease_.connect(loop(), *backend_spec_, tls_name, *this)) return;
+  connect_failed({.cause = Cause::ServerClosed,
+                  .phase = Phase::Connect,
+                  .retry_safe = true,
+                  .status = 503,
+                  .detail = "no address"});
 }
 
-void Transaction::on_back_ready(H1Back&) { use_back(std::move(back_), true); }
-
-void Transaction::use_back(Owned<H1Back> back, bool fresh) {
-  back_ = std::move(back);
-  back_->set_owner(*this);
-  fresh_ = fresh;
-  connected_ms_ = loop().now();
+void Transaction::on_back_ready(H1Back&) {
+  accounting_.connected();
   approach_.connected();
   send_request();
 }
@@ -329,20 +307,12 @@ void Transaction::use_back(Owned<H1Back> back, bool fresh) {
 void Transaction::send_request() {
   step_ = Step::Headers;
   Head& head = *subject_.request;
-  back_->begin(from_server_, front_.arena(), head.method == "HEAD", head.method == "CONNECT");
-  back_->send_head(head);
+  lease_->begin(from_server_, front_.arena(), head.method == "HEAD", head.method == "CONNECT");
+  lease_->send_head(head);
   request_sent_ = true;
   const std::int64_t by_rule = subject_.effects.timeout_server_ms;
-  back_->set_server_ms(by_rule >= 0 ? static_cast<std::uint64_t>(by_rule) : backend_spec_->server_ms);
-  send_held_body();
-}
-
-void Transaction::send_held_body() {
-  bool room = true;
-  if (!held_body_.empty()) room = back_->send_body(std::move(held_body_));
-  held_body_.clear();
-  if (request_ended_) back_->send_end(held_trailers_);
-  if (room) front_.set_reading(true);
+  lease_->set_server_ms(by_rule >= 0 ? static_cast<std::uint64_t>(by_rule) : backend_spec_->server_ms);
+  if (held_.send_to(*lease_, request_ended_)) front_.set_reading(true);
 }
 
 void Transaction::on_response_head(Head& head) {
@@ -361,8 +331,7 @@ void Transaction::on_response_head(Head& head) {
         Failure{Cause::Denied, Phase::Headers, false, 502, 0, "upgraded to another protocol than was asked for"});
   }
   step_ = Step::Data;
-  subject_.log.t_response = static_cast<std::int64_t>(loop().now() - connected_ms_);
-  subject_.log.status = head.status;
+  accounting_.answer_came(head.status);
   subject_.response = &head;
   approach_.note_server();
   pins_.look_at_answer(head);
@@ -371,57 +340,21 @@ void Transaction::on_response_head(Head& head) {
   if (backend_spec_->rules.sticks()) approach_.remember_answer();
   forwarding::drop_hop_fields(head);
   frontend_.rules.capture_response(subject_);
-  if (!run_response_rules(head)) return;
+  if (!run_response_rules()) return;
   send_response(head);
 }
 
 // Those of the backend first; a `listen` has but one set.
-bool Transaction::run_response_rules(Head&) {
-  for (const rules::Program* program :
-       {&backend_spec_->rules.tcp_response, &backend_spec_->rules.http_response, &frontend_.rules.http_response}) {
-    if (program->empty() || (is_listen() && program == &backend_spec_->rules.http_response)) continue;
-    const rules::Verdict verdict = program->run(subject_);
-    switch (verdict.kind) {
-      case rules::Verdict::Kind::Continue:
-      case rules::Verdict::Kind::Wait:
-      case rules::Verdict::Kind::SwitchToHttp:
-      case rules::Verdict::Kind::Tarpit:
-        break;
-      case rules::Verdict::Kind::Deny:
-      case rules::Verdict::Kind::Reply:
-      case rules::Verdict::Kind::Error:
-        subject_.log.t_response = -1;  // The answer is ours.
-        note_connections();
-        drop_back({});
-        if (verdict.kind != rules::Verdict::Kind::Reply) note_rule(verdict);
-        if (verdict.kind == rules::Verdict::Kind::Error) {
-          reply_with_status(500, Cause::Denied, Phase::Headers);
-        } else {
-          reply(verdict.reply, verdict.kind == rules::Verdict::Kind::Deny ? Cause::Denied : Cause::Local,
-                Phase::Headers);
-        }
-        return false;
-      case rules::Verdict::Kind::SilentDrop:
-        vanish_ = true;
-        subject_.log.t_response = -1;
-        cut(Cause::Denied, Phase::Headers);
-        return false;
-      case rules::Verdict::Kind::Reject:
-      case rules::Verdict::Kind::Close:
-        fail(Failure{Cause::Denied, Phase::Headers, false, 502, 0, "denied by a rule"});
-        return false;
-      case rules::Verdict::Kind::Trouble:
-        gave_up(Phase::Headers);
-        return false;
-    }
-  }
-  return true;
+bool Transaction::run_response_rules() {
+  const rules::BackendRules& rules = backend_spec_->rules;
+  return run_rules(rules.tcp_response, Phase::Headers, 0) &&
+         (is_listen() || run_rules(rules.http_response, Phase::Headers, 0)) &&
+         run_rules(frontend_.rules.http_response, Phase::Headers, 0);
 }
 
 void Transaction::send_response(Head& head) {
   if (backend_spec_->cookie.in_use()) approach_.write_cookie(head);
-  if (!is_listen()) backend_spec_->rules.http_after_response.run(subject_);
-  frontend_.rules.http_after_response.run(subject_);
+  run_after_response_rules();
   if (gave_up(Phase::Headers)) return;
   if (status_cannot_answer(head)) {
     drop_back({});
@@ -436,8 +369,8 @@ void Transaction::send_response(Head& head) {
   if (head.body.kind == BodyLength::Kind::Tunnel) start_tunnel();
   if (frontend_.log_asap) {
     subject_.log.asap = true;
-    log();
-    no_log_ = true;
+    write_log();
+    accounting_.hush();
   }
 }
 
@@ -452,15 +385,15 @@ void Transaction::start_tunnel() {
   const std::uint64_t tunnel_ms = by_rule >= 0                    ? static_cast<std::uint64_t>(by_rule)
                                   : backend_spec_->tunnel_ms != 0 ? backend_spec_->tunnel_ms
                                                                   : frontend_.tunnel_ms;
-  back_->set_server_fin_ms(backend_spec_->server_fin_ms);
+  lease_->set_server_fin_ms(backend_spec_->server_fin_ms);
   if (tunnel_ms == 0) return;
   // What moves either way passes the front: its time is that of both.
-  back_->set_server_ms(0);
+  lease_->set_server_ms(0);
   front_.set_client_ms(tunnel_ms);
 }
 
 void Transaction::on_response_body(Slice bytes) {
-  if (!front_.send_body(std::move(bytes)) && back_) back_->set_reading(false);
+  if (!front_.send_body(std::move(bytes)) && lease_) lease_->set_reading(false);
 }
 
 void Transaction::on_response_end(const Trailers& trailers) {
@@ -468,12 +401,12 @@ void Transaction::on_response_end(const Trailers& trailers) {
   front_.send_end(trailers);
   if (request_ended_) return finish();
   // What the client still sends goes on to the server, if that takes it.
-  if (!tunnel_ && !back_->takes_more()) drop_rest_of_request(Cause::ServerClosed);
+  if (!tunnel_ && !lease_->takes_more()) drop_rest_of_request(Cause::ServerClosed);
 }
 
 // The answer is whole, and of the request the server takes no more.
 void Transaction::drop_rest_of_request(Cause cause) {
-  end_with(cause, Phase::Data);
+  accounting_.ended(cause, Phase::Data);
   drop_back({});
   front_.drop_rest(H1Front::Rest::OfServersAnswer);
   finish();
@@ -483,7 +416,7 @@ void Transaction::drop_rest_of_request(Cause cause) {
 void Transaction::finish() {
   if (step_ == Step::Last || step_ == Step::Done) return;
   if (request_failed_) return end();
-  note_connections();
+  accounting_.note_connections(approach_, lease_.get());
   part_with_back();
   approach_.leave();
   step_ = Step::Last;
@@ -492,7 +425,7 @@ void Transaction::finish() {
 
 void Transaction::end() {
   if (step_ == Step::Done) return;
-  log();
+  write_log();
   step_ = Step::Done;
   part_with_back();
   approach_.leave();
@@ -505,68 +438,52 @@ void Transaction::end() {
 // ---- What comes in between.
 
 void Transaction::on_request_body(Slice bytes) {
-  subject_.log.bytes_uploaded += bytes.size();
-  if (back_ && request_sent_) {
-    if (!back_->send_body(std::move(bytes))) front_.set_reading(false);
+  accounting_.body_came(bytes.size());
+  if (lease_ && request_sent_) {
+    if (!lease_->send_body(std::move(bytes))) front_.set_reading(false);
     return;
   }
   if (step_ == Step::Done || response_ended_) return;
   if (step_ == Step::Body || step_ == Step::BackendBody) return hold(std::move(bytes));
-  held_body_ = std::move(bytes);
+  held_.add(std::move(bytes));
   front_.set_reading(false);
 }
 
 void Transaction::on_request_end(const Trailers& trailers) {
   request_ended_ = true;
-  if (!request_sent_) hold(trailers);
+  if (!request_sent_) held_.add(trailers, front_.arena());
   if (step_ == Step::Body || step_ == Step::BackendBody) return body_came();
-  if (back_ && request_sent_) back_->send_end(trailers);
+  if (lease_ && request_sent_) lease_->send_end(trailers);
   if (response_ended_) finish();
 }
 
 void Transaction::on_client_writable() {
   if (step_ == Step::Last) return run_later();
-  if (back_) back_->set_reading(true);
+  if (lease_) lease_->set_reading(true);
 }
 
 void Transaction::on_server_writable() { front_.set_reading(true); }
 
 Phase Transaction::phase_now() const {
-  switch (step_) {
-    case Step::Request:
-    case Step::Body:
-    case Step::BackendBody:
-      return Phase::Request;
-    case Step::Tarpit:
-      return Phase::Tarpit;
-    case Step::Approach:
-      return approach_.phase();
-    case Step::Connect:
-      return Phase::Connect;
-    case Step::Headers:
-      return Phase::Headers;
-    case Step::Data:
-      return response_ended_ ? Phase::Last : Phase::Data;
-    case Step::Last:
-      return Phase::Last;
-    case Step::Done:
-      return Phase::None;
-  }
-  return Phase::None;
+  constexpr Phase kPhases[] = {Phase::Request, Phase::Request, Phase::Request, Phase::Tarpit, Phase::Connect,
+                               Phase::Connect, Phase::Headers, Phase::Data,    Phase::Last,   Phase::None};
+  if (step_ == Step::Approach) return approach_.phase();
+  if (step_ == Step::Data && response_ended_) return Phase::Last;
+  return kPhases[static_cast<std::size_t>(step_)];
 }
 
 void Transaction::on_client_failure(const Failure& failure) {
   if (step_ == Step::Done) return;
   // It was answered by ourselves, or cut short, whoever hears of it.
-  if (step_ == Step::Last && subject_.log.termination[0] != static_cast<char>(Cause::None)) return end();
+  if (step_ == Step::Last && accounting_.has_ended()) return end();
   // The answer is whole; if it has gone out too, nothing failed but the rest of the request.
   if (response_ended_ && (!request_ended_ || front_.bytes_never_sent() == 0)) {
-    if (!request_ended_ && step_ != Step::Last) end_with(failure.cause, Phase::Data);
+    if (!request_ended_ && step_ != Step::Last) accounting_.ended(failure.cause, Phase::Data);
     return end();
   }
   request_failed_ = true;
   if (frontend_.ignore_probes && subject_.request == nullptr && front_.begun_at() == 0) {
-    no_log_ = true;
+    accounting_.hush();
     return cut(failure.cause, Phase::Request);
   }
   // Tarpitted it was, whether it waited for the end or not.
@@ -586,8 +503,8 @@ void Transaction::on_client_failure(const Failure& failure) {
 void Transaction::on_server_failure(const Failure& failure) {
   if (step_ == Step::Done) return;
   if (response_ended_) return drop_rest_of_request(failure.cause);
-  if (failure.retry_safe && !head_answered_ && !fresh_) {
-    if (retry_on_fresh_connection(failure)) return;
+  if (failure.retry_safe && !head_answered_ && !lease_.is_new()) {
+    if (retry_on_new_connection()) return;
     if (repeats_after(failure)) return repeat(failure);
     // The request may have been acted upon, and must not be sent twice. A client that was served on
     // this connection before knows how to treat its sudden end (RFC 9112 section 9.3.1).
@@ -600,11 +517,11 @@ void Transaction::on_server_failure(const Failure& failure) {
   fail(failure);
 }
 
-bool Transaction::retry_on_fresh_connection(const Failure&) {
-  if (pins_.pinned() || fresh_only_ || !request_ended_ || !is_repeatable(*subject_.request)) return false;
-  fresh_only_ = true;
+bool Transaction::retry_on_new_connection() {
+  if (pins_.pinned() || new_only_ || !request_ended_ || !is_repeatable(*subject_.request)) return false;
+  new_only_ = true;
   request_sent_ = false;
-  back_.reset();
+  lease_.forget();
   connect();
   return true;
 }
@@ -620,17 +537,12 @@ void Transaction::on_deadline() {
     case Step::Body:
     case Step::BackendBody:
       front_.close_after_answer();
-      subject_.log.t_request = subject_.log.tq = -1;
+      accounting_.request_never_came();
       return fail(Failure{Cause::ClientTimeout, Phase::Request, false, 408, 0, "the body did not arrive in time"});
     case Step::Tarpit:
       approach_.note_wait();
       return reply(tarpit_reply_, Cause::Denied, Phase::Tarpit);
-    case Step::Request:
-    case Step::Connect:
-    case Step::Headers:
-    case Step::Data:
-    case Step::Last:
-    case Step::Done:
+    default:
       return;
   }
 }
@@ -639,7 +551,7 @@ void Transaction::on_server_down() { fail(Failure{Cause::Down, phase_now(), fals
 
 void Transaction::on_back_lost(H1Back&, const Failure& failure, std::string_view why) {
   if (step_ == Step::Connect) reason::note(rules::Reason::Kind::Connect, failure.detail, why, subject_);
-  back_.reset();
+  lease_.forget();
   if (step_ == Step::Connect) connect_failed(failure);
 }
 
@@ -664,8 +576,7 @@ bool Transaction::repeats_after(const Failure& failure) const {
 
 void Transaction::repeat(const Failure& failure) {
   request_sent_ = false;
-  back_->abandon({});
-  back_.reset();
+  lease_.close({});
   follow(approach_.try_again(failure, Approach::Again::Request));
 }
 
@@ -674,7 +585,7 @@ void Transaction::fail(Failure failure) {
   if (step_ == Step::Done) return;
   clear_deadline();
   reason::note_failure(failure, subject_);
-  note_connections();
+  accounting_.note_connections(approach_, lease_.get());
   drop_back(failure);
   approach_.leave();
   // A server that breaks the protocol costs the client its connection too: who knows what it read.
@@ -698,15 +609,12 @@ void Transaction::reply_with_status(std::uint16_t status, Cause cause, Phase pha
 // Our own answer: as the rules made it, or configured for its status, or built in.
 void Transaction::reply(const rules::Reply& reply, Cause cause, Phase phase) {
   if (!reply.standard) return reply_as(reply, cause, phase);
-  const rules::ReplyTemplate* configured =
-      backend_spec_ != nullptr ? backend_spec_->rules.error(reply.status) : nullptr;
-  if (configured == nullptr) configured = frontend_.rules.error(reply.status);
   subject_.response = nullptr;  // The server's, if there was one, went with its connection.
-  reply_as(configured != nullptr ? configured->expand(subject_) : reply::built_in(reply.status), cause, phase);
+  reply_as(reply::page_of(reply.status, frontend_, backend_spec_, subject_), cause, phase);
 }
 
 void Transaction::reply_as(const rules::Reply& reply, Cause cause, Phase phase) {
-  end_with(cause, phase);
+  accounting_.ended(cause, phase);
   clear_deadline();
   subject_.log.status = reply.status;
   if (reply.silent) return cut(cause, phase);
@@ -714,8 +622,7 @@ void Transaction::reply_as(const rules::Reply& reply, Cause cause, Phase phase) 
   Head* head = reply::head_of(reply, front_.arena());
   subject_.response = head;
   subject_.memory = {};  // What ACLs said was about another answer, or none.
-  if (backend_spec_ != nullptr && !is_listen()) backend_spec_->rules.http_after_response.run(subject_);
-  frontend_.rules.http_after_response.run(subject_);
+  run_after_response_rules();
   if (!subject_.in_trouble() && !status_cannot_answer(*head)) return send_reply(reply, *head);
   // The rules about it could not be asked, or made it no answer: nothing of it is said.
   if (subject_.in_trouble()) reason::note_trouble(generation_->snapshot(), subject_);
@@ -723,6 +630,11 @@ void Transaction::reply_as(const rules::Reply& reply, Cause cause, Phase phase) 
   subject_.log.status = bare.status;
   subject_.response = reply::head_of(bare, front_.arena());
   send_reply(bare, *subject_.response);
+}
+
+void Transaction::run_after_response_rules() {
+  if (backend_spec_ != nullptr && !is_listen()) backend_spec_->rules.http_after_response.run(subject_);
+  frontend_.rules.http_after_response.run(subject_);
 }
 
 void Transaction::send_reply(const rules::Reply& reply, Head& head) {
@@ -737,49 +649,22 @@ void Transaction::send_reply(const rules::Reply& reply, Head& head) {
 
 // It serves nobody any more. A private client's connection ends with its own.
 void Transaction::drop_back(const Failure& failure) {
-  if (!back_) return;
+  if (!lease_) return;
   if (request_sent_ && pins_.pinned()) pins_.lose();
-  back_->abandon(failure);
-  back_.reset();
+  lease_.close(failure);
 }
 
-// Home to the pool, to the client whose own it is, or nowhere.
+// Home, or nowhere.
 void Transaction::part_with_back() {
-  if (!back_) return;
-  ServerSlot* slot = approach_.slot();
-  if (slot != nullptr && slot->spec.tls) slot->pool().keep_ticket(back_->tls_name(), back_->connection().take_ticket());
-  if (!response_ended_ || slot == nullptr || !back_->reusable()) return drop_back({});
-  Owned<H1Back> back = std::move(back_);
-  // A client's own stays with it over reloads: the server knows it by this connection.
-  if (must_be_private()) return pins_.keep(slot->spec.state, std::move(back));
-  slot->pool().give_home(std::move(back));
+  if (!lease_) return;
+  lease_.keep_ticket();
+  if (!response_ended_ || approach_.slot() == nullptr || !lease_->reusable()) return drop_back({});
+  lease_.give_home(*backend_spec_);
 }
 
-void Transaction::log() {
-  reason::tell(generation_->snapshot(), frontend_, subject_);
-  if (no_log_ || frontend_.logs.empty()) return;
-  rules::LogFacts& log = subject_.log;
-  const std::uint64_t now = loop().now();
-  log.bytes_read = front_.bytes_written() - (request_failed_ ? front_.bytes_never_sent() : 0);
-  log.ta = static_cast<std::int64_t>(now - start_ms_);
-  log.tt = log.ta + log.th + log.ti;
-  log.tu = log.ta + log.th;
-  if (log.t_response >= 0) log.td = log.ta - log.t_request - log.tw - log.tc - log.t_response;
-  note_connections();
-  access_log::write(frontend_, subject_);
-}
-
-// What is known of connections while this transaction still has them.
-void Transaction::note_connections() {
-  rules::LogFacts& log = subject_.log;
-  if (log.actconn != 0) return;
-  const ProcessState& process = kit_.process;
-  log.actconn = process.connections.load(std::memory_order_relaxed);
-  log.feconn = frontend_.state->connections.load(std::memory_order_relaxed);
-  approach_.note_facts();
-  if (back_ && frontend_.rules.log.asks_back_address()) {
-    log.back_source = front_.arena().make<SocketAddress>(back_->connection().local());
-  }
+void Transaction::write_log() {
+  accounting_.note_connections(approach_, lease_.get());
+  accounting_.write(generation_->snapshot(), request_failed_);
 }
 
 }  // namespace penstock

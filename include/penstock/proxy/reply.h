@@ -5,12 +5,17 @@
 
 #include "penstock/base/arena.h"
 #include "penstock/http/head.h"
+#include "penstock/proxy/snapshot.h"
 #include "penstock/rules/program.h"
 
 namespace penstock::reply {
 
 // The page of a status nobody configured one for: short, complete, not to be cached.
 rules::Reply built_in(std::uint16_t status);
+// What stands for an answer of that status: configured in the backend (null: none was chosen), else in the frontend,
+// else built in.
+rules::Reply page_of(std::uint16_t status, const FrontendSpec& frontend, const BackendRuntimeSpec* backend,
+                     rules::Subject& subject);
 // The head of an answer, Content-Length included, in the arena.
 Head* head_of(const rules::Reply& reply, Arena& arena);
 

@@ -10,8 +10,11 @@
 #include "penstock/http/h1_front.h"
 #include "penstock/http/stream.h"
 #include "penstock/net/living.h"
+#include "penstock/proxy/accounting.h"
 #include "penstock/proxy/approach.h"
 #include "penstock/proxy/generation.h"
+#include "penstock/proxy/held_body.h"
+#include "penstock/proxy/lease.h"
 #include "penstock/proxy/reply.h"
 #include "penstock/proxy/snapshot.h"
 #include "penstock/rules/program.h"
@@ -83,14 +86,14 @@ class Transaction final : public InBlock, public Living, private ApproachOwner, 
 
   // The steps, in order.
   void on_request_head(Head& head);
-  void note_request_time();
   bool is_monitor(std::string_view target) const;
   bool waits_for_body(bool of_backend);
   void hold(Slice bytes);
-  void hold(const Trailers& trailers);
   void body_came();
   void apply_request_rules(Head& head);
-  bool run_rules(const rules::Program& program, bool of_backend);
+  bool run_rules(const rules::Program& program, Phase phase, std::uint64_t tarpit_ms);
+  bool obey(const rules::Verdict& verdict, Phase phase, std::uint64_t tarpit_ms);
+  void begin_tarpit(const rules::Reply& reply, std::uint64_t wait_ms);
   bool gave_up(Phase phase);
   void choose_backend();
   void apply_backend_rules();
@@ -124,25 +127,23 @@ class Transaction final : public InBlock, public Living, private ApproachOwner, 
   bool may_repeat() const;
   bool repeats_after(const Failure& failure) const;
   void repeat(const Failure& failure);
-  bool retry_on_fresh_connection(const Failure& failure);
+  bool retry_on_new_connection();
   void reply_with_status(std::uint16_t status, Cause cause, Phase phase);
   void reply(const rules::Reply& reply, Cause cause, Phase phase);
   void reply_as(const rules::Reply& reply, Cause cause, Phase phase);
   void send_reply(const rules::Reply& reply, Head& head);
   void cut(Cause cause, Phase phase);
-  void end_with(Cause cause, Phase phase);
   void connect_failed(const Failure& failure);
   bool is_listen() const;
-  bool run_response_rules(Head& head);
-  void use_back(Owned<H1Back> back, bool fresh);
-  void send_held_body();
+  bool run_response_rules();
+  void run_after_response_rules();
+  void drop_answer();
   void drop_back(const Failure& failure);
   void part_with_back();
-  bool must_be_private() const;
   void start_tunnel();
   void note_rule(const rules::Verdict& verdict);
-  void log();
-  void note_connections();
+  void write_log();
+  rules::Subject& equipped(const TransactionSide& client);
   Phase phase_now() const;
 
   TransactionOwner& owner_;
@@ -151,27 +152,23 @@ class Transaction final : public InBlock, public Living, private ApproachOwner, 
   Ref<Generation> generation_;
   const FrontendSpec& frontend_;
   const BackendRuntimeSpec* backend_spec_ = nullptr;
-  Owned<H1Back> back_;
   FromClient from_client_{*this};
   FromServer from_server_{*this};
   rules::Subject subject_;
   rules::Reply tarpit_reply_;
   PinBook& pins_;
   Approach approach_;
-  Slice held_body_;  // Came before there was a server to send it to.
-  Trailers held_trailers_;
-  std::uint64_t start_ms_ = 0;  // Loop time when the wait for this request ended: its first byte.
-  std::uint64_t connected_ms_ = 0;
+  Lease lease_;
+  Accounting accounting_;
+  HeldBody held_;
   Step step_ = Step::Request;
   bool request_ended_ = false;
   bool request_sent_ = false;  // Head, at least.
   bool response_ended_ = false;
   bool head_answered_ = false;  // The client got the final head.
   bool tunnel_ = false;
-  bool fresh_only_ = false;  // An idle one has failed: no other is taken.
-  bool fresh_ = false;       // This one is.
-  bool no_log_ = false;
-  bool vanish_ = false;  // The client is to hear of no end.
+  bool new_only_ = false;  // An idle connection has failed: no other is taken.
+  bool vanish_ = false;    // The client is to hear of no end.
   bool request_failed_ = false;
 };
 

@@ -1,0 +1,54 @@
+// What the log says of one transaction: its times, its connections, how it ended. All of LogFacts that is not known
+// where something is decided is written here.
+#pragma once
+
+#include <cstdint>
+
+#include "penstock/http/h1_back.h"
+#include "penstock/http/h1_front.h"
+#include "penstock/proxy/approach.h"
+#include "penstock/proxy/kit.h"
+#include "penstock/proxy/snapshot.h"
+#include "penstock/rules/subject.h"
+
+namespace penstock {
+
+class Accounting {
+ public:
+  // Of a request that begins now.
+  Accounting(Kit& kit, H1Front& front, const FrontendSpec& frontend, rules::Subject& subject);
+
+  // Since its first byte, in ms.
+  std::uint64_t spent_ms() const { return kit_.loop.now() - start_ms_; }
+  // Its head is there, or so much of its body as rules wait for.
+  void request_came();
+  // It never came whole, or its time was spent waiting on purpose.
+  void request_never_came();
+  void body_came(std::size_t size) { log().bytes_uploaded += size; }
+  void connected() { connected_ms_ = kit_.loop.now(); }
+  void answer_came(std::uint16_t status);
+  // The server's answer is not the one that the client gets.
+  void answer_is_ours() { log().t_response = -1; }
+  // What ended it first stays the reason.
+  void ended(Cause cause, Phase phase);
+  bool has_ended() const { return subject_.log.termination[0] != static_cast<char>(Cause::None); }
+  // What is known of connections while the transaction still has them.
+  void note_connections(Approach& approach, H1Back* back);
+  // No line is written of it (again).
+  void hush() { hushed_ = true; }
+  // The reason, if something stood in the way of it, and the line. `lost`: the client does not get what is unsent.
+  void write(const Snapshot& snapshot, bool lost);
+
+ private:
+  rules::LogFacts& log() { return subject_.log; }
+
+  Kit& kit_;
+  H1Front& front_;
+  const FrontendSpec& frontend_;
+  rules::Subject& subject_;
+  std::uint64_t start_ms_;  // Loop time when the wait for this request ended: its first byte.
+  std::uint64_t connected_ms_ = 0;
+  bool hushed_ = false;
+};
+
+}  // namespace penstock

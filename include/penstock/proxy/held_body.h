@@ -1,0 +1,40 @@
+// What came of a request's body before there was a server to send it to.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "penstock/base/arena.h"
+#include "penstock/base/block.h"
+#include "penstock/http/head.h"
+#include "penstock/http/stream.h"
+
+namespace penstock {
+
+class HeldBody {
+ public:
+  void add(Slice bytes) {
+    bytes_ = bytes_.empty() ? std::move(bytes) : Slice::copy(std::string(bytes_.view()).append(bytes.view()));
+  }
+  // The trailers' text goes into the arena.
+  void add(const Trailers& trailers, Arena& arena) {
+    for (const Field& field : trailers.fields)
+      trailers_.fields.push_back(arena, Field{arena.copy(field.name), arena.copy(field.value)});
+  }
+  std::size_t size() const { return bytes_.size(); }
+  bool empty() const { return bytes_.empty(); }
+  // `whole`: the end of it too. False: the stream is to get no more for now.
+  bool send_to(Stream& stream, bool whole) {
+    const bool room = bytes_.empty() || stream.send_body(std::move(bytes_));
+    bytes_.clear();
+    if (whole) stream.send_end(trailers_);
+    return room;
+  }
+
+ private:
+  Slice bytes_;
+  Trailers trailers_;
+};
+
+}  // namespace penstock

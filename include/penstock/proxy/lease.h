@@ -1,0 +1,49 @@
+// A server connection on loan to one transaction: the client's own, one that lay idle, or a new one. Given home it serves
+// the next; in every other end it closes.
+#pragma once
+
+#include <string_view>
+#include <utility>
+
+#include "penstock/http/h1_back.h"
+#include "penstock/proxy/approach.h"
+#include "penstock/proxy/pins.h"
+#include "penstock/proxy/snapshot.h"
+
+namespace penstock {
+
+class Lease {
+ public:
+  // Both outlive it.
+  Lease(PinBook& pins, Approach& approach) : pins_(pins), approach_(approach) {}
+
+  explicit operator bool() const { return back_ != nullptr; }
+  H1Back* operator->() const { return back_.get(); }
+  H1Back& operator*() const { return *back_; }
+  H1Back* get() const { return back_.get(); }
+  // It was made for this transaction.
+  bool is_new() const { return is_new_; }
+
+  // An idle connection to the server of the approach, for TLS of this name; false: there is none that may be used.
+  // `first`: it is the client's first request.
+  bool borrow(const BackendRuntimeSpec& backend, std::string_view tls_name, bool first, H1BackOwner& owner);
+  // A new one, ready or lost when the owner hears of it. False: nowhere to connect to.
+  bool connect(Loop& loop, const BackendRuntimeSpec& backend, std::string_view tls_name, H1BackOwner& owner);
+  // Another must not take it over: it has said, or is to say, whose it is.
+  bool must_be_private(const BackendRuntimeSpec& backend) const;
+
+  // To the pool, to the client whose own it is, or nowhere.
+  void give_home(const BackendRuntimeSpec& backend);
+  void keep_ticket();
+  // It serves nobody any more; nobody hears of it.
+  void close(const Failure& why);
+  void forget() { back_.reset(); }
+
+ private:
+  PinBook& pins_;
+  Approach& approach_;
+  Owned<H1Back> back_;
+  bool is_new_ = false;
+};
+
+}  // namespace penstock

@@ -1,0 +1,61 @@
+#include "penstock/proxy/accounting.h"
+
+#include "penstock/proxy/access_log.h"
+#include "penstock/proxy/reason.h"
+
+namespace penstock {
+
+Accounting::Accounting(Kit& kit, H1Front& front, const FrontendSpec& frontend, rules::Subject& subject)
+    : kit_(kit),
+      front_(front),
+      frontend_(frontend),
+      subject_(subject),
+      start_ms_(front.begun_at() != 0 ? front.begun_at() : front.waiting_since()) {
+  log().request_counter = kit.process.requests.fetch_add(1, std::memory_order_relaxed);
+  log().pid = kit.process.pid;
+  log().accept_us = subject.client->accepted_us;
+  log().th = subject.first_request ? static_cast<std::int64_t>(front.handshake_ms()) : 0;
+  log().ti = static_cast<std::int64_t>(start_ms_ - front.waiting_since());
+  log().request_us = Loop::wall_us() - static_cast<std::int64_t>(spent_ms()) * 1000;
+}
+
+void Accounting::request_came() {
+  log().t_request = static_cast<std::int64_t>(spent_ms());
+  log().tq = log().th + log().ti + log().t_request;
+}
+
+void Accounting::request_never_came() { log().t_request = log().tq = -1; }
+
+void Accounting::answer_came(std::uint16_t status) {
+  log().t_response = static_cast<std::int64_t>(kit_.loop.now() - connected_ms_);
+  log().status = status;
+}
+
+void Accounting::ended(Cause cause, Phase phase) {
+  if (has_ended()) return;
+  log().termination[0] = static_cast<char>(cause);
+  log().termination[1] = static_cast<char>(phase);
+}
+
+void Accounting::note_connections(Approach& approach, H1Back* back) {
+  if (log().actconn != 0) return;
+  log().actconn = kit_.process.connections.load(std::memory_order_relaxed);
+  log().feconn = frontend_.state->connections.load(std::memory_order_relaxed);
+  approach.note_facts();
+  if (back != nullptr && frontend_.rules.log.asks_back_address()) {
+    log().back_source = front_.arena().make<SocketAddress>(back->connection().local());
+  }
+}
+
+void Accounting::write(const Snapshot& snapshot, bool lost) {
+  reason::tell(snapshot, frontend_, subject_);
+  if (hushed_ || frontend_.logs.empty()) return;
+  log().bytes_read = front_.bytes_written() - (lost ? front_.bytes_never_sent() : 0);
+  log().ta = static_cast<std::int64_t>(spent_ms());
+  log().tt = log().ta + log().th + log().ti;
+  log().tu = log().ta + log().th;
+  if (log().t_response >= 0) log().td = log().ta - log().t_request - log().tw - log().tc - log().t_response;
+  access_log::write(frontend_, subject_);
+}
+
+}  // namespace penstock

@@ -1,0 +1,58 @@
+#include "penstock/proxy/lease.h"
+
+#include <string>
+
+namespace penstock {
+
+bool Lease::must_be_private(const BackendRuntimeSpec& backend) const {
+  if (pins_.pinned() || backend.balance.reuse == ReuseMode::Never) return true;
+  const ServerSlot* slot = approach_.slot();
+  if (slot == nullptr) return false;
+  // A PROXY header says whose connection it is, for as long as it lasts. Where one at "*:+0" leads to depends on where
+  // the client came to.
+  return slot->spec.send_proxy != ProxyVersion::None || slot->spec.port_from_client;
+}
+
+bool Lease::borrow(const BackendRuntimeSpec& backend, std::string_view tls_name, bool first, H1BackOwner& owner) {
+  ServerSlot& slot = *approach_.slot();
+  back_ = pins_.lend(*slot.spec.state, tls_name);
+  const ReuseMode reuse = backend.balance.reuse;
+  if (!back_ && !must_be_private(backend) && !(first && reuse == ReuseMode::Safe)) {
+    back_ = slot.pool().lend(tls_name, first && reuse == ReuseMode::Aggressive, backend.http);
+  }
+  is_new_ = false;
+  if (back_) back_->set_owner(owner);
+  return back_ != nullptr;
+}
+
+bool Lease::connect(Loop& loop, const BackendRuntimeSpec& backend, std::string_view tls_name, H1BackOwner& owner) {
+  ServerSlot& slot = *approach_.slot();
+  const ServerSpec& spec = slot.spec;
+  const SocketAddress address = approach_.address();
+  if (address.empty()) return false;
+  pins_.make_room();
+  const std::string greeting = approach_.greeting();
+  const TlsTarget tls{spec.tls.get(), tls_name, spec.verify_name, greeting};
+  back_ = H1Back::connect(loop, address, spec.socket, tls, slot.pool().take_ticket(tls_name), backend.http, owner);
+  is_new_ = true;
+  return true;
+}
+
+void Lease::keep_ticket() {
+  ServerSlot* slot = approach_.slot();
+  if (slot != nullptr && slot->spec.tls) slot->pool().keep_ticket(back_->tls_name(), back_->connection().take_ticket());
+}
+
+void Lease::give_home(const BackendRuntimeSpec& backend) {
+  ServerSlot& slot = *approach_.slot();
+  // A client's own stays with it over reloads: the server knows it by this connection.
+  if (must_be_private(backend)) return pins_.keep(slot.spec.state, std::move(back_));
+  slot.pool().give_home(std::move(back_));
+}
+
+void Lease::close(const Failure& why) {
+  back_->abandon(why);
+  back_.reset();
+}
+
+}  // namespace penstock
