@@ -145,7 +145,7 @@ void H1Back::on_bytes(Slice bytes) {
   if (events_ == nullptr) {
     // A server that speaks unasked is not to be trusted with the next request.
     keep_ = false;
-    owner_->on_back_lost(*this, Failure{Cause::ServerClosed, Phase::None}, "spoke while idle");
+    owner_->on_back_lost(*this, Failure::of(Cause::ServerClosed, Phase::None), "spoke while idle");
     return;
   }
   bytes_read_ += bytes.size();
@@ -240,7 +240,7 @@ void H1Back::run_later() {
 
 // What the server says is not HTTP, or not to be trusted.
 void H1Back::refuse(const char* what) {
-  tell_failure(Failure{Cause::Denied, head_seen_ ? Phase::Data : Phase::Headers, false, 502, 0, what});
+  tell_failure(Failure::of(Cause::Denied, head_seen_ ? Phase::Data : Phase::Headers, 502, what));
 }
 
 void H1Back::tell_failure(const Failure& failure) {
@@ -258,11 +258,11 @@ void H1Back::on_read_end(bool clean) {
   read_ended_ = true;
   keep_ = false;
   if (events_ == nullptr)
-    return owner_->on_back_lost(*this, Failure{Cause::ServerClosed, Phase::None}, "closed while idle");
+    return owner_->on_back_lost(*this, Failure::of(Cause::ServerClosed, Phase::None), "closed while idle");
   end_clean_ = clean;
   if (answer_done_)
     return tell_failure(
-        Failure{Cause::ServerClosed, Phase::Data, false, 502, 0, "server closed before it had the whole request"});
+        Failure::of(Cause::ServerClosed, Phase::Data, 502, "server closed before it had the whole request"));
   if (due_ || !input_.empty()) return;
   switch (parser_.end_of_input()) {
     case H1Parser::Step::End:
@@ -272,10 +272,18 @@ void H1Back::on_read_end(bool clean) {
     default:
       break;
   }
-  const bool nothing_came = !parser_.begun() && !head_seen_;
-  tell_failure(Failure{Cause::ServerClosed, head_seen_ ? Phase::Data : Phase::Headers, nothing_came && served_ > 1, 502,
-                       0, nothing_came ? "server closed without an answer" : "server closed inside its answer",
-                       !head_seen_ && interim_ == 0});
+  tell_failure(
+      left(answer_begun() || head_seen_ ? "server closed inside its answer" : "server closed without an answer"));
+}
+
+// The server has gone before the end of its answer.
+Failure H1Back::left(const char* detail, int uv_status) const {
+  Failure failure = Failure::of(Cause::ServerClosed, head_seen_ ? Phase::Data : Phase::Headers, 502, detail);
+  failure.uv_status = uv_status;
+  // Where others were served before, it may have closed while we were still sending.
+  failure.retry_safe = !answer_begun() && !head_seen_ && served_ > 1;
+  failure.empty = !head_seen_ && interim_ == 0;
+  return failure;
 }
 
 // Who closes while a body is still on its way to it resets: for an answer that ends by close, that is its end.
@@ -289,24 +297,21 @@ void H1Back::on_lost(const Loss& loss) {
   read_ended_ = true;
   if (!ready_) {
     const bool refused = loss.kind == Loss::Kind::Connect;
-    owner_->on_back_lost(*this,
-                         Failure{Cause::ServerClosed, Phase::Connect, true, 503, loss.status,
-                                 refused ? "connect failed" : "TLS handshake failed"},
-                         loss.text);
+    owner_->on_back_lost(
+        *this,
+        Failure::not_connected(Cause::ServerClosed, refused ? "connect failed" : "TLS handshake failed", loss.status),
+        loss.text);
     return;
   }
-  if (events_ == nullptr) return owner_->on_back_lost(*this, Failure{Cause::ServerClosed, Phase::None}, loss.text);
+  if (events_ == nullptr) return owner_->on_back_lost(*this, Failure::of(Cause::ServerClosed, Phase::None), loss.text);
   if (ended_early_by_reset()) return end_answer();
-  const bool nothing_came = !parser_.begun() && !head_seen_;
-  tell_failure(Failure{Cause::ServerClosed, head_seen_ ? Phase::Data : Phase::Headers, nothing_came && served_ > 1, 502,
-                       loss.status, "server connection broken", !head_seen_ && interim_ == 0});
+  tell_failure(left("server connection broken", loss.status));
 }
 
 void H1Back::on_time_out() {
   if (!ready_) {
     keep_ = false;
-    owner_->on_back_lost(*this, Failure{Cause::ServerTimeout, Phase::Connect, true, 503, 0, "connect timed out"},
-                         "timeout");
+    owner_->on_back_lost(*this, Failure::not_connected(Cause::ServerTimeout, "connect timed out"), "timeout");
     return;
   }
   if (events_ == nullptr) return;
@@ -314,8 +319,7 @@ void H1Back::on_time_out() {
   const bool owes_answer = !answer_done_ && (request_done_ || head_seen_ || tunnel_);
   const bool owes = owes_answer || connection_->unsent() != 0;
   if (!owes || !reading_) return touch();
-  tell_failure(
-      Failure{Cause::ServerTimeout, head_seen_ ? Phase::Data : Phase::Headers, false, 504, 0, "server too slow"});
+  tell_failure(Failure::of(Cause::ServerTimeout, head_seen_ ? Phase::Data : Phase::Headers, 504, "server too slow"));
 }
 
 }  // namespace penstock

@@ -185,7 +185,7 @@ bool H1Front::take_step() {
     case H1Parser::Step::Error:
       last_ = true;
       input.clear();
-      refuse(Failure{Cause::Denied, Phase::Request, false, parser.error().status, 0, parser.error().what});
+      refuse(Failure::of(Cause::Denied, Phase::Request, parser.error().status, parser.error().what));
       return false;
   }
   return false;
@@ -266,7 +266,7 @@ void H1Front::cut_off() {
   last_ = true;
   if (events_ != nullptr)
     std::exchange(events_, nullptr)
-        ->on_failure(Failure{Cause::ClientTimeout, Phase::Data, false, 408, 0, "too many bodies are read for nobody"});
+        ->on_failure(Failure::of(Cause::ClientTimeout, Phase::Data, 408, "too many bodies are read for nobody"));
   if (!closed() && state_ != State::Over) end({});
 }
 
@@ -473,7 +473,7 @@ void H1Front::on_read_end(bool) {
       if (requests_ != 0) return end({});
       [[fallthrough]];
     case State::Head:
-      return refuse(Failure{Cause::ClientClosed, Phase::Request, false, 400, 0, "client closed inside a request head"});
+      return refuse(Failure::of(Cause::ClientClosed, Phase::Request, 400, "client closed inside a request head"));
     case State::Serving:
       if (tunnel_) {
         if (!has_input() && events_ != nullptr) events_->on_end(Trailers());
@@ -481,10 +481,10 @@ void H1Front::on_read_end(bool) {
       }
       if (abort_on_close_ && request_done_ && !answer_begun_ && events_ != nullptr) {
         return std::exchange(events_, nullptr)
-            ->on_failure(Failure{Cause::ClientClosed, Phase::Headers, false, 400, 0, "client closed while waiting"});
+            ->on_failure(Failure::of(Cause::ClientClosed, Phase::Headers, 400, "client closed while waiting"));
       }
       if (!request_done_)
-        refuse(Failure{Cause::ClientClosed, Phase::Data, false, 400, 0, "client closed inside a request body"});
+        refuse(Failure::of(Cause::ClientClosed, Phase::Data, 400, "client closed inside a request body"));
       return;
     case State::Draining:
       if (!request_done_) linger();

@@ -51,7 +51,7 @@ bool Approach::belongs_to(const ServerSlot& slot) const {
 Backend::Wish Approach::pinned_server() const {
   const Server* own = pins_->server(spec_->balance.name);
   ServerSlot* slot = own != nullptr ? backend_->find(*own) : nullptr;
-  return slot != nullptr ? Backend::Wish{slot, true, true} : Backend::Wish{};
+  return slot != nullptr ? Backend::Wish::to_pinned(*slot) : Backend::Wish::none();
 }
 
 // The server that answered last, where that is preferred.
@@ -59,7 +59,8 @@ Backend::Wish Approach::last_server() const {
   if (pins_ == nullptr || pins_->last() == nullptr) return {};
   if (!pins_->must_stay() && !spec_->balance.prefer_last_server) return {};
   ServerSlot* slot = backend_->find(*pins_->last());
-  return slot != nullptr ? Backend::Wish{slot, pins_->must_stay()} : Backend::Wish{};
+  if (slot == nullptr) return Backend::Wish::none();
+  return pins_->must_stay() ? Backend::Wish::firmly(*slot) : Backend::Wish::usual(*slot);
 }
 
 // The server that the client is pinned to; else the one tried before; else the one meant; else the last one.
@@ -68,9 +69,9 @@ Backend::Wish Approach::wish_of_server() const {
     const Backend::Wish pinned = pinned_server();
     if (pinned.slot != nullptr) return pinned;
   }
-  if (ServerSlot* again = tries_.again()) return {again, true, false, again == meant_ && belongs_to(*again)};
+  if (ServerSlot* again = tries_.again()) return Backend::Wish::firmly(*again, again == meant_ && belongs_to(*again));
   if (!tries_.passed_over().empty()) return {};
-  if (meant_ != nullptr && belongs_to(*meant_)) return {meant_, true, false, true};
+  if (meant_ != nullptr && belongs_to(*meant_)) return Backend::Wish::firmly(*meant_, true);
   return last_server();
 }
 

@@ -65,6 +65,13 @@ void add_forwarded_for(const FrontendSpec& frontend, const BackendRuntimeSpec& b
   head.fields.push_back(subject.arena, {name, subject.arena.copy(source.write_ip(space))});
 }
 
+// `option forwardfor` of either side, and `unique-id-header`.
+void add_fields(const FrontendSpec& frontend, const BackendRuntimeSpec& backend, rules::Subject& subject) {
+  add_forwarded_for(frontend, backend, subject);
+  if (!frontend.unique_id_header.empty())
+    subject.request->fields.push_back(subject.arena, {frontend.unique_id_header, subject.unique_id});
+}
+
 }  // namespace
 
 void drop_hop_fields(Head& head) {
@@ -91,10 +98,24 @@ void raise_version(Head& head) {
   if (head.version == HttpVersion::Http10 && head.find("host") != nullptr) head.version = HttpVersion::Http11;
 }
 
-void add_fields(const FrontendSpec& frontend, const BackendRuntimeSpec& backend, rules::Subject& subject) {
-  add_forwarded_for(frontend, backend, subject);
-  if (!frontend.unique_id_header.empty())
-    subject.request->fields.push_back(subject.arena, {frontend.unique_id_header, subject.unique_id});
+bool prepare(const FrontendSpec& frontend, const BackendRuntimeSpec& backend, bool pinned, rules::Subject& subject) {
+  using config::HttpMode;
+  Head& head = *subject.request;
+  add_fields(frontend, backend, subject);
+  if (head.upgrade) head.drop("connection");
+  raise_version(head);
+  const bool keep = backend.http_mode == HttpMode::KeepAlive && frontend.http_mode == HttpMode::KeepAlive;
+  const bool close = backend.http_mode == HttpMode::Close || frontend.http_mode == HttpMode::Close;
+  // `option http-server-close` would end with the connection what the client said on it.
+  head.keep_alive = keep || (pinned && !close);
+  return close;
+}
+
+std::uint64_t tunnel_ms(const FrontendSpec& frontend, const BackendRuntimeSpec& backend,
+                        const rules::Subject& subject) {
+  const std::int64_t by_rule = subject.effects.timeout_tunnel_ms;
+  if (by_rule >= 0) return static_cast<std::uint64_t>(by_rule);
+  return backend.tunnel_ms != 0 ? backend.tunnel_ms : frontend.tunnel_ms;
 }
 
 bool is_what_was_asked(const Head& request, const Head& response) {

@@ -38,19 +38,19 @@ bool Lease::connect(Loop& loop, const BackendRuntimeSpec& backend, std::string_v
   return true;
 }
 
-void Lease::keep_ticket() {
+void Lease::end(const BackendRuntimeSpec& backend, bool whole, bool said) {
+  if (!back_) return;
   ServerSlot* slot = approach_.slot();
   if (slot != nullptr && slot->spec.tls) slot->pool().keep_ticket(back_->tls_name(), back_->connection().take_ticket());
-}
-
-void Lease::give_home(const BackendRuntimeSpec& backend) {
-  ServerSlot& slot = *approach_.slot();
+  if (!whole || slot == nullptr || !back_->reusable()) return close({}, said);
   // A client's own stays with it over reloads: the server knows it by this connection.
-  if (must_be_private(backend)) return pins_.keep(slot.spec.state, std::move(back_));
-  slot.pool().give_home(std::move(back_));
+  if (must_be_private(backend)) return pins_.keep(slot->spec.state, std::move(back_));
+  slot->pool().give_home(std::move(back_));
 }
 
-void Lease::close(const Failure& why) {
+void Lease::close(const Failure& why, bool said) {
+  if (!back_) return;
+  if (said && pins_.pinned()) pins_.lose();
   back_->abandon(why);
   back_.reset();
 }

@@ -39,4 +39,13 @@ std::uint16_t status_of(const Failure& failure) {
   return failure.cause == Cause::Internal ? 500 : 503;
 }
 
+Failure of_trouble(rules::Trouble trouble, Phase phase) {
+  const bool of_memory = trouble == rules::Trouble::Memory;
+  const std::uint16_t by_phase = phase == Phase::Request ? 400 : 502;
+  return {.cause = of_memory ? Cause::Exhausted : Cause::Denied,
+          .phase = phase,
+          .status = of_memory ? std::uint16_t{500} : by_phase,
+          .detail = "a rule could not be asked"};
+}
+
 }  // namespace penstock::outcome

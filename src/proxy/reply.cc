@@ -67,6 +67,12 @@ rules::Reply page_of(std::uint16_t status, const FrontendSpec& frontend, const B
   return configured != nullptr ? configured->expand(subject) : built_in(status);
 }
 
+Head* go_on(Arena& arena) {
+  rules::Reply reply;
+  reply.status = 100;
+  return head_of(reply, arena);
+}
+
 Head* head_of(const rules::Reply& reply, Arena& arena) {
   Head* head = arena.make<Head>();
   head->status = reply.status;

@@ -3,28 +3,14 @@
 #include <algorithm>
 #include <utility>
 
-#include "penstock/base/require.h"
 #include "penstock/config/model.h"
 #include "penstock/proxy/forwarding.h"
 #include "penstock/proxy/outcome.h"
+#include "penstock/proxy/own_answer.h"
 #include "penstock/proxy/reason.h"
 #include "penstock/proxy/reply.h"
 
 namespace penstock {
-namespace {
-
-// RFC 9110 section 9.2.1, as far as the issue of repeating goes: no mail is sent twice.
-bool is_repeatable(const Head& head) {
-  if (head.body.kind != BodyLength::Kind::None || head.upgrade) return false;
-  return head.method == "GET" || head.method == "HEAD" || head.method == "OPTIONS";
-}
-
-}  // namespace
-
-Owned<Transaction> Transaction::make(const TransactionSide& client, Ref<Generation> generation,
-                                     const FrontendSpec& frontend, TransactionOwner& owner) {
-  return Owned<Transaction>(new Transaction(client, std::move(generation), frontend, owner));
-}
 
 Transaction::Transaction(const TransactionSide& client, Ref<Generation> generation, const FrontendSpec& frontend,
                          TransactionOwner& owner)
@@ -67,16 +53,11 @@ void Transaction::on_request_head(Head& head) {
   forwarding::drop_hop_fields(head);
   // Rules that lead upgrades to servers of their own ask for it; prepare_request() takes it away again.
   if (head.upgrade) head.fields.push_back(front_.arena(), {"Connection", "Upgrade"});
-  if (!frontend_.monitor_uri.empty() && is_monitor(head.target)) {
+  if (asks_monitor(frontend_, head.target)) {
     accounting_.hush();
-    return reply_with_status(frontend_.rules.monitor_fails(subject_) ? 503 : 200, Cause::Local, Phase::Request);
+    return reply(rules::Reply::of(frontend_.rules.monitor_fails(subject_) ? 503 : 200), Cause::Local, Phase::Request);
   }
-  if (!waits_for_body(false)) apply_request_rules(head);
-}
-
-// Of an absolute target the authority says nothing about what is asked for.
-bool Transaction::is_monitor(std::string_view target) const {
-  return target == frontend_.monitor_uri || rules::split_target(target).path_and_query == frontend_.monitor_uri;
+  if (!waits_for_body(false)) apply_request_rules();
 }
 
 // `option http-buffer-request`: the body, or as much as a buffer takes, comes first.
@@ -91,9 +72,7 @@ bool Transaction::waits_for_body(bool of_backend) {
   if (limit_ms != 0) set_deadline(limit_ms > spent_ms ? limit_ms - spent_ms : 1);
   if (head.find("expect") != nullptr) {
     // We ask for it ourselves; the server then need not.
-    rules::Reply go_on;
-    go_on.status = 100;
-    front_.send_head(*reply::head_of(go_on, front_.arena()));
+    front_.send_head(*reply::go_on(front_.arena()));
     head.drop("expect");
   }
   front_.set_reading(true);
@@ -114,10 +93,10 @@ void Transaction::body_came() {
   const bool of_backend = step_ == Step::BackendBody;
   step_ = Step::Request;
   if (of_backend) return apply_backend_rules();
-  apply_request_rules(*subject_.request);
+  apply_request_rules();
 }
 
-void Transaction::apply_request_rules(Head&) {
+void Transaction::apply_request_rules() {
   if (!frontend_.unique_id_header.empty() || !frontend_.rules.unique_id.empty())
     frontend_.rules.make_unique_id(subject_);
   const rules::FrontendRules& rules = frontend_.rules;
@@ -127,10 +106,6 @@ void Transaction::apply_request_rules(Head&) {
   if (subject_.first_request && !run(rules.tcp_session)) return;
   if (!run(rules.tcp_content) || !run(rules.http_request)) return;
   choose_backend();
-}
-
-void Transaction::note_rule(const rules::Verdict& verdict) {
-  reason::note_rule(generation_->snapshot(), verdict.place, subject_);
 }
 
 // True if the transaction goes on to its next step; else the rules have answered or ended it.
@@ -151,19 +126,16 @@ bool Transaction::obey(const rules::Verdict& verdict, Phase phase, std::uint64_t
       return false;
     case Kind::Tarpit:
       if (of_answer) return true;
-      note_rule(verdict);
+      reason::note_rule(generation_->snapshot(), verdict.place, subject_);
       begin_tarpit(verdict.reply, tarpit_ms);
       return false;
     case Kind::Deny:
     case Kind::Reply:
     case Kind::Error:
       if (of_answer) drop_answer();
-      if (verdict.kind != Kind::Reply) note_rule(verdict);
-      if (verdict.kind == Kind::Error) {
-        reply_with_status(500, Cause::Denied, phase);
-      } else {
-        reply(verdict.reply, verdict.kind == Kind::Deny ? Cause::Denied : Cause::Local, phase);
-      }
+      if (verdict.kind != Kind::Reply) reason::note_rule(generation_->snapshot(), verdict.place, subject_);
+      reply(verdict.kind == Kind::Error ? rules::Reply::of(500) : verdict.reply,
+            verdict.kind == Kind::Reply ? Cause::Local : Cause::Denied, phase);
       return false;
     case Kind::SilentDrop:
       vanish_ = true;
@@ -172,11 +144,11 @@ bool Transaction::obey(const rules::Verdict& verdict, Phase phase, std::uint64_t
     case Kind::Close:
     case Kind::Reject:
       if (!of_answer) break;
-      fail({.cause = Cause::Denied, .phase = phase, .status = 502, .detail = "denied by a rule"});
+      fail(Failure::of(Cause::Denied, phase, 502, "denied by a rule"));
       return false;
   }
   if (!of_answer) {
-    note_rule(verdict);
+    reason::note_rule(generation_->snapshot(), verdict.place, subject_);
     accounting_.request_never_came();
   }
   cut(Cause::Denied, phase);
@@ -195,17 +167,16 @@ void Transaction::begin_tarpit(const rules::Reply& reply, std::uint64_t wait_ms)
 void Transaction::drop_answer() {
   accounting_.answer_is_ours();
   accounting_.note_connections(approach_, lease_.get());
-  drop_back({});
+  lease_.close({}, request_sent_);
 }
 
 // A rule could not be asked. What it would have said is not known, so nothing passes.
 bool Transaction::gave_up(Phase phase) {
   if (!subject_.in_trouble()) return false;
   reason::note_trouble(generation_->snapshot(), subject_);
-  const bool of_memory = subject_.trouble == rules::Trouble::Memory;
-  const std::uint16_t status = of_memory ? 500 : phase == Phase::Request ? 400 : 502;
+  const Failure failure = outcome::of_trouble(subject_.trouble, phase);
   subject_.recover();
-  fail(Failure{of_memory ? Cause::Exhausted : Cause::Denied, phase, false, status, 0, "a rule could not be asked"});
+  fail(failure);
   return true;
 }
 
@@ -216,14 +187,12 @@ void Transaction::cut(Cause cause, Phase phase) {
   end();
 }
 
-bool Transaction::is_listen() const { return subject_.backend == subject_.frontend; }
-
 void Transaction::choose_backend() {
   const int index = frontend_.rules.choose_backend(subject_);
   if (gave_up(Phase::Request)) return;
   if (index < 0) {
     reason::note(rules::Reason::Kind::Room, "no backend is chosen for it", {}, subject_);
-    return reply_with_status(503, Cause::ServerClosed, Phase::Connect);
+    return reply(rules::Reply::of(503), Cause::ServerClosed, Phase::Connect);
   }
   backend_spec_ = &generation_->snapshot().backends[static_cast<std::size_t>(index)];
   approach_.begin(index);
@@ -242,19 +211,9 @@ void Transaction::apply_backend_rules() {
 
 // What the server gets beyond what the client said and the rules made of it.
 void Transaction::prepare_request() {
-  Head& head = *subject_.request;
   // Before a server is chosen: who it is must not be said where others have been or will be.
-  pins_.look_at_request(head);
-  forwarding::add_fields(frontend_, *backend_spec_, subject_);
-  if (head.upgrade) head.drop("connection");
-  forwarding::raise_version(head);
-  const bool keep =
-      backend_spec_->http_mode == config::HttpMode::KeepAlive && frontend_.http_mode == config::HttpMode::KeepAlive;
-  const bool close =
-      backend_spec_->http_mode == config::HttpMode::Close || frontend_.http_mode == config::HttpMode::Close;
-  // `option http-server-close` would end with the connection what the client said on it.
-  head.keep_alive = keep || (pins_.pinned() && !close);
-  if (close) front_.close_after_answer();
+  pins_.look_at_request(*subject_.request);
+  if (forwarding::prepare(frontend_, *backend_spec_, pins_.pinned(), subject_)) front_.close_after_answer();
   if (subject_.effects.timeout_client_ms > 0) {
     front_.set_client_ms(static_cast<std::uint64_t>(subject_.effects.timeout_client_ms));
   }
@@ -291,11 +250,7 @@ void Transaction::connect() {
   if (!new_only_ && lease_.borrow(*backend_spec_, tls_name, front_.requests() <= 1, *this))
     return on_back_ready(*lease_);
   if (lease_.connect(loop(), *backend_spec_, tls_name, *this)) return;
-  connect_failed({.cause = Cause::ServerClosed,
-                  .phase = Phase::Connect,
-                  .retry_safe = true,
-                  .status = 503,
-                  .detail = "no address"});
+  connect_failed(Failure::not_connected(Cause::ServerClosed, "no address"));
 }
 
 void Transaction::on_back_ready(H1Back&) {
@@ -322,13 +277,11 @@ void Transaction::on_response_head(Head& head) {
     forwarding::drop_hop_fields(head);
     return front_.send_head(head);
   }
-  const auto& retried = backend_spec_->retry_on.statuses;
-  if (std::find(retried.begin(), retried.end(), head.status) != retried.end() && may_repeat()) {
-    return repeat(Failure{Cause::ServerClosed, Phase::Headers, false, head.status, 0, "a status to retry on"});
+  if (Tries::asked_for(backend_spec_->retry_on, head.status) && may_repeat()) {
+    return repeat(Failure::of(Cause::ServerClosed, Phase::Headers, head.status, "a status to retry on"));
   }
   if (head.status == 101 && !forwarding::is_what_was_asked(*subject_.request, head)) {
-    return fail(
-        Failure{Cause::Denied, Phase::Headers, false, 502, 0, "upgraded to another protocol than was asked for"});
+    return fail(Failure::of(Cause::Denied, Phase::Headers, 502, "upgraded to another protocol than was asked for"));
   }
   step_ = Step::Data;
   accounting_.answer_came(head.status);
@@ -354,11 +307,11 @@ bool Transaction::run_response_rules() {
 
 void Transaction::send_response(Head& head) {
   if (backend_spec_->cookie.in_use()) approach_.write_cookie(head);
-  run_after_response_rules();
+  run_after_response_rules(frontend_, backend_spec_, subject_);
   if (gave_up(Phase::Headers)) return;
-  if (status_cannot_answer(head)) {
-    drop_back({});
-    return reply_with_status(500, Cause::Denied, Phase::Headers);
+  if (!may_answer(head)) {
+    lease_.close({}, request_sent_);
+    return reply(rules::Reply::of(500), Cause::Denied, Phase::Headers);
   }
   subject_.log.status = head.status;
   head_answered_ = true;
@@ -374,17 +327,9 @@ void Transaction::send_response(Head& head) {
   }
 }
 
-// Rules may set any status, but an interim one ends nothing, and nobody switches protocols for the word of it.
-bool Transaction::status_cannot_answer(const Head& head) const {
-  return head.status < 200 && !(head.status == 101 && head.body.kind == BodyLength::Kind::Tunnel);
-}
-
 void Transaction::start_tunnel() {
   tunnel_ = true;
-  const std::int64_t by_rule = subject_.effects.timeout_tunnel_ms;
-  const std::uint64_t tunnel_ms = by_rule >= 0                    ? static_cast<std::uint64_t>(by_rule)
-                                  : backend_spec_->tunnel_ms != 0 ? backend_spec_->tunnel_ms
-                                                                  : frontend_.tunnel_ms;
+  const std::uint64_t tunnel_ms = forwarding::tunnel_ms(frontend_, *backend_spec_, subject_);
   lease_->set_server_fin_ms(backend_spec_->server_fin_ms);
   if (tunnel_ms == 0) return;
   // What moves either way passes the front: its time is that of both.
@@ -407,7 +352,7 @@ void Transaction::on_response_end(const Trailers& trailers) {
 // The answer is whole, and of the request the server takes no more.
 void Transaction::drop_rest_of_request(Cause cause) {
   accounting_.ended(cause, Phase::Data);
-  drop_back({});
+  lease_.close({}, request_sent_);
   front_.drop_rest(H1Front::Rest::OfServersAnswer);
   finish();
 }
@@ -417,7 +362,7 @@ void Transaction::finish() {
   if (step_ == Step::Last || step_ == Step::Done) return;
   if (request_failed_) return end();
   accounting_.note_connections(approach_, lease_.get());
-  part_with_back();
+  lease_.end(*backend_spec_, response_ended_, request_sent_);
   approach_.leave();
   step_ = Step::Last;
   loop().later(*this);
@@ -427,7 +372,7 @@ void Transaction::end() {
   if (step_ == Step::Done) return;
   write_log();
   step_ = Step::Done;
-  part_with_back();
+  lease_.end(*backend_spec_, response_ended_, request_sent_);
   approach_.leave();
   if (tunnel_) front_.abandon({});
   if (vanish_) front_.vanish();
@@ -461,8 +406,6 @@ void Transaction::on_client_writable() {
   if (step_ == Step::Last) return run_later();
   if (lease_) lease_->set_reading(true);
 }
-
-void Transaction::on_server_writable() { front_.set_reading(true); }
 
 Phase Transaction::phase_now() const {
   constexpr Phase kPhases[] = {Phase::Request, Phase::Request, Phase::Request, Phase::Tarpit, Phase::Connect,
@@ -518,7 +461,7 @@ void Transaction::on_server_failure(const Failure& failure) {
 }
 
 bool Transaction::retry_on_new_connection() {
-  if (pins_.pinned() || new_only_ || !request_ended_ || !is_repeatable(*subject_.request)) return false;
+  if (pins_.pinned() || new_only_ || !request_ended_ || !Tries::changes_nothing(*subject_.request)) return false;
   new_only_ = true;
   request_sent_ = false;
   lease_.forget();
@@ -538,7 +481,7 @@ void Transaction::on_deadline() {
     case Step::BackendBody:
       front_.close_after_answer();
       accounting_.request_never_came();
-      return fail(Failure{Cause::ClientTimeout, Phase::Request, false, 408, 0, "the body did not arrive in time"});
+      return fail(Failure::of(Cause::ClientTimeout, Phase::Request, 408, "the body did not arrive in time"));
     case Step::Tarpit:
       approach_.note_wait();
       return reply(tarpit_reply_, Cause::Denied, Phase::Tarpit);
@@ -547,36 +490,21 @@ void Transaction::on_deadline() {
   }
 }
 
-void Transaction::on_server_down() { fail(Failure{Cause::Down, phase_now(), false, 503, 0, "server went down"}); }
-
 void Transaction::on_back_lost(H1Back&, const Failure& failure, std::string_view why) {
   if (step_ == Step::Connect) reason::note(rules::Reason::Kind::Connect, failure.detail, why, subject_);
   lease_.forget();
   if (step_ == Step::Connect) connect_failed(failure);
 }
 
-void Transaction::connect_failed(const Failure& failure) {
-  follow(approach_.try_again(failure, Approach::Again::Connecting));
-}
-
-// `retry-on`: what was sent once may go out once more. A request with a body never does: no mail is
-// sent twice. Nor does one of a private client: on another connection it would be somebody else's.
+// A private client's request never goes out once more: on another connection it would be somebody else's.
 bool Transaction::may_repeat() const {
-  return request_ended_ && !pins_.pinned() && !head_answered_ &&
-         subject_.request->body.kind == BodyLength::Kind::None && !subject_.request->upgrade &&
+  return request_ended_ && !pins_.pinned() && !head_answered_ && Tries::may_repeat(*subject_.request) &&
          !subject_.effects.no_l7_retry && subject_.log.retries < backend_spec_->retries;
-}
-
-bool Transaction::repeats_after(const Failure& failure) const {
-  const RetryOn& on = backend_spec_->retry_on;
-  const bool asked = (on.empty && failure.empty) || (on.junk && failure.cause == Cause::Denied) ||
-                     (on.late && failure.cause == Cause::ServerTimeout);
-  return asked && step_ == Step::Headers && may_repeat();
 }
 
 void Transaction::repeat(const Failure& failure) {
   request_sent_ = false;
-  lease_.close({});
+  lease_.close({}, false);
   follow(approach_.try_again(failure, Approach::Again::Request));
 }
 
@@ -586,12 +514,12 @@ void Transaction::fail(Failure failure) {
   clear_deadline();
   reason::note_failure(failure, subject_);
   accounting_.note_connections(approach_, lease_.get());
-  drop_back(failure);
+  lease_.close(failure, request_sent_);
   approach_.leave();
   // A server that breaks the protocol costs the client its connection too: who knows what it read.
   if (failure.cause == Cause::Denied) front_.close_after_answer();
   if (!head_answered_ && failure.cause != Cause::ClientClosed) {
-    return reply_with_status(outcome::status_of(failure), failure.cause, failure.phase);
+    return reply(rules::Reply::of(outcome::status_of(failure)), failure.cause, failure.phase);
   }
   // Who leaves in the middle of its body was not waiting for an answer.
   const bool in_body = failure.phase == Phase::Data || step_ == Step::Body || step_ == Step::BackendBody;
@@ -599,67 +527,16 @@ void Transaction::fail(Failure failure) {
   cut(failure.cause, failure.phase);
 }
 
-void Transaction::reply_with_status(std::uint16_t status, Cause cause, Phase phase) {
-  rules::Reply standard;
-  standard.status = status;
-  standard.standard = true;
-  reply(standard, cause, phase);
-}
-
-// Our own answer: as the rules made it, or configured for its status, or built in.
 void Transaction::reply(const rules::Reply& reply, Cause cause, Phase phase) {
-  if (!reply.standard) return reply_as(reply, cause, phase);
-  subject_.response = nullptr;  // The server's, if there was one, went with its connection.
-  reply_as(reply::page_of(reply.status, frontend_, backend_spec_, subject_), cause, phase);
-}
-
-void Transaction::reply_as(const rules::Reply& reply, Cause cause, Phase phase) {
   accounting_.ended(cause, phase);
   clear_deadline();
-  subject_.log.status = reply.status;
-  if (reply.silent) return cut(cause, phase);
+  const OwnAnswer answer(reply, generation_->snapshot(), frontend_, backend_spec_, subject_);
+  if (answer.is_silent()) return cut(cause, phase);
   if (request_failed_) front_.close_after_answer();
-  Head* head = reply::head_of(reply, front_.arena());
-  subject_.response = head;
-  subject_.memory = {};  // What ACLs said was about another answer, or none.
-  run_after_response_rules();
-  if (!subject_.in_trouble() && !status_cannot_answer(*head)) return send_reply(reply, *head);
-  // The rules about it could not be asked, or made it no answer: nothing of it is said.
-  if (subject_.in_trouble()) reason::note_trouble(generation_->snapshot(), subject_);
-  const rules::Reply bare = reply::built_in(500);
-  subject_.log.status = bare.status;
-  subject_.response = reply::head_of(bare, front_.arena());
-  send_reply(bare, *subject_.response);
-}
-
-void Transaction::run_after_response_rules() {
-  if (backend_spec_ != nullptr && !is_listen()) backend_spec_->rules.http_after_response.run(subject_);
-  frontend_.rules.http_after_response.run(subject_);
-}
-
-void Transaction::send_reply(const rules::Reply& reply, Head& head) {
   head_answered_ = true;
   if (!request_ended_) front_.drop_rest(H1Front::Rest::OfOwnAnswer);
-  front_.send_head(head);
-  // To a HEAD it says nothing of it; what rules made of the method does not matter.
-  if (!reply.body.empty()) front_.send_body(Slice::copy(reply.body));
-  front_.send_end(Trailers());
+  answer.send(front_, *subject_.response);
   finish();
-}
-
-// It serves nobody any more. A private client's connection ends with its own.
-void Transaction::drop_back(const Failure& failure) {
-  if (!lease_) return;
-  if (request_sent_ && pins_.pinned()) pins_.lose();
-  lease_.close(failure);
-}
-
-// Home, or nowhere.
-void Transaction::part_with_back() {
-  if (!lease_) return;
-  lease_.keep_ticket();
-  if (!response_ended_ || approach_.slot() == nullptr || !lease_->reusable()) return drop_back({});
-  lease_.give_home(*backend_spec_);
 }
 
 void Transaction::write_log() {

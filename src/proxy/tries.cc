@@ -1,5 +1,7 @@
 #include "penstock/proxy/tries.h"
 
+#include <algorithm>
+
 namespace penstock {
 
 Tries::Next Tries::after(const Failed& failed, Backend& backend, const BackendRuntimeSpec& spec) {
@@ -23,6 +25,21 @@ Tries::Next Tries::after(const Failed& failed, Backend& backend, const BackendRu
 bool Tries::chosen(const ServerSlot& slot) {
   again_ = nullptr;
   return last_ != nullptr && last_ != &slot;
+}
+
+bool Tries::asked_for(const RetryOn& on, std::uint16_t status) {
+  return std::find(on.statuses.begin(), on.statuses.end(), status) != on.statuses.end();
+}
+
+bool Tries::asked_for(const RetryOn& on, const Failure& failure) {
+  return (on.empty && failure.empty) || (on.junk && failure.cause == Cause::Denied) ||
+         (on.late && failure.cause == Cause::ServerTimeout);
+}
+
+bool Tries::may_repeat(const Head& request) { return request.body.kind == BodyLength::Kind::None && !request.upgrade; }
+
+bool Tries::changes_nothing(const Head& request) {
+  return may_repeat(request) && (request.method == "GET" || request.method == "HEAD" || request.method == "OPTIONS");
 }
 
 }  // namespace penstock

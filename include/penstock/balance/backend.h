@@ -115,6 +115,12 @@ class Backend final {
   // that takes no new traffic will do, as who wishes has looked at it; a pinned one is granted whatever
   // the server's health, since a connection to it is there.
   struct Wish {
+    static Wish none() { return {}; }
+    static Wish usual(const ServerSlot& slot) { return {.slot = &slot}; }
+    static Wish firmly(const ServerSlot& slot, bool anyhow = false) {
+      return {.slot = &slot, .firm = true, .anyhow = anyhow};
+    }
+    static Wish to_pinned(const ServerSlot& slot) { return {.slot = &slot, .firm = true, .pinned = true}; }
     const ServerSlot* slot = nullptr;
     bool firm = false;
     bool pinned = false;

@@ -98,6 +98,7 @@ class H1Back final : public Mortal, public Stream, private ConnectionEvents, pri
   bool ended_early_by_reset();
   void all_done();
   void refuse(const char* what);
+  Failure left(const char* detail, int uv_status = 0) const;
   void tell_failure(const Failure& failure);
   void touch();
 

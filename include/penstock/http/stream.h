@@ -34,6 +34,15 @@ enum class Phase : char {
 };
 
 struct Failure {
+  // `status`: the answer that a client should get.
+  static Failure of(Cause cause, Phase phase, std::uint16_t status = 0, const char* detail = "") {
+    return {.cause = cause, .phase = phase, .status = status, .detail = detail};
+  }
+  // No connection to the server came about, so that another try does no harm.
+  static Failure not_connected(Cause cause, const char* detail, int uv_status = 0) {
+    return {cause, Phase::Connect, true, 503, uv_status, detail};
+  }
+
   Cause cause = Cause::None;
   Phase phase = Phase::None;
   bool retry_safe = false;   // Nothing of the request can have been acted upon.

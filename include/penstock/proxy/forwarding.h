@@ -18,9 +18,12 @@ void drop_hop_fields(Head& head);
 // What a recipient of this version of ours must find: a request of an HTTP/1.0 client becomes one of
 // HTTP/1.1 if it names its Host.
 void raise_version(Head& head);
-// What the server gets beyond what the client said and the rules made of it: `option forwardfor` of either side, and
-// `unique-id-header`.
-void add_fields(const FrontendSpec& frontend, const BackendRuntimeSpec& backend, rules::Subject& subject);
+// Makes of a request, after the rules, what the server gets: with `option forwardfor` of either side and
+// `unique-id-header`, as one of HTTP/1.1 if it names its Host, and kept alive as the modes of both sides say. `pinned`:
+// the client's server connections are its own. True: the client's connection is to end with the answer.
+bool prepare(const FrontendSpec& frontend, const BackendRuntimeSpec& backend, bool pinned, rules::Subject& subject);
+// `timeout tunnel` as it holds for it; 0: the usual times go on.
+std::uint64_t tunnel_ms(const FrontendSpec& frontend, const BackendRuntimeSpec& backend, const rules::Subject& subject);
 // Of an answer 101: the protocols it names are among those that the request did.
 bool is_what_was_asked(const Head& request, const Head& response);
 

@@ -32,11 +32,12 @@ class Lease {
   // Another must not take it over: it has said, or is to say, whose it is.
   bool must_be_private(const BackendRuntimeSpec& backend) const;
 
-  // To the pool, to the client whose own it is, or nowhere.
-  void give_home(const BackendRuntimeSpec& backend);
-  void keep_ticket();
-  // It serves nobody any more; nobody hears of it.
-  void close(const Failure& why);
+  // The transaction is over. `whole`: the answer has come to its end; then the connection goes to the pool, to the client
+  // whose own it is, or nowhere, else it is closed as below.
+  void end(const BackendRuntimeSpec& backend, bool whole, bool said);
+  // It serves nobody any more; nobody hears of it. `said`: it has carried the request; a private client's connection ends
+  // with its own.
+  void close(const Failure& why, bool said);
   void forget() { back_.reset(); }
 
  private:

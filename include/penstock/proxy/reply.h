@@ -16,6 +16,8 @@ rules::Reply built_in(std::uint16_t status);
 // else built in.
 rules::Reply page_of(std::uint16_t status, const FrontendSpec& frontend, const BackendRuntimeSpec* backend,
                      rules::Subject& subject);
+// 100: the client may send its body.
+Head* go_on(Arena& arena);
 // The head of an answer, Content-Length included, in the arena.
 Head* head_of(const rules::Reply& reply, Arena& arena);
 

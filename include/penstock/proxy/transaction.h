@@ -42,7 +42,9 @@ struct TransactionSide {
 class Transaction final : public InBlock, public Living, private ApproachOwner, private H1BackOwner, private Later {
  public:
   static Owned<Transaction> make(const TransactionSide& client, Ref<Generation> generation,
-                                 const FrontendSpec& frontend, TransactionOwner& owner);
+                                 const FrontendSpec& frontend, TransactionOwner& owner) {
+    return Owned<Transaction>(new Transaction(client, std::move(generation), frontend, owner));
+  }
   StreamEvents& front_events() { return from_client_; }
 
  private:
@@ -86,11 +88,10 @@ class Transaction final : public InBlock, public Living, private ApproachOwner, 
 
   // The steps, in order.
   void on_request_head(Head& head);
-  bool is_monitor(std::string_view target) const;
   bool waits_for_body(bool of_backend);
   void hold(Slice bytes);
   void body_came();
-  void apply_request_rules(Head& head);
+  void apply_request_rules();
   bool run_rules(const rules::Program& program, Phase phase, std::uint64_t tarpit_ms);
   bool obey(const rules::Verdict& verdict, Phase phase, std::uint64_t tarpit_ms);
   void begin_tarpit(const rules::Reply& reply, std::uint64_t wait_ms);
@@ -103,7 +104,6 @@ class Transaction final : public InBlock, public Living, private ApproachOwner, 
   void send_request();
   void on_response_head(Head& head);
   void send_response(Head& head);
-  bool status_cannot_answer(const Head& head) const;
   void drop_rest_of_request(Cause cause);
   void finish();
   void end();
@@ -113,35 +113,30 @@ class Transaction final : public InBlock, public Living, private ApproachOwner, 
   void on_response_body(Slice bytes);
   void on_response_end(const Trailers& trailers);
   void on_client_writable();
-  void on_server_writable();
+  void on_server_writable() { front_.set_reading(true); }
 
   void on_client_failure(const Failure& failure);
   void on_server_failure(const Failure& failure);
   void on_server() override { follow(Approach::Step::Server); }
   void on_no_server() override { follow(Approach::Step::None); }
-  void on_server_down() override;
+  void on_server_down() override { fail(Failure::of(Cause::Down, phase_now(), 503, "server went down")); }
   void on_back_ready(H1Back& back) override;
   void on_back_lost(H1Back& back, const Failure& failure, std::string_view why) override;
 
   void fail(Failure failure);
   bool may_repeat() const;
-  bool repeats_after(const Failure& failure) const;
+  bool repeats_after(const Failure& failure) const {
+    return step_ == Step::Headers && Tries::asked_for(backend_spec_->retry_on, failure) && may_repeat();
+  }
   void repeat(const Failure& failure);
   bool retry_on_new_connection();
-  void reply_with_status(std::uint16_t status, Cause cause, Phase phase);
   void reply(const rules::Reply& reply, Cause cause, Phase phase);
-  void reply_as(const rules::Reply& reply, Cause cause, Phase phase);
-  void send_reply(const rules::Reply& reply, Head& head);
   void cut(Cause cause, Phase phase);
-  void connect_failed(const Failure& failure);
-  bool is_listen() const;
+  void connect_failed(const Failure& failure) { follow(approach_.try_again(failure, Approach::Again::Connecting)); }
+  bool is_listen() const { return subject_.backend == subject_.frontend; }
   bool run_response_rules();
-  void run_after_response_rules();
   void drop_answer();
-  void drop_back(const Failure& failure);
-  void part_with_back();
   void start_tunnel();
-  void note_rule(const rules::Verdict& verdict);
   void write_log();
   rules::Subject& equipped(const TransactionSide& client);
   Phase phase_now() const;

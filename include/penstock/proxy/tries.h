@@ -22,6 +22,14 @@ class Tries {
   // Who comes by turns goes to another server at once. Who belongs to one, by persistence or by a hash, tries that
   // again until `option redispatch <interval>` says otherwise.
   Next after(const Failed& failed, Backend& backend, const BackendRuntimeSpec& spec);
+  // `retry-on` names what has happened.
+  static bool asked_for(const RetryOn& on, std::uint16_t status);
+  static bool asked_for(const RetryOn& on, const Failure& failure);
+  // A request that was sent once may go out once more. None with a body does: no mail is sent twice.
+  static bool may_repeat(const Head& request);
+  // The same where nobody asked for it: only what changes nothing (RFC 9110 section 9.2.1).
+  static bool changes_nothing(const Head& request);
+
   // All servers are new.
   void forget() { *this = {}; }
   // A choice was made; true if it fell on another server than the last try.

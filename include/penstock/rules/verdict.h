@@ -17,6 +17,14 @@ namespace penstock::rules {
 
 // An answer that rules ask for. Views live in the subject's arena or the compiled rules.
 struct Reply {
+  // What stands for that status.
+  static Reply of(std::uint16_t status) {
+    Reply reply;
+    reply.status = status;
+    reply.standard = true;
+    return reply;
+  }
+
   std::uint16_t status = 0;
   std::string_view reason;
   // Without Content-Length, Connection and Date: the sender adds those.

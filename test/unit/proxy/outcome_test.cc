@@ -38,6 +38,6 @@ TEST_CASE("each failure has the status HAProxy's users expect") {
   };
   for (const Row& row : rows) {
     INFO(static_cast<char>(row.cause) << static_cast<char>(row.phase));
-    CHECK(outcome::status_of(Failure{row.cause, row.phase, false, row.said, 0, ""}) == row.status);
+    CHECK(outcome::status_of(Failure::of(row.cause, row.phase, row.said, "")) == row.status);
   }
 }

@@ -1,0 +1,55 @@
+#include "penstock/proxy/own_answer.h"
+
+#include "penstock/proxy/reason.h"
+#include "penstock/proxy/reply.h"
+
+namespace penstock {
+
+void run_after_response_rules(const FrontendSpec& frontend, const BackendRuntimeSpec* backend,
+                              rules::Subject& subject) {
+  // A `listen` has but one set.
+  if (backend != nullptr && subject.backend != subject.frontend) backend->rules.http_after_response.run(subject);
+  frontend.rules.http_after_response.run(subject);
+}
+
+bool may_answer(const Head& head) {
+  return head.status >= 200 || (head.status == 101 && head.body.kind == BodyLength::Kind::Tunnel);
+}
+
+bool asks_monitor(const FrontendSpec& frontend, std::string_view target) {
+  if (frontend.monitor_uri.empty()) return false;
+  return target == frontend.monitor_uri || rules::split_target(target).path_and_query == frontend.monitor_uri;
+}
+
+OwnAnswer::OwnAnswer(const rules::Reply& reply, const Snapshot& snapshot, const FrontendSpec& frontend,
+                     const BackendRuntimeSpec* backend, rules::Subject& subject)
+    : reply_(reply) {
+  if (reply.standard) {
+    subject.response = nullptr;  // The server's, if there was one, went with its connection.
+    reply_ = reply::page_of(reply.status, frontend, backend, subject);
+  }
+  subject.log.status = reply_.status;
+  if (reply_.silent) return;
+  make_head(subject);
+  run_after_response_rules(frontend, backend, subject);
+  if (!subject.in_trouble() && may_answer(*subject.response)) return;
+  // The rules about it could not be asked, or made it no answer: nothing of it is said.
+  if (subject.in_trouble()) reason::note_trouble(snapshot, subject);
+  reply_ = reply::built_in(500);
+  subject.log.status = reply_.status;
+  make_head(subject);
+}
+
+void OwnAnswer::make_head(rules::Subject& subject) {
+  subject.response = reply::head_of(reply_, subject.arena);
+  subject.memory = {};  // What ACLs said was about another answer, or none.
+}
+
+void OwnAnswer::send(H1Front& front, const Head& head) const {
+  front.send_head(head);
+  // To a HEAD it says nothing of it; what rules made of the method does not matter.
+  if (!reply_.body.empty()) front.send_body(Slice::copy(reply_.body));
+  front.send_end(Trailers());
+}
+
+}  // namespace penstock
