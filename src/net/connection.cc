@@ -1,7 +1,6 @@
 #include "penstock/net/connection.h"
 
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,8 +22,6 @@ constexpr std::size_t kFirstGulp = 64 * 1024;
 constexpr std::size_t kRecordSize = 16 * 1024;
 // A block read full, or nearly.
 constexpr std::size_t kMuch = kBlockSize - 1024;
-// Sealed before the system was asked to take it.
-constexpr std::size_t kSealAhead = 64 * 1024;
 constexpr unsigned kTrySlices = 16;
 // Whom nothing could be sent to for so long does not read, or not in bulk, and it is read for with small blocks
 // until this many of them went without such a pause: 4 MiB, the most that the system takes at once for a
@@ -38,16 +35,6 @@ constexpr int kUnsealable = UV_EPROTO;
 constexpr std::uint8_t kGlances = 1;
 // Above four buffers uv_write allocates.
 constexpr unsigned kHandSlices = 4;
-
-void make_close_a_reset(int fd) {
-  const linger now{1, 0};
-  setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-}
-
-bool is_quiet(int fd) {
-  char byte;
-  return ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EINTR);
-}
 
 }  // namespace
 
@@ -237,12 +224,6 @@ void Connection::await_connect() {
   if (status != UV_EAGAIN) return connected(status);
   request_ = std::make_unique<Request>();
   require(uv_write(&request_->write, &socket().stream, &nothing, 1, ConnectionCallbacks::on_uv_connected) == 0);
-}
-
-void Connection::start_tls(std::unique_ptr<TlsSession> session) {
-  tls_ = std::move(session);
-  if (!plain_) plain_ = std::make_unique<Outbox>();
-  state_ = State::Handshake;
 }
 
 void Connection::expect_proxy_header() {
@@ -520,70 +501,6 @@ void Connection::temper_gulp() {
   }
 }
 
-void Connection::cipher_arrived(std::size_t count) {
-  heard_ = true;
-  tls_->receive({loop().scratch(), count});
-  loop().later(*this);
-  const bool is_new = state_ == State::Handshake;
-  if (is_new && !shake()) return;
-  adapt_gulp(count, offered_);
-  if (!decipher() && is_new && !closed() && unsent() == 0) acknowledge();
-}
-
-// A client under Nagle's algorithm holds its first request back until the end of its handshake is
-// acknowledged, which the system would leave for 40 ms to an answer that cannot come.
-void Connection::acknowledge() {
-  const int on = 1;
-  setsockopt(descriptor(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
-}
-
-// True once the handshake is complete and the connection still there.
-bool Connection::shake() {
-  switch (tls_->handshake()) {
-    case TlsSession::Step::Wait:
-      return false;
-    case TlsSession::Step::Done:
-      state_ = State::Ready;
-      events_->on_ready();
-      return !closed() && state_ == State::Ready;
-    case TlsSession::Step::Closed:
-    case TlsSession::Step::Failed:
-      break;
-  }
-  flush();  // The alert that tells the peer why.
-  if (state_ != State::Lost) fail(Loss::Kind::Handshake, 0);
-  return false;
-}
-
-// Opens all records that came; as many as fit one block reach the user in one call. False: none held data.
-bool Connection::decipher() {
-  bool found = false;
-  while (!closed() && state_ == State::Ready) {
-    Filling& filling = landing();
-    const std::size_t room = gulp_ != 0 ? gulp_ : filling.room();
-    std::size_t used = 0;
-    TlsSession::Step step = TlsSession::Step::Done;
-    while (step == TlsSession::Step::Done && (used == 0 || room - used >= kRecordSize)) {
-      std::size_t count = 0;
-      step = tls_->read({filling.space() + used, room - used}, count);
-      if (step == TlsSession::Step::Done) used += count;
-    }
-    found = found || used != 0;
-    if (used != 0) deliver(filling.filled(used));
-    if (closed() || state_ != State::Ready || step == TlsSession::Step::Wait) break;
-    if (step == TlsSession::Step::Closed) {
-      ended(true);
-      break;
-    }
-    if (step == TlsSession::Step::Failed) {
-      flush();  // The alert that tells the peer why.
-      if (!closed() && state_ != State::Lost) fail(Loss::Kind::Broken, 0);
-      break;
-    }
-  }
-  return found;
-}
-
 void Connection::deliver(Slice bytes) {
   if (reading_ && !held_) return events_->on_bytes(std::move(bytes));
   if (!held_) held_ = std::make_unique<Outbox>();
@@ -650,38 +567,7 @@ void Connection::finish_sending() {
 
 void Connection::reset_on_close() { make_close_a_reset(descriptor()); }
 
-void Connection::vanish() {
-  const int on = 1;
-  if (setsockopt(descriptor(), IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) == 0) return;
-  // Without the right to that: a reset, whose life ends with this machine's network.
-  setsockopt(descriptor(), IPPROTO_IP, IP_TTL, &on, sizeof(on));
-  setsockopt(descriptor(), IPPROTO_IPV6, IPV6_UNICAST_HOPS, &on, sizeof(on));
-  reset_on_close();
-}
-
-bool Connection::seal() {
-  // Small pieces share a record; a piece that fills records is sealed where it lies.
-  char gathered[kRecordSize];
-  while (!plain_->empty() && out_.bytes() < kSealAhead) {
-    const Slice& first = plain_->peek(0);
-    if (first.size() >= kRecordSize || plain_->slices() == 1) {
-      const std::size_t size = first.size();
-      if (!tls_->write(first.view())) return false;
-      plain_->remove(size);
-      continue;
-    }
-    std::size_t used = 0;
-    while (!plain_->empty() && used < kRecordSize) {
-      const Slice& slice = plain_->peek(0);
-      const std::size_t count = std::min(slice.size(), kRecordSize - used);
-      std::memcpy(gathered + used, slice.data(), count);
-      used += count;
-      plain_->remove(count);
-    }
-    if (!tls_->write({gathered, used})) return false;
-  }
-  return true;
-}
+void Connection::vanish() { make_close_silent(descriptor()); }
 
 void Connection::flush() {
   if (state_ == State::Lost) return;

@@ -195,6 +195,25 @@ int try_send_datagram(int fd, std::string_view bytes) {
   return ::send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ? 0 : errno;
 }
 
+void make_close_a_reset(int fd) {
+  const linger now{1, 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
+bool is_quiet(int fd) {
+  char byte;
+  return ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+void make_close_silent(int fd) {
+  const int on = 1;
+  if (setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) == 0) return;
+  // Without the right to that: a reset, whose life ends with this machine's network.
+  setsockopt(fd, IPPROTO_IP, IP_TTL, &on, sizeof(on));
+  setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &on, sizeof(on));
+  make_close_a_reset(fd);
+}
+
 std::uint64_t raise_descriptor_limit(std::uint64_t wanted) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;

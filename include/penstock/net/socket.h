@@ -80,6 +80,12 @@ bool send_datagram(int fd, std::string_view bytes);
 // The same, once: 0 or the system's errno. ECONNREFUSED on a UDP socket speaks of a datagram before.
 int try_send_datagram(int fd, std::string_view bytes);
 
+// Of a connection: its close will be a reset; or nothing, as far as we may have it so.
+void make_close_a_reset(int fd);
+void make_close_silent(int fd);
+// Nothing has come that was not read, be it an end.
+bool is_quiet(int fd);
+
 // How many descriptors this process may have; raises the soft limit to the hard one, or to `wanted`.
 std::uint64_t raise_descriptor_limit(std::uint64_t wanted);
 
