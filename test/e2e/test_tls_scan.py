@@ -1,4 +1,6 @@
-"""What a scanner that is not ours finds on the TLS ports of the shipped examples."""
+"""What scanners that are not ours find on the TLS ports of the shipped examples."""
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -40,3 +42,29 @@ class Scan(Case):
                 curves = re.findall(r'(?m)^TLSv1\.\d +\d+ bits +(\S+)', said)
                 self.assertTrue(curves, said)
                 self.assertLessEqual(set(curves), {'x25519', 'secp256r1', 'secp384r1', 'secp521r1'}, said)
+
+
+@unittest.skipIf(IS_HAPROXY or not shutil.which('testssl'), 'needs the program and testssl.sh')
+class Vulnerabilities(Case):
+    ONCE = True
+    # CBC with ECDHE is offered behind all else, for phones that know nothing newer; which engines the scanner's own
+    # OpenSSL has is no matter of ours.
+    EXPECTED = {('LUCKY13', 'LOW'), ('cipherlist_AVERAGE', 'LOW'), ('engine_problem', 'WARN')}
+
+    def test_protocols_suites_and_curves_have_no_known_weakness(self):
+        rig = example_rig('exchange-l7.cfg')
+        self.addCleanup(rig.close)
+        rig.start()
+        found = os.path.join(rig.folder, 'found.json')
+        subprocess.run(['testssl', '-p', '-s', '-f', '-U', '--quiet', '--color', '0', '--warnings', 'off', '--nodns', 'none',
+                        '--assume-http', '--ip', '127.0.0.1', '--jsonfile', found,
+                        'mail.contoso.com:%d' % rig.addresses['fe'][1]],
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=20 * PATIENCE,
+                       cwd=rig.folder)
+        with open(found) as file:
+            findings = json.load(file)
+        self.assertGreater(len(findings), 30)
+        self.assertEqual({(finding['id'], finding['severity']) for finding in findings
+                          if finding['severity'] not in ('OK', 'INFO')} - self.EXPECTED, set())
+        told = {finding['id']: finding['finding'] for finding in findings}
+        self.assertEqual((told['TLS1'], told['TLS1_1'], told['cipherlist_3DES_IDEA']), ('not offered',) * 3)
