@@ -165,6 +165,7 @@ class Judge {
     const Word& name = rule.words[0];
     if (name.text.find('%') != std::string::npos || servers.contains(name.text)) return;
     std::vector<std::string_view> names;
+    names.reserve(servers.size());
     for (const auto& [known, server] : servers) names.push_back(known);
     std::sort(names.begin(), names.end());
     complaints_.add(name.place, format("{} '{}' has no server '{}'{}", type_of(proxy), proxy.name, name.text,

@@ -663,12 +663,12 @@ STRICTER = re.compile('|'.join((
     "'' ", 'this is empty',
     # A number that goes on in letters, or beyond its bounds.
     'expects (a|an|the|one of) [^,]*[^:]*, not', "is no (number|port|status|code|IP|list of status|name for)", "the sample '[0-9]",
-    "\\('? is not known in a '(bind|server)' line", "\\(\\)' is not known in a", 'a range cannot be compared', 'unknown kind of address', 'is too long a time', 'expects a size from',
+    "\\('? is not known in a '(bind|server)' line", "\\(\\)' is not known in a", 'a range cannot be compared', "'default' can stand before", 'its check has a port', 'unknown kind of address', 'is too long a time', 'expects a size from',
     # Text that would be taken for something else than was meant.
     'is no flag of a log-format', 'is no variable of a log-format', "a variable's name must begin", 'a NUL byte cannot', 'is no name of a header',
     'is not how', "the converter '' is not known",
     # What is not offered, and meetings of modes.
-    'not offered', "HAProxy's and", 'no longer part of', 'is disabled', 'is in mode tcp, backend', 'nothing to listen on', 'needs the request.s head')))
+    'not offered', "HAProxy's and", 'no longer part of', 'is disabled', 'is in mode tcp, backend', 'nothing to listen on', "needs (the request's head|a client connection)")))
 
 # What HAProxy refuses and penstock knows what to do with, by what HAProxy says.
 LOOSER = re.compile('|'.join((
@@ -834,7 +834,7 @@ def main():
     parser.add_argument('--count', type=int, default=1000)
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--only', choices=('LINES', 'FILES'))
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     files = stored_files(options.files or FILES)
     counts = {}
 
