@@ -163,12 +163,12 @@ TEST_CASE("a line that does not fit is cut, never overrun") {
 }
 
 TEST_CASE("a target longer than the limit is cut in the log alone") {
-  Rig rig("frontend fe\nlog-format %HU\n");
+  Rig rig("frontend fe\nlog-format %HU:%r\n");
   const FrontendRules rules = rig.frontend();
   Try exchange("GET /abcdef HTTP/1.1\nHost: h\n");
-  rules.begin(exchange.subject, 4);
+  rules.begin(exchange.subject, 18);
   char space[64];
-  CHECK(rules.log.write(exchange.subject, space) == "/abc");
+  CHECK(rules.log.write(exchange.subject, space) == "/abc:GET /abc HTTP/1.1");
   CHECK(exchange.subject.request->target == "/abcdef");
 }
 
