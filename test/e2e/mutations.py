@@ -85,6 +85,7 @@ ssl-default-bind-options no-tlsv10 ssl-max-ver TLSv1.3
 ssl-default-server-options ssl-min-ver TLSv1.2 no-tls-tickets
 ssl-server-verify none
 tune.bufsize 16384
+tune.idle-pool.shared on
 tune.http.cookielen 63
 tune.http.logurilen 1024
 tune.http.maxhdr 101
