@@ -40,6 +40,7 @@ class Check final : public Living, public ListNode<Checks::WaitingTag>, private 
   Checks& checks_;
   const BackendSpec& backend_;
   const ServerSpec& server_;
+  const std::vector<Follower> followers_;
   BackendTally& tally_;
   const HealthCount count_;
   Probe* probe_ = nullptr;  // While a check is under way.
@@ -52,6 +53,7 @@ Check::Check(Loop& loop, Checks& checks, const Checks::Target& target, BackendTa
       checks_(checks),
       backend_(*target.backend),
       server_(*target.server),
+      followers_(target.followers),
       tally_(tally),
       count_(spec().rise, spec().fall) {
   for (const CheckStepSpec& step : spec().steps) {
@@ -62,7 +64,7 @@ Check::Check(Loop& loop, Checks& checks, const Checks::Target& target, BackendTa
   Server::CheckMemory& memory = this->memory();
   const bool was_up = state().status.load(std::memory_order_relaxed) != ServerStatus::Down;
   memory.health = memory.begun ? count_.adopted(memory.health, was_up) : count_.initial();
-  for (const Follower& follower : server_.followers) lead(follower, false);
+  for (const Follower& follower : followers_) lead(follower, false);
 }
 
 std::uint64_t Check::interval_ms() const {
@@ -178,7 +180,7 @@ void Check::move_to(ServerStatus status, const CheckResult& result) {
   // The check's own line has just said why.
   log_change(tally_, server_, before, spec().log_all ? std::string() : check_reason(result));
   checks_.events_.on_server_changed(backend_, server_, status != ServerStatus::Down);
-  for (const Follower& follower : server_.followers) lead(follower, true);
+  for (const Follower& follower : followers_) lead(follower, true);
 }
 
 // Makes a server that tracks this one what this one is.
@@ -223,20 +225,27 @@ void Check::ramp() {
   ramp_due_ms_ = ramp < 256 ? now + slow_start_step_ms(server_.slowstart_ms) : 0;
 }
 
-Checks::Checks(Loop& loop, const std::vector<Target>& targets, const ChecksOptions& options, HealthEvents& events,
-               HealthLog& log)
-    : loop_(loop), options_(options), events_(events), log_(log), random_(loop.now() * 2 + 1) {
-  checks_.reserve(targets.size());
+Checks::Checks(Loop& loop, const ChecksOptions& options, HealthEvents& events, HealthLog& log)
+    : loop_(loop), options_(options), events_(events), log_(log), random_(loop.now() * 2 + 1) {}
+
+void Checks::add(const std::vector<Target>& targets) {
+  std::vector<Check*> added;
   std::uint64_t shortest_ms = UINT64_MAX;
   for (const Target& target : targets) {
-    checks_.emplace_back(new Check(loop, *this, target, tally_of(*target.backend)));
-    shortest_ms = std::min(shortest_ms, checks_.back()->interval_ms());
+    added.push_back(new Check(loop_, *this, target, tally_of(*target.backend)));
+    checks_[target.backend].emplace_back(added.back());
+    shortest_ms = std::min(shortest_ms, added.back()->interval_ms());
   }
-  const std::uint64_t count = targets.size() * options.workers;
-  for (std::size_t i = 0; i < checks_.size(); ++i) {
-    const std::uint64_t position = i * options.workers + options.worker;
-    checks_[i]->begin(first_check_after_ms(shortest_ms, options.spread_limit_ms, position, count));
+  const std::uint64_t count = targets.size() * options_.workers;
+  for (std::size_t i = 0; i < added.size(); ++i) {
+    const std::uint64_t position = i * options_.workers + options_.worker;
+    added[i]->begin(first_check_after_ms(shortest_ms, options_.spread_limit_ms, position, count));
   }
+}
+
+void Checks::drop(const BackendSpec& backend) {
+  checks_.erase(&backend);
+  tallies_.erase(&backend);
 }
 
 Checks::~Checks() {

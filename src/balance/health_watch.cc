@@ -24,10 +24,25 @@ std::string AddressWatch::key(std::string_view backend, std::string_view server)
   return format("{}/{}", backend, server);
 }
 
-void AddressWatch::watch(std::vector<Pool> pools) {
-  std::map<std::string, Member> before = std::exchange(members_, {});
-  addresses_.clear();
-  for (Pool& pool : pools) {
+void AddressWatch::forget(const std::string& name) {
+  const auto member = members_.find(name);
+  if (member == members_.end()) return;
+  const auto address = addresses_.find(member->second.address);
+  if (member->second.down) --address->second.down;
+  std::erase(address->second.members, &member->second);
+  if (address->second.members.empty()) addresses_.erase(address);
+  members_.erase(member);
+}
+
+void AddressWatch::watch(std::vector<Pool> come, const std::vector<Pool>& gone) {
+  std::map<std::string, Member> before;
+  for (const Pool& pool : gone) {
+    const std::string name = key(pool.backend, pool.server);
+    const auto member = members_.find(name);
+    if (member != members_.end()) before.emplace(name, member->second);
+    forget(name);
+  }
+  for (Pool& pool : come) {
     const std::string name = key(pool.backend, pool.server);
     Member member{std::move(pool.address), pool.inter_ms};
     const auto known = before.find(name);

@@ -1,5 +1,7 @@
 #include "penstock/balance/server.h"
 
+#include <algorithm>
+
 namespace penstock {
 
 std::uint64_t Tickets::take() {
@@ -22,6 +24,13 @@ bool Tickets::is_oldest(std::uint64_t ticket) const {
   return *taken_.begin() == ticket;
 }
 
+int BackendSpec::place_of(int key) const {
+  const auto place = static_cast<std::size_t>(key);
+  if (place < servers.size() && servers[place].key == key) return key;
+  const auto at = std::find_if(servers.begin(), servers.end(), [&](const auto& server) { return server.key == key; });
+  return at == servers.end() ? -1 : static_cast<int>(at - servers.begin());
+}
+
 void put_in_force(const BackendSpec& backend, const ServerSpec& server) {
   std::atomic<ServerStatus>& status = server.state->status;
   if (server.disabled == (status.load(std::memory_order_relaxed) == ServerStatus::Maintenance)) return;
@@ -33,8 +42,13 @@ void put_in_force(const BackendSpec& backend, const ServerSpec& server) {
 
 std::shared_ptr<BackendState> ServerRegistry::backend(const std::string& name) {
   auto& entry = backends_[name];
-  if (!entry) entry = std::make_shared<BackendState>(name);
-  return entry;
+  if (entry) return entry;
+  auto number = static_cast<int>(backends_.size() - 1);
+  if (!free_numbers_.empty()) {
+    number = free_numbers_.back();
+    free_numbers_.pop_back();
+  }
+  return entry = std::make_shared<BackendState>(name, number);
 }
 
 std::shared_ptr<Server> ServerRegistry::server(const std::string& backend, const std::string& name,
@@ -45,7 +59,11 @@ std::shared_ptr<Server> ServerRegistry::server(const std::string& backend, const
 }
 
 void ServerRegistry::sweep() {
-  std::erase_if(backends_, [](const auto& entry) { return entry.second.use_count() == 1; });
+  std::erase_if(backends_, [this](const auto& entry) {
+    if (entry.second.use_count() != 1) return false;
+    free_numbers_.push_back(entry.second->number);
+    return true;
+  });
   std::erase_if(servers_, [](const auto& entry) { return entry.second.use_count() == 1; });
 }
 

@@ -110,11 +110,11 @@ std::string some_of(const std::vector<std::string>& all) {
 std::string portrait_of(const Snapshot& snapshot) {
   std::vector<std::string> addresses, pools;
   for (const BindSpec& bind : snapshot.binds) {
-    addresses.push_back(format("{} ({})", bind.bound->address.text(), snapshot.frontends[bind.frontend].name));
+    addresses.push_back(format("{} ({})", bind.bound->address.text(), snapshot.frontend(bind.frontend)->name));
   }
-  for (const BackendRuntimeSpec& backend : snapshot.backends) {
-    if (!backend.balance.servers.empty())
-      pools.push_back(format("{} {}", backend.balance.name, backend.balance.servers.size()));
+  for (const auto& backend : snapshot.backends) {
+    if (!backend->balance.servers.empty())
+      pools.push_back(format("{} {}", backend->balance.name, backend->balance.servers.size()));
   }
   return format("clients at {}; servers: {}", some_of(addresses), some_of(pools));
 }

@@ -23,10 +23,10 @@ std::string host_name() {
 }
 
 void restore(const Snapshot& snapshot, const HealthNotes& notes) {
-  for (const BackendRuntimeSpec& backend : snapshot.backends) {
-    for (const ServerSpec& server : backend.balance.servers) {
+  for (const auto& backend : snapshot.backends) {
+    for (const ServerSpec& server : backend->balance.servers) {
       const bool is_checked = server.check.enabled || server.tracked_state;
-      const auto found = notes.find({backend.balance.name, server.name});
+      const auto found = notes.find({backend->balance.name, server.name});
       if (is_checked && found != notes.end()) Checks::restore(server, found->second);
     }
   }
@@ -60,11 +60,34 @@ unsigned Crew::workers_for(const config::Config& config) const {
 std::shared_ptr<const Snapshot> Crew::build(config::Config config, Bundle bundle, bool check_only,
                                             config::Diagnostics& diagnostics) {
   const bool failed_before = diagnostics.failed();
-  const Snapshot::Sources sources{servers_, tables_,           tickets_,   frontend_states_, log_outputs_,
-                                  process_, &log_descriptors_, log_reach_, check_only};
-  auto snapshot = Snapshot::build(std::move(config), std::move(bundle), sources, diagnostics);
-  if (failed_before || !snapshot || !share_sockets(*snapshot, diagnostics)) return nullptr;
+  auto snapshot =
+      Snapshot::build(std::move(config), std::move(bundle), snapshot_.get(), sources(check_only), diagnostics);
+  if (failed_before || !snapshot || !share_sockets(*snapshot, diagnostics) || !open_logs(*snapshot, diagnostics))
+    return nullptr;
   return snapshot;
+}
+
+Sources Crew::sources(bool check_only) {
+  return {servers_, tables_, tickets_, frontend_states_, log_outputs_, process_, check_only};
+}
+
+std::shared_ptr<const Snapshot> Crew::amended(const Amendment& amendment, config::Diagnostics& diagnostics) {
+  return Snapshot::amended(*snapshot_, amendment, sources(false), diagnostics);
+}
+
+bool Crew::open_logs(const Snapshot& snapshot, config::Diagnostics& diagnostics) {
+  bool all = true;
+  diagnostics.set_source(&snapshot.config);
+  for (const LogUse& use : snapshot.outputs) {
+    LogOutput& output = *use.output;
+    if (output.opened()) continue;
+    const Result<void> opened = output.open(&log_descriptors_);
+    if (!opened) diagnostics.add(use.place, opened.error().text);
+    all = all && opened;
+    if (opened && log_reach_ != nullptr) output.reach_by(*log_reach_, snapshot.bundle.log_socket(output.socket_name()));
+  }
+  diagnostics.set_source(nullptr);
+  return all;
 }
 
 // Each worker listens on a duplicate of its own. Whether there are descriptors for that is known before any is told.
@@ -107,35 +130,41 @@ void Crew::start(std::shared_ptr<const Snapshot> snapshot, const HealthNotes& he
 }
 
 void Crew::put_to_work(std::shared_ptr<const Snapshot> snapshot) {
+  change_ = std::make_shared<const Difference>(snapshot_.get(), *snapshot);
+  watch_addresses();
+  for (const TablePlan& table : snapshot->tables) {
+    if (table.table) table.table->set_limits(table.line);
+  }
+  for (const BackendPlan* plan : change_->come) {
+    for (const ServerSpec& server : plan->balance.servers) put_in_force(plan->balance, server);
+  }
   if (snapshot_) former_.push_back(std::move(snapshot_));
   snapshot_ = std::move(snapshot);
-  watch_addresses();
-  const std::vector<const config::Proxy*> with_table = snapshot_->config.tables();
-  for (std::size_t i = 0; i < with_table.size(); ++i) snapshot_->tables[i]->set_limits(*with_table[i]->stick_table);
-  for (const BackendRuntimeSpec& backend : snapshot_->backends) {
-    for (const ServerSpec& server : backend.balance.servers) put_in_force(backend.balance, server);
-  }
   adopting_ = workers_.size();
   for (auto& worker : workers_) {
-    worker->adopt(snapshot_, [this] { loop_.post([this] { adopted(); }); });
+    worker->adopt(snapshot_, change_, [this] { loop_.post([this] { adopted(); }); });
   }
   // maxconn may be higher now.
   if (process_.paused.exchange(0) != 0) wake_listeners();
 }
 
 void Crew::watch_addresses() {
-  std::vector<AddressWatch::Pool> pools;
-  for (const BackendRuntimeSpec& backend : snapshot_->backends) {
-    for (const ServerSpec& server : backend.balance.servers) {
-      if (server.check.enabled) pools.push_back(AddressWatch::pool_of(backend.balance, server));
+  const auto pools_of = [](const std::vector<const BackendPlan*>& plans) {
+    std::vector<AddressWatch::Pool> pools;
+    for (const BackendPlan* plan : plans) {
+      for (const ServerSpec& server : plan->balance.servers) {
+        if (server.check.enabled) pools.push_back(AddressWatch::pool_of(plan->balance, server));
+      }
     }
-  }
-  watch_.watch(std::move(pools));
+    return pools;
+  };
+  watch_.watch(pools_of(change_->come), pools_of(change_->gone));
 }
 
 void Crew::adopted() {
   if (--adopting_ != 0) return;
-  sweep();
+  // After an amendment there is little to sweep, and much to look through: it can wait.
+  if (former_.empty() || !snapshot_->is_amendment_of(*former_.back())) sweep();
   owner_.on_adopted();
 }
 
@@ -144,12 +173,17 @@ void Crew::drain() {
 }
 
 void Crew::sweep() {
-  const auto taken_apart = std::erase_if(former_, [](const auto& snapshot) { return snapshot.use_count() == 1; });
+  bool taken_apart = false;
+  std::erase_if(former_, [&](const auto& snapshot) {
+    if (snapshot.use_count() != 1) return false;
+    taken_apart = taken_apart || !snapshot_->is_amendment_of(*snapshot);
+    return true;
+  });
   servers_.sweep();
   tables_.sweep();
   std::erase_if(log_outputs_, [](const auto& entry) { return entry.second.use_count() == 1; });
   // The system may have back what two snapshots took together.
-  if (taken_apart != 0) ::malloc_trim(0);
+  if (taken_apart) ::malloc_trim(0);
 }
 
 void Crew::wake_lines(std::shared_ptr<BackendState> state) {
@@ -178,12 +212,12 @@ void Crew::on_server_changed(const BackendSpec& backend, const ServerSpec& serve
       for (auto& worker : workers_) worker->shut_down_sessions(other.state);
     }
   }
-  loop_.post([this, backend = backend.name, name = server.name, state = server.state, up] {
+  loop_.post([this, backend = backend.state, name = server.name, state = server.state, up] {
     owner_.on_health(*state);
-    const auto line = watch_.on_change(backend, name, up, loop_.now());
+    const auto line = watch_.on_change(backend->name, name, up, loop_.now());
     if (!line) return;
-    const int index = snapshot_->backend_index(backend);
-    const auto& logs = index < 0 ? snapshot_->logs : snapshot_->backends[static_cast<std::size_t>(index)].logs;
+    const BackendPlan* plan = snapshot_->backend(backend->number);
+    const auto& logs = plan == nullptr ? snapshot_->logs : plan->logs;
     for (LogOutput* output : logs) output->write(Level::Alert, *line);
   });
 }

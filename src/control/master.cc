@@ -197,7 +197,10 @@ int Master::fail(int status, const std::string& why) {
 }
 
 void Master::on_adopted() {
-  tell_health();  // A server at another address is another one.
+  for (const BackendPlan* plan : crew_.change().come) {
+    // A server at another address is another one.
+    for (const ServerSpec& server : plan->balance.servers) on_health(*server.state);
+  }
   if (!story_.empty()) log(Level::Alert, std::exchange(story_, ""));
   if (!changes_.empty()) {
     say(Level::Notice, format("Reloaded in {} ms: {}.", loop_.now() - reload_begun_ms_, std::exchange(changes_, "")));
@@ -232,8 +235,8 @@ void Master::on_health(const Server& server) {
 
 void Master::tell_health() {
   health_untold_ = false;
-  for (const BackendRuntimeSpec& backend : crew_.snapshot()->backends) {
-    for (const ServerSpec& server : backend.balance.servers) on_health(*server.state);
+  for (const auto& plan : crew_.snapshot()->backends) {
+    for (const ServerSpec& server : plan->balance.servers) on_health(*server.state);
   }
 }
 
@@ -374,7 +377,8 @@ void Master::log(Level level, const std::string& line) {
 // the other logs.
 void Master::tell_losses() {
   if (!crew_.snapshot()) return;
-  for (const auto& output : crew_.snapshot()->outputs) {
+  for (const LogUse& use : crew_.snapshot()->outputs) {
+    LogOutput* output = use.output.get();
     const std::optional<std::string> report = output->loss_report(Loop::wall_us());
     if (!report) continue;
     pollfd room{STDERR_FILENO, POLLOUT, 0};

@@ -35,43 +35,64 @@ void Worker::run() {
   Block::free_kept();
 }
 
-void Worker::adopt(std::shared_ptr<const Snapshot> snapshot, std::function<void()> done) {
-  loop_.post([this, snapshot = std::move(snapshot), done = std::move(done)]() mutable {
-    take(std::move(snapshot));
+void Worker::adopt(std::shared_ptr<const Snapshot> snapshot, std::shared_ptr<const Difference> change,
+                   std::function<void()> done) {
+  loop_.post([this, snapshot = std::move(snapshot), change = std::move(change), done = std::move(done)]() mutable {
+    take(std::move(snapshot), *change);
     done();
   });
 }
 
-// Each server has exactly one checking worker, and keeps it while the process lives.
-void Worker::take(std::shared_ptr<const Snapshot> snapshot) {
-  checks_.reset();
-  station_->adopt(snapshot);
-  std::vector<Checks::Target> targets;
-  for (const BackendRuntimeSpec& backend : snapshot->backends) {
-    for (const ServerSpec& server : backend.balance.servers) {
-      const std::size_t turn = std::hash<std::string>()(backend.balance.name + "/" + server.name);
-      if (turn % workers_ != index_) continue;
-      // Once more: a check under the former snapshot may have had the last word.
-      put_in_force(backend.balance, server);
-      if (server.check.enabled && !server.disabled) {
-        targets.push_back({&backend.balance, &server});
-      } else {
-        Checks::forget(backend.balance, server);
-      }
-    }
-  }
+void Worker::take(std::shared_ptr<const Snapshot> snapshot, const Difference& change) {
+  const config::Global& global = snapshot->config.global;
   ChecksOptions options;
   options.in_flight = std::max<std::size_t>(1, kChecksInFlight / workers_);
   options.worker = index_;
   options.workers = workers_;
-  options.spread_percent = snapshot->config.global.spread_checks;
-  options.spread_limit_ms = snapshot->config.global.max_spread_checks_ms;
+  options.spread_percent = global.spread_checks;
+  options.spread_limit_ms = global.max_spread_checks_ms;
+  const bool anew = !checks_ || options != checks_->options();
+  if (anew) checks_.reset();
+  for (const BackendPlan* plan : change.gone) {
+    if (checks_) checks_->drop(plan->balance);
+  }
+  for (const BackendPlan* plan : change.led_anew) {
+    if (checks_) checks_->drop(plan->balance);
+  }
+  station_->adopt(snapshot, change);
   loop_.descriptor_limit = station_->kit().process.descriptor_limit;
-  loop_.gulp_budget = static_cast<std::size_t>(snapshot->config.global.gulp_budget);
+  loop_.gulp_budget = static_cast<std::size_t>(global.gulp_budget);
+  // Once more: a check under the former snapshot may have had the last word.
+  for (const BackendPlan* plan : change.come) {
+    for (const ServerSpec& server : plan->balance.servers) {
+      if (!checks(plan->balance, server)) continue;
+      put_in_force(plan->balance, server);
+      if (!server.check.enabled || server.disabled) Checks::forget(plan->balance, server);
+    }
+  }
+  std::vector<Checks::Target> targets;
+  const auto add = [&](const BackendPlan& plan) {
+    for (const ServerSpec& server : plan.balance.servers) {
+      if (checks(plan.balance, server) && server.check.enabled && !server.disabled)
+        targets.push_back({&plan.balance, &server, snapshot->followers_of(*server.state)});
+    }
+  };
+  if (anew) {
+    HealthEvents& for_events = *this;
+    HealthLog& for_log = *this;
+    checks_ = std::make_unique<Checks>(loop_, options, for_events, for_log);
+    for (const auto& plan : snapshot->backends) add(*plan);
+  } else {
+    for (const BackendPlan* plan : change.come) add(*plan);
+    for (const BackendPlan* plan : change.led_anew) add(*plan);
+  }
   snapshot_ = std::move(snapshot);
-  HealthEvents& for_events = *this;
-  HealthLog& for_log = *this;
-  checks_ = std::make_unique<Checks>(loop_, targets, options, for_events, for_log);
+  checks_->add(targets);
+}
+
+// Each server has exactly one checking worker, and keeps it while the process lives.
+bool Worker::checks(const BackendSpec& backend, const ServerSpec& server) const {
+  return std::hash<std::string>()(backend.name + "/" + server.name) % workers_ == index_;
 }
 
 void Worker::drain() {
@@ -104,9 +125,9 @@ void Worker::stop() {
 }
 
 void Worker::write(const BackendSpec& backend, Level level, std::string_view line) {
-  const int index = snapshot_->backend_index(backend.name);
-  if (index < 0) return;
-  for (LogOutput* output : snapshot_->backends[static_cast<std::size_t>(index)].logs) output->write(level, line);
+  const BackendPlan* plan = snapshot_->backend(backend.state->number);
+  if (plan == nullptr) return;
+  for (LogOutput* output : plan->logs) output->write(level, line);
 }
 
 }  // namespace penstock

@@ -17,7 +17,7 @@ bool went_wrong(const rules::LogFacts& log) {
 
 }  // namespace
 
-void write(const FrontendSpec& frontend, rules::Subject& subject) {
+void write(const FrontendPlan& frontend, rules::Subject& subject) {
   const rules::LogFacts& log = subject.log;
   const rules::Effects& effects = subject.effects;
   if (effects.log == rules::Effects::LogLevel::Silent) return;
@@ -37,7 +37,7 @@ void write(const FrontendSpec& frontend, rules::Subject& subject) {
   for (LogOutput* output : frontend.logs) output->write(level, line);
 }
 
-void write_refusal(const FrontendSpec& frontend, rules::Subject& subject, std::string_view message) {
+void write_refusal(const FrontendPlan& frontend, rules::Subject& subject, std::string_view message) {
   const rules::ClientFacts& client = *subject.client;
   char space[kLineLimit];
   std::string line(frontend.rules.refusal.write(subject, space));

@@ -5,7 +5,7 @@
 
 namespace penstock {
 
-Accounting::Accounting(Kit& kit, H1Front& front, const FrontendSpec& frontend, rules::Subject& subject)
+Accounting::Accounting(Kit& kit, H1Front& front, const FrontendPlan& frontend, rules::Subject& subject)
     : kit_(kit),
       front_(front),
       frontend_(frontend),

@@ -7,23 +7,24 @@ namespace penstock {
 
 void Approach::begin(int backend) {
   backend_ = &generation_.backend(backend);
-  spec_ = &generation_.snapshot().backends[static_cast<std::size_t>(backend)];
+  spec_ = generation_.snapshot().backend(backend);
   subject_.backend = spec_->balance.name;
   subject_.backend_index = backend;
-  subject_.backend_id = spec_->id;
+  subject_.backend_id = generation_.snapshot().backend_id(backend);
   spec_->balance.state->rate.count(static_cast<std::int64_t>(kit_.loop.now()));
   if (spec_->cookie.line.logged()) subject_.log.cookies[0] = subject_.log.cookies[1] = 'N';
 }
 
 void Approach::ask_persistence() {
-  persistence_ = spec_->rules.persistence(subject_);
-  const int named = spec_->rules.choose_server(subject_);
-  if (named >= 0) {
-    const ServerSlot& slot = *backend_->slots()[static_cast<std::size_t>(named)];
+  persistence_ = spec_->rules->persistence(subject_);
+  const int named = spec_->rules->choose_server(subject_);
+  const int place = named < 0 ? -1 : spec_->balance.place_of(named);
+  if (place >= 0) {
+    const ServerSlot& slot = *backend_->slots()[static_cast<std::size_t>(place)];
     if (belongs_to(slot)) meant_ = &slot;
   }
   if (spec_->cookie.in_use()) follow_cookie();
-  if (!spec_->rules.stick_request.empty()) follow_tables();
+  if (!spec_->rules->stick_request.empty()) follow_tables();
 }
 
 void Approach::follow_cookie() {
@@ -166,7 +167,7 @@ bool Approach::moves_on() {
   const Ref<Generation>& now = kit_.generation;
   if (!now || &*now == (moved_to_ ? &*moved_to_ : &generation_)) return false;
   Backend* next = now->successor(backend_->spec());
-  return next != nullptr && on_moved(*next);
+  return next != nullptr && next != backend_ && on_moved(*next);
 }
 
 void Approach::run_later() {

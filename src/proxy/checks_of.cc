@@ -1,4 +1,4 @@
-#include "penstock/proxy/checks_of.h"
+#include "checks_of.h"
 
 #include <algorithm>
 
@@ -17,8 +17,7 @@ struct StepMaker {
   const config::Proxy& proxy;
   const config::Server& server;
   std::uint32_t id;
-  const Bundle& bundle;
-  const rules::Environment& environment;
+  const Outside& outside;
   config::Diagnostics& diagnostics;
 };
 
@@ -128,7 +127,7 @@ class CheckRequest final : public CheckText {
 };
 
 RequestPart formatted(const std::string& text, const config::CheckStep& step, const StepMaker& maker) {
-  auto compiled = rules::compile_plain_format(text, step.place, maker.environment, maker.diagnostics);
+  auto compiled = rules::compile_plain_format(text, step.place, maker.outside, maker.diagnostics);
   if (!compiled) return {};
   if (const auto constant = compiled->constant()) return {std::string(*constant), std::nullopt};
   return {"", std::move(*compiled)};
@@ -168,7 +167,7 @@ CheckStepSpec send_step(const config::Health& health, const config::CheckStep* s
 std::shared_ptr<const CheckText> text_of(const std::string& format, const config::CheckStep& step,
                                          const StepMaker& maker, bool is_hex = false) {
   if (format.empty()) return nullptr;
-  auto compiled = rules::compile_plain_format(format, step.place, maker.environment, maker.diagnostics);
+  auto compiled = rules::compile_plain_format(format, step.place, maker.outside, maker.diagnostics);
   if (!compiled) return nullptr;
   return std::make_shared<StepText>(std::move(*compiled), maker, is_hex);
 }
@@ -242,10 +241,10 @@ bool check_greets(const config::Server& server) {
   return server.check.send_proxy || ((server.send_proxy || server.send_proxy_v2) && is_traffic);
 }
 
-CheckStepSpec connect_step(const config::CheckStep& step, const Bundle& bundle) {
+CheckStepSpec connect_step(const config::CheckStep& step, const Outside& outside) {
   CheckStepSpec out;
   out.kind = CheckStepSpec::Kind::Connect;
-  if (step.address) out.address = bundle.resolved(*step.address);
+  if (step.address) out.address = outside.resolved(*step.address);
   out.port = step.port;
   out.tls = step.ssl;
   out.use_default = step.use_default;
@@ -271,9 +270,9 @@ std::vector<CheckStepSpec> http_steps(const config::Health& health, const StepMa
       case config::CheckStep::Kind::Connect:
         // Connecting comes before what is sent over it.
         if (!scripted) {
-          out.insert(out.begin(), connect_step(step, maker.bundle));
+          out.insert(out.begin(), connect_step(step, maker.outside));
         } else {
-          out.push_back(connect_step(step, maker.bundle));
+          out.push_back(connect_step(step, maker.outside));
         }
         break;
       case config::CheckStep::Kind::Send:
@@ -299,7 +298,7 @@ std::vector<CheckStepSpec> http_steps(const config::Health& health, const StepMa
 }
 
 CheckStepSpec tcp_step(const config::CheckStep& step, const StepMaker& maker) {
-  if (step.kind == config::CheckStep::Kind::Connect) return connect_step(step, maker.bundle);
+  if (step.kind == config::CheckStep::Kind::Connect) return connect_step(step, maker.outside);
   if (step.kind == config::CheckStep::Kind::Expect) return expect_step(step, maker);
   CheckStepSpec out;
   out.kind = CheckStepSpec::Kind::Send;
@@ -355,8 +354,8 @@ bool wants_tls_check(const config::Server& server, const config::Health& health)
 }
 
 CheckSpec checks_of(const config::Proxy& proxy, const config::Server& server, const ServerSpec& spec,
-                    const Bundle& bundle, const rules::Environment& environment, config::Diagnostics& diagnostics) {
-  const StepMaker maker{proxy, server, spec.id, bundle, environment, diagnostics};
+                    const Outside& outside, config::Diagnostics& diagnostics) {
+  const StepMaker maker{proxy, server, spec.id, outside, diagnostics};
   CheckSpec out;
   out.enabled = true;
   const config::Check& check = server.check;
@@ -367,7 +366,7 @@ CheckSpec checks_of(const config::Proxy& proxy, const config::Server& server, co
   out.answer_ms = proxy.timeout.check;
   out.rise = static_cast<int>(check.rise);
   out.fall = static_cast<int>(check.fall);
-  out.address = check.address ? bundle.resolved(*check.address) : spec.address;
+  out.address = check.address ? outside.resolved(*check.address) : spec.address;
   if (check.address && check.address->port_low == 0) out.address.set_port(spec.address.port());
   if (check.port != 0) out.address.set_port(check.port);
   out.sni = check.sni;

@@ -36,7 +36,7 @@ Owned<Client> Client::welcome(ClientOwner& owner, Listener& listener) {
   const BindSpec& bind = owner.bind();
   const Ref<Generation>& generation = owner.generation();
   Owned<Client> self(new Client(owner));
-  const FrontendSpec& spec = self->spec();
+  const FrontendPlan& spec = self->spec();
   self->facts_.accepted_us = Loop::wall_us();
   if (spec.mode == config::Mode::Http) {
     self->front_ = H1Front::make(self->loop(), spec.http, *self);
@@ -54,14 +54,14 @@ Owned<Client> Client::welcome(ClientOwner& owner, Listener& listener) {
   return self;
 }
 
-bool Client::let_in(const Generation& generation, const FrontendSpec& spec, Connection& connection) {
+bool Client::let_in(const Generation& generation, const FrontendPlan& spec, Connection& connection) {
   if (owner_.bind().accept_proxy) connection.expect_proxy_header();
   if (!spec.rules.tcp_connection.empty() && refuses(generation, spec, connection)) return false;
   spec.state->arrivals.count(static_cast<std::int64_t>(loop().now()));
   return true;
 }
 
-bool Client::refuses(const Generation& generation, const FrontendSpec& spec, Connection& connection) {
+bool Client::refuses(const Generation& generation, const FrontendPlan& spec, Connection& connection) {
   facts_.ends = &connection;
   Arena arena;
   rules::Subject subject(arena);
@@ -92,7 +92,7 @@ const rules::ClientFacts& Client::facts() {
   return facts_;
 }
 
-const FrontendSpec& Client::spec() const { return owner_.generation()->snapshot().frontends[owner_.bind().frontend]; }
+const FrontendPlan& Client::spec() const { return *owner_.generation()->snapshot().frontend(owner_.bind().frontend); }
 
 void Client::on_close() {
   ListNode<ClientTag>::unlink();
@@ -132,7 +132,7 @@ void Client::on_refused(H1Front&, const Loss& loss) {
 Drains& Client::drains() { return owner_.kit().drains; }
 
 void Client::log_refusal(const Loss& loss) {
-  const FrontendSpec& spec = this->spec();
+  const FrontendPlan& spec = this->spec();
   if (spec.logs.empty() || (spec.dont_log_null && !loss.heard)) return;
   Arena arena;
   rules::Subject subject(arena);

@@ -51,13 +51,13 @@ std::string_view cut_element(std::string_view& list) {
 
 // The backend's name of the field wins; each side's `except` counts; `if-none` counts unless a side adds the field
 // without asking.
-void add_forwarded_for(const FrontendSpec& frontend, const BackendRuntimeSpec& backend, rules::Subject& subject) {
+void add_forwarded_for(const FrontendPlan& frontend, const BackendPlan& backend, rules::Subject& subject) {
   Head& head = *subject.request;
   const bool front = frontend.forward_for.enabled, back = backend.forward_for.enabled;
   const SocketAddress& source = subject.client->source();
   if ((!front && !back) || source.is_unix()) return;
   if (front && frontend.rules.forward_for_except.contains(source)) return;
-  if (back && backend.rules.forward_for_except.contains(source)) return;
+  if (back && backend.rules->forward_for_except.contains(source)) return;
   const std::string& name = back ? backend.forward_for.header : frontend.forward_for.header;
   const bool always = (front && !frontend.forward_for.if_none) || (back && !backend.forward_for.if_none);
   if (!always && head.find(name) != nullptr) return;
@@ -66,7 +66,7 @@ void add_forwarded_for(const FrontendSpec& frontend, const BackendRuntimeSpec& b
 }
 
 // `option forwardfor` of either side, and `unique-id-header`.
-void add_fields(const FrontendSpec& frontend, const BackendRuntimeSpec& backend, rules::Subject& subject) {
+void add_fields(const FrontendPlan& frontend, const BackendPlan& backend, rules::Subject& subject) {
   add_forwarded_for(frontend, backend, subject);
   if (!frontend.unique_id_header.empty())
     subject.request->fields.push_back(subject.arena, {frontend.unique_id_header, subject.unique_id});
@@ -98,7 +98,7 @@ void raise_version(Head& head) {
   if (head.version == HttpVersion::Http10 && head.find("host") != nullptr) head.version = HttpVersion::Http11;
 }
 
-bool prepare(const FrontendSpec& frontend, const BackendRuntimeSpec& backend, bool pinned, rules::Subject& subject) {
+bool prepare(const FrontendPlan& frontend, const BackendPlan& backend, bool pinned, rules::Subject& subject) {
   using config::HttpMode;
   Head& head = *subject.request;
   add_fields(frontend, backend, subject);
@@ -111,8 +111,7 @@ bool prepare(const FrontendSpec& frontend, const BackendRuntimeSpec& backend, bo
   return close;
 }
 
-std::uint64_t tunnel_ms(const FrontendSpec& frontend, const BackendRuntimeSpec& backend,
-                        const rules::Subject& subject) {
+std::uint64_t tunnel_ms(const FrontendPlan& frontend, const BackendPlan& backend, const rules::Subject& subject) {
   const std::int64_t by_rule = subject.effects.timeout_tunnel_ms;
   if (by_rule >= 0) return static_cast<std::uint64_t>(by_rule);
   return backend.tunnel_ms != 0 ? backend.tunnel_ms : frontend.tunnel_ms;

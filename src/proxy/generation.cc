@@ -6,43 +6,83 @@
 
 namespace penstock {
 
-Generation::Generation(Loop& loop, std::shared_ptr<const Snapshot> snapshot, LineWaker& waker, unsigned worker)
-    : loop_(loop), snapshot_(std::move(snapshot)), waker_(waker), worker_(worker) {
-  backends_.resize(snapshot_->backends.size());
+Generation::Generation(Loop& loop, std::shared_ptr<const Snapshot> snapshot, LineWaker& waker, unsigned worker,
+                       Generation* before, const Difference& change)
+    : loop_(loop),
+      snapshot_(std::move(snapshot)),
+      waker_(waker),
+      worker_(worker),
+      table_(before == nullptr ? make_ref<BackendTable>() : before->table_),
+      before_(before) {
+  auto& backends = table_->backends;
+  if (backends.size() < snapshot_->backend_numbers()) backends.resize(snapshot_->backend_numbers());
+  if (before_ == nullptr) return;
+  before_->after_ = this;
+  for (const int number : change.numbers)
+    before_->replaced_.emplace(number, std::exchange(table_->at(number), nullptr));
 }
 
-Generation::~Generation() = default;
+// What it kept is used by those before it that have no other.
+Generation::~Generation() {
+  if (after_ == nullptr) end_as_present();
+  if (before_ != nullptr) {
+    for (auto& [number, backend] : replaced_) before_->replaced_.try_emplace(number, std::move(backend));
+    before_->after_ = after_;
+  }
+  if (after_ != nullptr) after_->before_ = before_;
+}
 
-Backend& Generation::backend(int index) {
-  auto& made = backends_[static_cast<std::size_t>(index)];
+// The worker ends: the table is left to the generation before, if there is one, which has plans for some of it only.
+void Generation::end_as_present() {
+  const auto end = static_cast<int>(table_->backends.size());
+  for (int number = 0; number < end; ++number) {
+    const bool stays = before_ != nullptr && before_->snapshot_->backend(number) == snapshot_->backend(number);
+    if (!stays) table_->at(number) = nullptr;
+  }
+}
+
+Ref<Backend>& Generation::place_of(int number) {
+  for (Generation* at = this; at->after_ != nullptr; at = at->after_) {
+    const auto found = at->replaced_.find(number);
+    if (found != at->replaced_.end()) return found->second;
+  }
+  return table_->at(number);
+}
+
+Backend& Generation::backend(int number) {
+  Ref<Backend>& made = place_of(number);
   if (!made) {
     std::random_device device;
     const std::uint64_t seed = (static_cast<std::uint64_t>(device()) << 32) ^ device() ^ worker_;
-    made = std::make_unique<Backend>(loop_, snapshot_->backends[static_cast<std::size_t>(index)].balance, waker_, seed);
+    made = make_ref<Backend>(loop_, snapshot_->backend(number)->balance, waker_, seed);
   }
   return *made;
 }
 
+Backend* Generation::own(int number) {
+  if (after_ == nullptr) return number < static_cast<int>(table_->backends.size()) ? table_->at(number).get() : nullptr;
+  const auto found = replaced_.find(number);
+  return found == replaced_.end() ? nullptr : found->second.get();
+}
+
 Backend* Generation::find(const BackendState& state) {
-  for (auto& backend : backends_) {
-    if (backend && backend->spec().state.get() == &state) return backend.get();
-  }
-  return nullptr;
+  Backend* backend = own(state.number);
+  return backend != nullptr && backend->spec().state.get() == &state ? backend : nullptr;
 }
 
 void Generation::shut_down(const Server& server) {
-  for (auto& backend : backends_) {
-    if (backend && backend->spec().name == server.backend_name) backend->shut_down(server);
-  }
+  const int number = snapshot_->backend_number(server.backend_name);
+  Backend* backend = number < 0 ? nullptr : own(number);
+  if (backend != nullptr) backend->shut_down(server);
 }
 
 Backend* Generation::successor(const BackendSpec& before) {
-  const int index = snapshot_->backend_index(before.name);
-  return index < 0 ? nullptr : &backend(index);
+  const int number = before.state->number;
+  return snapshot_->backend(number) == nullptr ? nullptr : &backend(number);
 }
 
 void Generation::retire(Generation& next) {
-  for (auto& backend : backends_) {
+  for (auto& [number, backend] : replaced_) {
     if (!backend || (!backend->has_pools() && backend->line_length() == 0)) continue;
     Backend* successor = next.successor(backend->spec());
     backend->hand_pools_to(successor);
@@ -51,17 +91,19 @@ void Generation::retire(Generation& next) {
 }
 
 std::string_view Generation::sni_of(const ServerSpec& server, rules::Subject& subject) const {
-  const int index = snapshot_->backend_index(server.state->backend_name);
-  if (index < 0) return {};
+  const BackendPlan* plan = snapshot_->backend(snapshot_->backend_number(server.state->backend_name));
+  if (plan == nullptr) return {};
   // Backends and servers have their numbers in this one.
   const rules::Numbers* of_request = std::exchange(subject.numbers, &numbers());
-  const std::string_view name = snapshot_->backends[static_cast<std::size_t>(index)].sni_of(server, subject);
+  const std::string_view name = plan->sni_of(server, subject);
   subject.numbers = of_request;
   return name;
 }
 
 std::int64_t Generation::backend(rules::BackendNumber number, int backend) const {
-  const BackendSpec& spec = snapshot_->backends[static_cast<std::size_t>(backend)].balance;
+  const BackendPlan* plan = snapshot_->backend(backend);
+  if (plan == nullptr) return -1;
+  const BackendSpec& spec = plan->balance;
   std::int64_t in_use = 0, room = 0, places = 0;
   bool unlimited = false, endless = false;
   const std::vector<Candidate> usable = usable_servers(spec);
@@ -97,7 +139,9 @@ std::int64_t Generation::backend(rules::BackendNumber number, int backend) const
 }
 
 std::int64_t Generation::frontend(rules::FrontendNumber number, int frontend) const {
-  const FrontendSpec& spec = snapshot_->frontends[static_cast<std::size_t>(frontend)];
+  const FrontendPlan* plan = snapshot_->frontend(frontend);
+  if (plan == nullptr) return -1;
+  const FrontendPlan& spec = *plan;
   const auto now_ms = static_cast<std::int64_t>(loop_.now());
   switch (number) {
     case rules::FrontendNumber::Connections:
@@ -111,8 +155,10 @@ std::int64_t Generation::frontend(rules::FrontendNumber number, int frontend) co
 }
 
 std::int64_t Generation::server(rules::ServerNumber number, int backend, int server) const {
-  const ServerSpec& spec =
-      snapshot_->backends[static_cast<std::size_t>(backend)].balance.servers[static_cast<std::size_t>(server)];
+  const BackendPlan* plan = snapshot_->backend(backend);
+  const int place = plan == nullptr ? -1 : plan->balance.place_of(server);
+  if (place < 0) return -1;
+  const ServerSpec& spec = plan->balance.servers[static_cast<std::size_t>(place)];
   const std::int64_t in_use = spec.state->in_use.load(std::memory_order_relaxed);
   switch (number) {
     case rules::ServerNumber::IsUp:

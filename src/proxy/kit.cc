@@ -14,11 +14,11 @@ Kit::Kit(Loop& loop, unsigned worker, ProcessState& process) : loop(loop), worke
   random = ((static_cast<std::uint64_t>(device()) << 32) ^ device()) | 1;
 }
 
-void Kit::equip(rules::Subject& subject, const Generation& generation, const FrontendSpec& frontend) {
+void Kit::equip(rules::Subject& subject, const Generation& generation, const FrontendPlan& frontend) {
   subject.memory_limit = static_cast<std::size_t>(generation.snapshot().config.global.txn_memory);
   subject.frontend = frontend.name;
-  subject.frontend_index = frontend.index;
-  subject.frontend_id = frontend.id;
+  subject.frontend_index = frontend.number;
+  subject.frontend_id = generation.snapshot().frontend_id(frontend.number);
   subject.numbers = &generation.numbers();
   subject.dates = &dates;
   subject.random = &random;

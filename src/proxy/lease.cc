@@ -4,7 +4,7 @@
 
 namespace penstock {
 
-bool Lease::must_be_private(const BackendRuntimeSpec& backend) const {
+bool Lease::must_be_private(const BackendPlan& backend) const {
   if (pins_.pinned() || backend.balance.reuse == ReuseMode::Never) return true;
   const ServerSlot* slot = approach_.slot();
   if (slot == nullptr) return false;
@@ -13,7 +13,7 @@ bool Lease::must_be_private(const BackendRuntimeSpec& backend) const {
   return slot->spec.send_proxy != ProxyVersion::None || slot->spec.port_from_client;
 }
 
-bool Lease::borrow(const BackendRuntimeSpec& backend, std::string_view tls_name, bool first, H1BackOwner& owner) {
+bool Lease::borrow(const BackendPlan& backend, std::string_view tls_name, bool first, H1BackOwner& owner) {
   ServerSlot& slot = *approach_.slot();
   back_ = pins_.lend(*slot.spec.state, tls_name);
   const ReuseMode reuse = backend.balance.reuse;
@@ -25,7 +25,7 @@ bool Lease::borrow(const BackendRuntimeSpec& backend, std::string_view tls_name,
   return back_ != nullptr;
 }
 
-bool Lease::connect(Loop& loop, const BackendRuntimeSpec& backend, std::string_view tls_name, H1BackOwner& owner) {
+bool Lease::connect(Loop& loop, const BackendPlan& backend, std::string_view tls_name, H1BackOwner& owner) {
   ServerSlot& slot = *approach_.slot();
   const ServerSpec& spec = slot.spec;
   const SocketAddress address = approach_.address();
@@ -38,7 +38,7 @@ bool Lease::connect(Loop& loop, const BackendRuntimeSpec& backend, std::string_v
   return true;
 }
 
-void Lease::end(const BackendRuntimeSpec& backend, bool whole, bool said) {
+void Lease::end(const BackendPlan& backend, bool whole, bool said) {
   if (!back_) return;
   ServerSlot* slot = approach_.slot();
   if (slot != nullptr && slot->spec.tls) slot->pool().keep_ticket(back_->tls_name(), back_->connection().take_ticket());

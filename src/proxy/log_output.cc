@@ -444,8 +444,11 @@ std::optional<std::string> LogLosses::report(std::int64_t now_us) {
                 why);
 }
 
-LogOutput::LogOutput(const config::LogTarget& target, const LogIdentity& identity)
+LogOutput::LogOutput(const config::LogTarget& target, const LogIdentity& identity, const SocketAddress& resolved)
     : name_(name_text(target)),
+      kind_(target.kind),
+      target_(target.address),
+      fd_(target.fd),
       format_(target.format.value_or(Format::Local)),
       level_(target.level),
       min_level_(target.min_level),
@@ -453,35 +456,29 @@ LogOutput::LogOutput(const config::LogTarget& target, const LogIdentity& identit
       // As HAProxy counts: of a raw line its end is part of the length.
       limit_(std::clamp<std::size_t>(target.length, 1, kLongestLine) - (format_ == Format::Raw ? 1 : 0)),
       speaker_(speaker_text(format_, identity)),
+      address_(resolved),
       own_losses_(name_) {}
 
 LogOutput::~LogOutput() = default;
 
-Result<std::unique_ptr<LogOutput>> LogOutput::open(const config::LogTarget& target, const LogIdentity& identity,
-                                                   const SocketAddress& resolved, LogDescriptors* descriptors) {
-  std::unique_ptr<LogOutput> output(new LogOutput(target, identity));
-  const auto opened = [&]() -> Result<void> {
-    switch (target.kind) {
-      case Kind::Stdout:
-        return output->open_descriptor(STDOUT_FILENO, descriptors);
-      case Kind::Stderr:
-        return output->open_descriptor(STDERR_FILENO, descriptors);
-      case Kind::Fd:
-        return output->open_descriptor(target.fd, descriptors);
-      case Kind::Unix:
-      case Kind::Udp:
-        break;
-    }
-    return output->open_datagrams(target, resolved);
-  }();
-  if (!opened) return opened.error();
-  return output;
+Result<void> LogOutput::open(LogDescriptors* descriptors) {
+  switch (kind_) {
+    case Kind::Stdout:
+      return open_descriptor(STDOUT_FILENO, descriptors);
+    case Kind::Stderr:
+      return open_descriptor(STDERR_FILENO, descriptors);
+    case Kind::Fd:
+      return open_descriptor(fd_, descriptors);
+    case Kind::Unix:
+    case Kind::Udp:
+      break;
+  }
+  return open_datagrams();
 }
 
-Result<void> LogOutput::open_datagrams(const config::LogTarget& target, const SocketAddress& resolved) {
-  const config::Address& to = target.address;
-  address_ = resolved;
-  if (address_.empty() && target.kind == Kind::Unix) {
+Result<void> LogOutput::open_datagrams() {
+  const config::Address& to = target_;
+  if (address_.empty() && kind_ == Kind::Unix) {
     if (to.host.size() > kLongestUnixPath) {
       return Error{format("cannot log to {}: a socket's path has at most {} bytes", name_, kLongestUnixPath)};
     }

@@ -5,10 +5,9 @@
 
 namespace penstock {
 
-void run_after_response_rules(const FrontendSpec& frontend, const BackendRuntimeSpec* backend,
-                              rules::Subject& subject) {
+void run_after_response_rules(const FrontendPlan& frontend, const BackendPlan* backend, rules::Subject& subject) {
   // A `listen` has but one set.
-  if (backend != nullptr && subject.backend != subject.frontend) backend->rules.http_after_response.run(subject);
+  if (backend != nullptr && subject.backend != subject.frontend) backend->rules->http_after_response.run(subject);
   frontend.rules.http_after_response.run(subject);
 }
 
@@ -16,13 +15,13 @@ bool may_answer(const Head& head) {
   return head.status >= 200 || (head.status == 101 && head.body.kind == BodyLength::Kind::Tunnel);
 }
 
-bool asks_monitor(const FrontendSpec& frontend, std::string_view target) {
+bool asks_monitor(const FrontendPlan& frontend, std::string_view target) {
   if (frontend.monitor_uri.empty()) return false;
   return target == frontend.monitor_uri || rules::split_target(target).path_and_query == frontend.monitor_uri;
 }
 
-OwnAnswer::OwnAnswer(const rules::Reply& reply, const Snapshot& snapshot, const FrontendSpec& frontend,
-                     const BackendRuntimeSpec* backend, rules::Subject& subject)
+OwnAnswer::OwnAnswer(const rules::Reply& reply, const Snapshot& snapshot, const FrontendPlan& frontend,
+                     const BackendPlan* backend, rules::Subject& subject)
     : reply_(reply) {
   if (reply.standard) {
     subject.response = nullptr;  // The server's, if there was one, went with its connection.

@@ -11,11 +11,6 @@ namespace {
 
 using Kind = rules::Reason::Kind;
 
-std::string place_text(const config::Config& config, const config::Place* place) {
-  if (place == nullptr || place->line == 0 || place->file >= config.files.size()) return "";
-  return format("{}:{}", config.files[place->file], place->line);
-}
-
 std::string client_text(const rules::Subject& subject) {
   if (subject.client == nullptr || subject.client->ends == nullptr) return "a client";
   const SocketAddress& source = subject.client->source();
@@ -33,12 +28,12 @@ void note(Kind kind, std::string_view text, std::string_view more, rules::Subjec
   subject.reason.text = more.empty() ? text : subject.arena.concat({text, " (", more, ")"});
 }
 
-void note_rule(const Snapshot& snapshot, const config::Place* place, rules::Subject& subject) {
-  note(Kind::Rule, "denied by a rule", place_text(snapshot.config, place), subject);
+void note_rule(const Snapshot& snapshot, const rules::RulePlace* place, rules::Subject& subject) {
+  note(Kind::Rule, "denied by a rule", snapshot.place_text(place), subject);
 }
 
 void note_trouble(const Snapshot& snapshot, rules::Subject& subject) {
-  const std::string place = place_text(snapshot.config, subject.trouble_at);
+  const std::string place = snapshot.place_text(subject.trouble_at);
   if (subject.trouble != rules::Trouble::Memory) {
     return note(Kind::Match, "a regular expression takes too long to match what came: refused", place, subject);
   }
@@ -66,7 +61,7 @@ void note_failure(const Failure& failure, rules::Subject& subject) {
   note(kind, failure.detail, {}, subject);
 }
 
-void tell(const Snapshot& snapshot, const FrontendSpec& frontend, const rules::Subject& subject) {
+void tell(const Snapshot& snapshot, const FrontendPlan& frontend, const rules::Subject& subject) {
   const rules::Reason& reason = subject.reason;
   if (reason.kind == Kind::None || snapshot.logs.empty()) return;
   std::uint32_t passed_over = 0;

@@ -60,9 +60,9 @@ rules::Reply built_in(std::uint16_t status) {
   return reply;
 }
 
-rules::Reply page_of(std::uint16_t status, const FrontendSpec& frontend, const BackendRuntimeSpec* backend,
+rules::Reply page_of(std::uint16_t status, const FrontendPlan& frontend, const BackendPlan* backend,
                      rules::Subject& subject) {
-  const rules::ReplyTemplate* configured = backend != nullptr ? backend->rules.error(status) : nullptr;
+  const rules::ReplyTemplate* configured = backend != nullptr ? backend->rules->error(status) : nullptr;
   if (configured == nullptr) configured = frontend.rules.error(status);
   return configured != nullptr ? configured->expand(subject) : built_in(status);
 }

@@ -9,9 +9,9 @@ Station::Station(Loop& loop, unsigned worker, ProcessState& process, StationOwne
 
 Station::~Station() { close(); }
 
-void Station::adopt(std::shared_ptr<const Snapshot> snapshot) {
-  Ref<Generation> before =
-      std::exchange(kit_.generation, make_ref<Generation>(kit_.loop, snapshot, owner_, kit_.worker));
+void Station::adopt(std::shared_ptr<const Snapshot> snapshot, const Difference& change) {
+  const Ref<Generation> before = kit_.generation;
+  kit_.generation = make_ref<Generation>(kit_.loop, snapshot, owner_, kit_.worker, before.get(), change);
   generations_.push_back(*kit_.generation);
   std::map<std::string, std::unique_ptr<Frontend>> left = std::move(frontends_);
   frontends_.clear();
@@ -33,7 +33,7 @@ void Station::adopt(std::shared_ptr<const Snapshot> snapshot) {
   if (before) before->retire(*kit_.generation);
 }
 
-bool Station::admit(const FrontendSpec& frontend, const BindSpec& bind) {
+bool Station::admit(const FrontendPlan& frontend, const BindSpec& bind) {
   const std::uint32_t limit = kit_.process.maxconn.load(std::memory_order_relaxed);
   const std::uint32_t all = kit_.process.connections.fetch_add(1);
   const std::uint32_t here = frontend.state->connections.fetch_add(1);

@@ -23,11 +23,11 @@ int place_of(const StickTable::Mark& mark, const BackendSpec& backend) {
 
 }  // namespace
 
-int Sticking::look_up(const Snapshot& snapshot, const BackendRuntimeSpec& backend, bool anyhow, rules::Subject& subject,
+int Sticking::look_up(const Snapshot& snapshot, const BackendPlan& backend, bool anyhow, rules::Subject& subject,
                       std::uint64_t now_ms) {
   int found = -1;
-  for (const rules::StickRule& rule : backend.rules.stick_request) {
-    StickTable& table = *snapshot.tables[rule.table];
+  for (const rules::StickRule& rule : backend.rules->stick_request) {
+    StickTable& table = *snapshot.tables[static_cast<std::size_t>(rule.table)].table;
     const bool stores = rule.stores && may_keep(table);
     if (!rule.matches && !stores) continue;
     const std::optional<std::string_view> key = rule.key(subject);
@@ -44,9 +44,9 @@ int Sticking::look_up(const Snapshot& snapshot, const BackendRuntimeSpec& backen
   return found;
 }
 
-void Sticking::look_at_answer(const Snapshot& snapshot, const BackendRuntimeSpec& backend, rules::Subject& subject) {
-  for (const rules::StickRule& rule : backend.rules.stick_response) {
-    StickTable& table = *snapshot.tables[rule.table];
+void Sticking::look_at_answer(const Snapshot& snapshot, const BackendPlan& backend, rules::Subject& subject) {
+  for (const rules::StickRule& rule : backend.rules->stick_response) {
+    StickTable& table = *snapshot.tables[static_cast<std::size_t>(rule.table)].table;
     if (!may_keep(table)) continue;
     const std::optional<std::string_view> key = rule.key(subject);
     if (key) keep(table, *key, subject.arena);

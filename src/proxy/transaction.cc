@@ -12,7 +12,7 @@
 
 namespace penstock {
 
-Transaction::Transaction(const TransactionSide& client, Ref<Generation> generation, const FrontendSpec& frontend,
+Transaction::Transaction(const TransactionSide& client, Ref<Generation> generation, const FrontendPlan& frontend,
                          TransactionOwner& owner)
     : Living(client.kit.loop),
       owner_(owner),
@@ -194,14 +194,14 @@ void Transaction::choose_backend() {
     reason::note(rules::Reason::Kind::Room, "no backend is chosen for it", {}, subject_);
     return reply(rules::Reply::of(503), Cause::ServerClosed, Phase::Connect);
   }
-  backend_spec_ = &generation_->snapshot().backends[static_cast<std::size_t>(index)];
+  backend_spec_ = generation_->snapshot().backend(index);
   approach_.begin(index);
   if (!waits_for_body(true)) apply_backend_rules();
 }
 
 void Transaction::apply_backend_rules() {
   if (!is_listen()) {
-    const rules::BackendRules& rules = backend_spec_->rules;
+    const rules::BackendRules& rules = *backend_spec_->rules;
     const std::uint64_t tarpit_ms = backend_spec_->tarpit_ms;
     if (!run_rules(rules.tcp_content, Phase::Request, tarpit_ms)) return;
     if (!run_rules(rules.http_request, Phase::Request, tarpit_ms)) return;
@@ -290,7 +290,7 @@ void Transaction::on_response_head(Head& head) {
   pins_.look_at_answer(head);
   if (pins_.pinned() && !head.keep_alive) front_.close_after_answer();
   pins_.set_last(approach_.slot()->spec.state, head.status == 401 || head.status == 407);
-  if (backend_spec_->rules.sticks()) approach_.remember_answer();
+  if (backend_spec_->rules->sticks()) approach_.remember_answer();
   forwarding::drop_hop_fields(head);
   frontend_.rules.capture_response(subject_);
   if (!run_response_rules()) return;
@@ -299,7 +299,7 @@ void Transaction::on_response_head(Head& head) {
 
 // Those of the backend first; a `listen` has but one set.
 bool Transaction::run_response_rules() {
-  const rules::BackendRules& rules = backend_spec_->rules;
+  const rules::BackendRules& rules = *backend_spec_->rules;
   return run_rules(rules.tcp_response, Phase::Headers, 0) &&
          (is_listen() || run_rules(rules.http_response, Phase::Headers, 0)) &&
          run_rules(frontend_.rules.http_response, Phase::Headers, 0);

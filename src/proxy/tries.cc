@@ -4,7 +4,7 @@
 
 namespace penstock {
 
-Tries::Next Tries::after(const Failed& failed, Backend& backend, const BackendRuntimeSpec& spec) {
+Tries::Next Tries::after(const Failed& failed, Backend& backend, const BackendPlan& spec) {
   last_ = &failed.slot;
   again_ = nullptr;
   passed_over_.add(failed.slot);

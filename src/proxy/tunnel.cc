@@ -14,11 +14,11 @@ constexpr std::size_t kInspectLimit = 16 * 1024;
 
 }  // namespace
 
-Owned<Tunnel> Tunnel::make(Kit& kit, Ref<Generation> generation, const FrontendSpec& frontend, TunnelOwner& owner) {
+Owned<Tunnel> Tunnel::make(Kit& kit, Ref<Generation> generation, const FrontendPlan& frontend, TunnelOwner& owner) {
   return Owned<Tunnel>(new Tunnel(kit, std::move(generation), frontend, owner));
 }
 
-Tunnel::Tunnel(Kit& kit, Ref<Generation> generation, const FrontendSpec& frontend, TunnelOwner& owner)
+Tunnel::Tunnel(Kit& kit, Ref<Generation> generation, const FrontendPlan& frontend, TunnelOwner& owner)
     : Living(kit.loop),
       kit_(kit),
       owner_(owner),
@@ -94,7 +94,7 @@ void Tunnel::inspect() {
     if (!found) return end(Cause::ServerClosed, Phase::Connect);
   }
   if (backend_spec_->balance.name != frontend_.name &&
-      !look_into(backend_spec_->rules.tcp_content, backend_spec_->rules.inspect_delay_ms)) {
+      !look_into(backend_spec_->rules->tcp_content, backend_spec_->rules->inspect_delay_ms)) {
     return;
   }
   clear_deadline();
@@ -131,7 +131,7 @@ rules::Verdict Tunnel::judge_early(const rules::Program& program, std::uint64_t 
 bool Tunnel::choose_backend() {
   const int index = frontend_.rules.choose_backend(subject_);
   if (index < 0) return false;
-  backend_spec_ = &generation_->snapshot().backends[static_cast<std::size_t>(index)];
+  backend_spec_ = generation_->snapshot().backend(index);
   approach_.begin(index);
   return true;
 }
@@ -183,7 +183,7 @@ void Tunnel::joined() {
   front_->set_reading(true);
   if (client_ended_) back_->finish_sending();
   touch();
-  const rules::BackendRules& rules = backend_spec_->rules;
+  const rules::BackendRules& rules = *backend_spec_->rules;
   answer_passes_ = rules.tcp_response.empty() && rules.stick_response.empty();
   if (!rules.tcp_response.empty() && rules.response_inspect_delay_ms != 0) judge_answer();
 }
@@ -226,7 +226,7 @@ void Tunnel::read_early() { front_->set_reading(early_.size() < kInspectLimit); 
 // `tcp-response content` and `stick store-response`, with what the server has said so far: its first bytes, or
 // those of inspect-delay.
 void Tunnel::judge_answer() {
-  const rules::BackendRules& rules = backend_spec_->rules;
+  const rules::BackendRules& rules = *backend_spec_->rules;
   const rules::Verdict verdict =
       judge_early(rules.tcp_response, joined_ms_, rules.response_inspect_delay_ms, server_ended_);
   if (verdict.kind != rules::Verdict::Kind::Wait && !refused(verdict) && !rules.stick_response.empty()) {

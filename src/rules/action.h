@@ -33,7 +33,7 @@ class Action {
 struct Step {
   std::unique_ptr<ConditionCode> condition;  // Null: always.
   std::unique_ptr<Action> action;
-  config::Place place;
+  RulePlace place;
 };
 
 enum class Side : std::uint8_t { Request, Response };

@@ -75,13 +75,13 @@ bool compile_condition_of(Compiling& compiling, const Rule& rule, std::size_t sk
 }
 
 // The table of the proxy named, or the section's own. False after a complaint.
-bool find_table(Compiling& compiling, const Word* name, config::Place place, std::size_t& table,
-                const config::StickTable*& line) {
+bool find_table(Compiling& compiling, const Word* name, config::Place place, StickRule& stick) {
   const std::vector<const config::Proxy*> tables = compiling.config->tables();
   const std::string& wanted = name != nullptr ? name->text : compiling.proxy->name;
-  for (table = 0; table < tables.size(); ++table) {
-    if (tables[table]->name != wanted) continue;
-    line = &*tables[table]->stick_table;
+  for (const config::Proxy* proxy : tables) {
+    if (proxy->name != wanted) continue;
+    stick.line = *proxy->stick_table;
+    stick.table = compiling.environment.table_index(wanted);
     return true;
   }
   std::vector<std::string_view> names;
@@ -229,10 +229,6 @@ class FrontendCompiler {
       if (compile_condition_of(compiling_, rule, 0, condition)) rules_.monitor_fail_.push_back(std::move(condition));
     }
     index_choices();
-    for (const config::Proxy& other : compiling_.config->proxies) {
-      if (other.is_backend)
-        rules_.backends_by_name_.emplace(other.name, compiling_.environment.backend_index(other.name));
-    }
     rules_.default_backend_ = compiling_.own_backend;
     if (!proxy_.default_backend) return;
     rules_.default_backend_ = find_backend(*proxy_.default_backend);
@@ -370,9 +366,10 @@ void FrontendRules::make_unique_id(Subject& subject) const {
 
 int FrontendRules::backend_of(const UseBackend& use, Subject& subject) const {
   if (use.backend >= 0) return use.backend;
-  const auto at = backends_by_name_.find(use.name.expand(subject));
+  const std::string_view name = use.name.expand(subject);
+  const int named = subject.numbers == nullptr ? -1 : subject.numbers->backend_named(name);
   // The manual: a name that is no backend's ends the choice, and default_backend applies.
-  return at == backends_by_name_.end() ? default_backend_ : at->second;
+  return named < 0 ? default_backend_ : named;
 }
 
 int FrontendRules::choose_backend(Subject& subject) const {
@@ -478,11 +475,11 @@ class BackendCompiler {
     StickRule stick;
     stick.matches = kind == "on" || kind == "match";
     stick.stores = kind != "match";
-    if (!find_table(compiling_, named ? &words[3] : nullptr, rule.place, stick.table, stick.line)) return;
+    if (!find_table(compiling_, named ? &words[3] : nullptr, rule.place, stick)) return;
     const unsigned available = available_to(of_answer ? Rule::Set::TcpResponse : Rule::Set::TcpContent, proxy_.mode);
     auto sample = parse_whole_expression(compiling_, words[1].text, words[1].place, available);
     if (sample == nullptr) return;
-    if (!castable(sample->type, type_of_keys(*stick.line))) {
+    if (!castable(sample->type, type_of_keys(stick.line))) {
       return compiling_.diagnostics.add(words[1].place, format("'{}' cannot be a key of this table", words[1].text));
     }
     stick.sample = Sample(std::move(sample));
@@ -492,11 +489,6 @@ class BackendCompiler {
 
   void compile_samples() {
     const unsigned available = proxy_.mode == config::Mode::Http ? kForRequest : kForTcpContent;
-    for (const config::Server& server : proxy_.servers) {
-      Sample& sample = rules_.server_sni.emplace_back();
-      if (server.sni)
-        sample = Sample(parse_whole_expression(compiling_, server.sni->text, server.sni->place, available));
-    }
     const std::string key = hash_key();
     if (key.empty()) return;
     const std::vector<Word>& words = proxy_.balance.arguments;
@@ -586,6 +578,13 @@ BackendRules compile_backend(const config::Config& config, const config::Proxy& 
       diagnostics.add(complaint.severity, complaint.place, complaint.text);
   }
   return rules;
+}
+
+Sample compile_sni(const config::Config& config, const config::Proxy& proxy, const Word& expression,
+                   const Environment& environment, config::Diagnostics& diagnostics) {
+  Compiling compiling{&config, &proxy, environment, diagnostics, -1, environment.backend_index(proxy.name), nullptr};
+  const unsigned available = proxy.mode == config::Mode::Http ? kForRequest : kForTcpContent;
+  return Sample(parse_whole_expression(compiling, expression.text, expression.place, available));
 }
 
 Sample compile_sample(const std::string& text, config::Place place, const Environment& environment,

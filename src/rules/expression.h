@@ -135,7 +135,7 @@ struct Expression {
   unsigned depends = 0;
   unsigned available = ~0u;  // What the place it was compiled for offers.
   std::string name;          // Of the fetch as written, for complaints.
-  config::Place place;
+  RulePlace place;
 };
 
 std::span<const Fetch> internal_fetches();
@@ -185,6 +185,10 @@ struct Compiling {
   int own_frontend = -1;
   int own_backend = -1;
   AclTable* acls = nullptr;
+  std::int32_t part() const {
+    if (own_frontend >= 0) return part_of_frontend(own_frontend);
+    return own_backend >= 0 ? part_of_backend(own_backend) : -1;
+  }
 };
 
 // Takes an expression from the front of `text` and leaves the rest there. Null after a complaint.

@@ -451,7 +451,7 @@ Type result_type(std::string_view expression) {
 std::unique_ptr<Expression> parse_expression(Compiling& compiling, std::string_view& text, config::Place place,
                                              std::string_view* derived) {
   auto expression = std::make_unique<Expression>();
-  expression->place = place;
+  expression->place = {place, compiling.part()};
   const char* const from = text.data();
   if (!parse_fetch(compiling, text, place, *expression, derived)) return nullptr;
   while (!text.empty() && text[0] == ',') {

@@ -106,7 +106,7 @@ class RuleCompiler {
               on_response ? Side::Response : Side::Request,
               available_to(rule_.set, compiling_.proxy->mode)};
     Step step;
-    step.place = rule_.place;
+    step.place = {rule_.place, compiling_.part()};
     step.action = row.compile(work);
     if (step.action == nullptr) return std::nullopt;
     if (words.more()) {

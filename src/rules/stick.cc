@@ -77,7 +77,7 @@ bool make_key(const config::StickTable& table, Subject& subject, Value& value, s
 std::optional<std::string_view> StickRule::key(Subject& subject) const {
   Value value;
   std::string_view key;
-  if (!condition.holds(subject) || !sample.value(subject, value) || !make_key(*line, subject, value, key))
+  if (!condition.holds(subject) || !sample.value(subject, value) || !make_key(line, subject, value, key))
     return std::nullopt;
   return key;
 }

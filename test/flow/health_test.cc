@@ -75,8 +75,9 @@ class Rig final : public HealthEvents, public HealthLog {
   }
   void start() {
     std::vector<Checks::Target> targets;
-    for (const ServerSpec& server : spec.servers) targets.push_back({&spec, &server});
-    checks = std::make_unique<Checks>(loop, targets, options, *this, *this);
+    for (const ServerSpec& server : spec.servers) targets.push_back({&spec, &server, {}});
+    checks = std::make_unique<Checks>(loop, options, *this, *this);
+    checks->add(targets);
   }
   void run_until(std::function<bool()> met) {
     Owned<Watcher> watcher(new Watcher(loop, std::move(met)));

@@ -328,7 +328,9 @@ TEST_CASE("those who wait keep their order over a reload, and go before who come
   rig.run_until([&] { return rig.waiting() == 1; });
   b.says("GET /b HTTP/1.1\r\nHost: test\r\n\r\n");
   rig.run_until([&] { return rig.waiting() == 2; });
-  for (int i = 0; i < 3; ++i) rig.reload("backend app\n  http-reuse never\n  server s1 ${s1} maxconn 1\n");
+  // The same twice, another, and the first again.
+  for (const char* more : {"", "", "  timeout server 9s\n", ""})
+    rig.reload("backend app\n  http-reuse never\n" + std::string(more) + "  server s1 ${s1} maxconn 1\n");
   c.says("GET /c HTTP/1.1\r\nHost: test\r\n\r\n");
   rig.run_until([&] { return rig.waiting() == 3; });
   first.says("now");

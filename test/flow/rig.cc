@@ -178,15 +178,15 @@ void Rig::linger(std::uint64_t ms) {
 
 std::uint32_t Rig::in_use() const {
   std::uint32_t sum = 0;
-  for (const BackendRuntimeSpec& backend : crew().snapshot()->backends) {
-    for (const ServerSpec& server : backend.balance.servers) sum += server.state->in_use;
+  for (const auto& backend : crew().snapshot()->backends) {
+    for (const ServerSpec& server : backend->balance.servers) sum += server.state->in_use;
   }
   return sum;
 }
 
 std::uint32_t Rig::waiting() const {
   std::uint32_t sum = 0;
-  for (const BackendRuntimeSpec& backend : crew().snapshot()->backends) sum += backend.balance.state->waiting;
+  for (const auto& backend : crew().snapshot()->backends) sum += backend->balance.state->waiting;
   return sum;
 }
 

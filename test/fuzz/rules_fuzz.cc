@@ -242,11 +242,11 @@ class Proxy final : private StationOwner, private CrewOwner, private ListenerOwn
     auto snapshot = build(one.lines);
     if (!snapshot || one.requests.empty() || one.answers.empty()) return;
     crew_.put_to_work(snapshot);
-    station_->adopt(snapshot);
+    station_->adopt(snapshot, crew_.change());
     station_->kit().random = 1;
     case_ = &one;
     next_answer_ = 0;
-    const bool is_http = snapshot->frontends[0].mode == config::Mode::Http;
+    const bool is_http = snapshot->frontends[0]->mode == config::Mode::Http;
     read_ = is_http;
     const bool may_be_dropped = one.lines.find("silent-drop") != std::string::npos;
     Owned<Patience> patience(new Patience(loop_, may_be_dropped));

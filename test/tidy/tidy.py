@@ -57,7 +57,7 @@ PLANS = {
     'include/penstock/http/h1_front.h': ['H1FrontOptions'],
     'include/penstock/http/h1_back.h': ['H1BackOptions'],
     'include/penstock/balance/server.h': ['CheckStepSpec', 'CheckSpec', 'ServerSpec', 'BackendSpec'],
-    'include/penstock/proxy/snapshot.h': ['Entrance', 'BindSpec', 'FrontendSpec', 'RetryOn', 'BackendRuntimeSpec'],
+    'include/penstock/proxy/plan.h': ['Making', 'Entrance', 'BindSpec', 'FrontendPlan', 'RetryOn', 'BackendPlan'],
 }
 # Written by position, by reference or in a call that hides the name.
 WRITTEN = {'Subject::now_us',  # By tests: a clock that stands.

@@ -14,6 +14,7 @@
 #include "penstock/balance/policy.h"
 #include "penstock/balance/pool.h"
 #include "penstock/balance/server.h"
+#include "penstock/base/counted.h"
 #include "penstock/base/list.h"
 #include "penstock/net/living.h"
 
@@ -96,7 +97,7 @@ class LineWaker {
   ~LineWaker() = default;
 };
 
-class Backend final {
+class Backend final : public Counted<Backend> {
  public:
   Backend(Loop& loop, const BackendSpec& spec, LineWaker& waker, std::uint64_t seed);
   Backend(const Backend&) = delete;

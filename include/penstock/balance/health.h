@@ -6,9 +6,9 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "penstock/balance/health_result.h"
@@ -56,24 +56,31 @@ struct ChecksOptions {
   std::uint32_t workers = 1;
   std::uint32_t spread_percent = 0;   // `spread-checks`
   std::uint64_t spread_limit_ms = 0;  // `max-spread-checks`; 0: none.
+  bool operator==(const ChecksOptions&) const = default;
 };
 
 class Checks final : private Later {
  public:
-  // A server with check.enabled, and the backend it stands in. Both stay in place while the Checks
-  // live, and no other Checks lives that has the same server: after a reload the old one goes first.
+  // A server with check.enabled, the backend it stands in, and who has its health: those of other backends and
+  // followers of followers too. All stay in place until the backend is dropped, and no other Checks has the same
+  // server: after a reload the backend of before is dropped first.
   struct Target {
     const BackendSpec* backend = nullptr;
     const ServerSpec* server = nullptr;
+    std::vector<Follower> followers;
   };
-  Checks(Loop& loop, const std::vector<Target>& targets, const ChecksOptions& options, HealthEvents& events,
-         HealthLog& log);
+  Checks(Loop& loop, const ChecksOptions& options, HealthEvents& events, HealthLog& log);
   // Checks under way end in silence.
   ~Checks();
   Checks(const Checks&) = delete;
   Checks& operator=(const Checks&) = delete;
 
-  std::size_t size() const { return checks_.size(); }
+  // The checks of each begin where they stood before, or spread over the first interval.
+  void add(const std::vector<Target>& targets);
+  // Its checks end in silence, those under way too.
+  void drop(const BackendSpec& backend);
+
+  const ChecksOptions& options() const { return options_; }
   std::size_t in_flight() const { return probes_.size() - idle_probes_.size(); }
 
   // For a server that a reload left without check: it takes traffic, whatever was found before. To be
@@ -98,10 +105,10 @@ class Checks final : private Later {
   const ChecksOptions options_;
   HealthEvents& events_;
   HealthLog& log_;
-  std::map<const BackendSpec*, std::unique_ptr<BackendTally>> tallies_;
+  std::unordered_map<const BackendSpec*, std::unique_ptr<BackendTally>> tallies_;
   std::vector<std::unique_ptr<Probe>> probes_;
   std::vector<Probe*> idle_probes_;
-  std::vector<Owned<Check>> checks_;
+  std::unordered_map<const BackendSpec*, std::vector<Owned<Check>>> checks_;
   List<Check, WaitingTag> waiting_;
   std::uint64_t random_;
 };

@@ -24,8 +24,9 @@ class AddressWatch {
   };
   static Pool pool_of(const BackendSpec& backend, const ServerSpec& server);
 
-  // Every checked server of the configuration now in force. What was known of those that stay is kept.
-  void watch(std::vector<Pool> pools);
+  // Checked servers of the configuration now in force that were not there or are others now, and those that are gone
+  // or were something else. What was known of who stays at its address is kept.
+  void watch(std::vector<Pool> come, const std::vector<Pool>& gone = {});
   // To be told of each change of status. The line to be logged, if this change completes the picture.
   std::optional<std::string> on_change(std::string_view backend, std::string_view server, bool up,
                                        std::uint64_t now_ms);
@@ -41,6 +42,7 @@ class AddressWatch {
     std::vector<const Member*> members;
     std::size_t down = 0;
   };
+  void forget(const std::string& name);
   static std::string key(std::string_view backend, std::string_view server);
 
   std::map<std::string, Member> members_;  // By backend and server.

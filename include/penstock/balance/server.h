@@ -45,6 +45,10 @@ enum class ServerStatus : std::uint8_t { Up, Down, Maintenance, Drain };
 
 class BackendState;
 
+namespace rules {
+class Sample;
+}
+
 // One server of one backend. Health belongs to this pair, never to an address alone.
 class Server {
  public:
@@ -111,9 +115,10 @@ class Tickets {
 // What workers share about one backend.
 class BackendState : public std::enable_shared_from_this<BackendState> {
  public:
-  explicit BackendState(std::string name) : name(std::move(name)) {}
+  explicit BackendState(std::string name, int number = 0) : name(std::move(name)), number(number) {}
 
   const std::string name;
+  const int number;  // Of no other backend that the process knows. Small: the place in tables.
   // One sequence of turns for the whole process.
   std::atomic<std::uint32_t> turn{0};
   // Moves whenever a server's status or weight does: workers then look again.
@@ -215,18 +220,10 @@ struct PoolSpec {
   bool shared = false;  // With the other workers (tune.idle-pool.shared).
 };
 
-struct BackendSpec;
-struct ServerSpec;
-
-// A server whose health is that of another.
-struct Follower {
-  const BackendSpec* backend = nullptr;
-  const ServerSpec* server = nullptr;
-};
-
 // One server line, resolved. Immutable.
 struct ServerSpec {
   std::string name;
+  int key = 0;  // Its number within the backend, which rules know it by; it stays over changes of the backend.
   // A digest of all that a connection to it is made with: address, source, socket options, TLS with the contents of
   // its files. A reload that leaves it alone leaves idle connections and TLS sessions alone.
   std::uint64_t identity = 0;
@@ -237,7 +234,7 @@ struct ServerSpec {
   ProxyVersion send_proxy = ProxyVersion::None;
   ProxyWishes proxy_wishes;
   std::shared_ptr<const TlsContext> tls;
-  int sni_sample = -1;  // Index of the compiled expression in the backend's rules; -1: none.
+  std::shared_ptr<const rules::Sample> sni;  // Null: none.
   std::string verify_name;
   std::uint32_t weight = 1;
   std::uint32_t maxconn = 0;
@@ -257,7 +254,6 @@ struct ServerSpec {
   // `track`: whose health is this one's, in words ("backend/server") and as the state that is checked.
   std::string tracked;
   std::shared_ptr<const Server> tracked_state;
-  std::vector<Follower> followers;  // Of a checked one, those of other backends and followers of followers included.
 };
 
 enum class BalanceKind : std::uint8_t { RoundRobin, LeastConn, First, Source, Random, Hash };
@@ -276,6 +272,15 @@ struct BackendSpec {
   bool prefer_last_server = false;
   std::vector<ServerSpec> servers;
   std::shared_ptr<BackendState> state;
+  // Where the server of this key stands in `servers`; -1: it is gone.
+  int place_of(int key) const;
+};
+
+// A server whose health is that of another.
+struct Follower {
+  const BackendSpec* backend = nullptr;
+  const ServerSpec* server = nullptr;
+  bool operator==(const Follower&) const = default;
 };
 
 // Makes a server's state agree with `disabled`, or no `disabled`, as the configuration now in force has it.
@@ -292,6 +297,7 @@ class ServerRegistry {
 
  private:
   std::unordered_map<std::string, std::shared_ptr<BackendState>> backends_;
+  std::vector<int> free_numbers_;  // Of backends forgotten; all below the count of backends are in use else.
   std::unordered_map<std::string, std::shared_ptr<Server>> servers_;
 };
 

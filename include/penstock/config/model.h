@@ -38,12 +38,14 @@ struct Tls {
   Place place;  // Of `ssl`, else of the line.
   // `no-tlsv1x` words, 1 << TlsVersion each; finish turns them into min_version and max_version.
   unsigned excluded = 0;
+  bool operator==(const Tls&) const = default;
 };
 
 // One `crt` word of a bind line: a file, or a folder whose files are all loaded.
 struct CertificateSource {
   std::string path;  // With crt-base applied.
   Place place;
+  bool operator==(const CertificateSource&) const = default;
 };
 
 // Of TCP, where `option clitcpka` or `srvtcpka` asks for them. 0: the system's.
@@ -51,6 +53,7 @@ struct KeepAliveProbes {
   std::uint64_t idle_ms = 0;
   std::uint64_t interval_ms = 0;
   std::uint32_t count = 0;
+  bool operator==(const KeepAliveProbes&) const = default;
 };
 
 struct Bind {
@@ -73,6 +76,7 @@ struct Bind {
   std::uint64_t tcp_ut_ms = 0;  // 0: the system's.
   std::string interface;
   std::optional<std::uint32_t> unix_mode, unix_uid, unix_gid;
+  bool operator==(const Bind&) const = default;
 };
 
 // The `check` family of a server line.
@@ -90,6 +94,7 @@ struct Check {
   std::string sni;                 // `check-sni`
   bool send_proxy = false;         // `check-send-proxy`
   std::vector<std::string> alpn;   // `check-alpn`
+  bool operator==(const Check&) const = default;
 };
 
 // `proxy-v2-options`: what a PROXY header of version 2 says beside addresses.
@@ -137,6 +142,7 @@ struct Server {
   std::optional<Address> source;  // Where we connect from; ports may be a range.
   enum class InitAddr { Last, Libc, None };
   std::vector<InitAddr> init_addr = {InitAddr::Last, InitAddr::Libc};
+  bool operator==(const Server&) const = default;
 };
 
 // One step of a health check conversation (`http-check`, `tcp-check`).
@@ -146,6 +152,7 @@ struct HeaderMatch {
   How how = How::Whole;
   std::string text;        // Empty: any.
   bool formatted = false;  // The text is a log-format.
+  bool operator==(const HeaderMatch&) const = default;
 };
 
 struct CheckStep {
@@ -180,6 +187,7 @@ struct CheckStep {
   std::optional<std::uint64_t> min_recv;
   // Results told in place of the usual ones, such as "L7STS", and texts about them, as log-formats.
   std::string ok_status, error_status, timeout_status, on_success, on_error;
+  bool operator==(const CheckStep&) const = default;
 };
 
 struct Health {
@@ -196,6 +204,7 @@ struct Health {
   std::vector<CheckStep> steps;
   bool disable_on_404 = false;
   Place place;
+  bool operator==(const Health&) const = default;
 };
 
 enum class Reuse { Never, Safe, Aggressive, Always };
@@ -219,6 +228,7 @@ struct Balance {
   bool consistent = false;  // `hash-type consistent`
   std::uint32_t random_draws = 2;
   Place place;
+  bool operator==(const Balance&) const = default;
 };
 
 // `errorfile <code> <file>`, `http-error status <code> ...`, per status.
@@ -227,6 +237,7 @@ struct ErrorReply {
   Place place;
   std::vector<Word> words;  // http-error: words behind `status <code>`.
   std::string file;         // errorfile: raw HTTP answer; empty for http-error.
+  bool operator==(const ErrorReply&) const = default;
 };
 
 struct Timeouts {
@@ -235,6 +246,7 @@ struct Timeouts {
   std::optional<std::uint64_t> queue;            // Unset: connect.
   std::optional<std::uint64_t> http_request;     // Unset: client.
   std::optional<std::uint64_t> http_keep_alive;  // Unset: http_request, else client.
+  bool operator==(const Timeouts&) const = default;
 };
 
 // A frontend, a backend, or both (`listen`). Starts as a copy of its `defaults`.
@@ -300,6 +312,7 @@ struct Proxy {
   bool compression = false;  // Asked for; not offered.
   bool tcp_ka_client = false, tcp_ka_server = false;
   KeepAliveProbes client_probes, server_probes;
+  bool operator==(const Proxy&) const = default;
 };
 
 struct Global {
@@ -338,6 +351,7 @@ struct Global {
   std::map<std::string, std::string> set_env;
   std::vector<std::string> lint_off;  // Names of traps that are wanted.
   // `.notice`, `.warning` and the like were already said while reading.
+  bool operator==(const Global&) const = default;
 };
 
 struct Config {

@@ -11,12 +11,15 @@ struct Place {
   std::uint32_t file = 0;
   std::uint32_t line = 0;
   std::uint32_t column = 0;
+  // Where something stands is no part of what it says: values that differ in places alone are equal.
+  bool operator==(const Place&) const { return true; }
 };
 
 // One word of a line after quotes, escapes and variables were resolved.
 struct Word {
   std::string text;
   Place place;
+  bool operator==(const Word&) const = default;
 };
 
 }  // namespace penstock::config

@@ -42,6 +42,7 @@ struct LogTarget {
   Level level = Level::Debug;      // What is less severe is not sent.
   Level min_level = Level::Emerg;  // What is more severe is lowered to it.
   Place place;
+  bool operator==(const LogTarget&) const = default;
 };
 
 // A line of a rule set, in order of the file. `words` is what stands behind the rule set's name,
@@ -65,12 +66,14 @@ struct Rule {
   Set set = Set::HttpRequest;
   Place place;
   std::vector<Word> words;
+  bool operator==(const Rule&) const = default;
 };
 
 // `acl <name> <criterion> [flags] [operator] <value>...`; several of one name are alternatives.
 struct Acl {
   Word name;
   std::vector<Word> words;  // Behind the name.
+  bool operator==(const Acl&) const = default;
 };
 
 struct Capture {
@@ -79,6 +82,7 @@ struct Capture {
   std::string header;
   std::uint32_t length = 0;
   Place place;
+  bool operator==(const Capture&) const = default;
 };
 
 // `cookie <name> ...`: how a client comes back to its server.
@@ -98,6 +102,7 @@ struct Cookie {
   Place place;
   // The HTTP log tells what became of the cookie.
   bool logged() const { return kind != Kind::Passive || indirect; }
+  bool operator==(const Cookie&) const = default;
 };
 
 enum class HttpMode { KeepAlive, ServerClose, Close };
@@ -148,6 +153,7 @@ struct StickTable {
   bool no_purge = false;        // When it is full, new keys are turned away.
   std::vector<Stored> store;    // Without ServerId, which every entry has.
   Place place;
+  bool operator==(const StickTable&) const = default;
 };
 
 struct ForwardFor {
@@ -155,6 +161,7 @@ struct ForwardFor {
   bool if_none = false;
   std::string header = "X-Forwarded-For";
   std::vector<std::string> except;  // Networks.
+  bool operator==(const ForwardFor&) const = default;
 };
 
 }  // namespace penstock::config

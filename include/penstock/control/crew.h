@@ -53,6 +53,8 @@ class Crew final : private WorkerOwner {
   // changed then.
   std::shared_ptr<const Snapshot> build(config::Config config, Bundle bundle, bool check_only,
                                         config::Diagnostics& diagnostics);
+  // The snapshot at work with one thing changed, to be put to work. Null after complaints.
+  std::shared_ptr<const Snapshot> amended(const Amendment& amendment, config::Diagnostics& diagnostics);
   // What the next build() is to keep.
   const Bundle* bundle() const { return snapshot_ ? &snapshot_->bundle : nullptr; }
 
@@ -64,6 +66,8 @@ class Crew final : private WorkerOwner {
   bool adopting() const { return adopting_ != 0; }
   // At work, or about to be; null before start().
   const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
+  // What it changed when it was put to work; `gone` of it is for that moment only.
+  const Difference& change() const { return *change_; }
 
   void drain();
   // Where unix log sockets are out of reach; to be set before build().
@@ -79,6 +83,8 @@ class Crew final : private WorkerOwner {
   void wake_listeners() override;
   void on_worker_empty(unsigned worker) override;
   void on_server_changed(const BackendSpec& backend, const ServerSpec& server, bool up) override;
+  Sources sources(bool check_only);
+  bool open_logs(const Snapshot& snapshot, config::Diagnostics& diagnostics);
   bool share_sockets(const Snapshot& snapshot, config::Diagnostics& diagnostics) const;
   void adopted();
   void watch_addresses();
@@ -94,6 +100,7 @@ class Crew final : private WorkerOwner {
   std::map<std::string, std::shared_ptr<FrontendState>> frontend_states_;
   std::map<std::string, std::shared_ptr<LogOutput>> log_outputs_;
   std::shared_ptr<const Snapshot> snapshot_;
+  std::shared_ptr<const Difference> change_;             // From the snapshot before it.
   std::vector<std::shared_ptr<const Snapshot>> former_;  // Freed here when nobody uses them any more.
   std::vector<std::unique_ptr<Worker>> workers_;
   AddressWatch watch_;

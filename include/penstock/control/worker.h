@@ -36,7 +36,8 @@ class Worker final : private StationOwner, private HealthEvents, private HealthL
   // From the master's thread. What is posted runs in order.
   void start();
   // `done` runs on the worker's thread when the snapshot is at work.
-  void adopt(std::shared_ptr<const Snapshot> snapshot, std::function<void()> done);
+  void adopt(std::shared_ptr<const Snapshot> snapshot, std::shared_ptr<const Difference> change,
+             std::function<void()> done);
   void drain();
   void serve_lines(std::shared_ptr<BackendState> state);
   void shut_down_sessions(std::shared_ptr<Server> server);
@@ -46,7 +47,8 @@ class Worker final : private StationOwner, private HealthEvents, private HealthL
 
  private:
   void run();
-  void take(std::shared_ptr<const Snapshot> snapshot);
+  void take(std::shared_ptr<const Snapshot> snapshot, const Difference& change);
+  bool checks(const BackendSpec& backend, const ServerSpec& server) const;
   void end();
   void wake_lines(BackendState& state) override { owner_.wake_lines(state.shared_from_this()); }
   void wake_listeners() override { owner_.wake_listeners(); }

@@ -7,10 +7,10 @@
 namespace penstock::access_log {
 
 // Writes the frontend's log format to its targets, unless its options say that this one is not worth it.
-void write(const FrontendSpec& frontend, rules::Subject& subject);
+void write(const FrontendPlan& frontend, rules::Subject& subject);
 
 // A connection that ended before TLS was agreed on or its PROXY header was read: the manual's error log
 // line (section 8.2.5). `message` says why.
-void write_refusal(const FrontendSpec& frontend, rules::Subject& subject, std::string_view message);
+void write_refusal(const FrontendPlan& frontend, rules::Subject& subject, std::string_view message);
 
 }  // namespace penstock::access_log

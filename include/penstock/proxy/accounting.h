@@ -16,7 +16,7 @@ namespace penstock {
 class Accounting {
  public:
   // Of a request that begins now.
-  Accounting(Kit& kit, H1Front& front, const FrontendSpec& frontend, rules::Subject& subject);
+  Accounting(Kit& kit, H1Front& front, const FrontendPlan& frontend, rules::Subject& subject);
 
   // Since its first byte, in ms.
   std::uint64_t spent_ms() const { return kit_.loop.now() - start_ms_; }
@@ -44,7 +44,7 @@ class Accounting {
 
   Kit& kit_;
   H1Front& front_;
-  const FrontendSpec& frontend_;
+  const FrontendPlan& frontend_;
   rules::Subject& subject_;
   std::uint64_t start_ms_;  // Loop time when the wait for this request ended: its first byte.
   std::uint64_t connected_ms_ = 0;

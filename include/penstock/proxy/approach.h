@@ -119,7 +119,7 @@ class Approach final : private Waiting, private Served, private Later {
   rules::Subject& subject_;
   PinBook* const pins_;
   ApproachOwner& owner_;
-  const BackendRuntimeSpec* spec_ = nullptr;
+  const BackendPlan* spec_ = nullptr;
   Backend* backend_ = nullptr;
   ServerSlot* slot_ = nullptr;         // Counted on: leave() gives it back.
   const ServerSlot* meant_ = nullptr;  // The one that a rule, the client's cookie or a stick table names.

@@ -56,11 +56,11 @@ class Client final : public Mortal,
 
  private:
   explicit Client(ClientOwner& owner);
-  bool let_in(const Generation& generation, const FrontendSpec& spec, Connection& connection);
+  bool let_in(const Generation& generation, const FrontendPlan& spec, Connection& connection);
   // `tcp-request connection`: what is known is where it comes from and where it went.
-  bool refuses(const Generation& generation, const FrontendSpec& spec, Connection& connection);
+  bool refuses(const Generation& generation, const FrontendPlan& spec, Connection& connection);
   ~Client() override;
-  const FrontendSpec& spec() const;
+  const FrontendPlan& spec() const;
   void log_refusal(const Loss& loss);
   void on_close() override;
   StreamEvents& on_request(H1Front& front) override;

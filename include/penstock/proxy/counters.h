@@ -16,8 +16,9 @@ using ConnectionCount = std::atomic<std::uint32_t>;
 
 // One frontend; outlives reloads, found again by name.
 struct FrontendState {
-  explicit FrontendState(std::string name) : name(std::move(name)) {}
+  FrontendState(std::string name, int number) : name(std::move(name)), number(number) {}
   const std::string name;
+  const int number;  // Of no other frontend. Small: the place in tables.
   ConnectionCount connections{0};
   // What was refused or failed is told of, by rules::Reason::Kind.
   std::array<AtMostEvery, 8> reports;

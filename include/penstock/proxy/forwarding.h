@@ -21,9 +21,9 @@ void raise_version(Head& head);
 // Makes of a request, after the rules, what the server gets: with `option forwardfor` of either side and
 // `unique-id-header`, as one of HTTP/1.1 if it names its Host, and kept alive as the modes of both sides say. `pinned`:
 // the client's server connections are its own. True: the client's connection is to end with the answer.
-bool prepare(const FrontendSpec& frontend, const BackendRuntimeSpec& backend, bool pinned, rules::Subject& subject);
+bool prepare(const FrontendPlan& frontend, const BackendPlan& backend, bool pinned, rules::Subject& subject);
 // `timeout tunnel` as it holds for it; 0: the usual times go on.
-std::uint64_t tunnel_ms(const FrontendSpec& frontend, const BackendRuntimeSpec& backend, const rules::Subject& subject);
+std::uint64_t tunnel_ms(const FrontendPlan& frontend, const BackendPlan& backend, const rules::Subject& subject);
 // Of an answer 101: the protocols it names are among those that the request did.
 bool is_what_was_asked(const Head& request, const Head& response);
 

@@ -17,7 +17,7 @@ class FrontendOwner {
  public:
   virtual Kit& kit() = 0;
   // Room for one client more of this frontend and bind line? Counts it if so.
-  virtual bool admit(const FrontendSpec& frontend, const BindSpec& bind) = 0;
+  virtual bool admit(const FrontendPlan& frontend, const BindSpec& bind) = 0;
   // A client that was admitted has left.
   virtual void dismiss(const Entrance& entrance) = 0;
   // No client begins anything more.

@@ -1,9 +1,10 @@
-// A snapshot put to work on one worker: its backends, their idle connections and waiting lines. An
-// transaction holds a Ref to the generation it began with; a connection does not, so a reload closes no
-// kept-alive client.
+// A snapshot put to work on one worker. A transaction holds a Ref to the generation it began with; a connection does
+// not, so a reload closes no kept-alive client. Backends that a snapshot shares with the one before serve both: their
+// idle connections and waiting lines are the same.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -16,28 +17,35 @@
 
 namespace penstock {
 
+// The backends of the present generation of one worker, by number; each made on first use.
+struct BackendTable final : Counted<BackendTable> {
+  Ref<Backend>& at(int number) { return backends[static_cast<std::size_t>(number)]; }
+  std::vector<Ref<Backend>> backends;
+};
+
 class Generation final : public Counted<Generation>, public ListNode<>, private rules::Numbers {
  public:
-  Generation(Loop& loop, std::shared_ptr<const Snapshot> snapshot, LineWaker& waker, unsigned worker);
+  // The present one from now on. `before`, which was it, keeps the backends that `change` replaces; null: this is the
+  // first.
+  Generation(Loop& loop, std::shared_ptr<const Snapshot> snapshot, LineWaker& waker, unsigned worker,
+             Generation* before, const Difference& change);
   ~Generation();
 
   const Snapshot& snapshot() const { return *snapshot_; }
-  // Made on first use.
-  Backend& backend(int index);
-  Backend* backend_if_made(int index) { return backends_[static_cast<std::size_t>(index)].get(); }
-  // The backend whose state this is, if this generation uses it.
+  Backend& backend(int number);
+  // The backend whose state this is, if it is made, and this generation is the last one that uses it.
   Backend* find(const BackendState& state);
   void shut_down(const Server& server);
   // The backend that has taken the place of this one of another generation, or null.
   Backend* successor(const BackendSpec& before);
-  // It will get no new requests: idle connections to servers that `next` has too go there, others are let go, and who
-  // waits goes to the lines of `next`.
+  // Backends that the next generation, `next`, has others for get no new requests: idle connections to servers that
+  // these have too go there, others are let go, and who waits goes to their lines.
   void retire(Generation& next);
   // The name that TLS towards a server of this generation asks for, in a request of a former one.
   std::string_view sni_of(const ServerSpec& server, rules::Subject& subject) const;
-  // For samples about servers (nbsrv, be_conn, ...).
   // The process ends with those who are still there.
   void note_stopping() { stopping_ = true; }
+  // For samples about servers (nbsrv, be_conn, ...).
   const rules::Numbers& numbers() const { return *this; }
 
  private:
@@ -45,13 +53,22 @@ class Generation final : public Counted<Generation>, public ListNode<>, private 
   std::int64_t frontend(rules::FrontendNumber number, int frontend) const override;
   std::int64_t server(rules::ServerNumber number, int backend, int server) const override;
   bool stopping() const override { return stopping_; }
+  int backend_named(std::string_view name) const override { return snapshot_->backend_number(name); }
+  Ref<Backend>& place_of(int number);
+  // If it is the last generation that uses it.
+  Backend* own(int number);
+  void end_as_present();
 
   Loop& loop_;
   std::shared_ptr<const Snapshot> snapshot_;
   LineWaker& waker_;
   const unsigned worker_;
   bool stopping_ = false;
-  std::vector<std::unique_ptr<Backend>> backends_;
+  Ref<BackendTable> table_;
+  // Those that lie between the next generation and this one: used by this one and former ones. Null: not made yet.
+  std::map<int, Ref<Backend>> replaced_;
+  Generation* before_;
+  Generation* after_ = nullptr;  // Null: this is the present one.
 };
 
 }  // namespace penstock

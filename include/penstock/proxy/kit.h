@@ -15,7 +15,7 @@ namespace penstock {
 struct Kit {
   Kit(Loop& loop, unsigned worker, ProcessState& process);
   // A subject of rules as this worker gives it to a client of `frontend`.
-  void equip(rules::Subject& subject, const Generation& generation, const FrontendSpec& frontend);
+  void equip(rules::Subject& subject, const Generation& generation, const FrontendPlan& frontend);
 
   Loop& loop;
   const unsigned worker;

@@ -26,15 +26,15 @@ class Lease {
 
   // An idle connection to the server of the approach, for TLS of this name; false: there is none that may be used.
   // `first`: it is the client's first request.
-  bool borrow(const BackendRuntimeSpec& backend, std::string_view tls_name, bool first, H1BackOwner& owner);
+  bool borrow(const BackendPlan& backend, std::string_view tls_name, bool first, H1BackOwner& owner);
   // A new one, ready or lost when the owner hears of it. False: nowhere to connect to.
-  bool connect(Loop& loop, const BackendRuntimeSpec& backend, std::string_view tls_name, H1BackOwner& owner);
+  bool connect(Loop& loop, const BackendPlan& backend, std::string_view tls_name, H1BackOwner& owner);
   // Another must not take it over: it has said, or is to say, whose it is.
-  bool must_be_private(const BackendRuntimeSpec& backend) const;
+  bool must_be_private(const BackendPlan& backend) const;
 
   // The transaction is over. `whole`: the answer has come to its end; then the connection goes to the pool, to the client
   // whose own it is, or nowhere, else it is closed as below.
-  void end(const BackendRuntimeSpec& backend, bool whole, bool said);
+  void end(const BackendPlan& backend, bool whole, bool said);
   // It serves nobody any more; nobody hears of it. `said`: it has carried the request; a private client's connection ends
   // with its own.
   void close(const Failure& why, bool said);

@@ -79,12 +79,12 @@ class LogReach {
 
 class LogOutput final : public LogSink {
  public:
-  // A UDP or unix target that cannot be reached now is not an error: it is tried again. `resolved`
-  // is where a target given by name is; empty: asked here. Outputs on one descriptor share its
-  // thread if they are given the same `descriptors`.
-  static Result<std::unique_ptr<LogOutput>> open(const config::LogTarget& target, const LogIdentity& identity,
-                                                 const SocketAddress& resolved = {},
-                                                 LogDescriptors* descriptors = nullptr);
+  // `resolved` is where a target given by name is; empty: asked when it is opened.
+  LogOutput(const config::LogTarget& target, const LogIdentity& identity, const SocketAddress& resolved = {});
+  // To be called before anybody writes. A UDP or unix target that cannot be reached now is not an error: it is tried
+  // again. Outputs on one descriptor share its thread if they are given the same `descriptors`.
+  Result<void> open(LogDescriptors* descriptors = nullptr);
+  bool opened() const { return descriptor_ != nullptr || datagrams_; }
   // Gives an inherited descriptor a tenth of a second to take what is left. Nobody may write any
   // more.
   ~LogOutput();
@@ -110,13 +110,15 @@ class LogOutput final : public LogSink {
   const std::string& name() const { return name_; }
 
  private:
-  LogOutput(const config::LogTarget& target, const LogIdentity& identity);
-  Result<void> open_datagrams(const config::LogTarget& target, const SocketAddress& resolved);
+  Result<void> open_datagrams();
   Result<void> open_descriptor(int fd, LogDescriptors* descriptors);
   void send(std::string_view line, std::int64_t now_us);
   int utc_offset(std::int64_t seconds);
 
   const std::string name_;
+  const config::LogTarget::Kind kind_;
+  const config::Address target_;
+  const int fd_;
   const config::LogTarget::Format format_;
   const Level level_, min_level_;
   const int facility_;

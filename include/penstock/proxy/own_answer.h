@@ -11,18 +11,18 @@
 namespace penstock {
 
 // The rules that see every answer (http-after-response); `backend` is null where none was chosen.
-void run_after_response_rules(const FrontendSpec& frontend, const BackendRuntimeSpec* backend, rules::Subject& subject);
+void run_after_response_rules(const FrontendPlan& frontend, const BackendPlan* backend, rules::Subject& subject);
 // Rules may set any status, but an interim one ends nothing, and nobody switches protocols for the word of it.
 bool may_answer(const Head& head);
 
 // `monitor-uri`: of an absolute target the authority says nothing about what is asked for.
-bool asks_monitor(const FrontendSpec& frontend, std::string_view target);
+bool asks_monitor(const FrontendPlan& frontend, std::string_view target);
 
 class OwnAnswer {
  public:
   // Those rules are asked about it. If they cannot be, or make it no answer, it is a bare 500.
-  OwnAnswer(const rules::Reply& reply, const Snapshot& snapshot, const FrontendSpec& frontend,
-            const BackendRuntimeSpec* backend, rules::Subject& subject);
+  OwnAnswer(const rules::Reply& reply, const Snapshot& snapshot, const FrontendPlan& frontend,
+            const BackendPlan* backend, rules::Subject& subject);
   // An empty errorfile: the connection ends instead.
   bool is_silent() const { return reply_.silent; }
   // `head`: the subject's response.

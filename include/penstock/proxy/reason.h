@@ -12,7 +12,7 @@
 namespace penstock::reason {
 
 // Notes that the rule at `place` refused, or that rules could not be asked (Subject::trouble).
-void note_rule(const Snapshot& snapshot, const config::Place* place, rules::Subject& subject);
+void note_rule(const Snapshot& snapshot, const rules::RulePlace* place, rules::Subject& subject);
 void note_trouble(const Snapshot& snapshot, rules::Subject& subject);
 // What was wrong with the request. That a client went away, or never said anything, is no fault of anybody's. `seen`:
 // bytes of a head that could not be read.
@@ -24,6 +24,6 @@ void note(rules::Reason::Kind kind, std::string_view text, std::string_view more
 
 // What was noted, in the process's log: an example of each kind at most once in ten seconds for each frontend,
 // with the number of those since the last.
-void tell(const Snapshot& snapshot, const FrontendSpec& frontend, const rules::Subject& subject);
+void tell(const Snapshot& snapshot, const FrontendPlan& frontend, const rules::Subject& subject);
 
 }  // namespace penstock::reason

@@ -14,7 +14,7 @@ namespace penstock::reply {
 rules::Reply built_in(std::uint16_t status);
 // What stands for an answer of that status: configured in the backend (null: none was chosen), else in the frontend,
 // else built in.
-rules::Reply page_of(std::uint16_t status, const FrontendSpec& frontend, const BackendRuntimeSpec* backend,
+rules::Reply page_of(std::uint16_t status, const FrontendPlan& frontend, const BackendPlan* backend,
                      rules::Subject& subject);
 // 100: the client may send its body.
 Head* go_on(Arena& arena);

@@ -36,9 +36,9 @@ class Station final : public FrontendOwner {
   Station(const Station&) = delete;
   Station& operator=(const Station&) = delete;
 
-  // The configuration now in force. Listeners whose address stays go on; kept-alive clients take the
-  // new rules at their next request.
-  void adopt(std::shared_ptr<const Snapshot> snapshot);
+  // The configuration now in force, and how it differs from the one before. Listeners whose address stays go on, and
+  // so do backends that are the same; kept-alive clients take the new rules at their next request.
+  void adopt(std::shared_ptr<const Snapshot> snapshot, const Difference& change);
   // No new connections; clients leave after the transaction they are in. on_station_empty() follows.
   void drain();
   // Every client is cut off, every listener closed.
@@ -55,7 +55,7 @@ class Station final : public FrontendOwner {
   std::size_t clients() const { return clients_; }
 
  private:
-  bool admit(const FrontendSpec& frontend, const BindSpec& bind) override;
+  bool admit(const FrontendPlan& frontend, const BindSpec& bind) override;
   void dismiss(const Entrance& entrance) override;
   bool draining() const override { return draining_; }
 

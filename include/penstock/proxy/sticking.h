@@ -15,10 +15,10 @@ class Sticking {
  public:
   // Asks the tables in order of the lines: the place of the first server named that may be had, -1
   // if there is none. Keeps the keys that are to be stored. `anyhow`: even a server that is down.
-  int look_up(const Snapshot& snapshot, const BackendRuntimeSpec& backend, bool anyhow, rules::Subject& subject,
+  int look_up(const Snapshot& snapshot, const BackendPlan& backend, bool anyhow, rules::Subject& subject,
               std::uint64_t now_ms);
   // `stick store-response`: keeps what the answer has to give.
-  void look_at_answer(const Snapshot& snapshot, const BackendRuntimeSpec& backend, rules::Subject& subject);
+  void look_at_answer(const Snapshot& snapshot, const BackendPlan& backend, rules::Subject& subject);
   // This server serves: under all keys kept since the last time.
   void store(const ServerSpec& server, std::uint64_t now_ms);
 

@@ -42,7 +42,7 @@ struct TransactionSide {
 class Transaction final : public InBlock, public Living, private ApproachOwner, private H1BackOwner, private Later {
  public:
   static Owned<Transaction> make(const TransactionSide& client, Ref<Generation> generation,
-                                 const FrontendSpec& frontend, TransactionOwner& owner) {
+                                 const FrontendPlan& frontend, TransactionOwner& owner) {
     return Owned<Transaction>(new Transaction(client, std::move(generation), frontend, owner));
   }
   StreamEvents& front_events() { return from_client_; }
@@ -79,7 +79,7 @@ class Transaction final : public InBlock, public Living, private ApproachOwner, 
   // Where the transaction stands; what may happen next depends on it.
   enum class Step : std::uint8_t { Request, Body, BackendBody, Tarpit, Approach, Connect, Headers, Data, Last, Done };
 
-  Transaction(const TransactionSide& client, Ref<Generation> generation, const FrontendSpec& frontend,
+  Transaction(const TransactionSide& client, Ref<Generation> generation, const FrontendPlan& frontend,
               TransactionOwner& owner);
   ~Transaction() override;
   void on_close() override;
@@ -145,8 +145,8 @@ class Transaction final : public InBlock, public Living, private ApproachOwner, 
   Kit& kit_;
   H1Front& front_;
   Ref<Generation> generation_;
-  const FrontendSpec& frontend_;
-  const BackendRuntimeSpec* backend_spec_ = nullptr;
+  const FrontendPlan& frontend_;
+  const BackendPlan* backend_spec_ = nullptr;
   FromClient from_client_{*this};
   FromServer from_server_{*this};
   rules::Subject subject_;

@@ -21,7 +21,7 @@ class Tries {
   enum class Next : std::uint8_t { None, Same, Other };
   // Who comes by turns goes to another server at once. Who belongs to one, by persistence or by a hash, tries that
   // again until `option redispatch <interval>` says otherwise.
-  Next after(const Failed& failed, Backend& backend, const BackendRuntimeSpec& spec);
+  Next after(const Failed& failed, Backend& backend, const BackendPlan& spec);
   // `retry-on` names what has happened.
   static bool asked_for(const RetryOn& on, std::uint16_t status);
   static bool asked_for(const RetryOn& on, const Failure& failure);

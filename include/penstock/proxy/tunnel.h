@@ -29,7 +29,7 @@ class TunnelOwner {
 
 class Tunnel final : public Living, private ApproachOwner, private Later {
  public:
-  static Owned<Tunnel> make(Kit& kit, Ref<Generation> generation, const FrontendSpec& frontend, TunnelOwner& owner);
+  static Owned<Tunnel> make(Kit& kit, Ref<Generation> generation, const FrontendPlan& frontend, TunnelOwner& owner);
   // The client's connection, once there is one; its events are client_events().
   void start(Owned<Connection> front);
   ConnectionEvents& client_events() { return client_side_; }
@@ -54,7 +54,7 @@ class Tunnel final : public Living, private ApproachOwner, private Later {
   friend class Side;
   enum class Step : std::uint8_t { Welcome, Inspect, Approach, Connect, Relay, Done };
 
-  Tunnel(Kit& kit, Ref<Generation> generation, const FrontendSpec& frontend, TunnelOwner& owner);
+  Tunnel(Kit& kit, Ref<Generation> generation, const FrontendPlan& frontend, TunnelOwner& owner);
   ~Tunnel() override;
   void on_close() override;
   void on_deadline() override;
@@ -95,8 +95,8 @@ class Tunnel final : public Living, private ApproachOwner, private Later {
   Kit& kit_;
   TunnelOwner& owner_;
   Ref<Generation> generation_;
-  const FrontendSpec& frontend_;
-  const BackendRuntimeSpec* backend_spec_ = nullptr;
+  const FrontendPlan& frontend_;
+  const BackendPlan* backend_spec_ = nullptr;
   Arena arena_;
   rules::Subject subject_;
   Approach approach_;

@@ -60,7 +60,7 @@ class FrontendRules {
   void capture_response(Subject& subject) const;
   // Sets subject.unique_id if there is a unique-id-format. Adds no field.
   void make_unique_id(Subject& subject) const;
-  // Index of the backend: the first use_backend rule that holds, else default_backend, else the proxy
+  // Number of the backend: the first use_backend rule that holds, else default_backend, else the proxy
   // itself if it is a `listen`, else -1. The only place where the choice is made.
   int choose_backend(Subject& subject) const;
   // `monitor fail`: true if one of the conditions holds.
@@ -81,7 +81,6 @@ class FrontendRules {
   std::unique_ptr<AclTable> acls_;
   std::vector<UseBackend> use_backend_;
   std::unique_ptr<RuleIndex> use_backend_index_;  // Of many.
-  std::map<std::string, int, std::less<>> backends_by_name_;
   int default_backend_ = -1;
   std::vector<Condition> monitor_fail_;
   ErrorReplies errors_;
@@ -123,8 +122,6 @@ class BackendRules {
   Persistence persistence(Subject& subject) const;
   const ReplyTemplate* error(std::uint16_t status) const;
 
-  // Of `sni` of each server, by its place in config::Proxy::servers; empty where there is none.
-  std::vector<Sample> server_sni;
   // Of `balance hash`, and of uri, url_param and hdr, which are hashes of a sample like any other.
   Sample hash_key;
   AddressSet forward_for_except;
@@ -146,6 +143,9 @@ FrontendRules compile_frontend(const config::Config& config, const config::Proxy
                                config::Diagnostics& diagnostics);
 BackendRules compile_backend(const config::Config& config, const config::Proxy& proxy, const Environment& environment,
                              config::Diagnostics& diagnostics);
+// `sni` of a server of the backend `proxy`. Empty after a complaint.
+Sample compile_sni(const config::Config& config, const config::Proxy& proxy, const config::Word& expression,
+                   const Environment& environment, config::Diagnostics& diagnostics);
 // One expression for a place that may look at the request. Empty after a complaint.
 Sample compile_sample(const std::string& text, config::Place place, const Environment& environment,
                       config::Diagnostics& diagnostics);

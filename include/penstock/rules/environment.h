@@ -14,10 +14,13 @@ class Environment {
  public:
   // The content of a file that collect_files() named; null if it was not read.
   virtual const std::string* content(const std::string& path) const = 0;
-  // Numbers that Subject, Numbers and choose_backend() use for proxies and servers; -1: there is none.
+  // Numbers that Subject, Numbers and choose_backend() use for proxies, and for servers within a backend; -1: there is
+  // none. They stay with the name whatever comes before it in the file: compiled rules may outlive their configuration.
   virtual int frontend_index(const std::string& name) const = 0;
   virtual int backend_index(const std::string& name) const = 0;
   virtual int server_index(int backend, const std::string& name) const = 0;
+  // Of the stick table of that proxy.
+  virtual int table_index(const std::string& proxy) const = 0;
   // The system's name for %H and `hostname`; must outlive the compiled rules.
   virtual std::string_view hostname() const = 0;
   // The IPv4 address of a host that collect_hosts() named; nothing if it was not asked for.

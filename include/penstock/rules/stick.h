@@ -19,10 +19,10 @@ bool make_key(const config::StickTable& table, Subject& subject, Value& value, s
 Type type_of_keys(const config::StickTable& table);
 
 struct StickRule {
-  bool matches = false;   // The entry chooses the server.
-  bool stores = false;    // The server that serves goes into the entry.
-  std::size_t table = 0;  // In config::Config::tables().
-  const config::StickTable* line = nullptr;
+  bool matches = false;  // The entry chooses the server.
+  bool stores = false;   // The server that serves goes into the entry.
+  int table = -1;        // Its number in Environment.
+  config::StickTable line;
   Sample sample;
   Condition condition;
 

@@ -16,11 +16,8 @@
 #include "penstock/http/head.h"
 #include "penstock/net/address.h"
 #include "penstock/net/tls_session.h"
+#include "penstock/rules/place.h"
 #include "penstock/rules/value.h"
-
-namespace penstock::config {
-struct Place;
-}
 
 namespace penstock::rules {
 
@@ -128,6 +125,8 @@ class Numbers {
   virtual std::int64_t frontend(FrontendNumber number, int frontend) const = 0;
   virtual std::int64_t server(ServerNumber number, int backend, int server) const = 0;
   virtual bool stopping() const = 0;
+  // The number of the backend of this name; -1: there is none.
+  virtual int backend_named(std::string_view name) const = 0;
 
  protected:
   ~Numbers() = default;
@@ -202,7 +201,7 @@ struct Subject {
 
   bool in_trouble() { return trouble != Trouble::None || !has_room(); }
   // The first place is kept.
-  void note_trouble(const config::Place& place) {
+  void note_trouble(const RulePlace& place) {
     if (trouble != Trouble::None && trouble_at == nullptr) trouble_at = &place;
   }
 
@@ -219,7 +218,7 @@ struct Subject {
   // Stays once it is there, whatever asked: whoever ran rules or conditions looks, and lets nothing
   // pass.
   Trouble trouble = Trouble::None;
-  const config::Place* trouble_at = nullptr;  // Of what was asked; null: nowhere that can be named.
+  const RulePlace* trouble_at = nullptr;  // Of what was asked; null: nowhere that can be named.
   Reason reason;
   const ClientFacts* client = nullptr;
   // Rules change method, target and fields in place; new texts lie in the arena.

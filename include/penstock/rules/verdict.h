@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "penstock/config/place.h"
 #include "penstock/http/head.h"
 #include "penstock/rules/format.h"
+#include "penstock/rules/place.h"
 #include "penstock/rules/subject.h"
 
 namespace penstock::rules {
@@ -54,7 +54,7 @@ struct Verdict {
   Kind kind = Kind::Continue;
   bool final = false;  // A rule ended the set (also `allow`).
   Reply reply;
-  const config::Place* place = nullptr;  // Of the rule that ended the set.
+  const RulePlace* place = nullptr;  // Of the rule that ended the set.
 };
 
 // An answer as configured: errorfile, http-error, return, deny with a body.

@@ -78,7 +78,7 @@ TEST_CASE("a reload keeps what is known of pools that stay and forgets the rest"
   watch.on_change("owa", "ex01", false, 0);
   watch.on_change("ews", "ex01", false, 1);
   // mapi has left: the picture is completed by nobody, and owa's return and fall completes it.
-  watch.watch({{"owa", "ex01", "10.0.0.15", 10000}, {"ews", "ex01", "10.0.0.15", 10000}});
+  watch.watch({{"owa", "ex01", "10.0.0.15", 10000}, {"ews", "ex01", "10.0.0.15", 10000}}, two_machines());
   CHECK_FALSE(watch.on_change("mapi", "ex01", false, 2));
   CHECK_FALSE(watch.on_change("owa", "ex01", true, 3));
   CHECK(watch.on_change("owa", "ex01", false, 4));
@@ -86,9 +86,11 @@ TEST_CASE("a reload keeps what is known of pools that stay and forgets the rest"
 
 TEST_CASE("a server with another address after a reload is another machine") {
   AddressWatch watch;
-  watch.watch({{"owa", "ex01", "10.0.0.15", 10000}, {"ews", "ex01", "10.0.0.15", 10000}});
+  const std::vector<AddressWatch::Pool> before = {{"owa", "ex01", "10.0.0.15", 10000},
+                                                  {"ews", "ex01", "10.0.0.15", 10000}};
+  watch.watch(before);
   watch.on_change("owa", "ex01", false, 0);
-  watch.watch({{"owa", "ex01", "10.0.0.99", 10000}, {"ews", "ex01", "10.0.0.99", 10000}});
+  watch.watch({{"owa", "ex01", "10.0.0.99", 10000}, {"ews", "ex01", "10.0.0.99", 10000}}, before);
   CHECK_FALSE(watch.on_change("ews", "ex01", false, 1));
   CHECK(watch.on_change("owa", "ex01", false, 2));
 }

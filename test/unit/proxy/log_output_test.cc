@@ -154,9 +154,10 @@ config::LogTarget fd_target(int fd) {
 std::unique_ptr<LogOutput> open_output(const config::LogTarget& target,
                                        const LogIdentity& identity = {"penstock", 4711, ""},
                                        LogDescriptors* descriptors = nullptr) {
-  auto output = LogOutput::open(target, identity, {}, descriptors);
-  if (!output) FAIL(output.error().text);
-  return std::move(*output);
+  auto output = std::make_unique<LogOutput>(target, identity);
+  const Result<void> opened = output->open(descriptors);
+  if (!opened) FAIL(opened.error().text);
+  return output;
 }
 
 // What arrives of one "hello" at level info.
@@ -297,9 +298,9 @@ TEST_CASE("a target known by name is sent to where the name was found to be") {
   config::LogTarget target = udp_target(receiver.get(), Format::Raw);
   target.address.kind = config::Address::Kind::Name;
   target.address.host = "syslog.invalid";
-  auto output = LogOutput::open(target, {"penstock", 1, ""}, SocketAddress::local_of(receiver.get()));
-  REQUIRE(output);
-  (*output)->write(Level::Info, "here");
+  LogOutput output(target, {"penstock", 1, ""}, SocketAddress::local_of(receiver.get()));
+  REQUIRE(output.open());
+  output.write(Level::Info, "here");
   CHECK(next_datagram(receiver.get()) == "here\n");
 }
 
@@ -419,15 +420,18 @@ TEST_CASE("a unix socket whose reader is slow loses what does not fit and nothin
 }
 
 TEST_CASE("a path too long for a socket is told when it is opened") {
-  const auto output = LogOutput::open(unix_target("/tmp/" + std::string(200, 'x')), {"penstock", 1, ""});
-  REQUIRE(!output);
-  CHECK(output.error().text.find("at most 107 bytes") != std::string::npos);
+  LogOutput output(unix_target("/tmp/" + std::string(200, 'x')), {"penstock", 1, ""});
+  const Result<void> opened = output.open();
+  REQUIRE(!opened);
+  CHECK(opened.error().text.find("at most 107 bytes") != std::string::npos);
 }
 
 TEST_CASE("a descriptor that is not open is told when it is opened") {
-  const auto output = LogOutput::open(fd_target(999999), {"penstock", 1, ""});
-  REQUIRE(!output);
-  CHECK(output.error().text == "cannot log to fd@999999: Bad file descriptor");
+  LogOutput output(fd_target(999999), {"penstock", 1, ""});
+  CHECK_FALSE(output.opened());
+  const Result<void> opened = output.open();
+  REQUIRE(!opened);
+  CHECK(opened.error().text == "cannot log to fd@999999: Bad file descriptor");
 }
 
 TEST_CASE("a reader that stops reading a pipe stops nobody, and loses only what does not fit") {
@@ -560,12 +564,13 @@ TEST_CASE("stdout and stderr are what they were when the output was opened") {
     dup2(pipe.in.get(), fd);
     config::LogTarget target = fd_target(-1);
     target.kind = kind;
-    auto output = LogOutput::open(target, {"penstock", 1, ""});
+    LogOutput output(target, {"penstock", 1, ""});
+    const Result<void> opened = output.open();
     dup2(saved.get(), fd);
-    REQUIRE(output);
-    (*output)->write(Level::Info, "to the pipe");
+    REQUIRE(opened);
+    output.write(Level::Info, "to the pipe");
     CHECK(pipe.read_lines(1) == std::vector<std::string>{"to the pipe"});
-    CHECK((*output)->name() == (fd == 1 ? "stdout" : "stderr"));
+    CHECK(output.name() == (fd == 1 ? "stdout" : "stderr"));
   }
 }
 

@@ -15,8 +15,8 @@ struct Deaf final : LineWaker {
   void wake_lines(BackendState&) override {}
 };
 
-BackendRuntimeSpec spec_of(std::size_t servers, BalanceKind balance) {
-  BackendRuntimeSpec spec;
+BackendPlan spec_of(std::size_t servers, BalanceKind balance) {
+  BackendPlan spec;
   spec.balance = farm(servers);
   spec.balance.balance = balance;
   spec.redispatch = true;
@@ -29,7 +29,7 @@ struct Rig {
   Next after(std::size_t server, std::uint32_t retry, bool meant = false, bool forced = false) {
     return tries.after({*backend.slots()[server], retry, meant, meant && forced, forced}, backend, spec);
   }
-  BackendRuntimeSpec spec;
+  BackendPlan spec;
   Loop loop;
   Deaf deaf;
   Backend backend{loop, spec.balance, deaf, 1};
@@ -89,7 +89,7 @@ TEST_CASE("servers that failed are passed over until all have") {
 
 TEST_CASE("option redispatch says which retries may leave the server") {
   const auto due = [](std::int32_t interval, std::uint32_t retries) {
-    BackendRuntimeSpec spec;
+    BackendPlan spec;
     spec.redispatch_interval = interval;
     spec.retries = retries;
     std::string out;

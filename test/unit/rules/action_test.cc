@@ -301,6 +301,23 @@ TEST_CASE("response rules change the response") {
   CHECK(status.exchange.subject.response->reason == "Not Found");
 }
 
+namespace {
+
+class Names final : public Numbers {
+ public:
+  explicit Names(const Rig& rig) : rig_(rig) {}
+  std::int64_t backend(BackendNumber, int) const override { return -1; }
+  std::int64_t frontend(FrontendNumber, int) const override { return -1; }
+  std::int64_t server(ServerNumber, int, int) const override { return -1; }
+  bool stopping() const override { return false; }
+  int backend_named(std::string_view name) const override { return rig_.backend_index(std::string(name)); }
+
+ private:
+  const Rig& rig_;
+};
+
+}  // namespace
+
 TEST_CASE("use_backend takes the first that holds, else the default") {
   Rig rig(
       "frontend fe\nacl owa path_beg -i /owa\nuse_backend b1 if owa\nuse_backend b_%[req.hdr(tenant),lower] if { "
@@ -308,8 +325,10 @@ TEST_CASE("use_backend takes the first that holds, else the default") {
       "default_backend b3\nbackend b1\nbackend b2\nbackend b3\nbackend b_acme\n");
   const FrontendRules rules = rig.frontend();
   CHECK(rig.complaints() == "");
+  const Names names(rig);
   const auto choice = [&](const std::string& request) {
     Try exchange(request);
+    exchange.subject.numbers = &names;
     const int index = rules.choose_backend(exchange.subject);
     return index < 0 ? std::string("none") : rig.config().proxies[static_cast<std::size_t>(index)].name;
   };
@@ -336,10 +355,8 @@ TEST_CASE("use-server, server sni and monitor fail are compiled with the section
   Try exchange("GET /s HTTP/1.1\nHost: h.com\n"), other("GET /t HTTP/1.1\nHost: h.com\nX: 1\n");
   CHECK(backend.choose_server(exchange.subject) == 1);
   CHECK(backend.choose_server(other.subject) == -1);
-  REQUIRE(backend.server_sni.size() == 3);
-  CHECK(*backend.server_sni[0].text(exchange.subject) == "h.com");
-  CHECK(*backend.server_sni[1].text(exchange.subject) == "mail.contoso.com");
-  CHECK_FALSE(backend.server_sni[2]);
+  CHECK(*rig.sni(1, 0).text(exchange.subject) == "h.com");
+  CHECK(*rig.sni(1, 1).text(exchange.subject) == "mail.contoso.com");
   CHECK_FALSE(frontend.monitor_fails(exchange.subject));
   CHECK(frontend.monitor_fails(other.subject));
 }
@@ -488,6 +505,7 @@ TEST_CASE("all complaints of a section come in one go, and a listen's come once"
   Rig rig("listen l\nacl a pth /\nhttp-request deny if b\nhttp-request set-headr X 1\nserver s x sni bad.sample\n");
   rig.frontend();
   rig.backend(0);
+  rig.sni(0, 0);
   CHECK(rig.complaints() ==
         "2:7 the sample 'pth' is not known here (did you mean 'path'?)\n3:22 there is no ACL 'b' in this section\n"
         "4:14 'set-headr' is no action of 'http-request' (did you mean 'set-header'?)\n5:16 the sample 'bad.sample' is "

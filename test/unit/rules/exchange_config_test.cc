@@ -156,8 +156,7 @@ TEST_CASE("what no pool serves is denied with 404, and a server's SNI is the req
   const Verdict verdict = none.http_request.run(request.subject);
   CHECK(verdict.kind == Verdict::Kind::Deny);
   CHECK(verdict.reply.status == 404);
-  const BackendRules owa = exchange.rig.backend(3);
-  CHECK(*owa.server_sni[0].text(request.subject) == "mail.contoso.com");
+  CHECK(*exchange.rig.sni(3, 0).text(request.subject) == "mail.contoso.com");
 }
 
 TEST_CASE("a request's rules fit the arena's first block") {

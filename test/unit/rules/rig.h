@@ -72,6 +72,13 @@ class Rig final : public Environment {
     }
     return -1;
   }
+  int table_index(const std::string& proxy) const override {
+    const std::vector<const config::Proxy*> tables = config_.tables();
+    for (std::size_t i = 0; i < tables.size(); ++i) {
+      if (tables[i]->name == proxy) return static_cast<int>(i);
+    }
+    return -1;
+  }
   std::string_view hostname() const override { return "proxy1"; }
 
   FrontendRules frontend(std::size_t proxy = 0) {
@@ -81,6 +88,10 @@ class Rig final : public Environment {
   BackendRules backend(std::size_t proxy) {
     diagnostics.set_source(&config_);
     return compile_backend(config_, config_.proxies[proxy], *this, diagnostics);
+  }
+  Sample sni(std::size_t proxy, std::size_t server) {
+    const config::Proxy& section = config_.proxies[proxy];
+    return compile_sni(config_, section, *section.servers[server].sni, *this, diagnostics);
   }
   // All that was complained about, one "line:column text" each.
   std::string complaints() const {

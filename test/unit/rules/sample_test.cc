@@ -193,6 +193,7 @@ class FixedNumbers final : public Numbers {
     return number == ServerNumber::IsUp ? server : 100 * backend + server;
   }
   bool stopping() const override { return true; }
+  int backend_named(std::string_view) const override { return -1; }
 };
 
 }  // namespace

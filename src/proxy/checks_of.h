@@ -2,10 +2,9 @@
 // `tcp-check` and the timeouts, as the plan that balance carries out (manual sections 4.2, 5.2).
 #pragma once
 
+#include "outside.h"
 #include "penstock/balance/server.h"
 #include "penstock/config/diagnostics.h"
-#include "penstock/proxy/bundle.h"
-#include "penstock/rules/environment.h"
 
 namespace penstock::config {
 struct Proxy;
@@ -19,6 +18,6 @@ namespace penstock {
 bool wants_tls_check(const config::Server& server, const config::Health& health);
 // Everything but the TLS context.
 CheckSpec checks_of(const config::Proxy& proxy, const config::Server& server, const ServerSpec& spec,
-                    const Bundle& bundle, const rules::Environment& environment, config::Diagnostics& diagnostics);
+                    const Outside& outside, config::Diagnostics& diagnostics);
 
 }  // namespace penstock

@@ -1,0 +1,69 @@
+// What a snapshot stands on: the configuration, what it needs from outside, and what is neither frontend nor backend.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "penstock/balance/stick_table.h"
+#include "penstock/config/settings.h"
+#include "penstock/proxy/bundle.h"
+#include "penstock/proxy/log_output.h"
+#include "penstock/proxy/plan.h"
+
+namespace penstock {
+
+// An output of the log, and a line that asks for it.
+struct LogUse {
+  std::shared_ptr<LogOutput> output;
+  config::Place place;
+};
+
+// A stick table, and how its line has it; no table: none has that number.
+struct TablePlan {
+  std::string proxy;
+  std::shared_ptr<StickTable> table;
+  config::StickTable line;
+};
+
+// All of a snapshot but its plans: what no amendment touches.
+struct SnapshotGround {
+  struct NameHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
+  };
+  // The side of a section in the configuration, and its number.
+  struct Named {
+    std::size_t proxy = 0;  // In Config::proxies.
+    int number = -1;
+  };
+  using Names = std::unordered_map<std::string, Named, NameHash, std::equal_to<>>;
+  // Of one side of a section, by its number.
+  struct Side {
+    std::size_t proxy = 0;                           // In Config::proxies.
+    std::uint32_t id = 0;                            // As `id` says, or counted.
+    std::shared_ptr<const std::vector<Line>> lines;  // Where Making::lines are now. Null: where they were.
+  };
+
+  SnapshotGround(std::shared_ptr<const config::Config> config, Bundle bundle);
+  ~SnapshotGround();
+  // The backend of that name or number, as the file has it; null: there is none.
+  const config::Proxy* backend(const std::string& name) const;
+  const config::Proxy* backend(int number) const;
+
+  std::shared_ptr<const config::Config> config;
+  Bundle bundle;
+  std::vector<BindSpec> binds;
+  std::vector<TablePlan> tables;  // By the number that rules have for them.
+  std::vector<LogOutput*> logs;   // Global ones: for what concerns no proxy.
+  std::vector<LogUse> outputs;
+  Names frontends, backends;
+  std::vector<Side> frontend_sides, backend_sides;
+};
+
+}  // namespace penstock

@@ -1,0 +1,28 @@
+// What outlives every configuration, as building one needs it: states and tables found again by name, and outputs of
+// the log.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "penstock/balance/server.h"
+#include "penstock/balance/stick_table.h"
+#include "penstock/net/tls_context.h"
+#include "penstock/proxy/counters.h"
+#include "penstock/proxy/log_output.h"
+
+namespace penstock {
+
+struct Sources {
+  ServerRegistry& servers;
+  StickTableRegistry& tables;
+  TicketKeys& tickets;
+  std::map<std::string, std::shared_ptr<FrontendState>>& frontend_states;
+  std::map<std::string, std::shared_ptr<LogOutput>>& log_outputs;
+  ProcessState& process;
+  // penstock -c: nothing will be logged.
+  bool check_only = false;
+};
+
+}  // namespace penstock

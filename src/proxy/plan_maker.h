@@ -1,0 +1,73 @@
+// Compiles the sections of a configuration to plans.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "log_lines.h"
+#include "outside.h"
+#include "penstock/config/diagnostics.h"
+#include "penstock/proxy/plan.h"
+#include "tls_plans.h"
+
+namespace penstock {
+
+// Whoever has no `id` gets the lowest number that is free, in the order of the file.
+class Numbering {
+ public:
+  void take(std::uint32_t id) { taken_.insert(id); }
+  std::uint32_t next() {
+    while (taken_.count(next_) != 0) ++next_;
+    return next_++;
+  }
+
+ private:
+  std::set<std::uint32_t> taken_;
+  std::uint32_t next_ = 1;
+};
+
+// Complaints go to the diagnostics; what is made is to be used only if there was no error.
+class PlanMaker {
+ public:
+  PlanMaker(const config::Config& config, const Bundle& bundle, const Sources& sources, Outside& outside,
+            LogLines& logs, config::Diagnostics& diagnostics)
+      : config_(config),
+        bundle_(bundle),
+        sources_(sources),
+        outside_(outside),
+        logs_(logs),
+        diagnostics_(diagnostics),
+        tls_(config, bundle, outside, sources.tickets, diagnostics) {}
+
+  std::shared_ptr<FrontendPlan> frontend(const config::Proxy& proxy);
+  std::shared_ptr<BackendPlan> backend(const config::Proxy& proxy);
+  // Those of one frontend; an address that an earlier one has is passed over.
+  void binds(const config::Proxy& proxy, std::vector<BindSpec>& out);
+  // One more for a backend that is there.
+  ServerSpec server(const config::Proxy& proxy, const BackendPlan& backend, const config::Server& server);
+
+ private:
+  void build_bind(const config::Proxy& proxy, const config::Bind& bind, std::vector<BindSpec>& out);
+  ServerSpec build_server(const config::Proxy& proxy, const config::Server& server, int key);
+  std::uint64_t files_of(const config::Server& server);
+  std::uint64_t identity_of(const ServerSpec& spec, const config::Server& server, const std::string& address);
+  H1Limits head_limits() const;
+  const std::string& tag_of(const config::Proxy& proxy) const;
+
+  const config::Config& config_;
+  const Bundle& bundle_;
+  const Sources& sources_;
+  Outside& outside_;
+  LogLines& logs_;
+  config::Diagnostics& diagnostics_;
+  TlsPlans tls_;
+  Numbering server_numbers_, bind_numbers_;
+  std::map<std::string, std::uint64_t> file_digests_;
+  std::set<std::string> bound_;
+};
+
+}  // namespace penstock

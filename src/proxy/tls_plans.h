@@ -1,0 +1,43 @@
+// TLS as `bind` and `server` lines want it, made of the contents of their files: one context for all lines of a build
+// that want the same.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "outside.h"
+#include "penstock/config/diagnostics.h"
+#include "penstock/config/model.h"
+#include "penstock/net/tls_context.h"
+
+namespace penstock {
+
+class TlsPlans {
+ public:
+  TlsPlans(const config::Config& config, const Bundle& bundle, Outside& outside, TicketKeys& tickets,
+           config::Diagnostics& diagnostics)
+      : config_(config), bundle_(bundle), outside_(outside), tickets_(tickets), diagnostics_(diagnostics) {}
+
+  // Null after a complaint.
+  std::shared_ptr<const TlsContext> for_bind(const config::Bind& bind);
+  // Towards a server, with TLS as its line has it, or as its checks do. Null after a complaint.
+  std::shared_ptr<const TlsContext> for_server(const config::Server& server, const config::Tls& tls);
+  // What tells that from the TLS of other servers, but for what stands in the files.
+  static std::string key_of(const config::Server& server, const config::Tls& tls);
+
+ private:
+  TlsOptions options_of(const config::Tls& tls);
+  bool judge_certificate(const PemFile& file, config::Place place);
+
+  const config::Config& config_;
+  const Bundle& bundle_;
+  Outside& outside_;
+  TicketKeys& tickets_;
+  config::Diagnostics& diagnostics_;
+  std::map<std::string, std::shared_ptr<const TlsContext>> for_binds_, for_servers_;
+  std::set<std::string> judged_;
+};
+
+}  // namespace penstock
