@@ -3,7 +3,7 @@
 checks, with connections, with clients that do not read, with workers; what a server sees of workers. Figures as in
 bench.py: CPU time of the proxy alone.
 
-  growth.py [--proxies haproxy,penstock=PATH] [--parts rules,big,checks,open,slow,workers,shared] [--rounds 3] [--secs 2]
+  growth.py [--proxies haproxy,penstock=PATH] [--parts rules,big,checks,open,slow,workers,shared,amend] [--rounds 3] [--secs 2]
             [--record FILE --commit NAME]
 """
 import argparse
@@ -300,8 +300,21 @@ def shared(place, programs, table, options):
                 'shared', name, made, count, word, right))
 
 
+def amend(place, programs, table, options):
+    """A server added at run time to 10,000 backends with 100,000 servers: made, and with its adoption. Needs
+    `ninja test/bench/amend` where penstock was built."""
+    path = place.write('amend.cfg', big_text(place, 'one').replace('{port}', str(bench.free_ports(1)[0])))
+    for name, program in programs:
+        measure = program and os.path.join(os.path.dirname(program), '..', 'test', 'bench', 'amend')
+        if not measure or not os.path.exists(measure):
+            continue  # Others have nothing of the kind to be measured.
+        made, adopted = bench.run(measure, path).split()
+        table.row('amend', name, float(made), 'us')
+        table.row('amend-adopt', name, float(adopted), 'us')
+
+
 PARTS = {'rules': rules, 'big': big, 'checks': checks, 'open': open_connections, 'slow': slow, 'workers': workers,
-         'shared': shared}
+         'shared': shared, 'amend': amend}
 
 
 def main():
