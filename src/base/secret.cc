@@ -14,7 +14,6 @@ namespace penstock {
 namespace {
 
 constexpr std::size_t kFirstRoom = 16 * 1024;
-constexpr std::size_t kStackWiped = 64 * 1024;
 
 }  // namespace
 
@@ -88,9 +87,13 @@ void Secret::hide_from_forks(bool on) const {
   if (room_ != nullptr) room_->advise(on ? MADV_WIPEONFORK : MADV_KEEPONFORK);
 }
 
-[[gnu::noinline]] void wipe_stack() {
-  char space[kStackWiped];
-  ::explicit_bzero(space, sizeof(space));
+[[gnu::noinline]] void wipe_stack(std::size_t size) {
+  char* space = static_cast<char*>(__builtin_alloca(size));
+  // Whatever copied a secret may have left it in vector registers, which the dynamic linker saves on the stack when it
+  // comes to look something up. Copies of zeros through the same registers.
+  void* (*volatile copy)(void*, const void*, std::size_t) = std::memmove;
+  ::explicit_bzero(space, size);
+  for (std::size_t count = 16; count <= 1024; count *= 2) copy(space, space + 2048, count);
 }
 
 }  // namespace penstock

@@ -57,13 +57,13 @@ Result<void> send_packet(int fd, std::string_view packet, std::span<const int> d
   return {};
 }
 
-std::string packet_of(Message::Kind kind, std::uint32_t number, std::size_t packets_after, std::string_view text) {
+WipedText packet_of(Message::Kind kind, std::uint32_t number, std::size_t packets_after, std::string_view text) {
   require(text.size() <= Channel::kLongestText);
   Header header{};
   header.kind = kind;
   header.number = number;
   header.packets_after = static_cast<std::uint32_t>(packets_after);
-  std::string packet(reinterpret_cast<const char*>(&header), sizeof(header));
+  WipedText packet(reinterpret_cast<const char*>(&header), sizeof(header));
   return packet.append(text);
 }
 
@@ -98,7 +98,7 @@ Result<void> Channel::send(Message::Kind kind, std::string_view text, std::uint3
   for (std::size_t left = packets; left > 0; --left) {
     const auto some = descriptors.first(std::min(descriptors.size(), kDescriptorsInPacket));
     const bool is_first = left == packets;
-    const std::string packet =
+    const WipedText packet =
         is_first ? packet_of(kind, number, left - 1, text) : packet_of(Message::Kind::More, 0, left - 1, {});
     if (auto sent = send_packet(fd(), packet, some, kSendWaitMs); !sent) return sent;
     descriptors = descriptors.subspan(some.size());
@@ -130,6 +130,7 @@ std::optional<Message> Channel::receive() {
     }
     take_packet({packet, static_cast<std::size_t>(count)}, descriptors_of(message),
                 (message.msg_flags & MSG_CTRUNC) != 0);
+    ::explicit_bzero(packet, static_cast<std::size_t>(count));  // Some are secret.
     if (coming_ && packets_left_ == 0) return std::exchange(coming_, std::nullopt);
   }
   return std::nullopt;

@@ -158,7 +158,7 @@ int Master::run(Handover first, const Legacy& legacy) {
     WatchOwner& for_watch = *this;
     watch_ = Watch::open(loop_, parent_->fd(), for_watch);
     crew_.set_log_reach(*this);
-    crew_.tickets().restore(legacy.ticket_keys);
+    crew_.tickets().restore(legacy.ticket_keys.view());
     told_ = legacy.health;
     story_ = legacy.story;
   }
@@ -218,7 +218,9 @@ void Master::answer(Message::Kind kind, const std::string& status) {
 }
 
 void Master::send_ticket_keys() {
-  if (parent_ != nullptr) (void)parent_->send(Message::Kind::TicketKeys, crew_.tickets().save());
+  if (parent_ == nullptr) return;
+  (void)parent_->send(Message::Kind::TicketKeys, crew_.tickets().save().view());
+  wipe_stack();
 }
 
 // Nobody waits for a parent that does not listen now: it is told at the next tick.

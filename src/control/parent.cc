@@ -178,7 +178,8 @@ void Parent::on_message(Message message) {
       announcer_.ready("A new configuration was refused; serving with the one before.");
       break;
     case Message::Kind::TicketKeys:
-      legacy_.ticket_keys = std::move(message.text);
+      legacy_.ticket_keys = Secret(message.text);
+      ::explicit_bzero(message.text.data(), message.text.size());
       return;
     case Message::Kind::Health:
       if (offered_) take_note(legacy_.health, message.text, offered_->config);

@@ -11,6 +11,9 @@
 #include <cstring>
 #include <mutex>
 
+#include "penstock/base/require.h"
+#include "tls_memory.h"
+
 namespace penstock {
 namespace {
 
@@ -20,7 +23,27 @@ constexpr int kUnknown = 0;
 constexpr int kDone = 1;
 constexpr int kDoneRenew = 2;
 
+enum class Direction { Open, Seal };
+
+bool set_up(const TicketKey& key, Direction direction, const std::uint8_t* iv, EVP_CIPHER_CTX* cipher, HMAC_CTX* hmac) {
+  const int seals = direction == Direction::Seal ? 1 : 0;
+  const bool good = EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key.aes.data(), iv, seals) == 1 &&
+                    HMAC_Init_ex(hmac, key.hmac.data(), key.hmac.size(), EVP_sha256(), nullptr) == 1;
+  wipe_stack(4096);
+  return good;
+}
+
 }  // namespace
+
+void* TicketRing::operator new(std::size_t size) {
+  // A piece lies 8 bytes beyond a multiple of 16.
+  static_assert(alignof(TicketRing) <= 8);
+  void* memory = take_tls_memory(size);
+  require(memory != nullptr);
+  return memory;
+}
+
+void TicketRing::operator delete(void* memory) { give_back_tls_memory(memory); }
 
 TicketRing::~TicketRing() { OPENSSL_cleanse(keys.data(), sizeof(keys)); }
 
@@ -29,9 +52,7 @@ int TicketRing::seal(std::uint8_t* name, std::uint8_t* iv, EVP_CIPHER_CTX* ciphe
   const std::shared_lock hold(lock);
   const TicketKey& key = keys[0];
   std::memcpy(name, key.name.data(), key.name.size());
-  if (EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key.aes.data(), iv) != 1) return kFailed;
-  if (HMAC_Init_ex(hmac, key.hmac.data(), key.hmac.size(), EVP_sha256(), nullptr) != 1) return kFailed;
-  return kDone;
+  return set_up(key, Direction::Seal, iv, cipher, hmac) ? kDone : kFailed;
 }
 
 int TicketRing::open(const std::uint8_t* name, const std::uint8_t* iv, EVP_CIPHER_CTX* cipher, HMAC_CTX* hmac) const {
@@ -39,8 +60,7 @@ int TicketRing::open(const std::uint8_t* name, const std::uint8_t* iv, EVP_CIPHE
   for (std::size_t i = 0; i < count; ++i) {
     const TicketKey& key = keys[i];
     if (std::memcmp(key.name.data(), name, key.name.size()) != 0) continue;
-    if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key.aes.data(), iv) != 1) return kFailed;
-    if (HMAC_Init_ex(hmac, key.hmac.data(), key.hmac.size(), EVP_sha256(), nullptr) != 1) return kFailed;
+    if (!set_up(key, Direction::Open, iv, cipher, hmac)) return kFailed;
     // A ticket under an older key is honoured and replaced: that key will be gone soon.
     return i == 0 ? kDone : kDoneRenew;
   }
@@ -54,9 +74,9 @@ void TicketRing::add(const TicketKey& key) {
   count = std::min(count + 1, kRingSize);
 }
 
-std::string TicketRing::save() const {
+Secret TicketRing::save() const {
   const std::shared_lock hold(lock);
-  return std::string(reinterpret_cast<const char*>(keys.data()), count * sizeof(TicketKey));
+  return Secret(std::string_view(reinterpret_cast<const char*>(keys.data()), count * sizeof(TicketKey)));
 }
 
 bool TicketRing::restore(std::string_view saved) {

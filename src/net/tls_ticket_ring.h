@@ -4,11 +4,13 @@
 #include <openssl/base.h>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <shared_mutex>
-#include <string>
 #include <string_view>
 #include <type_traits>
+
+#include "penstock/base/secret.h"
 
 namespace penstock {
 
@@ -29,13 +31,16 @@ struct TicketRing {
   std::array<TicketKey, kRingSize> keys;  // Newest first.
   std::size_t count = 0;
 
+  // Where no core dump takes it.
+  static void* operator new(std::size_t size);
+  static void operator delete(void* memory);
   ~TicketRing();
   // The two directions of SSL_CTX_set_tlsext_ticket_key_cb, with its return values.
   int seal(std::uint8_t* name, std::uint8_t* iv, EVP_CIPHER_CTX* cipher, HMAC_CTX* hmac) const;
   int open(const std::uint8_t* name, const std::uint8_t* iv, EVP_CIPHER_CTX* cipher, HMAC_CTX* hmac) const;
   // See TicketKeys.
   void add(const TicketKey& key);
-  std::string save() const;
+  Secret save() const;
   bool restore(std::string_view saved);
 };
 

@@ -15,9 +15,10 @@ void TicketKeys::rotate() {
   RAND_bytes(reinterpret_cast<std::uint8_t*>(&fresh), sizeof(fresh));  // Aborts rather than fails.
   ring_->add(fresh);
   OPENSSL_cleanse(&fresh, sizeof(fresh));
+  wipe_stack();
 }
 
-std::string TicketKeys::save() const { return ring_->save(); }
+Secret TicketKeys::save() const { return ring_->save(); }
 bool TicketKeys::restore(std::string_view saved) { return ring_->restore(saved); }
 
 }  // namespace penstock

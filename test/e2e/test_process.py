@@ -142,6 +142,14 @@ backend be
 
     def found(self, pid, wanted):
         found = []
+        for left_out, held in self.mappings(pid):
+            for name, piece in wanted:
+                found += [(name, left_out)] * held.count(piece)
+        return found
+
+    @staticmethod
+    def mappings(pid):
+        """(left out of dumps, bytes) of each."""
         with open('/proc/%d/smaps' % pid) as file:
             maps = re.findall(r'(?m)^([0-9a-f]+)-([0-9a-f]+) r.*\n(?:[A-Z].*\n)*?VmFlags: (.*)$', file.read())
         with open('/proc/%d/mem' % pid, 'rb', 0) as memory:
@@ -154,9 +162,7 @@ backend be
                     held = memory.read(end - begin)
                 except (OSError, ValueError, OverflowError):
                     continue  # The kernel's own.
-                for name, piece in wanted:
-                    found += [(name, 'dd' in flags.split())] * held.count(piece)
-        return found
+                yield 'dd' in flags.split(), held
 
     def start(self, *arguments):
         rig = self.rig(self.TEXT, start=False, arguments=arguments)
@@ -202,6 +208,34 @@ backend be
         rig.output.wait('Reloaded')
         self.ask(rig)
         self.assertEqual(self.dumped(pid), [])
+
+    def test_no_dump_has_a_key_of_session_tickets(self):
+        rig = self.start('-W')
+        child = wait_until(lambda: children(rig.process.pid), 'a child')[0]
+        kept = rig.folder + '/session.pem'
+        subprocess.run(['openssl', 's_client', '-connect', '%s:%d' % rig.addresses['fe'], '-tls1_2', '-sess_out', kept],
+                       input=b'', stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE)
+        told = subprocess.run(['openssl', 'sess_id', '-in', kept, '-noout', '-text'], check=True, stdout=subprocess.PIPE, text=True)
+        # A ticket begins with its key's name, and behind the name stand, where it is kept, both halves of the key.
+        name = bytes.fromhex(re.search(r'session ticket:\n +0000 - ([0-9a-f -]{47})', told.stdout).group(1).replace('-', ' '))
+        keys = set()
+        for left_out, held in self.mappings(rig.process.pid):
+            for at in re.finditer(re.escape(name), held):
+                self.assertTrue(left_out)
+                keys.add(held[at.end():at.end() + 64])
+        self.assertEqual(len(keys), 1)
+        halves = [half for key in keys for half in (key[:32], key[32:])]
+        wanted = [(place, half) for place, half in enumerate(halves)]
+        self.assertIn((0, True), self.found(child, wanted))
+        for pid in (rig.process.pid, child):
+            dumped = [place for place, left_out in self.found(pid, wanted) if not left_out]
+            if self.has_hooks():  # A sanitizer watches the library's memory.
+                self.assertEqual(dumped, [])
+
+    @staticmethod
+    def has_hooks():
+        with open(PROGRAM, 'rb') as file:
+            return b'\0OPENSSL_memory_alloc\0' in file.read()
 
     def test_a_parent_has_one_which_no_dump_takes_and_its_children_serve_with_it(self):
         rig = self.start('-W')

@@ -51,6 +51,7 @@ using WipedText = std::basic_string<char, std::char_traits<char>, WipingAllocato
 
 // Wipes what calls that have returned left on the stack: buffers of a library, vector registers that the dynamic
 // linker has saved there.
-void wipe_stack();
+// `size`: how deep those calls went, in bytes, at least 4096.
+void wipe_stack(std::size_t size = 64 * 1024);
 
 }  // namespace penstock

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "penstock/balance/health.h"
+#include "penstock/base/secret.h"
 
 namespace penstock::config {
 struct Config;
@@ -19,7 +20,7 @@ namespace penstock {
 using HealthNotes = std::map<std::pair<std::string, std::string>, HealthNote>;
 
 struct Legacy {
-  std::string ticket_keys;  // Secret.
+  Secret ticket_keys;
   HealthNotes health;
   std::string story;  // How it ended.
 };

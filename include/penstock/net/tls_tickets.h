@@ -2,8 +2,9 @@
 #pragma once
 
 #include <memory>
-#include <string>
 #include <string_view>
+
+#include "penstock/base/secret.h"
 
 namespace penstock {
 
@@ -19,8 +20,8 @@ class TicketKeys {
   TicketKeys& operator=(const TicketKeys&) = delete;
   // A new sealing key; those before it still open tickets, the oldest of three goes.
   void rotate();
-  // All keys as bytes, newest first, for a process that takes over; they are secret.
-  std::string save() const;
+  // All keys as bytes, newest first, for a process that takes over.
+  Secret save() const;
   // Takes the keys that save() gave in place of its own; false, and nothing changed, if they are not such.
   bool restore(std::string_view saved);
   const TicketRing& ring() const { return *ring_; }

@@ -87,7 +87,7 @@ TEST_CASE("restored keys open what the saved ones sealed") {
   const auto back = back_context();
   TlsTicket ticket = ticket_from(*front_context({issued}, keys), *back);
   TicketKeys next_process;
-  REQUIRE(next_process.restore(keys.save()));
+  REQUIRE(next_process.restore(keys.save().view()));
   CHECK(resumes(*front_context({issued}, next_process), *back, std::move(ticket)));
 }
 
