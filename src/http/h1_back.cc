@@ -230,7 +230,7 @@ void H1Back::end_answer() {
   events.on_end(parser_.trailers());
 }
 
-// What was held back while the exchange could take no more.
+// What was held back while the transaction could take no more.
 void H1Back::run_later() {
   if (closed() || events_ == nullptr) return;
   process();

@@ -123,7 +123,7 @@ void H1Front::on_bytes(Slice bytes) {
   process();
 }
 
-// Gives what came to the parser, as far as the exchange will have it.
+// Gives what came to the parser, as far as the transaction will have it.
 void H1Front::process() {
   if (processing_) return;
   processing_ = true;
@@ -323,7 +323,7 @@ void H1Front::send_end(const Trailers& trailers) {
   connection_->wrote();
   if (tunnel_) {
     if (options_->client_fin_ms != 0) set_client_ms(options_->client_fin_ms);
-    // The client may go on sending; the exchange lets go by abandon() when both directions ended.
+    // The client may go on sending; the transaction lets go by abandon() when both directions ended.
     answer_done_ = true;
     return;
   }

@@ -280,7 +280,7 @@ bool set_variable(Subject& subject, const VariableName& name, const Value& value
     // The room it has is used again, so that a variable set on each request of a connection does not grow.
     if (variable->room.size() < kept.text.size()) {
       const std::size_t size = std::bit_ceil(kept.text.size());
-      // What a connection keeps is bounded as what an exchange makes.
+      // What a connection keeps is bounded as what a transaction makes.
       if (arena.held() + size > subject.memory_limit) return subject.trouble = Trouble::Memory, false;
       variable->room = {static_cast<char*>(arena.allocate(size, 1)), size};
     }

@@ -510,7 +510,7 @@ bool parse_variable_name(Compiling& compiling, std::string_view text, config::Pl
     return false;
   }
   out.name = std::string(rest);
-  // `sess` variables of an exchange without a connection's set share a list with `txn`: keep them apart.
+  // `sess` variables of a transaction without a connection's set share a list with `txn`: keep them apart.
   out.hash = hash_of(rest) ^ static_cast<std::uint64_t>(out.scope);
   return true;
 }

@@ -1,4 +1,4 @@
-// Bump allocation that lives as long as one exchange: what rules write, what the log will need.
+// Bump allocation that lives as long as one transaction: what rules write, what the log will need.
 #pragma once
 
 #include <cstddef>

@@ -12,7 +12,7 @@
 
 namespace penstock {
 
-// For what an exchange needs besides bytes.
+// For what a transaction needs besides bytes.
 constexpr std::size_t kSmallBlockSize = 472;
 // One TLS record's plaintext, and as much as talk ever needs at once.
 constexpr std::size_t kBlockSize = 16 * 1024;
@@ -49,7 +49,7 @@ class Block {
   std::size_t reserved_ = 0;  // Keeps data() aligned to 16.
 };
 
-// A base of what comes and goes with each exchange: it lives in a block, so that none of it costs an
+// A base of what comes and goes with each transaction: it lives in a block, so that none of it costs an
 // allocation, and a connection that waits for its next request holds none of it.
 struct InBlock {
   static void* operator new(std::size_t size) { return Block::take(size)->data(); }

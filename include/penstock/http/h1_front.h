@@ -1,4 +1,4 @@
-// An HTTP/1 connection facing a client: requests one after the other, each an exchange of its own.
+// An HTTP/1 connection facing a client: requests one after the other, each a transaction of its own.
 #pragma once
 
 #include <algorithm>
@@ -59,7 +59,7 @@ class H1FrontOwner {
   virtual StreamEvents& on_request(H1Front& front) = 0;
   // Between two requests: which times and limits hold for the next one, or null if there shall be none.
   virtual const H1FrontOptions* next_options() = 0;
-  // The connection is over and no exchange is served; the owner drops the front. Not silent: it was
+  // The connection is over and no transaction is served; the owner drops the front. Not silent: it was
   // not a kept-alive client that went its way, but one that connected and said nothing.
   virtual void on_front_end(H1Front& front, const Failure& why) = 0;
   // It never came to a request: TLS could not be agreed on, or what was to come before it did not
@@ -105,7 +105,7 @@ class H1Front final : public Mortal, public Stream, private ConnectionEvents, pr
   void drop_rest(Rest rest);
   // Bytes of the request's body that are known to be still missing.
   std::uint64_t body_left() const;
-  // The exchange is over. What is left of the request, if the answer came first, is read and dropped.
+  // The transaction is over. What is left of the request, if the answer came first, is read and dropped.
   void detach();
   // The connection ends without a sign of it to the client.
   void vanish();
@@ -198,7 +198,7 @@ class H1Front final : public Mortal, public Stream, private ConnectionEvents, pr
   std::uint32_t requests_ = 0;
   State state_ = State::Idle;
   H1Writer writer_;
-  bool reading_ = true;  // What the exchange wants.
+  bool reading_ = true;  // What the transaction wants.
   bool last_ = false;
   bool says_no_more_ = false;  // The client said that its request, without a body, is its last.
   bool answer_begun_ = false;  // Its final head was sent.

@@ -1,5 +1,5 @@
 // Start line and fields of a message, as views into the block they arrived in or into the arena of
-// their exchange. Names keep their case, fields their order and number: what we do not change passes
+// their transaction. Names keep their case, fields their order and number: what we do not change passes
 // byte for byte.
 #pragma once
 

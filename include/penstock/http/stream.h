@@ -1,4 +1,4 @@
-// The two faces between a codec and an exchange, the same for client and server side.
+// The two faces between a codec and a transaction, the same for client and server side.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace penstock {
 
-// Why an exchange ended early. The letters are the access log's termination state.
+// Why a transaction ended early. The letters are the access log's termination state.
 enum class Cause : char {
   None = '-',
   ClientClosed = 'C',
@@ -52,9 +52,9 @@ struct Failure {
   bool empty = false;        // No head of an answer had come, or not all of it.
 };
 
-// What a stream tells the exchange it serves: heads (1xx first), body, then on_end(). Instead, or
+// What a stream tells the transaction it serves: heads (1xx first), body, then on_end(). Instead, or
 // later while we still send, on_failure() may come; nothing follows it. No call comes from inside
-// a call that the exchange makes.
+// a call that the transaction makes.
 class StreamEvents {
  public:
   virtual void on_head(Head& head) = 0;   // Views in `head` live as long as its slices.
@@ -67,7 +67,7 @@ class StreamEvents {
   ~StreamEvents() = default;
 };
 
-// What the exchange may ask of a stream. The message's end is not the connection's end: whether
+// What the transaction may ask of a stream. The message's end is not the connection's end: whether
 // the connection can serve again is the codec's knowledge.
 class Stream {
  public:
@@ -75,7 +75,7 @@ class Stream {
   virtual bool send_body(Slice bytes) = 0;  // False: taken, but send no more until on_writable().
   virtual void send_end(const Trailers& trailers) = 0;
   virtual void set_reading(bool on) = 0;
-  virtual void abandon(const Failure& failure) = 0;  // The exchange hears nothing more.
+  virtual void abandon(const Failure& failure) = 0;  // The transaction hears nothing more.
 
  protected:
   ~Stream() = default;

@@ -1,9 +1,9 @@
-// What rules may look at and change: one Subject for each exchange (or, before the first request,
-// each connection). A plain struct that the exchange fills as its life goes on; what is not known yet
+// What rules may look at and change: one Subject for each transaction (or, before the first request,
+// each connection). A plain struct that the transaction fills as its life goes on; what is not known yet
 // is null, empty or -1, and a sample about it finds nothing.
 //
 // Lifetimes: views written by rules lie in `arena` or in the compiled rules and live as long as both.
-// Views that the exchange puts in must live until the log line was written.
+// Views that the transaction puts in must live until the log line was written.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +29,8 @@ struct Variable {
   std::span<char> room;  // Where a text of its value lies; kept when a shorter one or none takes its place.
 };
 
-// The variables of one scope. `arena` is where values are kept that must outlive the exchange; null
-// means the exchange's own.
+// The variables of one scope. `arena` is where values are kept that must outlive the transaction; null
+// means the transaction's own.
 struct VariableSet {
   Arena* arena = nullptr;
   ArenaVector<Variable> items;
@@ -42,7 +42,7 @@ struct BindFacts {
   std::uint32_t id = 0;
 };
 
-// Scope `sess`: variables that outlive an exchange.
+// Scope `sess`: variables that outlive a transaction.
 struct ConnectionVariables : VariableSet {
   ConnectionVariables() { arena = &kept; }
   Arena kept;

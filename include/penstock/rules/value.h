@@ -1,5 +1,5 @@
 // What a sample yields and a converter changes: one typed value. Texts are views that live as long
-// as the exchange's arena, its heads, or the compiled rules.
+// as the transaction's arena, its heads, or the compiled rules.
 #pragma once
 
 #include <cstdint>
