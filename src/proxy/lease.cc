@@ -39,7 +39,6 @@ bool Lease::connect(Loop& loop, const BackendPlan& backend, std::string_view tls
 }
 
 void Lease::end(const BackendPlan& backend, bool whole, bool said) {
-  if (!back_) return;
   ServerSlot* slot = approach_.slot();
   if (slot != nullptr && slot->spec.tls) slot->pool().keep_ticket(back_->tls_name(), back_->connection().take_ticket());
   if (!whole || slot == nullptr || !back_->reusable()) return close({}, said);

@@ -362,7 +362,7 @@ void Transaction::finish() {
   if (step_ == Step::Last || step_ == Step::Done) return;
   if (request_failed_) return end();
   accounting_.note_connections(approach_, lease_.get());
-  lease_.end(*backend_spec_, response_ended_, request_sent_);
+  if (lease_) lease_.end(*backend_spec_, response_ended_, request_sent_);
   approach_.leave();
   step_ = Step::Last;
   loop().later(*this);
@@ -372,7 +372,7 @@ void Transaction::end() {
   if (step_ == Step::Done) return;
   write_log();
   step_ = Step::Done;
-  lease_.end(*backend_spec_, response_ended_, request_sent_);
+  if (lease_) lease_.end(*backend_spec_, response_ended_, request_sent_);
   approach_.leave();
   if (tunnel_) front_.abandon({});
   if (vanish_) front_.vanish();

@@ -93,7 +93,7 @@ class Faults(unittest.TestCase):
 
     def test_a_plan_that_is_gone(self):
         self.assert_one('no struct RetryOn', self.complaints(
-            'plans', 'include/penstock/proxy/snapshot.h', ('struct RetryOn ', 'struct RetryWhen ')))
+            'plans', 'include/penstock/proxy/plan.h', ('struct RetryOn ', 'struct RetryWhen ')))
 
     def test_a_field_of_the_model_that_nobody_reads(self):
         self.assert_one('Proxy::unheard is read by nobody', self.complaints(

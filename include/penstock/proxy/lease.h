@@ -32,7 +32,7 @@ class Lease {
   // Another must not take it over: it has said, or is to say, whose it is.
   bool must_be_private(const BackendPlan& backend) const;
 
-  // The transaction is over. `whole`: the answer has come to its end; then the connection goes to the pool, to the client
+  // The transaction that has it is over. `whole`: the answer has come to its end; then the connection goes to the pool, to the client
   // whose own it is, or nowhere, else it is closed as below.
   void end(const BackendPlan& backend, bool whole, bool said);
   // It serves nobody any more; nobody hears of it. `said`: it has carried the request; a private client's connection ends
