@@ -141,7 +141,7 @@ class Complaints(Case):
 
     def test_what_is_found_late_has_place_and_caret_too(self):
         for old, new, place in (
-                ('default_backend be', 'default_backend be\n    http-request set-header X-A %[nosuch]', '10:33'),
+                ('default_backend be', 'default_backend be\n    http-request set-header X-A %[nosuch]', '10:35'),
                 ('server s1 127.0.0.1:1', 'server s1 127.0.0.1:1 ssl verify required', '11:27')):
             code, said = check(GOOD.replace(old, new))
             self.assertEqual(code, 1, new)
