@@ -172,7 +172,7 @@ backend be
 
     def test_what_is_held_is_asked_for_once_though_it_times_out(self):
         """A second Ping, NotificationWait or channel would be another client to Exchange."""
-        rig = self.rig(PLAIN.replace('backend be', 'backend be\n    retries 3\n    retry-on all-retryable-errors\n'
+        rig = self.rig(PLAIN.replace('\nbackend be', '\nbackend be\n    retries 3\n    retry-on all-retryable-errors\n'
                                      '    option redispatch'), defaults='    timeout server 200ms')
         server = rig.server()
         server.auth = False
