@@ -68,6 +68,12 @@ class Proxy:
             return int(sock.recv(65536).split()[1])
 
 
+def one_server(place, maxconn, workers):
+    """All that is needed to reach the origin."""
+    return HEAD % (maxconn, workers) + ('frontend fe\n  bind 127.0.0.1:{port}\n  default_backend b\nbackend b\n'
+                                        '  server s 127.0.0.1:%d\n' % place.origin_port)
+
+
 def wrk(port, path, host, seconds, connections=64):
     out = bench.run('taskset', '-c', '1', 'wrk', '-t1', '-c%d' % connections, '-d%ds' % seconds, '-H', 'Host: ' + host,
                     'http://127.0.0.1:%d%s' % (port, path))
@@ -208,7 +214,7 @@ def checks(place, programs, table, options):
 
 def open_connections(place, programs, table, options):
     """9,000 connections that have asked once and are silent; then one more asks."""
-    text = HEAD % (9400, 1) + 'frontend fe\n  bind 127.0.0.1:{port}\n  default_backend b\nbackend b\n  server s 127.0.0.1:%d\n' % place.origin_port
+    text = one_server(place, 9400, 1)
     for name, program in programs:
         with Proxy(place, name, program, text) as proxy, contextlib.ExitStack() as stack:
             before = bench.memory_kib(proxy.process.pid)
@@ -227,7 +233,7 @@ def open_connections(place, programs, table, options):
 
 def slow(place, programs, table, options):
     """2,000 clients that ask for ten megabytes and read nothing: what is held for them all."""
-    text = HEAD % (9400, 1) + 'frontend fe\n  bind 127.0.0.1:{port}\n  default_backend b\nbackend b\n  server s 127.0.0.1:%d\n' % place.origin_port
+    text = one_server(place, 9400, 1)
     for name, program in programs:
         with Proxy(place, name, program, text) as proxy, contextlib.ExitStack() as stack:
             before = bench.memory_kib(proxy.process.pid)
@@ -273,8 +279,7 @@ def workers(place, programs, table, options):
         running = []
         for name, program in programs:
             for count in (1, 2):
-                text = HEAD % (1000, count) + ('frontend fe\n  bind 127.0.0.1:{port}\n  default_backend b\nbackend b\n'
-                                       '  server s 127.0.0.1:%d\n' % place.origin_port)
+                text = one_server(place, 1000, count)
                 running.append(stack.enter_context(Proxy(place, '%s-%d' % (name, count), program or name, text, '0,1')))
         work = lambda proxy: wrk(proxy.port, '/owa/1k', 'a', options.secs)
         for name, (value, bad) in median_of(running, options.rounds, work).items():
