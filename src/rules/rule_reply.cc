@@ -22,6 +22,8 @@ bool has_page(std::uint16_t status) {
   return std::find(std::begin(kWithPage), std::end(kWithPage), status) != std::end(kWithPage);
 }
 
+bool has_no_content(std::uint16_t status) { return status == 204 || status == 304; }
+
 class ReplyCompiler {
  public:
   ReplyCompiler(Compiling& compiling, RuleWords& words, unsigned available)
@@ -38,7 +40,7 @@ class ReplyCompiler {
         payload_ == "default-errorfiles" || (payload_.empty() && reply_.headers.empty() && standard_by_default);
     if (reply_.reason.empty()) reply_.reason = std::string(reason_of(reply_.status));
     const bool has_body = reply_.body_format.has_value() || !reply_.body.empty();
-    if (has_body && payload_ != "errorfile" && (reply_.status == 204 || reply_.status == 304)) {
+    if (has_body && payload_ != "errorfile" && has_no_content(reply_.status)) {
       words_.complain(payload_place_,
                       format("an answer of status {} has no content: take '{}' away", reply_.status, payload_));
       return std::nullopt;
@@ -312,6 +314,8 @@ std::optional<ReplyTemplate> parse_error_file(Compiling& compiling, const std::s
     return complain("does not begin with a status line such as 'HTTP/1.0 503 Service Unavailable'");
   reply.status = static_cast<std::uint16_t>(*code);
   reply.reason = std::string(reason);
+  std::optional<std::string_view> length;
+  bool coded = false;
   for (;;) {
     if (rest.empty()) return complain("has no empty line behind its header fields");
     const std::string_view line = take_line(rest);
@@ -319,10 +323,22 @@ std::optional<ReplyTemplate> parse_error_file(Compiling& compiling, const std::s
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos || !is_token(line.substr(0, colon)) || !is_field_value(line))
       return complain(format("has a line that is no header field: '{}'", line));
-    const std::string_view name = line.substr(0, colon);
-    if (is_senders(name)) continue;
-    reply.headers.push_back({std::string(name), plain_format(trim(line.substr(colon + 1)))});
+    const std::string_view name = line.substr(0, colon), value = trim(line.substr(colon + 1));
+    if (equal_nocase(name, "content-length")) length = value;
+    if (equal_nocase(name, "transfer-encoding")) coded = true;
+    if (!is_senders(name)) reply.headers.push_back({std::string(name), plain_format(value)});
   }
+  if (has_no_content(reply.status)) {
+    if (!rest.empty())
+      return complain(format("goes on behind its header: an answer of status {} has no content", *code));
+    return reply;
+  }
+  if (coded) return complain("says 'Transfer-Encoding': write its text as it is, and take that line away");
+  if (length && parse_unsigned(*length) != rest.size())
+    return complain(
+        format("says 'Content-Length: {}' and has {} bytes behind its header: take that line away, the right "
+               "one is sent",
+               *length, rest.size()));
   reply.body = std::string(rest);
   return reply;
 }

@@ -390,6 +390,42 @@ TEST_CASE("error replies come from files and http-error lines") {
       "read\n");
 }
 
+TEST_CASE("an answer whose status allows no content has none, nor is its length another than it says") {
+  for (const std::string status : {"204", "304"}) {
+    for (const std::string rule : {"http-request return", "http-response return", "http-request deny",
+                                   "http-response deny", "http-request tarpit"}) {
+      for (const std::string payload : {"string", "lf-string"}) {
+        const std::string line = rule + " status " + status + " content-type text/plain ";
+        CHECK(complaint(line + payload + " x") ==
+              format("2:{} an answer of status {} has no content: take '{}' away\n", line.size() + 1, status, payload));
+      }
+      CHECK(complaint(rule + " status " + status) == "");
+    }
+  }
+  const auto said = [](const std::string& line, const std::string& file) {
+    Rig rig("frontend fe\n" + line + " /f\n");
+    rig.files["/f"] = file;
+    rig.frontend();
+    return rig.complaints();
+  };
+  for (const std::string line : {"errorfile 503", "http-error status 503 errorfile", "http-request return errorfile"}) {
+    const std::string file = format("2:{} the error file '/f' ", line.size() + 2);
+    const std::string head = "HTTP/1.1 503 Away\r\n";
+    CHECK(said(line, "HTTP/1.1 204 None\r\n\r\nx") ==
+          file + "goes on behind its header: an answer of status 204 has no content\n");
+    CHECK(said(line, "HTTP/1.1 304 Same\n\n\n") ==
+          file + "goes on behind its header: an answer of status 304 has no content\n");
+    CHECK(said(line, "HTTP/1.1 204 None\r\nContent-Length: 5\r\n\r\n") == "");
+    CHECK(said(line, head + "Content-Length: 3\r\n\r\nabc") == "");
+    for (const std::string wrong : {"2", "30", "x", "3, 3"})
+      CHECK(said(line, head + "Content-Length: " + wrong + "\r\n\r\nabc") ==
+            file + "says 'Content-Length: " + wrong +
+                "' and has 3 bytes behind its header: take that line away, the right one is sent\n");
+    CHECK(said(line, head + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n") ==
+          file + "says 'Transfer-Encoding': write its text as it is, and take that line away\n");
+  }
+}
+
 TEST_CASE("tcp rules accept, reject and wait for bytes") {
   Rig rig(
       "frontend fe\ntcp-request connection reject if { src 192.0.2.0/24 }\ntcp-request connection accept\ntcp-request "
