@@ -313,11 +313,17 @@ H1Parser::Step H1Parser::read_head(Slice& input) {
   }
   if (input.empty()) return Step::More;
   const std::size_t room = limits_.head - head_bytes_.size();
+  const bool in_start_line = machine.head_scan.lines() == 0;
   const std::size_t taken = machine.head_scan.take(input.view().substr(0, room));
   const bool more = !machine.head_scan.ended() && machine.head_scan.refused() == nullptr;
   machine.keep(input, taken, !more || taken == room, limits_.head, head_bytes_);
-  if (machine.head_scan.refused() != nullptr) return fail({400, machine.head_scan.refused()});
   if (machine.head_scan.ended()) return finish_head();
+  if (in_start_line && machine.head_scan.lines() != 0) {
+    // Who speaks another protocol may wait for an answer to its first line.
+    const H1Error malformed = read_start_line();
+    if (malformed.status != 0) return fail(malformed);
+  }
+  if (machine.head_scan.refused() != nullptr) return fail({400, machine.head_scan.refused()});
   return taken == room ? fail_too_large() : Step::More;
 }
 
@@ -362,15 +368,19 @@ bool H1Parser::agree_on_head() {
   return machine.read(kLineEnd) && machine.fields_ended;
 }
 
+H1Error H1Parser::read_start_line() {
+  const std::string_view line = head_bytes_.view().substr(0, machine_->head_scan.first_line());
+  return machine_->kind == framing::Kind::Request ? read_request_line(line, head_) : read_status_line(line, head_);
+}
+
 H1Parser::Step H1Parser::finish_head() {
   Machine& machine = *machine_;
-  const bool is_request = machine.kind == framing::Kind::Request;
-  const std::string_view line = head_bytes_.view().substr(0, machine.head_scan.first_line());
   head_.wire_size = head_bytes_.size();
-  H1Error malformed = is_request ? read_request_line(line, head_) : read_status_line(line, head_);
+  H1Error malformed = read_start_line();
   if (malformed.status != 0) return fail(malformed);
-  const std::size_t field_bytes = head_bytes_.size() - line.size() - 2 * kLineEnd.size();
-  malformed = read_fields(head_bytes_.view().substr(line.size() + kLineEnd.size(), field_bytes), head_.fields);
+  const std::size_t fields_at = machine.head_scan.first_line() + kLineEnd.size();
+  const std::string_view fields = head_bytes_.view().substr(fields_at);
+  malformed = read_fields(fields.substr(0, fields.size() - kLineEnd.size()), head_.fields);
   if (malformed.status != 0) return fail(malformed);
   const framing::Judgement judgement = framing::judge(head_, machine.kind);
   if (judgement.refused != nullptr) return fail({400, judgement.refused});

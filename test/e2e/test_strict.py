@@ -155,6 +155,14 @@ class Requests(Shared):
         client.send(b'\r\n' + GET + b'\r\n')
         self.assertEqual(client.response().body, b'EX01')
 
+    def test_who_speaks_another_protocol_is_told_so_after_its_first_line(self):
+        """HTTP/0.9 ends with it, and others wait for an answer."""
+        for line in (b'GET /\r\n', b'SSH-2.0-Go\r\n', b'EHLO mail.example\r\n'):
+            client = self.connect()
+            client.send(line)
+            self.assertEqual(client.response().status, 400)
+            self.assertIn(client.ending(), ('fin', 'rst'))
+
     def test_a_refused_request_spares_those_answered_before_it(self):
         client = self.connect()
         client.send(GET + b'\r\n' + GET + b'X-A : 1\r\n\r\n' + FOLLOWER)

@@ -77,6 +77,7 @@ class H1Parser {
   Step read_head(Slice& input);
   H1Error read_fields(std::string_view lines, ArenaVector<Field>& fields);
   bool agree_on_head();
+  H1Error read_start_line();
   Step finish_head();
   Step start_body();
   void cut_body(Slice& input);

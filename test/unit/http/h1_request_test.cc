@@ -133,6 +133,13 @@ TEST_CASE("other versions than 1.0 and 1.1 are refused as such") {
   check_all(rows);
 }
 
+TEST_CASE("a start line that is none is refused at its end: nothing else may come before an answer") {
+  const Row rows[] = {
+      {"GET /\r\n", 400}, {"SSH-2.0-Go\r\n", 400},  {"GET / HTTP/2.0\r\n", 505}, {"GET / HTTP/2.0\r\nA\n", 505},
+      {"GET /\r", 0},     {"GET / HTTP/1.1\r\n", 0}};
+  check_all(rows);
+}
+
 TEST_CASE("targets pass as they are written, or not at all") {
   for (std::string_view target :
        {"/", "/owa/?a=b&c", "/rpc/rpcproxy.dll?ab84efc1-1111-2222-3333-ec44e6c6c967@contoso.com:6001", "//a", "/a/../b",
