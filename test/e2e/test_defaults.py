@@ -2,6 +2,7 @@
 of HAProxy 2.6, whose run of this file (run.py haproxy) passes too."""
 import ctypes
 import os
+import random
 import re
 import socket
 import ssl
@@ -10,7 +11,7 @@ import subprocess
 import threading
 import time
 
-from harness import Case, IS_HAPROXY, certificate, heads, read_head, reserved_port, tls_client, wait_until
+from harness import Case, IS_HAPROXY, certificate, check, heads, read_head, reserved_port, tls_client, wait_until
 
 
 
@@ -282,6 +283,44 @@ class Servers(Case):
         release.set()
         self.assertEqual((first.response().status, second.response().status), (200, 200))
 
+    def test_a_name_is_asked_for_at_start_and_must_be_known(self):
+        """init-addr last,libc: the state of former processes is none here."""
+        def talk(sock, number):
+            for head in heads(sock):
+                sock.sendall(OK)
+        script = self.script(talk)
+        self.assertEqual(self.rig(plain(server='localhost:%d' % script.port)).get('/').status, 200)
+        text = 'defaults\n    mode http\n    timeout connect 1s\n    timeout client 1s\n    timeout server 1s\n'
+        for words, code in (('', 1), (' init-addr last,libc', 1), (' init-addr libc,none', 0)):
+            with self.subTest(words):
+                done, said = check(text + plain(server='nobody.invalid:80' + words).replace('<fe>', '127.0.0.1:1'))
+                self.assertEqual(done, code, said)
+                self.assertIn('nobody.invalid', said)
+
+    def test_idle_connections_beyond_recent_need_are_looked_for_every_5_s(self):
+        """pool-purge-delay: the first go at the second or third round."""
+        waiting, release, ended = [], threading.Event(), []
+
+        def talk(sock, number):
+            try:
+                for _ in heads(sock):
+                    waiting.append(number)
+                    release.wait(20)
+                    sock.sendall(OK)
+            finally:
+                ended.append(number)
+        rig = self.rig(plain(back='http-reuse always', server=self.script(talk).address), nbthread=1)
+        clients = [rig.connect().request('GET', '/') for _ in range(10)]
+        wait_until(lambda: len(waiting) == 10, 'ten requests at once')
+        release.set()
+        for client in clients:
+            self.assertEqual(client.response().status, 200)
+            client.close()
+        started = time.monotonic()
+        wait_until(lambda: ended, 'the first to be closed', seconds=60)
+        self.assertGreater(time.monotonic() - started, 2.5)
+        self.assertLess(time.monotonic() - started, 30)
+
     def test_servers_without_a_port_are_asked_at_the_clients_port(self):
         rig = self.rig("""
 frontend fe
@@ -390,6 +429,26 @@ class Limits(Case):
             with rig.connect() as client:
                 answer = client.request('GET', '/test/server', [('X', '1')] * (count - 1)).response()
                 self.assertEqual(answer.status, status, count)
+
+    def test_as_many_clients_come_in_as_the_descriptors_allow(self):
+        """maxconn is somewhat less than half of what the process may open: a connection of the client, one to a server."""
+        for limit in (400, 1000):
+            rig = self.rig(PLAIN, nofile=limit)
+            clients = [rig.connect().request('GET', '/test/hang') for _ in range(limit // 2)]
+            server = rig.server('s1')
+            server.wait_count('hanging', limit // 2 - 100)
+            wait_until(lambda: self.unchanged(server), 'the last to come in')
+            served = server.counters['hanging']
+            self.assertLess(served, limit // 2)
+            for client in clients[:3]:
+                client.close()
+            server.wait_count('hanging', served + 3)
+
+    @staticmethod
+    def unchanged(server):
+        before = server.counters['hanging']
+        time.sleep(0.3)       # What is measured: nobody came in meanwhile.
+        return server.counters['hanging'] == before
 
     def test_the_kernels_queue_has_its_length(self):
         for words, length in (('maxconn 50', 50 if IS_HAPROXY else 4096), ('maxconn 50\n    backlog 20', 20)):
@@ -597,6 +656,18 @@ class Modes(Case):
         done = subprocess.run(['openssl', 's_client', '-connect', '%s:%d' % rig.addresses['fe'], '-tls1_2'], input=b'',
                               capture_output=True, timeout=20)
         self.assertIn(b'lifetime hint: %d (seconds)' % (7200 if IS_HAPROXY else 300), done.stdout)
+
+    def test_a_target_without_a_port_is_at_514(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as target:
+            target.settimeout(10)
+            address = '127.%d.%d.%d' % tuple(random.randrange(1, 255) for _ in range(3))
+            try:
+                target.bind((address, 514))
+            except PermissionError:
+                self.skipTest('this port is for root')
+            rig = self.rig(plain('log %s local0' % address))
+            rig.get('/test/server')
+            self.assertRegex(target.recv(4096), rb'^<134>.* 200 ')
 
     def test_log_lines_have_no_host_name(self):
         rig = self.rig(PLAIN)
