@@ -1,4 +1,5 @@
 """Every timeout of the manual is in force, answers as it must and is logged as it is."""
+import select
 import socket
 import threading
 import time
@@ -289,6 +290,38 @@ backend be
         client = rig.connect()
         client.send(b'GET /')
         self.assertEqual(client.response().status, 408)
+
+
+class Unread(Case):
+    ONCE = True
+
+    @penstock_only('cuts such clients off at once')
+    def test_what_is_read_of_a_body_for_nobody_comes_in_its_time(self):
+        """Behind an answer of our own and behind that of a server that has gone; who falls silent ends sooner."""
+        rig = self.rig(PLAIN.replace('bind <fe>', 'bind <fe>\n    http-request deny if { path /deny }'),
+                       defaults='    timeout client 12s')
+        lasted = {}
+
+        def body(name, path, pause):
+            client = rig.connect()
+            client.request('POST', path, [('Content-Length', '200000')])
+            client.response()
+            started = time.monotonic()
+            while not select.select([client.socket], [], [], pause)[0]:
+                try:
+                    client.send(b'x')
+                except OSError:
+                    break
+            lasted[name] = time.monotonic() - started
+        threads = [threading.Thread(target=body, args=row) for row in (
+            ('own', '/deny', 0.3), ('server', '/test/early/413?then=rst', 0.3), ('silent', '/test/early/413?then=rst', 60))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for name, seconds in (('own', 5), ('server', 30), ('silent', 12)):
+            self.assertGreater(lasted[name], seconds - 1, lasted)
+            self.assertLess(lasted[name], seconds + 5, lasted)
 
 
 class Tcp(Case):
