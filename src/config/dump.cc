@@ -52,7 +52,17 @@ class Writer {
 
   void write_global(const Global& global) {
     const std::size_t start = text_.size();
-    for (const auto& [name, value] : global.set_env) line("setenv {} {}", quoted(name), quoted(value));
+    if (global.kept_env) {
+      std::string names;
+      for (const std::string& name : *global.kept_env) names += " " + quoted(name);
+      line("resetenv{}", names);
+    }
+    for (const auto& [name, value] : global.set_env) {
+      if (value)
+        line("setenv {} {}", quoted(name), quoted(*value));
+      else
+        line("unsetenv {}", quoted(name));
+    }
     flag_line("daemon", global.daemon);
     flag_line("master-worker", global.master_worker);
     flag_line("quiet", global.quiet);

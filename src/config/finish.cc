@@ -121,7 +121,7 @@ void resolve_servers(Reading& reading, Draft& draft) {
     const bool speaks_tls = server.tls.enabled || server.check.ssl || (script_tls && server.check.enabled);
     resolve_versions(server.tls, speaks_tls, reading.diagnostics);
     if (draft.proxy.mode == Mode::Http) {
-      leave_out_h2(server.tls.alpn, server.place, "alpn", reading.diagnostics);
+      leave_out_h2(server.tls.alpn, server.tls.alpn_place, "alpn", reading.diagnostics);
       leave_out_h2(server.check.alpn, server.place, "check-alpn", reading.diagnostics);
     }
     if (!speaks_tls || server.tls.verify != Tls::Verify::Unset) continue;

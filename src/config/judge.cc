@@ -413,26 +413,34 @@ class Judge {
                                        type_of(proxy), proxy.name, mode(proxy), backend.name, mode(backend)));
   }
 
+  // Where a line stands, or, if it came from `defaults`, where the section begins.
+  static Place inside(const Proxy& proxy, Place place) {
+    return place.file == proxy.place.file && place.line > proxy.place.line ? place : proxy.place;
+  }
+
   // What mode tcp has no use for.
 
   void judge_mode(Proxy& proxy) {
     if (proxy.mode == Mode::Http) return;
     judge_balance(proxy);
-    std::string list;
-    const auto add = [&](std::string_view name) { list += (list.empty() ? "" : ", ") + std::string(name); };
+    std::map<std::string_view, Place> idle;
+    // Each kind of line is told once.
+    const auto add = [&](std::string_view name, Place place) { idle.try_emplace(name, inside(proxy, place)); };
     std::erase_if(proxy.rules, [&](const Rule& rule) {
       const bool is_http = rule.set == Rule::Set::HttpRequest || rule.set == Rule::Set::HttpResponse ||
                            rule.set == Rule::Set::HttpAfterResponse;
-      if (is_http && list.find(name_of(rule.set)) == std::string::npos) add(name_of(rule.set));
+      if (is_http) add(name_of(rule.set), rule.place);
       return is_http;
     });
-    if (proxy.forward_for.enabled) add("option forwardfor");
-    if (!proxy.captures.empty() || proxy.cookie_capture) add("capture");
-    if (!proxy.cookie.name.empty()) add("cookie");
-    if (proxy.monitor_uri) add("monitor-uri");
-    if (list.empty()) return;
-    complaints_.warn(proxy.place, format("{} '{}' is in mode tcp: what needs mode http has no effect ({})",
-                                         type_of(proxy), proxy.name, list));
+    if (proxy.forward_for.enabled) add("option forwardfor", proxy.forward_for.place);
+    if (!proxy.captures.empty()) add("capture", proxy.captures.front().place);
+    if (proxy.cookie_capture) add("capture", proxy.cookie_capture->place);
+    if (!proxy.cookie.name.empty()) add("cookie", proxy.cookie.place);
+    if (proxy.monitor_uri) add("monitor-uri", proxy.monitor_uri_place);
+    for (const auto& [name, place] : idle) {
+      complaints_.warn(place, format("'{}' needs mode http and has no effect: {} '{}' is in mode tcp", name,
+                                     type_of(proxy), proxy.name));
+    }
     proxy.forward_for = ForwardFor();
     proxy.captures.clear();
     proxy.cookie_capture.reset();
@@ -468,15 +476,17 @@ class Judge {
   void judge_logs(Proxy& proxy) {
     if (!proxy.is_frontend) return;
     if (!proxy.unique_id_header.empty() && !proxy.unique_id_format) {
-      complaints_.warn(proxy.place, format("'unique-id-header' of {} '{}' has no effect without 'unique-id-format'",
-                                           type_of(proxy), proxy.name));
+      complaints_.warn(
+          inside(proxy, proxy.unique_id_place),
+          format("'unique-id-header' of {} '{}' has no effect without 'unique-id-format'", type_of(proxy), proxy.name));
       proxy.unique_id_header.clear();
     }
     const bool http_style = proxy.log_style == Proxy::LogStyle::Http || proxy.log_style == Proxy::LogStyle::Https ||
                             proxy.log_style == Proxy::LogStyle::Clf;
     if (proxy.mode == Mode::Tcp && http_style && !proxy.log_format) {
-      complaints_.warn(proxy.place, format("{} '{}' is in mode tcp: 'option httplog' becomes 'option tcplog'",
-                                           type_of(proxy), proxy.name));
+      complaints_.warn(
+          inside(proxy, proxy.log_style_place),
+          format("'option httplog' becomes 'option tcplog': {} '{}' is in mode tcp", type_of(proxy), proxy.name));
       proxy.log_style = Proxy::LogStyle::Tcp;
     }
     const bool has_format = proxy.log_format || proxy.log_style == Proxy::LogStyle::Tcp || http_style;

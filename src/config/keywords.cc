@@ -10,7 +10,8 @@ namespace {
 template <class T>
 std::string_view verdict_of(const Keyword<T>& keyword) {
   const auto parse = keyword.parse;
-  if (parse == no_effect<T> || parse == no_effect_parameter<T, 0> || parse == no_effect_parameter<T, 1>)
+  if (parse == no_effect<T> || parse == never_done<T> || parse == no_effect_parameter<T, 0> ||
+      parse == no_effect_parameter<T, 1>)
     return "Has no effect. ";
   if (parse == not_yet<T> || parse == not_yet_parameter<T, 0> || parse == not_yet_parameter<T, 1>)
     return "Not offered yet, has no effect. ";

@@ -74,6 +74,8 @@ std::vector<std::string> take_alpn(Line& line);
 void warn_ciphersuites(Line& line);
 // `path` below `base`, unless it is absolute or begins with '@'.
 std::string based(std::string_view base, std::string path);
+// The next word, with a base put before it.
+void take_based(Line& line, std::string_view base, std::string_view what, std::string& path, Place& place);
 
 // Whether the keyword may stand in the draft's section; if not, it was complained about, and the
 // rest of the line is passed over.

@@ -15,13 +15,13 @@ void parse_backlog(Line& line, Bind& bind) {
 }
 void parse_tcp_ut(Line& line, Bind& bind) { bind.tcp_ut_ms = line.take_ms(); }
 void parse_ca_file(Line& line, Bind& bind) {
-  bind.tls.ca_file = based(line.reading.config.global.ca_base, line.take_text("a file"));
+  take_based(line, line.reading.config.global.ca_base, "a file", bind.tls.ca_file, bind.tls.ca_place);
 }
 void parse_crl_file(Line& line, Bind& bind) {
-  bind.tls.crl_file = based(line.reading.config.global.ca_base, line.take_text("a file"));
+  take_based(line, line.reading.config.global.ca_base, "a file", bind.tls.crl_file, bind.tls.crl_place);
 }
 void parse_ca_verify_file(Line& line, Bind& bind) {
-  bind.tls.ca_verify_file = based(line.reading.config.global.ca_base, line.take_text("a file"));
+  take_based(line, line.reading.config.global.ca_base, "a file", bind.tls.ca_verify_file, bind.tls.ca_verify_place);
 }
 template <std::string Tls::*errors>
 void parse_ignore_err(Line& line, Bind& bind) {

@@ -1,5 +1,6 @@
 // The `global` section (configuration manual section 3).
 #include <algorithm>
+#include <cstdlib>
 
 #include "keywords.h"
 #include "penstock/config/lint.h"
@@ -122,12 +123,20 @@ void parse_presetenv(Line& line, Reading& reading) {
   reading.environment.set(name->text, value->text);
   global_of(reading).set_env[name->text] = value->text;
 }
+// What the process itself has is noted as taken away.
+void note_unset(Reading& reading, const std::string& name) {
+  auto& changes = global_of(reading).set_env;
+  if (std::getenv(name.c_str()) != nullptr)
+    changes[name] = std::nullopt;
+  else
+    changes.erase(name);
+}
 void parse_unsetenv(Line& line, Reading& reading) {
   do {
     const Word* name = take_variable(line, "a name");
     if (name == nullptr) return;
     reading.environment.unset(name->text);
-    global_of(reading).set_env.erase(name->text);
+    note_unset(reading, name->text);
   } while (line.more());
 }
 void parse_resetenv(Line& line, Reading& reading) {
@@ -135,7 +144,13 @@ void parse_resetenv(Line& line, Reading& reading) {
   for (const Word& name : line.take_rest()) kept.push_back(name.text);
   reading.environment.keep_only(kept);
   std::erase_if(global_of(reading).set_env,
-                [&](const auto& entry) { return reading.environment.find(entry.first) == nullptr; });
+                [&](const auto& entry) { return std::find(kept.begin(), kept.end(), entry.first) == kept.end(); });
+  std::optional<std::vector<std::string>>& all_kept = global_of(reading).kept_env;
+  if (all_kept)
+    std::erase_if(kept, [&](const std::string& name) {
+      return std::find(all_kept->begin(), all_kept->end(), name) == all_kept->end();
+    });
+  all_kept = std::move(kept);
 }
 
 void parse_spread_checks(Line& line, Reading& reading) { global_of(reading).spread_checks = take_count(line, 0, 50); }
@@ -293,7 +308,7 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"51degrees-property-name-list", no_effect<Reading>, "Device detection is not built in."},
     {"51degrees-property-separator", no_effect<Reading>, "Device detection is not built in."},
     {"anonkey", no_effect<Reading>, "Dumps are not made anonymous."},
-    {"busy-polling", no_effect<Reading>, "Workers sleep when there is nothing to do.", kAnywhere | kNegatable},
+    {"busy-polling", never_done<Reading>, "Workers sleep when there is nothing to do.", kAnywhere | kNegatable},
     {"ca-base", parse_ca_base, "Folder of 'ca-file' and 'crl-file' paths that are not absolute."},
     {"chroot", parse_chroot, "Folder that becomes the root of the serving process; needs a start as root."},
     {"close-spread-time", no_effect<Reading>,
@@ -326,7 +341,7 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"httpclient.resolvers.prefer", no_effect<Reading>, "There is no HTTP client inside."},
     {"httpclient.ssl.ca-file", no_effect<Reading>, "There is no HTTP client inside."},
     {"httpclient.ssl.verify", no_effect<Reading>, "There is no HTTP client inside."},
-    {"insecure-fork-wanted", no_effect<Reading>, "No program is ever started.", kAnywhere | kNegatable},
+    {"insecure-fork-wanted", never_done<Reading>, "No program is ever started.", kAnywhere | kNegatable},
     {"insecure-setuid-wanted", no_effect<Reading>, "No program is ever started."},
     {"issuers-chain-path", refused<Reading>, "Put the whole chain into each file of 'crt'."},
     {"lint-off", parse_lint_off,
@@ -379,10 +394,10 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"resetenv", parse_resetenv, "Forget all variables but those named."},
     {"server-state-base", no_effect<Reading>, "A reload keeps server states by itself."},
     {"server-state-file", no_effect<Reading>, "A reload keeps server states by itself."},
-    {"set-dumpable", no_effect<Reading>, "Whether cores are dumped is left to the system.", kAnywhere | kNegatable},
+    {"set-dumpable", never_done<Reading>, "Whether cores are dumped is left to the system.", kAnywhere | kNegatable},
     {"set-var", refused<Reading>, "Variables of the process are not offered; use setenv and \"$NAME\"."},
     {"set-var-fmt", refused<Reading>, "Variables of the process are not offered; use setenv and \"$NAME\"."},
-    {"setenv", parse_setenv, "Set a variable for \"$NAME\" in this file."},
+    {"setenv", parse_setenv, "Set a variable for \"$NAME\" in this file and for the sample env."},
     {"spread-checks", parse_spread_checks,
      "Percentage, 0 to 50, by which times between checks vary, 0 unless said otherwise."},
     {"ssl-default-bind-ciphers", parse_bind_ciphers, "'ciphers' of bind lines that give none."},

@@ -30,6 +30,7 @@ void parse_http_mode(Line& line, Draft& draft) {
 template <Proxy::LogStyle Style>
 void parse_log_style(Line& line, Draft& draft) {
   draft.proxy.log_style = Style;
+  draft.proxy.log_style_place = line.place;
   draft.proxy.log_format.reset();
 }
 void parse_httplog(Line& line, Draft& draft) {
@@ -40,6 +41,7 @@ void parse_httplog(Line& line, Draft& draft) {
 void parse_forwardfor(Line& line, Draft& draft) {
   ForwardFor forward_for;
   forward_for.enabled = true;
+  forward_for.place = line.place;
   while (line.more()) {
     if (line.accept("except")) {
       const Word* word = line.take("a network such as 10.0.0.0/8");
@@ -160,16 +162,16 @@ void parse_tcpka(Line&, Draft& draft) { draft.proxy.tcp_ka_client = draft.proxy.
 constexpr OptionKeyword kOptionKeywords[] = {
     {"abortonclose", parse_switch<&Proxy::abort_on_close>, "Drop a waiting request when its client has gone.",
      kBackSwitch},
-    {"accept-invalid-http-request", no_effect<Draft>, "What two readers could read two ways is refused always.",
+    {"accept-invalid-http-request", never_done<Draft>, "What two readers could read two ways is refused always.",
      kFrontSwitch},
-    {"accept-invalid-http-response", no_effect<Draft>, "What two readers could read two ways is refused always.",
+    {"accept-invalid-http-response", never_done<Draft>, "What two readers could read two ways is refused always.",
      kBackSwitch},
     {"allbackups", parse_switch<&Proxy::all_backups>, "Use all backup servers at a time, not the first alone.",
      kBackSwitch},
     {"checkcache", not_yet<Draft>, "Answers that could be cached are not examined.", kBackSwitch},
     {"clitcpka", parse_switch<&Proxy::tcp_ka_client>, "TCP keep-alive towards clients.", kFrontSwitch},
     {"contstats", no_effect<Draft>, "Counters always grow while bytes move.", kFrontSwitch},
-    {"disable-h2-upgrade", no_effect<Draft>, "HTTP/2 is not spoken yet.", kFrontSwitch},
+    {"disable-h2-upgrade", never_done<Draft>, "HTTP/2 is not spoken yet.", kFrontSwitch},
     {"dontlog-normal", parse_switch<&Proxy::dont_log_normal>, "Log only what went wrong.", kFrontSwitch},
     {"dontlognull", parse_switch<&Proxy::dont_log_null>, "Do not log connections without any data.", kFrontSwitch},
     {"external-check", refused<Draft>, "No program is ever started; use 'option httpchk' or 'option tcp-check'.",
@@ -179,9 +181,9 @@ constexpr OptionKeyword kOptionKeywords[] = {
      "Add the client's address to requests: [except <network>] [header <name>] [if-none]; the header is "
      "X-Forwarded-For unless said otherwise.",
      kAnywhere},
-    {"h1-case-adjust-bogus-client", no_effect<Draft>, "Header names pass as they came, in their own case.",
+    {"h1-case-adjust-bogus-client", never_done<Draft>, "Header names pass as they came, in their own case.",
      kFrontSwitch},
-    {"h1-case-adjust-bogus-server", no_effect<Draft>, "Header names pass as they came, in their own case.",
+    {"h1-case-adjust-bogus-server", never_done<Draft>, "Header names pass as they came, in their own case.",
      kBackSwitch},
     {"http-buffer-request", parse_switch<&Proxy::http_buffer_request>,
      "Wait for the request's body, as far as it fits, before rules and servers see the request.", kSwitch},
@@ -198,7 +200,7 @@ constexpr OptionKeyword kOptionKeywords[] = {
      "Close the server's connection after each answer, keep the client's.", kSwitch},
     {"http-tunnel", obsolete<Draft>, "Connections are kept and every request is seen: remove the line.", kSwitch},
     {"http-use-htx", obsolete<Draft>, "It is always so: remove the line.", kSwitch},
-    {"http-use-proxy-header", no_effect<Draft>, "Proxy-Connection is no header that counts.", kFrontSwitch},
+    {"http-use-proxy-header", never_done<Draft>, "Proxy-Connection is no header that counts.", kFrontSwitch},
     {"httpchk", parse_httpchk,
      "Check health by an HTTP request: [<method>] [<path>] [<version>]; OPTIONS / HTTP/1.0 unless said otherwise; see "
      "'http-check'.",
@@ -217,7 +219,7 @@ constexpr OptionKeyword kOptionKeywords[] = {
      kFrontSwitch},
     {"logasap", parse_switch<&Proxy::log_asap>, "Log when the answer's head has come, not at its end.", kFrontSwitch},
     {"mysql-check", refused<Draft>, "Write the conversation with 'option tcp-check'.", kBack},
-    {"nolinger", no_effect<Draft>, "Connections are closed so that their last bytes arrive.", kSwitch},
+    {"nolinger", never_done<Draft>, "Connections are closed so that their last bytes arrive.", kSwitch},
     {"originalto", not_yet<Draft>, "Write 'http-request set-header X-Original-To %[dst]'.", kAnywhere},
     {"persist", parse_switch<&Proxy::persist>, "Send clients to the server of their cookie even if it is down.",
      kBackSwitch},
@@ -231,16 +233,16 @@ constexpr OptionKeyword kOptionKeywords[] = {
      "Check health by greeting an SMTP server, which must answer 2xx: [HELO|EHLO <domain>]; HELO localhost unless said "
      "otherwise.",
      kBack},
-    {"socket-stats", no_effect<Draft>, "Statistics are not offered yet.", kFrontSwitch},
-    {"splice-auto", no_effect<Draft>, "Bulk is read and written in large pieces instead.", kSwitch},
-    {"splice-request", no_effect<Draft>, "Bulk is read and written in large pieces instead.", kSwitch},
-    {"splice-response", no_effect<Draft>, "Bulk is read and written in large pieces instead.", kSwitch},
+    {"socket-stats", never_done<Draft>, "Statistics are not offered yet.", kFrontSwitch},
+    {"splice-auto", never_done<Draft>, "Bulk is read and written in large pieces instead.", kSwitch},
+    {"splice-request", never_done<Draft>, "Bulk is read and written in large pieces instead.", kSwitch},
+    {"splice-response", never_done<Draft>, "Bulk is read and written in large pieces instead.", kSwitch},
     {"spop-check", refused<Draft>, "SPOE is not offered.", kBack},
     {"srvtcpka", parse_switch<&Proxy::tcp_ka_server>, "TCP keep-alive towards servers.", kBackSwitch},
     {"ssl-hello-chk", parse_ssl_hello_chk, "Check health by a TLS handshake, whatever the certificate says.", kBack},
     {"tcp-check", parse_tcp_check, "Check health by a conversation written with 'tcp-check' lines.", kBack},
-    {"tcp-smart-accept", no_effect<Draft>, "The kernel decides when it acknowledges.", kFrontSwitch},
-    {"tcp-smart-connect", no_effect<Draft>, "The kernel decides when it acknowledges.", kBackSwitch},
+    {"tcp-smart-accept", never_done<Draft>, "The kernel decides when it acknowledges.", kFrontSwitch},
+    {"tcp-smart-connect", never_done<Draft>, "The kernel decides when it acknowledges.", kBackSwitch},
     {"tcpka", parse_tcpka, "TCP keep-alive on both sides.", kAnywhere},
     {"tcplog", parse_log_style<Proxy::LogStyle::Tcp>, "Log connections in the TCP format.", kFront},
     {"transparent", refused<Draft>, "Name the servers: the address that the client wanted is not connected to.",

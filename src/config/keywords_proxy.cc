@@ -238,7 +238,10 @@ void parse_monitor(Line& line, Draft& draft) {
   }
   draft.proxy.rules.push_back({Rule::Set::MonitorFail, line.place, line.take_rest()});
 }
-void parse_monitor_uri(Line& line, Draft& draft) { draft.proxy.monitor_uri = line.take_text("a path"); }
+void parse_monitor_uri(Line& line, Draft& draft) {
+  draft.proxy.monitor_uri = line.take_text("a path");
+  draft.proxy.monitor_uri_place = line.place;
+}
 
 void parse_option(Line& line, Draft& draft) {
   const Word* word = line.take("a word such as httplog");
@@ -331,6 +334,7 @@ void parse_unique_id_format(Line& line, Draft& draft) {
 }
 void parse_unique_id_header(Line& line, Draft& draft) {
   draft.proxy.unique_id_header = line.take_text("the name of a header");
+  draft.proxy.unique_id_place = line.place;
 }
 
 constexpr unsigned kFront = kInDefaults | kInFrontend;

@@ -22,7 +22,10 @@ std::uint32_t take_count(Line& line, std::uint64_t low = 0) {
 void parse_addr(Line& line, Server& server) {
   if (auto address = take_address(line, AddressUse::Plain)) server.check.address = std::move(*address);
 }
-void parse_alpn(Line& line, Server& server) { server.tls.alpn = take_alpn(line); }
+void parse_alpn(Line& line, Server& server) {
+  server.tls.alpn_place = line.place;
+  server.tls.alpn = take_alpn(line);
+}
 void parse_send_proxy(Line&, Server& server) {
   server.send_proxy = true;
   server.send_proxy_v2 = false;
@@ -66,7 +69,7 @@ void parse_no_check_send_proxy(Line&, Server& server) { server.check.send_proxy 
 void parse_backup(Line&, Server& server) { server.backup = true; }
 void parse_no_backup(Line&, Server& server) { server.backup = false; }
 void parse_ca_file(Line& line, Server& server) {
-  server.tls.ca_file = based(line.reading.config.global.ca_base, line.take_text("a file"));
+  take_based(line, line.reading.config.global.ca_base, "a file", server.tls.ca_file, server.tls.ca_place);
 }
 void parse_check(Line&, Server& server) { server.check.enabled = true; }
 void parse_no_check(Line&, Server& server) { server.check.enabled = false; }
@@ -98,10 +101,10 @@ void parse_cookie(Line& line, Server& server) {
     line.complain(place, format("'{}' is no value for a cookie", server.cookie));
 }
 void parse_crl_file(Line& line, Server& server) {
-  server.tls.crl_file = based(line.reading.config.global.ca_base, line.take_text("a file"));
+  take_based(line, line.reading.config.global.ca_base, "a file", server.tls.crl_file, server.tls.crl_place);
 }
 void parse_crt(Line& line, Server& server) {
-  server.certificate = based(line.reading.config.global.crt_base, line.take_text("a PEM file"));
+  take_based(line, line.reading.config.global.crt_base, "a PEM file", server.certificate, server.certificate_place);
 }
 void parse_disabled(Line&, Server& server) { server.disabled = true; }
 void parse_enabled(Line&, Server& server) { server.disabled = false; }

@@ -205,6 +205,12 @@ void no_effect(Line& line, T&) {
   warn_no_effect(line);
   line.skip_rest();
 }
+// What is never done: `no` before it says what holds.
+template <class T>
+void never_done(Line& line, T& target) {
+  if (line.negated) return line.skip_rest();
+  no_effect(line, target);
+}
 template <class T>
 void not_yet(Line& line, T&) {
   warn_not_yet(line);

@@ -52,4 +52,11 @@ std::string based(std::string_view base, std::string path) {
   return format("{}{}{}", base, base.ends_with('/') ? "" : "/", path);
 }
 
+void take_based(Line& line, std::string_view base, std::string_view what, std::string& path, Place& place) {
+  const Word* word = line.take_filled(what);
+  if (word == nullptr) return;
+  path = based(base, word->text);
+  place = word->place;
+}
+
 }  // namespace penstock::config

@@ -49,6 +49,9 @@ void set_environment(const Options& options) {
   setenv("HAPROXY_LOCALPEER", options.local_peer.empty() ? system.nodename : options.local_peer.c_str(), 1);
   setenv("HAPROXY_STARTUP_VERSION", kGrammarVersion, 1);
   if (options.master_worker) setenv("HAPROXY_MWORKER", "1", 1);
+  std::string files;
+  for (const std::string& file : options.files) files += (files.empty() ? "" : ";") + file;
+  setenv("HAPROXY_CFGFILES", files.c_str(), 1);
 }
 
 std::string version_text(bool in_full) {

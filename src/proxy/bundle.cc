@@ -224,9 +224,9 @@ class Gatherer {
 
   void gather_bind_files(const config::Bind& bind) {
     for (const config::CertificateSource& source : bind.certificates) gather_certificates(source.path, source.place);
-    read_authorities(bind.tls.ca_file, bind.tls.place);
-    read_authorities(bind.tls.ca_verify_file, bind.tls.place);
-    read_authorities(bind.tls.crl_file, bind.tls.place);
+    read_authorities(bind.tls.ca_file, bind.tls.ca_place);
+    read_authorities(bind.tls.ca_verify_file, bind.tls.ca_verify_place);
+    read_authorities(bind.tls.crl_file, bind.tls.crl_place);
     for (const config::Address& address : bind.addresses) resolve(address, bind.place, false);
   }
 
@@ -265,9 +265,9 @@ class Gatherer {
   }
 
   void gather_server(const config::Server& server) {
-    read_authorities(server.tls.ca_file, server.tls.place);
-    read_authorities(server.tls.crl_file, server.tls.place);
-    if (!server.certificate.empty()) read_with_key(server.certificate, server.place);
+    read_authorities(server.tls.ca_file, server.tls.ca_place);
+    read_authorities(server.tls.crl_file, server.tls.crl_place);
+    if (!server.certificate.empty()) read_with_key(server.certificate, server.certificate_place);
     const bool may_fail = std::find(server.init_addr.begin(), server.init_addr.end(), config::Server::InitAddr::None) !=
                           server.init_addr.end();
     resolve(server.address, server.place, may_fail);

@@ -47,6 +47,14 @@ std::string key_of_words(const config::Tls& tls) {
   return key;
 }
 
+// Of a complaint about TLS settings: that of the file which it is about, if it is about one.
+config::Place place_meant(const config::Tls& tls, std::string_view text, config::Place otherwise) {
+  const auto is_about = [&](const std::string& path) { return !path.empty() && text.starts_with(path); };
+  if (is_about(tls.ca_file)) return tls.ca_place;
+  if (is_about(tls.crl_file)) return tls.crl_place;
+  return is_about(tls.ca_verify_file) ? tls.ca_verify_place : otherwise;
+}
+
 }  // namespace
 
 TlsOptions TlsPlans::options_of(const config::Tls& tls) {
@@ -89,7 +97,8 @@ std::shared_ptr<const TlsContext> TlsPlans::for_bind(const config::Bind& bind) {
   options.prefer_client_ciphers = bind.prefer_client_ciphers;
   auto made = TlsContext::for_clients(options, certificates, bind.strict_sni, tickets_);
   if (!made) {
-    diagnostics_.add(bind.tls.place, made.error().text);
+    const std::string& text = made.error().text;
+    diagnostics_.add(place_meant(bind.tls, text, bind.tls.place), text);
     return nullptr;
   }
   for (const std::string& text : (*made)->warnings()) diagnostics_.warn(bind.tls.place, text);
@@ -132,7 +141,10 @@ std::shared_ptr<const TlsContext> TlsPlans::for_server(const config::Server& ser
   if (known) return known;
   auto made = TlsContext::for_servers(options_of(tls), outside_.credentials(server.certificate));
   if (!made) {
-    diagnostics_.add(server.tls.place.line != 0 ? server.tls.place : server.place, made.error().text);
+    const std::string& text = made.error().text;
+    const bool is_certificate = !server.certificate.empty() && text.starts_with(server.certificate);
+    const config::Place otherwise = server.tls.place.line != 0 ? server.tls.place : server.place;
+    diagnostics_.add(is_certificate ? server.certificate_place : place_meant(tls, text, otherwise), text);
     return nullptr;
   }
   for (const std::string& text : (*made)->warnings()) diagnostics_.warn(server.tls.place, text);

@@ -18,10 +18,10 @@ bool Work::is_redirect_line() const {
   return first.file == rule.place.file && first.line == rule.place.line && first.column == rule.place.column;
 }
 
-std::optional<Format> Work::take_format(std::string_view what) const {
+std::optional<Format> Work::take_format(std::string_view what, FormatUse use) const {
   const Word* word = words.take(what);
   if (word == nullptr) return std::nullopt;
-  return compile_format(compiling, word->text, word->place, FormatUse::Http, available);
+  return compile_format(compiling, word->text, word->place, use, available);
 }
 
 std::unique_ptr<Expression> Work::take_expression(std::string_view what) const {

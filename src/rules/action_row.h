@@ -72,7 +72,7 @@ struct Work {
   // A `redirect` line of its own, not behind http-request: its texts are no formats (manual section 4.2).
   bool is_redirect_line() const;
   // Each takes the next word and gives nothing after a complaint about it.
-  std::optional<Format> take_format(std::string_view what) const;
+  std::optional<Format> take_format(std::string_view what, FormatUse use = FormatUse::Http) const;
   std::unique_ptr<Expression> take_expression(std::string_view what = "a sample") const;
   std::unique_ptr<Regex> take_regex() const;
   // The name of a field that rules may change.

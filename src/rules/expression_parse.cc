@@ -1,5 +1,6 @@
 // Text to expressions: names found in the tables, arguments read as their rows ask, what the place offers.
 #include <algorithm>
+#include <cstdlib>
 
 #include "expression.h"
 #include "hex.h"
@@ -225,6 +226,18 @@ class ArgumentReader {
   config::Place place_;
 };
 
+// A variable of the process, as `setenv` and its kin have changed it.
+std::optional<std::string> variable(const Compiling& compiling, const std::string& name) {
+  if (compiling.config != nullptr) {
+    const config::Global& global = compiling.config->global;
+    if (const auto at = global.set_env.find(name); at != global.set_env.end()) return at->second;
+    if (global.kept_env && std::find(global.kept_env->begin(), global.kept_env->end(), name) == global.kept_env->end())
+      return std::nullopt;
+  }
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
 // What single fetches and converters check beyond the kind of their arguments.
 bool finish_fetch(Compiling& compiling, Expression& expression, config::Place place) {
   const std::string_view name = expression.fetch.fetch->name;
@@ -263,9 +276,9 @@ bool finish_fetch(Compiling& compiling, Expression& expression, config::Place pl
     return false;
   }
   if (name == "env") {
-    const char* value = getenv(arguments[0].text.c_str());
-    arguments[0].given = value != nullptr;
-    arguments[0].text = value == nullptr ? "" : value;
+    const std::optional<std::string> value = variable(compiling, arguments[0].text);
+    arguments[0].given = value.has_value();
+    arguments[0].text = value.value_or("");
     return true;
   }
   if (name == "hostname") {

@@ -164,7 +164,7 @@ class Printer {
                        evaluate(*node_->sample, subject_, cursor, value) && cast(subject_, value, Type::Text);
     const std::string_view shown = found ? value.text : std::string_view();
     // In a message quotes around a sample would be part of the value.
-    const bool quoted = has(kQuoted) && for_log();
+    const bool quoted = has(kQuoted) && (for_log() || node_->use == FormatUse::Variable);
     if (quoted) sink_.put('"');
     if (shown.empty() && for_log() && !quoted) sink_.put('-');
     if (for_log())

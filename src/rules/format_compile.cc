@@ -149,7 +149,7 @@ class FormatCompiler {
   }
 
   void take_text(std::string_view& text) {
-    const bool merges = use_ != FormatUse::Http;
+    const bool merges = use_ == FormatUse::Log || use_ == FormatUse::UniqueId;
     if (merges && text[0] == ' ') {
       while (!text.empty() && text[0] == ' ') text.remove_prefix(1);
       add(FormatNode::Kind::Blank);

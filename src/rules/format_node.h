@@ -83,6 +83,7 @@ enum class FormatUse : std::uint8_t {
   Log,       // What is empty prints '-'; runs of blanks are one; for people and log tools.
   UniqueId,  // As Http, but runs of blanks are one.
   Http,      // Goes into a message: what samples yield is percent-encoded where it could break one.
+  Variable,  // As Http, but quotes that are asked for stand around samples too.
 };
 
 struct FormatNode {

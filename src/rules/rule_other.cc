@@ -57,7 +57,7 @@ std::unique_ptr<Action> compile_set_var_fmt(Work& work) {
   VariableName name;
   unsigned conditions = 0;
   if (!read_variable(work, name, conditions)) return nullptr;
-  auto value = work.take_format("a format");
+  auto value = work.take_format("a format", FormatUse::Variable);
   return value ? make_set_variable(std::move(name), nullptr, std::move(*value), conditions) : nullptr;
 }
 

@@ -12,6 +12,7 @@ Reply ReplyTemplate::expand(Subject& subject) const {
   reply.silent = silent;
   if (standard || silent) return reply;
   if (available != 0) subject.available = available;
+  subject.log.status = status;  // %ST: that of this answer.
   Field* fields = static_cast<Field*>(subject.arena.allocate((headers.size() + 1) * sizeof(Field), alignof(Field)));
   std::size_t count = 0;
   for (const Header& header : headers) {

@@ -4,7 +4,7 @@ import socket
 import ssl
 import time
 
-from harness import Case, certificate, read_head, wait_until
+from harness import Case, certificate, penstock_only, read_head, wait_until
 
 FRONT = """
 frontend fe
@@ -46,6 +46,19 @@ class Samples(Case):
             seen = client.get('/test/echo', [('A', 'one')]).json()['fields']
         self.assertIn(['X-A', 'one'], [list(pair) for pair in seen])
         rig.log.wait('"GET"')
+
+    def test_quotes_that_a_format_of_a_variable_asks_for_are_part_of_it(self):
+        answer = self.answer("http-request set-var-fmt(txn.a) '[%{+Q}[req.hdr(a)]] [%{+Q}[req.hdr(nope)]] [%{+Q}ci]'",
+                             'http-response set-header x %[var(txn.a)]', fields=[('A', 'one')])
+        self.assertEqual(answer.get('x'), '["one"] [""] ["127.0.0.1"]')
+
+    def test_formats_of_an_answer_of_our_own_know_its_status(self):
+        for lines in (['http-request return status 201 content-type text/plain lf-string "%ST" hdr x "%ST"'],
+                      ['http-request deny deny_status 429 content-type text/plain lf-string "%ST" hdr x "%ST"'],
+                      ['http-response return status 202 content-type text/plain lf-string "%ST" hdr x "%ST"'],
+                      ['http-error status 403 content-type text/plain lf-string "%ST" hdr x "%ST"', 'http-request deny']):
+            answer = self.answer(*lines)
+            self.assertEqual((answer.get('x'), answer.body), (str(answer.status), b'%d' % answer.status), lines)
 
     def test_an_answer_leaves_away_fields_without_a_value(self):
         answer = self.answer('http-request return status 200 hdr x %[req.hdr(nope)] hdr y a%[req.hdr(nope)]')
@@ -348,6 +361,24 @@ class Wire(Case):
         answer = rig.get('/')
         self.assertEqual(answer.get('x'), socket.gethostname())
         self.assertRegex(answer.get('y'), r'^2\.6')
+
+    def test_env_tells_what_setenv_and_its_kin_have_made_of_the_environment(self):
+        line = 'http-request return status 200 hdr x "<%[env(ONE)]> <%[env(TWO)]> <%[env(THREE)]> <%[env(FOUR)]>"'
+        environment = {'ONE': '1', 'TWO': '2', 'FOUR': '4'}
+        for words, values in ((['setenv ONE a', 'unsetenv TWO', 'presetenv THREE c', 'presetenv FOUR d'], '<a> <> <c> <4>'),
+                              (['setenv ONE a', 'resetenv fe TWO THREE', 'setenv THREE c'], '<> <2> <c> <>'),
+                              (['unsetenv ONE', 'setenv ONE b'], '<b> <2> <> <4>')):
+            rig = self.rig(front(line), globals_=''.join('    %s\n' % word for word in words), environment=environment)
+            self.assertEqual(rig.get('/').get('x'), values, words)
+
+    @penstock_only('a reload of its own')
+    def test_a_reload_begins_with_the_environment_of_the_process(self):
+        line = 'http-request return status 200 hdr x "<%[env(ONE)]> <%[env(TWO)]>"'
+        rig = self.rig(front(line), globals_='    setenv ONE a\n', environment={'ONE': '1', 'TWO': '2'})
+        self.assertEqual(rig.get('/').get('x'), '<a> <2>')
+        rig.globals_ = '    unsetenv TWO\n'
+        rig.reload(front(line))
+        wait_until(lambda: rig.get('/').get('x') == '<1> <>', 'the environment of the process')
 
     def test_a_check_asks_what_its_formats_say(self):
         asked = []

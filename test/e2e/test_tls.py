@@ -683,6 +683,22 @@ backend be
         self.assertEqual(code, 1)
         self.assertIn('absent.pem', text)
 
+    @penstock_only('shows no caret')
+    def test_the_caret_stands_at_the_path_that_is_wrong(self):
+        front, wanted = self.TEXT % '<certs>/mail.pem', ' verify required ca-file '
+        for text in (front.replace('mail.pem', 'mail.pem' + wanted + '<dir>/absent'),
+                     front.replace('mail.pem', 'mail.pem' + wanted + '<certs>/ca.pem crl-file /etc/hostname'),
+                     front.replace('mail.pem', 'mail.pem' + wanted + '/etc/hostname'),
+                     front + '    server s9 127.0.0.1:1 ssl' + wanted + '/etc/hostname\n',
+                     front + '    server s9 127.0.0.1:1 ssl verify none crt <certs>/absent.pem\n',
+                     front + '    server s9 127.0.0.1:1 ssl verify none crt <certs>/ca.pem\n'):
+            code, said = check(text)
+            self.assertEqual(code, 1, said)
+            lines = said.split('\n')
+            at = next(index for index, line in enumerate(lines) if line.strip() == '^')
+            self.assertEqual(lines[at - 1][lines[at].index('^'):], lines[at - 1].split()[-1], said)
+            self.assertIn('1 error(s)', said)
+
     @penstock_only('says nothing')
     def test_a_certificate_near_its_end_is_a_warning(self):
         code, text = check(self.TEXT % '<certs>/soon.pem')

@@ -45,8 +45,9 @@ HOLDERS = {'Address': 'address', 'LogTarget': 'target|wanted', 'Tls': 'tls', 'Ce
            'Capture': 'capture', 'CheckStep': 'step', 'Health': 'health', 'Balance': 'balance',
            'ForwardFor': 'forward_for|option', 'ErrorReply': 'reply|error', 'Timeouts': 'timeout',
            'Proxy': 'proxy', 'Global': 'global'}
-# Read while the model is made: `tcp` by judge, `set_env` by the reader of what follows the line.
-SETTLED = {'CheckStep::tcp', 'Global::set_env'}
+# Read while the model is made: by judge, `set_env` by the reader of what follows the line too.
+SETTLED = {'CheckStep::tcp', 'Global::set_env', 'Proxy::log_style_place', 'Proxy::monitor_uri_place',
+           'Proxy::unique_id_place'}
 # Structs that one room fills and another reads: each field has a writer and a reader.
 PLANS = {
     'include/penstock/rules/subject.h': ['Subject', 'ClientFacts', 'BindFacts', 'LogFacts', 'Effects'],

@@ -35,7 +35,8 @@ struct Tls {
   std::string ca_verify_file;  // bind: authorities that clients are not told of.
   // bind: errors passed over, as "all" or numbers with commas between them: of authorities, of the client's certificate.
   std::string ca_ignore_err, crt_ignore_err;
-  Place place;  // Of `ssl`, else of the line.
+  Place place;                                             // Of `ssl`, else of the line.
+  Place ca_place, crl_place, ca_verify_place, alpn_place;  // Of the paths.
   // `no-tlsv1x` words, 1 << TlsVersion each; finish turns them into min_version and max_version.
   unsigned excluded = 0;
   bool operator==(const Tls&) const = default;
@@ -117,6 +118,7 @@ struct Server {
   std::optional<Word> sni;  // A sample expression, e.g. req.hdr(Host), str(mail.contoso.com).
   std::string verify_host;
   std::string certificate;  // `crt`: what we show to the server.
+  Place certificate_place;
   Check check;
   std::optional<Word> track;  // `[<backend>/]<server>` whose checks are this one's too.
   std::uint32_t weight = 1;   // 0..256
@@ -294,15 +296,18 @@ struct Proxy {
   bool http_buffer_request = false;
   ForwardFor forward_for;
   std::optional<std::string> monitor_uri;
+  Place monitor_uri_place;
   std::vector<ErrorReply> errors;
   std::optional<Word> unique_id_format;
   std::string unique_id_header;
+  Place unique_id_place;  // Of the header.
 
   std::vector<LogTarget> logs;  // `log global` is resolved to global's targets by finish.
   bool log_global = false;
   std::optional<Word> log_format;  // As written; else by the option below.
   enum class LogStyle { None, Default, Tcp, Http, Https, Clf };
   LogStyle log_style = LogStyle::Default;
+  Place log_style_place;
   std::string log_tag;
   bool ignore_probes = false;
   bool dont_log_null = false;
@@ -348,7 +353,9 @@ struct Global {
   std::uint64_t ssl_lifetime_s = 300;            // tune.ssl.lifetime
   std::uint64_t txn_memory = 4 * 1024 * 1024;    // tune.txn.memory
   std::uint64_t sndbuf_client = 0, rcvbuf_client = 0, sndbuf_server = 0, rcvbuf_server = 0;
-  std::map<std::string, std::string> set_env;
+  std::optional<std::vector<std::string>> kept_env;  // `resetenv`: all that is left of the process's environment.
+  // What `setenv` and its kin make of that; nothing: taken away.
+  std::map<std::string, std::optional<std::string>> set_env;
   std::vector<std::string> lint_off;  // Names of traps that are wanted.
   // `.notice`, `.warning` and the like were already said while reading.
   bool operator==(const Global&) const = default;

@@ -161,6 +161,7 @@ struct ForwardFor {
   bool if_none = false;
   std::string header = "X-Forwarded-For";
   std::vector<std::string> except;  // Networks.
+  Place place;
   bool operator==(const ForwardFor&) const = default;
 };
 

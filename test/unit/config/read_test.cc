@@ -158,8 +158,20 @@ TEST_CASE("a file that cannot be read is a complaint") {
 TEST_CASE("setenv changes what the file sees, not the process") {
   const Config config = read_good("global\n    setenv PENSTOCK_TEST_NAME here\n    node \"$PENSTOCK_TEST_NAME\"\n");
   CHECK(config.global.node == "here");
-  CHECK(config.global.set_env.at("PENSTOCK_TEST_NAME") == "here");
+  CHECK(config.global.set_env.at("PENSTOCK_TEST_NAME") == std::optional<std::string>("here"));
   CHECK(getenv("PENSTOCK_TEST_NAME") == nullptr);
+}
+
+TEST_CASE("what unsetenv and resetenv take away stays known") {
+  setenv("PENSTOCK_TEST_NAME", "of the process", 1);
+  const Config unset = read_good("global\n    setenv OTHER x\n    unsetenv OTHER PENSTOCK_TEST_NAME\n");
+  CHECK(unset.global.set_env.size() == 1);
+  CHECK(unset.global.set_env.at("PENSTOCK_TEST_NAME") == std::nullopt);
+  const Config reset = read_good("global\n    setenv OTHER x\n    resetenv A B\n    resetenv B C\n    setenv C y\n");
+  CHECK(reset.global.kept_env == std::vector<std::string>{"B"});
+  CHECK(reset.global.set_env.size() == 1);
+  CHECK(reset.global.set_env.at("C") == std::optional<std::string>("y"));
+  unsetenv("PENSTOCK_TEST_NAME");
 }
 
 TEST_CASE("members hold the documented defaults until a line changes them") {
