@@ -90,6 +90,7 @@ void H1Front::wait_for_request(bool first) {
   bytes_written_ = 0;
   client_ms_ = as_patience(options_->client_ms);
   waiting_since_ = loop().now();
+  heard_ = false;
   connection_->set_deadline(shorter(first ? options_->head_ms : options_->keep_alive_ms, client_ms_));
   connection_->set_reading(true);
 }
@@ -104,6 +105,7 @@ void H1Front::wait_for_head() {
 }
 
 void H1Front::on_bytes(Slice bytes) {
+  heard_ = true;
   if (state_ == State::Lingering) {
     drained_ += static_cast<std::uint32_t>(bytes.size());
     if (drained_ <= kDrainLimit) return;

@@ -17,12 +17,11 @@ bool went_wrong(const rules::LogFacts& log) {
 
 }  // namespace
 
-void write(const FrontendPlan& frontend, rules::Subject& subject) {
+void write(const FrontendPlan& frontend, rules::Subject& subject, bool heard) {
   const rules::LogFacts& log = subject.log;
   const rules::Effects& effects = subject.effects;
   if (effects.log == rules::Effects::LogLevel::Silent) return;
-  const bool nothing_said = subject.request == nullptr && log.bytes_uploaded == 0;
-  if (frontend.dont_log_null && nothing_said) return;
+  if (frontend.dont_log_null && !heard) return;
   const bool wrong = went_wrong(log);
   if (frontend.dont_log_normal && !wrong) return;
   Level level = Level::Info;

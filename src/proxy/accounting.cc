@@ -55,7 +55,7 @@ void Accounting::write(const Snapshot& snapshot, bool lost) {
   log().tt = log().ta + log().th + log().ti;
   log().tu = log().ta + log().th;
   if (log().t_response >= 0) log().td = log().ta - log().t_request - log().tw - log().tc - log().t_response;
-  access_log::write(frontend_, subject_);
+  access_log::write(frontend_, subject_, subject_.request != nullptr || front_.heard());
 }
 
 }  // namespace penstock

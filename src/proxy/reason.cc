@@ -44,11 +44,11 @@ void note_trouble(const Snapshot& snapshot, rules::Subject& subject) {
   note(Kind::Memory, subject.arena.copy(text), place, subject);
 }
 
-void note_request(const Failure& failure, std::size_t seen, rules::Subject& subject) {
-  if (failure.cause == Cause::ClientClosed || (subject.request == nullptr && seen == 0)) return;
+void note_request(const Failure& failure, std::string_view seen, rules::Subject& subject) {
+  if (failure.cause == Cause::ClientClosed || (subject.request == nullptr && seen.empty())) return;
   char space[32];
-  const std::string_view where =
-      seen == 0 || failure.cause != Cause::Denied ? std::string_view() : format_into(space, "byte {}", seen);
+  const bool is_place = !seen.empty() && !seen.ends_with("\r\n\r\n") && failure.cause == Cause::Denied;
+  const std::string_view where = is_place ? format_into(space, "byte {}", seen.size()) : std::string_view();
   note(rules::Reason::Kind::Request, failure.detail, where, subject);
 }
 
@@ -57,7 +57,8 @@ void note_failure(const Failure& failure, rules::Subject& subject) {
   if (subject.reason.kind != Kind::None || failure.cause == Cause::ClientClosed || failure.cause == Cause::None) return;
   if (failure.cause == Cause::ClientTimeout && subject.request == nullptr) return;
   const bool of_room = failure.phase == Phase::Queue || failure.phase == Phase::Connect || failure.cause == Cause::Down;
-  const Kind kind = failure.cause == Cause::ClientTimeout ? Kind::Request : of_room ? Kind::Room : Kind::Answer;
+  const bool of_request = failure.cause == Cause::ClientTimeout || failure.phase == Phase::Request;
+  const Kind kind = of_request ? Kind::Request : of_room ? Kind::Room : Kind::Answer;
   note(kind, failure.detail, {}, subject);
 }
 

@@ -439,7 +439,7 @@ void Transaction::on_client_failure(const Failure& failure) {
   if (step_ != Step::Request) here.phase = phase_now();
   // Still sending its body it was not waiting for an answer.
   if (step_ == Step::Headers && !request_ended_ && failure.cause == Cause::ClientClosed) here.phase = Phase::Data;
-  reason::note_request(failure, subject_.request == nullptr ? front_.raw_head().size() : 0, subject_);
+  reason::note_request(failure, subject_.request == nullptr ? front_.raw_head() : std::string_view(), subject_);
   fail(here);
 }
 

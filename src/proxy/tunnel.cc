@@ -357,7 +357,7 @@ void Tunnel::end(Cause cause, Phase phase) {
   approach_.note_facts();
   if (back_ && frontend_.rules.log.asks_back_address()) log.back_source = &back_->local();
   if (subject_.client == nullptr) subject_.client = &owner_.facts();
-  if (!frontend_.logs.empty()) access_log::write(frontend_, subject_);
+  if (!frontend_.logs.empty()) access_log::write(frontend_, subject_, log.bytes_uploaded != 0);
   // What a client did not end in order no server must take for the whole.
   if (cause == Cause::ClientClosed && step_ == Step::Relay && !server_ended_) back_->reset_on_close();
   if (step_ == Step::Approach || step_ == Step::Connect) forget_unread(front_->descriptor());

@@ -203,6 +203,16 @@ class Lines(Case):
         rig.log.wait('GET /test/server')
         self.assertEqual(len(rig.log.lines), 1)
 
+    def test_dontlognull_keeps_out_nobody_who_said_something(self):
+        rig = self.rig(PLAIN, defaults='    option dontlognull\n    timeout http-request 50ms')
+        for said in (b'GET', b'\r\n', b''):
+            with rig.connect() as client:
+                client.send(said)
+                client.rest()
+        rig.get('/test/server')
+        rig.log.wait('GET /test/server')
+        self.assertEqual(len([line for line in rig.log.lines if ' 408 ' in line]), 2)
+
     def test_without_dontlognull_a_probe_is_logged(self):
         rig = self.rig(PLAIN)
         rig.connect().close()

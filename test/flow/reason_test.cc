@@ -25,6 +25,15 @@ TEST_CASE("what is wrong with a request is told with its place") {
   CHECK_THAT(told(rig), Contains(": 400 to 127.0.0.1:") && Contains(": line feed without carriage return (byte 14)"));
 }
 
+TEST_CASE("of a head that came whole no byte is told, it would be the last") {
+  Rig rig(kApp);
+  ScriptedClient client(rig);
+  CHECK(client.asks("GET /a#b HTTP/1.1\r\nHost: test\r\n\r\n").status == 400);
+  const std::string line = told(rig);
+  CHECK_THAT(line, Contains(": malformed target"));
+  CHECK(line.find("(byte") == std::string::npos);
+}
+
 TEST_CASE("which rule denied a request is told, once for many") {
   Rig rig("http-request deny if { path /no }\n" + kApp);
   ScriptedClient client(rig);

@@ -135,6 +135,8 @@ class H1Front final : public Mortal, public Stream, private ConnectionEvents, pr
   // Of TLS and of the PROXY protocol, before the first request.
   std::uint64_t handshake_ms() const { return handshake_ms_; }
   std::uint64_t begun_at() const { return request_ ? request_->begun_at : 0; }
+  // A byte came since that wait began, be it of a request or not.
+  bool heard() const { return heard_ || begun_at() != 0; }
 
  private:
   enum class State : std::uint8_t { Idle, Head, Serving, Draining, Lingering, Over };
@@ -199,6 +201,7 @@ class H1Front final : public Mortal, public Stream, private ConnectionEvents, pr
   State state_ = State::Idle;
   H1Writer writer_;
   bool reading_ = true;  // What the transaction wants.
+  bool heard_ = false;
   bool last_ = false;
   bool says_no_more_ = false;  // The client said that its request, without a body, is its last.
   bool answer_begun_ = false;  // Its final head was sent.

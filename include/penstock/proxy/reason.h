@@ -15,8 +15,8 @@ namespace penstock::reason {
 void note_rule(const Snapshot& snapshot, const rules::RulePlace* place, rules::Subject& subject);
 void note_trouble(const Snapshot& snapshot, rules::Subject& subject);
 // What was wrong with the request. That a client went away, or never said anything, is no fault of anybody's. `seen`:
-// bytes of a head that could not be read.
-void note_request(const Failure& failure, std::size_t seen, rules::Subject& subject);
+// of a head that could not be read; if it is all there, its last byte says nothing.
+void note_request(const Failure& failure, std::string_view seen, rules::Subject& subject);
 // What stood in the way of an answer, unless something is noted already.
 void note_failure(const Failure& failure, rules::Subject& subject);
 // Notes what stood in the way. `more`, if there is any, stands in brackets behind it.
