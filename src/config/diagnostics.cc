@@ -8,6 +8,7 @@
 
 #include "penstock/base/format.h"
 #include "penstock/config/model.h"
+#include "secrets.h"
 
 namespace penstock::config {
 
@@ -68,7 +69,11 @@ void Diagnostics::add(Severity severity, Place place, std::string text) {
   Complaint complaint{severity, place, {}, {}, std::move(text)};
   if (source_ != nullptr && place.line != 0 && place.file < source_->files.size()) {
     complaint.file = source_->files[place.file];
-    if (has_line) complaint.line = (*lines)[place.line - 1];
+    if (has_line) {
+      const std::string& line = (*lines)[place.line - 1];
+      complaint.line = blotted(line);
+      complaint.text = without_secrets_of(line, std::move(complaint.text));
+    }
   }
   if (severity == Severity::Alert) ++alerts_;
   if (severity == Severity::Warning) ++warnings_;

@@ -6,29 +6,13 @@
 
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
+#include "secrets.h"
 
 namespace penstock::config {
 
 namespace {
 
 using Words = std::vector<std::string_view>;
-
-// Words of a canonical line, quotes left on.
-Words words_of(std::string_view line) {
-  Words words;
-  std::size_t start = std::string_view::npos;
-  bool quoted = false;
-  for (std::size_t i = 0; i <= line.size(); ++i) {
-    const bool ends = i == line.size() || (line[i] == ' ' && !quoted);
-    if (!ends && line[i] == '\'') quoted = !quoted;
-    if (!ends && start == std::string_view::npos) start = i;
-    if (!ends && line[i] == '\\') ++i;
-    if (!ends || start == std::string_view::npos) continue;
-    words.push_back(line.substr(start, std::min(i, line.size()) - start));
-    start = std::string_view::npos;
-  }
-  return words;
-}
 
 std::string joined(const Words& words, std::size_t from, std::size_t to) {
   std::string text;
@@ -73,7 +57,7 @@ std::string shown(std::string text) {
 std::string change_of(std::string_view before, std::string_view after) {
   const std::string was = without_secrets(before), is = without_secrets(after);
   if (was == is) return shown(is) + " (changed)";
-  const Words a = words_of(was), b = words_of(is);
+  const Words a = raw_words(was), b = raw_words(is);
   const std::size_t name = std::min(words_of_name(a), words_of_name(b));
   std::size_t from = name, a_end = a.size(), b_end = b.size();
   while (from < a_end && from < b_end && a[from] == b[from]) ++from;
@@ -87,7 +71,7 @@ std::string change_of(std::string_view before, std::string_view after) {
 }
 
 std::string name_of(std::string_view line) {
-  const Words words = words_of(line);
+  const Words words = raw_words(line);
   return joined(words, 0, words_of_name(words));
 }
 
@@ -122,14 +106,6 @@ void compare_sections(const Section& before, const Section& after, std::vector<s
   for (const std::string_view line : gone) out.push_back(format("{}: -{}", after.title, shown(without_secrets(line))));
 }
 
-bool is_credential(std::string_view field) {
-  const std::string name = lower(field);
-  for (const std::string_view part : {"authorization", "cookie", "token", "secret", "password", "api-key", "apikey"}) {
-    if (name.find(part) != std::string::npos) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 std::vector<std::string> differences(std::string_view before, std::string_view after) {
@@ -156,32 +132,6 @@ std::vector<std::string> differences(std::string_view before, std::string_view a
       out.push_back(format("-{}", section.title));
   }
   return out;
-}
-
-std::string without_secrets(std::string_view line) {
-  constexpr std::string_view kHidden = "(hidden)";
-  Words words = words_of(line);
-  if (words.empty()) return {};
-  const auto hide_from = [&](std::size_t from) {
-    if (from < words.size()) {
-      words.resize(from + 1);
-      words[from] = kHidden;
-    }
-  };
-  if (words[0] == "dynamic-cookie-key") hide_from(1);
-  if (words[0] == "setenv") hide_from(2);
-  // A conversation may log in.
-  if (words[0] == "tcp-check" && words.size() > 1 && words[1].starts_with("send")) hide_from(2);
-  for (std::size_t i = 0; i + 2 < words.size(); ++i) {
-    const bool sets = words[i].ends_with("-header") || words[i] == "hdr" || words[i] == "replace-value";
-    if (!sets || !is_credential(words[i + 1])) continue;
-    words[i + 2] = kHidden;
-    if (words[i].starts_with("replace") && i + 3 < words.size()) words[i + 3] = kHidden;
-  }
-  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
-    if (words[i] == "body" && words[0] == "http-check") words[i + 1] = kHidden;
-  }
-  return joined(words, 0, words.size());
 }
 
 }  // namespace penstock::config

@@ -361,7 +361,12 @@ global
     setenv PLANTED %(secret)s
 frontend fe
     bind <fe>
+    acl known req.hdr(Authorization) -m str "Bearer %(secret)s"
+    acl known req.cook(session) %(secret)s
     http-request deny if { path /test/no }
+    http-request deny if { url_param(api_key) %(secret)s } !known
+    http-request redirect location http://user:%(secret)s@host/ if { path /test/away }
+    http-request set-var(txn.password) str(%(secret)s)
     http-request return status 200 content-type text/plain string x hdr X-Api-Key %(secret)s if { path /test/own }
     http-request set-header Authorization "Basic %(secret)s"
     http-request set-header Cookie session=%(secret)s
@@ -389,5 +394,16 @@ backend be
         rig.log.wait(r'Server be/s2 is DOWN')
         rig.reload(self.TEXT % {'secret': 'plantedthree'})
         rig.log.wait(r'Authorization')
+        # Mistakes in lines with secrets are shown without them.
+        wrong = self.TEXT % {'secret': 'plantedfour'}
+        for right, mistake in (('-m str "Bearer', '-m strr "Bearer'),
+                               ('Authorization "Basic plantedfour"', 'Authorization Basic plantedfour'),
+                               ('dynamic-cookie-key plantedfour', 'dynamic-cookie-key plantedfour plantedfour'),
+                               ('setenv PLANTED', 'setenv =x')):
+            self.assertIn(right, wrong)
+            wrong = wrong.replace(right, mistake)
+        rig.reload(wrong)
+        rig.log.wait('Reload refused')
         said = '\n'.join(rig.log.drain() + rig.log.reasons) + rig.output.text
+        self.assertIn('strr', said)
         self.assertNotIn('planted', said.replace('PLANTED', ''))

@@ -12,7 +12,4 @@ namespace penstock::config {
 // server s1: +disabled", "frontend f: timeout client: 5s -> 10s". Empty: there is none.
 std::vector<std::string> differences(std::string_view before, std::string_view after);
 
-// A line of a dump as it may be shown: a secret value is "(hidden)".
-std::string without_secrets(std::string_view line);
-
 }  // namespace penstock::config

@@ -72,6 +72,17 @@ TEST_CASE("a difference shows no secret") {
   changed("http-response add-header Set-Cookie SID=");
   changed("http-check send hdr authorization Basic\\ ");
   changed("http-check send body ");
+  changed("http-request set-var(txn.password) str(");
+  changed("http-request redirect location http://user:xpassx@host/");
+  changed("option httpchk GET /health?token=");
+  changed("acl known req.hdr(Authorization) -m str -f known.lst Bearer\\ ");
+  changed("acl known req.cook(sid) ");
+  changed("acl known http_auth_bearer -m str ");
+  for (const std::string test : {"{ url_param(api_key)", "!{ req.hdr(X-Auth-Token),lower -m str"}) {
+    const std::string line = " http-request deny if " + test;
+    CHECK(between(kBefore + line + " xold1x }\n", kBefore + line + " xnew2x }\n") ==
+          "backend b: http-request deny if " + test + " (hidden) } (changed)\n");
+  }
   const std::string env = "global\n setenv PASSWORD ";
   CHECK(between(env + "a\n" + kBefore, env + "b\n" + kBefore) == "global: setenv PASSWORD (hidden) (changed)\n");
 }
