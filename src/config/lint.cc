@@ -88,11 +88,12 @@ struct Test {
   bool negated = false;
   bool folds_case = false;
   bool is_regex = false;
-  bool asks_path_variable = false;  // A variable that a rule has set from the path.
+  std::string_view source;  // Of a variable that a rule has set from the path: the sample.
+  const Word* method = nullptr;
   std::vector<const Word*> patterns;
 
   bool about_path() const {
-    if (asks_path_variable) return true;
+    if (!source.empty()) return true;
     const std::string_view name = std::string_view(criterion->text).substr(0, criterion->text.find_first_of(",("));
     return name.starts_with("path") || name.starts_with("url_") || name == "url" || name == "base" ||
            name == "base_beg";
@@ -114,28 +115,36 @@ struct Test {
     });
   }
   // What the server would make of it was made of it before the test.
-  bool decodes() const { return criterion->text.find("url_dec") != std::string::npos; }
+  bool decodes() const { return converts("url_dec"); }
+  bool folds() const { return folds_case || converts("lower"); }
+
+ private:
+  bool converts(std::string_view converter) const {
+    return criterion->text.find(converter) != std::string::npos || source.find(converter) != std::string::npos;
+  }
 };
 
 Test test_of(std::span<const Word> words) {
   const TestFlags flags = flags_of(words);
   Test test;
   test.criterion = &words[0];
-  test.folds_case = flags.folds_case || words[0].text.find("lower") != std::string::npos;
+  test.folds_case = flags.folds_case;
+  test.method = flags.method;
   test.is_regex = flags.method != nullptr ? flags.method->text == "reg" : words[0].text.ends_with("_reg");
   for (const Word& word : words.subspan(flags.values)) test.patterns.push_back(&word);
   return test;
 }
 
-// Whether the criterion asks for a variable that a rule of the proxy sets from the path.
-bool asks_path_variable(const Proxy& proxy, std::string_view criterion) {
-  if (!criterion.starts_with("var(")) return false;
+// The sample of the path that a rule of the proxy sets the variable from which the criterion asks for.
+std::string_view source_of(const Proxy& proxy, std::string_view criterion) {
+  if (!criterion.starts_with("var(")) return {};
   const std::string name(criterion.substr(4, criterion.find(')') - 4));
-  return std::any_of(proxy.rules.begin(), proxy.rules.end(), [&](const Rule& rule) {
-    return rule.words.size() > 1 && rule.words[0].text == "set-var(" + name + ")" &&
-           (rule.words[1].text.starts_with("path") || rule.words[1].text.starts_with("url") ||
-            rule.words[1].text.starts_with("base"));
-  });
+  for (const Rule& rule : proxy.rules) {
+    if (rule.words.size() < 2 || rule.words[0].text != "set-var(" + name + ")") continue;
+    const std::string_view sample = rule.words[1].text;
+    if (sample.starts_with("path") || sample.starts_with("url") || sample.starts_with("base")) return sample;
+  }
+  return {};
 }
 
 // The tests a rule's condition names; what stands on either side of an `or` is in one list.
@@ -148,7 +157,7 @@ std::vector<Test> tests_of(const Proxy& proxy, const Rule& rule) {
       if (words.empty()) return;
       tests.push_back(test_of(words));
       tests.back().negated = term.negated != unless;
-      tests.back().asks_path_variable = asks_path_variable(proxy, words[0].text);
+      tests.back().source = source_of(proxy, words[0].text);
     };
     add(term.test);
     for (const Acl& acl : proxy.acls) {
@@ -424,13 +433,14 @@ class Linter {
   void look_at_case(const Proxy& proxy) {
     for (const Rule& rule : proxy.rules) {
       for (const Test& test : tests_of(proxy, rule)) {
-        if (!test.about_path() || test.folds_case) continue;
+        if (!test.about_path() || test.folds()) continue;
         const auto at = std::find_if(test.patterns.begin(), test.patterns.end(),
                                      [](const Word* pattern) { return vdir_in(pattern->text) != nullptr; });
         if (at == test.patterns.end() || !said_.insert((*at)->place.line).second) continue;
         warn("path-case", (*at)->place,
-             format("IIS takes '{}' in any case and clients write it in several: write '{} -i {}'", (*at)->text,
-                    test.criterion->text, (*at)->text));
+             format("IIS takes '{}' in any case and clients write it in several: write '{} -i{} {}'", (*at)->text,
+                    test.criterion->text, test.method == nullptr ? std::string() : " -m " + test.method->text,
+                    (*at)->text));
       }
     }
   }

@@ -177,6 +177,8 @@ void Parser::take_words(std::string_view text) {
   for (const std::string_view kind : {".notice", ".warning", ".alert", ".diag"}) {
     if (keyword->text == kind) return take_message(line, kind);
   }
+  // Alone at the beginning of a line it is no `default` of an option.
+  if (keyword->text == "default" && !line.more() && begin_section_meant(line, *keyword, {})) return;
   if (keyword->text == "no" || keyword->text == "default") {
     line.negated = true;
     line.subject = keyword->text;
