@@ -71,6 +71,21 @@ bool names_3des(std::string_view word) {
   return word.find("3DES") != std::string_view::npos || word.find("DES-CBC3") != std::string_view::npos;
 }
 
+// "DEFAULT@SECLEVEL=1" is two words, written without the colon.
+std::vector<std::string> words_of(std::string_view list) {
+  std::vector<std::string> words;
+  for (const std::string& word : split(list, ":, ;")) {
+    const std::size_t level = word.find("@SECLEVEL=");
+    if (level == std::string::npos || level == 0) {
+      words.push_back(word);
+      continue;
+    }
+    words.push_back(word.substr(0, level));
+    words.push_back(word.substr(level));
+  }
+  return words;
+}
+
 }  // namespace
 
 Result<std::string> known_ciphers(std::string_view list, TlsPeer peer, std::vector<std::string>& warnings) {
@@ -85,7 +100,7 @@ Result<std::string> known_ciphers(std::string_view list, TlsPeer peer, std::vect
   std::vector<std::string> unknown;
   bool selects = false;
   bool wants_3des = false;
-  for (const std::string& word : split(list, ":, ;")) {
+  for (const std::string& word : words_of(list)) {
     const bool has_sign = word.starts_with('!') || word.starts_with('-') || word.starts_with('+');
     if (has_sign) {
       const std::string selector = translated(word.substr(1));

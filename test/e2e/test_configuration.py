@@ -5,8 +5,10 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import tempfile
 import threading
+import time
 
 from harness import (PATIENCE, ROOT, Case, Script, certificate, check, penstock_only, read_head, run_program)
 
@@ -213,6 +215,18 @@ class Reload(Case):
         self.assertIn('-backend more', line())
         rig.signal(signal.SIGTERM)
         rig.log.wait(r'Stopped, pid \d+\.')
+
+    @penstock_only('a line of its own')
+    def test_the_line_of_a_reload_names_a_certificate_that_is_another_with_its_end(self):
+        rig = self.rig(PLAIN.replace('bind <fe>', 'bind <fe> ssl crt <dir>/c.pem') % ('', ''), start=False)
+        shutil.copy(certificate('mail'), os.path.join(rig.folder, 'c.pem'))
+        rig.start()
+        rig.log.keeps_all = True
+        rig.log.wait('Started with pid')
+        shutil.copy(certificate('soon'), os.path.join(rig.folder, 'c.pem'))
+        rig.signal(signal.SIGHUP)
+        end = time.gmtime(ssl.cert_time_to_seconds(ssl._ssl._test_decode_cert(certificate('soon', '.crt'))['notAfter']))
+        rig.log.wait(r'Reloaded in .*: certificate \S+/c\.pem is another, which ends on ' + time.strftime('%Y-%m-%d %H:%M', end))
 
     @penstock_only('a line of its own')
     def test_what_takes_effect_at_the_next_start_is_said_while_it_differs_from_this_one(self):

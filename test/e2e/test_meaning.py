@@ -1,10 +1,11 @@
 """What samples, rules, formats and logs mean, where a neighbour of the obvious is easily got wrong. The values are
 those of HAProxy 2.6."""
+import os
 import socket
 import ssl
 import time
 
-from harness import Case, certificate, penstock_only, read_head, wait_until
+from harness import Case, Client, certificate, penstock_only, read_head, wait_until
 
 FRONT = """
 frontend fe
@@ -231,6 +232,24 @@ class Timers(Case):
         rig = self.rig(front('timeout tarpit 50ms', 'http-request tarpit', self.FORMAT))
         rig.get('/')
         self.line(rig, r'500 PT -1/(?:[4-9]\d|\d{3,})/-1/-1 0/\d+ -1 ')
+
+    def test_a_pause_before_a_retry_is_no_waiting_and_none_follows_a_connect_timeout(self):
+        hole = self.black_hole()
+        for address, pauses in (('<dead>', 2), (hole.address, 0)):
+            rig = self.rig(front('log-format "%ST %Tw/%Tc/%Tr %Ta %rc|"', back=('retries 2', 'timeout connect 200ms')).replace(
+                '<s1>', address))
+            rig.get('/')
+            whole = int(self.line(rig, r'503 0/-1/-1 (\d+) 2\|').group(1))
+            self.assertGreaterEqual(whole, 200 * pauses if pauses else 600)
+            # Three attempts and two pauses of this length would be 1000.
+            self.assertLess(whole, 990)
+
+    def test_a_client_of_a_unix_socket_has_the_number_of_its_listener(self):
+        rig = self.rig(front('bind <dir>/one', 'log-format "%ci:%cp %fi:%fp|"'))
+        wait_until(lambda: os.path.exists(rig.folder + '/one'), 'the socket')
+        with Client(rig.folder + '/one') as client:
+            client.get('/test/server')
+        self.line(rig, r'unix:2 unix:2\|')
 
     def test_an_answer_that_a_rule_denies_has_no_time(self):
         rig = self.rig(front('http-response deny', self.FORMAT))

@@ -152,9 +152,12 @@ TEST_CASE("lists of ciphers as found in the field are taken, and what is left ou
 
 TEST_CASE("levels of security in a list of ciphers draw a note and no error") {
   TicketKeys keys;
-  const auto context = front_context({self_signed({{"a.example"}})}, keys, with_ciphers("DEFAULT:@SECLEVEL=0"));
-  REQUIRE(context->warnings().size() == 1);
-  CHECK(context->warnings()[0] == "\"@SECLEVEL=0\" in ciphers has no effect: BoringSSL knows no security levels");
+  for (const std::string list : {"DEFAULT:@SECLEVEL=0", "DEFAULT@SECLEVEL=0", "@SECLEVEL=0:DEFAULT:!aNULL",
+                                 "ECDHE-RSA-AES128-GCM-SHA256@SECLEVEL=0"}) {
+    const auto context = front_context({self_signed({{"a.example"}})}, keys, with_ciphers(list));
+    REQUIRE(context->warnings().size() == 1);
+    CHECK(context->warnings()[0] == "\"@SECLEVEL=0\" in ciphers has no effect: BoringSSL knows no security levels");
+  }
 }
 
 TEST_CASE("a list of ciphers of which none is known is an error that names the words") {
