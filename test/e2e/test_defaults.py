@@ -433,13 +433,15 @@ class Limits(Case):
     def test_as_many_clients_come_in_as_the_descriptors_allow(self):
         """maxconn is somewhat less than half of what the process may open: a connection of the client, one to a server."""
         for limit in (400, 1000):
-            rig = self.rig(plain(back='option abortonclose'), nofile=limit)
+            rig = self.rig(PLAIN, nofile=limit)
             clients = [rig.connect().request('GET', '/test/hang') for _ in range(limit // 2)]
             server = rig.server('s1')
             server.wait_count('hanging', limit // 2 - 100)
             wait_until(lambda: self.unchanged(server), 'the last to come in')
             served = server.counters['hanging']
             self.assertLess(served, limit // 2)
+            if IS_HAPROXY:    # The next come in when the server's time for those is over.
+                continue
             for client in clients[:3]:
                 reset(client.socket)
             server.wait_count('hanging', served + 3)
