@@ -132,7 +132,7 @@ void Probe::send(const Step& send) {
   bytes_.clear();
   head_seen_ = complete_ = false;
   if (spec().http) {
-    if (!parser_) parser_ = std::make_unique<H1Parser>(H1Limits{});
+    if (!parser_) parser_ = std::make_unique<H1Parser>(HeadLimits{});
     parser_->release_head();
     arena_.clear();
     parser_->start_response(arena_, check::method_of(send.send) == "HEAD", false);

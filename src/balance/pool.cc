@@ -32,7 +32,7 @@ Pool::Pool(Loop& loop, const PoolSpec& spec, std::shared_ptr<Shelf> shelf)
 
 Pool::~Pool() = default;
 
-Owned<H1Back> Pool::lend(std::string_view tls_name, bool used_only, const H1BackOptions& options) {
+Owned<H1Back> Pool::lend(std::string_view tls_name, bool used_only, const BackOptions& options) {
   quiet_rounds_ = 0;
   for (std::size_t i = idle_.size(); i-- > 0;) {
     H1Back& back = *idle_[i];
@@ -45,7 +45,7 @@ Owned<H1Back> Pool::lend(std::string_view tls_name, bool used_only, const H1Back
   return shelf_ ? take_from_shelf(tls_name, used_only, options) : nullptr;
 }
 
-Owned<H1Back> Pool::take_from_shelf(std::string_view tls_name, bool used_only, const H1BackOptions& options) {
+Owned<H1Back> Pool::take_from_shelf(std::string_view tls_name, bool used_only, const BackOptions& options) {
   std::optional<ParkedBack> parked = shelf_->take(tls_name, used_only);
   return parked ? H1Back::unpark(loop_, std::move(*parked), options, *this) : nullptr;
 }

@@ -12,12 +12,11 @@ constexpr std::uint32_t kInterimLimit = 100;
 
 }  // namespace
 
-H1Back::H1Back(Loop& loop, const H1BackOptions& options, H1BackOwner& owner)
+H1Back::H1Back(Loop& loop, const BackOptions& options, H1BackOwner& owner)
     : Mortal(loop), owner_(&owner), parser_(options.limits) {}
 
 Owned<H1Back> H1Back::connect(Loop& loop, const SocketAddress& address, const SocketOptions& socket,
-                              const TlsTarget& tls, TlsTicket ticket, const H1BackOptions& options,
-                              H1BackOwner& owner) {
+                              const TlsTarget& tls, TlsTicket ticket, const BackOptions& options, H1BackOwner& owner) {
   Owned<H1Back> self(new H1Back(loop, options, owner));
   self->tls_name_ = tls.name;
   self->connection_ = Connection::connect(loop, address, socket, tls, std::move(ticket), *self);
@@ -25,7 +24,7 @@ Owned<H1Back> H1Back::connect(Loop& loop, const SocketAddress& address, const So
   return self;
 }
 
-Owned<H1Back> H1Back::unpark(Loop& loop, ParkedBack parked, const H1BackOptions& options, H1BackOwner& owner) {
+Owned<H1Back> H1Back::unpark(Loop& loop, ParkedBack parked, const BackOptions& options, H1BackOwner& owner) {
   Owned<H1Back> self(new H1Back(loop, options, owner));
   self->tls_name_ = std::move(parked.tls_name);
   self->served_ = parked.served;

@@ -210,7 +210,7 @@ void H1Parser::Machine::start_reader() {
   fields_ended = message_ended = false;
 }
 
-H1Parser::H1Parser(const H1Limits& limits) : limits_(limits), machine_(std::make_unique<Machine>()) {}
+H1Parser::H1Parser(const HeadLimits& limits) : limits_(limits), machine_(std::make_unique<Machine>()) {}
 
 H1Parser::~H1Parser() = default;
 

@@ -5,17 +5,15 @@
 
 namespace penstock {
 
-Accounting::Accounting(Kit& kit, H1Front& front, const FrontendPlan& frontend, rules::Subject& subject)
-    : kit_(kit),
-      front_(front),
-      frontend_(frontend),
-      subject_(subject),
-      start_ms_(front.begun_at() != 0 ? front.begun_at() : front.waiting_since()) {
+Accounting::Accounting(Kit& kit, FrontStream& front, const FrontendPlan& frontend, rules::Subject& subject)
+    : kit_(kit), front_(front), frontend_(frontend), subject_(subject) {
+  const Tally tally = front.tally();
+  start_ms_ = tally.begun_at != 0 ? tally.begun_at : tally.waiting_since;
   log().request_counter = kit.process.requests.fetch_add(1, std::memory_order_relaxed);
   log().pid = kit.process.pid;
   log().accept_us = subject.client->accepted_us;
-  log().th = subject.first_request ? static_cast<std::int64_t>(front.handshake_ms()) : 0;
-  log().ti = static_cast<std::int64_t>(start_ms_ - front.waiting_since());
+  log().th = subject.first_request ? static_cast<std::int64_t>(tally.handshake_ms) : 0;
+  log().ti = static_cast<std::int64_t>(start_ms_ - tally.waiting_since);
   log().request_us = Loop::wall_us() - static_cast<std::int64_t>(spent_ms()) * 1000;
 }
 
@@ -50,12 +48,13 @@ void Accounting::note_connections(Approach& approach, H1Back* back) {
 void Accounting::write(const Snapshot& snapshot, bool lost) {
   reason::tell(snapshot, frontend_, subject_);
   if (hushed_ || frontend_.logs.empty()) return;
-  log().bytes_read = front_.bytes_written() - (lost ? front_.bytes_never_sent() : 0);
+  const Tally tally = front_.tally();
+  log().bytes_read = tally.bytes_written - (lost ? tally.bytes_unsent : 0);
   log().ta = static_cast<std::int64_t>(spent_ms());
   log().tt = log().ta + log().th + log().ti;
   log().tu = log().ta + log().th;
   if (log().t_response >= 0) log().td = log().ta - log().t_request - log().tw - log().tc - log().t_response;
-  access_log::write(frontend_, subject_, subject_.request != nullptr || front_.heard());
+  access_log::write(frontend_, subject_, subject_.request != nullptr || tally.heard);
 }
 
 }  // namespace penstock

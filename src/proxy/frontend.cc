@@ -34,7 +34,7 @@ void Frontend::adopt(const BindSpec& bind) {
 }
 
 void Frontend::set_manners() {
-  const bool is_http = generation()->snapshot().frontend(bind_->frontend)->mode == config::Mode::Http;
+  const bool is_http = frontend().mode == config::Mode::Http;
   listener_->set_manners(is_http || bind_->tls || bind_->accept_proxy, bind_->defer_accept);
 }
 
@@ -43,8 +43,7 @@ void Frontend::shut_down(const Server& server) {
 }
 
 void Frontend::on_connection(Listener& listener) {
-  const FrontendPlan& spec = *generation()->snapshot().frontend(bind_->frontend);
-  if (!owner_.admit(spec, *bind_)) {
+  if (!owner_.admit(frontend(), *bind_)) {
     paused_ = true;
     return;
   }

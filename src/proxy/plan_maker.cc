@@ -87,7 +87,7 @@ ProxyWishes proxy_wishes(unsigned options) {
 }  // namespace
 
 // The start line counts as a field in the configuration.
-H1Limits PlanMaker::head_limits() const { return {config_.global.max_head, config_.global.max_headers - 1}; }
+HeadLimits PlanMaker::head_limits() const { return {config_.global.max_head, config_.global.max_headers - 1}; }
 
 const std::string& PlanMaker::tag_of(const config::Proxy& proxy) const {
   return proxy.log_tag.empty() ? config_.global.log_tag : proxy.log_tag;

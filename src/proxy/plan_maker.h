@@ -55,7 +55,7 @@ class PlanMaker {
   ServerSpec build_server(const config::Proxy& proxy, const config::Server& server, int key);
   std::uint64_t files_of(const config::Server& server);
   std::uint64_t identity_of(const ServerSpec& spec, const config::Server& server, const std::string& address);
-  H1Limits head_limits() const;
+  HeadLimits head_limits() const;
   const std::string& tag_of(const config::Proxy& proxy) const;
 
   const config::Config& config_;

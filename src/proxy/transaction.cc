@@ -30,7 +30,7 @@ Transaction::Transaction(const TransactionSide& client, Ref<Generation> generati
 rules::Subject& Transaction::equipped(const TransactionSide& client) {
   kit_.equip(subject_, *generation_, frontend_);
   subject_.client = &client.facts;
-  subject_.first_request = front_.requests() <= 1;
+  subject_.first_request = front_.tally().number <= 1;
   return subject_;
 }
 
@@ -103,7 +103,6 @@ void Transaction::apply_request_rules() {
   const auto run = [this](const rules::Program& program) {
     return run_rules(program, Phase::Request, frontend_.tarpit_ms);
   };
-  if (subject_.first_request && !run(rules.tcp_session)) return;
   if (!run(rules.tcp_content) || !run(rules.http_request)) return;
   choose_backend();
 }
@@ -247,7 +246,7 @@ void Transaction::connect() {
   step_ = Step::Connect;
   const std::string_view tls_name = approach_.tls_name();
   if (gave_up(Phase::Request)) return;
-  if (!new_only_ && lease_.borrow(*backend_spec_, tls_name, front_.requests() <= 1, *this))
+  if (!new_only_ && lease_.borrow(*backend_spec_, tls_name, subject_.first_request, *this))
     return on_back_ready(*lease_);
   if (lease_.connect(loop(), *backend_spec_, tls_name, *this)) return;
   connect_failed(Failure::not_connected(Cause::ServerClosed, "no address"));
@@ -316,7 +315,7 @@ void Transaction::send_response(Head& head) {
   subject_.log.status = head.status;
   head_answered_ = true;
   // A server that closes takes no more; so much is not read for nobody.
-  if (!request_ended_ && !head.keep_alive && front_.body_left() > H1Front::kServedDrainLimit)
+  if (!request_ended_ && !head.keep_alive && front_.body_left() > FrontStream::kServedDrainLimit)
     front_.close_after_answer();
   front_.send_head(head);
   if (head.body.kind == BodyLength::Kind::Tunnel) start_tunnel();
@@ -353,7 +352,7 @@ void Transaction::on_response_end(const Trailers& trailers) {
 void Transaction::drop_rest_of_request(Cause cause) {
   accounting_.ended(cause, Phase::Data);
   lease_.close({}, request_sent_);
-  front_.drop_rest(H1Front::Rest::OfServersAnswer);
+  front_.drop_rest(FrontStream::Rest::OfServersAnswer);
   finish();
 }
 
@@ -377,7 +376,7 @@ void Transaction::end() {
   if (tunnel_) front_.abandon({});
   if (vanish_) front_.vanish();
   front_.detach();
-  owner_.on_transaction_done();
+  owner_.on_transaction_done(*this);
 }
 
 // ---- What comes in between.
@@ -420,12 +419,12 @@ void Transaction::on_client_failure(const Failure& failure) {
   // It was answered by ourselves, or cut short, whoever hears of it.
   if (step_ == Step::Last && accounting_.has_ended()) return end();
   // The answer is whole; if it has gone out too, nothing failed but the rest of the request.
-  if (response_ended_ && (!request_ended_ || front_.bytes_never_sent() == 0)) {
+  if (response_ended_ && (!request_ended_ || front_.tally().bytes_unsent == 0)) {
     if (!request_ended_ && step_ != Step::Last) accounting_.ended(failure.cause, Phase::Data);
     return end();
   }
   request_failed_ = true;
-  if (frontend_.ignore_probes && subject_.request == nullptr && front_.begun_at() == 0) {
+  if (frontend_.ignore_probes && subject_.request == nullptr && front_.tally().begun_at == 0) {
     accounting_.hush();
     return cut(failure.cause, Phase::Request);
   }
@@ -451,7 +450,7 @@ void Transaction::on_server_failure(const Failure& failure) {
     if (repeats_after(failure)) return repeat(failure);
     // The request may have been acted upon, and must not be sent twice. A client that was served on
     // this connection before knows how to treat its sudden end (RFC 9112 section 9.3.1).
-    if (front_.requests() > 1) {
+    if (!subject_.first_request) {
       subject_.log.status = 502;
       return cut(Cause::ServerClosed, Phase::Headers);
     }
@@ -534,7 +533,7 @@ void Transaction::reply(const rules::Reply& reply, Cause cause, Phase phase) {
   if (answer.is_silent()) return cut(cause, phase);
   if (request_failed_) front_.close_after_answer();
   head_answered_ = true;
-  if (!request_ended_) front_.drop_rest(H1Front::Rest::OfOwnAnswer);
+  if (!request_ended_) front_.drop_rest(FrontStream::Rest::OfOwnAnswer);
   answer.send(front_, *subject_.response);
   finish();
 }

@@ -14,11 +14,13 @@ constexpr std::size_t kInspectLimit = 16 * 1024;
 
 }  // namespace
 
-Owned<Tunnel> Tunnel::make(Kit& kit, Ref<Generation> generation, const FrontendPlan& frontend, TunnelOwner& owner) {
-  return Owned<Tunnel>(new Tunnel(kit, std::move(generation), frontend, owner));
+Owned<Tunnel> Tunnel::make(Kit& kit, Ref<Generation> generation, const FrontendPlan& frontend,
+                           const rules::ClientFacts& client, TunnelOwner& owner) {
+  return Owned<Tunnel>(new Tunnel(kit, std::move(generation), frontend, client, owner));
 }
 
-Tunnel::Tunnel(Kit& kit, Ref<Generation> generation, const FrontendPlan& frontend, TunnelOwner& owner)
+Tunnel::Tunnel(Kit& kit, Ref<Generation> generation, const FrontendPlan& frontend, const rules::ClientFacts& client,
+               TunnelOwner& owner)
     : Living(kit.loop),
       kit_(kit),
       owner_(owner),
@@ -27,6 +29,7 @@ Tunnel::Tunnel(Kit& kit, Ref<Generation> generation, const FrontendPlan& fronten
       subject_(arena_),
       approach_(kit, *generation_, subject_, nullptr, *this) {
   kit.equip(subject_, *generation_, frontend);
+  subject_.client = &client;
   subject_.log.request_counter = kit.process.requests.fetch_add(1, std::memory_order_relaxed);
   subject_.log.pid = kit.process.pid;
 }
@@ -41,33 +44,25 @@ void Tunnel::on_close() {
   front_.reset();
 }
 
-void Tunnel::start(Owned<Connection> front) {
+void Tunnel::start(Owned<Connection> front, std::uint64_t since_ms) {
   front_ = std::move(front);
-  start_ms_ = loop().now();
-  front_->set_deadline(frontend_.client_ms);
+  front_->set_events(client_side_);
+  start_ms_ = since_ms;
   // What the client says waits for a server to say it to.
-  if (front_->ready()) front_->set_reading(false);
+  front_->set_reading(false);
   loop().later(*this);
 }
 
 void Tunnel::run_later() {
-  if (step_ == Step::Welcome && front_->ready()) return welcome();
-}
-
-void Tunnel::on_side_ready(bool of_client) {
-  if (!of_client) return joined();
-  front_->set_reading(false);
   if (step_ == Step::Welcome) welcome();
 }
 
 void Tunnel::welcome() {
-  subject_.client = &owner_.facts();
   subject_.log.th = static_cast<std::int64_t>(loop().now() - start_ms_);
   approach_.begin_wait(start_ms_);  // All before a server is chosen counts as waiting, inspection too.
   subject_.log.accept_us = subject_.client->accepted_us;
   subject_.log.request_us = subject_.log.accept_us;
   frontend_.rules.begin(subject_);
-  if (refused(frontend_.rules.tcp_session.run(subject_))) return refuse(Phase::Request);
   step_ = Step::Inspect;
   inspect();
 }
@@ -305,19 +300,10 @@ void Tunnel::on_side_lost(bool of_client, const Loss& loss) {
                  loss.kind == Loss::Kind::Connect ? "connect failed" : "TLS handshake failed", loss.text, subject_);
     return connect_failed(Cause::ServerClosed, "connect failed");
   }
-  if (of_client && loss.kind == Loss::Kind::Handshake) return turn_away(loss);
   end(of_client ? Cause::ClientClosed : Cause::ServerClosed, phase_now());
 }
 
-// There never was a connection to join.
-void Tunnel::turn_away(const Loss& loss) {
-  owner_.on_turned_away(loss);
-  step_ = Step::Done;
-  owner_.on_tunnel_done();
-}
-
 void Tunnel::on_side_time_out(bool of_client) {
-  if (step_ == Step::Welcome) return turn_away(front_->late());
   if (!of_client && step_ == Step::Connect) {
     reason::note(rules::Reason::Kind::Connect, "connect timed out", {}, subject_);
     return connect_failed(Cause::ServerTimeout, "connect timed out");
@@ -356,7 +342,6 @@ void Tunnel::end(Cause cause, Phase phase) {
   log.feconn = frontend_.state->connections.load(std::memory_order_relaxed);
   approach_.note_facts();
   if (back_ && frontend_.rules.log.asks_back_address()) log.back_source = &back_->local();
-  if (subject_.client == nullptr) subject_.client = &owner_.facts();
   if (!frontend_.logs.empty()) access_log::write(frontend_, subject_, log.bytes_uploaded != 0);
   // What a client did not end in order no server must take for the whole.
   if (cause == Cause::ClientClosed && step_ == Step::Relay && !server_ended_) back_->reset_on_close();

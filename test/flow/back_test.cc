@@ -46,7 +46,7 @@ TEST_CASE("a connection dropped in the turn in which it is made is not heard of 
   REQUIRE(::connect(first, address.raw(), address.length()) == 0);
   Loop loop;
   Owner owner;
-  const H1BackOptions options;
+  const BackOptions options;
   Owned<H1Back> back = H1Back::connect(loop, address, SocketOptions(), TlsTarget(), TlsTicket(), options, owner);
   {
     const Owned<Soon> look(new Soon(loop, [] {}));

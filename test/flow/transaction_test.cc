@@ -149,8 +149,8 @@ TEST_CASE("a denied request is told 403 and the connection stays (PR)") {
 }
 
 TEST_CASE("a rejected or dropped request gets no answer (PR)") {
-  const std::string rule = GENERATE("http-request reject", "http-request silent-drop", "tcp-request session reject",
-                                    "tcp-request content reject if { path / }");
+  const std::string rule =
+      GENERATE("http-request reject", "http-request silent-drop", "tcp-request content reject if { path / }");
   Rig rig("  " + rule + "\n" + kApp);
   ScriptedClient client(rig);
   client.says("GET / HTTP/1.1\r\nHost: test\r\n\r\n");

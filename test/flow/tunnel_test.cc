@@ -60,11 +60,27 @@ TEST_CASE("a client that ends before its server is connected is served all the s
 }
 
 TEST_CASE("a rule rejects the connection (PR)") {
-  const std::string rule = GENERATE("session", "content");
-  Rig rig(relay("  tcp-request " + rule + " reject\n"));
+  Rig rig(relay("  tcp-request content reject\n"));
   ScriptedClient client(rig);
   CHECK(client.end() != End::None);
   CHECK(rig.line() == "PR <NOSRV>");
+}
+
+TEST_CASE("whom a rule about the connection refuses is gone at once, without a line in the log") {
+  const std::string rule = GENERATE("connection", "session");
+  const bool http = GENERATE(false, true);
+  CAPTURE(rule, http);
+  Rig rig(relay("  tcp-request " + rule + " reject if { fe_conn gt 1 }\n" + (http ? "  mode http\n" : "")));
+  rig.server("s1").next().expects("\r\n\r\n").sends("HTTP/1.1 204 No\r\nConnection: close\r\n\r\n").closes();
+  ScriptedClient first(rig);
+  {
+    ScriptedClient second(rig);
+    CHECK(second.end() == (rule == "connection" ? End::Reset : End::Finished));
+  }
+  first.says("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+  CHECK(first.end() == End::Finished);
+  if (!http) first.stops_sending();
+  CHECK(rig.line() == "-- s1");
 }
 
 TEST_CASE("a rule that cannot be asked rejects the connection (PR, RR)") {

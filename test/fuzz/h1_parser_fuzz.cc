@@ -36,7 +36,7 @@ struct Heard {
 
 class Reader {
  public:
-  Reader(std::uint8_t side, const H1Limits& limits) : side_(side % 4), limits_(limits), parser_(limits) { start(); }
+  Reader(std::uint8_t side, const HeadLimits& limits) : side_(side % 4), limits_(limits), parser_(limits) { start(); }
 
   bool read(std::string_view bytes) {
     Slice input = slice_of(bytes);
@@ -98,7 +98,7 @@ class Reader {
   }
 
   std::uint8_t side_;
-  H1Limits limits_;
+  HeadLimits limits_;
   Arena arena_;
   H1Parser parser_;
   H1Writer writer_;
@@ -108,7 +108,7 @@ class Reader {
 };
 
 Heard hear(std::string_view bytes, std::uint8_t side, std::size_t portion, std::size_t limit = 512) {
-  H1Limits limits;
+  HeadLimits limits;
   limits.head = limit;
   limits.fields = static_cast<std::uint32_t>(limit / 40);
   Reader reader(side, limits);

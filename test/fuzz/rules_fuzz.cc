@@ -108,7 +108,7 @@ class Reader {
   // What a client sends behind it is the tunnel's if the server accepts, whatever it looks like.
   bool is_connect() { return !of_answers_ && parser_.head().method == "CONNECT"; }
   Arena arena_;
-  H1Limits limits_;
+  HeadLimits limits_;
   H1Parser parser_{limits_};
   std::vector<std::string> methods_;
   std::size_t number_ = 0;

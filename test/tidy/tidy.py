@@ -55,8 +55,8 @@ PLANS = {
     'include/penstock/rules/compile.h': ['FrontendRules', 'BackendRules'],
     'include/penstock/rules/stick.h': ['StickRule'],
     'include/penstock/http/stream.h': ['Failure'],
-    'include/penstock/http/h1_front.h': ['H1FrontOptions'],
-    'include/penstock/http/h1_back.h': ['H1BackOptions'],
+    'include/penstock/http/front.h': ['FrontOptions', 'Tally'],
+    'include/penstock/http/h1_back.h': ['BackOptions'],
     'include/penstock/balance/server.h': ['CheckStepSpec', 'CheckSpec', 'ServerSpec', 'BackendSpec'],
     'include/penstock/proxy/plan.h': ['Making', 'Entrance', 'BindSpec', 'FrontendPlan', 'RetryOn', 'BackendPlan'],
 }

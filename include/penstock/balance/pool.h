@@ -34,7 +34,7 @@ class Pool final : public Counted<Pool>, private H1BackOwner {
   // Lends an idle connection for requests of `tls_name`, or none. `used_only`: one that has served more
   // than one request (http-reuse aggressive). It may prove dead on first use, since a server may close
   // at any time. `options` are for one that comes from another worker.
-  Owned<H1Back> lend(std::string_view tls_name, bool used_only, const H1BackOptions& options);
+  Owned<H1Back> lend(std::string_view tls_name, bool used_only, const BackOptions& options);
   // Takes a reusable connection, still counted in use, back, or closes it: what exceeds the recent peak in use, or
   // pool-max-conn, is not kept.
   void give_home(Owned<H1Back> back);
@@ -58,7 +58,7 @@ class Pool final : public Counted<Pool>, private H1BackOwner {
   static constexpr std::uint64_t kSeldomMs = 3;
   static constexpr std::uint64_t kRoundMs = 4;
   static constexpr std::uint64_t kSweepMs = 1000;
-  Owned<H1Back> take_from_shelf(std::string_view tls_name, bool used_only, const H1BackOptions& options);
+  Owned<H1Back> take_from_shelf(std::string_view tls_name, bool used_only, const BackOptions& options);
   void move_window();
   void make_round();
   void purge();

@@ -25,8 +25,8 @@ class H1BackOwner {
   ~H1BackOwner() = default;
 };
 
-struct H1BackOptions {
-  H1Limits limits;
+struct BackOptions {
+  HeadLimits limits;
   std::uint64_t connect_ms = 0;  // timeout connect: until TLS is agreed on.
 };
 
@@ -40,11 +40,10 @@ struct ParkedBack {
 class H1Back final : public Mortal, public Stream, private ConnectionEvents, private Later {
  public:
   static Owned<H1Back> connect(Loop& loop, const SocketAddress& address, const SocketOptions& socket,
-                               const TlsTarget& tls, TlsTicket ticket, const H1BackOptions& options,
-                               H1BackOwner& owner);
+                               const TlsTarget& tls, TlsTicket ticket, const BackOptions& options, H1BackOwner& owner);
 
   // Takes a connection over that another worker has parked; null if the system refuses.
-  static Owned<H1Back> unpark(Loop& loop, ParkedBack parked, const H1BackOptions& options, H1BackOwner& owner);
+  static Owned<H1Back> unpark(Loop& loop, ParkedBack parked, const BackOptions& options, H1BackOwner& owner);
   // Of one that may serve on: what it is made of, for another worker, and only to be dropped from now on. None if it
   // has to stay.
   std::optional<ParkedBack> park();
@@ -82,7 +81,7 @@ class H1Back final : public Mortal, public Stream, private ConnectionEvents, pri
   void abandon(const Failure& failure) override;
 
  private:
-  H1Back(Loop& loop, const H1BackOptions& options, H1BackOwner& owner);
+  H1Back(Loop& loop, const BackOptions& options, H1BackOwner& owner);
   void on_close() override;
   void on_ready() override;
   void on_bytes(Slice bytes) override;

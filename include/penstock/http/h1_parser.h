@@ -15,11 +15,6 @@ namespace framing {
 enum class Kind : std::uint8_t;
 }
 
-struct H1Limits {
-  std::size_t head = 131072;   // Bytes of start line and fields: tune.http.maxhead.
-  std::uint32_t fields = 101;  // tune.http.maxhdr
-};
-
 // What was wrong with a message. `status` is what a client should be told (400, 431, 414, 501, 505);
 // for an answer it is always 502. `what` is a literal for the log.
 struct H1Error {
@@ -37,7 +32,7 @@ class H1Parser {
     Error,  // error() says why; nothing more can be read from this connection.
   };
 
-  explicit H1Parser(const H1Limits& limits);
+  explicit H1Parser(const HeadLimits& limits);
   ~H1Parser();
   H1Parser(const H1Parser&) = delete;
   H1Parser& operator=(const H1Parser&) = delete;
@@ -85,7 +80,7 @@ class H1Parser {
   Step read_chunked(Slice& input);
   Step read_trailers(Slice& input);
 
-  H1Limits limits_;
+  HeadLimits limits_;
   Head head_;
   Trailers trailers_;
   Slice body_;

@@ -59,6 +59,12 @@ struct Head {
   bool is_request() const { return status == 0; }
 };
 
+// What a head may be at most.
+struct HeadLimits {
+  std::size_t head = 131072;   // Bytes of start line and fields: tune.http.maxhead.
+  std::uint32_t fields = 101;  // tune.http.maxhdr
+};
+
 // A message's trailer section. Most have none.
 struct Trailers {
   ArenaVector<Field> fields;

@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
+#include "penstock/http/front.h"
 #include "penstock/http/h1_back.h"
-#include "penstock/http/h1_front.h"
 #include "penstock/proxy/approach.h"
 #include "penstock/proxy/kit.h"
 #include "penstock/proxy/snapshot.h"
@@ -16,7 +16,7 @@ namespace penstock {
 class Accounting {
  public:
   // Of a request that begins now.
-  Accounting(Kit& kit, H1Front& front, const FrontendPlan& frontend, rules::Subject& subject);
+  Accounting(Kit& kit, FrontStream& front, const FrontendPlan& frontend, rules::Subject& subject);
 
   // Since its first byte, in ms.
   std::uint64_t spent_ms() const { return kit_.loop.now() - start_ms_; }
@@ -43,10 +43,10 @@ class Accounting {
   rules::LogFacts& log() { return subject_.log; }
 
   Kit& kit_;
-  H1Front& front_;
+  FrontStream& front_;
   const FrontendPlan& frontend_;
   rules::Subject& subject_;
-  std::uint64_t start_ms_;  // Loop time when the wait for this request ended: its first byte.
+  std::uint64_t start_ms_ = 0;  // Loop time when the wait for this request ended: its first byte.
   std::uint64_t connected_ms_ = 0;
   bool hushed_ = false;
 };

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "penstock/base/counted.h"
-#include "penstock/http/h1_front.h"
+#include "penstock/http/drains.h"
 #include "penstock/net/loop.h"
 #include "penstock/proxy/counters.h"
 #include "penstock/proxy/generation.h"

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "penstock/http/h1_front.h"
+#include "penstock/http/front.h"
 #include "penstock/proxy/snapshot.h"
 #include "penstock/rules/subject.h"
 #include "penstock/rules/verdict.h"
@@ -26,7 +26,7 @@ class OwnAnswer {
   // An empty errorfile: the connection ends instead.
   bool is_silent() const { return reply_.silent; }
   // `head`: the subject's response.
-  void send(H1Front& front, const Head& head) const;
+  void send(FrontStream& front, const Head& head) const;
 
  private:
   void make_head(rules::Subject& subject);

@@ -12,8 +12,8 @@
 
 #include "penstock/balance/server.h"
 #include "penstock/config/settings.h"
+#include "penstock/http/front.h"
 #include "penstock/http/h1_back.h"
-#include "penstock/http/h1_front.h"
 #include "penstock/net/tls_context.h"
 #include "penstock/proxy/bundle.h"
 #include "penstock/proxy/counters.h"
@@ -89,7 +89,7 @@ struct FrontendPlan {
   config::Mode mode = config::Mode::Http;
   std::uint32_t maxconn = 0;  // 0: the process's.
   rules::FrontendRules rules;
-  H1FrontOptions http;
+  FrontOptions http;
   std::uint64_t tunnel_ms = 0, client_ms = 0, client_fin_ms = 0, tarpit_ms = 0;
   config::HttpMode http_mode = config::HttpMode::KeepAlive;
   config::ForwardFor forward_for;
@@ -114,7 +114,7 @@ struct BackendPlan {
   BackendSpec balance;
   config::Mode mode = config::Mode::Http;
   std::shared_ptr<const rules::BackendRules> rules;  // Shared with the plan that this one is an amendment of.
-  H1BackOptions http;
+  BackOptions http;
   std::uint64_t connect_ms = 0, server_ms = 0, queue_ms = 0, tunnel_ms = 0, server_fin_ms = 0, tarpit_ms = 0;
   std::uint32_t retries = 3;
   persistence::CookieSpec cookie;

@@ -6,8 +6,9 @@
 #include <string_view>
 
 #include "penstock/base/counted.h"
+#include "penstock/base/list.h"
+#include "penstock/http/front.h"
 #include "penstock/http/h1_back.h"
-#include "penstock/http/h1_front.h"
 #include "penstock/http/stream.h"
 #include "penstock/net/living.h"
 #include "penstock/proxy/accounting.h"
@@ -22,10 +23,13 @@
 
 namespace penstock {
 
+class Transaction;
+struct TransactionTag;
+
 class TransactionOwner {
  public:
   // It is over; the owner drops it.
-  virtual void on_transaction_done() = 0;
+  virtual void on_transaction_done(Transaction& transaction) = 0;
 
  protected:
   ~TransactionOwner() = default;
@@ -34,12 +38,17 @@ class TransactionOwner {
 // What a transaction has of the client's connection it came by.
 struct TransactionSide {
   Kit& kit;
-  H1Front& front;
+  FrontStream& front;
   PinBook& pins;
   const rules::ClientFacts& facts;
 };
 
-class Transaction final : public InBlock, public Living, private ApproachOwner, private H1BackOwner, private Later {
+class Transaction final : public InBlock,
+                          public Living,
+                          public ListNode<TransactionTag>,
+                          private ApproachOwner,
+                          private H1BackOwner,
+                          private Later {
  public:
   static Owned<Transaction> make(const TransactionSide& client, Ref<Generation> generation,
                                  const FrontendPlan& frontend, TransactionOwner& owner) {
@@ -143,7 +152,7 @@ class Transaction final : public InBlock, public Living, private ApproachOwner, 
 
   TransactionOwner& owner_;
   Kit& kit_;
-  H1Front& front_;
+  FrontStream& front_;
   Ref<Generation> generation_;
   const FrontendPlan& frontend_;
   const BackendPlan* backend_spec_ = nullptr;

@@ -16,10 +16,6 @@ namespace penstock {
 
 class TunnelOwner {
  public:
-  // What is known of the client, once its connection is ready.
-  virtual const rules::ClientFacts& facts() = 0;
-  // There never was a connection to join; on_tunnel_done() follows.
-  virtual void on_turned_away(const Loss& loss) = 0;
   // It is over; the owner drops it.
   virtual void on_tunnel_done() = 0;
 
@@ -29,18 +25,17 @@ class TunnelOwner {
 
 class Tunnel final : public Living, private ApproachOwner, private Later {
  public:
-  static Owned<Tunnel> make(Kit& kit, Ref<Generation> generation, const FrontendPlan& frontend, TunnelOwner& owner);
-  // The client's connection, once there is one; its events are client_events().
-  void start(Owned<Connection> front);
-  ConnectionEvents& client_events() { return client_side_; }
-  Connection* front() { return front_.get(); }
+  static Owned<Tunnel> make(Kit& kit, Ref<Generation> generation, const FrontendPlan& frontend,
+                            const rules::ClientFacts& client, TunnelOwner& owner);
+  // Takes over the client's connection, accepted at `since_ms` of the loop.
+  void start(Owned<Connection> front, std::uint64_t since_ms);
 
  private:
   // One side of the tunnel; what it hears it tells the tunnel with its name.
   class Side final : public ConnectionEvents {
    public:
     Side(Tunnel& tunnel, bool of_client) : tunnel_(tunnel), of_client_(of_client) {}
-    void on_ready() override { tunnel_.on_side_ready(of_client_); }
+    void on_ready() override { tunnel_.joined(); }
     void on_bytes(Slice bytes) override { tunnel_.on_side_bytes(of_client_, std::move(bytes)); }
     void on_read_end(bool) override { tunnel_.on_side_end(of_client_); }
     void on_sent() override { tunnel_.on_side_sent(of_client_); }
@@ -54,7 +49,8 @@ class Tunnel final : public Living, private ApproachOwner, private Later {
   friend class Side;
   enum class Step : std::uint8_t { Welcome, Inspect, Approach, Connect, Relay, Done };
 
-  Tunnel(Kit& kit, Ref<Generation> generation, const FrontendPlan& frontend, TunnelOwner& owner);
+  Tunnel(Kit& kit, Ref<Generation> generation, const FrontendPlan& frontend, const rules::ClientFacts& client,
+         TunnelOwner& owner);
   ~Tunnel() override;
   void on_close() override;
   void on_deadline() override;
@@ -78,7 +74,6 @@ class Tunnel final : public Living, private ApproachOwner, private Later {
   void connect();
   void connect_failed(Cause cause, const char* detail);
   void joined();
-  void on_side_ready(bool of_client);
   void on_side_bytes(bool of_client, Slice bytes);
   void on_side_end(bool of_client);
   void on_side_sent(bool of_client);
@@ -86,7 +81,6 @@ class Tunnel final : public Living, private ApproachOwner, private Later {
   void on_side_time_out(bool of_client);
   void touch();
   void end_when_sent();
-  void turn_away(const Loss& loss);
   void end(Cause cause, Phase phase);
   void keep_ticket();
   Phase phase_now() const;

@@ -40,7 +40,7 @@ TEST_CASE("a warm parser and writer take nothing from the heap") {
       "5\r\nhello\r\n6\r\n again\r\n0\r\nX-Sum: 1\r\n\r\n";
   Arena arena;
   Outbox out;
-  H1Parser parser{H1Limits{}};
+  H1Parser parser{HeadLimits{}};
   H1Writer writer;
   const auto serve = [&](std::size_t portion) {
     arena.clear();

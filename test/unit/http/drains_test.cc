@@ -1,7 +1,8 @@
 // Who reads for nobody, and how many may.
+#include "penstock/http/drains.h"
+
 #include <vector>
 
-#include "penstock/http/h1_front.h"
 #include "unit/catch.h"
 
 using namespace penstock;

@@ -23,7 +23,7 @@ void check_all(const Row (&rows)[count]) {
   }
 }
 
-std::string heard(std::string_view bytes, const H1Limits& limits = {}) {
+std::string heard(std::string_view bytes, const HeadLimits& limits = {}) {
   return transcript(bytes, Side::Request, at_once, limits);
 }
 
@@ -241,7 +241,7 @@ TEST_CASE("a head as long as the limit passes, one byte more does not") {
     const std::string head = start + std::string(size - start.size() - 4, 'x') + "\r\n\r\n";
     REQUIRE(head.size() == size);
     INFO(size);
-    H1Limits limits;
+    HeadLimits limits;
     limits.head = size;
     CHECK(status_of(head, Side::Request, limits) == 0);
     limits.head = size - 1;
@@ -251,13 +251,13 @@ TEST_CASE("a head as long as the limit passes, one byte more does not") {
 
 TEST_CASE("blank lines and body do not count as head") {
   const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 40\r\n\r\n";
-  H1Limits limits;
+  HeadLimits limits;
   limits.head = head.size();
   CHECK(status_of("\r\n\r\n" + head + std::string(40, 'b'), Side::Request, limits) == 0);
 }
 
 TEST_CASE("a start line longer than the limit is the target's fault") {
-  H1Limits limits;
+  HeadLimits limits;
   limits.head = 64;
   CHECK(status_of("GET /" + std::string(100, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n", Side::Request, limits) == 414);
   CHECK(status_of(std::string(100, 'A') + " / HTTP/1.1\r\nHost: a\r\n\r\n", Side::Request, limits) == 400);
@@ -271,7 +271,7 @@ TEST_CASE("as many fields as the limit pass, one more does not") {
   };
   CHECK(status_of(request(101)) == 0);
   CHECK(status_of(request(102)) == 431);
-  H1Limits limits;
+  HeadLimits limits;
   limits.fields = 3;
   CHECK(status_of(request(3), Side::Request, limits) == 0);
   CHECK(status_of(request(4), Side::Request, limits) == 431);
@@ -359,7 +359,7 @@ TEST_CASE("trailers are fields like those of a head, and none that frame") {
     INFO(trailers);
     CHECK(status_of_chunks(format("0\r\n{}\r\n", trailers)) == 400);
   }
-  H1Limits limits;
+  HeadLimits limits;
   limits.head = 200;
   limits.fields = 4;
   const auto body = [](std::size_t size) { return chunked(format("0\r\nA: {}\r\n\r\n", std::string(size - 7, 'x'))); };
@@ -383,7 +383,7 @@ TEST_CASE("a request with a body is not upgraded and ends where its body does") 
 
 TEST_CASE("what stands behind a request with an upgrade stays in the input") {
   Arena arena;
-  H1Parser parser{H1Limits{}};
+  H1Parser parser{HeadLimits{}};
   parser.start_request(arena);
   Slice input = slice_of(
       "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: "
@@ -409,7 +409,7 @@ TEST_CASE("a closed connection is an end only between requests") {
 
 TEST_CASE("the end of a body can be asked for before it was told") {
   Arena arena;
-  H1Parser parser{H1Limits{}};
+  H1Parser parser{HeadLimits{}};
   parser.start_request(arena);
   Slice input = slice_of("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
   REQUIRE(parser.next(input) == H1Parser::Step::Head);
@@ -419,7 +419,7 @@ TEST_CASE("the end of a body can be asked for before it was told") {
 
 TEST_CASE("a body passes as parts of what came, without a copy") {
   Arena arena;
-  H1Parser parser{H1Limits{}};
+  H1Parser parser{HeadLimits{}};
   for (const std::string& message : {std::string("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"),
                                      chunked("5\r\nhello\r\n0\r\n\r\n")}) {
     parser.start_request(arena);
@@ -436,7 +436,7 @@ TEST_CASE("a body passes as parts of what came, without a copy") {
 
 TEST_CASE("the bytes of a bad head are kept for the log") {
   Arena arena;
-  H1Parser parser{H1Limits{}};
+  H1Parser parser{HeadLimits{}};
   parser.start_request(arena);
   Slice input = slice_of("GET / HTTP/1.1\r\nHo");
   REQUIRE(parser.next(input) == H1Parser::Step::More);
@@ -450,7 +450,7 @@ TEST_CASE("the bytes of a bad head are kept for the log") {
 
 TEST_CASE("a head may be let go while the trailers are read") {
   Arena arena;
-  H1Parser parser{H1Limits{}};
+  H1Parser parser{HeadLimits{}};
   parser.start_request(arena);
   Slice input = slice_of(chunked("0\r\nX-S"));
   REQUIRE(parser.next(input) == H1Parser::Step::Head);
@@ -464,7 +464,7 @@ TEST_CASE("a head may be let go while the trailers are read") {
 
 TEST_CASE("a warm parser takes no memory of its own") {
   Arena arena;
-  H1Parser parser{H1Limits{}};
+  H1Parser parser{HeadLimits{}};
   const std::size_t before = Block::bytes_in_use();
   for (int i = 0; i < 3; ++i) {
     arena.clear();

@@ -92,7 +92,7 @@ TEST_CASE("an answer is read as strictly as a request, and refused with 502") {
 }
 
 TEST_CASE("limits of an answer's head are those of a request's, refused with 502") {
-  H1Limits limits;
+  HeadLimits limits;
   limits.head = 64;
   limits.fields = 2;
   const auto answer = [](std::size_t size) {

@@ -59,7 +59,7 @@ struct Message {
 // Everything of one side of a connection, read and written again.
 std::string rewritten(std::string_view bytes, Side side) {
   Arena arena;
-  H1Parser parser{H1Limits{}};
+  H1Parser parser{HeadLimits{}};
   H1Writer writer;
   Outbox out;
   Slice input = slice_of(bytes);

@@ -34,7 +34,7 @@ void describe_fields(std::string& text, const ArenaVector<Field>& fields) {
 // One connection's parser and what was heard of it.
 class Reader {
  public:
-  Reader(Side side, const H1Limits& limits) : side_(side), parser_(limits) { start(); }
+  Reader(Side side, const HeadLimits& limits) : side_(side), parser_(limits) { start(); }
 
   // False once nothing more can be read.
   bool read(std::string_view bytes) {
@@ -147,7 +147,7 @@ std::string describe(const Head& head) {
   return text;
 }
 
-std::string transcript(std::string_view bytes, Side side, const Cut& cut, const H1Limits& limits) {
+std::string transcript(std::string_view bytes, Side side, const Cut& cut, const HeadLimits& limits) {
   Reader reader(side, limits);
   Cut next = cut;
   while (!bytes.empty()) {
@@ -159,7 +159,7 @@ std::string transcript(std::string_view bytes, Side side, const Cut& cut, const 
   return reader.text();
 }
 
-int status_of(std::string_view bytes, Side side, const H1Limits& limits) {
+int status_of(std::string_view bytes, Side side, const HeadLimits& limits) {
   const std::string text = transcript(bytes, side, at_once, limits);
   CHECK(transcript(bytes, side, byte_by_byte, limits) == text);
   const std::size_t stride = bytes.size() > 4096 ? bytes.size() / 64 : 1;

@@ -24,11 +24,11 @@ Cut cut_at(std::size_t first);
 // says of the rest: "HEAD GET /a HTTP/1.1 none keep", " Host: a", "BODY 5 hello", "END", "ERROR
 // 400", "CLOSED more|end|error". Messages follow each other until one fails. Reads stand at the
 // very end of their memory, so that a byte read behind them is seen by AddressSanitizer.
-std::string transcript(std::string_view bytes, Side side, const Cut& cut = at_once, const H1Limits& limits = {});
+std::string transcript(std::string_view bytes, Side side, const Cut& cut = at_once, const HeadLimits& limits = {});
 
 // The status of the error that `bytes` ends in, or 0 if it passes, told after reading it at once,
 // byte by byte and in two reads cut anywhere, which must all say the same.
-int status_of(std::string_view bytes, Side side = Side::Request, const H1Limits& limits = {});
+int status_of(std::string_view bytes, Side side = Side::Request, const HeadLimits& limits = {});
 
 // A slice whose bytes are a copy of `text`, the last of their block.
 Slice slice_of(std::string_view text);

@@ -1,0 +1,120 @@
+#include "penstock/proxy/greeter.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include "penstock/base/format.h"
+#include "penstock/net/listener.h"
+#include "penstock/proxy/access_log.h"
+#include "penstock/proxy/reason.h"
+
+namespace penstock {
+namespace {
+
+constexpr std::uint64_t kHurryMs = 3000;
+
+// In the words of the manual (fc_err_str), with the cause behind where there is one.
+std::string refusal_text(const Loss& loss, bool awaited_header) {
+  const std::string_view what = awaited_header ? "while waiting for PROXY protocol header" : "during SSL handshake";
+  if (loss.status == -ETIMEDOUT) return format("Timeout {}", what);
+  if (loss.status != 0) return format("Connection error {}", what);
+  if (loss.text == Loss::kClosed) return format("Connection closed {}", what);
+  return format(
+      "{} ({})",
+      awaited_header ? "Received something which does not look like a PROXY protocol header" : "SSL handshake failure",
+      loss.text);
+}
+
+}  // namespace
+
+Greeter::Greeter(Door& door, rules::ClientFacts& facts, GreeterOwner& owner)
+    : Mortal(door.kit().loop), door_(door), facts_(facts), owner_(owner) {}
+
+Owned<Greeter> Greeter::make(Door& door, rules::ClientFacts& facts, GreeterOwner& owner) {
+  return Owned<Greeter>(new Greeter(door, facts, owner));
+}
+
+bool Greeter::receive(Listener& listener) {
+  const BindSpec& bind = door_.bind();
+  const Ref<Generation>& generation = door_.generation();
+  const FrontendPlan& frontend = door_.frontend();
+  since_ms_ = loop().now();
+  facts_.accepted_us = Loop::wall_us();
+  connection_ = listener.accept(bind.tls.get(), *this);
+  if (!connection_) return false;
+  facts_.ends = connection_.get();
+  if (bind.accept_proxy) connection_->expect_proxy_header();
+  if (!let_in(frontend.rules.tcp_connection, *generation, frontend)) {
+    connection_->reset_on_close();
+    return false;
+  }
+  frontend.state->arrivals.count(static_cast<std::int64_t>(since_ms_));
+  const std::uint64_t head_ms = frontend.mode == config::Mode::Http ? frontend.http.head_ms : 0;
+  const std::uint64_t client_ms = frontend.client_ms;
+  connection_->set_deadline(head_ms == 0 || (client_ms != 0 && client_ms < head_ms) ? client_ms : head_ms);
+  return !connection_->ready() || pass();
+}
+
+void Greeter::hurry() { connection_->set_deadline(kHurryMs); }
+
+void Greeter::on_ready() {
+  if (!pass()) owner_.on_turned_away();
+}
+
+// Ready: what is left is what the rules say about it.
+bool Greeter::pass() {
+  const Ref<Generation>& generation = door_.generation();
+  const FrontendPlan& frontend = door_.frontend();
+  gather_facts(frontend);
+  if (!let_in(frontend.rules.tcp_session, *generation, frontend)) return false;
+  owner_.on_greeted(std::move(connection_), since_ms_);
+  return true;
+}
+
+bool Greeter::let_in(const rules::Program& rules, const Generation& generation, const FrontendPlan& frontend) {
+  if (rules.empty()) return true;
+  Arena arena;
+  rules::Subject subject(arena);
+  subject.client = &facts_;
+  door_.kit().equip(subject, generation, frontend);
+  const rules::Verdict verdict = rules.run(subject);
+  using Kind = rules::Verdict::Kind;
+  if (verdict.kind == Kind::Trouble) reason::note_trouble(generation.snapshot(), subject);
+  if (verdict.kind == Kind::Reject) reason::note_rule(generation.snapshot(), verdict.place, subject);
+  reason::tell(generation.snapshot(), frontend, subject);
+  if (subject.effects.expect_proxy && !connection_->awaits_proxy_header()) connection_->expect_proxy_header();
+  if (verdict.kind == Kind::SilentDrop) connection_->vanish();
+  return verdict.kind != Kind::Trouble && verdict.kind != Kind::Reject && verdict.kind != Kind::SilentDrop;
+}
+
+void Greeter::gather_facts(const FrontendPlan& frontend) {
+  // For the log: once the client is gone the system does not know it any more.
+  if (!frontend.logs.empty()) connection_->peer();
+  facts_.proxied = connection_->proxied();
+  if (connection_->is_tls() && connection_->ready()) {
+    facts_.tls = std::make_unique<TlsFacts>(connection_->tls_facts());
+  }
+}
+
+void Greeter::on_lost(const Loss& loss) {
+  log_refusal(loss);
+  owner_.on_turned_away();
+}
+
+void Greeter::on_time_out() { on_lost(connection_->late()); }
+
+void Greeter::log_refusal(const Loss& loss) {
+  const FrontendPlan& frontend = door_.frontend();
+  if (frontend.logs.empty() || (frontend.dont_log_null && !loss.heard)) return;
+  gather_facts(frontend);
+  Arena arena;
+  rules::Subject subject(arena);
+  subject.client = &facts_;
+  subject.log.accept_us = facts_.accepted_us;
+  subject.frontend = frontend.name;
+  access_log::write_refusal(frontend, subject, refusal_text(loss, connection_->awaits_proxy_header()));
+}
+
+}  // namespace penstock
