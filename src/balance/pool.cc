@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "penstock/http/h1_back.h"
+
 namespace penstock {
 namespace {
 
@@ -32,20 +34,20 @@ Pool::Pool(Loop& loop, const PoolSpec& spec, std::shared_ptr<Shelf> shelf)
 
 Pool::~Pool() = default;
 
-Owned<H1Back> Pool::lend(std::string_view tls_name, bool used_only, const BackOptions& options) {
+Owned<Back> Pool::lend(std::string_view tls_name, bool used_only, const BackOptions& options) {
   quiet_rounds_ = 0;
   for (std::size_t i = idle_.size(); i-- > 0;) {
-    H1Back& back = *idle_[i];
+    Back& back = *idle_[i];
     if (back.tls_name() != tls_name || (used_only && back.served() < 2)) continue;
-    Owned<H1Back> lent = std::move(idle_[i]);
+    Owned<Back> lent = std::move(idle_[i]);
     idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(i));
     unneeded_ = std::min(unneeded_, idle_.size());
-    if (lent->may_serve_on()) return lent;
+    if (lent->room() != 0 && !lent->has_news()) return lent;
   }
   return shelf_ ? take_from_shelf(tls_name, used_only, options) : nullptr;
 }
 
-Owned<H1Back> Pool::take_from_shelf(std::string_view tls_name, bool used_only, const BackOptions& options) {
+Owned<Back> Pool::take_from_shelf(std::string_view tls_name, bool used_only, const BackOptions& options) {
   std::optional<ParkedBack> parked = shelf_->take(tls_name, used_only);
   return parked ? H1Back::unpark(loop_, std::move(*parked), options, *this) : nullptr;
 }
@@ -69,8 +71,8 @@ std::size_t Pool::allowed_idle() const {
   return allowed;
 }
 
-void Pool::give_home(Owned<H1Back> back) {
-  if (!back->reusable() || (spec_.max_reuse >= 0 && back->served() > static_cast<std::uint32_t>(spec_.max_reuse)))
+void Pool::give_home(Owned<Back> back) {
+  if (back->room() == 0 || (spec_.max_reuse >= 0 && back->served() > static_cast<std::uint32_t>(spec_.max_reuse)))
     return;
   // Descriptors are for those who ask, not for what might be of use (tune.pool-high-fd-ratio).
   if (loop_.descriptors != nullptr &&
@@ -88,7 +90,7 @@ void Pool::give_home(Owned<H1Back> back) {
   begin_rounds(shelf_ ? kRoundMs : window());
 }
 
-bool Pool::put_on_shelf(H1Back& back) {
+bool Pool::put_on_shelf(Back& back) {
   return shelf_->put(back, loop_.now(), spec_.max < 0 ? Shelf::kLimit : static_cast<std::size_t>(spec_.max));
 }
 
@@ -156,7 +158,7 @@ void Pool::close() {
   shelf_.reset();
 }
 
-void Pool::on_back_lost(H1Back& back, const Failure&, std::string_view) {
+void Pool::on_back_lost(Back& back, const Failure&, std::string_view) {
   std::erase_if(idle_, [&](const auto& idle) { return idle.get() == &back; });
 }
 

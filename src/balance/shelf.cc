@@ -5,7 +5,7 @@
 
 namespace penstock {
 
-bool Shelf::put(H1Back& back, std::uint64_t now_ms, std::size_t limit) {
+bool Shelf::put(Back& back, std::uint64_t now_ms, std::size_t limit) {
   if (size_.load(std::memory_order_relaxed) >= std::min(limit, kLimit)) return false;
   for (Board& board : boards_) {
     // Parked while the lock is held, since what is parked has no way back.

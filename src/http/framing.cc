@@ -27,7 +27,6 @@ struct Said {
   bool connection_upgrade = false;
   bool upgrade = false;
   bool h2c = false;
-  bool expect_continue = false;
 };
 
 void take_connection(std::string_view list, Said& said) {
@@ -46,12 +45,6 @@ void take_upgrade(std::string_view list, Said& said) {
   }
 }
 
-void take_expect(std::string_view list, Said& said) {
-  while (!list.empty()) {
-    if (equal_nocase(trim(cut(list, ',')), "100-continue")) said.expect_continue = true;
-  }
-}
-
 void take_once(const Field*& slot, const Field& field, const char* twice, Said& said) {
   if (slot != nullptr) said.refused = twice;
   slot = &field;
@@ -66,9 +59,6 @@ void take_field(const Field& field, Said& said) {
       if (first != 'h' || !equal_nocase(name, "host")) return;
       said.two_hosts = said.host != nullptr;
       said.host = &field;
-      return;
-    case 6:
-      if (first == 'e' && equal_nocase(name, "expect")) take_expect(field.value, said);
       return;
     case 7:
       if (first == 'u' && equal_nocase(name, "upgrade")) take_upgrade(field.value, said);
@@ -259,7 +249,6 @@ Judgement judge(const Head& head, Kind kind) {
   const bool http11 = head.version == HttpVersion::Http11;
   judgement.keep_alive = !said.close && (http11 || said.keep_alive);
   judgement.upgrade = http11 && said.connection_upgrade && said.upgrade;
-  judgement.expect_continue = is_request && http11 && said.expect_continue;
   if (is_request) {
     judge_request_body(head, said, bytes, judgement);
     // Where the request ends and the other protocol begins must be beyond doubt, so one with a body is

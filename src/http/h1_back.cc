@@ -12,11 +12,11 @@ constexpr std::uint32_t kInterimLimit = 100;
 
 }  // namespace
 
-H1Back::H1Back(Loop& loop, const BackOptions& options, H1BackOwner& owner)
-    : Mortal(loop), owner_(&owner), parser_(options.limits) {}
+H1Back::H1Back(Loop& loop, const BackOptions& options, BackOwner& owner)
+    : Back(loop), owner_(&owner), parser_(options.limits) {}
 
 Owned<H1Back> H1Back::connect(Loop& loop, const SocketAddress& address, const SocketOptions& socket,
-                              const TlsTarget& tls, TlsTicket ticket, const BackOptions& options, H1BackOwner& owner) {
+                              const TlsTarget& tls, TlsTicket ticket, const BackOptions& options, BackOwner& owner) {
   Owned<H1Back> self(new H1Back(loop, options, owner));
   self->tls_name_ = tls.name;
   self->connection_ = Connection::connect(loop, address, socket, tls, std::move(ticket), *self);
@@ -24,7 +24,7 @@ Owned<H1Back> H1Back::connect(Loop& loop, const SocketAddress& address, const So
   return self;
 }
 
-Owned<H1Back> H1Back::unpark(Loop& loop, ParkedBack parked, const BackOptions& options, H1BackOwner& owner) {
+Owned<H1Back> H1Back::unpark(Loop& loop, ParkedBack parked, const BackOptions& options, BackOwner& owner) {
   Owned<H1Back> self(new H1Back(loop, options, owner));
   self->tls_name_ = std::move(parked.tls_name);
   self->served_ = parked.served;
@@ -35,7 +35,7 @@ Owned<H1Back> H1Back::unpark(Loop& loop, ParkedBack parked, const BackOptions& o
 }
 
 std::optional<ParkedBack> H1Back::park() {
-  if (!may_serve_on()) return std::nullopt;
+  if (room() == 0 || has_news()) return std::nullopt;
   std::optional<DetachedConnection> detached = connection_->detach();
   if (!detached) return std::nullopt;
   connection_.reset();
@@ -48,7 +48,8 @@ void H1Back::on_close() {
   if (!connection_) return;
   // All was said: without a parting from both sides no port stays occupied for it. Of a request answered before its
   // end the server may still want to read what it has not.
-  if (ready_ && request_done_ && answer_done_ && !tunnel_ && !answered_early_) connection_->reset_on_close();
+  if (ready_ && request_done_ && answer_ == Answer::Done && !is_tunnel() && !answered_early_)
+    connection_->reset_on_close();
   connection_.reset();
 }
 
@@ -58,36 +59,34 @@ void H1Back::on_ready() {
   owner_->on_back_ready(*this);
 }
 
-void H1Back::begin(StreamEvents& events, Arena& arena, bool to_head, bool to_connect) {
+BackStream& H1Back::open(StreamEvents& events, Arena& arena, const Ask& ask) {
   require(ready_ && events_ == nullptr);
   events_ = &events;
-  parser_.start_response(arena, to_head, to_connect);
+  parser_.start_response(arena, ask.to_head, ask.to_connect);
   ++served_;
-  bytes_read_ = 0;
   interim_ = 0;
+  answer_ = Answer::Awaited;
+  upgrade_ = ask.upgrade ? Upgrade::Asked : Upgrade::None;
+  keep_ = !ask.last;
   reading_ = true;
-  due_ = false;
-  head_seen_ = request_done_ = answer_done_ = tunnel_ = answered_early_ = false;
+  due_ = request_done_ = answered_early_ = false;
   connection_->set_reading(true);
+  return *this;
 }
 
-bool H1Back::reusable() const {
-  return ready_ && request_done_ && answer_done_ && keep_ && !tunnel_ && !read_ended_ && input_.empty();
+unsigned H1Back::room() const {
+  const bool is_free = ready_ && request_done_ && answer_ == Answer::Done && !is_tunnel();
+  return is_free && keep_ && read_end_ == ReadEnd::None && input_.empty() ? 1 : 0;
 }
-
-void H1Back::rest() { connection_->set_reading(true, true); }
-
-bool H1Back::may_serve_on() const { return reusable() && !connection_->has_news(); }
 
 void H1Back::send_head(const Head& head) {
+  const bool asks_upgrade = upgrade_ == Upgrade::Asked;
   writer_.request_head(connection_->outbox(), head,
-                       head.upgrade      ? ConnectionToken::Upgrade
-                       : head.keep_alive ? ConnectionToken::None
-                                         : ConnectionToken::Close);
-  if (!head.keep_alive) keep_ = false;
-  upgrade_asked_ = head.upgrade;
+                       asks_upgrade ? ConnectionToken::Upgrade
+                       : keep_      ? ConnectionToken::None
+                                    : ConnectionToken::Close);
   // The end of a request that may become a tunnel is told late; the server owes its answer at once.
-  if (head.body.kind == BodyLength::Kind::None && (head.upgrade || head.method == "CONNECT")) request_done_ = true;
+  if (head.body.kind == BodyLength::Kind::None && (asks_upgrade || head.method == "CONNECT")) request_done_ = true;
   connection_->wrote();
   touch();
 }
@@ -100,16 +99,15 @@ bool H1Back::send_body(Slice bytes) {
 }
 
 void H1Back::send_end(const Trailers& trailers) {
-  if (tunnel_) {
+  if (is_tunnel()) {
     connection_->finish_sending();
-    if (answer_done_) return all_done();
-    if (server_fin_ms_ != 0) set_server_ms(server_fin_ms_);
+    if (answer_ == Answer::Done) all_done();
     return;
   }
   writer_.end(connection_->outbox(), trailers);
   connection_->wrote();
   request_done_ = true;
-  if (answer_done_) return all_done();
+  if (answer_ == Answer::Done) return all_done();
   touch();
 }
 
@@ -147,9 +145,8 @@ void H1Back::on_bytes(Slice bytes) {
     owner_->on_back_lost(*this, Failure::of(Cause::ServerClosed, Phase::None), "spoke while idle");
     return;
   }
-  bytes_read_ += bytes.size();
   // The time for the head of an answer does not begin anew with each of its bytes.
-  if (head_seen_) touch();
+  if (answer_ != Answer::Awaited) touch();
   if (!input_.empty()) {
     std::string all(input_.view());
     all += bytes.view();
@@ -173,8 +170,8 @@ void H1Back::process() {
 }
 
 bool H1Back::take_step() {
-  if (!reading_ && head_seen_) return false;
-  if (answer_done_) {
+  if (!reading_ && answer_ != Answer::Awaited) return false;
+  if (answer_ == Answer::Done) {
     // Only the rest of the request is awaited; who speaks meanwhile is not to be trusted with the next.
     keep_ = false;
     input_.clear();
@@ -185,26 +182,8 @@ bool H1Back::take_step() {
   switch (step) {
     case H1Parser::Step::More:
       return false;
-    case H1Parser::Step::Head: {
-      Head& head = parser_.head();
-      if (head.status == 101 && !upgrade_asked_) {
-        refuse("101 without an upgrade asked for");
-        return false;
-      }
-      if (head.status < 200 && ++interim_ > kInterimLimit) {
-        refuse("too many interim answers");
-        return false;
-      }
-      touch();
-      if (head.status >= 200 || head.status == 101) {
-        head_seen_ = true;
-        answered_early_ = !request_done_;
-        tunnel_ = head.body.kind == BodyLength::Kind::Tunnel;
-        if (!head.keep_alive) keep_ = false;
-      }
-      events_->on_head(head);
-      return true;
-    }
+    case H1Parser::Step::Head:
+      return take_head();
     case H1Parser::Step::Body:
       events_->on_body(parser_.take_body());
       return true;
@@ -219,12 +198,33 @@ bool H1Back::take_step() {
   return false;
 }
 
+bool H1Back::take_head() {
+  Head& head = parser_.head();
+  if (head.status == 101 && upgrade_ != Upgrade::Asked) {
+    refuse("101 without an upgrade asked for");
+    return false;
+  }
+  if (head.status < 200 && ++interim_ > kInterimLimit) {
+    refuse("too many interim answers");
+    return false;
+  }
+  touch();
+  if (head.status >= 200 || head.status == 101) {
+    answer_ = Answer::Begun;
+    answered_early_ = !request_done_;
+    upgrade_ = head.body.kind == BodyLength::Kind::Tunnel ? Upgrade::Tunnel : Upgrade::None;
+    if (!parser_.hop().keep_alive) keep_ = false;
+  }
+  events_->on_head(head);
+  return true;
+}
+
 // A server that answered before it had the whole request may go on to take it, and one that has said all in a
 // tunnel may go on to listen.
 void H1Back::end_answer() {
-  answer_done_ = true;
+  answer_ = Answer::Done;
   StreamEvents& events = *events_;
-  const bool said_all = tunnel_ ? connection_->finished_sending() : request_done_ || read_ended_;
+  const bool said_all = is_tunnel() ? connection_->finished_sending() : request_done_ || read_end_ != ReadEnd::None;
   if (said_all) all_done();
   events.on_end(parser_.trailers());
 }
@@ -233,13 +233,13 @@ void H1Back::end_answer() {
 void H1Back::run_later() {
   if (closed() || events_ == nullptr) return;
   process();
-  if (closed() || events_ == nullptr || !read_ended_ || due_ || !input_.empty()) return;
-  on_read_end(end_clean_);
+  if (closed() || events_ == nullptr || read_end_ == ReadEnd::None || due_ || !input_.empty()) return;
+  on_read_end(read_end_ == ReadEnd::Clean);
 }
 
 // What the server says is not HTTP, or not to be trusted.
 void H1Back::refuse(const char* what) {
-  tell_failure(Failure::of(Cause::Denied, head_seen_ ? Phase::Data : Phase::Headers, 502, what));
+  tell_failure(Failure::of(Cause::Denied, answer_ == Answer::Awaited ? Phase::Headers : Phase::Data, 502, what));
 }
 
 void H1Back::tell_failure(const Failure& failure) {
@@ -254,46 +254,46 @@ void H1Back::on_sent() {
 }
 
 void H1Back::on_read_end(bool clean) {
-  read_ended_ = true;
+  read_end_ = clean ? ReadEnd::Clean : ReadEnd::Cut;
   keep_ = false;
   if (events_ == nullptr)
     return owner_->on_back_lost(*this, Failure::of(Cause::ServerClosed, Phase::None), "closed while idle");
-  end_clean_ = clean;
-  if (answer_done_)
+  if (answer_ == Answer::Done)
     return tell_failure(
         Failure::of(Cause::ServerClosed, Phase::Data, 502, "server closed before it had the whole request"));
   if (due_ || !input_.empty()) return;
   switch (parser_.end_of_input()) {
     case H1Parser::Step::End:
       // Without its close_notify nobody can say that TLS was not cut.
-      if (!clean && !tunnel_) break;
+      if (!clean && !is_tunnel()) break;
       return end_answer();
     default:
       break;
   }
-  tell_failure(
-      left(answer_begun() || head_seen_ ? "server closed inside its answer" : "server closed without an answer"));
+  tell_failure(left(parser_.begun() || answer_ != Answer::Awaited ? "server closed inside its answer"
+                                                                  : "server closed without an answer"));
 }
 
 // The server has gone before the end of its answer.
 Failure H1Back::left(const char* detail, int uv_status) const {
-  Failure failure = Failure::of(Cause::ServerClosed, head_seen_ ? Phase::Data : Phase::Headers, 502, detail);
+  const bool awaited = answer_ == Answer::Awaited;
+  Failure failure = Failure::of(Cause::ServerClosed, awaited ? Phase::Headers : Phase::Data, 502, detail);
   failure.uv_status = uv_status;
   // Where others were served before, it may have closed while we were still sending.
-  failure.retry_safe = !answer_begun() && !head_seen_ && served_ > 1;
-  failure.empty = !head_seen_ && interim_ == 0;
+  failure.retry_safe = !parser_.begun() && awaited && served_ > 1;
+  failure.empty = awaited && interim_ == 0;
   return failure;
 }
 
 // Who closes while a body is still on its way to it resets: for an answer that ends by close, that is its end.
 bool H1Back::ended_early_by_reset() {
-  const bool waits_for_end = head_seen_ && !answer_done_ && !request_done_ && !tunnel_ && !due_ && input_.empty();
+  const bool waits_for_end = answer_ == Answer::Begun && !request_done_ && !is_tunnel() && !due_ && input_.empty();
   return waits_for_end && !connection_->is_tls() && parser_.end_of_input() == H1Parser::Step::End;
 }
 
 void H1Back::on_lost(const Loss& loss) {
   keep_ = false;
-  read_ended_ = true;
+  read_end_ = ReadEnd::Cut;
   if (!ready_) {
     const bool refused = loss.kind == Loss::Kind::Connect;
     owner_->on_back_lost(
@@ -315,10 +315,11 @@ void H1Back::on_time_out() {
   }
   if (events_ == nullptr) return;
   // Only a server that owes something is late: the rest of an answer, or room for what is unsent.
-  const bool owes_answer = !answer_done_ && (request_done_ || head_seen_ || tunnel_);
+  const bool owes_answer = answer_ == Answer::Begun || (answer_ == Answer::Awaited && request_done_);
   const bool owes = owes_answer || connection_->unsent() != 0;
   if (!owes || !reading_) return touch();
-  tell_failure(Failure::of(Cause::ServerTimeout, head_seen_ ? Phase::Data : Phase::Headers, 504, "server too slow"));
+  tell_failure(Failure::of(Cause::ServerTimeout, answer_ == Answer::Awaited ? Phase::Headers : Phase::Data, 504,
+                           "server too slow"));
 }
 
 }  // namespace penstock

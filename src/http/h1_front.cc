@@ -42,6 +42,7 @@ class H1Front::Request final : public InBlock, public Drain, public FrontStream 
 
   Arena& arena() override { return arena_; }
   Tally tally() const override;
+  const Hop& hop() const override { return parser_.hop(); }
   std::string_view raw_head() const override { return parser_.raw_head(); }
   bool all_sent() override { return front_.connection_->all_sent(); }
   std::uint64_t body_left() const override;
@@ -421,7 +422,7 @@ void H1Front::begin_serving() {
   state_ = State::Serving;
   ++requests_;
   Head& head = request_->parser_.head();
-  if (!head.keep_alive) {
+  if (!request_->hop().keep_alive) {
     last_ = true;
     says_no_more_ = head.body.kind == BodyLength::Kind::None;
   }
@@ -452,7 +453,7 @@ void H1Front::request_ended() {
   if (state_ == State::Draining) return next_request();
   if (dropped) return;
   const Head& head = request.parser_.head();
-  if ((head.upgrade || head.method == "CONNECT") && request.answer_ == Request::Answer::None) {
+  if ((request.hop().upgrade || head.method == "CONNECT") && request.answer_ == Request::Answer::None) {
     request.upload_ = Request::Upload::Withheld;
     return;
   }

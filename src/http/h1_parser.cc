@@ -245,6 +245,7 @@ void H1Parser::start_head() {
   ArenaVector<Field> fields = head_.fields;
   fields.clear();
   head_ = Head();
+  hop_ = Hop();
   head_.fields = fields;
 }
 
@@ -375,7 +376,6 @@ H1Error H1Parser::read_start_line() {
 
 H1Parser::Step H1Parser::finish_head() {
   Machine& machine = *machine_;
-  head_.wire_size = head_bytes_.size();
   H1Error malformed = read_start_line();
   if (malformed.status != 0) return fail(malformed);
   const std::size_t fields_at = machine.head_scan.first_line() + kLineEnd.size();
@@ -386,9 +386,7 @@ H1Parser::Step H1Parser::finish_head() {
   if (judgement.refused != nullptr) return fail({400, judgement.refused});
   if (!agree_on_head()) return fail({400, machine.reason()});
   head_.body = judgement.body;
-  head_.keep_alive = judgement.keep_alive;
-  head_.upgrade = judgement.upgrade;
-  head_.expect_continue = judgement.expect_continue;
+  hop_ = {.keep_alive = judgement.keep_alive, .upgrade = judgement.upgrade, .wire_size = head_bytes_.size()};
   return start_body();
 }
 

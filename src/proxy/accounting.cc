@@ -35,7 +35,7 @@ void Accounting::ended(Cause cause, Phase phase) {
   log().termination[1] = static_cast<char>(phase);
 }
 
-void Accounting::note_connections(Approach& approach, H1Back* back) {
+void Accounting::note_connections(Approach& approach, Back* back) {
   if (log().actconn != 0) return;
   log().actconn = kit_.process.connections.load(std::memory_order_relaxed);
   log().feconn = frontend_.state->connections.load(std::memory_order_relaxed);

@@ -17,11 +17,11 @@ bool is_protected(std::string_view name) {
 }
 
 // Drops what the list in one Connection field names.
-void drop_named(Head& head, std::string_view list) {
+void drop_named(Head& head, std::string_view list, bool upgrades) {
   while (!list.empty()) {
     const std::string_view name = trim(cut(list, ','));
     if (name.empty() || equal_nocase(name, "close") || equal_nocase(name, "keep-alive")) continue;
-    if (equal_nocase(name, "upgrade") && head.upgrade) continue;
+    if (equal_nocase(name, "upgrade") && upgrades) continue;
     if (is_protected(name)) continue;
     // Asking for trailers is all that TE may still say beyond this hop.
     if (equal_nocase(name, "te")) {
@@ -74,7 +74,7 @@ void add_fields(const FrontendPlan& frontend, const BackendPlan& backend, rules:
 
 }  // namespace
 
-void drop_hop_fields(Head& head) {
+void drop_hop_fields(Head& head, bool upgrades) {
   // The values stay where they are while fields go: they are views into the head's bytes.
   constexpr std::size_t kAtOnce = 8;
   std::string_view lists[kAtOnce];
@@ -89,26 +89,31 @@ void drop_hop_fields(Head& head) {
       if (equal_nocase(name, "connection")) lists[count++] = head.fields[i].value;
       head.fields.erase(i);
     }
-    for (std::size_t i = 0; i < count; ++i) drop_named(head, lists[i]);
+    for (std::size_t i = 0; i < count; ++i) drop_named(head, lists[i], upgrades);
   } while (count == kAtOnce);
-  if (!head.upgrade) head.drop("upgrade");
+  if (!upgrades) head.drop("upgrade");
 }
 
 void raise_version(Head& head) {
   if (head.version == HttpVersion::Http10 && head.find("host") != nullptr) head.version = HttpVersion::Http11;
 }
 
-bool prepare(const FrontendPlan& frontend, const BackendPlan& backend, bool pinned, rules::Subject& subject) {
-  using config::HttpMode;
-  Head& head = *subject.request;
+void prepare(const FrontendPlan& frontend, const BackendPlan& backend, bool upgrades, rules::Subject& subject) {
   add_fields(frontend, backend, subject);
-  if (head.upgrade) head.drop("connection");
-  raise_version(head);
-  const bool keep = backend.http_mode == HttpMode::KeepAlive && frontend.http_mode == HttpMode::KeepAlive;
-  const bool close = backend.http_mode == HttpMode::Close || frontend.http_mode == HttpMode::Close;
+  if (upgrades) subject.request->drop("connection");
+  raise_version(*subject.request);
+}
+
+bool closes_client(const FrontendPlan& frontend, const BackendPlan& backend) {
+  using config::HttpMode;
+  return backend.http_mode == HttpMode::Close || frontend.http_mode == HttpMode::Close;
+}
+
+bool closes_server(const FrontendPlan& frontend, const BackendPlan& backend, bool pinned) {
+  using config::HttpMode;
+  if (backend.http_mode == HttpMode::KeepAlive && frontend.http_mode == HttpMode::KeepAlive) return false;
   // `option http-server-close` would end with the connection what the client said on it.
-  head.keep_alive = keep || (pinned && !close);
-  return close;
+  return !pinned || closes_client(frontend, backend);
 }
 
 std::uint64_t tunnel_ms(const FrontendPlan& frontend, const BackendPlan& backend, const rules::Subject& subject) {

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "penstock/http/h1_back.h"
+
 namespace penstock {
 
 bool Lease::must_be_private(const BackendPlan& backend) const {
@@ -13,7 +15,7 @@ bool Lease::must_be_private(const BackendPlan& backend) const {
   return slot->spec.send_proxy != ProxyVersion::None || slot->spec.port_from_client;
 }
 
-bool Lease::borrow(const BackendPlan& backend, std::string_view tls_name, bool first, H1BackOwner& owner) {
+bool Lease::borrow(const BackendPlan& backend, std::string_view tls_name, bool first, BackOwner& owner) {
   ServerSlot& slot = *approach_.slot();
   back_ = pins_.lend(*slot.spec.state, tls_name);
   const ReuseMode reuse = backend.balance.reuse;
@@ -25,7 +27,7 @@ bool Lease::borrow(const BackendPlan& backend, std::string_view tls_name, bool f
   return back_ != nullptr;
 }
 
-bool Lease::connect(Loop& loop, const BackendPlan& backend, std::string_view tls_name, H1BackOwner& owner) {
+bool Lease::connect(Loop& loop, const BackendPlan& backend, std::string_view tls_name, BackOwner& owner) {
   ServerSlot& slot = *approach_.slot();
   const ServerSpec& spec = slot.spec;
   const SocketAddress address = approach_.address();
@@ -41,8 +43,9 @@ bool Lease::connect(Loop& loop, const BackendPlan& backend, std::string_view tls
 void Lease::end(const BackendPlan& backend, bool whole, bool said) {
   ServerSlot* slot = approach_.slot();
   if (slot != nullptr && slot->spec.tls) slot->pool().keep_ticket(back_->tls_name(), back_->connection().take_ticket());
-  if (!whole || slot == nullptr || !back_->reusable()) return close({}, said);
+  if (!whole || slot == nullptr || back_->room() == 0) return close({}, said);
   // A client's own stays with it over reloads: the server knows it by this connection.
+  stream_ = nullptr;
   if (must_be_private(backend)) return pins_.keep(slot->spec.state, std::move(back_));
   slot->pool().give_home(std::move(back_));
 }
@@ -50,7 +53,12 @@ void Lease::end(const BackendPlan& backend, bool whole, bool said) {
 void Lease::close(const Failure& why, bool said) {
   if (!back_) return;
   if (said && pins_.pinned()) pins_.lose();
-  back_->abandon(why);
+  if (stream_ != nullptr) stream_->abandon(why);
+  forget();
+}
+
+void Lease::forget() {
+  stream_ = nullptr;
   back_.reset();
 }
 

@@ -26,17 +26,17 @@ void PinBook::look_at_answer(const Head& head) {
   if (forwarding::asks_connection_credential(head)) pin();
 }
 
-Owned<H1Back> PinBook::lend(const Server& server, std::string_view tls_name) {
+Owned<Back> PinBook::lend(const Server& server, std::string_view tls_name) {
   for (std::size_t i = 0; i < pins_.size(); ++i) {
     if (pins_[i].server.get() != &server || !pins_[i].back || pins_[i].back->tls_name() != tls_name) continue;
-    Owned<H1Back> back = std::move(pins_[i].back);
+    Owned<Back> back = std::move(pins_[i].back);
     pins_.erase(pins_.begin() + static_cast<std::ptrdiff_t>(i));
     return back;
   }
   return nullptr;
 }
 
-void PinBook::keep(const std::shared_ptr<Server>& server, Owned<H1Back> back) {
+void PinBook::keep(const std::shared_ptr<Server>& server, Owned<Back> back) {
   make_room();
   back->set_owner(*this);
   pins_.push_back({server, std::move(back)});
@@ -68,7 +68,7 @@ void PinBook::shut_down(const Server& server) {
   lose_some([&](const Pin& pin) { return pin.server.get() == &server; });
 }
 
-void PinBook::on_back_lost(H1Back& back, const Failure&, std::string_view) {
+void PinBook::on_back_lost(Back& back, const Failure&, std::string_view) {
   lose_some([&](const Pin& pin) { return pin.back.get() == &back; });
 }
 

@@ -47,12 +47,12 @@ void Transaction::on_close() {
 void Transaction::on_request_head(Head& head) {
   accounting_.request_came();
   frontend_.state->requests.count(static_cast<std::int64_t>(loop().now()));
-  accounting_.body_came(head.wire_size);
+  accounting_.body_came(front_.hop().wire_size);
   subject_.request = &head;
   frontend_.rules.begin(subject_, generation_->snapshot().config.global.log_uri_length);
-  forwarding::drop_hop_fields(head);
+  forwarding::drop_hop_fields(head, front_.hop().upgrade);
   // Rules that lead upgrades to servers of their own ask for it; prepare_request() takes it away again.
-  if (head.upgrade) head.fields.push_back(front_.arena(), {"Connection", "Upgrade"});
+  if (front_.hop().upgrade) head.fields.push_back(front_.arena(), {"Connection", "Upgrade"});
   if (asks_monitor(frontend_, head.target)) {
     accounting_.hush();
     return reply(rules::Reply::of(frontend_.rules.monitor_fails(subject_) ? 503 : 200), Cause::Local, Phase::Request);
@@ -64,7 +64,7 @@ void Transaction::on_request_head(Head& head) {
 bool Transaction::waits_for_body(bool of_backend) {
   const bool wanted = of_backend ? backend_spec_->buffer_request : frontend_.buffer_request;
   Head& head = *subject_.request;
-  if (!wanted || request_ended_ || !held_.empty() || head.upgrade) return false;
+  if (!wanted || request_ended_ || !held_.empty() || front_.hop().upgrade) return false;
   if (head.body.kind != BodyLength::Kind::Counted && head.body.kind != BodyLength::Kind::Chunked) return false;
   step_ = of_backend ? Step::BackendBody : Step::Body;
   const std::uint64_t limit_ms = of_backend && backend_spec_->body_ms != 0 ? backend_spec_->body_ms : frontend_.body_ms;
@@ -165,7 +165,7 @@ void Transaction::begin_tarpit(const rules::Reply& reply, std::uint64_t wait_ms)
 // The server's answer is not the one that the client gets.
 void Transaction::drop_answer() {
   accounting_.answer_is_ours();
-  accounting_.note_connections(approach_, lease_.get());
+  accounting_.note_connections(approach_, lease_.back());
   lease_.close({}, request_sent_);
 }
 
@@ -212,7 +212,8 @@ void Transaction::apply_backend_rules() {
 void Transaction::prepare_request() {
   // Before a server is chosen: who it is must not be said where others have been or will be.
   pins_.look_at_request(*subject_.request);
-  if (forwarding::prepare(frontend_, *backend_spec_, pins_.pinned(), subject_)) front_.close_after_answer();
+  forwarding::prepare(frontend_, *backend_spec_, front_.hop().upgrade, subject_);
+  if (forwarding::closes_client(frontend_, *backend_spec_)) front_.close_after_answer();
   if (subject_.effects.timeout_client_ms > 0) {
     front_.set_client_ms(static_cast<std::uint64_t>(subject_.effects.timeout_client_ms));
   }
@@ -247,12 +248,12 @@ void Transaction::connect() {
   const std::string_view tls_name = approach_.tls_name();
   if (gave_up(Phase::Request)) return;
   if (!new_only_ && lease_.borrow(*backend_spec_, tls_name, subject_.first_request, *this))
-    return on_back_ready(*lease_);
+    return on_back_ready(*lease_.back());
   if (lease_.connect(loop(), *backend_spec_, tls_name, *this)) return;
   connect_failed(Failure::not_connected(Cause::ServerClosed, "no address"));
 }
 
-void Transaction::on_back_ready(H1Back&) {
+void Transaction::on_back_ready(Back&) {
   accounting_.connected();
   approach_.connected();
   send_request();
@@ -261,7 +262,11 @@ void Transaction::on_back_ready(H1Back&) {
 void Transaction::send_request() {
   step_ = Step::Headers;
   Head& head = *subject_.request;
-  lease_->begin(from_server_, front_.arena(), head.method == "HEAD", head.method == "CONNECT");
+  const Ask ask{.to_head = head.method == "HEAD",
+                .to_connect = head.method == "CONNECT",
+                .upgrade = front_.hop().upgrade,
+                .last = forwarding::closes_server(frontend_, *backend_spec_, pins_.pinned())};
+  lease_.open(from_server_, front_.arena(), ask);
   lease_->send_head(head);
   request_sent_ = true;
   const std::int64_t by_rule = subject_.effects.timeout_server_ms;
@@ -270,10 +275,8 @@ void Transaction::send_request() {
 }
 
 void Transaction::on_response_head(Head& head) {
-  // Nothing was upgraded: what is said of it was said to us.
-  if (head.status != 101) head.upgrade = false;
   if (head.status < 200 && head.status != 101) {
-    forwarding::drop_hop_fields(head);
+    forwarding::drop_hop_fields(head, false);
     return front_.send_head(head);
   }
   if (Tries::asked_for(backend_spec_->retry_on, head.status) && may_repeat()) {
@@ -287,10 +290,11 @@ void Transaction::on_response_head(Head& head) {
   subject_.response = &head;
   approach_.note_server();
   pins_.look_at_answer(head);
-  if (pins_.pinned() && !head.keep_alive) front_.close_after_answer();
+  if (pins_.pinned() && !lease_->hop().keep_alive) front_.close_after_answer();
   pins_.set_last(approach_.slot()->spec.state, head.status == 401 || head.status == 407);
   if (backend_spec_->rules->sticks()) approach_.remember_answer();
-  forwarding::drop_hop_fields(head);
+  // Unless something was upgraded, what is said of it was said to us.
+  forwarding::drop_hop_fields(head, head.status == 101 && lease_->hop().upgrade);
   frontend_.rules.capture_response(subject_);
   if (!run_response_rules()) return;
   send_response(head);
@@ -315,7 +319,7 @@ void Transaction::send_response(Head& head) {
   subject_.log.status = head.status;
   head_answered_ = true;
   // A server that closes takes no more; so much is not read for nobody.
-  if (!request_ended_ && !head.keep_alive && front_.body_left() > FrontStream::kServedDrainLimit)
+  if (!request_ended_ && !lease_->hop().keep_alive && front_.body_left() > FrontStream::kServedDrainLimit)
     front_.close_after_answer();
   front_.send_head(head);
   if (head.body.kind == BodyLength::Kind::Tunnel) start_tunnel();
@@ -329,7 +333,6 @@ void Transaction::send_response(Head& head) {
 void Transaction::start_tunnel() {
   tunnel_ = true;
   const std::uint64_t tunnel_ms = forwarding::tunnel_ms(frontend_, *backend_spec_, subject_);
-  lease_->set_server_fin_ms(backend_spec_->server_fin_ms);
   if (tunnel_ms == 0) return;
   // What moves either way passes the front: its time is that of both.
   lease_->set_server_ms(0);
@@ -360,7 +363,7 @@ void Transaction::drop_rest_of_request(Cause cause) {
 void Transaction::finish() {
   if (step_ == Step::Last || step_ == Step::Done) return;
   if (request_failed_) return end();
-  accounting_.note_connections(approach_, lease_.get());
+  accounting_.note_connections(approach_, lease_.back());
   if (lease_) lease_.end(*backend_spec_, response_ended_, request_sent_);
   approach_.leave();
   step_ = Step::Last;
@@ -397,13 +400,16 @@ void Transaction::on_request_end(const Trailers& trailers) {
   request_ended_ = true;
   if (!request_sent_) held_.add(trailers, front_.arena());
   if (step_ == Step::Body || step_ == Step::BackendBody) return body_came();
-  if (lease_ && request_sent_) lease_->send_end(trailers);
+  if (lease_ && request_sent_) {
+    lease_->send_end(trailers);
+    if (tunnel_ && backend_spec_->server_fin_ms != 0) lease_->set_server_ms(backend_spec_->server_fin_ms);
+  }
   if (response_ended_) finish();
 }
 
 void Transaction::on_client_writable() {
   if (step_ == Step::Last) return run_later();
-  if (lease_) lease_->set_reading(true);
+  if (lease_ && request_sent_) lease_->set_reading(true);
 }
 
 Phase Transaction::phase_now() const {
@@ -489,7 +495,7 @@ void Transaction::on_deadline() {
   }
 }
 
-void Transaction::on_back_lost(H1Back&, const Failure& failure, std::string_view why) {
+void Transaction::on_back_lost(Back&, const Failure& failure, std::string_view why) {
   if (step_ == Step::Connect) reason::note(rules::Reason::Kind::Connect, failure.detail, why, subject_);
   lease_.forget();
   if (step_ == Step::Connect) connect_failed(failure);
@@ -498,7 +504,7 @@ void Transaction::on_back_lost(H1Back&, const Failure& failure, std::string_view
 // A private client's request never goes out once more: on another connection it would be somebody else's.
 bool Transaction::may_repeat() const {
   return request_ended_ && !pins_.pinned() && !head_answered_ && Tries::may_repeat(*subject_.request) &&
-         !subject_.effects.no_l7_retry && subject_.log.retries < backend_spec_->retries;
+         !front_.hop().upgrade && !subject_.effects.no_l7_retry && subject_.log.retries < backend_spec_->retries;
 }
 
 void Transaction::repeat(const Failure& failure) {
@@ -512,7 +518,7 @@ void Transaction::fail(Failure failure) {
   if (step_ == Step::Done) return;
   clear_deadline();
   reason::note_failure(failure, subject_);
-  accounting_.note_connections(approach_, lease_.get());
+  accounting_.note_connections(approach_, lease_.back());
   lease_.close(failure, request_sent_);
   approach_.leave();
   // A server that breaks the protocol costs the client its connection too: who knows what it read.
@@ -539,7 +545,7 @@ void Transaction::reply(const rules::Reply& reply, Cause cause, Phase phase) {
 }
 
 void Transaction::write_log() {
-  accounting_.note_connections(approach_, lease_.get());
+  accounting_.note_connections(approach_, lease_.back());
   accounting_.write(generation_->snapshot(), request_failed_);
 }
 

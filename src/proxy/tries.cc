@@ -36,7 +36,7 @@ bool Tries::asked_for(const RetryOn& on, const Failure& failure) {
          (on.late && failure.cause == Cause::ServerTimeout);
 }
 
-bool Tries::may_repeat(const Head& request) { return request.body.kind == BodyLength::Kind::None && !request.upgrade; }
+bool Tries::may_repeat(const Head& request) { return request.body.kind == BodyLength::Kind::None; }
 
 bool Tries::changes_nothing(const Head& request) {
   return may_repeat(request) && (request.method == "GET" || request.method == "HEAD" || request.method == "OPTIONS");

@@ -14,10 +14,10 @@ using namespace penstock;
 
 namespace {
 
-class Owner final : public H1BackOwner {
+class Owner final : public BackOwner {
  public:
-  void on_back_ready(H1Back&) override { ++calls; }
-  void on_back_lost(H1Back&, const Failure&, std::string_view) override { ++calls; }
+  void on_back_ready(Back&) override { ++calls; }
+  void on_back_lost(Back&, const Failure&, std::string_view) override { ++calls; }
   int calls = 0;
 };
 

@@ -58,7 +58,7 @@ void check_passed(const Head& head, framing::Kind kind, const framing::Judgement
   if (judgement.body.kind == BodyLength::Kind::Chunked) check(coding.fields == 1);
   if (judgement.body.kind == BodyLength::Kind::UntilClose)
     check(length.fields + coding.fields == 0 && !judgement.keep_alive);
-  if (!http11) check(!judgement.upgrade && !judgement.expect_continue);
+  if (!http11) check(!judgement.upgrade);
 }
 
 }  // namespace

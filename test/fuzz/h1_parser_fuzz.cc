@@ -77,13 +77,14 @@ class Reader {
   }
   void take_head() {
     Head& head = parser_.head();
-    heard_.text += format("{} {} {} {} {} {} {} {}\n", head.method, head.target, head.status, head.reason,
-                          static_cast<int>(head.body.kind), head.body.bytes, head.keep_alive, head.upgrade);
+    heard_.text +=
+        format("{} {} {} {} {} {} {} {}\n", head.method, head.target, head.status, head.reason,
+               static_cast<int>(head.body.kind), head.body.bytes, parser_.hop().keep_alive, parser_.hop().upgrade);
     for (const Field& field : head.fields) {
       check(!field.name.empty() && field.value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos);
       heard_.text += format("{}:{}\n", field.name, field.value);
     }
-    check(head.wire_size <= limits_.head && head.fields.size() <= limits_.fields);
+    check(parser_.hop().wire_size <= limits_.head && head.fields.size() <= limits_.fields);
     if (side_ == 0) return writer_.request_head(out_, head, ConnectionToken::None);
     const bool no_body = side_ == 2 || head.status < 200 || head.status == 204 || head.status == 304;
     writer_.response_head(out_, head, ConnectionToken::None, no_body, true);

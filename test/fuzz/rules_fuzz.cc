@@ -72,7 +72,7 @@ class Reader {
           return;
         case H1Parser::Step::Head:
           interim_ = of_answers_ && parser_.head().status < 200 && parser_.head().status != 101;
-          over_ = parser_.head().upgrade || parser_.head().body.kind == BodyLength::Kind::Tunnel || is_last() ||
+          over_ = parser_.hop().upgrade || parser_.head().body.kind == BodyLength::Kind::Tunnel || is_last() ||
                   is_connect();
           break;
         case H1Parser::Step::Body:
@@ -104,7 +104,7 @@ class Reader {
     return error.find("target") != std::string_view::npos || error.find("Host") != std::string_view::npos;
   }
   // Whoever cannot read a request does not know that it is a HEAD: the answer to it has its body.
-  bool is_last() { return of_answers_ && methods_[number_] == "HEAD" && !parser_.head().keep_alive; }
+  bool is_last() { return of_answers_ && methods_[number_] == "HEAD" && !parser_.hop().keep_alive; }
   // What a client sends behind it is the tunnel's if the server accepts, whatever it looks like.
   bool is_connect() { return !of_answers_ && parser_.head().method == "CONNECT"; }
   Arena arena_;

@@ -56,7 +56,8 @@ PLANS = {
     'include/penstock/rules/stick.h': ['StickRule'],
     'include/penstock/http/stream.h': ['Failure'],
     'include/penstock/http/front.h': ['FrontOptions', 'Tally'],
-    'include/penstock/http/h1_back.h': ['BackOptions'],
+    'include/penstock/http/back.h': ['BackOptions', 'Ask'],
+    'include/penstock/http/hop.h': ['Hop'],
     'include/penstock/balance/server.h': ['CheckStepSpec', 'CheckSpec', 'ServerSpec', 'BackendSpec'],
     'include/penstock/proxy/plan.h': ['Making', 'Entrance', 'BindSpec', 'FrontendPlan', 'RetryOn', 'BackendPlan'],
 }
@@ -392,7 +393,7 @@ def public_fields(body):
 def index_of_uses(everything):
     """Of each name behind a point or an arrow: what stands before the whole path, and what behind it."""
     uses = {}
-    for match in re.finditer(r'(.?[?:(,&*] ?&?|)([\w>)\]-]*)((?:\.|->)\w+)+(\[[^\]\n]*\]|\(\))?([^\n;]{0,6})', everything):
+    for match in re.finditer(r'(.?[?:(,&*] ?&?|)([\w>)\]-]*)((?:\.|->)\w+)+(\[[^\]\n]*\]|\(\))?(?=([^\n;]{0,6}))', everything):
         path = match.group(0)
         names = re.findall(r'(?:\.|->)(\w+)', path[:match.end(3) - match.start()])
         for name in names[:-1]:

@@ -15,12 +15,12 @@
 #include "penstock/balance/server.h"
 #include "penstock/balance/shelf.h"
 #include "penstock/base/counted.h"
-#include "penstock/http/h1_back.h"
+#include "penstock/http/back.h"
 #include "penstock/net/living.h"
 
 namespace penstock {
 
-class Pool final : public Counted<Pool>, private H1BackOwner {
+class Pool final : public Counted<Pool>, private BackOwner {
  public:
   // `shelf`: where to share; null: nowhere.
   Pool(Loop& loop, const PoolSpec& spec, std::shared_ptr<Shelf> shelf);
@@ -34,10 +34,10 @@ class Pool final : public Counted<Pool>, private H1BackOwner {
   // Lends an idle connection for requests of `tls_name`, or none. `used_only`: one that has served more
   // than one request (http-reuse aggressive). It may prove dead on first use, since a server may close
   // at any time. `options` are for one that comes from another worker.
-  Owned<H1Back> lend(std::string_view tls_name, bool used_only, const BackOptions& options);
+  Owned<Back> lend(std::string_view tls_name, bool used_only, const BackOptions& options);
   // Takes a reusable connection, still counted in use, back, or closes it: what exceeds the recent peak in use, or
   // pool-max-conn, is not kept.
-  void give_home(Owned<H1Back> back);
+  void give_home(Owned<Back> back);
   // A connection of this server is in use, or no longer.
   void count_in_use() {
     if (++in_use_ > peak_now_) peak_now_ = in_use_;
@@ -51,19 +51,19 @@ class Pool final : public Counted<Pool>, private H1BackOwner {
   void keep_ticket(std::string_view tls_name, TlsTicket ticket);
 
  private:
-  void on_back_ready(H1Back&) override {}
-  void on_back_lost(H1Back& back, const Failure& failure, std::string_view why) override;
+  void on_back_ready(Back&) override {}
+  void on_back_lost(Back& back, const Failure& failure, std::string_view why) override;
   // Where connections come home less often than kSeldomMs, none is kept for this worker alone. Else those are given to
   // all that no request between two rounds needed; kRoundMs lie between them.
   static constexpr std::uint64_t kSeldomMs = 3;
   static constexpr std::uint64_t kRoundMs = 4;
   static constexpr std::uint64_t kSweepMs = 1000;
-  Owned<H1Back> take_from_shelf(std::string_view tls_name, bool used_only, const BackOptions& options);
+  Owned<Back> take_from_shelf(std::string_view tls_name, bool used_only, const BackOptions& options);
   void move_window();
   void make_round();
   void purge();
   void share();
-  bool put_on_shelf(H1Back& back);
+  bool put_on_shelf(Back& back);
   void begin_rounds(std::uint64_t first_ms);
   std::uint64_t sweep_ms() const { return std::min(kSweepMs, window()); }
   std::uint64_t window() const { return std::max<std::uint64_t>(spec_.purge_ms, 1); }
@@ -73,7 +73,7 @@ class Pool final : public Counted<Pool>, private H1BackOwner {
   Loop& loop_;
   PoolSpec spec_;
   std::shared_ptr<Shelf> shelf_;
-  std::vector<Owned<H1Back>> idle_;  // The most recently used last.
+  std::vector<Owned<Back>> idle_;  // The most recently used last.
   std::vector<std::pair<std::string, TlsTicket>> tickets_;
   std::size_t in_use_ = 0;
   std::size_t peak_now_ = 0;     // Of this window of pool-purge-delay.

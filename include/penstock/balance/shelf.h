@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "penstock/http/h1_back.h"
+#include "penstock/http/back.h"
 
 namespace penstock {
 
@@ -22,7 +22,7 @@ class Shelf {
   static constexpr std::size_t kLimit = 1024;
 
   // False, and `back` is as it was: it may not serve on, or `limit` lie there.
-  bool put(H1Back& back, std::uint64_t now_ms, std::size_t limit);
+  bool put(Back& back, std::uint64_t now_ms, std::size_t limit);
   // One that serves `tls_name`, of which nothing was heard since it was put; `used_only`: see Pool::lend().
   std::optional<ParkedBack> take(std::string_view tls_name, bool used_only);
   // Closes what the server has ended meanwhile, and what was put before `since_ms` beyond `keep`.

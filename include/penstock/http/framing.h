@@ -22,7 +22,6 @@ struct Judgement {
   BodyLength body;
   bool keep_alive = true;
   bool upgrade = false;
-  bool expect_continue = false;
 };
 
 // Looks at start line and fields, not at Head::body and the flags behind it, which it is there to

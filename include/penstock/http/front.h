@@ -7,6 +7,7 @@
 
 #include "penstock/base/arena.h"
 #include "penstock/http/drains.h"
+#include "penstock/http/hop.h"
 #include "penstock/http/stream.h"
 #include "penstock/net/connection.h"
 #include "penstock/net/living.h"
@@ -39,6 +40,8 @@ class FrontStream : public Stream {
   // Holds what belongs to this request; goes after the end of it.
   virtual Arena& arena() = 0;
   virtual Tally tally() const = 0;
+  // Of the request's head.
+  virtual const Hop& hop() const = 0;
   // Bytes of a head that could not be read, for the log.
   virtual std::string_view raw_head() const = 0;
   // False: some of the answer waits for a slow reader; on_writable() tells when all has gone.

@@ -8,6 +8,7 @@
 #include "penstock/base/arena.h"
 #include "penstock/base/block.h"
 #include "penstock/http/head.h"
+#include "penstock/http/hop.h"
 
 namespace penstock {
 
@@ -51,6 +52,7 @@ class H1Parser {
   Step end_of_input();
 
   Head& head() { return head_; }
+  const Hop& hop() const { return hop_; }
   // Moves out the body piece that the last Step::Body announced.
   Slice take_body() { return std::move(body_); }
   const Trailers& trailers() const { return trailers_; }
@@ -82,6 +84,7 @@ class H1Parser {
 
   HeadLimits limits_;
   Head head_;
+  Hop hop_;
   Trailers trailers_;
   Slice body_;
   Slice head_bytes_;

@@ -34,11 +34,7 @@ struct Head {
   std::string_view reason;
   HttpVersion version = HttpVersion::Http11;
   BodyLength body;
-  bool keep_alive = true;        // What the sender said or implied (RFC 9112 section 9.3).
-  bool upgrade = false;          // Connection: upgrade with an Upgrade field.
-  bool expect_continue = false;  // Request with Expect: 100-continue (HTTP/1.1 only).
   ArenaVector<Field> fields;
-  std::size_t wire_size = 0;  // Bytes of the head as it arrived.
 
   const Field* find(std::string_view name) const {
     for (const Field& field : fields) {

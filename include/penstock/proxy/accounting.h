@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
+#include "penstock/http/back.h"
 #include "penstock/http/front.h"
-#include "penstock/http/h1_back.h"
 #include "penstock/proxy/approach.h"
 #include "penstock/proxy/kit.h"
 #include "penstock/proxy/snapshot.h"
@@ -33,7 +33,7 @@ class Accounting {
   void ended(Cause cause, Phase phase);
   bool has_ended() const { return subject_.log.termination[0] != static_cast<char>(Cause::None); }
   // What is known of connections while the transaction still has them.
-  void note_connections(Approach& approach, H1Back* back);
+  void note_connections(Approach& approach, Back* back);
   // No line is written of it (again).
   void hush() { hushed_ = true; }
   // The reason, if something stood in the way of it, and the line. `lost`: the client does not get what is unsent.

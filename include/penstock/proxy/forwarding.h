@@ -12,16 +12,19 @@ namespace penstock::forwarding {
 // Takes out of a request or an answer what was meant for this hop alone: fields that Connection names,
 // Connection itself, Keep-Alive, Proxy-Connection. What a proxy or a server must have is never dropped
 // that way, whatever Connection says: Host, Content-Length, Transfer-Encoding, Authorization, Cookie,
-// X-Forwarded-*. Upgrade stays if `head.upgrade`.
-void drop_hop_fields(Head& head);
+// X-Forwarded-*. Upgrade stays if it `upgrades`.
+void drop_hop_fields(Head& head, bool upgrades);
 
 // What a recipient of this version of ours must find: a request of an HTTP/1.0 client becomes one of
 // HTTP/1.1 if it names its Host.
 void raise_version(Head& head);
 // Makes of a request, after the rules, what the server gets: with `option forwardfor` of either side and
-// `unique-id-header`, as one of HTTP/1.1 if it names its Host, and kept alive as the modes of both sides say. `pinned`:
-// the client's server connections are its own. True: the client's connection is to end with the answer.
-bool prepare(const FrontendPlan& frontend, const BackendPlan& backend, bool pinned, rules::Subject& subject);
+// `unique-id-header`, as one of HTTP/1.1 if it names its Host.
+void prepare(const FrontendPlan& frontend, const BackendPlan& backend, bool upgrades, rules::Subject& subject);
+// Whether the client's connection, or the server's, is to end with the answer, by the modes of both sides. `pinned`: the
+// client's server connections are its own.
+bool closes_client(const FrontendPlan& frontend, const BackendPlan& backend);
+bool closes_server(const FrontendPlan& frontend, const BackendPlan& backend, bool pinned);
 // `timeout tunnel` as it holds for it; 0: the usual times go on.
 std::uint64_t tunnel_ms(const FrontendPlan& frontend, const BackendPlan& backend, const rules::Subject& subject);
 // Of an answer 101: the protocols it names are among those that the request did.

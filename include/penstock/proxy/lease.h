@@ -1,11 +1,11 @@
-// A server connection on loan to one transaction: the client's own, one that lay idle, or a new one. Given home it serves
-// the next; in every other end it closes.
+// A server connection on loan to one transaction, and the request on it: the client's own connection, one that lay idle,
+// or a new one. Given home it serves the next; in every other end it closes.
 #pragma once
 
 #include <string_view>
 #include <utility>
 
-#include "penstock/http/h1_back.h"
+#include "penstock/http/back.h"
 #include "penstock/proxy/approach.h"
 #include "penstock/proxy/pins.h"
 #include "penstock/proxy/snapshot.h"
@@ -17,18 +17,21 @@ class Lease {
   // Both outlive it.
   Lease(PinBook& pins, Approach& approach) : pins_(pins), approach_(approach) {}
 
+  // There is a connection, though it may not be ready yet.
   explicit operator bool() const { return back_ != nullptr; }
-  H1Back* operator->() const { return back_.get(); }
-  H1Back& operator*() const { return *back_; }
-  H1Back* get() const { return back_.get(); }
+  Back* back() const { return back_.get(); }
+  // The request on it, once it was opened.
+  BackStream* operator->() const { return stream_; }
+  BackStream& operator*() const { return *stream_; }
+  void open(StreamEvents& events, Arena& arena, const Ask& ask) { stream_ = &back_->open(events, arena, ask); }
   // It was made for this transaction.
   bool is_new() const { return is_new_; }
 
   // An idle connection to the server of the approach, for TLS of this name; false: there is none that may be used.
   // `first`: it is the client's first request.
-  bool borrow(const BackendPlan& backend, std::string_view tls_name, bool first, H1BackOwner& owner);
+  bool borrow(const BackendPlan& backend, std::string_view tls_name, bool first, BackOwner& owner);
   // A new one, ready or lost when the owner hears of it. False: nowhere to connect to.
-  bool connect(Loop& loop, const BackendPlan& backend, std::string_view tls_name, H1BackOwner& owner);
+  bool connect(Loop& loop, const BackendPlan& backend, std::string_view tls_name, BackOwner& owner);
   // Another must not take it over: it has said, or is to say, whose it is.
   bool must_be_private(const BackendPlan& backend) const;
 
@@ -38,12 +41,13 @@ class Lease {
   // It serves nobody any more; nobody hears of it. `said`: it has carried the request; a private client's connection ends
   // with its own.
   void close(const Failure& why, bool said);
-  void forget() { back_.reset(); }
+  void forget();
 
  private:
   PinBook& pins_;
   Approach& approach_;
-  Owned<H1Back> back_;
+  Owned<Back> back_;
+  BackStream* stream_ = nullptr;
   bool is_new_ = false;
 };
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "penstock/http/h1_back.h"
+#include "penstock/http/back.h"
 #include "penstock/proxy/snapshot.h"
 
 namespace penstock {
@@ -23,7 +23,7 @@ class PinBookOwner {
   ~PinBookOwner() = default;
 };
 
-class PinBook final : private H1BackOwner {
+class PinBook final : private BackOwner {
  public:
   explicit PinBook(PinBookOwner& owner) : owner_(owner) {}
   PinBook(const PinBook&) = delete;
@@ -37,8 +37,8 @@ class PinBook final : private H1BackOwner {
   void look_at_answer(const Head& head);
 
   // Its own connection to `server`, if there is one idle.
-  Owned<H1Back> lend(const Server& server, std::string_view tls_name);
-  void keep(const std::shared_ptr<Server>& server, Owned<H1Back> back);
+  Owned<Back> lend(const Server& server, std::string_view tls_name);
+  void keep(const std::shared_ptr<Server>& server, Owned<Back> back);
   // One more is to be made: the one that was idle longest ends if there are too many.
   void make_room();
   // The server of the latest of its own in this backend; null: none.
@@ -67,10 +67,10 @@ class PinBook final : private H1BackOwner {
   // be there is forgotten, and no other connection may stand in.
   struct Pin {
     std::shared_ptr<Server> server;
-    Owned<H1Back> back;
+    Owned<Back> back;
   };
-  void on_back_ready(H1Back&) override {}
-  void on_back_lost(H1Back& back, const Failure& failure, std::string_view why) override;
+  void on_back_ready(Back&) override {}
+  void on_back_lost(Back& back, const Failure& failure, std::string_view why) override;
   template <typename Which>
   void lose_some(Which which);
 

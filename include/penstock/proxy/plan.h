@@ -12,8 +12,8 @@
 
 #include "penstock/balance/server.h"
 #include "penstock/config/settings.h"
+#include "penstock/http/back.h"
 #include "penstock/http/front.h"
-#include "penstock/http/h1_back.h"
 #include "penstock/net/tls_context.h"
 #include "penstock/proxy/bundle.h"
 #include "penstock/proxy/counters.h"

@@ -7,8 +7,8 @@
 
 #include "penstock/base/counted.h"
 #include "penstock/base/list.h"
+#include "penstock/http/back.h"
 #include "penstock/http/front.h"
-#include "penstock/http/h1_back.h"
 #include "penstock/http/stream.h"
 #include "penstock/net/living.h"
 #include "penstock/proxy/accounting.h"
@@ -47,7 +47,7 @@ class Transaction final : public InBlock,
                           public Living,
                           public ListNode<TransactionTag>,
                           private ApproachOwner,
-                          private H1BackOwner,
+                          private BackOwner,
                           private Later {
  public:
   static Owned<Transaction> make(const TransactionSide& client, Ref<Generation> generation,
@@ -129,8 +129,8 @@ class Transaction final : public InBlock,
   void on_server() override { follow(Approach::Step::Server); }
   void on_no_server() override { follow(Approach::Step::None); }
   void on_server_down() override { fail(Failure::of(Cause::Down, phase_now(), 503, "server went down")); }
-  void on_back_ready(H1Back& back) override;
-  void on_back_lost(H1Back& back, const Failure& failure, std::string_view why) override;
+  void on_back_ready(Back& back) override;
+  void on_back_lost(Back& back, const Failure& failure, std::string_view why) override;
 
   void fail(Failure failure);
   bool may_repeat() const;

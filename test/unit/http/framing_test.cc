@@ -239,17 +239,6 @@ TEST_CASE("an upgrade needs Connection and Upgrade, HTTP/1.1, no body and anothe
   CHECK_FALSE(upgrades({connection, {"Upgrade", "websocket, H2C"}}));
 }
 
-TEST_CASE("only a request in HTTP/1.1 expects 100-continue") {
-  const auto expects = [](std::string_view value, HttpVersion version = HttpVersion::Http11) {
-    return Message::request("POST", "/", {kHost, {"Expect", value}}, version).judge(Kind::Request).expect_continue;
-  };
-  CHECK(expects("100-continue"));
-  CHECK(expects("100-Continue"));
-  CHECK_FALSE(expects("100-continue", HttpVersion::Http10));
-  CHECK_FALSE(expects("200-ok"));
-  CHECK_FALSE(expects(""));
-}
-
 TEST_CASE("fields that frame or route are refused in trailers") {
   const auto refused_trailer = [](std::string_view name) {
     Arena arena;

@@ -46,7 +46,7 @@ class Reader {
           return true;
         case H1Parser::Step::Head:
           REQUIRE(parser_.begun());
-          head_ = describe(parser_.head());
+          head_ = describe(parser_.head(), parser_.hop());
           text_ += head_;
           break;
         case H1Parser::Step::Body: {
@@ -95,7 +95,7 @@ class Reader {
   }
   void end() {
     end_body();
-    REQUIRE(describe(parser_.head()) == head_);  // Nothing was moved or freed meanwhile.
+    REQUIRE(describe(parser_.head(), parser_.hop()) == head_);  // Nothing was moved or freed meanwhile.
     describe_fields(text_, parser_.trailers().fields);
     text_ += "END\n";
   }
@@ -129,7 +129,7 @@ Slice slice_of(std::string_view text) {
   return Slice(block, at, text.size());
 }
 
-std::string describe(const Head& head) {
+std::string describe(const Head& head, const Hop& hop) {
   std::string text = "HEAD ";
   const char* version = head.version == HttpVersion::Http11 ? "HTTP/1.1" : "HTTP/1.0";
   if (head.is_request()) {
@@ -139,9 +139,8 @@ std::string describe(const Head& head) {
   }
   append_format(text, " {}", name_of(head.body.kind));
   if (head.body.kind == BodyLength::Kind::Counted) append_format(text, " {}", head.body.bytes);
-  if (head.keep_alive) text += " keep";
-  if (head.upgrade) text += " upgrade";
-  if (head.expect_continue) text += " expect";
+  if (hop.keep_alive) text += " keep";
+  if (hop.upgrade) text += " upgrade";
   text += '\n';
   describe_fields(text, head.fields);
   return text;

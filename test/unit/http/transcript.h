@@ -36,6 +36,6 @@ Slice slice_of(std::string_view text);
 // A file of test/data/samples.
 std::string sample(std::string_view name);
 
-std::string describe(const Head& head);
+std::string describe(const Head& head, const Hop& hop);
 
 }  // namespace penstock::test
