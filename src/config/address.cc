@@ -222,7 +222,7 @@ std::optional<std::string> address_word(Line& line, const Word& word) {
 }
 
 std::optional<Address> take_address(Line& line, AddressUse use) {
-  const Word* word = line.take("an address");
+  const Word* word = line.take_filled("an address");
   if (word == nullptr) return std::nullopt;
   const auto text = address_word(line, *word);
   if (!text) return std::nullopt;

@@ -64,7 +64,7 @@ void take_balance_arguments(Line& line, Balance& balance, std::string_view inner
     case Balance::Kind::Uri:
       return take_uri_words(line, balance);
     case Balance::Kind::UrlParam: {
-      const Word* name = line.take("the name of a parameter");
+      const Word* name = line.take_filled("the name of a parameter");
       if (name != nullptr) balance.arguments.push_back(*name);
       if (line.peek_text() != "check_post") return;
       line.warn(line.peek().place, "'check_post' has no effect: parameters are looked for in the URL alone");

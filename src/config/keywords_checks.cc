@@ -50,7 +50,7 @@ void parse_connect(Line& line, Draft& draft) {
     else if (word.text == "linger")
       line.warn(word.place, "'linger' has no effect: what a server said is read before the close");
     else if (word.text == "comment")
-      step.comment = line.take_any("a text");
+      step.comment = line.take_text("a text");
     else if (word.text == "send-proxy")
       step.send_proxy = true;
     else if (word.text == "via-socks4")
@@ -69,7 +69,7 @@ void parse_connect(Line& line, Draft& draft) {
 
 void parse_comment(Line& line, Draft& draft) {
   CheckStep step = new_step(line, CheckStep::Kind::Comment);
-  step.comment = line.take_any("a text");
+  step.comment = line.take_text("a text");
   if (!line.failed()) add_step(draft, std::move(step));
 }
 
@@ -87,13 +87,13 @@ void parse_http_send(Line& line, Draft& draft) {
     } else if (word.text == "ver") {
       step.version = line.take_text("a version such as HTTP/1.1");
     } else if (word.text == "body" || word.text == "body-lf") {
-      step.body = line.take_any("a text");
+      step.body = line.take_text("a text");
       step.body_formatted = word.text == "body-lf";
     } else if (word.text == "comment") {
-      step.comment = line.take_any("a text");
+      step.comment = line.take_text("a text");
     } else if (word.text == "hdr") {
       const std::string name = line.take_text("a name and a value");
-      const std::string value = line.take_any("a value");
+      const std::string value = line.take_text("a value");
       const bool framing = equal_nocase(name, "content-length") || equal_nocase(name, "transfer-encoding");
       if (framing)
         line.warn(word.place, format("'{}' is written by the check itself: this one is left out", name));
@@ -124,7 +124,7 @@ bool is_status_list(std::string_view text) {
 }
 
 std::string take_hex(Line& line) {
-  const Word* word = line.take("bytes in hexadecimal digits");
+  const Word* word = line.take_filled("bytes in hexadecimal digits");
   if (word == nullptr) return {};
   const auto bytes = parse_hexadecimal(word->text);
   if (!bytes) line.complain(word->place, format("'{}' is no even number of hexadecimal digits", word->text));
@@ -132,7 +132,7 @@ std::string take_hex(Line& line) {
 }
 
 // [-m <method>] <text> behind `name` or `value`, or behind `name-lf` and `value-lf`.
-void take_header_text(Line& line, bool formatted, HeaderMatch& match) {
+void take_header_text(Line& line, std::string_view what, bool formatted, HeaderMatch& match) {
   constexpr std::string_view kMethods[] = {"str", "beg", "end", "sub", "reg"};
   match.formatted = formatted;
   if (line.peek_text() == "-m") {
@@ -143,7 +143,7 @@ void take_header_text(Line& line, bool formatted, HeaderMatch& match) {
     if (formatted && match.how == HeaderMatch::How::Regex)
       return line.complain(place, "a regular expression cannot be made by a log-format");
   }
-  match.text = line.take_any("a text");
+  match.text = line.take_text(what);
 }
 
 // hdr { name | name-lf } [-m <method>] <name> [{ value | value-lf } [-m <method>] <value>]
@@ -151,13 +151,10 @@ void take_header_match(Line& line, CheckStep& step) {
   constexpr std::string_view kName[] = {"name", "name-lf"};
   const auto name = line.take_choice(kName);
   if (!name) return;
-  take_header_text(line, *name == 1, step.header_name);
+  take_header_text(line, "a name", *name == 1, step.header_name);
   const bool formatted = line.peek_text() == "value-lf";
   if (!line.accept("value") && !line.accept("value-lf")) return;
-  const Place place = line.more() ? line.peek().place : line.place;
-  take_header_text(line, formatted, step.header_value);
-  if (!line.failed() && step.header_value.text.empty())
-    line.complain(place, "'value' expects a text that is not empty: leave 'value' out if any will do");
+  take_header_text(line, "a text behind 'value'", formatted, step.header_value);
 }
 
 // Results that may be told in place of the usual ones.
@@ -187,7 +184,7 @@ bool take_status(Line& line, const Word& word, CheckStep& step) {
 // The part of `expect` that http-check and tcp-check share; true when the word was one of it.
 bool take_expect_word(Line& line, const Word& word, CheckStep& step) {
   if (word.text == "comment") {
-    step.comment = line.take_any("a text");
+    step.comment = line.take_text("a text");
     return true;
   }
   if (word.text == "min-recv") {
@@ -196,16 +193,16 @@ bool take_expect_word(Line& line, const Word& word, CheckStep& step) {
     return true;
   }
   if (word.text == "on-success") {
-    step.on_success = line.take_any("a text");
+    step.on_success = line.take_text("a text");
     return true;
   }
   if (word.text == "on-error") {
-    step.on_error = line.take_any("a text");
+    step.on_error = line.take_text("a text");
     return true;
   }
   if (word.text == "status-code") {
     line.warn(word.place, "'status-code' has no effect: codes of answers are told as they came");
-    line.take("an expression");
+    line.take_filled("an expression");
     return true;
   }
   return take_status(line, word, step);
@@ -234,7 +231,7 @@ void take_pattern(Line& line, CheckStep& step) {
       return take_header_match(line, step);
     case CheckStep::Match::Binary:
       step.hex_format = step.formatted;
-      step.pattern = step.formatted ? line.take_any("a log-format") : take_hex(line);
+      step.pattern = step.formatted ? line.take_text("a log-format") : take_hex(line);
       return;
     case CheckStep::Match::Status: {
       const Word* word = line.take("status codes such as 200 or 200-399");
@@ -248,7 +245,7 @@ void take_pattern(Line& line, CheckStep& step) {
     case CheckStep::Match::String:
     case CheckStep::Match::RString:
     case CheckStep::Match::RBinary:
-      step.pattern = line.take_any("a pattern");
+      step.pattern = line.take_text("a pattern");
       return;
   }
 }
@@ -313,15 +310,15 @@ void parse_disable_on_404(Line&, Draft& draft) { draft.proxy.health.disable_on_4
 
 void parse_tcp_send(Line& line, Draft& draft) {
   CheckStep step = new_step(line, CheckStep::Kind::Send);
-  step.data = line.take_any("a text");
-  if (line.accept("comment")) step.comment = line.take_any("a text");
+  step.data = line.take_text("a text");
+  if (line.accept("comment")) step.comment = line.take_text("a text");
   hint_at_blanks(line);
   if (!line.failed()) add_step(draft, std::move(step));
 }
 void parse_send_binary(Line& line, Draft& draft) {
   CheckStep step = new_step(line, CheckStep::Kind::Send);
   step.data = take_hex(line);
-  if (line.accept("comment")) step.comment = line.take_any("a text");
+  if (line.accept("comment")) step.comment = line.take_text("a text");
   if (!line.failed()) add_step(draft, std::move(step));
 }
 template <bool is_hex>
@@ -329,8 +326,8 @@ void parse_send_format(Line& line, Draft& draft) {
   CheckStep step = new_step(line, CheckStep::Kind::Send);
   step.formatted = true;
   step.hex_format = is_hex;
-  step.data = line.take_any("a log-format");
-  if (line.accept("comment")) step.comment = line.take_any("a text");
+  step.data = line.take_text("a log-format");
+  if (line.accept("comment")) step.comment = line.take_text("a text");
   hint_at_blanks(line);
   if (!line.failed()) add_step(draft, std::move(step));
 }

@@ -111,14 +111,14 @@ const Word* take_variable(Line& line, std::string_view what) {
 }
 void parse_setenv(Line& line, Reading& reading) {
   const Word* name = take_variable(line, "a name and a value");
-  const Word* value = line.take("a value");
+  const Word* value = line.take_filled("a value");
   if (value == nullptr) return;
   reading.environment.set(name->text, value->text);
   global_of(reading).set_env[name->text] = value->text;
 }
 void parse_presetenv(Line& line, Reading& reading) {
   const Word* name = take_variable(line, "a name and a value");
-  const Word* value = line.take("a value");
+  const Word* value = line.take_filled("a value");
   if (value == nullptr || reading.environment.find(name->text) != nullptr) return;
   reading.environment.set(name->text, value->text);
   global_of(reading).set_env[name->text] = value->text;

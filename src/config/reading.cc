@@ -27,11 +27,6 @@ std::string Line::take_text(std::string_view what) {
   return word == nullptr ? std::string() : word->text;
 }
 
-std::string Line::take_any(std::string_view what) {
-  const Word* word = take(what);
-  return word == nullptr ? std::string() : word->text;
-}
-
 std::vector<Word> Line::take_rest() {
   std::vector<Word> rest(words_.begin() + static_cast<std::ptrdiff_t>(at_), words_.end());
   at_ = words_.size();

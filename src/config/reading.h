@@ -144,9 +144,8 @@ class Line {
   bool accept(std::string_view word);
   // The next word, or null after a complaint that `what` was expected.
   const Word* take(std::string_view what);
-  // Its text, which must not be empty; take_any() takes an empty one too.
+  // Its text, which must not be empty.
   std::string take_text(std::string_view what);
-  std::string take_any(std::string_view what);
   // The next word, which must not be empty; null after a complaint.
   const Word* take_filled(std::string_view what);
   std::vector<Word> take_rest();

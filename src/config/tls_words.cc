@@ -28,7 +28,7 @@ void exclude_version(Line&, Tls& tls, TlsVersion version) { tls.excluded |= 1u <
 void force_version(Line&, Tls& tls, TlsVersion version) { tls.min_version = tls.max_version = version; }
 
 std::vector<std::string> take_alpn(Line& line) {
-  const Word* word = line.take("a comma separated list such as http/1.1");
+  const Word* word = line.take_filled("a comma separated list such as http/1.1");
   std::vector<std::string> protocols;
   if (word == nullptr) return protocols;
   std::string_view rest = word->text;

@@ -8,9 +8,14 @@ namespace penstock::rules {
 using config::Word;
 
 const Word* RuleWords::take(std::string_view what) {
+  const Word* word = take_any(what);
+  if (word == nullptr || !word->text.empty()) return word;
+  return complain(word->place, format("'{}' expects {}, and this is empty: is a variable not set?", subject_, what));
+}
+
+const Word* RuleWords::take_any(std::string_view what) {
   if (at_ < words_.size()) return &words_[at_++];
-  complain(place(), format("'{}' expects {} here", subject_, what));
-  return nullptr;
+  return complain(place(), format("'{}' expects {} here", subject_, what));
 }
 
 bool Work::is_redirect_line() const {
@@ -19,7 +24,7 @@ bool Work::is_redirect_line() const {
 }
 
 std::optional<Format> Work::take_format(std::string_view what, FormatUse use) const {
-  const Word* word = words.take(what);
+  const Word* word = use == FormatUse::Variable ? words.take_any(what) : words.take(what);
   if (word == nullptr) return std::nullopt;
   return compile_format(compiling, word->text, word->place, use, available);
 }

@@ -39,8 +39,9 @@ class RuleWords {
     ++at_;
     return true;
   }
-  // The next word whatever it is, or null after a complaint that `what` was expected.
+  // The next word, or null after a complaint that `what` was expected; take_any: it may be empty.
   const config::Word* take(std::string_view what);
+  const config::Word* take_any(std::string_view what);
   config::Place place() const { return at_ < words_.size() ? words_[at_].place : end_; }
   std::nullptr_t complain(config::Place place, std::string text) const {
     compiling_.diagnostics.add(place, std::move(text));

@@ -32,6 +32,7 @@ class ReplyCompiler {
   // `fixed_status`: an http-error's, which its words do not say again.
   std::optional<ReplyTemplate> compile(std::uint16_t status, bool standard_by_default, bool fixed_status) {
     reply_.status = status;
+    may_deny_ = standard_by_default;
     while (words_.more()) {
       const Word& word = words_.pop();
       if (!take_keyword(word, fixed_status)) return std::nullopt;
@@ -65,8 +66,9 @@ class ReplyCompiler {
 
  private:
   bool take_keyword(const Word& word, bool fixed_status) {
-    if ((word.text == "status" || word.text == "deny_status") && !fixed_status) {
-      deny_status_ = word.text == "deny_status" && words_.more() ? &words_.peek() : nullptr;
+    const bool is_deny_status = word.text == "deny_status" && may_deny_;
+    if ((word.text == "status" || is_deny_status) && !fixed_status) {
+      deny_status_ = is_deny_status && words_.more() ? &words_.peek() : nullptr;
       return take_status();
     }
     if (word.text == "content-type") return take_content_type();
@@ -75,10 +77,11 @@ class ReplyCompiler {
         "default-errorfiles", "errorfile", "errorfiles", "file", "lf-file", "string", "lf-string"};
     if (std::find(std::begin(kPayloads), std::end(kPayloads), word.text) == std::end(kPayloads)) {
       constexpr std::string_view kKnown[] = {
-          "status",     "deny_status", "content-type", "hdr",    "default-errorfiles", "errorfile",
-          "errorfiles", "file",        "lf-file",      "string", "lf-string"};
+          "deny_status", "status", "content-type", "hdr",    "default-errorfiles", "errorfile",
+          "errorfiles",  "file",   "lf-file",      "string", "lf-string"};
+      const std::span known = std::span(kKnown).subspan(may_deny_ ? 0 : 1);
       return complain(word.place,
-                      format("'{}' is not understood in '{}'{}", word.text, words_.subject(), hint(word.text, kKnown)));
+                      format("'{}' is not understood in '{}'{}", word.text, words_.subject(), hint(word.text, known)));
     }
     if (!payload_.empty())
       return complain(word.place, format("'{}' after '{}': an answer has one content", word.text, payload_));
@@ -165,6 +168,7 @@ class ReplyCompiler {
   ReplyTemplate reply_;
   std::string payload_;
   config::Place payload_place_;
+  bool may_deny_ = false;
   const Word* deny_status_ = nullptr;
 };
 

@@ -514,6 +514,40 @@ TEST_CASE("what is not understood in a rule is an error with its place") {
   CHECK(complaint("default_backend nowhere") == "2:17 there is no backend 'nowhere'\n");
 }
 
+TEST_CASE("a word that is empty is none, and the caret stands at it") {
+  const std::string empty = ", and this is empty: is a variable not set?\n";
+  for (const char* rule :
+       {"http-request return ", "http-request deny ", "http-request tarpit ", "http-response return ",
+        "http-response deny ", "http-request return content-type text/plain ", "http-request return status 204 ",
+        "http-error status 503 "}) {
+    const auto said = [&](std::string_view words, std::string_view expected) {
+      const std::string line = rule + std::string(words);
+      const std::string all = complaint(line);
+      const std::string place = "2:" + std::to_string(line.find("\"\"") + 1) + " ";
+      CHECK(all.starts_with(place));
+      CHECK(all.ends_with(std::string(expected) + empty));
+    };
+    said("string \"\"", "expects a text");
+    said("lf-string \"\"", "expects a text");
+    said("file \"\"", "expects a name");
+    said("errorfile \"\"", "expects a name");
+    said("hdr X \"\"", "expects the field's value");
+    said("content-type \"\"", "expects a media type such as text/plain");
+  }
+  for (const char* line :
+       {"redirect location \"\"", "http-request redirect prefix \"\"",
+        "http-request redirect location / set-cookie \"\"", "http-request set-header X \"\"",
+        "http-response add-header X \"\"", "http-request replace-header X \"\" y",
+        "http-request replace-value X a \"\"", "http-request set-path \"\"", "http-request set-query \"\"",
+        "http-request replace-uri a \"\"", "http-response set-status 200 reason \"\""}) {
+    const std::string all = complaint(line);
+    CHECK(all.starts_with("2:" + std::to_string(std::string(line).find("\"\"") + 1) + " "));
+    CHECK(all.ends_with(empty));
+  }
+  CHECK(complaint("http-request set-var-fmt(txn.a) \"\"").empty());
+  CHECK(complaint("http-request return deny_status 403") == "2:21 'deny_status' is not understood in 'return'\n");
+}
+
 TEST_CASE("what is wrong inside a word has its own place") {
   CHECK(complaint("http-request set-var(txn.a) path,lower,uper") ==
         "2:40 the converter 'uper' is not known here (did you mean 'upper'?)\n");
