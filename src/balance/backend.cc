@@ -97,14 +97,17 @@ const Candidate* Backend::candidate_by_policy(std::uint32_t hash, Tried tried) {
 // Manual section 5.2, "minconn": between it and maxconn in proportion to the backend's load, those who
 // wait included.
 std::uint32_t Backend::limit_of(const ServerSpec& server) const {
-  if (server.minconn == 0 || server.minconn >= server.maxconn) return server.maxconn;
+  const std::uint32_t most = server.state->maxconn.load(std::memory_order_relaxed);
+  const bool is_fixed = server.minconn == 0 || server.minconn >= server.maxconn || server.minconn >= most;
+  if (is_fixed) return most;
   const std::uint64_t load = in_use() + spec_.state->waiting.load(std::memory_order_relaxed);
-  if (load >= spec_.fullconn) return server.maxconn;
-  return std::max(server.minconn, static_cast<std::uint32_t>(load * server.maxconn / spec_.fullconn));
+  if (load >= spec_.fullconn) return most;
+  return std::max(server.minconn, static_cast<std::uint32_t>(load * most / spec_.fullconn));
 }
 
 bool Backend::is_full(const ServerSlot& slot) const {
-  return slot.spec.maxconn != 0 && slot.spec.state->in_use.load() >= limit_of(slot.spec);
+  const std::uint32_t limit = limit_of(slot.spec);
+  return limit != 0 && slot.spec.state->in_use.load() >= limit;
 }
 
 // `maxqueue`
@@ -116,7 +119,8 @@ bool Backend::may_wait(const ServerSlot& slot) {
 bool Backend::acquire(ServerSlot& slot) {
   Server& state = *slot.spec.state;
   const std::uint32_t before = state.in_use.fetch_add(1);
-  if (slot.spec.maxconn == 0 || before < limit_of(slot.spec)) return true;
+  const std::uint32_t limit = limit_of(slot.spec);
+  if (limit == 0 || before < limit) return true;
   state.in_use.fetch_sub(1);
   return false;
 }
@@ -136,7 +140,8 @@ Backend::Choice Backend::choose(std::uint32_t hash, Wish wish, Tried tried) {
   const Candidate* first = candidate_by_policy(hash, tried);
   if (first == nullptr) return {};
   // Nobody passes those who wait, wherever they do.
-  if (!serving_line_ && !hashes() && first->spec->maxconn != 0 && !spec_.state->tickets.empty())
+  if (!serving_line_ && !hashes() && first->spec->state->maxconn.load(std::memory_order_relaxed) != 0 &&
+      !spec_.state->tickets.empty())
     return {Choice::Kind::Full, nullptr};
   const auto take = [&](const Candidate& candidate) { return acquire(*slots_[candidate.index]); };
   if (take(*first)) return {Choice::Kind::Chosen, slots_[first->index].get()};

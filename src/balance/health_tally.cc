@@ -9,26 +9,32 @@ BackendTally::BackendTally(const BackendSpec& spec)
   recount();
 }
 
-void BackendTally::count(const ServerSpec& server, ServerStatus status, int by) {
-  if (status == ServerStatus::Up && server.weight != 0) (server.backup ? backup : active) += by;
+void BackendTally::count(const ServerSpec& server, Standing standing, int by) {
+  const bool weighs = server.state->weight.load(std::memory_order_relaxed) != 0;
+  if (standing.takes_traffic() && weighs) (server.backup ? backup : active) += by;
 }
 
 void BackendTally::recount() {
   active = backup = 0;
   for (const ServerSpec& server : spec.servers) {
-    count(server, server.state->status.load(std::memory_order_relaxed), 1);
+    count(server, server.state->standing.load(std::memory_order_relaxed), 1);
   }
 }
 
-void BackendTally::changed(const ServerSpec& server, ServerStatus before) {
+void BackendTally::changed(const ServerSpec& server, Standing before) {
   const std::uint32_t version = spec.state->version.fetch_add(1, std::memory_order_acq_rel);
   if (version == seen_version) {
     count(server, before, -1);
-    count(server, server.state->status.load(std::memory_order_relaxed), 1);
+    count(server, server.state->standing.load(std::memory_order_relaxed), 1);
   } else {
     recount();
   }
   seen_version = version + 1;
+}
+
+void BackendTally::weighed() {
+  seen_version = spec.state->version.fetch_add(1, std::memory_order_acq_rel) + 1;
+  recount();
 }
 
 void BackendTally::ramped() {
@@ -44,8 +50,8 @@ std::string with_reason(std::string_view reason) {
   return reason.empty() ? std::string() : format(", reason: {}", reason);
 }
 
-std::string via(const ServerSpec& server) {
-  return server.tracked.empty() ? std::string() : format(" via {}", server.tracked);
+std::string via(const ServerSpec& server, const Saying& saying) {
+  return !saying.by_leader || server.tracked.empty() ? std::string() : format(" via {}", server.tracked);
 }
 
 std::string_view on_backup(const BackendTally& tally) {
@@ -54,23 +60,26 @@ std::string_view on_backup(const BackendTally& tally) {
 
 }  // namespace
 
-std::string down_line(const BackendTally& tally, const ServerSpec& server, std::string_view reason) {
+std::string down_line(const BackendTally& tally, const ServerSpec& server, const Saying& saying) {
   return format(
-      "{} {}/{} is DOWN{}{}. {} active and {} backup servers left.{} {} sessions active, 0 "
+      "{} {}/{} {}{}{}. {} active and {} backup servers left.{} {} sessions active, 0 "
       "requeued, {} "
       "remaining in queue.",
-      kind_of(server), tally.spec.name, server.name, via(server), with_reason(reason), tally.active, tally.backup,
-      on_backup(tally), server.state->in_use.load(std::memory_order_relaxed),
+      kind_of(server), tally.spec.name, server.name, saying.what, via(server, saying), with_reason(saying.reason),
+      tally.active, tally.backup, on_backup(tally), server.state->in_use.load(std::memory_order_relaxed),
       tally.spec.state->waiting.load(std::memory_order_relaxed));
 }
 
-std::string up_line(const BackendTally& tally, const ServerSpec& server, std::string_view what,
-                    std::string_view reason) {
+std::string up_line(const BackendTally& tally, const ServerSpec& server, const Saying& saying) {
   return format(
-      "{} {}/{} is {}{}{}. {} active and {} backup servers online.{} 0 sessions requeued, {} total "
+      "{} {}/{} {}{}{}. {} active and {} backup servers online.{} 0 sessions requeued, {} total "
       "in queue.",
-      kind_of(server), tally.spec.name, server.name, what, via(server), with_reason(reason), tally.active, tally.backup,
-      on_backup(tally), tally.spec.state->waiting.load(std::memory_order_relaxed));
+      kind_of(server), tally.spec.name, server.name, saying.what, via(server, saying), with_reason(saying.reason),
+      tally.active, tally.backup, on_backup(tally), tally.spec.state->waiting.load(std::memory_order_relaxed));
+}
+
+std::string change_line(const BackendTally& tally, const ServerSpec& server, std::string_view what) {
+  return format("{} {}/{} {}.", kind_of(server), tally.spec.name, server.name, what);
 }
 
 std::string no_server_line(const BackendSpec& backend) {

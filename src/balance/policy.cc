@@ -8,9 +8,10 @@ namespace penstock {
 namespace {
 
 std::uint32_t weight_now(const ServerSpec& spec) {
+  const std::uint32_t weight = spec.state->weight.load(std::memory_order_relaxed);
   const std::uint32_t ramp = spec.state->ramp.load(std::memory_order_relaxed);
-  if (spec.weight == 0 || ramp >= 256) return spec.weight * 256;
-  return std::max<std::uint32_t>(1, spec.weight * ramp);
+  if (weight == 0 || ramp >= 256) return weight * 256;
+  return std::max<std::uint32_t>(1, weight * ramp);
 }
 
 // Requests there would be for one unit of weight, were one more served. An idle server has none whatever its weight.

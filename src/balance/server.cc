@@ -1,8 +1,20 @@
 #include "penstock/balance/server.h"
 
 #include <algorithm>
+#include <functional>
+#include <utility>
 
 namespace penstock {
+namespace {
+
+std::string key_of(const std::string& backend, const std::string& server) { return backend + "/" + server; }
+
+}  // namespace
+
+Server::Server(std::string backend, std::string server)
+    : backend_name(std::move(backend)),
+      name(std::move(server)),
+      number_(std::hash<std::string>()(key_of(backend_name, name))) {}
 
 std::uint64_t Tickets::take() {
   const std::lock_guard hold(lock_);
@@ -31,13 +43,11 @@ int BackendSpec::place_of(int key) const {
   return at == servers.end() ? -1 : static_cast<int>(at - servers.begin());
 }
 
-void put_in_force(const BackendSpec& backend, const ServerSpec& server) {
-  std::atomic<ServerStatus>& status = server.state->status;
-  if (server.disabled == (status.load(std::memory_order_relaxed) == ServerStatus::Maintenance)) return;
-  ServerStatus now = server.disabled ? ServerStatus::Maintenance : ServerStatus::Up;
-  if (!server.disabled && server.tracked_state) now = server.tracked_state->status.load(std::memory_order_relaxed);
-  status.store(now, std::memory_order_relaxed);
-  backend.state->version.fetch_add(1, std::memory_order_acq_rel);
+ServerValues ServerSpec::values() const {
+  return {disabled ? Administration::Maintenance : Administration::Ready,
+          weight,
+          maxconn,
+          {address, port_from_client, port_offset}};
 }
 
 std::shared_ptr<BackendState> ServerRegistry::backend(const std::string& name) {
@@ -51,11 +61,15 @@ std::shared_ptr<BackendState> ServerRegistry::backend(const std::string& name) {
   return entry = std::make_shared<BackendState>(name, number);
 }
 
-std::shared_ptr<Server> ServerRegistry::server(const std::string& backend, const std::string& name,
-                                               const std::string& address) {
-  auto& entry = servers_[backend + "\n" + name + "\n" + address];
+std::shared_ptr<Server> ServerRegistry::server(const std::string& backend, const std::string& name) {
+  auto& entry = servers_[key_of(backend, name)];
   if (!entry) entry = std::make_shared<Server>(backend, name);
   return entry;
+}
+
+void ServerRegistry::forget(const Server& server) {
+  const auto found = servers_.find(key_of(server.backend_name, server.name));
+  if (found != servers_.end() && found->second.get() == &server) servers_.erase(found);
 }
 
 void ServerRegistry::sweep() {

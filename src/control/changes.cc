@@ -64,12 +64,22 @@ void add_files(const Snapshot& before, const Snapshot& after, std::vector<std::s
   }
 }
 
+void add_overruled(const ServerOrders& orders, const Snapshot& after, std::vector<std::string>& out) {
+  for (const auto& [name, set] : orders) {
+    const ServerSpec* server = after.find_server(name.first, name.second);
+    if (server == nullptr) continue;
+    for (const std::string& value : settle(server->values(), set).overruled)
+      out.push_back(format("server {}/{}: {} (set at run time)", name.first, name.second, value));
+  }
+}
+
 }  // namespace
 
-std::string changes_between(const Snapshot& before, const Snapshot& after) {
+std::string changes_between(const Snapshot& before, const Snapshot& after, const ServerOrders& orders) {
   std::vector<std::string> all = config::differences(config::dump(before.config), config::dump(after.config));
   add_certificates(before, after, all);
   add_files(before, after, all);
+  add_overruled(orders, after, all);
   if (all.empty()) return "no difference";
   std::string text;
   for (std::size_t i = 0; i < std::min(all.size(), kShown); ++i)

@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <string_view>
 #include <thread>
+#include <unordered_set>
 #include <utility>
 
 #include "penstock/base/format.h"
@@ -22,14 +24,12 @@ std::string host_name() {
   return name;
 }
 
-void restore(const Snapshot& snapshot, const HealthNotes& notes) {
-  for (const auto& backend : snapshot.backends) {
-    for (const ServerSpec& server : backend->balance.servers) {
-      const bool is_checked = server.check.enabled || server.tracked_state;
-      const auto found = notes.find({backend->balance.name, server.name});
-      if (is_checked && found != notes.end()) Checks::restore(server, found->second);
-    }
+std::unordered_set<const Server*> servers_of(const std::vector<const BackendPlan*>& plans) {
+  std::unordered_set<const Server*> out;
+  for (const BackendPlan* plan : plans) {
+    for (const ServerSpec& server : plan->balance.servers) out.insert(server.state.get());
   }
+  return out;
 }
 
 }  // namespace
@@ -119,33 +119,106 @@ void Crew::reached_log(const std::string& name, const Descriptor& connected) {
   }
 }
 
-void Crew::start(std::shared_ptr<const Snapshot> snapshot, const HealthNotes& health) {
-  restore(*snapshot, health);
+void Crew::start(std::shared_ptr<const Snapshot> snapshot, const ServerNotes& notes) {
   const unsigned count = workers_for(snapshot->config);
   process_.workers = count;
   WorkerOwner& for_workers = *this;
   for (unsigned i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(i, count, process_, for_workers));
   for (auto& worker : workers_) worker->start();
-  put_to_work(std::move(snapshot));
+  put_to_work(std::move(snapshot), notes);
 }
 
-void Crew::put_to_work(std::shared_ptr<const Snapshot> snapshot) {
+void Crew::put_to_work(std::shared_ptr<const Snapshot> snapshot, const ServerNotes& notes) {
   change_ = std::make_shared<const Difference>(snapshot_.get(), *snapshot);
   watch_addresses();
   for (const TablePlan& table : snapshot->tables) {
     if (table.table) table.table->set_limits(table.line);
   }
-  for (const BackendPlan* plan : change_->come) {
-    for (const ServerSpec& server : plan->balance.servers) put_in_force(plan->balance, server);
-  }
+  renew_servers(notes);
   if (snapshot_) former_.push_back(std::move(snapshot_));
   snapshot_ = std::move(snapshot);
+  settle_orders();
   adopting_ = workers_.size();
   for (auto& worker : workers_) {
     worker->adopt(snapshot_, change_, [this] { loop_.post([this] { adopted(); }); });
   }
   // maxconn may be higher now.
   if (process_.paused.exchange(0) != 0) wake_listeners();
+}
+
+// No worker knows those that come yet: they begin as they are to be. All others are their keepers' from now on.
+void Crew::renew_servers(const ServerNotes& notes) {
+  const std::unordered_set<const Server*> gone = servers_of(change_->gone), come = servers_of(change_->come);
+  std::vector<const ServerSpec*> followers;
+  for (const BackendPlan* plan : change_->come) {
+    for (const ServerSpec& server : plan->balance.servers) {
+      if (gone.contains(server.state.get())) continue;
+      const auto note = notes.find({plan->balance.name, server.name});
+      Keeper::begin(server, note == notes.end() ? nullptr : &note->second);
+      if (note != notes.end()) orders_[note->first] = note->second.orders;
+      if (server.tracked_state) followers.push_back(&server);
+    }
+  }
+  // One may track another of them.
+  for (bool again = !followers.empty(); again;) {
+    again = false;
+    for (const ServerSpec* follower : followers) again = Keeper::begin_to_follow(*follower) || again;
+  }
+  for (const Server* server : gone) {
+    if (!come.contains(server)) servers_.forget(*server);
+  }
+}
+
+// As each keeper does when it adopts the snapshot.
+void Crew::settle_orders() {
+  for (auto at = orders_.begin(); at != orders_.end();) {
+    const ServerSpec* spec = snapshot_->find_server(at->first.first, at->first.second);
+    if (spec != nullptr) at->second = settle(spec->values(), at->second).orders;
+    at = spec == nullptr || at->second.empty() ? orders_.erase(at) : std::next(at);
+  }
+}
+
+// A reload may have come between the keeper's word and this.
+void Crew::keep_orders(const Server& server, const Orders& orders) {
+  const ServerSpec* spec = snapshot_->spec_of(server);
+  if (spec == nullptr) return;
+  Orders standing = settle(spec->values(), orders).orders;
+  const std::pair name(server.backend_name, server.name);
+  if (standing.empty())
+    orders_.erase(name);
+  else
+    orders_[name] = std::move(standing);
+}
+
+ServerNote Crew::note_of(const Server& server) const {
+  const auto known = orders_.find({server.backend_name, server.name});
+  return Keeper::note_of(server, known == orders_.end() ? Orders() : known->second);
+}
+
+bool Crew::change(std::string_view backend, std::string_view server, const ServerChange& change,
+                  std::function<void()> done) {
+  const ServerSpec* spec = snapshot_->find_server(backend, server);
+  if (spec == nullptr) return false;
+  Worker& keeper = *workers_[spec->state->keeper(process_.workers)];
+  keeper.change(spec->state, change, [this, done = std::move(done)] { loop_.post([this, done] { pass_all(done); }); });
+  return true;
+}
+
+// What was posted to workers before has been done when `done` is called.
+void Crew::pass_all(std::function<void()> done) {
+  const auto left = std::make_shared<std::size_t>(workers_.size());
+  for (auto& worker : workers_) {
+    worker->pass([this, left, done] {
+      loop_.post([left, done] {
+        if (--*left == 0) done();
+      });
+    });
+  }
+}
+
+void Crew::lead(std::shared_ptr<Server> follower) {
+  Worker& keeper = *workers_[follower->keeper(process_.workers)];
+  keeper.follow(std::move(follower));
 }
 
 void Crew::watch_addresses() {
@@ -200,26 +273,33 @@ void Crew::on_worker_empty(unsigned) {
   });
 }
 
-void Crew::on_server_changed(const BackendSpec& backend, const ServerSpec& server, bool up) {
+void Crew::on_server_changed(const BackendSpec& backend, const ServerSpec& server, KeeperEvents::Turn turn) {
   // Down: who waits for this very server need not wait on.
   wake_lines(backend.state);
-  if (!up && server.shutdown_when_down) {
+  if (turn == KeeperEvents::Turn::Down && server.shutdown_when_down) {
     for (auto& worker : workers_) worker->shut_down_sessions(server.state);
   }
-  if (up && server.shutdown_backups_when_up) {
+  if (turn == KeeperEvents::Turn::Up && server.shutdown_backups_when_up) {
     for (const ServerSpec& other : backend.servers) {
       if (!other.backup) continue;
       for (auto& worker : workers_) worker->shut_down_sessions(other.state);
     }
   }
-  loop_.post([this, backend = backend.state, name = server.name, state = server.state, up] {
-    owner_.on_health(*state);
-    const auto line = watch_.on_change(backend->name, name, up, loop_.now());
-    if (!line) return;
-    const BackendPlan* plan = snapshot_->backend(backend->number);
-    const auto& logs = plan == nullptr ? snapshot_->logs : plan->logs;
-    for (LogOutput* output : logs) output->write(Level::Alert, *line);
+  const bool up = server.state->standing.load(std::memory_order_relaxed).operation != Operation::Down;
+  loop_.post([this, backend = backend.state, state = server.state, orders = server.state->orders, up] {
+    keep_orders(*state, orders);
+    owner_.on_server_changed(*state);
+    tell_of_address(*backend, *state, up);
   });
+}
+
+// That a whole machine went.
+void Crew::tell_of_address(const BackendState& backend, const Server& server, bool up) {
+  const auto line = watch_.on_change(backend.name, server.name, up, loop_.now());
+  if (!line) return;
+  const BackendPlan* plan = snapshot_->backend(backend.number);
+  const auto& logs = plan == nullptr ? snapshot_->logs : plan->logs;
+  for (LogOutput* output : logs) output->write(Level::Alert, *line);
 }
 
 }  // namespace penstock

@@ -159,15 +159,15 @@ int Master::run(Handover first, const Legacy& legacy) {
     watch_ = Watch::open(loop_, parent_->fd(), for_watch);
     crew_.set_log_reach(*this);
     crew_.tickets().restore(legacy.ticket_keys.view());
-    told_ = legacy.health;
+    told_ = legacy.servers;
     story_ = legacy.story;
   }
-  if (const int status = start(std::move(first), legacy.health); status != 0) return status;
+  if (const int status = start(std::move(first), legacy.servers); status != 0) return status;
   loop_.run();
   return exit_status_;
 }
 
-int Master::start(Handover first, const HealthNotes& health) {
+int Master::start(Handover first, const ServerNotes& notes) {
   if (!first.diagnostics.failed()) {
     // The limit may be raised by whoever has privileges, so first this.
     const Result<Limits> limits = make_room_for_descriptors(first);
@@ -186,7 +186,7 @@ int Master::start(Handover first, const HealthNotes& health) {
   started_ = loaded.snapshot->config.global;
   // From here on nothing can fail, and clients wait at the sockets already.
   answer(Message::Kind::Accepted, kServing);
-  crew_.start(std::move(loaded.snapshot), health);
+  crew_.start(std::move(loaded.snapshot), notes);
   mention(format("Started with pid {}: {}.", crew_.process().pid, portrait_of(*crew_.snapshot())));
   return 0;
 }
@@ -198,8 +198,7 @@ int Master::fail(int status, const std::string& why) {
 
 void Master::on_adopted() {
   for (const BackendPlan* plan : crew_.change().come) {
-    // A server at another address is another one.
-    for (const ServerSpec& server : plan->balance.servers) on_health(*server.state);
+    for (const ServerSpec& server : plan->balance.servers) on_server_changed(*server.state);
   }
   if (!story_.empty()) log(Level::Alert, std::exchange(story_, ""));
   if (!changes_.empty()) {
@@ -224,21 +223,21 @@ void Master::send_ticket_keys() {
 }
 
 // Nobody waits for a parent that does not listen now: it is told at the next tick.
-void Master::on_health(const Server& server) {
+void Master::on_server_changed(const Server& server) {
   if (parent_ == nullptr) return;
-  const HealthNote note = Checks::note_of(server);
-  HealthNote& told = told_[{server.backend_name, server.name}];
+  const ServerNote note = crew_.note_of(server);
+  ServerNote& told = told_[{server.backend_name, server.name}];
   if (told == note) return;
-  if (parent_->offer(Message::Kind::Health, pack_note(server, note)))
+  if (parent_->offer(Message::Kind::Server, pack_note(server, note)))
     told = note;
   else
-    health_untold_ = true;
+    servers_untold_ = true;
 }
 
-void Master::tell_health() {
-  health_untold_ = false;
+void Master::tell_of_servers() {
+  servers_untold_ = false;
   for (const auto& plan : crew_.snapshot()->backends) {
-    for (const ServerSpec& server : plan->balance.servers) on_health(*server.state);
+    for (const ServerSpec& server : plan->balance.servers) on_server_changed(*server.state);
   }
 }
 
@@ -275,7 +274,7 @@ void Master::on_message(Message message) {
     case Message::Kind::Accepted:
     case Message::Kind::Refused:
     case Message::Kind::TicketKeys:
-    case Message::Kind::Health:
+    case Message::Kind::Server:
     case Message::Kind::WantReload:
     case Message::Kind::WantLogSocket:
     case Message::Kind::More:
@@ -334,7 +333,7 @@ void Master::take_over(Handover handover) {
   print(loaded.diagnostics);
   if (loaded.diagnostics.failed()) return refuse(loaded.diagnostics);
   for (const config::Complaint& complaint : loaded.diagnostics.complaints()) log_complaint(complaint);
-  changes_ = changes_between(*crew_.snapshot(), *loaded.snapshot);
+  changes_ = changes_between(*crew_.snapshot(), *loaded.snapshot, crew_.orders());
   set_limits(*limits);
   crew_.put_to_work(std::move(loaded.snapshot));
 }
@@ -422,7 +421,7 @@ void Master::finish(int status) {
 void Master::tick() {
   crew_.sweep();
   tell_losses();
-  if (health_untold_) tell_health();
+  if (servers_untold_) tell_of_servers();
   if (loop_.now() >= next_rotation_ms_) {
     crew_.tickets().rotate();
     send_ticket_keys();

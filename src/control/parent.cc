@@ -181,9 +181,9 @@ void Parent::on_message(Message message) {
       legacy_.ticket_keys = Secret(message.text);
       ::explicit_bzero(message.text.data(), message.text.size());
       return;
-    case Message::Kind::Health:
-      if (offered_) take_note(legacy_.health, message.text, offered_->config);
-      return take_note(legacy_.health, message.text, accepted_.config);
+    case Message::Kind::Server:
+      if (offered_) take_note(legacy_.servers, message.text, offered_->config);
+      return take_note(legacy_.servers, message.text, accepted_.config);
     case Message::Kind::WantReload:
       return reload();
     case Message::Kind::WantLogSocket:

@@ -51,48 +51,70 @@ void Worker::take(std::shared_ptr<const Snapshot> snapshot, const Difference& ch
   options.workers = workers_;
   options.spread_percent = global.spread_checks;
   options.spread_limit_ms = global.max_spread_checks_ms;
-  const bool anew = !checks_ || options != checks_->options();
-  if (anew) checks_.reset();
+  const bool anew = !keeper_ || options != keeper_->options();
+  if (anew) keeper_.reset();
   for (const BackendPlan* plan : change.gone) {
-    if (checks_) checks_->drop(plan->balance);
-  }
-  for (const BackendPlan* plan : change.led_anew) {
-    if (checks_) checks_->drop(plan->balance);
+    if (keeper_) keeper_->drop(plan->balance);
   }
   station_->adopt(snapshot, change);
   loop_.descriptor_limit = station_->kit().process.descriptor_limit;
   loop_.gulp_budget = static_cast<std::size_t>(global.gulp_budget);
-  // Once more: a check under the former snapshot may have had the last word.
-  for (const BackendPlan* plan : change.come) {
-    for (const ServerSpec& server : plan->balance.servers) {
-      if (!checks(plan->balance, server)) continue;
-      put_in_force(plan->balance, server);
-      if (!server.check.enabled || server.disabled) Checks::forget(plan->balance, server);
-    }
-  }
-  std::vector<Checks::Target> targets;
+  snapshot_ = std::move(snapshot);
+  std::vector<Keeper::Target> targets;
   const auto add = [&](const BackendPlan& plan) {
     for (const ServerSpec& server : plan.balance.servers) {
-      if (checks(plan.balance, server) && server.check.enabled && !server.disabled)
-        targets.push_back({&plan.balance, &server, snapshot->followers_of(*server.state)});
+      if (keeps(server)) targets.push_back({&plan.balance, &server});
     }
   };
   if (anew) {
-    HealthEvents& for_events = *this;
+    KeeperEvents& for_events = *this;
     HealthLog& for_log = *this;
-    checks_ = std::make_unique<Checks>(loop_, options, for_events, for_log);
-    for (const auto& plan : snapshot->backends) add(*plan);
+    keeper_ = std::make_unique<Keeper>(loop_, options, for_events, for_log);
+    for (const auto& plan : snapshot_->backends) add(*plan);
   } else {
     for (const BackendPlan* plan : change.come) add(*plan);
-    for (const BackendPlan* plan : change.led_anew) add(*plan);
   }
-  snapshot_ = std::move(snapshot);
-  checks_->add(targets);
+  keeper_->adopt(targets);
+  for (const BackendPlan* plan : change.come) lead_all(*plan);
+  for (const BackendPlan* plan : change.led_anew) lead_all(*plan);
 }
 
-// Each server has exactly one checking worker, and keeps it while the process lives.
-bool Worker::checks(const BackendSpec& backend, const ServerSpec& server) const {
-  return std::hash<std::string>()(backend.name + "/" + server.name) % workers_ == index_;
+// Their keepers may have looked before this one knew of them.
+void Worker::lead_all(const BackendPlan& plan) {
+  for (const ServerSpec& server : plan.balance.servers) {
+    if (keeps(server)) lead_followers(server);
+  }
+}
+
+void Worker::lead_followers(const ServerSpec& server) {
+  for (const Follower& follower : snapshot_->followers_of(*server.state)) owner_.lead(follower.server->state);
+}
+
+void Worker::on_server_changed(const BackendSpec& backend, const ServerSpec& server, Turn turn) {
+  owner_.on_server_changed(backend, server, turn);
+  lead_followers(server);
+}
+
+void Worker::change(std::shared_ptr<Server> server, const ServerChange& change, std::function<void()> done) {
+  loop_.post([this, server = std::move(server), change, done = std::move(done)] {
+    const ServerSpec* spec = snapshot_ ? snapshot_->spec_of(*server) : nullptr;
+    if (spec != nullptr) keeper_->apply(backend_of(*server), *spec, change);
+    done();
+  });
+}
+
+// It may not know the follower yet, or no more.
+void Worker::follow(std::shared_ptr<Server> server) {
+  loop_.post([this, server = std::move(server)] {
+    const ServerSpec* spec = snapshot_ ? snapshot_->spec_of(*server) : nullptr;
+    if (spec != nullptr) keeper_->follow(backend_of(*server), *spec);
+  });
+}
+
+void Worker::pass(std::function<void()> done) { loop_.post(std::move(done)); }
+
+const BackendSpec& Worker::backend_of(const Server& server) const {
+  return snapshot_->backend(snapshot_->backend_number(server.backend_name))->balance;
 }
 
 void Worker::drain() {
@@ -112,7 +134,7 @@ void Worker::resume_listeners() {
 }
 
 void Worker::end() {
-  checks_.reset();
+  keeper_.reset();
   station_->close();
   snapshot_.reset();
   loop_.stop();

@@ -83,6 +83,19 @@ Result<SocketAddress> SocketAddress::resolve(const std::string& name, std::uint1
   return address;
 }
 
+std::optional<SocketAddress> SocketAddress::from_bytes(std::string_view bytes) {
+  if (bytes.empty()) return SocketAddress();
+  if (bytes.size() < sizeof(sa_family_t) || bytes.size() > sizeof(sockaddr_storage)) return std::nullopt;
+  SocketAddress out;
+  std::memcpy(&out.storage_, bytes.data(), bytes.size());
+  out.length_ = static_cast<socklen_t>(bytes.size());
+  const bool is_whole = (out.family() == AF_INET && bytes.size() == sizeof(sockaddr_in)) ||
+                        (out.family() == AF_INET6 && bytes.size() == sizeof(sockaddr_in6)) ||
+                        (out.family() == AF_UNIX && bytes.size() <= sizeof(sockaddr_un));
+  if (!is_whole) return std::nullopt;
+  return out;
+}
+
 SocketAddress SocketAddress::local_of(int fd) {
   SocketAddress address;
   socklen_t length = sizeof(address.storage_);

@@ -109,12 +109,12 @@ std::int64_t Generation::backend(rules::BackendNumber number, int backend) const
   const std::vector<Candidate> usable = usable_servers(spec);
   for (const ServerSpec& server : spec.servers) in_use += server.state->in_use.load(std::memory_order_relaxed);
   for (const Candidate& candidate : usable) {
-    if (candidate.spec->maxconn == 0) unlimited = true;
+    const auto maxconn = static_cast<std::int64_t>(candidate.spec->state->maxconn.load(std::memory_order_relaxed));
+    if (maxconn == 0) unlimited = true;
     if (candidate.spec->maxqueue == 0) endless = true;
     places += std::max<std::int64_t>(0, static_cast<std::int64_t>(candidate.spec->maxqueue) -
                                             candidate.spec->state->waiting.load(std::memory_order_relaxed));
-    room += std::max<std::int64_t>(0, static_cast<std::int64_t>(candidate.spec->maxconn) -
-                                          candidate.spec->state->in_use.load(std::memory_order_relaxed));
+    room += std::max<std::int64_t>(0, maxconn - candidate.spec->state->in_use.load(std::memory_order_relaxed));
   }
   const std::int64_t waiting = spec.state->waiting.load(std::memory_order_relaxed);
   switch (number) {
@@ -160,20 +160,23 @@ std::int64_t Generation::server(rules::ServerNumber number, int backend, int ser
   if (place < 0) return -1;
   const ServerSpec& spec = plan->balance.servers[static_cast<std::size_t>(place)];
   const std::int64_t in_use = spec.state->in_use.load(std::memory_order_relaxed);
+  const std::int64_t maxconn = spec.state->maxconn.load(std::memory_order_relaxed);
+  const std::int64_t weight = spec.state->weight.load(std::memory_order_relaxed);
   switch (number) {
     case rules::ServerNumber::IsUp:
       return spec.state->takes_traffic() ? 1 : 0;
     case rules::ServerNumber::Connections:
       return in_use;
     case rules::ServerNumber::FreeConnections:
-      return spec.maxconn == 0 ? -1 : std::max<std::int64_t>(0, static_cast<std::int64_t>(spec.maxconn) - in_use);
+      return maxconn == 0 ? -1 : std::max<std::int64_t>(0, maxconn - in_use);
     case rules::ServerNumber::Queue:
       return spec.state->waiting.load(std::memory_order_relaxed);
     case rules::ServerNumber::Weight:
-      return spec.weight * spec.state->ramp.load(std::memory_order_relaxed) / 256;
+      return weight * spec.state->ramp.load(std::memory_order_relaxed) / 256;
     case rules::ServerNumber::InitialWeight:
-    case rules::ServerNumber::UserWeight:
       return spec.weight;
+    case rules::ServerNumber::UserWeight:
+      return weight;
     case rules::ServerNumber::SessionRate:
       return spec.state->rate.per_second(static_cast<std::int64_t>(loop_.now()));
   }

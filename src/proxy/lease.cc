@@ -46,7 +46,7 @@ void Lease::end(const BackendPlan& backend, bool whole, bool said) {
   if (!whole || slot == nullptr || back_->room() == 0) return close({}, said);
   // A client's own stays with it over reloads: the server knows it by this connection.
   stream_ = nullptr;
-  if (must_be_private(backend)) return pins_.keep(slot->spec.state, std::move(back_));
+  if (must_be_private(backend)) return pins_.keep(slot->spec, std::move(back_));
   slot->pool().give_home(std::move(back_));
 }
 

@@ -32,7 +32,7 @@ std::uint64_t digest_of(const SocketAddress& address) { return address.empty() ?
 
 std::uint64_t digest_of(const std::optional<Leader>& leader) {
   if (!leader) return 0;
-  return xxh64(format("{} {} {}", leader->name, static_cast<const void*>(leader->state.get()), leader->disabled));
+  return xxh64(format("{} {}", leader->name, static_cast<const void*>(leader->state.get())));
 }
 
 int table_of(const SnapshotGround& ground, const std::string& proxy) {
@@ -163,13 +163,12 @@ std::uint64_t Outside::fullconn(const config::Proxy& proxy) const {
   return fullconn;
 }
 
-// A server that tracks one that tracks another follows the last of them, which is checked.
+// A server that tracks one that tracks another follows that one, if there is one at the end that tracks none.
 std::optional<Leader> Outside::leader_of(const config::Proxy& proxy, const config::Server& server) const {
   if (!server.track) return std::nullopt;
   const config::Proxy* backend = &proxy;
   const config::Server* at = &server;
-  Leader leader;
-  std::optional<Leader> found;
+  std::optional<Leader> leader, found;
   for (std::size_t steps = 0; at != nullptr && at->track && steps <= kLongestChain; ++steps) {
     std::string_view name = at->track->text;
     if (const std::size_t slash = name.find('/'); slash != std::string_view::npos) {
@@ -178,11 +177,9 @@ std::optional<Leader> Outside::leader_of(const config::Proxy& proxy, const confi
     }
     at = backend == nullptr ? nullptr : find_server(*backend, name);  // Null: disabled, or complained about.
     if (at == nullptr) break;
-    if (leader.name.empty()) leader.name = format("{}/{}", backend->name, name);
-    leader.disabled = leader.disabled || at->disabled;
-    if (at->track) continue;
-    leader.state = sources_.servers.server(backend->name, at->name, bundle_.resolved(at->address).text());
-    found = leader;
+    if (!leader)
+      leader = Leader{format("{}/{}", backend->name, name), sources_.servers.server(backend->name, at->name)};
+    if (!at->track) found = leader;
   }
   keep(Kind::Leader, server.name, penstock::digest_of(found));
   return found;

@@ -21,11 +21,10 @@
 
 namespace penstock {
 
-// The server that another one tracks, whose health it has.
+// The server that another one tracks.
 struct Leader {
   std::string name;  // "backend/server"
   std::shared_ptr<const Server> state;
-  bool disabled = false;  // It, or one that it tracks itself.
 };
 
 class Outside final : public rules::Environment {
@@ -54,7 +53,7 @@ class Outside final : public rules::Environment {
   SocketAddress resolved(const config::Address& address) const;
   PemFile credentials(const std::string& path) const;
   std::uint64_t fullconn(const config::Proxy& proxy) const;
-  // Nothing if it tracks none, or one that is disabled.
+  // Nothing if it tracks none, or none that is checked in the end.
   std::optional<Leader> leader_of(const config::Proxy& proxy, const config::Server& server) const;
 
   // A digest of what stands in a file; 0: it was not read.

@@ -36,10 +36,10 @@ Owned<Back> PinBook::lend(const Server& server, std::string_view tls_name) {
   return nullptr;
 }
 
-void PinBook::keep(const std::shared_ptr<Server>& server, Owned<Back> back) {
+void PinBook::keep(const ServerSpec& server, Owned<Back> back) {
   make_room();
   back->set_owner(*this);
-  pins_.push_back({server, std::move(back)});
+  pins_.push_back({server.state, std::move(back), server.where});
 }
 
 void PinBook::make_room() {
@@ -61,7 +61,10 @@ bool PinBook::lost(std::string_view backend) const {
 }
 
 void PinBook::adopt(const Snapshot& snapshot) {
-  lose_some([&](const Pin& pin) { return !snapshot.uses(*pin.server); });
+  lose_some([&](const Pin& pin) {
+    const ServerSpec* server = snapshot.spec_of(*pin.server);
+    return server == nullptr || server->where != pin.where;
+  });
 }
 
 void PinBook::shut_down(const Server& server) {

@@ -265,7 +265,8 @@ ServerSpec PlanMaker::build_server(const config::Proxy& proxy, const config::Ser
   if (server.send_proxy_v2) spec.send_proxy = ProxyVersion::Two;
   spec.proxy_wishes = proxy_wishes(server.proxy_v2_options);
   const std::string address = spec.address.text();
-  spec.state = sources_.servers.server(proxy.name, server.name, address);
+  spec.where = xxh64(address);
+  spec.state = sources_.servers.server(proxy.name, server.name);
   spec.identity = identity_of(spec, server, address);
   spec.disabled = server.disabled;
   if (server.check.enabled) {
@@ -280,7 +281,6 @@ ServerSpec PlanMaker::build_server(const config::Proxy& proxy, const config::Ser
   if (const std::optional<Leader> leader = outside_.leader_of(proxy, server)) {
     spec.tracked = leader->name;
     spec.tracked_state = leader->state;
-    spec.disabled = spec.disabled || leader->disabled;
   }
   return spec;
 }

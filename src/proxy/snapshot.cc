@@ -391,12 +391,17 @@ std::vector<Follower> Snapshot::followers_of(const Server& server) const {
   return found == followers_.end() ? std::vector<Follower>() : found->second;
 }
 
-bool Snapshot::uses(const Server& server) const {
-  const BackendPlan* plan = backend(backend_number(server.backend_name));
-  if (plan == nullptr) return false;
+const ServerSpec* Snapshot::find_server(std::string_view backend_name, std::string_view name) const {
+  const BackendPlan* plan = backend(backend_number(backend_name));
+  if (plan == nullptr) return nullptr;
   const std::vector<ServerSpec>& servers = plan->balance.servers;
-  return std::any_of(servers.begin(), servers.end(),
-                     [&](const ServerSpec& spec) { return spec.state.get() == &server; });
+  const auto found = std::find_if(servers.begin(), servers.end(), [&](const auto& spec) { return spec.name == name; });
+  return found == servers.end() ? nullptr : &*found;
+}
+
+const ServerSpec* Snapshot::spec_of(const Server& server) const {
+  const ServerSpec* spec = find_server(server.backend_name, server.name);
+  return spec != nullptr && spec->state.get() == &server ? spec : nullptr;
 }
 
 const Making* Snapshot::making_of(std::int32_t part) const {

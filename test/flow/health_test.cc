@@ -1,12 +1,11 @@
 // Checks of servers over loopback sockets: every result, in the words of the log.
-#include "penstock/balance/health.h"
-
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "flow/scripted_server.h"
+#include "penstock/balance/keeper.h"
 #include "penstock/net/loop.h"
 #include "unit/catch.h"
 #include "unit/net/test_certificates.h"
@@ -54,7 +53,7 @@ std::string without_duration(std::string_view line) {
 }
 
 // One backend, its checks, and all they say.
-class Rig final : public HealthEvents, public HealthLog {
+class Rig final : public KeeperEvents, public HealthLog {
  public:
   Rig() {
     spec.name = "bk";
@@ -74,10 +73,10 @@ class Rig final : public HealthEvents, public HealthLog {
     return spec.servers.back();
   }
   void start() {
-    std::vector<Checks::Target> targets;
-    for (const ServerSpec& server : spec.servers) targets.push_back({&spec, &server, {}});
-    checks = std::make_unique<Checks>(loop, options, *this, *this);
-    checks->add(targets);
+    std::vector<Keeper::Target> targets;
+    for (const ServerSpec& server : spec.servers) targets.push_back({&spec, &server});
+    keeper = std::make_unique<Keeper>(loop, options, *this, *this);
+    keeper->adopt(targets);
   }
   void run_until(std::function<bool()> met) {
     Owned<Watcher> watcher(new Watcher(loop, std::move(met)));
@@ -86,13 +85,13 @@ class Rig final : public HealthEvents, public HealthLog {
   }
   // Starts if need be, and runs until so many lines were written.
   const Lines& lines_after(std::size_t count) {
-    if (!checks) start();
+    if (!keeper) start();
     run_until([&] { return lines.size() >= count; });
     return lines;
   }
   // Of the first check of the only server.
   std::string first_result() { return lines_after(1).front(); }
-  ServerStatus status(std::size_t index = 0) const { return spec.servers[index].state->status; }
+  Operation operation(std::size_t index = 0) const { return spec.servers[index].state->standing.load().operation; }
 
   Loop loop;
   BackendSpec spec;
@@ -101,11 +100,11 @@ class Rig final : public HealthEvents, public HealthLog {
   std::vector<Level> levels;
   std::vector<std::string> changes;
   std::vector<std::uint32_t> ramps;  // As they were at each change.
-  std::unique_ptr<Checks> checks;
+  std::unique_ptr<Keeper> keeper;
 
  private:
-  void on_server_changed(const BackendSpec& backend, const ServerSpec& server, bool up) override {
-    changes.push_back(backend.name + "/" + server.name + (up ? " up" : " down"));
+  void on_server_changed(const BackendSpec& backend, const ServerSpec& server, Turn turn) override {
+    changes.push_back(backend.name + "/" + server.name + (turn != Turn::Down ? " up" : " down"));
     ramps.push_back(server.state->ramp);
   }
   void write(const BackendSpec&, Level level, std::string_view line) override {
@@ -203,7 +202,7 @@ TEST_CASE("a TCP check passes when the connection is made") {
   server.next();
   rig.server(server.address(), tcp_check());
   CHECK(rig.first_result() == succeeded("Layer4 check passed"));
-  CHECK(rig.status() == ServerStatus::Up);
+  CHECK(rig.operation() == Operation::Up);
   CHECK(rig.changes.empty());
 }
 
@@ -592,7 +591,7 @@ TEST_CASE("a server goes DOWN after fall failures and comes UP after rise succes
   CHECK(rig.levels == std::vector<Level>{Level::Notice, Level::Notice, Level::Notice, Level::Alert, Level::Emerg,
                                          Level::Notice, Level::Notice, Level::Notice});
   CHECK(rig.changes == std::vector<std::string>{"bk/s1 down", "bk/s1 up"});
-  CHECK(rig.status() == ServerStatus::Up);
+  CHECK(rig.operation() == Operation::Up);
   CHECK(rig.spec.state->version == version + 2);
   CHECK(rig.spec.servers[0].state->changed_at_ms > 0);
 }
@@ -663,7 +662,7 @@ TEST_CASE("a server that is DOWN stays so though it answers 404") {
   rig.server(server.address(), check);
   rig.lines_after(4);
   rig.run_until([&] { return server.accepted() >= 6; });
-  CHECK(rig.status() == ServerStatus::Down);
+  CHECK(rig.operation() == Operation::Down);
 }
 
 TEST_CASE("a server that comes back starts slowly; one that was never away does not") {
@@ -680,7 +679,7 @@ TEST_CASE("a server that comes back starts slowly; one that was never away does 
   CHECK(rig.ramps == std::vector<std::uint32_t>{256, 1});
   const std::uint32_t version_up = 3;  // It began at 1; DOWN and UP moved it.
   rig.run_until([&] { return state.ramp == 256; });
-  CHECK(rig.loop.now() - state.check.up_since_ms >= 300);
+  CHECK(rig.loop.now() - state.up_since_ms >= 300);
   CHECK(rig.spec.state->version > version_up);
 }
 
@@ -695,13 +694,13 @@ TEST_CASE("a reload goes on with the count, the timer and the slow start") {
   rig.lines_after(4);
   REQUIRE(rig.lines.back() == succeeded("Layer7 check passed, code: 200", "1/2 DOWN"));
   const std::uint64_t due = spec.state->check.next_ms;
-  rig.checks.reset();
+  rig.keeper.reset();
   CHECK(spec.state->check.next_ms == due);
-  CHECK(rig.status() == ServerStatus::Down);
+  CHECK(rig.operation() == Operation::Down);
   rig.start();
   // Under way and unanswered: the reload ends it in silence, and the next one asks again at once.
   rig.run_until([&] { return server.accepted() == 3; });
-  rig.checks.reset();
+  rig.keeper.reset();
   rig.run_until([&] { return server.open() == 0; });
   CHECK(rig.lines.size() == 4);
   rig.start();
@@ -719,10 +718,10 @@ TEST_CASE("after a reload a healthy server is not checked before its time") {
   rig.lines_after(1);
   const std::uint64_t due = spec.state->check.next_ms;
   CHECK(due > rig.loop.now() + 30000);
-  rig.checks.reset();
+  rig.keeper.reset();
   rig.start();
   CHECK(spec.state->check.next_ms == due);
-  CHECK(rig.checks->in_flight() == 0);
+  CHECK(rig.keeper->in_flight() == 0);
 }
 
 TEST_CASE("what another process found is gone on with: status, count and slow start") {
@@ -732,22 +731,24 @@ TEST_CASE("what another process found is gone on with: status, count and slow st
   server.next().expects("\r\n\r\n").sends(kOk).closes();
   ServerSpec& spec = rig.server(server.address(), http_check());
   spec.slowstart_ms = 60000;
-  Checks::restore(spec, {ServerStatus::Down, 0});
+  const ServerNote down{Operation::Down, 0, {}};
+  Keeper::begin(spec, &down);
   CHECK(rig.lines_after(1).front() == succeeded("Layer7 check passed, code: 200", "1/2 DOWN"));
   rig.run_until([&] { return rig.changes.size() == 1; });
-  CHECK(rig.status() == ServerStatus::Up);
-  const HealthNote note = Checks::note_of(*spec.state);
-  CHECK(note == HealthNote{ServerStatus::Up, spec.state->check.up_since_ms});
+  CHECK(rig.operation() == Operation::Up);
+  const ServerNote note = Keeper::note_of(*spec.state, {});
+  CHECK(note == ServerNote{Operation::Up, spec.state->up_since_ms, {}});
 
   Rig next;
   server.next().expects("\r\n\r\n").sends(kGone).closes();
   ServerSpec& again = next.server(server.address(), http_check());
   again.slowstart_ms = 60000;
-  Checks::restore(again, {ServerStatus::Up, note.up_since_ms});
+  Keeper::begin(again, &note);
   next.start();
-  CHECK(Checks::note_of(*again.state) == note);
-  Checks::restore(again, {ServerStatus::Up, next.loop.now() - 30000});
-  next.checks.reset();
+  CHECK(Keeper::note_of(*again.state, {}) == note);
+  const ServerNote half{Operation::Up, next.loop.now() - 30000, {}};
+  Keeper::begin(again, &half);
+  next.keeper.reset();
   next.start();
   next.run_until([&] { return again.state->ramp >= 128; });
   CHECK(again.state->ramp < 200);
@@ -758,13 +759,13 @@ TEST_CASE("a server in maintenance is not checked") {
   ScriptedServer away(rig.loop), here(rig.loop);
   away.next();
   here.next();
-  rig.server(away.address(), tcp_check()).state->status = ServerStatus::Maintenance;
+  rig.server(away.address(), tcp_check()).disabled = true;
   rig.server(here.address(), tcp_check());
   rig.spec.servers[1].check.inter_ms = 10;
   rig.start();
   rig.run_until([&] { return here.accepted() >= 5; });
   CHECK(away.accepted() == 0);
-  CHECK(rig.status(0) == ServerStatus::Maintenance);
+  CHECK(!rig.spec.servers[0].state->standing.load().in_service());
 }
 
 TEST_CASE("checks beyond the limit wait for their turn, and all get one") {
@@ -778,7 +779,7 @@ TEST_CASE("checks beyond the limit wait for their turn, and all get one") {
   rig.start();
   std::size_t most = 0;
   rig.run_until([&] {
-    most = std::max(most, rig.checks->in_flight());
+    most = std::max(most, rig.keeper->in_flight());
     return rig.lines.size() >= 40;
   });
   CHECK(most <= 3);
@@ -826,11 +827,12 @@ TEST_CASE("a server left without check by a reload takes traffic again") {
   server.stop_listening();
   ServerSpec& spec = rig.server(server.address(), tcp_check());
   rig.lines_after(1);
-  REQUIRE(rig.status() == ServerStatus::Down);
-  rig.checks.reset();
+  REQUIRE(rig.operation() == Operation::Down);
+  rig.keeper.reset();
   const std::uint32_t version = rig.spec.state->version;
-  Checks::forget(rig.spec, spec);
-  CHECK(rig.status() == ServerStatus::Up);
+  spec.check.enabled = false;
+  rig.start();
+  CHECK(rig.operation() == Operation::Up);
   CHECK(rig.spec.state->version == version + 1);
   CHECK_FALSE(spec.state->check.begun);
 }

@@ -115,6 +115,12 @@ void Rig::reload(const std::string& text) {
   run_until([&] { return !crew_->adopting(); });
 }
 
+void Rig::change(const std::string& server, const ServerChange& change) {
+  bool done = false;
+  REQUIRE(crew_->change("app", server, change, [&done] { done = true; }));
+  run_until([&done] { return done; });
+}
+
 std::vector<std::string> Rig::refusal(const std::string& text) {
   config::Diagnostics diagnostics;
   CHECK(build(text, diagnostics) == nullptr);

@@ -36,6 +36,8 @@ class Rig final : private CrewOwner {
 
   // Returns when every worker is under the new configuration.
   void reload(const std::string& text);
+  // Returns when the change of a server of the backend `app` is at work on every worker.
+  void change(const std::string& server, const ServerChange& change);
   // Of a configuration that cannot be used: why. Nothing is put to work.
   std::vector<std::string> refusal(const std::string& text);
   // The next line of the log that is not one of a frontend's reasons; waits for it.
@@ -58,7 +60,7 @@ class Rig final : private CrewOwner {
  private:
   void on_adopted() override {}
   void on_crew_idle() override { idle_ = true; }
-  void on_health(const Server&) override {}
+  void on_server_changed(const Server&) override {}
   std::shared_ptr<const Snapshot> build(const std::string& text, config::Diagnostics& diagnostics);
   std::string filled(const std::string& text);
   bool run_while(const std::function<bool()>& what, std::uint64_t ms);

@@ -298,7 +298,7 @@ class Proxy final : private StationOwner, private CrewOwner, private ListenerOwn
   void on_station_empty(unsigned) override {}
   void on_adopted() override {}
   void on_crew_idle() override {}
-  void on_health(const Server&) override {}
+  void on_server_changed(const Server&) override {}
 
   Loop loop_;
   Crew crew_{loop_, static_cast<CrewOwner&>(*this)};

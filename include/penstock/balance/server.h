@@ -1,6 +1,7 @@
 // Origin servers and their backends as the whole process sees them: what a snapshot says about them
-// (specs, immutable) and what changes while they serve (states, shared by all workers, atomics only).
-// States outlive a reload: the registry finds them again by backend, server name and address.
+// (specs, immutable) and what changes while they serve (states, shared by all workers). All read their atomics; all
+// about one server is written by one worker, its keeper. States outlive a reload: the registry finds them again by
+// backend and server name.
 #pragma once
 
 #include <atomic>
@@ -14,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "penstock/balance/server_state.h"
 #include "penstock/balance/shelf.h"
 #include "penstock/base/rate.h"
 #include "penstock/net/address.h"
@@ -40,25 +42,25 @@ enum class CheckStatus : std::uint8_t {
   L7Status,
 };
 
-// Drain: the server asked for no new traffic (`http-check disable-on-404`).
-enum class ServerStatus : std::uint8_t { Up, Down, Maintenance, Drain };
-
 class BackendState;
 
 namespace rules {
 class Sample;
 }
 
-// One server of one backend. Health belongs to this pair, never to an address alone.
+// One server of one backend, known by both names. Its state belongs to this pair, never to an address.
 class Server {
  public:
-  Server(std::string backend, std::string name) : backend_name(std::move(backend)), name(std::move(name)) {}
+  Server(std::string backend, std::string name);
 
   const std::string backend_name;
   const std::string name;
 
-  std::atomic<ServerStatus> status{ServerStatus::Up};
-  // Weight in force now, slow start included, in 256ths of the weight written: 256 is all of it.
+  std::atomic<Standing> standing{Standing{}};
+  // As the file or a change has them.
+  std::atomic<std::uint32_t> weight{1};
+  std::atomic<std::uint32_t> maxconn{0};
+  // What slow start leaves of the weight, in 256ths: 256 is all of it.
   std::atomic<std::uint32_t> ramp{256};
   // Requests being served, of all workers.
   std::atomic<std::uint32_t> in_use{0};
@@ -68,31 +70,37 @@ class Server {
   Rate rate;  // Of the same.
   // The backend's turn at which leastconn last chose it.
   std::atomic<std::uint32_t> last_turn{0};
-  // Loop-independent clock (ms, monotonic) of the last change of status.
+  // Loop-independent clock (ms, monotonic) of the last change of its standing.
   std::atomic<std::uint64_t> changed_at_ms{0};
+  // The same clock: slow start counts from here; 0: it never was away.
+  std::atomic<std::uint64_t> up_since_ms{0};
 
-  bool takes_traffic() const { return status.load(std::memory_order_relaxed) == ServerStatus::Up; }
+  bool takes_traffic() const { return standing.load(std::memory_order_relaxed).takes_traffic(); }
   // Whoever belongs to it may still come: one that drains keeps those it has.
-  bool keeps_traffic() const {
-    const ServerStatus now = status.load(std::memory_order_relaxed);
-    return now == ServerStatus::Up || now == ServerStatus::Drain;
-  }
+  bool keeps_traffic() const { return standing.load(std::memory_order_relaxed).keeps_traffic(); }
 
-  // What the checking worker remembers; nobody else touches it. A reload finds it as it was.
+  // Which of so many workers is its keeper, as long as the process lives.
+  std::uint32_t keeper(std::uint32_t workers) const { return static_cast<std::uint32_t>(number_ % workers); }
+
+  // What the keeper remembers; nobody else touches it. A reload finds it as it was.
   struct CheckMemory {
-    bool begun = false;             // A check has run since the process knows the server.
-    int health = 0;                 // 0 .. rise + fall - 1; UP from rise on.
-    std::uint64_t next_ms = 0;      // When the next check is due, monotonic clock.
-    std::uint64_t up_since_ms = 0;  // Slow start counts from here; 0: it never was DOWN.
-    std::string last_text;          // Last result in words.
+    bool begun = false;         // A check has run since the process knows the server.
+    int health = 0;             // 0 .. rise + fall - 1; UP from rise on.
+    std::uint64_t next_ms = 0;  // When the next check is due, monotonic clock.
+    std::string last_text;      // Last result in words.
     CheckStatus last_status = CheckStatus::Unknown;
     int last_code = -1;  // -1: none.
     std::uint64_t last_duration_ms = 0;
   };
   CheckMemory check;
+  Orders orders;
+  std::optional<ServerAddress> address;  // In force; none: never was.
 
   // Where idle connections to it lie that any worker may take.
   Shelves shelves;
+
+ private:
+  const std::size_t number_;
 };
 
 // Who waits for whichever server has room first, of all workers and generations: their tickets. Only
@@ -230,14 +238,15 @@ struct ServerSpec {
   SocketAddress address;
   bool port_from_client = false;  // "*:+0": the port the client came to, plus port_offset.
   int port_offset = 0;
+  std::uint64_t where = 0;  // A digest of the address.
   SocketOptions socket;
   ProxyVersion send_proxy = ProxyVersion::None;
   ProxyWishes proxy_wishes;
   std::shared_ptr<const TlsContext> tls;
   std::shared_ptr<const rules::Sample> sni;  // Null: none.
   std::string verify_name;
-  std::uint32_t weight = 1;
-  std::uint32_t maxconn = 0;
+  std::uint32_t weight = 1;   // Of the file. In force is that of the state.
+  std::uint32_t maxconn = 0;  // The same.
   std::uint32_t minconn = 0;  // Less than maxconn: the limit follows the backend's load.
   std::uint32_t maxqueue = 0;
   std::uint32_t id = 0;
@@ -251,9 +260,12 @@ struct ServerSpec {
   bool non_stick = false;  // Stick tables do not learn it.
   CheckSpec check;
   std::shared_ptr<Server> state;
-  // `track`: whose health is this one's, in words ("backend/server") and as the state that is checked.
+  // `track`: whose health and administration are this one's too, in words ("backend/server") and as its state.
   std::string tracked;
   std::shared_ptr<const Server> tracked_state;
+
+  // What the file says where a change may say something else.
+  ServerValues values() const;
 };
 
 enum class BalanceKind : std::uint8_t { RoundRobin, LeastConn, First, Source, Random, Hash };
@@ -276,22 +288,20 @@ struct BackendSpec {
   int place_of(int key) const;
 };
 
-// A server whose health is that of another.
+// A server whose health and administration are those of another.
 struct Follower {
   const BackendSpec* backend = nullptr;
   const ServerSpec* server = nullptr;
   bool operator==(const Follower&) const = default;
 };
 
-// Makes a server's state agree with `disabled`, or no `disabled`, as the configuration now in force has it.
-void put_in_force(const BackendSpec& backend, const ServerSpec& server);
-
 // Finds states again after a reload. Used by the master's thread only.
 class ServerRegistry {
  public:
   std::shared_ptr<BackendState> backend(const std::string& name);
-  // A server with another address is another server.
-  std::shared_ptr<Server> server(const std::string& backend, const std::string& name, const std::string& address);
+  std::shared_ptr<Server> server(const std::string& backend, const std::string& name);
+  // The configuration has it no more: should it come back, it is another one.
+  void forget(const Server& server);
   // Forgets what no snapshot uses any more.
   void sweep();
 

@@ -26,7 +26,7 @@ struct Message {
     Accepted,       // The handover is at work.
     Refused,        // It is not; all goes on as before.
     TicketKeys,     // For a child that comes after this one; secret.
-    Health,         // A note about a server, for that one too.
+    Server,         // A note about a server, for that one too.
     WantReload,     // An administrator asked the child.
     WantLogSocket,  // The text is a unix socket's path.
     // Between packets of one message.

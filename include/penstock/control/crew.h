@@ -3,12 +3,16 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "penstock/balance/health_watch.h"
+#include "penstock/control/changes.h"
 #include "penstock/control/legacy.h"
 #include "penstock/control/worker.h"
 #include "penstock/net/loop.h"
@@ -28,8 +32,8 @@ class CrewOwner {
   virtual void on_adopted() = 0;
   // Drained, and the last client has left.
   virtual void on_crew_idle() = 0;
-  // A server's status has changed.
-  virtual void on_health(const Server& server) = 0;
+  // A server's state has changed: see Crew::note_of().
+  virtual void on_server_changed(const Server& server) = 0;
 
  protected:
   ~CrewOwner() = default;
@@ -58,16 +62,25 @@ class Crew final : private WorkerOwner {
   // What the next build() is to keep.
   const Bundle* bundle() const { return snapshot_ ? &snapshot_->bundle : nullptr; }
 
-  // Once, with the snapshot to begin with, and what another process found out about its servers;
+  // Once, with the snapshot to begin with, and what another process knew about its servers;
   // on_adopted() follows.
-  void start(std::shared_ptr<const Snapshot> snapshot, const HealthNotes& health = {});
-  // The next one, when on_adopted() was called for the one before.
-  void put_to_work(std::shared_ptr<const Snapshot> snapshot);
+  void start(std::shared_ptr<const Snapshot> snapshot, const ServerNotes& notes = {});
+  // The next one, when on_adopted() was called for the one before. `notes`: see start().
+  void put_to_work(std::shared_ptr<const Snapshot> snapshot, const ServerNotes& notes = {});
   bool adopting() const { return adopting_ != 0; }
   // At work, or about to be; null before start().
   const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
   // What it changed when it was put to work; `gone` of it is for that moment only.
   const Difference& change() const { return *change_; }
+
+  // Asks the keeper of a server for a change. `done` is called on the crew's loop, never from within, when it is in
+  // force and every worker chooses by it. False: there is no such server, and nobody is called.
+  bool change(std::string_view backend, std::string_view server, const ServerChange& change,
+              std::function<void()> done);
+  // What has been set about servers of the snapshot at work.
+  const ServerOrders& orders() const { return orders_; }
+  // What a process that comes after this one should know.
+  ServerNote note_of(const Server& server) const;
 
   void drain();
   // Where unix log sockets are out of reach; to be set before build().
@@ -82,10 +95,16 @@ class Crew final : private WorkerOwner {
   void wake_lines(std::shared_ptr<BackendState> state) override;
   void wake_listeners() override;
   void on_worker_empty(unsigned worker) override;
-  void on_server_changed(const BackendSpec& backend, const ServerSpec& server, bool up) override;
+  void on_server_changed(const BackendSpec& backend, const ServerSpec& server, KeeperEvents::Turn turn) override;
+  void lead(std::shared_ptr<Server> follower) override;
+  void renew_servers(const ServerNotes& notes);
+  void settle_orders();
+  void keep_orders(const Server& server, const Orders& orders);
+  void pass_all(std::function<void()> done);
   Sources sources(bool check_only);
   bool open_logs(const Snapshot& snapshot, config::Diagnostics& diagnostics);
   bool share_sockets(const Snapshot& snapshot, config::Diagnostics& diagnostics) const;
+  void tell_of_address(const BackendState& backend, const Server& server, bool up);
   void adopted();
   void watch_addresses();
 
@@ -103,6 +122,7 @@ class Crew final : private WorkerOwner {
   std::shared_ptr<const Difference> change_;             // From the snapshot before it.
   std::vector<std::shared_ptr<const Snapshot>> former_;  // Freed here when nobody uses them any more.
   std::vector<std::unique_ptr<Worker>> workers_;
+  ServerOrders orders_;  // As keepers have told.
   AddressWatch watch_;
   std::size_t adopting_ = 0;
   std::size_t empty_workers_ = 0;

@@ -40,7 +40,7 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
     config::Diagnostics diagnostics;
   };
   Loaded build(Handover handover, bool check_only);
-  int start(Handover first, const HealthNotes& health);
+  int start(Handover first, const ServerNotes& notes);
   int fail(int status, const std::string& why);
   void print(const config::Diagnostics& diagnostics);
   struct Limits {
@@ -56,7 +56,7 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   void want_log_socket(const std::string& name) override;
   void on_adopted() override;
   void on_crew_idle() override { finish(0); }
-  void on_health(const Server& server) override;
+  void on_server_changed(const Server& server) override;
 
   void reload();
   void take_over(Handover handover);
@@ -65,7 +65,7 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   void mention(const std::string& line);
   void answer(Message::Kind kind, const std::string& status);
   void send_ticket_keys();
-  void tell_health();
+  void tell_of_servers();
   void leave();
   void drain();
   void stop_by(int signal);
@@ -84,7 +84,7 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   Owned<Watch> watch_;
   Owned<Ticker> ticker_;
   std::string story_;
-  HealthNotes told_;  // What the parent knows.
+  ServerNotes told_;  // What the parent knows.
   std::uint64_t grace_end_ms_ = 0;
   std::uint64_t drain_end_ms_ = 0;
   std::uint64_t next_rotation_ms_ = 0;
@@ -96,7 +96,7 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   bool reload_again_ = false;
   bool draining_ = false;
   bool quiet_ = false;
-  bool health_untold_ = false;  // Something the parent had no room for.
+  bool servers_untold_ = false;  // Something the parent had no room for.
 };
 
 }  // namespace penstock

@@ -1,10 +1,11 @@
-// One thread: a loop, its station, and the health checks that fell to it.
+// One thread: a loop, its station, and the servers that fell to it as their keeper.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <thread>
 
-#include "penstock/balance/health.h"
+#include "penstock/balance/keeper.h"
 #include "penstock/net/loop.h"
 #include "penstock/proxy/snapshot.h"
 #include "penstock/proxy/station.h"
@@ -20,13 +21,15 @@ class WorkerOwner {
   virtual void wake_lines(std::shared_ptr<BackendState> state) = 0;
   virtual void wake_listeners() = 0;
   virtual void on_worker_empty(unsigned worker) = 0;
-  virtual void on_server_changed(const BackendSpec& backend, const ServerSpec& server, bool up) = 0;
+  virtual void on_server_changed(const BackendSpec& backend, const ServerSpec& server, KeeperEvents::Turn turn) = 0;
+  // The server that this one tracks may be another now: its keeper is to hear of it.
+  virtual void lead(std::shared_ptr<Server> follower) = 0;
 
  protected:
   ~WorkerOwner() = default;
 };
 
-class Worker final : private StationOwner, private HealthEvents, private HealthLog {
+class Worker final : private StationOwner, private KeeperEvents, private HealthLog {
  public:
   Worker(unsigned index, unsigned workers, ProcessState& process, WorkerOwner& owner);
   ~Worker();
@@ -42,29 +45,35 @@ class Worker final : private StationOwner, private HealthEvents, private HealthL
   void serve_lines(std::shared_ptr<BackendState> state);
   void shut_down_sessions(std::shared_ptr<Server> server);
   void resume_listeners();
+  // Of its servers one is to be changed, or follows another; `done` runs on the worker's thread.
+  void change(std::shared_ptr<Server> server, const ServerChange& change, std::function<void()> done);
+  void follow(std::shared_ptr<Server> server);
+  // `done` runs on the worker's thread, after all that was posted to it before.
+  void pass(std::function<void()> done);
   // Ends everything; returns when the thread has ended.
   void stop();
 
  private:
   void run();
   void take(std::shared_ptr<const Snapshot> snapshot, const Difference& change);
-  bool checks(const BackendSpec& backend, const ServerSpec& server) const;
+  bool keeps(const ServerSpec& server) const { return server.state->keeper(workers_) == index_; }
+  const BackendSpec& backend_of(const Server& server) const;
+  void lead_all(const BackendPlan& plan);
+  void lead_followers(const ServerSpec& server);
   void end();
   void wake_lines(BackendState& state) override { owner_.wake_lines(state.shared_from_this()); }
   void wake_listeners() override { owner_.wake_listeners(); }
   void on_station_empty(unsigned worker) override { owner_.on_worker_empty(worker); }
-  void on_server_changed(const BackendSpec& backend, const ServerSpec& server, bool up) override {
-    owner_.on_server_changed(backend, server, up);
-  }
+  void on_server_changed(const BackendSpec& backend, const ServerSpec& server, Turn turn) override;
   void write(const BackendSpec& backend, Level level, std::string_view line) override;
 
   const unsigned index_;
   const unsigned workers_;
   WorkerOwner& owner_;
   Loop loop_;
-  std::shared_ptr<const Snapshot> snapshot_;  // What the checks look at.
+  std::shared_ptr<const Snapshot> snapshot_;  // What the keeper looks at.
   std::unique_ptr<Station> station_;
-  std::unique_ptr<Checks> checks_;
+  std::unique_ptr<Keeper> keeper_;
   std::thread thread_;
 };
 

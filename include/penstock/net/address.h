@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,8 @@ class SocketAddress {
   // Asks the system's resolver, which may take its time: only while gathering.
   // `ip`: 4 or 6 if only an address of that version will do, 0 for either.
   static Result<SocketAddress> resolve(const std::string& name, std::uint16_t port, int ip = 0);
+  // What raw() and length() gave; none if no address can be so.
+  static std::optional<SocketAddress> from_bytes(std::string_view bytes);
   static SocketAddress local_of(int fd);
   static SocketAddress peer_of(int fd);  // Known as long as `fd` is open.
 

@@ -2,6 +2,7 @@
 // credential), and the server that this client was served by last.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -38,7 +39,7 @@ class PinBook final : private BackOwner {
 
   // Its own connection to `server`, if there is one idle.
   Owned<Back> lend(const Server& server, std::string_view tls_name);
-  void keep(const std::shared_ptr<Server>& server, Owned<Back> back);
+  void keep(const ServerSpec& server, Owned<Back> back);
   // One more is to be made: the one that was idle longest ends if there are too many.
   void make_room();
   // The server of the latest of its own in this backend; null: none.
@@ -56,7 +57,7 @@ class PinBook final : private BackOwner {
     must_stay_ = must_stay;
   }
 
-  // Those whose server is gone end.
+  // Those whose server is gone, or is elsewhere now by the configuration, end.
   void adopt(const Snapshot& snapshot);
   // `on-marked-down shutdown-sessions`
   void shut_down(const Server& server);
@@ -68,6 +69,7 @@ class PinBook final : private BackOwner {
   struct Pin {
     std::shared_ptr<Server> server;
     Owned<Back> back;
+    std::uint64_t where = 0;  // The configuration had it when it was kept.
   };
   void on_back_ready(Back&) override {}
   void on_back_lost(Back& back, const Failure& failure, std::string_view why) override;

@@ -49,11 +49,13 @@ class Snapshot {
   std::uint32_t backend_id(int number) const { return ground_->backend_sides[static_cast<std::size_t>(number)].id; }
   // Of numbers that it has plans for, or others: an end.
   std::size_t backend_numbers() const { return backend_by_number_.size(); }
-  // Who tracks this server, which is checked.
+  // Who tracks this server.
   std::vector<Follower> followers_of(const Server& server) const;
   const Followers& followers() const { return followers_; }
-  // The server is still there, at the same address.
-  bool uses(const Server& server) const;
+  // Null: there is none.
+  const ServerSpec* find_server(std::string_view backend, std::string_view name) const;
+  // Null: it is there no more.
+  const ServerSpec* spec_of(const Server& server) const;
   // "file:line" of a rule, as the file has it now; empty: nowhere.
   std::string place_text(const rules::RulePlace* place) const;
   // They differ in plans alone.

@@ -11,7 +11,7 @@
 
 using namespace penstock;
 using penstock::test::farm;
-using penstock::test::set_status;
+using penstock::test::set_operation;
 using Kind = Backend::Choice::Kind;
 
 namespace {
@@ -57,7 +57,7 @@ struct Visitor final : Served {
 
 BackendSpec limited(std::size_t servers, std::uint32_t maxconn) {
   BackendSpec spec = farm(servers);
-  for (ServerSpec& server : spec.servers) server.maxconn = maxconn;
+  for (ServerSpec& server : spec.servers) server.state->maxconn = server.maxconn = maxconn;
   return spec;
 }
 
@@ -68,11 +68,11 @@ TEST_CASE("servers take turns, and a server that goes DOWN is passed over from t
   CHECK(rig.chosen() == "s1");
   CHECK(rig.chosen() == "s2");
   CHECK(rig.chosen() == "s3");
-  set_status(rig.spec, 0, ServerStatus::Down);
+  set_operation(rig.spec, 0, Operation::Down);
   std::set<std::string> seen;
   for (int i = 0; i < 10; ++i) seen.insert(rig.chosen());
   CHECK(seen == std::set<std::string>{"s2", "s3"});
-  set_status(rig.spec, 0, ServerStatus::Up);
+  set_operation(rig.spec, 0, Operation::Up);
   for (int i = 0; i < 3; ++i) seen.insert(rig.chosen());
   CHECK(seen.count("s1") == 1);
 }
@@ -89,7 +89,7 @@ TEST_CASE("two workers share one sequence of turns") {
 TEST_CASE("a backend without a server that is UP has nobody to choose") {
   Rig rig(farm(1));
   CHECK(rig.backend.has_server());
-  set_status(rig.spec, 0, ServerStatus::Down);
+  set_operation(rig.spec, 0, Operation::Down);
   CHECK_FALSE(rig.backend.has_server());
   CHECK(rig.chosen() == "none");
   CHECK(!rig.backend.has_server());
@@ -128,14 +128,14 @@ TEST_CASE("the last server is preferred while it is UP and has room") {
   CHECK(rig.chosen(&rig.slot(2)) == "s3");
   CHECK(rig.chosen(&rig.slot(2)) == "s3");
   CHECK(rig.chosen(&rig.slot(2)) != "s3");
-  set_status(rig.spec, 1, ServerStatus::Down);
+  set_operation(rig.spec, 1, Operation::Down);
   CHECK(rig.chosen(&rig.slot(1)) != "s2");
 }
 
 TEST_CASE("a server to avoid is taken only when there is no other") {
   Rig rig(farm(2));
   for (int i = 0; i < 4; ++i) CHECK(rig.chosen(nullptr, &rig.slot(0)) == "s2");
-  set_status(rig.spec, 1, ServerStatus::Down);
+  set_operation(rig.spec, 1, Operation::Down);
   CHECK(rig.chosen(nullptr, &rig.slot(0)) == "s1");
 }
 
@@ -207,23 +207,28 @@ TEST_CASE("sessions of a server that is marked down are told, those of others ar
   CHECK_FALSE(there.ended);
 }
 
-TEST_CASE("the registry finds a server's state again by backend, name and address") {
+TEST_CASE("the registry finds a server's state again by backend and name, until it is told to forget it") {
   ServerRegistry registry;
-  const auto first = registry.server("owa", "ex01", "10.0.0.15:443");
-  first->status = ServerStatus::Down;
-  CHECK(registry.server("owa", "ex01", "10.0.0.15:443") == first);
-  CHECK(registry.server("owa", "ex01", "10.0.0.16:443") != first);
-  CHECK(registry.server("ews", "ex01", "10.0.0.15:443") != first);
+  const auto first = registry.server("owa", "ex01");
+  first->standing = Standing{.operation = Operation::Down};
+  CHECK(registry.server("owa", "ex01") == first);
+  CHECK(registry.server("owa", "ex02") != first);
+  CHECK(registry.server("ews", "ex01") != first);
+  registry.forget(*first);
+  const auto next = registry.server("owa", "ex01");
+  CHECK(next != first);
+  registry.forget(*first);
+  CHECK(registry.server("owa", "ex01") == next);
   CHECK(registry.backend("owa") == registry.backend("owa"));
 }
 
 TEST_CASE("the registry forgets what no snapshot uses") {
   ServerRegistry registry;
-  auto kept = registry.server("owa", "ex01", "a");
-  std::weak_ptr<Server> gone = registry.server("owa", "ex02", "b");
+  auto kept = registry.server("owa", "ex01");
+  std::weak_ptr<Server> gone = registry.server("owa", "ex02");
   registry.sweep();
   CHECK(gone.expired());
-  CHECK(registry.server("owa", "ex01", "a") == kept);
+  CHECK(registry.server("owa", "ex01") == kept);
 }
 
 TEST_CASE("minconn lets the limit follow the backend's load up to maxconn at fullconn") {
@@ -303,7 +308,7 @@ TEST_CASE("who waits for one server holds up nobody who waits for another") {
 
 TEST_CASE("a server that takes no new traffic is had by who wishes it anyhow, even if no other is there") {
   Rig rig(farm(2));
-  for (const std::size_t i : {0, 1}) set_status(rig.spec, i, ServerStatus::Down);
+  for (const std::size_t i : {0, 1}) set_operation(rig.spec, i, Operation::Down);
   ServerSlot* second = &rig.slot(1);
   CHECK(rig.backend.choose(0, {second, true}, {}).kind == Backend::Choice::Kind::None);
   CHECK(rig.backend.choose(0, {second, true, false, true}, {}).slot == second);
@@ -312,7 +317,7 @@ TEST_CASE("a server that takes no new traffic is had by who wishes it anyhow, ev
 TEST_CASE("another server is one that takes new traffic") {
   Rig rig(farm(2));
   CHECK(rig.backend.has_server_besides(Tried(rig.slot(0))));
-  set_status(rig.spec, 0, ServerStatus::Down);
+  set_operation(rig.spec, 0, Operation::Down);
   CHECK_FALSE(rig.backend.has_server_besides(Tried(rig.slot(1))));
   CHECK(rig.backend.has_server_besides(Tried(rig.slot(0))));
 }

@@ -21,9 +21,13 @@ inline BackendSpec farm(std::size_t servers) {
   return spec;
 }
 
-inline void set_status(BackendSpec& spec, std::size_t server, ServerStatus status) {
-  spec.servers[server].state->status = status;
+inline void set_standing(BackendSpec& spec, std::size_t server, Standing standing) {
+  spec.servers[server].state->standing = standing;
   spec.state->version.fetch_add(1);
+}
+
+inline void set_operation(BackendSpec& spec, std::size_t server, Operation operation) {
+  set_standing(spec, server, {.operation = operation});
 }
 
 }  // namespace penstock::test

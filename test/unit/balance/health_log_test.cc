@@ -8,8 +8,8 @@ using penstock::test::farm;
 namespace {
 
 // As a check moves a server: the status, then the count.
-void move(BackendTally& tally, BackendSpec& spec, std::size_t server, ServerStatus to) {
-  const ServerStatus before = spec.servers[server].state->status.exchange(to);
+void move(BackendTally& tally, BackendSpec& spec, std::size_t server, Operation to) {
+  const Standing before = spec.servers[server].state->standing.exchange({.operation = to});
   tally.changed(spec.servers[server], before);
 }
 
@@ -55,17 +55,17 @@ TEST_CASE("a server that goes DOWN is counted out, and what is left is said") {
   spec.servers[0].state->in_use = 7;
   spec.state->waiting = 2;
   BackendTally tally(spec);
-  move(tally, spec, 0, ServerStatus::Down);
-  CHECK(down_line(tally, spec.servers[0], "Layer4 timeout, check duration: 5ms") ==
+  move(tally, spec, 0, Operation::Down);
+  CHECK(down_line(tally, spec.servers[0], {"is DOWN", true, "Layer4 timeout, check duration: 5ms"}) ==
         "Server bk_owa/s1 is DOWN, reason: Layer4 timeout, check duration: 5ms. 1 active and 1 backup servers left. "
         "7 sessions active, 0 requeued, 2 remaining in queue.");
-  move(tally, spec, 1, ServerStatus::Down);
-  CHECK(down_line(tally, spec.servers[1], "") ==
+  move(tally, spec, 1, Operation::Down);
+  CHECK(down_line(tally, spec.servers[1], {"is DOWN", true, {}}) ==
         "Server bk_owa/s2 is DOWN. 0 active and 1 backup servers left. Running on backup. 0 sessions active, 0 "
         "requeued, 2 remaining in queue.");
   CHECK_FALSE(tally.none());
-  move(tally, spec, 2, ServerStatus::Down);
-  CHECK(down_line(tally, spec.servers[2], "").substr(0, 27) == "Backup Server bk_owa/s3 is ");
+  move(tally, spec, 2, Operation::Down);
+  CHECK(down_line(tally, spec.servers[2], {"is DOWN", true, {}}).substr(0, 27) == "Backup Server bk_owa/s3 is ");
   CHECK(tally.none());
   CHECK(no_server_line(spec) == "backend bk_owa has no server available!");
 }
@@ -73,32 +73,32 @@ TEST_CASE("a server that goes DOWN is counted out, and what is left is said") {
 TEST_CASE("a server that comes UP, or stops, says how many are online") {
   BackendSpec spec = farm(2);
   BackendTally tally(spec);
-  move(tally, spec, 0, ServerStatus::Down);
-  move(tally, spec, 0, ServerStatus::Up);
-  CHECK(up_line(tally, spec.servers[0], "UP", "Layer7 check passed, code: 200, check duration: 1ms") ==
+  move(tally, spec, 0, Operation::Down);
+  move(tally, spec, 0, Operation::Up);
+  CHECK(up_line(tally, spec.servers[0], {"is UP", true, "Layer7 check passed, code: 200, check duration: 1ms"}) ==
         "Server farm/s1 is UP, reason: Layer7 check passed, code: 200, check duration: 1ms. 2 active and 0 backup "
         "servers online. 0 sessions requeued, 0 total in queue.");
-  move(tally, spec, 1, ServerStatus::Drain);
-  CHECK(up_line(tally, spec.servers[1], "stopping", "") ==
+  move(tally, spec, 1, Operation::Drain);
+  CHECK(up_line(tally, spec.servers[1], {"is stopping", true, {}}) ==
         "Server farm/s2 is stopping. 1 active and 0 backup servers online. 0 sessions requeued, 0 total in queue.");
 }
 
 TEST_CASE("the tally stays right when another worker changes servers of the same backend") {
   BackendSpec spec = farm(4);
   BackendTally mine(spec), theirs(spec);
-  move(mine, spec, 0, ServerStatus::Down);
-  move(theirs, spec, 1, ServerStatus::Down);
-  move(theirs, spec, 2, ServerStatus::Down);
+  move(mine, spec, 0, Operation::Down);
+  move(theirs, spec, 1, Operation::Down);
+  move(theirs, spec, 2, Operation::Down);
   CHECK(theirs.active == 1);
-  move(mine, spec, 3, ServerStatus::Down);
+  move(mine, spec, 3, Operation::Down);
   CHECK(mine.active == 0);
 }
 
 TEST_CASE("a server of weight 0 takes no traffic and is not counted") {
   BackendSpec spec = farm(2);
-  spec.servers[1].weight = 0;
+  spec.servers[1].state->weight = 0;
   BackendTally tally(spec);
-  move(tally, spec, 0, ServerStatus::Down);
+  move(tally, spec, 0, Operation::Down);
   CHECK(tally.none());
 }
 
@@ -106,7 +106,7 @@ TEST_CASE("every change moves the version that workers look at") {
   BackendSpec spec = farm(1);
   BackendTally tally(spec);
   const std::uint32_t before = spec.state->version;
-  move(tally, spec, 0, ServerStatus::Down);
+  move(tally, spec, 0, Operation::Down);
   CHECK(spec.state->version == before + 1);
   tally.ramped();
   CHECK(spec.state->version == before + 2);

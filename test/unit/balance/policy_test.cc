@@ -8,7 +8,8 @@
 
 using namespace penstock;
 using penstock::test::farm;
-using penstock::test::set_status;
+using penstock::test::set_operation;
+using penstock::test::set_standing;
 
 namespace {
 
@@ -30,10 +31,10 @@ using Names = std::vector<std::string>;
 
 TEST_CASE("servers that are not UP, or have weight 0, take no traffic") {
   BackendSpec spec = farm(5);
-  set_status(spec, 0, ServerStatus::Down);
-  set_status(spec, 1, ServerStatus::Drain);
-  set_status(spec, 2, ServerStatus::Maintenance);
-  spec.servers[3].weight = 0;
+  set_operation(spec, 0, Operation::Down);
+  set_operation(spec, 1, Operation::Drain);
+  set_standing(spec, 2, {.administration = Administration::Maintenance});
+  spec.servers[3].state->weight = 0;
   CHECK(names(usable_servers(spec)) == Names{"s5"});
 }
 
@@ -41,7 +42,7 @@ TEST_CASE("backup servers are used when no active one is left: the first, or all
   BackendSpec spec = farm(3);
   spec.servers[1].backup = spec.servers[2].backup = true;
   CHECK(names(usable_servers(spec)) == Names{"s1"});
-  set_status(spec, 0, ServerStatus::Down);
+  set_operation(spec, 0, Operation::Down);
   CHECK(names(usable_servers(spec)) == Names{"s2"});
   spec.all_backups = true;
   CHECK(names(usable_servers(spec)) == Names{"s2", "s3"});
@@ -49,7 +50,7 @@ TEST_CASE("backup servers are used when no active one is left: the first, or all
 
 TEST_CASE("a server in slow start has a part of its weight, never none") {
   BackendSpec spec = farm(2);
-  spec.servers[0].weight = spec.servers[1].weight = 10;
+  for (const std::size_t i : {0, 1}) spec.servers[i].state->weight = 10;
   spec.servers[0].state->ramp = 128;
   const std::vector<Candidate> usable = usable_servers(spec);
   CHECK(usable[0].weight * 2 == usable[1].weight);
@@ -64,7 +65,7 @@ TEST_CASE("equal weights take turns in the order of the file") {
 
 TEST_CASE("a round has each server in proportion to its weight, spread evenly") {
   BackendSpec spec = farm(3);
-  spec.servers[0].weight = 5;
+  spec.servers[0].state->weight = 5;
   const std::string round = sequence(weighted_schedule(usable_servers(spec)));
   CHECK(round.size() == 7);
   CHECK(std::count(round.begin(), round.end(), 'a') == 5);
@@ -73,8 +74,8 @@ TEST_CASE("a round has each server in proportion to its weight, spread evenly") 
 
 TEST_CASE("odd weights keep their proportion though the round is kept short") {
   BackendSpec spec = farm(2);
-  spec.servers[0].weight = 256;
-  spec.servers[1].weight = 255;
+  spec.servers[0].state->weight = 256;
+  spec.servers[1].state->weight = 255;
   spec.servers[0].state->ramp = 251;
   const auto round = weighted_schedule(usable_servers(spec));
   CHECK(round.size() <= kScheduleLimit);
@@ -96,7 +97,7 @@ TEST_CASE("the least loaded server is the one with the fewest requests for its w
   spec.servers[1].state->in_use = 2;
   spec.servers[2].state->in_use = 4;
   CHECK(least_loaded(usable_servers(spec), 0)->spec->name == "s2");
-  spec.servers[2].weight = 4;
+  spec.servers[2].state->weight = 4;
   CHECK(least_loaded(usable_servers(spec), 0)->spec->name == "s3");
 }
 
@@ -114,7 +115,7 @@ TEST_CASE("equally loaded servers take turns") {
 
 TEST_CASE("idle servers are equally loaded whatever their weights, busy ones in proportion to them") {
   BackendSpec spec = farm(2);
-  spec.servers[1].weight = 3;
+  spec.servers[1].state->weight = 3;
   const auto usable = usable_servers(spec);
   std::string order;
   const auto choose = [&](std::uint32_t turn) {
@@ -133,7 +134,7 @@ TEST_CASE("idle servers are equally loaded whatever their weights, busy ones in 
 TEST_CASE("the map gives its places to servers as HAProxy's does") {
   const auto map = [](const std::vector<std::uint32_t>& weights) {
     BackendSpec spec = farm(weights.size());
-    for (std::size_t i = 0; i < weights.size(); ++i) spec.servers[i].weight = weights[i];
+    for (std::size_t i = 0; i < weights.size(); ++i) spec.servers[i].state->weight = weights[i];
     return sequence(weighted_map(usable_servers(spec)));
   };
   CHECK(map({1, 1, 1}) == "abc");
@@ -158,7 +159,7 @@ TEST_CASE("addresses hash as numbers") {
 
 TEST_CASE("a key reaches the same server while the set stays, keys spread by weight") {
   BackendSpec spec = farm(3);
-  spec.servers[0].weight = 2;
+  spec.servers[0].state->weight = 2;
   const auto usable = usable_servers(spec);
   const auto map = weighted_map(usable);
   std::map<std::string, int> hits;
@@ -172,7 +173,7 @@ TEST_CASE("a key reaches the same server while the set stays, keys spread by wei
 
 TEST_CASE("chance draws by weight, and of two draws takes the less loaded") {
   BackendSpec spec = farm(2);
-  spec.servers[0].weight = 3;
+  spec.servers[0].state->weight = 3;
   const auto usable = usable_servers(spec);
   std::uint64_t random = 12345;
   int first = 0;
@@ -194,9 +195,9 @@ TEST_CASE("SDBM over bytes is the hash that map-based uses") {
 
 TEST_CASE("a consistent hash moves only the keys of a server that goes, and shares by weight") {
   BackendSpec spec = farm(4);
-  spec.servers[3].weight = 3;
+  spec.servers[3].state->weight = 3;
   const auto all = usable_servers(spec);
-  set_status(spec, 1, ServerStatus::Down);
+  set_operation(spec, 1, Operation::Down);
   const auto left = usable_servers(spec);
   std::map<std::string, int> shares;
   int moved = 0;

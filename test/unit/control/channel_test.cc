@@ -101,7 +101,7 @@ TEST_CASE("an offer is not waited for") {
   while (line.here().offer(Message::Kind::WantLogSocket, text)) REQUIRE(++count < 10000);
   CHECK(line.there().receive());
   CHECK(line.here().offer(Message::Kind::WantLogSocket, "again"));
-  CHECK_FALSE(line.here().offer(Message::Kind::Health, text + "x"));
+  CHECK_FALSE(line.here().offer(Message::Kind::Server, text + "x"));
 }
 
 TEST_CASE("descriptors of a message nobody keeps are closed") {

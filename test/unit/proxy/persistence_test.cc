@@ -84,7 +84,7 @@ TEST_CASE("the first cookie whose server may be had decides") {
 
 TEST_CASE("a server that is down is had only if it may be, one that drains is") {
   Rig rig(Kind::Insert);
-  rig.servers[1].state->status = ServerStatus::Down;
+  rig.servers[1].state->standing = Standing{Operation::Down};
   CHECK(rig.ask({"X=s2"}).letter == 'D');
   CHECK(rig.claim.server == -1);
   CHECK(rig.ask({"X=s2; X=s3"}).server == 2);
@@ -93,7 +93,7 @@ TEST_CASE("a server that is down is had only if it may be, one that drains is") 
   CHECK(rig.claim.letter == 'D');
   rig.servers[2].cookie = "s2";
   CHECK(rig.ask({"X=s2"}).server == 2);
-  rig.servers[1].state->status = ServerStatus::Drain;
+  rig.servers[1].state->standing = Standing{Operation::Drain};
   CHECK(rig.ask({"X=s2"}).server == 1);
   CHECK(rig.claim.letter == 'V');
 }

@@ -180,7 +180,7 @@ TEST_CASE("a plan that names another section is made anew when the name means an
         s2);
 }
 
-TEST_CASE("who tracks a server has a new plan when that server is another, and is led by the one there is now") {
+TEST_CASE("who tracks a server keeps its plan while that server is there, and has a new one when it tracks another") {
   Process process;
   const auto text = [](const std::string& address, const std::string& more) {
     return "backend lead\n  server s1 " + address + ":80 check\n" + more +
@@ -190,7 +190,7 @@ TEST_CASE("who tracks a server has a new plan when that server is another, and i
   const Shared same = process.build(text("10.0.0.1", "backend other\n"), one);
   CHECK(backend_of(same, "led") == backend_of(one, "led"));
   const Shared two = process.build(text("10.0.0.7", ""), one);
-  CHECK(backend_of(two, "led") != backend_of(one, "led"));
+  CHECK(backend_of(two, "led") == backend_of(one, "led"));
   CHECK(server_of(two, "led", "s1")->tracked_state == server_of(two, "lead", "s1")->state);
   const std::vector<Follower> followers = two->followers_of(*server_of(two, "lead", "s1")->state);
   REQUIRE(followers.size() == 1);
@@ -200,6 +200,11 @@ TEST_CASE("who tracks a server has a new plan when that server is another, and i
   const Difference change(two.get(), *three);
   CHECK(change.come == std::vector<const BackendPlan*>{backend_of(three, "led")});
   CHECK(change.led_anew == std::vector<const BackendPlan*>{backend_of(three, "lead")});
+  const Shared four = process.build(
+      "backend lead\n  server s1 10.0.0.7:80 check\n  server s2 10.0.0.8:80 check\n"
+      "backend led\n  server s1 10.0.0.2:80 track lead/s2\n",
+      two);
+  CHECK(server_of(four, "led", "s1")->tracked_state == server_of(four, "lead", "s2")->state);
 }
 
 TEST_CASE("what the administrator was warned of is said again at each reload") {

@@ -6,7 +6,7 @@
 
 using namespace penstock;
 using penstock::test::farm;
-using penstock::test::set_status;
+using penstock::test::set_operation;
 using Next = Tries::Next;
 
 namespace {
@@ -70,7 +70,7 @@ TEST_CASE("a server is asked again where there is no other, or none may be taken
 
 TEST_CASE("a server that went DOWN is left at once, or was the last hope") {
   Rig rig(2);
-  set_status(rig.spec.balance, 0, ServerStatus::Down);
+  set_operation(rig.spec.balance, 0, Operation::Down);
   CHECK(rig.after(0, 1, true) == Next::Other);
   rig.spec.redispatch = false;
   CHECK(rig.after(0, 1) == Next::None);

@@ -1,0 +1,90 @@
+// What is in force about a server, and why: two truths, what checks found and what an administrator wants, and beside
+// them the values that the file gives and a change may set. Values and pure functions.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "penstock/net/address.h"
+
+namespace penstock {
+
+// What checks found. Drain: the server asked for no new traffic (`http-check disable-on-404`).
+enum class Operation : std::uint8_t { Up, Down, Drain };
+
+// What an administrator wants, the stricter the later. Drain: nobody new, but those who belong to it may come, and it
+// is checked. Maintenance: nobody, and no checks.
+enum class Administration : std::uint8_t { Ready, Drain, Maintenance };
+
+// Both truths, in one word that a request reads at once.
+struct Standing {
+  Operation operation = Operation::Up;
+  Administration administration = Administration::Ready;
+  // By whom the administration is as it is; neither: by the file.
+  bool by_order = false;
+  bool by_leader = false;  // The server that it tracks is so.
+
+  bool takes_traffic() const { return operation == Operation::Up && administration == Administration::Ready; }
+  // Whoever belongs to it may still come.
+  bool keeps_traffic() const { return operation != Operation::Down && in_service(); }
+  bool in_service() const { return administration != Administration::Maintenance; }
+  bool operator==(const Standing&) const = default;
+};
+static_assert(std::atomic<Standing>::is_always_lock_free);
+
+struct ServerAddress {
+  SocketAddress address;
+  bool port_from_client = false;  // "*:+0": the port the client came to, plus port_offset.
+  int port_offset = 0;
+  bool operator==(const ServerAddress&) const = default;
+};
+
+// All about a server that a change may set, as the file has it, or as it is in force.
+struct ServerValues {
+  Administration administration = Administration::Ready;
+  std::uint32_t weight = 1;
+  std::uint32_t maxconn = 0;
+  ServerAddress address;
+  bool operator==(const ServerValues&) const = default;
+};
+
+// What the keeper of a server is asked to set; what is not there stays.
+struct ServerChange {
+  std::optional<Administration> administration;
+  std::optional<std::uint32_t> weight, maxconn;
+  std::optional<ServerAddress> address;
+};
+
+// A value that a change has set, and that of the file at that moment: the order stands while the file says that.
+template <class Value>
+struct Order {
+  Value value;
+  Value file;
+  bool operator==(const Order&) const = default;
+};
+
+// What changes have set about a server. They outlive a reload, and the process by way of its parent.
+struct Orders {
+  std::optional<Order<Administration>> administration;
+  std::optional<Order<std::uint32_t>> weight, maxconn;
+  std::optional<Order<ServerAddress>> address;
+  bool empty() const { return *this == Orders(); }
+  bool operator==(const Orders&) const = default;
+};
+
+// With what `change` sets; a value that the file has anyhow is no order.
+Orders with_change(Orders orders, const ServerValues& file, const ServerChange& change);
+
+struct Settled {
+  ServerValues values;  // In force.
+  Orders orders;        // Those that stand.
+  // Values that the file has changed since they were set: "weight 20 in place of 5".
+  std::vector<std::string> overruled;
+};
+// What is in force under a file, and what has to give way because that says something else than it did.
+Settled settle(const ServerValues& file, const Orders& orders);
+
+}  // namespace penstock

@@ -1,0 +1,252 @@
+#include "penstock/balance/keeper.h"
+
+#include <utility>
+
+#include "health_tally.h"
+#include "penstock/balance/health_count.h"
+#include "penstock/base/format.h"
+
+namespace penstock {
+namespace {
+
+constexpr std::uint32_t kWholeWeight = 256;
+
+// What is wanted of a server whose values are settled.
+Standing standing_of(const ServerSpec& server, const Settled& settled) {
+  const Standing before = server.state->standing.load(std::memory_order_relaxed);
+  Standing to = before;
+  to.administration = settled.values.administration;
+  to.by_order = settled.orders.administration.has_value();
+  to.by_leader = false;
+  if (server.tracked_state) {
+    const Standing leader = server.tracked_state->standing.load(std::memory_order_relaxed);
+    if (leader.administration > to.administration) {
+      to.administration = leader.administration;
+      to.by_order = false;
+      to.by_leader = true;
+    }
+    to.operation = leader.operation;
+  } else if (!server.check.enabled || (!before.in_service() && to.in_service())) {
+    // Whoever was away is taken for well until a check says otherwise.
+    to.operation = Operation::Up;
+  }
+  return to;
+}
+
+// True if one of them is another now.
+bool publish(Server& state, const ServerValues& values) {
+  const std::uint32_t weight = state.weight.exchange(values.weight, std::memory_order_relaxed);
+  const std::uint32_t maxconn = state.maxconn.exchange(values.maxconn, std::memory_order_relaxed);
+  return weight != values.weight || maxconn != values.maxconn;
+}
+
+KeeperEvents::Turn turn_of(Standing before, Standing now) {
+  if (before.keeps_traffic() == now.keeps_traffic()) return KeeperEvents::Turn::Other;
+  return now.keeps_traffic() ? KeeperEvents::Turn::Up : KeeperEvents::Turn::Down;
+}
+
+}  // namespace
+
+// The slow start of one server.
+class Keeper::Ramp final : public Living {
+ public:
+  Ramp(Loop& loop, Keeper& keeper, const BackendSpec& backend, const ServerSpec& server)
+      : Living(loop), backend(backend), server(server), keeper_(keeper) {
+    set_deadline(1);
+  }
+  using Living::set_deadline;
+
+  const BackendSpec& backend;
+  const ServerSpec& server;
+
+ private:
+  void on_deadline() override { keeper_.step(*this); }
+  Keeper& keeper_;
+};
+
+Keeper::Keeper(Loop& loop, const ChecksOptions& options, KeeperEvents& events, HealthLog& log)
+    : loop_(loop), events_(events), log_(log), checks_(loop, options, *this, log) {}
+
+Keeper::~Keeper() = default;
+
+void Keeper::adopt(const std::vector<Target>& targets) {
+  std::vector<Target> checked;
+  for (const Target& target : targets) {
+    const ServerSpec& server = *target.server;
+    renew(*target.backend, server, false);
+    if (server.check.enabled) checked.push_back(target);
+    if (server.state->ramp.load(std::memory_order_relaxed) < kWholeWeight) begin_ramp(*target.backend, server);
+  }
+  checks_.add(checked);
+}
+
+void Keeper::drop(const BackendSpec& backend) {
+  checks_.drop(backend);
+  tallies_.erase(&backend);
+  std::erase_if(ramps_, [&](const auto& ramp) { return &ramp.second->backend == &backend; });
+}
+
+void Keeper::apply(const BackendSpec& backend, const ServerSpec& server, const ServerChange& change) {
+  Server& state = *server.state;
+  state.orders = with_change(std::move(state.orders), server.values(), change);
+  renew(backend, server, true);
+}
+
+void Keeper::follow(const BackendSpec& backend, const ServerSpec& server) { renew(backend, server, true); }
+
+// Makes of a server what its file, its orders and the one that it tracks have it be.
+void Keeper::renew(const BackendSpec& backend, const ServerSpec& server, bool aloud) {
+  Server& state = *server.state;
+  const Standing before = state.standing.load(std::memory_order_relaxed);
+  const Settled settled = settle(server.values(), state.orders);
+  const bool moved = state.address && *state.address != settled.values.address;
+  Standing to = standing_of(server, settled);
+  if (moved && !server.tracked_state) to.operation = Operation::Up;
+  state.orders = settled.orders;
+  state.address = settled.values.address;
+  const bool amended = publish(state, settled.values);
+  if (amended || moved) tally_of(backend).weighed();
+  if (aloud && turn_of(before, to) == KeeperEvents::Turn::Up) start_slowly(backend, server);
+  if (before != to) move(backend, server, to);
+  const bool is_checked = server.check.enabled || server.tracked_state;
+  if (before.in_service() != to.in_service() || moved || !is_checked) forget(backend, server);
+  if (before != to && aloud) log_move(backend, server, before, moved ? "its address is another" : "");
+  if (before != to || amended || moved)
+    events_.on_server_changed(backend, server, aloud ? turn_of(before, to) : KeeperEvents::Turn::Other);
+}
+
+void Keeper::on_found(const BackendSpec& backend, const ServerSpec& server, Operation operation,
+                      const CheckResult& result) {
+  const Standing before = server.state->standing.load(std::memory_order_relaxed);
+  Standing to = before;
+  to.operation = operation;
+  if (turn_of(before, to) == KeeperEvents::Turn::Up) start_slowly(backend, server);
+  move(backend, server, to);
+  // The check's own line has just said why.
+  log_move(backend, server, before, server.check.log_all ? std::string() : check_reason(result));
+  events_.on_server_changed(backend, server, turn_of(before, to));
+}
+
+void Keeper::forget(const BackendSpec& backend, const ServerSpec& server) {
+  server.state->check = {};
+  checks_.begin_anew(backend, server);
+}
+
+void Keeper::move(const BackendSpec& backend, const ServerSpec& server, Standing to) {
+  Server& state = *server.state;
+  const Standing before = state.standing.load(std::memory_order_relaxed);
+  BackendTally& tally = tally_of(backend);  // Counts what is, the first time.
+  if (!to.keeps_traffic()) end_ramp(server);
+  state.changed_at_ms.store(loop_.now(), std::memory_order_relaxed);
+  state.standing.store(to, std::memory_order_relaxed);
+  tally.changed(server, before);
+}
+
+void Keeper::start_slowly(const BackendSpec& backend, const ServerSpec& server) {
+  if (server.slowstart_ms == 0) return;
+  server.state->up_since_ms.store(loop_.now(), std::memory_order_relaxed);
+  server.state->ramp.store(slow_start_ramp(0, server.slowstart_ms), std::memory_order_relaxed);
+  begin_ramp(backend, server).set_deadline(slow_start_step_ms(server.slowstart_ms));
+}
+
+Keeper::Ramp& Keeper::begin_ramp(const BackendSpec& backend, const ServerSpec& server) {
+  return *ramps_.insert_or_assign(&server, Owned<Ramp>(new Ramp(loop_, *this, backend, server))).first->second;
+}
+
+void Keeper::end_ramp(const ServerSpec& server) {
+  ramps_.erase(&server);
+  server.state->ramp.store(kWholeWeight, std::memory_order_relaxed);
+}
+
+void Keeper::step(Ramp& ramp) {
+  Server& state = *ramp.server.state;
+  const std::uint64_t age_ms = loop_.now() - state.up_since_ms.load(std::memory_order_relaxed);
+  const std::uint32_t now = slow_start_ramp(age_ms, ramp.server.slowstart_ms);
+  state.ramp.store(now, std::memory_order_relaxed);
+  tally_of(ramp.backend).ramped();
+  if (now < kWholeWeight) return ramp.set_deadline(slow_start_step_ms(ramp.server.slowstart_ms));
+  ramps_.erase(&ramp.server);
+}
+
+void Keeper::log_move(const BackendSpec& backend, const ServerSpec& server, Standing before,
+                      const std::string& reason) {
+  const BackendTally& tally = tally_of(backend);
+  const Standing now = server.state->standing.load(std::memory_order_relaxed);
+  if (before.administration != now.administration) log_administration(tally, server, before);
+  if (before.operation != now.operation && before.in_service() && now.in_service())
+    log_operation(tally, server, before.operation, reason);
+  const bool weighs = server.state->weight.load(std::memory_order_relaxed) != 0;
+  if (before.takes_traffic() && weighs && tally.none()) log_.write(backend, Level::Emerg, no_server_line(backend));
+}
+
+void Keeper::log_operation(const BackendTally& tally, const ServerSpec& server, Operation before,
+                           const std::string& reason) {
+  switch (server.state->standing.load(std::memory_order_relaxed).operation) {
+    case Operation::Down:
+      return log_.write(tally.spec, before == Operation::Drain ? Level::Notice : Level::Alert,
+                        down_line(tally, server, {"is DOWN", true, reason}));
+    case Operation::Up:
+      return log_.write(tally.spec, Level::Notice, up_line(tally, server, {"is UP", true, reason}));
+    case Operation::Drain:
+      return log_.write(tally.spec, Level::Notice, up_line(tally, server, {"is stopping", true, reason}));
+  }
+}
+
+void Keeper::log_administration(const BackendTally& tally, const ServerSpec& server, Standing before) {
+  const Standing now = server.state->standing.load(std::memory_order_relaxed);
+  const std::string_view health = now.operation == Operation::Down ? "DOWN" : "UP";
+  if (!now.in_service()) {
+    const Saying saying{"is going DOWN for maintenance", now.by_leader, {}};
+    return log_.write(tally.spec, Level::Notice, down_line(tally, server, saying));
+  }
+  if (!before.in_service()) {
+    const std::string_view wanted = now.administration == Administration::Drain ? "DRAIN" : "READY";
+    return log_.write(
+        tally.spec, Level::Notice,
+        change_line(tally, server,
+                    format("is {}/{} (leaving {}maintenance)", health, wanted, before.by_leader ? "" : "forced ")));
+  }
+  if (now.administration == Administration::Drain)
+    return log_.write(tally.spec, Level::Notice, up_line(tally, server, {"enters drain state", now.by_leader, {}}));
+  log_.write(tally.spec, Level::Notice, change_line(tally, server, format("is {} (leaving forced drain)", health)));
+}
+
+BackendTally& Keeper::tally_of(const BackendSpec& backend) {
+  std::unique_ptr<BackendTally>& tally = tallies_[&backend];
+  if (!tally) tally = std::make_unique<BackendTally>(backend);
+  return *tally;
+}
+
+ServerNote Keeper::note_of(const Server& state, const Orders& orders) {
+  const Standing now = state.standing.load(std::memory_order_relaxed);
+  if (!now.in_service()) return {Operation::Up, 0, orders};
+  const bool is_ramping = state.ramp.load(std::memory_order_relaxed) < kWholeWeight;
+  return {now.operation, is_ramping ? state.up_since_ms.load(std::memory_order_relaxed) : 0, orders};
+}
+
+void Keeper::begin(const ServerSpec& server, const ServerNote* note) {
+  Server& state = *server.state;
+  const Settled settled = settle(server.values(), note == nullptr ? Orders() : note->orders);
+  state.orders = settled.orders;
+  state.address = settled.values.address;
+  publish(state, settled.values);
+  Standing standing = standing_of(server, settled);
+  const bool is_checked = server.check.enabled || server.tracked_state;
+  if (note != nullptr && is_checked && standing.in_service()) {
+    standing.operation = note->operation;
+    // Its health is the best or the worst that this allows: the Check makes it so.
+    state.check.begun = true;
+    if (server.slowstart_ms != 0 && note->up_since_ms != 0) {
+      state.up_since_ms.store(note->up_since_ms, std::memory_order_relaxed);
+      state.ramp.store(1, std::memory_order_relaxed);  // Until the keeper looks at the clock.
+    }
+  }
+  state.standing.store(standing, std::memory_order_relaxed);
+}
+
+bool Keeper::begin_to_follow(const ServerSpec& server) {
+  const Standing to = standing_of(server, settle(server.values(), server.state->orders));
+  return server.state->standing.exchange(to, std::memory_order_relaxed) != to;
+}
+
+}  // namespace penstock

@@ -1,0 +1,219 @@
+// Servers changed while clients are being served: what is set is at work on every worker when that is told, outlives a
+// reload while the file says what it said, and gives way where that says something else.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "flow/rig.h"
+#include "penstock/base/format.h"
+#include "penstock/control/changes.h"
+#include "unit/catch.h"
+
+using namespace penstock;
+using penstock::test::Rig;
+using penstock::test::ScriptedClient;
+
+namespace {
+
+std::string named(const std::string& body) {
+  return penstock::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.size()) + body;
+}
+
+// Servers say their names, always.
+void say_names(Rig& rig, const std::vector<std::string>& names) {
+  for (const std::string& name : names) rig.server(name).next().expects("\r\n\r\n").sends(named(name)).repeats();
+}
+
+// Who answers as many new clients as it takes for every worker to see some.
+std::string answering(Rig& rig, const std::string& cookie = "") {
+  std::string all;
+  const std::string request =
+      "GET / HTTP/1.1\r\nHost: test\r\n" + (cookie.empty() ? "" : "Cookie: SRV=" + cookie + "\r\n") + "\r\n";
+  for (int i = 0; i < 16; ++i) {
+    ScriptedClient client(rig);
+    const penstock::test::Answer answer = client.asks(request);
+    const std::string who = answer.status == 200 ? answer.body : penstock::format("{}", answer.status);
+    if (all.find(who) == std::string::npos) all += (all.empty() ? "" : " ") + who;
+  }
+  return all;
+}
+
+ServerChange state(Administration administration) { return {.administration = administration}; }
+
+const std::string kTwo =
+    "backend app\n  cookie SRV insert indirect\n  server s1 ${s1} cookie a\n  server s2 ${s2} cookie b\n";
+
+}  // namespace
+
+TEST_CASE("a server that is to drain gets nobody new, and those who belong to it still come") {
+  Rig rig(kTwo, GENERATE(1u, 3u));
+  say_names(rig, {"s1", "s2"});
+  rig.change("s1", state(Administration::Drain));
+  CHECK(answering(rig) == "s2");
+  CHECK(answering(rig, "a") == "s1");
+  rig.change("s1", state(Administration::Ready));
+  CHECK(answering(rig).size() == 5);
+}
+
+TEST_CASE("a server in maintenance gets nobody until it is ready again") {
+  Rig rig(kTwo, GENERATE(1u, 3u));
+  say_names(rig, {"s1", "s2"});
+  rig.change("s1", state(Administration::Maintenance));
+  CHECK(answering(rig) == "s2");
+  CHECK(answering(rig, "a") == "s2");
+  rig.change("s2", state(Administration::Maintenance));
+  CHECK(answering(rig) == "503");
+  rig.change("s1", state(Administration::Ready));
+  CHECK(answering(rig) == "s1");
+}
+
+TEST_CASE("a server of weight 0 gets nobody new") {
+  Rig rig(kTwo, GENERATE(1u, 3u));
+  say_names(rig, {"s1", "s2"});
+  rig.change("s1", {.weight = 0});
+  CHECK(answering(rig) == "s2");
+  CHECK(answering(rig, "a") == "s1");
+  rig.change("s1", {.weight = 7});
+  CHECK(answering(rig).size() == 5);
+}
+
+TEST_CASE("a change is told as HAProxy tells it") {
+  Rig rig("backend app\n  server s1 ${s1}\n  server s2 ${s2}\n");
+  const std::string online = " 1 active and 0 backup servers online. 0 sessions requeued, 0 total in queue.";
+  const std::string left = " 1 active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue.";
+  rig.change("s1", state(Administration::Drain));
+  CHECK(rig.line() == "Server app/s1 enters drain state." + online);
+  rig.change("s1", state(Administration::Ready));
+  CHECK(rig.line() == "Server app/s1 is UP (leaving forced drain).");
+  rig.change("s1", state(Administration::Maintenance));
+  CHECK(rig.line() == "Server app/s1 is going DOWN for maintenance." + left);
+  rig.change("s1", state(Administration::Drain));
+  CHECK(rig.line() == "Server app/s1 is UP/DRAIN (leaving forced maintenance).");
+  rig.change("s2", state(Administration::Maintenance));
+  CHECK(rig.line() ==
+        "Server app/s2 is going DOWN for maintenance. 0 active and 0 backup servers left. 0 sessions active, 0 "
+        "requeued, 0 remaining in queue.");
+  CHECK(rig.line() == "backend app has no server available!");
+  rig.change("s2", state(Administration::Ready));
+  CHECK(rig.line() == "Server app/s2 is UP/READY (leaving forced maintenance).");
+}
+
+TEST_CASE("a higher limit of a server serves those who wait at once") {
+  Rig rig("backend app\n  server s1 ${s1} maxconn 1\n", GENERATE(1u, 3u));
+  rig.server("s1").next().expects("GET /first ").expects("now").sends(named("first"));
+  rig.server("s1").next().expects("GET /").expects("\r\n\r\n").sends(named("s1")).repeats();
+  ScriptedClient first(rig);
+  first.says("GET /first HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\n");
+  rig.run_until([&] { return rig.in_use() == 1; });
+  std::vector<std::unique_ptr<ScriptedClient>> waiting;
+  for (std::size_t i = 0; i < 4; ++i) {
+    waiting.push_back(std::make_unique<ScriptedClient>(rig));
+    waiting[i]->says("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    rig.run_until([&] { return rig.waiting() == i + 1; });
+  }
+  rig.change("s1", {.maxconn = GENERATE(0u, 5u)});
+  for (auto& client : waiting) CHECK(client->answer().status == 200);
+  CHECK(rig.in_use() == 1);
+  first.says("now");
+  CHECK(first.answer().body == "first");
+}
+
+TEST_CASE("what was set outlives a reload while the file says what it said, and gives way where it does not") {
+  const auto app = [](const std::string& one, const std::string& two) {
+    return "backend app\n  server s1 ${s1}" + one + "\n  server s2 ${s2}" + two + "\n";
+  };
+  Rig rig(app("", ""), GENERATE(1u, 3u));
+  say_names(rig, {"s1", "s2"});
+  rig.change("s1", state(Administration::Maintenance));
+  rig.change("s2", {.weight = 9, .maxconn = 7});
+  const std::shared_ptr<const Snapshot> before = rig.crew().snapshot();
+  rig.reload(app("", " slowstart 1s") + "  timeout server 9s\n");
+  CHECK(changes_between(*before, *rig.crew().snapshot(), rig.crew().orders()).find("run time") == std::string::npos);
+  CHECK(answering(rig) == "s2");
+  const ServerSpec& s2 = *rig.crew().snapshot()->find_server("app", "s2");
+  CHECK(s2.state->weight == 9);
+  CHECK(s2.state->maxconn == 7);
+
+  const ServerOrders orders = rig.crew().orders();
+  rig.reload(app(" disabled", " weight 2"));
+  CHECK(changes_between(*before, *rig.crew().snapshot(), orders)
+            .find("server app/s2: weight 2 in place of 9 (set at run time)") != std::string::npos);
+  CHECK(rig.crew().orders().size() == 1);
+  CHECK(rig.crew().snapshot()->find_server("app", "s2")->state->weight == 2);
+  CHECK(rig.crew().snapshot()->find_server("app", "s2")->state->maxconn == 7);
+  CHECK(answering(rig) == "s2");
+  rig.reload(app("", " weight 2"));
+  CHECK(answering(rig).size() == 5);
+}
+
+TEST_CASE("a server that the file disables can be made ready, and is so after a reload") {
+  const unsigned workers = GENERATE(1u, 3u);
+  Rig rig("backend app\n  server s1 ${s1} disabled\n", workers);
+  say_names(rig, {"s1"});
+  CHECK(answering(rig) == "503");
+  rig.change("s1", state(Administration::Ready));
+  CHECK(answering(rig) == "s1");
+  rig.reload("backend app\n  timeout server 9s\n  server s1 ${s1} disabled\n");
+  CHECK(answering(rig) == "s1");
+  // A server that leaves and comes back is a new one.
+  rig.reload("backend app\n  server s2 ${s1}\n");
+  rig.reload("backend app\n  server s1 ${s1} disabled\n");
+  CHECK(answering(rig) == "503");
+}
+
+TEST_CASE("a server in maintenance is not checked, and one that comes back is taken for well and checked at once") {
+  Rig rig("backend app\n", GENERATE(1u, 3u));
+  say_names(rig, {"s1"});
+  rig.server("health").next().expects("\r\n\r\n").sends("HTTP/1.1 500 Gone\r\n\r\n").closes();
+  rig.reload("backend app\n  option httpchk\n  server s1 ${s1} check addr ${health} inter 60s fastinter 10ms fall 1\n");
+  rig.line("Server app/s1 is DOWN");
+  rig.change("s1", state(Administration::Maintenance));
+  rig.run_until([&] { return rig.server("health").open() == 0; });
+  const auto asked = rig.server("health").accepted();
+  rig.linger(50);
+  CHECK(rig.server("health").accepted() == asked);
+  rig.change("s1", state(Administration::Ready));
+  CHECK(rig.line("Server app/s1 is UP").find("READY (leaving forced maintenance)") != std::string::npos);
+  rig.line("Server app/s1 is DOWN");
+}
+
+TEST_CASE("what is wanted of a server is wanted of those that track it, and of those that track these") {
+  Rig rig("backend app\n", GENERATE(1u, 3u));
+  say_names(rig, {"s1", "health"});
+  rig.reload(
+      "backend lead\n  option httpchk\n  server s1 ${health} check inter 60s\n"
+      "backend between\n  server s1 ${health} track lead/s1\nbackend app\n  server s1 ${s1} track between/s1\n");
+  const auto change = [&](const std::string& backend, Administration administration) {
+    REQUIRE(rig.crew().change(backend, "s1", state(administration), [] {}));
+  };
+  CHECK(answering(rig) == "s1");
+  change("lead", Administration::Maintenance);
+  CHECK(rig.line("Server app/s1").starts_with("Server app/s1 is going DOWN for maintenance via between/s1."));
+  CHECK(answering(rig) == "503");
+  change("lead", Administration::Ready);
+  CHECK(rig.line("Server app/s1") == "Server app/s1 is UP/READY (leaving maintenance).");
+  CHECK(answering(rig) == "s1");
+  change("between", Administration::Drain);
+  CHECK(rig.line("Server app/s1").starts_with("Server app/s1 enters drain state via between/s1."));
+  // Its own is the stricter.
+  rig.change("s1", state(Administration::Maintenance));
+  change("between", Administration::Ready);
+  rig.line("Server between/s1 is UP (leaving forced drain)");
+  rig.linger();
+  CHECK(answering(rig) == "503");
+  rig.change("s1", state(Administration::Ready));
+  CHECK(answering(rig) == "s1");
+}
+
+TEST_CASE("a server at another address after a reload is taken for well until it is checked") {
+  const auto app = [](const std::string& server) {
+    return "backend app\n  option httpchk\n  server s1 ${" + server + "} check inter 60s fastinter 10ms fall 1\n";
+  };
+  Rig rig("backend app\n", GENERATE(1u, 3u));
+  say_names(rig, {"s2"});
+  rig.server("s1").next().expects("\r\n\r\n").sends("HTTP/1.1 500 Gone\r\n\r\n").closes();
+  rig.reload(app("s1"));
+  rig.line("Server app/s1 is DOWN");
+  rig.reload(app("s2"));
+  CHECK(answering(rig) == "s2");
+}
