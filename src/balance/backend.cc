@@ -19,6 +19,7 @@ void Backend::look_again() {
   const std::uint32_t version = spec_.state->version.load(std::memory_order_acquire);
   if (version == seen_version_) return;
   seen_version_ = version;
+  for (auto& slot : slots_) slot->look_again();
   candidates_ = usable_servers(spec_);
   schedule_.clear();
   const bool by_map = spec_.balance == BalanceKind::RoundRobin ? spec_.fixed_turns : hashes() && !spec_.consistent;
@@ -291,8 +292,21 @@ void Backend::shut_down(const Server& server) {
   }
 }
 
+// What was set while the file said something else is no matter here: another generation may have it.
+void ServerSlot::look_again() {
+  const std::uint32_t moves = spec.state->moves.load(std::memory_order_acquire);
+  if (moves == seen_moves_) return;
+  seen_moves_ = moves;
+  const std::uint64_t before = identity();
+  moved_ = spec.state->moved();
+  if (moved_ && moved_->file != spec.values().address) moved_ = nullptr;
+  if (identity() == before || !pool_) return;
+  pool_->close();
+  pool_ = nullptr;
+}
+
 bool ServerSlot::share_pool(ServerSlot& next) {
-  if (next.spec.identity != spec.identity) return false;
+  if (next.identity() != identity()) return false;
   pool_->obey(next.spec.pool, next.shelf());
   next.pool_ = pool_;
   return true;
@@ -310,7 +324,7 @@ void Backend::hand_pools_to(Backend* next) {
   for (auto& slot : slots_) {
     if (slot->pool_if_made() == nullptr) continue;
     const auto heir = heirs.find(slot->spec.name);
-    if (heir == heirs.end() || !slot->share_pool(*heir->second)) slot->pool().close();
+    if (heir == heirs.end() || !slot->share_pool(*heir->second)) slot->pool()->close();
   }
 }
 

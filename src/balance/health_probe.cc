@@ -84,10 +84,24 @@ std::uint64_t Probe::connect_limit_ms() const {
   return gone_ms < limits.connect_ms ? limits.connect_ms - gone_ms : 1;
 }
 
+// As the file has it, but for what is the server's own and has been set since.
+SocketAddress Probe::own_address() const {
+  SocketAddress address = spec().address;
+  const std::optional<ServerAddress>& now = server_->state->address;
+  if (!now || *now == server_->values().address) return address;
+  if (!spec().own_host) {
+    address = now->address;
+    if (spec().own_port) address.set_port(spec().address.port());
+  } else if (!spec().own_port) {
+    address.set_port(now->address.port());
+  }
+  return address;
+}
+
 void Probe::connect() {
   const Step* connect = step();
   if (connect != nullptr && connect->kind != Step::Kind::Connect) connect = nullptr;
-  SocketAddress address = connect != nullptr && !connect->address.empty() ? connect->address : spec().address;
+  SocketAddress address = connect != nullptr && !connect->address.empty() ? connect->address : own_address();
   if (connect != nullptr && connect->port != 0) address.set_port(connect->port);
   const TlsTarget tls = tls_target(connect);
   connected_ = sent_ = exchange_ = read_ended_ = head_seen_ = complete_ = settled_ = false;

@@ -53,6 +53,7 @@ class Probe final : private ConnectionEvents, private Later {
 
   const CheckSpec& spec() const { return server_->check; }
   const Step* step() const { return step_ < spec().steps.size() ? &spec().steps[step_] : nullptr; }
+  SocketAddress own_address() const;
   void connect();
   TlsTarget tls_target(const Step* connect) const;
   std::uint64_t connect_limit_ms() const;

@@ -15,8 +15,8 @@ constexpr std::uint64_t kSlackPart = 4;
 
 }  // namespace
 
-AddressWatch::Pool AddressWatch::pool_of(const BackendSpec& backend, const ServerSpec& server) {
-  const SocketAddress& address = server.address;
+AddressWatch::Pool AddressWatch::pool_of(const BackendSpec& backend, const ServerSpec& server, const Orders& orders) {
+  const SocketAddress& address = orders.address ? orders.address->value.address : server.address;
   return {backend.name, server.name, address.text(), server.check.inter_ms};
 }
 

@@ -40,6 +40,12 @@ bool publish(Server& state, const ServerValues& values) {
   return weight != values.weight || maxconn != values.maxconn;
 }
 
+void publish_address(Server& state) {
+  const auto& order = state.orders.address;
+  if (!order) return state.move(nullptr);
+  state.move(std::make_shared<const Moved>(Moved{order->value, order->file, digest_of(order->value)}));
+}
+
 KeeperEvents::Turn turn_of(Standing before, Standing now) {
   if (before.keeps_traffic() == now.keeps_traffic()) return KeeperEvents::Turn::Other;
   return now.keeps_traffic() ? KeeperEvents::Turn::Up : KeeperEvents::Turn::Down;
@@ -73,7 +79,7 @@ void Keeper::adopt(const std::vector<Target>& targets) {
   std::vector<Target> checked;
   for (const Target& target : targets) {
     const ServerSpec& server = *target.server;
-    renew(*target.backend, server, false);
+    renew(*target.backend, server, server.state->orders, false);
     if (server.check.enabled) checked.push_back(target);
     if (server.state->ramp.load(std::memory_order_relaxed) < kWholeWeight) begin_ramp(*target.backend, server);
   }
@@ -87,22 +93,23 @@ void Keeper::drop(const BackendSpec& backend) {
 }
 
 void Keeper::apply(const BackendSpec& backend, const ServerSpec& server, const ServerChange& change) {
-  Server& state = *server.state;
-  state.orders = with_change(std::move(state.orders), server.values(), change);
-  renew(backend, server, true);
+  renew(backend, server, with_change(server.state->orders, server.values(), change), true);
 }
 
-void Keeper::follow(const BackendSpec& backend, const ServerSpec& server) { renew(backend, server, true); }
+void Keeper::follow(const BackendSpec& backend, const ServerSpec& server) {
+  renew(backend, server, server.state->orders, true);
+}
 
 // Makes of a server what its file, its orders and the one that it tracks have it be.
-void Keeper::renew(const BackendSpec& backend, const ServerSpec& server, bool aloud) {
+void Keeper::renew(const BackendSpec& backend, const ServerSpec& server, const Orders& orders, bool aloud) {
   Server& state = *server.state;
   const Standing before = state.standing.load(std::memory_order_relaxed);
-  const Settled settled = settle(server.values(), state.orders);
+  const Settled settled = settle(server.values(), orders);
   const bool moved = state.address && *state.address != settled.values.address;
   Standing to = standing_of(server, settled);
   if (moved && !server.tracked_state) to.operation = Operation::Up;
-  state.orders = settled.orders;
+  const auto address_before = std::exchange(state.orders, settled.orders).address;
+  if (address_before != state.orders.address) publish_address(state);
   state.address = settled.values.address;
   const bool amended = publish(state, settled.values);
   if (amended || moved) tally_of(backend).weighed();
@@ -230,6 +237,7 @@ void Keeper::begin(const ServerSpec& server, const ServerNote* note) {
   state.orders = settled.orders;
   state.address = settled.values.address;
   publish(state, settled.values);
+  if (state.orders.address) publish_address(state);
   Standing standing = standing_of(server, settled);
   const bool is_checked = server.check.enabled || server.tracked_state;
   if (note != nullptr && is_checked && standing.in_service()) {

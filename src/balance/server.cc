@@ -4,6 +4,8 @@
 #include <functional>
 #include <utility>
 
+#include "penstock/base/xxhash.h"
+
 namespace penstock {
 namespace {
 
@@ -15,6 +17,19 @@ Server::Server(std::string backend, std::string server)
     : backend_name(std::move(backend)),
       name(std::move(server)),
       number_(std::hash<std::string>()(key_of(backend_name, name))) {}
+
+std::shared_ptr<const Moved> Server::moved() const {
+  const std::lock_guard hold(lock_);
+  return moved_;
+}
+
+void Server::move(std::shared_ptr<const Moved> moved) {
+  {
+    const std::lock_guard hold(lock_);
+    moved_.swap(moved);
+  }
+  moves.fetch_add(1, std::memory_order_release);
+}
 
 std::uint64_t Tickets::take() {
   const std::lock_guard hold(lock_);
@@ -48,6 +63,11 @@ ServerValues ServerSpec::values() const {
           weight,
           maxconn,
           {address, port_from_client, port_offset}};
+}
+
+std::uint64_t ServerSpec::identity_at(std::uint64_t address) const {
+  const std::uint64_t both[] = {wire, address};
+  return xxh64({reinterpret_cast<const char*>(both), sizeof both});
 }
 
 std::shared_ptr<BackendState> ServerRegistry::backend(const std::string& name) {

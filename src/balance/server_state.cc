@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "penstock/base/format.h"
+#include "penstock/base/xxhash.h"
 
 namespace penstock {
 namespace {
@@ -44,6 +45,10 @@ void settle_one(std::string_view name, Value& in_force, std::optional<Order<Valu
 }
 
 }  // namespace
+
+std::uint64_t digest_of(const ServerAddress& address) {
+  return xxh64(format("{} {} {}", address.address.text(), address.port_from_client, address.port_offset));
+}
 
 Orders with_change(Orders orders, const ServerValues& file, const ServerChange& change) {
   give(orders.administration, change.administration, file.administration);

@@ -130,7 +130,6 @@ void Crew::start(std::shared_ptr<const Snapshot> snapshot, const ServerNotes& no
 
 void Crew::put_to_work(std::shared_ptr<const Snapshot> snapshot, const ServerNotes& notes) {
   change_ = std::make_shared<const Difference>(snapshot_.get(), *snapshot);
-  watch_addresses();
   for (const TablePlan& table : snapshot->tables) {
     if (table.table) table.table->set_limits(table.line);
   }
@@ -138,6 +137,7 @@ void Crew::put_to_work(std::shared_ptr<const Snapshot> snapshot, const ServerNot
   if (snapshot_) former_.push_back(std::move(snapshot_));
   snapshot_ = std::move(snapshot);
   settle_orders();
+  watch_addresses();
   adopting_ = workers_.size();
   for (auto& worker : workers_) {
     worker->adopt(snapshot_, change_, [this] { loop_.post([this] { adopted(); }); });
@@ -183,6 +183,11 @@ void Crew::keep_orders(const Server& server, const Orders& orders) {
   const ServerSpec* spec = snapshot_->spec_of(server);
   if (spec == nullptr) return;
   Orders standing = settle(spec->values(), orders).orders;
+  if (spec->check.enabled && standing.address != orders_of(server).address) {
+    const BackendSpec& backend = snapshot_->backend(snapshot_->backend_number(server.backend_name))->balance;
+    const AddressWatch::Pool pool = AddressWatch::pool_of(backend, *spec, standing);
+    watch_.watch({pool}, {pool});
+  }
   const std::pair name(server.backend_name, server.name);
   if (standing.empty())
     orders_.erase(name);
@@ -190,10 +195,12 @@ void Crew::keep_orders(const Server& server, const Orders& orders) {
     orders_[name] = std::move(standing);
 }
 
-ServerNote Crew::note_of(const Server& server) const {
+Orders Crew::orders_of(const Server& server) const {
   const auto known = orders_.find({server.backend_name, server.name});
-  return Keeper::note_of(server, known == orders_.end() ? Orders() : known->second);
+  return known == orders_.end() ? Orders() : known->second;
 }
+
+ServerNote Crew::note_of(const Server& server) const { return Keeper::note_of(server, orders_of(server)); }
 
 bool Crew::change(std::string_view backend, std::string_view server, const ServerChange& change,
                   std::function<void()> done) {
@@ -222,11 +229,12 @@ void Crew::lead(std::shared_ptr<Server> follower) {
 }
 
 void Crew::watch_addresses() {
-  const auto pools_of = [](const std::vector<const BackendPlan*>& plans) {
+  const auto pools_of = [this](const std::vector<const BackendPlan*>& plans) {
     std::vector<AddressWatch::Pool> pools;
     for (const BackendPlan* plan : plans) {
       for (const ServerSpec& server : plan->balance.servers) {
-        if (server.check.enabled) pools.push_back(AddressWatch::pool_of(plan->balance, server));
+        if (!server.check.enabled) continue;
+        pools.push_back(AddressWatch::pool_of(plan->balance, server, orders_of(*server.state)));
       }
     }
     return pools;

@@ -122,7 +122,9 @@ void Approach::take(ServerSlot& slot, bool pinned) {
   state_ = State::Server;
   slot_ = &slot;
   slot.served.push_back(*this);
-  slot.pool().count_in_use();
+  pool_ = slot.pool();
+  pool_->count_in_use();
+  moved_ = slot.moved();
   slot.spec.state->total.fetch_add(1, std::memory_order_relaxed);
   slot.spec.state->rate.count(static_cast<std::int64_t>(kit_.loop.now()));
   subject_.server = slot.spec.name;
@@ -212,7 +214,9 @@ void Approach::leave() {
   if (slot_ == nullptr) return;
   ServerSlot& slot = *std::exchange(slot_, nullptr);
   Served::unlink();
-  slot.pool().count_out_of_use();
+  pool_->count_out_of_use();
+  pool_ = nullptr;
+  moved_ = nullptr;
   backend_->release(slot);
 }
 
@@ -222,9 +226,10 @@ std::string_view Approach::tls_name() const {
 
 SocketAddress Approach::address() const {
   const ServerSpec& spec = slot_->spec;
-  SocketAddress address = spec.address;
-  if (spec.port_from_client) {
-    address.set_port(static_cast<std::uint16_t>(subject_.client->destination().port() + spec.port_offset));
+  SocketAddress address = moved_ ? moved_->to.address : spec.address;
+  if (has_port_of_client()) {
+    const int offset = moved_ ? moved_->to.port_offset : spec.port_offset;
+    address.set_port(static_cast<std::uint16_t>(subject_.client->destination().port() + offset));
   }
   return address;
 }
@@ -253,7 +258,8 @@ void Approach::write_cookie(Head& response) {
 
 void Approach::note_server() {
   const ServerSpec& spec = slot_->spec;
-  subject_.log.server_address = spec.port_from_client ? subject_.arena.make<SocketAddress>(address()) : &spec.address;
+  const bool is_made = moved_ || spec.port_from_client;
+  subject_.log.server_address = is_made ? subject_.arena.make<SocketAddress>(address()) : &spec.address;
 }
 
 void Approach::note_facts() {

@@ -369,6 +369,8 @@ CheckSpec checks_of(const config::Proxy& proxy, const config::Server& server, co
   out.address = check.address ? outside.resolved(*check.address) : spec.address;
   if (check.address && check.address->port_low == 0) out.address.set_port(spec.address.port());
   if (check.port != 0) out.address.set_port(check.port);
+  out.own_host = check.address.has_value();
+  out.own_port = check.port != 0 || (check.address && check.address->port_low != 0);
   out.sni = check.sni;
   out.greeting = greeting_of(server);
   out.send_proxy = check_greets(server);

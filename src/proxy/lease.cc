@@ -12,15 +12,16 @@ bool Lease::must_be_private(const BackendPlan& backend) const {
   if (slot == nullptr) return false;
   // A PROXY header says whose connection it is, for as long as it lasts. Where one at "*:+0" leads to depends on where
   // the client came to.
-  return slot->spec.send_proxy != ProxyVersion::None || slot->spec.port_from_client;
+  return slot->spec.send_proxy != ProxyVersion::None || approach_.has_port_of_client();
 }
 
 bool Lease::borrow(const BackendPlan& backend, std::string_view tls_name, bool first, BackOwner& owner) {
   ServerSlot& slot = *approach_.slot();
-  back_ = pins_.lend(*slot.spec.state, tls_name);
+  where_ = approach_.where();
+  back_ = pins_.lend(*slot.spec.state, tls_name, where_);
   const ReuseMode reuse = backend.balance.reuse;
   if (!back_ && !must_be_private(backend) && !(first && reuse == ReuseMode::Safe)) {
-    back_ = slot.pool().lend(tls_name, first && reuse == ReuseMode::Aggressive, backend.http);
+    back_ = approach_.pool()->lend(tls_name, first && reuse == ReuseMode::Aggressive, backend.http);
   }
   is_new_ = false;
   if (back_) back_->set_owner(owner);
@@ -35,19 +36,22 @@ bool Lease::connect(Loop& loop, const BackendPlan& backend, std::string_view tls
   pins_.make_room();
   const std::string greeting = approach_.greeting();
   const TlsTarget tls{spec.tls.get(), tls_name, spec.verify_name, greeting};
-  back_ = H1Back::connect(loop, address, spec.socket, tls, slot.pool().take_ticket(tls_name), backend.http, owner);
+  back_ =
+      H1Back::connect(loop, address, spec.socket, tls, approach_.pool()->take_ticket(tls_name), backend.http, owner);
+  where_ = approach_.where();
   is_new_ = true;
   return true;
 }
 
 void Lease::end(const BackendPlan& backend, bool whole, bool said) {
   ServerSlot* slot = approach_.slot();
-  if (slot != nullptr && slot->spec.tls) slot->pool().keep_ticket(back_->tls_name(), back_->connection().take_ticket());
+  if (slot != nullptr && slot->spec.tls)
+    approach_.pool()->keep_ticket(back_->tls_name(), back_->connection().take_ticket());
   if (!whole || slot == nullptr || back_->room() == 0) return close({}, said);
   // A client's own stays with it over reloads: the server knows it by this connection.
   stream_ = nullptr;
-  if (must_be_private(backend)) return pins_.keep(slot->spec, std::move(back_));
-  slot->pool().give_home(std::move(back_));
+  if (must_be_private(backend)) return pins_.keep(slot->spec, where_, std::move(back_));
+  approach_.pool()->give_home(std::move(back_));
 }
 
 void Lease::close(const Failure& why, bool said) {

@@ -28,9 +28,9 @@ config::Address named_address(const std::string& host, int family) {
   return address;
 }
 
-std::uint64_t digest_of(const SocketAddress& address) { return address.empty() ? 0 : xxh64(address.text()); }
+std::uint64_t answer_of(const SocketAddress& address) { return address.empty() ? 0 : xxh64(address.text()); }
 
-std::uint64_t digest_of(const std::optional<Leader>& leader) {
+std::uint64_t answer_of(const std::optional<Leader>& leader) {
   if (!leader) return 0;
   return xxh64(format("{} {}", leader->name, static_cast<const void*>(leader->state.get())));
 }
@@ -126,7 +126,7 @@ std::uint64_t Outside::digest_of_table(const std::string& proxy) const {
 
 std::optional<std::string> Outside::address_of(const std::string& name) const {
   const SocketAddress found = bundle_.resolved(named_address(name, 4));
-  keep(Kind::Host, name, penstock::digest_of(found));
+  keep(Kind::Host, name, answer_of(found));
   return found.empty() ? std::nullopt : std::optional(found.ip_text());
 }
 
@@ -135,7 +135,7 @@ SocketAddress Outside::resolved(const config::Address& address) const {
   const SocketAddress found = bundle_.resolved(address);
   if (address.kind == config::Address::Kind::Name) {
     const SocketAddress alone = bundle_.resolved(named_address(address.host, address.family));
-    keep(Kind::Address, format("{} {}", address.family, address.host), penstock::digest_of(alone));
+    keep(Kind::Address, format("{} {}", address.family, address.host), answer_of(alone));
   }
   return found;
 }
@@ -181,7 +181,7 @@ std::optional<Leader> Outside::leader_of(const config::Proxy& proxy, const confi
       leader = Leader{format("{}/{}", backend->name, name), sources_.servers.server(backend->name, at->name)};
     if (!at->track) found = leader;
   }
-  keep(Kind::Leader, server.name, penstock::digest_of(found));
+  keep(Kind::Leader, server.name, answer_of(found));
   return found;
 }
 
@@ -239,9 +239,9 @@ std::uint64_t Outside::answer_to(const config::Proxy& proxy, const Question& que
     case Kind::Credentials:
       return digest_of_credentials(about);
     case Kind::Address:
-      return penstock::digest_of(bundle_.resolved(named_address(about.substr(2), about[0] - '0')));
+      return answer_of(bundle_.resolved(named_address(about.substr(2), about[0] - '0')));
     case Kind::Host:
-      return penstock::digest_of(bundle_.resolved(named_address(about, 4)));
+      return answer_of(bundle_.resolved(named_address(about, 4)));
     case Kind::Frontend:
       return as_answer(frontend_index(about));
     case Kind::Backend:
@@ -257,7 +257,7 @@ std::uint64_t Outside::answer_to(const config::Proxy& proxy, const Question& que
       return fullconn(proxy);
     case Kind::Leader: {
       const config::Server* server = find_server(proxy, about);
-      return server == nullptr ? 0 : penstock::digest_of(leader_of(proxy, *server));
+      return server == nullptr ? 0 : answer_of(leader_of(proxy, *server));
     }
   }
   return 0;

@@ -26,20 +26,21 @@ void PinBook::look_at_answer(const Head& head) {
   if (forwarding::asks_connection_credential(head)) pin();
 }
 
-Owned<Back> PinBook::lend(const Server& server, std::string_view tls_name) {
+Owned<Back> PinBook::lend(const Server& server, std::string_view tls_name, std::uint64_t& where) {
   for (std::size_t i = 0; i < pins_.size(); ++i) {
     if (pins_[i].server.get() != &server || !pins_[i].back || pins_[i].back->tls_name() != tls_name) continue;
     Owned<Back> back = std::move(pins_[i].back);
+    where = pins_[i].where;
     pins_.erase(pins_.begin() + static_cast<std::ptrdiff_t>(i));
     return back;
   }
   return nullptr;
 }
 
-void PinBook::keep(const ServerSpec& server, Owned<Back> back) {
+void PinBook::keep(const ServerSpec& server, std::uint64_t where, Owned<Back> back) {
   make_room();
   back->set_owner(*this);
-  pins_.push_back({server.state, std::move(back), server.where});
+  pins_.push_back({server.state, std::move(back), where, server.where});
 }
 
 void PinBook::make_room() {
@@ -63,7 +64,7 @@ bool PinBook::lost(std::string_view backend) const {
 void PinBook::adopt(const Snapshot& snapshot) {
   lose_some([&](const Pin& pin) {
     const ServerSpec* server = snapshot.spec_of(*pin.server);
-    return server == nullptr || server->where != pin.where;
+    return server == nullptr || (server->where != pin.configured && server->where != pin.where);
   });
 }
 

@@ -264,10 +264,9 @@ ServerSpec PlanMaker::build_server(const config::Proxy& proxy, const config::Ser
   if (server.send_proxy) spec.send_proxy = ProxyVersion::One;
   if (server.send_proxy_v2) spec.send_proxy = ProxyVersion::Two;
   spec.proxy_wishes = proxy_wishes(server.proxy_v2_options);
-  const std::string address = spec.address.text();
-  spec.where = xxh64(address);
+  spec.where = digest_of(spec.values().address);
   spec.state = sources_.servers.server(proxy.name, server.name);
-  spec.identity = identity_of(spec, server, address);
+  spec.wire = wire_of(spec, server);
   spec.disabled = server.disabled;
   if (server.check.enabled) {
     spec.check = checks_of(proxy, server, spec, outside_, diagnostics_);
@@ -299,12 +298,11 @@ std::uint64_t PlanMaker::files_of(const config::Server& server) {
   return at->second;
 }
 
-std::uint64_t PlanMaker::identity_of(const ServerSpec& spec, const config::Server& server, const std::string& address) {
+std::uint64_t PlanMaker::wire_of(const ServerSpec& spec, const config::Server& server) {
   const SocketOptions& socket = spec.socket;
-  std::string all = address;
-  all.append({'\n', static_cast<char>(spec.port_from_client), static_cast<char>(socket.keep_alive)});
+  std::string all;
   for (const std::uint64_t number :
-       {std::uint64_t(spec.port_offset), std::uint64_t(spec.send_proxy), std::uint64_t(server.proxy_v2_options),
+       {std::uint64_t(socket.keep_alive), std::uint64_t(spec.send_proxy), std::uint64_t(server.proxy_v2_options),
         std::uint64_t(socket.keep_alive_idle_s), std::uint64_t(socket.keep_alive_interval_s),
         std::uint64_t(socket.keep_alive_probes), std::uint64_t(socket.user_timeout_ms),
         std::uint64_t(socket.send_buffer), std::uint64_t(socket.receive_buffer), std::uint64_t(socket.source_ports),

@@ -54,7 +54,7 @@ class PlanMaker {
   void build_bind(const config::Proxy& proxy, const config::Bind& bind, std::vector<BindSpec>& out);
   ServerSpec build_server(const config::Proxy& proxy, const config::Server& server, int key);
   std::uint64_t files_of(const config::Server& server);
-  std::uint64_t identity_of(const ServerSpec& spec, const config::Server& server, const std::string& address);
+  std::uint64_t wire_of(const ServerSpec& spec, const config::Server& server);
   HeadLimits head_limits() const;
   const std::string& tag_of(const config::Proxy& proxy) const;
 

@@ -85,7 +85,10 @@ void Station::close() {
 
 void Station::serve_lines(BackendState& state) {
   for (Generation& generation : generations_) {
-    if (Backend* backend = generation.find(state)) backend->serve_line();
+    Backend* backend = generation.find(state);
+    if (backend == nullptr) continue;
+    backend->look_again();
+    backend->serve_line();
   }
 }
 

@@ -158,7 +158,8 @@ void Tunnel::connect() {
   if (spec.proxy_wishes.unique_id) frontend_.rules.make_unique_id(subject_);
   const std::string greeting = approach_.greeting();
   const TlsTarget tls{spec.tls.get(), tls_name_, spec.verify_name, greeting};
-  back_ = Connection::connect(loop(), address, spec.socket, tls, slot.pool().take_ticket(tls_name_), server_side_);
+  back_ =
+      Connection::connect(loop(), address, spec.socket, tls, approach_.pool()->take_ticket(tls_name_), server_side_);
   back_->set_deadline(backend_spec_->connect_ms);
 }
 
@@ -322,7 +323,7 @@ void Tunnel::on_server_down() { end(Cause::Down, phase_now()); }
 
 void Tunnel::keep_ticket() {
   if (back_ && back_->is_tls() && approach_.slot() != nullptr)
-    approach_.slot()->pool().keep_ticket(tls_name_, back_->take_ticket());
+    approach_.pool()->keep_ticket(tls_name_, back_->take_ticket());
 }
 
 void Tunnel::end(Cause cause, Phase phase) {

@@ -217,3 +217,158 @@ TEST_CASE("a server at another address after a reload is taken for well until it
   rig.reload(app("s2"));
   CHECK(answering(rig) == "s2");
 }
+
+namespace {
+
+ServerChange to(Rig& rig, const std::string& server) {
+  ServerAddress address;
+  address.address = rig.server(server).address();
+  return {.address = address};
+}
+
+}  // namespace
+
+TEST_CASE("a server put at another address is connected to there, and what was idle is used no more") {
+  Rig rig("backend app\n  http-reuse always\n  server s1 ${s1}\n", GENERATE(1u, 3u));
+  say_names(rig, {"s1", "s2"});
+  std::vector<std::unique_ptr<ScriptedClient>> clients;
+  for (int i = 0; i < 12; ++i) {
+    clients.push_back(std::make_unique<ScriptedClient>(rig));
+    CHECK(clients.back()->gets("/").body == "s1");
+  }
+  rig.change("s1", to(rig, "s2"));
+  CHECK(answering(rig) == "s2");
+  for (auto& client : clients) CHECK(client->gets("/").body == "s2");
+  rig.run_until([&] { return rig.server("s1").open() == 0; });
+}
+
+TEST_CASE("who is under way when a server is put elsewhere is served to the end, and its connection goes") {
+  Rig rig("backend app\n  http-reuse always\n  server s1 ${s1}\n", GENERATE(1u, 3u));
+  rig.server("s1").next().expects("rest").sends(named("s1")).repeats();
+  say_names(rig, {"s2"});
+  ScriptedClient client(rig);
+  client.says("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n");
+  rig.run_until([&] { return rig.server("s1").accepted() == 1; });
+  rig.change("s1", to(rig, "s2"));
+  CHECK(client.asks("rest").body == "s1");
+  rig.run_until([&] { return rig.server("s1").open() == 0; });
+  CHECK(client.gets("/").body == "s2");
+}
+
+TEST_CASE("in mode tcp too a server put elsewhere is connected to there") {
+  Rig rig("listen app\n  mode tcp\n  bind 127.0.0.1:0\n  log-format \"200 %ts %s\"\n  server s1 ${s1}\n",
+          GENERATE(1u, 3u));
+  say_names(rig, {"s1", "s2"});
+  CHECK(answering(rig) == "s1");
+  rig.change("s1", to(rig, "s2"));
+  CHECK(answering(rig) == "s2");
+}
+
+TEST_CASE("a log line names the address that a change has set") {
+  Rig rig(
+      "frontend web\n  bind 127.0.0.1:0\n  log-format \"%si:%sp\"\n  default_backend app\nbackend app\n"
+      "  server s1 ${s1}\n");
+  say_names(rig, {"s1", "s2"});
+  rig.change("s1", to(rig, "s2"));
+  ScriptedClient client(rig);
+  CHECK(client.gets("/").body == "s2");
+  CHECK(rig.line() == rig.server("s2").address().text());
+}
+
+TEST_CASE("an address that was set outlives a reload, until the file says another") {
+  const auto app = [](const std::string& server) {
+    return "backend app\n  http-reuse always\n  server s1 ${" + server + "}\n";
+  };
+  Rig rig(app("s1"), GENERATE(1u, 3u));
+  say_names(rig, {"s1", "s2", "s3"});
+  rig.change("s1", to(rig, "s2"));
+  rig.change("s1", state(Administration::Drain));
+  rig.change("s1", state(Administration::Ready));
+  ScriptedClient client(rig);
+  CHECK(client.gets("/").body == "s2");
+  rig.reload(app("s1") + "  timeout server 9s\n");
+  CHECK(client.gets("/").body == "s2");
+  CHECK(answering(rig) == "s2");
+  // That the file comes to say the same changes nothing.
+  const auto accepted = rig.server("s2").accepted();
+  rig.reload(app("s2"));
+  CHECK(client.gets("/").body == "s2");
+  CHECK(rig.server("s2").accepted() == accepted);
+  rig.change("s1", to(rig, "s1"));
+  CHECK(answering(rig) == "s1");
+  rig.reload(app("s3"));
+  CHECK(rig.crew().orders().empty());
+  CHECK(answering(rig) == "s3");
+}
+
+TEST_CASE("a client's own connection stays where it is when a change moves the server, and ends when the file does") {
+  const std::string one = "backend app\n  http-reuse never\n  server s1 ${s1}\n";
+  Rig rig(one);
+  say_names(rig, {"s1", "s2", "s3"});
+  ScriptedClient client(rig);
+  CHECK(client.gets("/").body == "s1");
+  rig.change("s1", to(rig, "s2"));
+  CHECK(client.gets("/").body == "s1");
+  ScriptedClient other(rig);
+  CHECK(other.gets("/").body == "s2");
+  rig.reload("backend app\n  http-reuse never\n  server s1 ${s2}\n");
+  rig.run_until([&] { return rig.server("s1").open() == 0; });
+  CHECK(other.gets("/").body == "s2");
+  CHECK(rig.server("s2").accepted() == 1);
+  CHECK(client.gets("/").body == "s2");
+}
+
+TEST_CASE("a server put elsewhere is taken for well, and checked there at once") {
+  Rig rig("backend app\n", GENERATE(1u, 3u));
+  say_names(rig, {"s2"});
+  rig.server("s1").next().expects("\r\n\r\n").sends("HTTP/1.1 500 Gone\r\n\r\n").closes();
+  rig.reload("backend app\n  option httpchk\n  server s1 ${s1} check inter 60s fastinter 10ms fall 1 rise 9\n");
+  rig.line("Server app/s1 is DOWN");
+  rig.change("s1", to(rig, "s2"));
+  rig.line("Server app/s1 is UP, reason: its address is another");
+  rig.run_until([&] { return rig.server("s2").accepted() == 1; });
+  const auto asked = rig.server("s1").accepted();
+  CHECK(answering(rig) == "s2");
+  rig.linger();
+  CHECK(rig.server("s1").accepted() == asked);
+}
+
+TEST_CASE("a check with an address or a port of its own keeps it when the server is put elsewhere") {
+  Rig rig("backend app\n");
+  say_names(rig, {"health", "s1", "s2"});
+  const bool host = GENERATE(true, false);
+  const std::string own =
+      host ? " addr ${health}" : penstock::format(" port {}", rig.server("health").address().port());
+  rig.reload("backend app\n  option httpchk\n  server s1 ${s1} check inter 10ms" + own + "\n");
+  rig.change("s1", to(rig, "s2"));
+  const auto asked = rig.server("health").accepted();
+  rig.run_until([&] { return rig.server("health").accepted() >= asked + 3; });
+  CHECK(rig.server("s2").accepted() == 0);
+}
+
+TEST_CASE("a process that comes after another goes on with what was set about servers") {
+  ServerValues file;
+  REQUIRE(SocketAddress::from_ip("127.0.0.1", 1, file.address.address));
+  ServerAddress elsewhere;
+  REQUIRE(SocketAddress::from_ip("127.0.0.1", 2, elsewhere.address));
+  ServerNotes notes;
+  notes[{"app", "s1"}].orders = with_change({}, file, {Administration::Maintenance, 7, 3, elsewhere});
+  file.administration = Administration::Maintenance;
+  notes[{"app", "s2"}].orders = with_change({}, file, {.administration = Administration::Ready, .weight = 7});
+  const std::string app = "backend app\n  server s1 127.0.0.1:1\n  server s2 127.0.0.1:1 disabled weight 2\n";
+  Rig rig(app, GENERATE(1u, 3u), notes);
+  for (int i = 0; i < 2; ++i) {
+    const Server& s1 = *rig.crew().snapshot()->find_server("app", "s1")->state;
+    CHECK_FALSE(s1.standing.load().in_service());
+    CHECK(s1.weight == 7);
+    CHECK(s1.maxconn == 3);
+    REQUIRE(s1.moved());
+    CHECK(s1.moved()->to == elsewhere);
+    // The file said something else of its weight.
+    const Server& s2 = *rig.crew().snapshot()->find_server("app", "s2")->state;
+    CHECK(s2.takes_traffic());
+    CHECK(s2.weight == 2);
+    CHECK(rig.crew().note_of(s1).orders == notes[{"app", "s1"}].orders);
+    rig.reload(app + "  timeout server 9s\n");
+  }
+}

@@ -49,7 +49,7 @@ class Bell final : public Living {
 
 }  // namespace
 
-Rig::Rig(const std::string& text, unsigned workers)
+Rig::Rig(const std::string& text, unsigned workers, const ServerNotes& notes)
     : workers_(workers), log_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
   ignore_broken_pipes();
   SocketAddress any;
@@ -62,7 +62,7 @@ Rig::Rig(const std::string& text, unsigned workers)
   config::Diagnostics diagnostics;
   auto snapshot = build(text, diagnostics);
   REQUIRE(snapshot);
-  crew_->start(std::move(snapshot));
+  crew_->start(std::move(snapshot), notes);
   run_until([&] { return !crew_->adopting(); });
 }
 

@@ -23,8 +23,8 @@ class Rig final : private CrewOwner {
   // place.
   // "${s1}" is the address of the scripted server s1, which is made where it is first named.
   // Timeouts are long unless the text shortens them, nothing is retried, and a line of the log is
-  // "status, termination state, server".
-  explicit Rig(const std::string& text, unsigned workers = 1);
+  // "status, termination state, server". `notes`: of a process that was there before.
+  explicit Rig(const std::string& text, unsigned workers = 1, const ServerNotes& notes = {});
   // Checks that nothing is counted any more: clients are to be gone before.
   ~Rig();
 

@@ -54,23 +54,33 @@ class Served : public ListNode<ServedTag> {
 
 // One server on one worker.
 struct ServerSlot {
-  ServerSlot(Loop& loop, const ServerSpec& spec, std::uint32_t index) : spec(spec), index(index), loop_(loop) {}
+  ServerSlot(Loop& loop, const ServerSpec& spec, std::uint32_t index) : spec(spec), index(index), loop_(loop) {
+    look_again();
+  }
   const ServerSpec& spec;
   const std::uint32_t index;
   List<Served, ServedTag> served;
 
-  // Made on first use.
-  Pool& pool() {
+  // Where it is, if that is not where the file has it; else null.
+  const std::shared_ptr<const Moved>& moved() const { return moved_; }
+  // It may be elsewhere now: then another pool begins, and the one of before closes.
+  void look_again();
+
+  // Of connections to where it is. Made on first use; whoever counts there or has something of it keeps hold of it.
+  const Ref<Pool>& pool() {
     if (!pool_) pool_ = make_ref<Pool>(loop_, spec.pool, shelf());
-    return *pool_;
+    return pool_;
   }
   Pool* pool_if_made() { return pool_.get(); }
   // `next` stands for the same server in the next generation: true if it shares the pool from now on.
   bool share_pool(ServerSlot& next);
 
  private:
-  std::shared_ptr<Shelf> shelf() const { return spec.pool.shared ? spec.state->shelves.of(spec.identity) : nullptr; }
+  std::uint64_t identity() const { return spec.identity_at(moved_ ? moved_->where : spec.where); }
+  std::shared_ptr<Shelf> shelf() const { return spec.pool.shared ? spec.state->shelves.of(identity()) : nullptr; }
   Loop& loop_;
+  std::shared_ptr<const Moved> moved_;
+  std::uint32_t seen_moves_ = 0;
   Ref<Pool> pool_;
 };
 
@@ -149,6 +159,8 @@ class Backend final : public Counted<Backend> {
   std::size_t line_length() const { return line_length_; }
   // Lets those in line choose again, in order, until one has to go on waiting.
   void serve_line();
+  // Something about its servers may have changed: takes it up.
+  void look_again();
   // Those in line stand in that of `next` from now on, in their order, and are served as it has it.
   void hand_line_to(Backend& next);
   ServerSlot* find(const Server& server);
@@ -162,7 +174,6 @@ class Backend final : public Counted<Backend> {
   bool has_pools() const;
 
  private:
-  void look_again();
   const Candidate* candidate_by_policy(std::uint32_t hash, Tried tried);
   const Candidate* candidate_by_turn(Tried tried);
   std::span<const Candidate> candidates_besides(Tried tried);

@@ -22,7 +22,8 @@ class AddressWatch {
     std::string address;  // Pools of one machine and port have the same.
     std::uint64_t inter_ms = 0;
   };
-  static Pool pool_of(const BackendSpec& backend, const ServerSpec& server);
+  // At the address that the orders have it, or the file.
+  static Pool pool_of(const BackendSpec& backend, const ServerSpec& server, const Orders& orders = {});
 
   // Checked servers of the configuration now in force that were not there or are others now, and those that are gone
   // or were something else. What was known of who stays at its address is kept.

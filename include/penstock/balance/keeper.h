@@ -71,7 +71,7 @@ class Keeper final : private CheckOwner {
   class Ramp;
   void on_found(const BackendSpec& backend, const ServerSpec& server, Operation operation,
                 const CheckResult& result) override;
-  void renew(const BackendSpec& backend, const ServerSpec& server, bool aloud);
+  void renew(const BackendSpec& backend, const ServerSpec& server, const Orders& orders, bool aloud);
   void forget(const BackendSpec& backend, const ServerSpec& server);
   void move(const BackendSpec& backend, const ServerSpec& server, Standing to);
   void start_slowly(const BackendSpec& backend, const ServerSpec& server);

@@ -48,6 +48,13 @@ namespace rules {
 class Sample;
 }
 
+// Where an order has put a server, in place of what the file says. Immutable.
+struct Moved {
+  ServerAddress to;
+  ServerAddress file;
+  std::uint64_t where = 0;  // A digest of `to`.
+};
+
 // One server of one backend, known by both names. Its state belongs to this pair, never to an address.
 class Server {
  public:
@@ -79,6 +86,12 @@ class Server {
   // Whoever belongs to it may still come: one that drains keeps those it has.
   bool keeps_traffic() const { return standing.load(std::memory_order_relaxed).keeps_traffic(); }
 
+  // Null: it is where the file has it. Takes a lock: workers look when `moves` is another number than it was.
+  std::shared_ptr<const Moved> moved() const;
+  // The keeper says so; null as above.
+  void move(std::shared_ptr<const Moved> moved);
+  std::atomic<std::uint32_t> moves{0};
+
   // Which of so many workers is its keeper, as long as the process lives.
   std::uint32_t keeper(std::uint32_t workers) const { return static_cast<std::uint32_t>(number_ % workers); }
 
@@ -101,6 +114,8 @@ class Server {
 
  private:
   const std::size_t number_;
+  mutable std::mutex lock_;
+  std::shared_ptr<const Moved> moved_;
 };
 
 // Who waits for whichever server has room first, of all workers and generations: their tickets. Only
@@ -206,6 +221,7 @@ struct CheckSpec {
   std::uint64_t answer_ms = 0;                       // timeout check; 0: inter bounds the whole check.
   int rise = 2, fall = 3;
   SocketAddress address;
+  bool own_host = false, own_port = false;  // Else it has the server's, wherever that is.
   std::shared_ptr<const TlsContext> tls;
   std::string sni;
   std::string verify_name;
@@ -232,13 +248,13 @@ struct PoolSpec {
 struct ServerSpec {
   std::string name;
   int key = 0;  // Its number within the backend, which rules know it by; it stays over changes of the backend.
-  // A digest of all that a connection to it is made with: address, source, socket options, TLS with the contents of
-  // its files. A reload that leaves it alone leaves idle connections and TLS sessions alone.
-  std::uint64_t identity = 0;
+  // A digest of all that a connection to it is made with beside its address: source, socket options, TLS with the
+  // contents of its files.
+  std::uint64_t wire = 0;
   SocketAddress address;
   bool port_from_client = false;  // "*:+0": the port the client came to, plus port_offset.
   int port_offset = 0;
-  std::uint64_t where = 0;  // A digest of the address.
+  std::uint64_t where = 0;  // A digest of the address, from `address` to here.
   SocketOptions socket;
   ProxyVersion send_proxy = ProxyVersion::None;
   ProxyWishes proxy_wishes;
@@ -266,6 +282,9 @@ struct ServerSpec {
 
   // What the file says where a change may say something else.
   ServerValues values() const;
+  // Of connections to it at an address of this digest. A change that leaves it alone leaves idle connections and TLS
+  // sessions alone.
+  std::uint64_t identity_at(std::uint64_t address) const;
 };
 
 enum class BalanceKind : std::uint8_t { RoundRobin, LeastConn, First, Source, Random, Hash };

@@ -42,6 +42,9 @@ struct ServerAddress {
   bool operator==(const ServerAddress&) const = default;
 };
 
+// Tells them apart as well as 64 bits can.
+std::uint64_t digest_of(const ServerAddress& address);
+
 // All about a server that a change may set, as the file has it, or as it is in force.
 struct ServerValues {
   Administration administration = Administration::Ready;

@@ -100,6 +100,7 @@ class Crew final : private WorkerOwner {
   void renew_servers(const ServerNotes& notes);
   void settle_orders();
   void keep_orders(const Server& server, const Orders& orders);
+  Orders orders_of(const Server& server) const;
   void pass_all(std::function<void()> done);
   Sources sources(bool check_only);
   bool open_logs(const Snapshot& snapshot, config::Diagnostics& diagnostics);

@@ -80,6 +80,10 @@ class Approach final : private Waiting, private Served, private Later {
   // How the server chosen is to be connected to. The name that TLS asks for may bring the subject into trouble.
   std::string_view tls_name() const;
   SocketAddress address() const;
+  std::uint64_t where() const { return moved_ ? moved_->where : slot_->spec.where; }
+  bool has_port_of_client() const { return moved_ ? moved_->to.port_from_client : slot_->spec.port_from_client; }
+  // Of connections to there. Null: no server is chosen.
+  Pool* pool() const { return pool_.get(); }
   std::string greeting() const;
 
   // It has answered: its client comes back to it. The first is for what a connection has to say by itself, the second
@@ -121,7 +125,9 @@ class Approach final : private Waiting, private Served, private Later {
   ApproachOwner& owner_;
   const BackendPlan* spec_ = nullptr;
   Backend* backend_ = nullptr;
-  ServerSlot* slot_ = nullptr;         // Counted on: leave() gives it back.
+  ServerSlot* slot_ = nullptr;  // Counted on: leave() gives it back.
+  Ref<Pool> pool_;              // Of it as it was when it was chosen; counted on too.
+  std::shared_ptr<const Moved> moved_;
   const ServerSlot* meant_ = nullptr;  // The one that a rule, the client's cookie or a stick table names.
   Tries tries_;
   Sticking sticking_;

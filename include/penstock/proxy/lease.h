@@ -2,6 +2,7 @@
 // or a new one. Given home it serves the next; in every other end it closes.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
@@ -48,6 +49,7 @@ class Lease {
   Approach& approach_;
   Owned<Back> back_;
   BackStream* stream_ = nullptr;
+  std::uint64_t where_ = 0;  // A digest of the address that it goes to.
   bool is_new_ = false;
 };
 

@@ -37,9 +37,10 @@ class PinBook final : private BackOwner {
   void look_at_request(const Head& head);
   void look_at_answer(const Head& head);
 
-  // Its own connection to `server`, if there is one idle.
-  Owned<Back> lend(const Server& server, std::string_view tls_name);
-  void keep(const ServerSpec& server, Owned<Back> back);
+  // Its own connection to `server`, if there is one idle; `where`: see keep().
+  Owned<Back> lend(const Server& server, std::string_view tls_name, std::uint64_t& where);
+  // `where`: a digest of the address that it goes to.
+  void keep(const ServerSpec& server, std::uint64_t where, Owned<Back> back);
   // One more is to be made: the one that was idle longest ends if there are too many.
   void make_room();
   // The server of the latest of its own in this backend; null: none.
@@ -57,7 +58,8 @@ class PinBook final : private BackOwner {
     must_stay_ = must_stay;
   }
 
-  // Those whose server is gone, or is elsewhere now by the configuration, end.
+  // Those whose server is gone, or is elsewhere now by the configuration, end. What a change
+  // has moved keeps those that it has.
   void adopt(const Snapshot& snapshot);
   // `on-marked-down shutdown-sessions`
   void shut_down(const Server& server);
@@ -69,7 +71,8 @@ class PinBook final : private BackOwner {
   struct Pin {
     std::shared_ptr<Server> server;
     Owned<Back> back;
-    std::uint64_t where = 0;  // The configuration had it when it was kept.
+    std::uint64_t where = 0;       // It goes there.
+    std::uint64_t configured = 0;  // The configuration had the server there when it was kept.
   };
   void on_back_ready(Back&) override {}
   void on_back_lost(Back& back, const Failure& failure, std::string_view why) override;
