@@ -87,13 +87,13 @@ std::uint64_t Probe::connect_limit_ms() const {
 // As the file has it, but for what is the server's own and has been set since.
 SocketAddress Probe::own_address() const {
   SocketAddress address = spec().address;
-  const std::optional<ServerAddress>& now = server_->state->address;
-  if (!now || *now == server_->values().address) return address;
+  const std::shared_ptr<const Moved> moved = server_->state->moved();
+  if (!moved) return address;
   if (!spec().own_host) {
-    address = now->address;
+    address = moved->to.address;
     if (spec().own_port) address.set_port(spec().address.port());
   } else if (!spec().own_port) {
-    address.set_port(now->address.port());
+    address.set_port(moved->to.address.port());
   }
   return address;
 }

@@ -32,10 +32,7 @@ void BackendTally::changed(const ServerSpec& server, Standing before) {
   seen_version = version + 1;
 }
 
-void BackendTally::weighed() {
-  seen_version = spec.state->version.fetch_add(1, std::memory_order_acq_rel) + 1;
-  recount();
-}
+void BackendTally::weighed() { spec.state->version.fetch_add(1, std::memory_order_acq_rel); }
 
 void BackendTally::ramped() {
   const std::uint32_t version = spec.state->version.fetch_add(1, std::memory_order_acq_rel);

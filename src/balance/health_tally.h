@@ -16,7 +16,7 @@ struct BackendTally {
   // anew is needed only if another worker changed something meanwhile, or a big backend that goes
   // DOWN at once would be counted through for each of its servers.
   void changed(const ServerSpec& server, Standing before);
-  // A weight or a limit was set: workers look again, and all is counted anew.
+  // A weight or a limit was set: workers look again, and all is counted anew at the next change.
   void weighed();
   // A slow start went on: workers look again, the count stays.
   void ramped();

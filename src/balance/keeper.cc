@@ -40,8 +40,12 @@ bool publish(Server& state, const ServerValues& values) {
   return weight != values.weight || maxconn != values.maxconn;
 }
 
+std::uint64_t where_of(const ServerSpec& server, const Orders& orders) {
+  return orders.address ? digest_of(orders.address->value) : server.where;
+}
+
 void publish_address(Server& state) {
-  const auto& order = state.orders.address;
+  const auto& order = state.orders().address;
   if (!order) return state.move(nullptr);
   state.move(std::make_shared<const Moved>(Moved{order->value, order->file, digest_of(order->value)}));
 }
@@ -79,7 +83,7 @@ void Keeper::adopt(const std::vector<Target>& targets) {
   std::vector<Target> checked;
   for (const Target& target : targets) {
     const ServerSpec& server = *target.server;
-    renew(*target.backend, server, server.state->orders, false);
+    renew(*target.backend, server, server.state->orders(), false);
     if (server.check.enabled) checked.push_back(target);
     if (server.state->ramp.load(std::memory_order_relaxed) < kWholeWeight) begin_ramp(*target.backend, server);
   }
@@ -93,11 +97,11 @@ void Keeper::drop(const BackendSpec& backend) {
 }
 
 void Keeper::apply(const BackendSpec& backend, const ServerSpec& server, const ServerChange& change) {
-  renew(backend, server, with_change(server.state->orders, server.values(), change), true);
+  renew(backend, server, with_change(server.state->orders(), server.values(), change), true);
 }
 
 void Keeper::follow(const BackendSpec& backend, const ServerSpec& server) {
-  renew(backend, server, server.state->orders, true);
+  renew(backend, server, server.state->orders(), true);
 }
 
 // Makes of a server what its file, its orders and the one that it tracks have it be.
@@ -105,12 +109,14 @@ void Keeper::renew(const BackendSpec& backend, const ServerSpec& server, const O
   Server& state = *server.state;
   const Standing before = state.standing.load(std::memory_order_relaxed);
   const Settled settled = settle(server.values(), orders);
-  const bool moved = state.address && *state.address != settled.values.address;
+  const std::uint64_t where = where_of(server, settled.orders);
+  const bool moved = state.where != 0 && state.where != where;
   Standing to = standing_of(server, settled);
   if (moved && !server.tracked_state) to.operation = Operation::Up;
-  const auto address_before = std::exchange(state.orders, settled.orders).address;
-  if (address_before != state.orders.address) publish_address(state);
-  state.address = settled.values.address;
+  const auto address_before = state.orders().address;
+  state.set_orders(settled.orders);
+  if (address_before != settled.orders.address) publish_address(state);
+  state.where = where;
   const bool amended = publish(state, settled.values);
   if (amended || moved) tally_of(backend).weighed();
   if (aloud && turn_of(before, to) == KeeperEvents::Turn::Up) start_slowly(backend, server);
@@ -234,10 +240,10 @@ ServerNote Keeper::note_of(const Server& state, const Orders& orders) {
 void Keeper::begin(const ServerSpec& server, const ServerNote* note) {
   Server& state = *server.state;
   const Settled settled = settle(server.values(), note == nullptr ? Orders() : note->orders);
-  state.orders = settled.orders;
-  state.address = settled.values.address;
+  state.set_orders(settled.orders);
+  state.where = where_of(server, settled.orders);
   publish(state, settled.values);
-  if (state.orders.address) publish_address(state);
+  if (settled.orders.address) publish_address(state);
   Standing standing = standing_of(server, settled);
   const bool is_checked = server.check.enabled || server.tracked_state;
   if (note != nullptr && is_checked && standing.in_service()) {
@@ -253,7 +259,7 @@ void Keeper::begin(const ServerSpec& server, const ServerNote* note) {
 }
 
 bool Keeper::begin_to_follow(const ServerSpec& server) {
-  const Standing to = standing_of(server, settle(server.values(), server.state->orders));
+  const Standing to = standing_of(server, settle(server.values(), server.state->orders()));
   return server.state->standing.exchange(to, std::memory_order_relaxed) != to;
 }
 

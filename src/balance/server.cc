@@ -18,6 +18,12 @@ Server::Server(std::string backend, std::string server)
       name(std::move(server)),
       number_(std::hash<std::string>()(key_of(backend_name, name))) {}
 
+const Orders Server::kNoOrders;
+
+void Server::set_orders(const Orders& orders) {
+  orders_ = orders.empty() ? nullptr : std::make_unique<const Orders>(orders);
+}
+
 std::shared_ptr<const Moved> Server::moved() const {
   const std::lock_guard hold(lock_);
   return moved_;

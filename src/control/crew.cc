@@ -294,7 +294,7 @@ void Crew::on_server_changed(const BackendSpec& backend, const ServerSpec& serve
     }
   }
   const bool up = server.state->standing.load(std::memory_order_relaxed).operation != Operation::Down;
-  loop_.post([this, backend = backend.state, state = server.state, orders = server.state->orders, up] {
+  loop_.post([this, backend = backend.state, state = server.state, orders = server.state->orders(), up] {
     keep_orders(*state, orders);
     owner_.on_server_changed(*state);
     tell_of_address(*backend, *state, up);

@@ -106,14 +106,18 @@ class Server {
     std::uint64_t last_duration_ms = 0;
   };
   CheckMemory check;
-  Orders orders;
-  std::optional<ServerAddress> address;  // In force; none: never was.
+  std::uint64_t where = 0;  // A digest of the address in force; 0: never was one.
+  // Few servers have any.
+  const Orders& orders() const { return orders_ ? *orders_ : kNoOrders; }
+  void set_orders(const Orders& orders);
 
   // Where idle connections to it lie that any worker may take.
   Shelves shelves;
 
  private:
+  static const Orders kNoOrders;
   const std::size_t number_;
+  std::unique_ptr<const Orders> orders_;
   mutable std::mutex lock_;
   std::shared_ptr<const Moved> moved_;
 };
