@@ -16,6 +16,7 @@ bool Lease::must_be_private(const BackendPlan& backend) const {
 }
 
 bool Lease::borrow(const BackendPlan& backend, std::string_view tls_name, bool first, BackOwner& owner) {
+  if (new_only_) return false;
   ServerSlot& slot = *approach_.slot();
   where_ = approach_.where();
   back_ = pins_.lend(*slot.spec.state, tls_name, where_);
@@ -43,21 +44,23 @@ bool Lease::connect(Loop& loop, const BackendPlan& backend, std::string_view tls
   return true;
 }
 
-void Lease::end(const BackendPlan& backend, bool whole, bool said) {
+void Lease::end(const BackendPlan& backend, bool whole) {
   ServerSlot* slot = approach_.slot();
   if (slot != nullptr && slot->spec.tls)
     approach_.pool()->keep_ticket(back_->tls_name(), back_->connection().take_ticket());
-  if (!whole || slot == nullptr || back_->room() == 0) return close({}, said);
+  if (!whole || slot == nullptr || back_->room() == 0) return close({});
   // A client's own stays with it over reloads: the server knows it by this connection.
   stream_ = nullptr;
   if (must_be_private(backend)) return pins_.keep(slot->spec, where_, std::move(back_));
   approach_.pool()->give_home(std::move(back_));
 }
 
-void Lease::close(const Failure& why, bool said) {
+void Lease::close(const Failure& why) {
   if (!back_) return;
-  if (said && pins_.pinned()) pins_.lose();
-  if (stream_ != nullptr) stream_->abandon(why);
+  if (opened()) {
+    if (pins_.pinned()) pins_.lose();
+    stream_->abandon(why);
+  }
   forget();
 }
 

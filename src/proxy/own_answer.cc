@@ -44,11 +44,4 @@ void OwnAnswer::make_head(rules::Subject& subject) {
   subject.memory = {};  // What ACLs said was about another answer, or none.
 }
 
-void OwnAnswer::send(FrontStream& front, const Head& head) const {
-  front.send_head(head);
-  // To a HEAD it says nothing of it; what rules made of the method does not matter.
-  if (!reply_.body.empty()) front.send_body(Slice::copy(reply_.body));
-  front.send_end(Trailers());
-}
-
 }  // namespace penstock

@@ -166,7 +166,7 @@ void Transaction::begin_tarpit(const rules::Reply& reply, std::uint64_t wait_ms)
 void Transaction::drop_answer() {
   accounting_.answer_is_ours();
   accounting_.note_connections(approach_, lease_.back());
-  lease_.close({}, request_sent_);
+  lease_.close({});
 }
 
 // A rule could not be asked. What it would have said is not known, so nothing passes.
@@ -247,8 +247,7 @@ void Transaction::connect() {
   step_ = Step::Connect;
   const std::string_view tls_name = approach_.tls_name();
   if (gave_up(Phase::Request)) return;
-  if (!new_only_ && lease_.borrow(*backend_spec_, tls_name, subject_.first_request, *this))
-    return on_back_ready(*lease_.back());
+  if (lease_.borrow(*backend_spec_, tls_name, subject_.first_request, *this)) return on_back_ready(*lease_.back());
   if (lease_.connect(loop(), *backend_spec_, tls_name, *this)) return;
   connect_failed(Failure::not_connected(Cause::ServerClosed, "no address"));
 }
@@ -268,7 +267,6 @@ void Transaction::send_request() {
                 .last = forwarding::closes_server(frontend_, *backend_spec_, pins_.pinned())};
   lease_.open(from_server_, front_.arena(), ask);
   lease_->send_head(head);
-  request_sent_ = true;
   const std::int64_t by_rule = subject_.effects.timeout_server_ms;
   lease_->set_server_ms(by_rule >= 0 ? static_cast<std::uint64_t>(by_rule) : backend_spec_->server_ms);
   if (held_.send_to(*lease_, request_ended_)) front_.set_reading(true);
@@ -313,7 +311,7 @@ void Transaction::send_response(Head& head) {
   run_after_response_rules(frontend_, backend_spec_, subject_);
   if (gave_up(Phase::Headers)) return;
   if (!may_answer(head)) {
-    lease_.close({}, request_sent_);
+    lease_.close({});
     return reply(rules::Reply::of(500), Cause::Denied, Phase::Headers);
   }
   subject_.log.status = head.status;
@@ -354,7 +352,7 @@ void Transaction::on_response_end(const Trailers& trailers) {
 // The answer is whole, and of the request the server takes no more.
 void Transaction::drop_rest_of_request(Cause cause) {
   accounting_.ended(cause, Phase::Data);
-  lease_.close({}, request_sent_);
+  lease_.close({});
   front_.drop_rest(FrontStream::Rest::OfServersAnswer);
   finish();
 }
@@ -364,7 +362,7 @@ void Transaction::finish() {
   if (step_ == Step::Last || step_ == Step::Done) return;
   if (request_failed_) return end();
   accounting_.note_connections(approach_, lease_.back());
-  if (lease_) lease_.end(*backend_spec_, response_ended_, request_sent_);
+  if (lease_) lease_.end(*backend_spec_, response_ended_);
   approach_.leave();
   step_ = Step::Last;
   loop().later(*this);
@@ -374,7 +372,7 @@ void Transaction::end() {
   if (step_ == Step::Done) return;
   write_log();
   step_ = Step::Done;
-  if (lease_) lease_.end(*backend_spec_, response_ended_, request_sent_);
+  if (lease_) lease_.end(*backend_spec_, response_ended_);
   approach_.leave();
   if (tunnel_) front_.abandon({});
   if (vanish_) front_.vanish();
@@ -386,7 +384,7 @@ void Transaction::end() {
 
 void Transaction::on_request_body(Slice bytes) {
   accounting_.body_came(bytes.size());
-  if (lease_ && request_sent_) {
+  if (lease_.opened()) {
     if (!lease_->send_body(std::move(bytes))) front_.set_reading(false);
     return;
   }
@@ -398,9 +396,9 @@ void Transaction::on_request_body(Slice bytes) {
 
 void Transaction::on_request_end(const Trailers& trailers) {
   request_ended_ = true;
-  if (!request_sent_) held_.add(trailers, front_.arena());
+  if (!lease_.opened()) held_.add(trailers, front_.arena());
   if (step_ == Step::Body || step_ == Step::BackendBody) return body_came();
-  if (lease_ && request_sent_) {
+  if (lease_.opened()) {
     lease_->send_end(trailers);
     if (tunnel_ && backend_spec_->server_fin_ms != 0) lease_->set_server_ms(backend_spec_->server_fin_ms);
   }
@@ -409,7 +407,8 @@ void Transaction::on_request_end(const Trailers& trailers) {
 
 void Transaction::on_client_writable() {
   if (step_ == Step::Last) return run_later();
-  if (lease_ && request_sent_) lease_->set_reading(true);
+  if (own_body_ != nullptr) return send_own_body();
+  if (lease_.opened()) lease_->set_reading(true);
 }
 
 Phase Transaction::phase_now() const {
@@ -466,10 +465,10 @@ void Transaction::on_server_failure(const Failure& failure) {
 }
 
 bool Transaction::retry_on_new_connection() {
-  if (pins_.pinned() || new_only_ || !request_ended_ || !Tries::changes_nothing(*subject_.request)) return false;
-  new_only_ = true;
-  request_sent_ = false;
+  if (pins_.pinned() || lease_.new_only() || !request_ended_ || !Tries::changes_nothing(*subject_.request))
+    return false;
   lease_.forget();
+  lease_.take_new_only();
   connect();
   return true;
 }
@@ -508,8 +507,7 @@ bool Transaction::may_repeat() const {
 }
 
 void Transaction::repeat(const Failure& failure) {
-  request_sent_ = false;
-  lease_.close({}, false);
+  lease_.close({});
   follow(approach_.try_again(failure, Approach::Again::Request));
 }
 
@@ -519,7 +517,7 @@ void Transaction::fail(Failure failure) {
   clear_deadline();
   reason::note_failure(failure, subject_);
   accounting_.note_connections(approach_, lease_.back());
-  lease_.close(failure, request_sent_);
+  lease_.close(failure);
   approach_.leave();
   // A server that breaks the protocol costs the client its connection too: who knows what it read.
   if (failure.cause == Cause::Denied) front_.close_after_answer();
@@ -540,7 +538,22 @@ void Transaction::reply(const rules::Reply& reply, Cause cause, Phase phase) {
   if (request_failed_) front_.close_after_answer();
   head_answered_ = true;
   if (!request_ended_) front_.drop_rest(FrontStream::Rest::OfOwnAnswer);
-  answer.send(front_, *subject_.response);
+  front_.send_head(*subject_.response);
+  own_body_ = answer.body(front_.arena());
+  step_ = Step::Data;
+  send_own_body();
+}
+
+// As much of it as the client takes now; all of it where the front tells us nothing more. To a HEAD it says nothing of it;
+// what rules made of the method does not matter.
+void Transaction::send_own_body() {
+  for (;;) {
+    Slice piece = own_body_->next(kBlockSize);
+    if (piece.empty()) break;
+    if (!front_.send_body(std::move(piece)) && !request_failed_) return;
+  }
+  own_body_ = nullptr;
+  front_.send_end(Trailers());
   finish();
 }
 

@@ -3,6 +3,7 @@ import hashlib
 import os
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -634,6 +635,26 @@ class Memory(Case):
         rest_of(server, 'bytes_out')
         self.assertLess(rig.rss() - before, 64 * 1024)
         clients[0].take(100000)
+
+    def test_a_slow_reader_of_an_answer_of_our_own_holds_bounded_memory(self):
+        size = 20000000
+        page = tempfile.NamedTemporaryFile()
+        self.addCleanup(page.close)
+        page.write(b'x' * size)
+        page.flush()
+        rig = self.rig(PLAIN.replace('default_backend', 'http-request return status 200 content-type text/plain '
+                                     'file %s if { path /own }\n    default_backend' % page.name))
+        before = rig.rss()
+        clients = [Client(rig.addresses['fe'], rcvbuf=4096) for _ in range(10)]
+        for client in clients:
+            self.addCleanup(client.close)
+            client.request('GET', '/own')
+            client.take_until(b'\r\n\r\n')
+        self.assertLess(rig.rss() - before, 48 * 1024)
+        # It comes whole, and the connection serves on.
+        self.assertEqual(clients[0].take(size), b'x' * size)
+        clients[0].request('GET', '/test/size/10')
+        self.assertIn(b' 200 ', clients[0].take_until(b'\r\n\r\n'))
 
     def test_a_slow_server_holds_bounded_memory(self):
         def talk(sock, _):

@@ -21,12 +21,16 @@ class Lease {
   // There is a connection, though it may not be ready yet.
   explicit operator bool() const { return back_ != nullptr; }
   Back* back() const { return back_.get(); }
-  // The request on it, once it was opened.
+  // The request on it, once opened().
+  bool opened() const { return stream_ != nullptr; }
   BackStream* operator->() const { return stream_; }
   BackStream& operator*() const { return *stream_; }
   void open(StreamEvents& events, Arena& arena, const Ask& ask) { stream_ = &back_->open(events, arena, ask); }
   // It was made for this transaction.
   bool is_new() const { return is_new_; }
+  // An idle connection has failed: no other is borrowed.
+  void take_new_only() { new_only_ = true; }
+  bool new_only() const { return new_only_; }
 
   // An idle connection to the server of the approach, for TLS of this name; false: there is none that may be used.
   // `first`: it is the client's first request.
@@ -36,12 +40,12 @@ class Lease {
   // Another must not take it over: it has said, or is to say, whose it is.
   bool must_be_private(const BackendPlan& backend) const;
 
-  // The transaction that has it is over. `whole`: the answer has come to its end; then the connection goes to the pool, to the client
-  // whose own it is, or nowhere, else it is closed as below.
-  void end(const BackendPlan& backend, bool whole, bool said);
-  // It serves nobody any more; nobody hears of it. `said`: it has carried the request; a private client's connection ends
+  // The transaction that has it is over. `whole`: the answer has come to its end; then the connection goes to the pool,
+  // to the client whose own it is, or nowhere, else it is closed as below.
+  void end(const BackendPlan& backend, bool whole);
+  // It serves nobody any more; nobody hears of it. Once it has carried the request, a private client's connection ends
   // with its own.
-  void close(const Failure& why, bool said);
+  void close(const Failure& why);
   void forget();
 
  private:
@@ -51,6 +55,7 @@ class Lease {
   BackStream* stream_ = nullptr;
   std::uint64_t where_ = 0;  // A digest of the address that it goes to.
   bool is_new_ = false;
+  bool new_only_ = false;
 };
 
 }  // namespace penstock

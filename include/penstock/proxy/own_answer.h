@@ -3,7 +3,8 @@
 
 #include <string_view>
 
-#include "penstock/http/front.h"
+#include "penstock/base/arena.h"
+#include "penstock/http/body_source.h"
 #include "penstock/proxy/snapshot.h"
 #include "penstock/rules/subject.h"
 #include "penstock/rules/verdict.h"
@@ -25,8 +26,8 @@ class OwnAnswer {
             const BackendPlan* backend, rules::Subject& subject);
   // An empty errorfile: the connection ends instead.
   bool is_silent() const { return reply_.silent; }
-  // `head`: the subject's response.
-  void send(FrontStream& front, const Head& head) const;
+  // Of what is said besides the head, which is the subject's response; in the arena.
+  BodySource* body(Arena& arena) const { return arena.make<TextSource>(reply_.body); }
 
  private:
   void make_head(rules::Subject& subject);

@@ -8,6 +8,7 @@
 #include "penstock/base/counted.h"
 #include "penstock/base/list.h"
 #include "penstock/http/back.h"
+#include "penstock/http/body_source.h"
 #include "penstock/http/front.h"
 #include "penstock/http/stream.h"
 #include "penstock/net/living.h"
@@ -140,6 +141,7 @@ class Transaction final : public InBlock,
   void repeat(const Failure& failure);
   bool retry_on_new_connection();
   void reply(const rules::Reply& reply, Cause cause, Phase phase);
+  void send_own_body();
   void cut(Cause cause, Phase phase);
   void connect_failed(const Failure& failure) { follow(approach_.try_again(failure, Approach::Again::Connecting)); }
   bool is_listen() const { return subject_.backend == subject_.frontend; }
@@ -160,6 +162,7 @@ class Transaction final : public InBlock,
   FromServer from_server_{*this};
   rules::Subject subject_;
   rules::Reply tarpit_reply_;
+  BodySource* own_body_ = nullptr;  // Of an answer of our own, while there is more of it.
   PinBook& pins_;
   Approach approach_;
   Lease lease_;
@@ -167,12 +170,10 @@ class Transaction final : public InBlock,
   HeldBody held_;
   Step step_ = Step::Request;
   bool request_ended_ = false;
-  bool request_sent_ = false;  // Head, at least.
   bool response_ended_ = false;
   bool head_answered_ = false;  // The client got the final head.
   bool tunnel_ = false;
-  bool new_only_ = false;  // An idle connection has failed: no other is taken.
-  bool vanish_ = false;    // The client is to hear of no end.
+  bool vanish_ = false;  // The client is to hear of no end.
   bool request_failed_ = false;
 };
 
