@@ -21,6 +21,11 @@ template <std::uint64_t Timeouts::*Member>
 void parse_timeout(Line& line, Draft& draft) {
   draft.proxy.timeout.*Member = take_timeout(line, draft);
 }
+template <std::uint64_t Timeouts::*Member, Place Timeouts::*At>
+void parse_placed(Line& line, Draft& draft) {
+  if (line.more()) draft.proxy.timeout.*At = line.peek().place;
+  parse_timeout<Member>(line, draft);
+}
 template <std::optional<std::uint64_t> Timeouts::*Member>
 void parse_optional(Line& line, Draft& draft) {
   draft.proxy.timeout.*Member = take_timeout(line, draft);
@@ -29,7 +34,8 @@ void parse_optional(Line& line, Draft& draft) {
 constexpr TimeoutKeyword kTimeoutKeywords[] = {
     {"check", parse_timeout<&Timeouts::check>,
      "Longest time for a check's answer once it is connected; 'inter' in all if not given.", kInDefaults | kInBackend},
-    {"client", parse_timeout<&Timeouts::client>, "Longest silence of a client.", kInDefaults | kInFrontend},
+    {"client", parse_placed<&Timeouts::client, &Timeouts::client_place>, "Longest silence of a client.",
+     kInDefaults | kInFrontend},
     {"client-fin", parse_timeout<&Timeouts::client_fin>,
      "Longest silence of a client after one side has ended; 'timeout client' if not given.", kInDefaults | kInFrontend},
     {"connect", parse_timeout<&Timeouts::connect>, "Longest time for a connection to a server, TLS included.",
@@ -43,12 +49,13 @@ constexpr TimeoutKeyword kTimeoutKeywords[] = {
      kAnywhere},
     {"queue", parse_optional<&Timeouts::queue>, "Longest wait in a server's line; 'timeout connect' if not given.",
      kInDefaults | kInBackend},
-    {"server", parse_timeout<&Timeouts::server>, "Longest silence of a server.", kInDefaults | kInBackend},
+    {"server", parse_placed<&Timeouts::server, &Timeouts::server_place>, "Longest silence of a server.",
+     kInDefaults | kInBackend},
     {"server-fin", parse_timeout<&Timeouts::server_fin>,
      "Longest silence of a server after one side has ended; 'timeout server' if not given.", kInDefaults | kInBackend},
     {"tarpit", parse_timeout<&Timeouts::tarpit>,
      "Time that 'http-request tarpit' holds a request; 'timeout connect' if not given.", kAnywhere},
-    {"tunnel", parse_timeout<&Timeouts::tunnel>,
+    {"tunnel", parse_placed<&Timeouts::tunnel, &Timeouts::tunnel_place>,
      "Longest silence of both sides of a tunnel: after 101, CONNECT, and in mode tcp; 'timeout client' and 'timeout "
      "server' if not given.",
      kInDefaults | kInBackend},

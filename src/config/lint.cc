@@ -22,7 +22,7 @@ enum class Vdir { Owa, Ecp, Ews, Mapi, ActiveSync, Rpc, Oab, Autodiscover, Power
 
 struct VdirName {
   Vdir vdir;
-  std::string_view path;  // In lower case.
+  std::string_view path;  // In lower case; of kLabels the label.
 };
 
 constexpr VdirName kVdirs[] = {{Vdir::Owa, "/owa"},
@@ -38,6 +38,16 @@ constexpr VdirName kVdirs[] = {{Vdir::Owa, "/owa"},
 // What users of a published server cannot do without.
 constexpr Vdir kNeeded[] = {Vdir::Owa,        Vdir::Ecp, Vdir::Ews,         Vdir::Mapi,
                             Vdir::ActiveSync, Vdir::Oab, Vdir::Autodiscover};
+
+// What clients of Exchange alone ask for, as the first label of a name.
+constexpr VdirName kLabels[] = {{Vdir::Autodiscover, "autodiscover"},
+                                {Vdir::ActiveSync, "activesync"},
+                                {Vdir::ActiveSync, "eas"},
+                                {Vdir::Mapi, "mapi"},
+                                {Vdir::Owa, "owa"},
+                                {Vdir::Ecp, "ecp"},
+                                {Vdir::Ews, "ews"},
+                                {Vdir::Oab, "oab"}};
 
 constexpr std::uint64_t kMinute = 60'000;
 constexpr std::uint64_t kMapiMs = 5 * kMinute;         // NotificationWait is held for so long.
@@ -65,6 +75,12 @@ const VdirName* vdir_in(std::string_view pattern) {
     if (text.starts_with(known.path) && (best == nullptr || known.path.size() > best->path.size())) best = &known;
   }
   return best;
+}
+
+const VdirName* vdir_of_label(std::string_view host) {
+  const std::string label = lower(host.substr(0, host.find('.')));
+  const auto at = std::ranges::find(kLabels, std::string_view(label), &VdirName::path);
+  return at == std::end(kLabels) || label.size() == host.size() ? nullptr : &*at;
 }
 
 // All of them that a regular expression names, as in "^/(owa|ecp)".
@@ -108,11 +124,14 @@ struct Test {
     }
     return found;
   }
-  // A name that clients of Exchange alone ask for.
-  bool names_exchange() const {
-    return !negated && !about_path() && std::any_of(patterns.begin(), patterns.end(), [](const Word* pattern) {
-      return lower(pattern->text).starts_with("autodiscover.");
-    });
+  // What the names that it asks for, if it does, say about who is led there.
+  std::set<Vdir> named() const {
+    std::set<Vdir> found;
+    if (negated || about_path()) return found;
+    for (const Word* pattern : patterns) {
+      if (const VdirName* vdir = vdir_of_label(pattern->text)) found.insert(vdir->vdir);
+    }
+    return found;
   }
   // What the server would make of it was made of it before the test.
   bool decodes() const { return converts("url_dec"); }
@@ -133,6 +152,18 @@ Test test_of(std::span<const Word> words) {
   test.is_regex = flags.method != nullptr ? flags.method->text == "reg" : words[0].text.ends_with("_reg");
   for (const Word& word : words.subspan(flags.values)) test.patterns.push_back(&word);
   return test;
+}
+
+// In mode tcp there may be no more to go by than what the pool is called: "bk_exchange", "exch-2019".
+bool is_called_exchange(const Proxy& proxy) {
+  const bool https =
+      std::ranges::any_of(proxy.servers, [](const Server& server) { return server.address.port_low == 443; });
+  if (!proxy.is_backend || proxy.mode != Mode::Tcp || !https) return false;
+  const std::string name = lower(proxy.name);
+  const std::size_t at = name.find("exch");
+  if (at == std::string::npos) return false;
+  const auto is_letter = [&](std::size_t i) { return i < name.size() && name[i] >= 'a' && name[i] <= 'z'; };
+  return name.substr(at).starts_with("exchange") || (!is_letter(at - 1) && !is_letter(at + 4));
 }
 
 // The sample of the path that a rule of the proxy sets the variable from which the criterion asks for.
@@ -277,13 +308,15 @@ class Linter {
     if (proxy.is_backend && proxy.health.kind == Health::Kind::Http) {
       if (const VdirName* vdir = vdir_in(health_uri(proxy.health))) vdirs_[&proxy].insert(vdir->vdir);
     }
+    if (is_called_exchange(proxy)) vdirs_[&proxy].insert(Vdir::Autodiscover);
     for (const Rule& rule : proxy.rules) {
       if (rule.set != Rule::Set::UseBackend) continue;
       if (const auto map = map_in(rule.words[0].text)) learn_map(proxy, *map);
       const Proxy* backend = config_.find_backend(rule.words[0].text);
-      bool by_path = false, by_name = false;
+      bool by_path = false;
+      Vdirs named;
       for (const Test& test : tests_of(proxy, rule)) {
-        by_name = by_name || test.names_exchange();
+        named.merge(test.named());
         if (!test.about_path() || test.negated) continue;
         by_path = true;
         for (const VdirName* vdir : test.vdirs()) {
@@ -294,7 +327,7 @@ class Linter {
       // Reached by a name or an address, with whatever path.
       if (backend == nullptr || by_path) continue;
       reached_whole_.insert({&proxy, backend});
-      if (by_name) vdirs_[backend].insert(Vdir::Autodiscover);
+      if (!named.empty()) vdirs_[backend].merge(named);
     }
   }
 
@@ -315,7 +348,7 @@ class Linter {
       if (backend == nullptr) continue;
       if (!map.about_path) {
         reached_whole_.insert({&proxy, backend});
-        if (lower(key).starts_with("autodiscover.")) vdirs_[backend].insert(Vdir::Autodiscover);
+        if (const VdirName* vdir = vdir_of_label(key)) vdirs_[backend].insert(vdir->vdir);
         continue;
       }
       const VdirName* one = map.is_regex ? nullptr : vdir_in(key);
@@ -372,7 +405,8 @@ class Linter {
   }
 
   void look_at_frontend(const Proxy& proxy) {
-    look_at_timeout(proxy, "client", proxy.timeout.client, sets_timeout(proxy, "client"));
+    if (!sets_timeout(proxy, "client") && !ends_in_tunnels(proxy))
+      look_at_timeout(proxy, "client", proxy.timeout.client, proxy.timeout.client_place);
     if (proxy.mode != Mode::Http) return;
     look_at_case(proxy);
     look_at_routes(proxy);
@@ -394,7 +428,11 @@ class Linter {
     for (const Server& server : proxy.servers) look_at_server(proxy, server);
     const bool by_rule = std::any_of(config_.proxies.begin(), config_.proxies.end(),
                                      [](const Proxy& any) { return sets_timeout(any, "server"); });
-    look_at_timeout(proxy, "server", proxy.timeout.server, by_rule);
+    const Timeouts& timeout = proxy.timeout;
+    if (has_tunnel(proxy))
+      look_at_timeout(proxy, "tunnel", timeout.tunnel, timeout.tunnel_place);
+    else if (!by_rule)
+      look_at_timeout(proxy, "server", timeout.server, timeout.server_place);
     if (proxy.mode != Mode::Http) return;
     look_at_headers(proxy);
     if (proxy.compression && serves(proxy, Vdir::Oab)) {
@@ -414,15 +452,26 @@ class Linter {
     }
   }
 
-  void look_at_timeout(const Proxy& proxy, std::string_view side, std::uint64_t ms, bool by_rule) {
-    // A tunnel's time takes the place of both.
-    const Proxy* backend = proxy.is_backend ? &proxy : default_of(proxy);
-    if (proxy.mode == Mode::Tcp && backend != nullptr && backend->timeout.tunnel != 0) ms = backend->timeout.tunnel;
-    if (ms == 0 || by_rule) return;
+  // A tunnel's time takes the place of both sides'.
+  static bool has_tunnel(const Proxy& backend) { return backend.mode == Mode::Tcp && backend.timeout.tunnel != 0; }
+
+  // Whoever comes to this frontend for Exchange.
+  bool ends_in_tunnels(const Proxy& proxy) const {
+    std::vector<const Proxy*> pools;
+    if (const Proxy* backend = default_of(proxy)) pools.push_back(backend);
+    for (const auto& [from, backend] : reached_whole_) {
+      if (from == &proxy) pools.push_back(backend);
+    }
+    std::erase_if(pools, [&](const Proxy* pool) { return !vdirs_.contains(pool); });
+    return !pools.empty() && std::ranges::all_of(pools, [](const Proxy* pool) { return has_tunnel(*pool); });
+  }
+
+  void look_at_timeout(const Proxy& proxy, std::string_view side, std::uint64_t ms, Place place) {
+    if (ms == 0) return;
     const bool phones = serves(proxy, Vdir::ActiveSync);
     const std::uint64_t least = phones ? kActiveSyncMs : serves(proxy, Vdir::Mapi) ? kMapiMs : 0;
     if (ms >= least) return;
-    warn("short-timeout", proxy.place,
+    warn("short-timeout", place.line != 0 ? place : proxy.place,
          format("'timeout {}' of '{}' is {} s: {}, and would be cut off; write 'timeout {} {}m'", side, proxy.name,
                 ms / 1000,
                 phones ? "a phone's Ping waits in silence for 15 minutes and more"

@@ -248,6 +248,7 @@ struct Timeouts {
   std::optional<std::uint64_t> queue;            // Unset: connect.
   std::optional<std::uint64_t> http_request;     // Unset: client.
   std::optional<std::uint64_t> http_keep_alive;  // Unset: http_request, else client.
+  Place client_place, server_place, tunnel_place;
   bool operator==(const Timeouts&) const = default;
 };
 
