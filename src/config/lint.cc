@@ -507,8 +507,7 @@ class Linter {
     }
     if (missing.empty()) return;
     warn("missing-route", proxy.place,
-         format("no rule of '{}' leads {} anywhere, and Outlook, OWA or phones need it: write a "
-                "'use_backend' line for "
+         format("no rule of '{}' leads {} anywhere, and Outlook, OWA or phones need it: write a 'use_backend' line for "
                 "it, or a 'default_backend' that has servers",
                 proxy.name, missing));
   }
@@ -579,10 +578,8 @@ class Linter {
 
   void complain_of_allowed_path(const Rule& rule, const VdirName& vdir) {
     warn("denied-path", rule.place,
-         format("paths are matched as they came, and IIS resolves them afterwards: "
-                "'{}/..%2fpowershell' is let "
-                "pass and reaches /powershell. Write above it 'http-request deny if {{ "
-                "path,url_dec -m sub /.. "
+         format("paths are matched as they came, and IIS resolves them afterwards: '{}/..%2fpowershell' is let "
+                "pass and reaches /powershell. Write above it 'http-request deny if {{ path,url_dec -m sub /.. "
                 "\\\\ }} || {{ path,url_dec -m beg // }}'",
                 vdir.path));
   }
@@ -622,8 +619,7 @@ class Linter {
 
   void complain_of_buffering(const Proxy& proxy) {
     warn("buffered-rpc", proxy.place,
-         format("'option http-buffer-request' of '{}' waits for a body that RPC_IN_DATA never "
-                "ends: write 'no option "
+         format("'option http-buffer-request' of '{}' waits for a body that RPC_IN_DATA never ends: write 'no option "
                 "http-buffer-request'",
                 proxy.name));
   }
