@@ -30,9 +30,6 @@ constexpr std::uint32_t kLongPauseMs = 1000;
 constexpr std::uint8_t kRestraint = 255;
 // The status of what could not be sealed; the session knows why.
 constexpr int kUnsealable = UV_EPROTO;
-// Looks at a new connection to a server before the system is asked to watch it: a busy worker finds the
-// answer there, and with luck the connection is over before it need be watched at all.
-constexpr std::uint8_t kGlances = 1;
 // Above four buffers uv_write allocates.
 constexpr unsigned kHandSlices = 4;
 
@@ -138,7 +135,7 @@ Owned<Connection> Connection::accept(Loop& loop, uv_stream_s* listener, bool is_
   Owned<Connection> self(new Connection(loop, events));
   self->make_handle();
   if (uv_accept(listener, &self->socket().stream) != 0) return nullptr;
-  self->glancing_ = has_spoken;
+  if (has_spoken) self->glance_ = Glance::Ahead;
   self->start_accepted(is_unix, context);
   return self;
 }
@@ -155,7 +152,7 @@ Owned<Connection> Connection::connect(Loop& loop, const SocketAddress& address, 
   const int status = self->start_connect(address, options);
   if (status != 0) {
     // Told in a later turn, as all that concerns connecting.
-    self->handed_ = static_cast<std::uint32_t>(-status);
+    self->broken_.status = status;
     loop.later(*self);
   }
   return self;
@@ -170,8 +167,9 @@ DetachedConnection::~DetachedConnection() {
 bool DetachedConnection::quiet() const { return is_quiet(fd_.get()); }
 
 std::optional<DetachedConnection> Connection::detach() {
-  const bool rests = state_ == State::Ready && unsent() == 0 && handed_ == 0 && !held_ && !request_ && !read_ended_;
-  if (!rests || write_broken_ || finish_asked_ || (tls_ && !tls_->drained())) return std::nullopt;
+  const bool rests = state_ == State::Ready && unsent() == 0 && handed_.bytes == 0 && !held_ && !request_;
+  if (!rests || read_end_ != ReadEnd::None || broken_.noted || sending_ != Sending::Open || (tls_ && !tls_->drained()))
+    return std::nullopt;
   // The handle closes its own descriptor.
   Descriptor fd(::fcntl(descriptor(), F_DUPFD_CLOEXEC, 0));
   if (!fd) return std::nullopt;
@@ -193,7 +191,7 @@ Owned<Connection> Connection::attach(Loop& loop, DetachedConnection detached, Co
   if (detached.count_ != nullptr) detached.count_->fetch_sub(1, std::memory_order_relaxed);
   self->is_unix_ = detached.is_unix_;
   self->state_ = State::Ready;
-  self->glances_ = kGlances;
+  self->glance_ = Glance::ToTry;
   if (detached.tls_) {
     self->tls_ = std::move(detached.tls_);
     self->tls_->set_out(self->out_);
@@ -272,7 +270,7 @@ void Connection::connected(int status) {
     return;
   }
   state_ = State::Ready;
-  glances_ = kGlances;
+  glance_ = Glance::ToTry;
   loop().later(*this);
   events_->on_ready();
 }
@@ -306,20 +304,20 @@ const SocketAddress& Connection::local() {
 void Connection::run_later() {
   if (state_ == State::Lost || closed()) return;
   if (state_ == State::Connecting) {
-    if (handed_ != 0) return fail(Loss::Kind::Connect, -static_cast<int>(std::exchange(handed_, 0u)));
+    if (broken_.status != 0) return fail(Loss::Kind::Connect, std::exchange(broken_.status, 0));
     return is_unix_ ? connected(0) : await_connect();
   }
-  if (glancing_ && !ListNode<PutOffTag>::linked()) {
+  if (glance_ == Glance::Ahead && !ListNode<PutOffTag>::linked()) {
     glance();
     if (closed() || state_ == State::Lost) return;
   }
-  if (held_ && reading_) {
+  if (held_ && reading()) {
     deliver_held();
     if (closed() || state_ == State::Lost) return;
   }
-  if (read_ended_ && !end_told_ && reading_ && !held_) {
-    end_told_ = true;
-    events_->on_read_end(end_clean_);
+  const bool untold = read_end_ == ReadEnd::Clean || read_end_ == ReadEnd::Cut;
+  if (untold && reading() && !held_) {
+    events_->on_read_end(std::exchange(read_end_, ReadEnd::Told) == ReadEnd::Clean);
     if (closed() || state_ == State::Lost) return;
   }
   poll_as_wished();
@@ -327,10 +325,10 @@ void Connection::run_later() {
 }
 
 void Connection::set_reading(bool on, bool quiet) {
-  if (reading_ == on && quiet_ == quiet) return;
-  if (reading_ != on) temper_gulp();
-  reading_ = on;
-  quiet_ = quiet;
+  const Reading wanted = !on ? Reading::Off : quiet ? Reading::Quiet : Reading::On;
+  if (reading_ == wanted) return;
+  if (reading() != on) temper_gulp();
+  reading_ = wanted;
   if (!quiet && dozed_) {
     dozed_ = false;
     ListNode<PutOffTag>::unlink();
@@ -341,21 +339,22 @@ void Connection::set_reading(bool on, bool quiet) {
 bool Connection::has_news() const { return !polling_ && !is_quiet(descriptor()); }
 
 bool Connection::wants_bytes() const {
-  return (reading_ || state_ == State::Handshake || state_ == State::Greeting) && !read_ended_ && !held_;
+  const bool asked = reading() || state_ == State::Handshake || state_ == State::Greeting;
+  return asked && read_end_ == ReadEnd::None && !held_;
 }
 
-// Whether the system must be asked to watch it. A new one is glanced at first; one from which nothing is
+// Whether the system must be asked to watch it. A new one to a server is glanced at first: a busy worker finds the
+// answer there, and with luck the connection is over before it need be watched at all. One from which nothing is
 // expected mostly ends, or is expected to speak again, before it is worth watching.
 bool Connection::must_be_watched() {
   if (ListNode<PutOffTag>::linked()) return false;
-  if (quiet_ && state_ == State::Ready) {
+  if (reading_ == Reading::Quiet && state_ == State::Ready) {
     if (std::exchange(dozed_, true)) return true;
     loop().doze(*this);
     return false;
   }
-  if (glances_ == 0) return true;
-  --glances_;
-  glancing_ = true;
+  if (glance_ != Glance::ToTry) return true;
+  glance_ = Glance::Ahead;
   loop().put_off(*this);
   return false;
 }
@@ -378,7 +377,7 @@ int Connection::death() const {
   pollfd socket{descriptor(), 0, 0};
   if (::poll(&socket, 1, 0) != 1) return 0;
   // Where both have said all, and each may still read, a hang-up means nothing.
-  if ((socket.revents & POLLERR) == 0 && ((socket.revents & POLLHUP) == 0 || finish_done_)) return 0;
+  if ((socket.revents & POLLERR) == 0 && ((socket.revents & POLLHUP) == 0 || sending_ == Sending::Finished)) return 0;
   int error = 0;
   socklen_t size = sizeof(error);
   getsockopt(descriptor(), SOL_SOCKET, SO_ERROR, &error, &size);
@@ -388,7 +387,7 @@ int Connection::death() const {
 // A client that is not read from could go without a sign. While something waits to be written, that tells.
 void Connection::look() {
   if (state_ != State::Ready || wants_bytes()) return;
-  if (handed_ == 0) {
+  if (handed_.bytes == 0) {
     if (const int error = death()) return fail(Loss::Kind::Broken, -error);
   }
   loop().patrol(*this);
@@ -397,15 +396,15 @@ void Connection::look() {
 // Where plaintext lands. Talk of all connections shares one block for as long as it has room; bulk
 // has large ones, as long as those that slow readers hold leave some.
 Filling& Connection::landing() {
-  if (gulp_ != 0) {
+  if (appetite_.gulp != 0) {
     Filling& filling = loop().gulp_block();
     if (filling.sole()) filling.rewind();
-    const bool has_room = filling.room() >= gulp_;
-    if (has_room || loop().may_gulp(gulp_)) {
-      if (!has_room) filling.start(gulp_);
+    const bool has_room = filling.room() >= appetite_.gulp;
+    if (has_room || loop().may_gulp(appetite_.gulp)) {
+      if (!has_room) filling.start(appetite_.gulp);
       return filling;
     }
-    gulp_ = 0;
+    appetite_.gulp = 0;
   }
   Filling& filling = loop().read_block();
   if (filling.sole()) filling.rewind();
@@ -414,7 +413,7 @@ Filling& Connection::landing() {
 }
 
 void Connection::glance() {
-  glancing_ = false;
+  glance_ = Glance::Had;
   if (!wants_bytes() || polling_) return;
   char* base = nullptr;
   std::size_t size = 0;
@@ -422,20 +421,19 @@ void Connection::glance() {
   const ssize_t count = ::recv(descriptor(), base, size, 0);
   const int status = count > 0 ? static_cast<int>(count) : count == 0 ? static_cast<int>(UV_EOF) : -errno;
   if (status == UV_EAGAIN || status == UV_EINTR) return;
-  glances_ = 0;
   arrived(status);
 }
 
 void Connection::offer_space(char** base, std::size_t* size) {
   if (tls_ || greeting_) {
     *base = loop().scratch();
-    offered_ = gulp_ == 0 ? kRecordSize + 1024 : kGulpSize;
+    appetite_.offered = appetite_.gulp == 0 ? kRecordSize + 1024 : kGulpSize;
   } else {
     Filling& filling = landing();
     *base = filling.space();
-    offered_ = gulp_ == 0 ? static_cast<std::uint32_t>(filling.room()) : gulp_;
+    appetite_.offered = appetite_.gulp == 0 ? static_cast<std::uint32_t>(filling.room()) : appetite_.gulp;
   }
-  *size = offered_;
+  *size = appetite_.offered;
 }
 
 void Connection::arrived(std::ptrdiff_t count) {
@@ -462,7 +460,7 @@ void Connection::arrived(std::ptrdiff_t count) {
 // meets the reset first, be it a write, takes it from the socket. EPIPE is no such thing: the peer's FIN
 // came before its reset, so what it had to say is whole. 0: it is an end.
 int Connection::hidden_reset() {
-  if (write_status_ != 0 && write_status_ != UV_EPIPE) return write_status_;
+  if (broken_.status != 0 && broken_.status != UV_EPIPE) return broken_.status;
   int error = 0;
   socklen_t size = sizeof(error);
   if (getsockopt(descriptor(), SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error == EPIPE) return 0;
@@ -470,8 +468,8 @@ int Connection::hidden_reset() {
 }
 
 void Connection::plain_arrived(std::size_t count) {
-  Slice bytes = (gulp_ != 0 ? loop().gulp_block() : loop().read_block()).filled(count);
-  adapt_gulp(count, offered_);
+  Slice bytes = (appetite_.gulp != 0 ? loop().gulp_block() : loop().read_block()).filled(count);
+  adapt_gulp(count, appetite_.offered);
   events_->on_bytes(std::move(bytes));
 }
 
@@ -479,36 +477,36 @@ void Connection::plain_arrived(std::size_t count) {
 // budget goes; it falls back when it goes quiet.
 void Connection::adapt_gulp(std::size_t count, std::size_t offered) {
   if (count == offered && count >= kRecordSize / 2) {
-    if (restraint_ != 0) {
-      --restraint_;
+    if (appetite_.restraint != 0) {
+      --appetite_.restraint;
       return;
     }
-    const std::size_t wanted = gulp_ == 0 ? kFirstGulp : kGulpSize;
-    if (wanted != gulp_ && loop().may_gulp(wanted)) gulp_ = static_cast<std::uint32_t>(wanted);
+    const std::size_t wanted = appetite_.gulp == 0 ? kFirstGulp : kGulpSize;
+    if (wanted != appetite_.gulp && loop().may_gulp(wanted)) appetite_.gulp = static_cast<std::uint32_t>(wanted);
   } else if (count < kRecordSize) {
-    gulp_ = 0;
+    appetite_.gulp = 0;
   }
 }
 
 // Reading is about to be turned on or off. It is off while the other side does not read what was read here.
 void Connection::temper_gulp() {
   const auto now_ms = static_cast<std::uint32_t>(loop().now());
-  if (reading_) {
-    paused_at_ms_ = now_ms;
-  } else if ((gulp_ != 0 || restraint_ != 0) && now_ms - paused_at_ms_ >= kLongPauseMs) {
-    gulp_ = 0;
-    restraint_ = kRestraint;
+  if (reading()) {
+    appetite_.paused_at_ms = now_ms;
+  } else if ((appetite_.gulp != 0 || appetite_.restraint != 0) && now_ms - appetite_.paused_at_ms >= kLongPauseMs) {
+    appetite_.gulp = 0;
+    appetite_.restraint = kRestraint;
   }
 }
 
 void Connection::deliver(Slice bytes) {
-  if (reading_ && !held_) return events_->on_bytes(std::move(bytes));
+  if (reading() && !held_) return events_->on_bytes(std::move(bytes));
   if (!held_) held_ = std::make_unique<Outbox>();
   held_->append(std::move(bytes));
 }
 
 void Connection::deliver_held() {
-  while (held_ && reading_) {
+  while (held_ && reading()) {
     Slice bytes = held_->peek(0);
     held_->remove(bytes.size());
     if (held_->empty()) held_.reset();
@@ -518,31 +516,30 @@ void Connection::deliver_held() {
 }
 
 void Connection::ended(bool clean) {
-  if (read_ended_) return;
-  read_ended_ = true;
-  end_clean_ = clean;
-  if (!reading_ || held_) return loop().later(*this);
-  end_told_ = true;
+  if (read_end_ != ReadEnd::None) return;
+  read_end_ = clean ? ReadEnd::Clean : ReadEnd::Cut;
+  if (!reading() || held_) return loop().later(*this);
+  read_end_ = ReadEnd::Told;
   events_->on_read_end(clean);
 }
 
 void Connection::send(Slice bytes) {
-  if (state_ == State::Lost || write_broken_) return;
+  if (state_ == State::Lost || broken_.noted) return;
   outbox().append(std::move(bytes));
   wrote();
 }
 
 void Connection::send(std::string_view text) {
-  if (state_ == State::Lost || write_broken_) return;
+  if (state_ == State::Lost || broken_.noted) return;
   outbox().append(text);
   wrote();
 }
 
 void Connection::wrote() {
-  if (state_ != State::Lost && !write_broken_) return loop().later(*this);
+  if (state_ != State::Lost && !broken_.noted) return loop().later(*this);
   // What libuv still holds must stay; the rest goes nowhere.
-  if (handed_ != 0) return;
-  thrown_away_ += outbox().bytes();
+  if (handed_.bytes != 0) return;
+  broken_.thrown_away += static_cast<std::uint32_t>(outbox().bytes());
   outbox().clear();
 }
 
@@ -555,13 +552,14 @@ bool Connection::congested() {
 }
 
 bool Connection::all_sent() {
-  if (unsent() == 0 || write_broken_) return true;
+  if (unsent() == 0 || broken_.noted) return true;
   congested_ = true;
   return false;
 }
 
 void Connection::finish_sending() {
-  if (std::exchange(finish_asked_, true)) return;
+  if (sending_ != Sending::Open) return;
+  sending_ = Sending::Finishing;
   loop().later(*this);
 }
 
@@ -572,8 +570,8 @@ void Connection::vanish() { make_close_silent(descriptor()); }
 void Connection::flush() {
   if (state_ == State::Lost) return;
   push();
-  if (write_status_ != 0 && !write_broken_) {
-    return write_status_ == kUnsealable ? fail(Loss::Kind::Broken, 0) : write_failed(write_status_);
+  if (broken_.status != 0 && !broken_.noted) {
+    return broken_.status == kUnsealable ? fail(Loss::Kind::Broken, 0) : write_failed(broken_.status);
   }
   shut_down_if_due();
   if (congested_ && unsent() == 0) {
@@ -584,10 +582,10 @@ void Connection::flush() {
 
 // Sends what the system takes. Nobody is told from here: of a failure flush() does.
 void Connection::push() {
-  while (handed_ == 0 && write_status_ == 0) {
+  while (handed_.bytes == 0 && broken_.status == 0) {
     if (tls_ && state_ == State::Ready) {
-      if (!seal()) write_status_ = kUnsealable;
-      if (plain_->empty() && finish_asked_ && !finish_done_) tls_->close();
+      if (!seal()) broken_.status = kUnsealable;
+      if (plain_->empty() && sending_ == Sending::Finishing) tls_->close();
     }
     if (out_.empty()) return;
     iovec pieces[kTrySlices];
@@ -606,7 +604,7 @@ void Connection::push() {
     if (sent > 0) out_.remove(static_cast<std::size_t>(sent));
     // Short of memory is no end either: libuv tries again when there is room.
     if (sent < 0 && errno != EAGAIN && errno != ENOBUFS) {
-      write_status_ = -errno;
+      broken_.status = -errno;
     } else if (sent < 0 || static_cast<std::size_t>(sent) < bytes) {
       hand_to_libuv();
     }
@@ -630,24 +628,24 @@ void Connection::hand_to_libuv() {
   for (; count < kHandSlices && count < out_.slices(); ++count) {
     const Slice& slice = out_.peek(count);
     buffers[count] = uv_buf_init(const_cast<char*>(slice.data()), static_cast<unsigned>(slice.size()));
-    handed_ += static_cast<std::uint32_t>(slice.size());
+    handed_.bytes += static_cast<std::uint32_t>(slice.size());
   }
   const int status = uv_write(&request_->write, &socket().stream, buffers, count, ConnectionCallbacks::on_uv_written);
   require(status == 0);
-  left_ = static_cast<std::uint32_t>(uv_stream_get_write_queue_size(&socket().stream));
+  handed_.left = static_cast<std::uint32_t>(uv_stream_get_write_queue_size(&socket().stream));
 }
 
 // What libuv holds may be a megabyte: it is told of only when all of it has gone.
 void Connection::on_deadline() {
-  if (state_ == State::Ready && handed_ != 0) {
+  if (state_ == State::Ready && handed_.bytes != 0) {
     const auto left = static_cast<std::uint32_t>(uv_stream_get_write_queue_size(&socket().stream));
-    if (left < std::exchange(left_, left)) return Living::set_deadline(patience_ms_);
+    if (left < std::exchange(handed_.left, left)) return Living::set_deadline(patience_ms_);
   }
   events_->on_time_out();
 }
 
 void Connection::written(int status) {
-  const std::size_t handed = std::exchange(handed_, 0u);
+  const std::size_t handed = std::exchange(handed_.bytes, 0u);
   if (status != 0) return write_failed(status);
   out_.remove(handed);
   if (out_.empty()) request_.reset();
@@ -657,12 +655,10 @@ void Connection::written(int status) {
 // A client that cannot be answered is gone, whatever of it is still unread: its end might wait behind that for
 // ever. Of a server what it said before is still to be read, and its end or its reset follow.
 void Connection::write_failed(int status) {
-  write_broken_ = true;
-  write_status_ = status;
-  thrown_away_ = unsent();
+  broken_ = {static_cast<std::uint32_t>(unsent()), status, true};
   out_.clear();
   if (plain_) plain_->clear();
-  if (is_accepted_ || read_ended_) return fail(Loss::Kind::Broken, status);
+  if (is_accepted_ || read_end_ != ReadEnd::None) return fail(Loss::Kind::Broken, status);
   if (congested_) {
     congested_ = false;
     events_->on_sent();
@@ -670,9 +666,9 @@ void Connection::write_failed(int status) {
 }
 
 void Connection::shut_down_if_due() {
-  if (!finish_asked_ || finish_done_ || write_broken_) return;
-  if (unsent() != 0 || handed_ != 0 || state_ != State::Ready) return;
-  finish_done_ = true;
+  if (sending_ != Sending::Finishing || broken_.noted) return;
+  if (unsent() != 0 || handed_.bytes != 0 || state_ != State::Ready) return;
+  sending_ = Sending::Finished;
   ::shutdown(descriptor(), SHUT_WR);
 }
 

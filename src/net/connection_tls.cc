@@ -30,7 +30,7 @@ void Connection::cipher_arrived(std::size_t count) {
   loop().later(*this);
   const bool is_new = state_ == State::Handshake;
   if (is_new && !shake()) return;
-  adapt_gulp(count, offered_);
+  adapt_gulp(count, appetite_.offered);
   if (!decipher() && is_new && !closed() && unsent() == 0) acknowledge();
 }
 
@@ -64,7 +64,7 @@ bool Connection::decipher() {
   bool found = false;
   while (!closed() && state_ == State::Ready) {
     Filling& filling = landing();
-    const std::size_t room = gulp_ != 0 ? gulp_ : filling.room();
+    const std::size_t room = appetite_.gulp != 0 ? appetite_.gulp : filling.room();
     std::size_t used = 0;
     TlsSession::Step step = TlsSession::Step::Done;
     while (step == TlsSession::Step::Done && (used == 0 || room - used >= kRecordSize)) {

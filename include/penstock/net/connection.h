@@ -128,14 +128,14 @@ class Connection final : public Living, public Endpoints, private PutOff, privat
   bool all_sent();
   std::size_t unsent() const { return out_.bytes() + (plain_ ? plain_->bytes() : 0); }
   // What was to be sent and, should the connection end now, never will be.
-  std::size_t never_sent() const { return unsent() + thrown_away_; }
+  std::size_t never_sent() const { return unsent() + broken_.thrown_away; }
   // After all that was sent, tells the peer that no more comes.
   void finish_sending();
-  bool finished_sending() const { return finish_asked_; }
+  bool finished_sending() const { return sending_ != Sending::Open; }
   // Quiet: nothing is expected while it lasts, and what comes all the same, be it an end, may be
   // noticed a moment later (Loop::kDozeMs).
   void set_reading(bool on, bool quiet = false);
-  bool reading() const { return reading_; }
+  bool reading() const { return reading_ != Reading::Off; }
   // Of a quiet one: something has come, be it an end, that was not told yet.
   bool has_news() const;
   // Its close will be a reset: what is unsent is thrown away.
@@ -159,6 +159,29 @@ class Connection final : public Living, public Endpoints, private PutOff, privat
  private:
   friend struct ConnectionCallbacks;
   enum class State : std::uint8_t { Connecting, Greeting, Handshake, Ready, Lost };
+  enum class Reading : std::uint8_t { Off, On, Quiet };             // As the user wants it.
+  enum class ReadEnd : std::uint8_t { None, Clean, Cut, Told };     // Cut: TLS ended without its close_notify.
+  enum class Sending : std::uint8_t { Open, Finishing, Finished };  // Finishing: once all has gone.
+  // A look at what the system has, before it is asked to watch: to be put off for, or put off, or had.
+  enum class Glance : std::uint8_t { ToTry, Ahead, Had };
+  // How much is read at once.
+  struct Appetite {
+    std::uint32_t offered = 0;
+    std::uint32_t gulp = 0;          // Bytes read at once in bulk; 0: talk.
+    std::uint32_t paused_at_ms = 0;  // When reading was last turned off.
+    std::uint8_t restraint = 0;      // Full blocks to read before there are gulps again.
+  };
+  // What of `out_` is with libuv.
+  struct Handed {
+    std::uint32_t bytes = 0;
+    std::uint32_t left = 0;  // Of those, when last looked at.
+  };
+  // Of writing that has failed.
+  struct Broken {
+    std::uint32_t thrown_away = 0;  // Bytes, since then.
+    int status = 0;                 // Why; 0: it has not.
+    bool noted = false;             // Nothing more can be written; reading goes on to its end.
+  };
   struct Request;
   struct TlsStart;
   struct Greeting;
@@ -221,34 +244,23 @@ class Connection final : public Living, public Endpoints, private PutOff, privat
   std::unique_ptr<Ends> ends_;           // As far as somebody asked.
   Outbox out_;                           // For the wire.
   std::unique_ptr<Outbox> plain_;        // For TLS to seal.
-  std::size_t thrown_away_ = 0;          // Since writing broke.
-  int write_status_ = 0;                 // Why writing is broken.
-  std::uint32_t offered_ = 0;
-  std::uint32_t handed_ = 0;  // Bytes of out_ that are with libuv.
-  std::uint32_t left_ = 0;    // Of those, when last looked at.
+  Broken broken_;
+  Handed handed_;
+  Appetite appetite_;
   std::uint32_t patience_ms_ = 0;
-  std::uint32_t paused_at_ms_ = 0;  // When reading was last turned off.
-  std::uint32_t gulp_ = 0;          // Bytes read at once in bulk; 0: talk.
-  std::uint8_t restraint_ = 0;      // Full blocks to read before there are gulps again.
   State state_ = State::Connecting;
+  Reading reading_ = Reading::On;
+  ReadEnd read_end_ = ReadEnd::None;
+  Sending sending_ = Sending::Open;
+  Glance glance_ = Glance::Had;
   bool is_unix_ = false;
   bool is_accepted_ = false;  // The peer is a client.
   bool has_socket_ = false;
   bool proxied_ = false;
-  bool heard_ = false;        // Before it was ready.
-  std::uint8_t glances_ = 0;  // Left to try.
-  bool glancing_ = false;     // Put off for one.
-  bool reading_ = true;       // What the user wants.
-  bool quiet_ = false;
-  bool dozed_ = false;         // Or dozing, since it became quiet.
-  bool polling_ = false;       // What libuv was told.
-  bool congested_ = false;     // The user waits for on_sent().
-  bool write_broken_ = false;  // Nothing more can be written; reading goes on to its end.
-  bool finish_asked_ = false;
-  bool finish_done_ = false;
-  bool read_ended_ = false;
-  bool end_clean_ = false;
-  bool end_told_ = false;
+  bool heard_ = false;      // Before it was ready.
+  bool dozed_ = false;      // Or dozing, since it became quiet.
+  bool polling_ = false;    // What libuv was told.
+  bool congested_ = false;  // The user waits for on_sent().
 };
 
 }  // namespace penstock
