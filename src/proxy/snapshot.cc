@@ -90,11 +90,11 @@ class SnapshotBuilder final {
     number_tables();
     ground_.logs = logs_.of(config_.global.logs, config_.global.log_tag);
     for (const config::Proxy& proxy : config_.proxies) {
-      if (proxy.is_backend && !proxy.disabled) add_backend(proxy);
+      if (proxy.is_backend && !proxy.disabled) add(proxy, backends_);
     }
     for (const config::Proxy& proxy : config_.proxies) {
       if (!proxy.is_frontend || proxy.disabled) continue;
-      add_frontend(proxy);
+      add(proxy, frontends_);
       maker_.binds(proxy, ground_.binds);
     }
     snapshot_.index();
@@ -166,30 +166,42 @@ class SnapshotBuilder final {
            same_order(making.lines, lines) && outside_.answers_as_before(proxy, making.questions);
   }
 
-  // The plan of before, if it will do.
+  // Where the plans of one side of sections lie, and how one is made.
   template <class Plan>
-  std::shared_ptr<const Plan> plan_before(const config::Proxy& proxy, const SnapshotGround::Names& names,
-                                          const std::vector<std::shared_ptr<const Plan>>& plans,
-                                          const std::vector<Line>& lines, SnapshotGround::Side& side) {
-    const auto named = names.find(proxy.name);
-    if (named == names.end()) return nullptr;
-    const config::Proxy& was = before_->config.proxies[named->second.proxy];
-    const std::shared_ptr<const Plan>& plan = plans[place_before<Plan>(named->second.number)];
-    if (!stays(was, proxy, plan->making, lines)) return nullptr;
-    if (plan->making.lines != lines) side.lines = std::make_shared<const std::vector<Line>>(lines);
-    logs_.keep(plan->logs, before_->outputs);
-    return plan;
-  }
+  struct Kind {
+    std::vector<std::shared_ptr<const Plan>> Snapshot::*plans;
+    SnapshotGround::Names SnapshotGround::*names;
+    std::vector<SnapshotGround::Side> SnapshotGround::*sides;
+    std::shared_ptr<Plan> (PlanMaker::*make)(const config::Proxy& proxy);
+    std::vector<std::size_t> places{};  // In the snapshot before, by number.
+  };
 
   template <class Plan>
-  std::size_t place_before(int number) {
-    if constexpr (std::is_same_v<Plan, BackendPlan>) {
-      if (backend_places_.empty()) backend_places_ = places_of(before_->backends);
-      return backend_places_[static_cast<std::size_t>(number)];
-    } else {
-      if (frontend_places_.empty()) frontend_places_ = places_of(before_->frontends);
-      return frontend_places_[static_cast<std::size_t>(number)];
+  void add(const config::Proxy& proxy, Kind<Plan>& kind) {
+    const std::vector<Line> lines = lines_of(proxy);
+    std::shared_ptr<const Plan> plan;
+    if (shares_) plan = plan_before(proxy, kind, lines);
+    if (!plan) plan = made(lines, [&] { return (maker_.*kind.make)(proxy); });
+    (snapshot_.*kind.plans).push_back(std::move(plan));
+  }
+
+  // The plan of before, if it will do.
+  template <class Plan>
+  std::shared_ptr<const Plan> plan_before(const config::Proxy& proxy, Kind<Plan>& kind,
+                                          const std::vector<Line>& lines) {
+    const SnapshotGround& before = *before_->ground_;
+    const auto named = (before.*kind.names).find(proxy.name);
+    if (named == (before.*kind.names).end()) return nullptr;
+    const auto& plans = before_->*kind.plans;
+    if (kind.places.empty()) kind.places = places_of(plans);
+    const std::shared_ptr<const Plan>& plan = plans[kind.places[static_cast<std::size_t>(named->second.number)]];
+    if (!stays(before_->config.proxies[named->second.proxy], proxy, plan->making, lines)) return nullptr;
+    if (plan->making.lines != lines) {
+      SnapshotGround::Side& side = grown(ground_.*kind.sides, (ground_.*kind.names)[proxy.name].number);
+      side.lines = std::make_shared<const std::vector<Line>>(lines);
     }
+    logs_.keep(plan->logs, before_->outputs);
+    return plan;
   }
 
   template <class Plan>
@@ -214,28 +226,6 @@ class SnapshotBuilder final {
     return plan;
   }
 
-  void add_backend(const config::Proxy& proxy) {
-    const std::vector<Line> lines = lines_of(proxy);
-    std::shared_ptr<const BackendPlan> plan;
-    if (shares_) {
-      SnapshotGround::Side& side = grown(ground_.backend_sides, ground_.backends[proxy.name].number);
-      plan = plan_before(proxy, before_->ground_->backends, before_->backends, lines, side);
-    }
-    if (!plan) plan = made(lines, [&] { return maker_.backend(proxy); });
-    snapshot_.backends.push_back(std::move(plan));
-  }
-
-  void add_frontend(const config::Proxy& proxy) {
-    const std::vector<Line> lines = lines_of(proxy);
-    std::shared_ptr<const FrontendPlan> plan;
-    if (shares_) {
-      SnapshotGround::Side& side = grown(ground_.frontend_sides, ground_.frontends[proxy.name].number);
-      plan = plan_before(proxy, before_->ground_->frontends, before_->frontends, lines, side);
-    }
-    if (!plan) plan = made(lines, [&] { return maker_.frontend(proxy); });
-    snapshot_.frontends.push_back(std::move(plan));
-  }
-
   SnapshotGround& ground_;
   const config::Config& config_;
   Snapshot& snapshot_;
@@ -248,7 +238,10 @@ class SnapshotBuilder final {
   PlanMaker maker_;
   bool shares_ = false;
   std::vector<std::shared_ptr<BackendState>> states_;  // So that none goes before its plan is there.
-  std::vector<std::size_t> frontend_places_, backend_places_;
+  Kind<BackendPlan> backends_{&Snapshot::backends, &SnapshotGround::backends, &SnapshotGround::backend_sides,
+                              &PlanMaker::backend};
+  Kind<FrontendPlan> frontends_{&Snapshot::frontends, &SnapshotGround::frontends, &SnapshotGround::frontend_sides,
+                                &PlanMaker::frontend};
 };
 
 class AmendmentMaker final {
