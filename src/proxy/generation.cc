@@ -164,7 +164,7 @@ std::int64_t Generation::server(rules::ServerNumber number, int backend, int ser
   const std::int64_t weight = spec.state->weight.load(std::memory_order_relaxed);
   switch (number) {
     case rules::ServerNumber::IsUp:
-      return spec.state->takes_traffic() ? 1 : 0;
+      return spec.state->keeps_traffic() ? 1 : 0;
     case rules::ServerNumber::Connections:
       return in_use;
     case rules::ServerNumber::FreeConnections:

@@ -67,6 +67,18 @@ TEST_CASE("a server in maintenance gets nobody until it is ready again") {
   CHECK(answering(rig) == "s1");
 }
 
+TEST_CASE("a server that drains is up, and one in maintenance is not") {
+  Rig rig("  http-request return status 200 content-type text/plain lf-string %[srv_is_up(app/s1)],%[nbsrv(app)]\n" +
+          kTwo);
+  const auto said = [&](Administration administration) {
+    rig.change("s1", state(administration));
+    return ScriptedClient(rig).gets("/").body;
+  };
+  CHECK(said(Administration::Drain) == "1,1");
+  CHECK(said(Administration::Maintenance) == "0,1");
+  CHECK(said(Administration::Ready) == "1,2");
+}
+
 TEST_CASE("a server of weight 0 gets nobody new") {
   Rig rig(kTwo, GENERATE(1u, 3u));
   say_names(rig, {"s1", "s2"});
