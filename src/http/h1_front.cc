@@ -489,8 +489,10 @@ void H1Front::run_later() {
     request.tell_end();
     if (closed()) return;
   }
-  if (request.is_tunnel() && read_ended_ && !has_input() && request.events_ != nullptr)
+  if (request.is_tunnel() && read_ended_ && !has_input() && request.events_ != nullptr) {
+    touch();
     return request.events_->on_end(Trailers());
+  }
   process();
 }
 
@@ -553,6 +555,9 @@ void H1Front::leave() {
 // Something moved: the client's time starts anew. What is dropped must come to its end in time as well.
 void H1Front::touch() {
   if (state_ != State::Serving && state_ != State::Draining) return;
+  // Who has ended its half of a tunnel owes no more than to take what it is sent.
+  if (request_->is_tunnel() && read_ended_ && !has_input() && connection_->all_sent())
+    return connection_->clear_deadline();
   if (request_->upload_ != Request::Upload::Dropped) return connection_->set_deadline(client_ms_);
   const std::uint64_t now = loop().now();
   const std::uint64_t left_ms = request_->drop_until_ > now ? request_->drop_until_ - now : 1;
@@ -576,6 +581,7 @@ void H1Front::on_read_end(bool) {
     case State::Serving: {
       Request& request = *request_;
       if (request.is_tunnel()) {
+        touch();
         if (!has_input() && request.events_ != nullptr) request.events_->on_end(Trailers());
         return;
       }

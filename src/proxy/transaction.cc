@@ -337,12 +337,20 @@ void Transaction::start_tunnel() {
   front_.set_client_ms(tunnel_ms);
 }
 
+// The client has ended its half of a tunnel.
+void Transaction::wait_for_server_alone() {
+  const std::uint64_t tunnel_ms = forwarding::tunnel_ms(frontend_, *backend_spec_, subject_);
+  const std::uint64_t ms = backend_spec_->server_fin_ms != 0 ? backend_spec_->server_fin_ms : tunnel_ms;
+  if (ms != 0) lease_->set_server_ms(ms);
+}
+
 void Transaction::on_response_body(Slice bytes) {
   if (!front_.send_body(std::move(bytes)) && lease_) lease_->set_reading(false);
 }
 
 void Transaction::on_response_end(const Trailers& trailers) {
   response_ended_ = true;
+  if (tunnel_) lease_->set_server_ms(0);
   front_.send_end(trailers);
   if (request_ended_) return finish();
   // What the client still sends goes on to the server, if that takes it.
@@ -400,7 +408,7 @@ void Transaction::on_request_end(const Trailers& trailers) {
   if (step_ == Step::Body || step_ == Step::BackendBody) return body_came();
   if (lease_.opened()) {
     lease_->send_end(trailers);
-    if (tunnel_ && backend_spec_->server_fin_ms != 0) lease_->set_server_ms(backend_spec_->server_fin_ms);
+    if (tunnel_) wait_for_server_alone();
   }
   if (response_ended_) finish();
 }

@@ -189,8 +189,11 @@ void Tunnel::touch() {
   const std::uint64_t tunnel_ms = has_deadline() ? 0 : backend_spec_->tunnel_ms;
   const std::uint64_t client_fin = server_ended_ ? frontend_.client_fin_ms : 0;
   const std::uint64_t server_fin = client_ended_ ? backend_spec_->server_fin_ms : 0;
-  const std::uint64_t client_ms = client_fin != 0 ? client_fin : tunnel_ms != 0 ? tunnel_ms : frontend_.client_ms;
-  const std::uint64_t server_ms = server_fin != 0 ? server_fin : tunnel_ms != 0 ? tunnel_ms : backend_spec_->server_ms;
+  std::uint64_t client_ms = client_fin != 0 ? client_fin : tunnel_ms != 0 ? tunnel_ms : frontend_.client_ms;
+  std::uint64_t server_ms = server_fin != 0 ? server_fin : tunnel_ms != 0 ? tunnel_ms : backend_spec_->server_ms;
+  // Who has ended, or is not read from while the other takes nothing, is waited for only to take what it is sent.
+  if ((client_ended_ || client_paused_) && front_->all_sent()) client_ms = 0;
+  if ((server_ended_ || server_paused_) && back_->all_sent()) server_ms = 0;
   // They run together: the shorter one decides, and of equals the client's.
   const bool client_first = client_ms != 0 && (server_ms == 0 || client_ms <= server_ms);
   front_->set_deadline(client_first ? client_ms : 0);
@@ -206,14 +209,21 @@ void Tunnel::on_side_bytes(bool of_client, Slice bytes) {
     if (step_ == Step::Inspect) return inspect();
     return read_early();
   }
-  touch();
   if (!of_client && !answer_passes_) {
+    touch();
     early_ += bytes.view();
     return judge_answer();
   }
   Connection& to = other(of_client);
   to.send(std::move(bytes));
-  if (to.congested()) (of_client ? *front_ : *back_).set_reading(false);
+  if (to.congested()) pause(of_client);
+  touch();
+}
+
+// Who sends faster than the other takes.
+void Tunnel::pause(bool client) {
+  (client ? client_paused_ : server_paused_) = true;
+  (client ? *front_ : *back_).set_reading(false);
 }
 
 // A client that waits for its server is read from within bounds: so long its end is seen.
@@ -237,7 +247,7 @@ void Tunnel::judge_answer() {
   answer_passes_ = true;
   if (!early_.empty()) front_->send(std::exchange(early_, {}));
   if (verdict.kind == rules::Verdict::Kind::Close) return close_server();
-  if (front_->congested()) back_->set_reading(false);
+  if (front_->congested()) pause(false);
 }
 
 // The client gets what the server has said so far, and that is all.
@@ -252,6 +262,7 @@ void Tunnel::close_server() {
 
 void Tunnel::on_side_sent(bool of_client) {
   if (step_ != Step::Relay) return;
+  (of_client ? server_paused_ : client_paused_) = false;
   touch();
   end_when_sent();
   const bool other_ended = of_client ? server_ended_ : client_ended_;

@@ -1,4 +1,5 @@
 """Every timeout of the manual is in force, answers as it must and is logged as it is."""
+import re
 import select
 import socket
 import threading
@@ -290,6 +291,115 @@ backend be
         client = rig.connect()
         client.send(b'GET /')
         self.assertEqual(client.response().status, 408)
+
+
+UPGRADE = (b'GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'
+           b'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
+
+HANG = b'GET /hang HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
+ANSWER = b'GET /answer HTTP/1.1\r\nHost: a\r\n\r\n'
+HALF = b'GET /half HTTP/1.1\r\nHost: a\r\n\r\n'
+
+
+class Pairs(Case):
+    """Which of two timeouts ends what: each in turn is short and all others are long."""
+    NAMES = ('client', 'client-fin', 'http-keep-alive', 'http-request', 'server', 'server-fin', 'tunnel')
+    # What is sent, whether it is behind an answer and ends there, and whose times count; the letters.
+    ROWS = (
+        ('http', b'', None, False, {'client', 'http-request'}, 'cR'),
+        ('http', b'GET / HT', None, False, {'client', 'http-request'}, 'cR'),
+        ('http', ANSWER, b'', False, {'client', 'http-keep-alive'}, '--'),
+        ('http', ANSWER, b'GET / HT', False, {'client', 'http-request'}, 'cR'),
+        ('http', HANG, None, False, {'server'}, 'sH'),
+        ('http', HANG, None, True, {'server'}, 'sH'),
+        ('http', HALF, b'', False, {'server'}, 'sD'),
+        ('http', HALF, b'', True, {'server'}, 'sD'),
+        ('http', UPGRADE, b'', False, {'tunnel'}, 'cD'),
+        ('http', UPGRADE, b'', True, {'server-fin'}, 'sD'),
+        ('http', UPGRADE, b'F', False, {'client-fin'}, 'cD'),
+        ('tcp', b'', None, False, {'tunnel'}, 'cD'),
+        ('tcp', b'S', None, False, {'tunnel'}, 'cD'),
+        ('tcp', b'S', None, True, {'server-fin'}, 'sD'),
+        ('tcp', b'', None, True, {'server-fin'}, 'sD'),
+        ('tcp', b'F', b'', False, {'client-fin'}, 'cD'),
+        # Without `timeout tunnel`: the half that is open has its own time.
+        ('tcpbare', b'S', None, True, {'server'}, 'sD'),
+        ('tcpbare', b'F', b'', False, {'client'}, 'cD'),
+        ('httpbare', UPGRADE, b'', True, {'server'}, 'sD'),
+        ('httpbare', UPGRADE, b'F', False, {'client'}, 'cD'),
+    )
+
+    def talk(self, sock, _):
+        first = sock.recv(1)
+        while first == b'G':
+            path = read_head(sock).split()[1]
+            if path == b'/answer':
+                sock.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+            if path == b'/half':
+                sock.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx')
+            if path == b'/ws':
+                sock.sendall(b'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'
+                             b'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n')
+            first = sock.recv(1)
+        if first == b'F':
+            sock.sendall(b'x')
+            sock.shutdown(socket.SHUT_WR)
+        while sock.recv(65536):
+            pass
+        self.over.wait(PATIENCE * 2)       # A server that never ends by itself.
+
+    def sections(self, mode, address):
+        names = [name for name in self.NAMES if name[:4] != 'http' or mode == 'http']
+        if mode.endswith('bare'):
+            names = ['client', 'server']
+        for short in names:
+            text = '\nlisten %s_%s\n    bind <fe_%s_%s>\n    mode %s\n    option %slog\n    server s1 %s\n' % (
+                mode, short, mode, short.replace('-', ''), mode[:4].rstrip('b'), mode[:4].rstrip('b'), address)
+            yield short, text + ''.join('    timeout %s %s\n' % (name, '300ms' if name == short else '60s')
+                                        for name in names)
+
+    @penstock_only('spins in a half-closed tunnel, and aborts itself')
+    def test_each_time_holds_where_it_is_meant_to_and_no_other(self):
+        self.over = threading.Event()
+        self.addCleanup(self.over.set)
+        address = self.script(self.talk).address
+        shorts = {}
+        text = ''
+        for mode in ('http', 'tcp', 'httpbare', 'tcpbare'):
+            for short, section in self.sections(mode, address):
+                shorts.setdefault(mode, []).append(short)
+                text += section
+        rig = self.rig(text)
+        waiting = []
+        for mode, first, behind, ends, whose, letters in self.ROWS:
+            for short in shorts[mode]:
+                client = rig.connect('fe_%s_%s' % (mode, short.replace('-', '')))
+                client.send(first)
+                if behind is not None:
+                    if first.startswith(b'GET'):
+                        client.take_until(b'\r\n\r\n')
+                    client.send(behind)
+                if ends:
+                    client.half_close()
+                waiting.append((client, short in whose, letters, (mode, first[:9], behind, ends, short)))
+        time.sleep(1)         # What is measured: longer than the short time, shorter than the long one.
+        for client, is_short, letters, name in waiting:
+            with self.subTest(name):
+                # One that is kept alive and idle has its line already.
+                port = client.socket.getsockname()[1]
+                line = r'127\.0\.0\.1:%d \[\S+ %s_%s .* %s(?:--)? ' % (port, name[0], name[4], letters)
+                if is_short:
+                    rig.log.wait(line)
+                    client.rest()
+                    continue
+                lines = [one for one in rig.log.drain() if re.search(line.replace(letters, '[a-zA-Z-]{2}'), one)]
+                self.assertEqual([one for one in lines if '/answer' not in one], [])
+                if b'F' not in name:
+                    client.socket.settimeout(0)
+                    with self.assertRaises(BlockingIOError):
+                        while client.socket.recv(65536):
+                            pass
+                        raise AssertionError('it has ended')
 
 
 class Unread(Case):

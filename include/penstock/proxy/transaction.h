@@ -148,6 +148,7 @@ class Transaction final : public InBlock,
   bool run_response_rules();
   void drop_answer();
   void start_tunnel();
+  void wait_for_server_alone();
   void write_log();
   rules::Subject& equipped(const TransactionSide& client);
   Phase phase_now() const;

@@ -80,6 +80,7 @@ class Tunnel final : public Living, private ApproachOwner, private Later {
   void on_side_lost(bool of_client, const Loss& loss);
   void on_side_time_out(bool of_client);
   void touch();
+  void pause(bool client);
   void end_when_sent();
   void end(Cause cause, Phase phase);
   void keep_ticket();
@@ -105,6 +106,8 @@ class Tunnel final : public Living, private ApproachOwner, private Later {
   Step step_ = Step::Welcome;
   bool client_ended_ = false;
   bool server_ended_ = false;
+  bool client_paused_ = false;  // The other takes no more for now.
+  bool server_paused_ = false;
   bool answer_passes_ = false;
 };
 
