@@ -204,6 +204,10 @@ bool H1Back::take_head() {
     refuse("101 without an upgrade asked for");
     return false;
   }
+  if (head.status == 101 && !parser_.hop().upgrade) {
+    refuse("101 that says no upgrade: HTTP/1.1, an Upgrade field and 'Connection: Upgrade' make one");
+    return false;
+  }
   if (head.status < 200 && ++interim_ > kInterimLimit) {
     refuse("too many interim answers");
     return false;

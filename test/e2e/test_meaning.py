@@ -315,6 +315,16 @@ class Wire(Case):
         self.assertEqual(self.answered(answer % b'WebSocket', request).status, 101)
         self.assertEqual(self.answered(answer % b'other', request).status, 502)
 
+    def test_an_upgrade_that_does_not_say_so_is_refused(self):
+        request = b'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n'
+        for head in (b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: chat\r\n\r\n',
+                     b'HTTP/1.1 101 Switching Protocols\r\nConnection: keep-alive\r\nUpgrade: chat\r\n\r\n',
+                     b'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\r\n',
+                     b'HTTP/1.1 101 Switching Protocols\r\n\r\n',
+                     b'HTTP/1.0 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n'):
+            with self.subTest(head):
+                self.assertEqual(self.answered(head, request).status, 502)
+
     def test_blanks_in_chunk_extensions_are_legal(self):
         rig = self.rig(front())
         for size in (b'3 ;a=b', b'3; a = b', b'3\t;a', b'3 ; a ; b="c d"'):
