@@ -315,15 +315,20 @@ class Wire(Case):
         self.assertEqual(self.answered(answer % b'WebSocket', request).status, 101)
         self.assertEqual(self.answered(answer % b'other', request).status, 502)
 
+    SAYS = b'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n'
+
     def test_an_upgrade_that_does_not_say_so_is_refused(self):
-        request = b'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n'
-        for head in (b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: chat\r\n\r\n',
-                     b'HTTP/1.1 101 Switching Protocols\r\nConnection: keep-alive\r\nUpgrade: chat\r\n\r\n',
-                     b'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\r\n',
-                     b'HTTP/1.1 101 Switching Protocols\r\n\r\n',
-                     b'HTTP/1.0 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n'):
-            with self.subTest(head):
-                self.assertEqual(self.answered(head, request).status, 502)
+        for fields in (b'Upgrade: chat\r\n', b'Connection: keep-alive\r\nUpgrade: chat\r\n', b''):
+            with self.subTest(fields):
+                answer = b'HTTP/1.1 101 Switching Protocols\r\n' + fields + b'\r\n'
+                self.assertEqual(self.answered(answer, self.SAYS).status, 502)
+
+    @penstock_only('passes both on')
+    def test_an_upgrade_to_nothing_or_in_an_old_version_is_refused(self):
+        for answer in (b'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\r\n',
+                       b'HTTP/1.0 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n'):
+            with self.subTest(answer):
+                self.assertEqual(self.answered(answer, self.SAYS).status, 502)
 
     def test_blanks_in_chunk_extensions_are_legal(self):
         rig = self.rig(front())
