@@ -3,7 +3,7 @@
     gdb -x contrib/gdb/penstock.py PROGRAM CORE
     (gdb) penstock workers
     (gdb) penstock clients          of all workers; `penstock clients 0` of the first
-    (gdb) penstock exchanges        the same, only those with a request under way, with all that is known of it
+    (gdb) penstock transactions     the same, only those with a request under way, with all that is known of it
 
 Slice, Ref, Owned, List, Result and SocketAddress are printed as what they hold. The program must have
 been built with debug information (--buildtype=debugoptimized), and libstdc++'s own printers be there, as
@@ -198,49 +198,39 @@ def frontends_of(worker):
         at += 1
 
 
-def member(value, *names):
-    """The first of the members that the struct has."""
-    known = {field.name for field in value.type.strip_typedefs().fields()}
-    return next((value[name] for name in names if name in known), None)
-
-
-def exchange_of(client):
-    held = member(client, 'exchange_', 'transaction_')
-    pointer = pointer_in(held) if held is not None else 0
-    return pointer.dereference() if int(pointer) != 0 else None
+def transactions_of(client):
+    return list(elements(client['transactions_']))
 
 
 def client_line(client):
-    exchange = exchange_of(client)
-    tunnel = pointer_in(client['tunnel_'])
-    if exchange is not None:
-        doing = request_line(exchange)
-    else:
-        doing = 'a tunnel' if int(tunnel) != 0 else 'between requests'
+    tunnel, greeter = pointer_in(client['tunnel_']), pointer_in(client['greeter_'])
+    doing = ', '.join(request_line(transaction) for transaction in transactions_of(client))
+    if not doing:
+        doing = 'a tunnel' if int(tunnel) != 0 else 'being greeted' if int(greeter) != 0 else 'between requests'
     return '(penstock::Client *) %#x  from %s%s  %s' % (
         int(client.address), source_of(client), ' TLS' if int(pointer_in(client['facts_']['tls'])) != 0 else '', doing)
 
 
 def source_of(client):
     """The client's address, if anybody has asked the system for it by now."""
-    front = pointer_in(client['front_'])
-    if int(front) == 0:
+    ends = client['facts_']['ends']
+    if int(ends) == 0:
         return '?'
-    connection = pointer_in(front.dereference()['connection_']).dereference()
-    ends = pointer_in(connection['ends_'])
-    return address_text(ends.dereference()['peer']['storage_']) if int(ends) != 0 else '?'
+    connection = ends.cast(ends.dynamic_type).dereference()
+    known = pointer_in(connection['ends_'])
+    return address_text(known.dereference()['peer']['storage_']) if int(known) != 0 else '?'
 
 
-def request_line(exchange):
-    subject = exchange['subject_']
-    step = str(member(exchange, 'step_')).split('::')[-1]
+def request_line(transaction):
+    subject = transaction['subject_']
+    step = str(transaction['step_']).split('::')[-1]
     return '%s %s  %s, backend %s, server %s' % (
         text_of(subject['received_method']) or '-', text_of(subject['received_target']) or '-', step,
         text_of(subject['backend']) or '-', text_of(subject['server']) or '-')
 
 
 class Penstock(gdb.Command):
-    """What the workers of a penstock hold: `penstock workers`, `penstock clients [WORKER]`, `penstock exchanges [WORKER]`."""
+    """What the workers of a penstock hold: `penstock workers`, `penstock clients [WORKER]`, `penstock transactions [WORKER]`."""
     def __init__(self):
         super().__init__('penstock', gdb.COMMAND_DATA, prefix=True)
 
@@ -283,25 +273,24 @@ class Clients(gdb.Command):
                 print('  ' + client_line(client))
 
 
-class Exchanges(gdb.Command):
+class Transactions(gdb.Command):
     """Each request under way, its times and what was decided about it."""
     def __init__(self):
-        super().__init__('penstock exchanges', gdb.COMMAND_DATA)
+        super().__init__('penstock transactions', gdb.COMMAND_DATA)
 
     def invoke(self, argument, from_tty):
         for worker in chosen(argument):
             for client in clients_of(worker):
-                exchange = exchange_of(client)
-                if exchange is None:
-                    continue
-                log = exchange['subject_']['log']
-                print('worker %d  (%s *) %#x' % (int(worker['index_']), exchange.type, int(exchange.address)))
-                print('  ' + client_line(client))
-                print('  status %d, %d bytes to the client, %d from it, %d retries' % (
-                    int(log['status']), int(log['bytes_read']), int(log['bytes_uploaded']), int(log['retries'])))
+                for transaction in transactions_of(client):
+                    log = transaction['subject_']['log']
+                    print('worker %d  (penstock::Transaction *) %#x' % (
+                        int(worker['index_']), int(transaction.address)))
+                    print('  ' + client_line(client))
+                    print('  status %d, %d bytes to the client, %d from it, %d retries' % (
+                        int(log['status']), int(log['bytes_read']), int(log['bytes_uploaded']), int(log['retries'])))
 
 
 gdb.execute('set language c++')    # A core mostly stands in a call of the C library.
 register()
-for command in (Penstock, Workers, Clients, Exchanges):
+for command in (Penstock, Workers, Clients, Transactions):
     command()
