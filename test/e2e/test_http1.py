@@ -644,6 +644,7 @@ class Memory(Case):
         page.flush()
         rig = self.rig(PLAIN.replace('default_backend', 'http-request return status 200 content-type text/plain '
                                      'file %s if { path /own }\n    default_backend' % page.name))
+        rig.connect().request('GET', '/own').take(size)  # By now all of the page has been touched.
         before = rig.rss()
         clients = [Client(rig.addresses['fe'], rcvbuf=4096) for _ in range(10)]
         for client in clients:
