@@ -46,7 +46,7 @@ void Tunnel::on_close() {
 
 void Tunnel::start(Owned<Connection> front, std::uint64_t since_ms) {
   front_ = std::move(front);
-  front_->set_events(client_side_);
+  front_->set_events(client_);
   start_ms_ = since_ms;
   // What the client says waits for a server to say it to.
   front_->set_reading(false);
@@ -101,7 +101,7 @@ void Tunnel::inspect() {
 
 // True if these rules let the connection pass; false if they wait, or have ended it.
 bool Tunnel::look_into(const rules::Program& program, std::uint64_t delay_ms) {
-  const rules::Verdict verdict = judge_early(program, start_ms_, delay_ms, client_ended_);
+  const rules::Verdict verdict = judge_early(program, start_ms_, delay_ms, client_.ended());
   if (verdict.kind == rules::Verdict::Kind::Wait) {
     front_->set_reading(true);
     return false;
@@ -158,8 +158,7 @@ void Tunnel::connect() {
   if (spec.proxy_wishes.unique_id) frontend_.rules.make_unique_id(subject_);
   const std::string greeting = approach_.greeting();
   const TlsTarget tls{spec.tls.get(), tls_name_, spec.verify_name, greeting};
-  back_ =
-      Connection::connect(loop(), address, spec.socket, tls, approach_.pool()->take_ticket(tls_name_), server_side_);
+  back_ = Connection::connect(loop(), address, spec.socket, tls, approach_.pool()->take_ticket(tls_name_), server_);
   back_->set_deadline(backend_spec_->connect_ms);
 }
 
@@ -177,7 +176,7 @@ void Tunnel::joined() {
   subject_.buffer = {};
   early_ = std::string();
   front_->set_reading(true);
-  if (client_ended_) back_->finish_sending();
+  if (client_.ended()) back_->finish_sending();
   touch();
   const rules::BackendRules& rules = *backend_spec_->rules;
   answer_passes_ = rules.tcp_response.empty() && rules.stick_response.empty();
@@ -187,13 +186,13 @@ void Tunnel::joined() {
 void Tunnel::touch() {
   // A tunnel begins when rules no longer wait for more of the answer.
   const std::uint64_t tunnel_ms = has_deadline() ? 0 : backend_spec_->tunnel_ms;
-  const std::uint64_t client_fin = server_ended_ ? frontend_.client_fin_ms : 0;
-  const std::uint64_t server_fin = client_ended_ ? backend_spec_->server_fin_ms : 0;
+  const std::uint64_t client_fin = server_.ended() ? frontend_.client_fin_ms : 0;
+  const std::uint64_t server_fin = client_.ended() ? backend_spec_->server_fin_ms : 0;
   std::uint64_t client_ms = client_fin != 0 ? client_fin : tunnel_ms != 0 ? tunnel_ms : frontend_.client_ms;
   std::uint64_t server_ms = server_fin != 0 ? server_fin : tunnel_ms != 0 ? tunnel_ms : backend_spec_->server_ms;
   // Who has ended, or is not read from while the other takes nothing, is waited for only to take what it is sent.
-  if ((client_ended_ || client_paused_) && front_->all_sent()) client_ms = 0;
-  if ((server_ended_ || server_paused_) && back_->all_sent()) server_ms = 0;
+  if (client_.rests() && front_->all_sent()) client_ms = 0;
+  if (server_.rests() && back_->all_sent()) server_ms = 0;
   // They run together: the shorter one decides, and of equals the client's.
   const bool client_first = client_ms != 0 && (server_ms == 0 || client_ms <= server_ms);
   front_->set_deadline(client_first ? client_ms : 0);
@@ -221,9 +220,10 @@ void Tunnel::on_side_bytes(bool of_client, Slice bytes) {
 }
 
 // Who sends faster than the other takes.
-void Tunnel::pause(bool client) {
-  (client ? client_paused_ : server_paused_) = true;
-  (client ? *front_ : *back_).set_reading(false);
+void Tunnel::pause(bool of_client) {
+  if (side(of_client).ended()) return;
+  side(of_client).flow = Side::Flow::Paused;
+  (of_client ? *front_ : *back_).set_reading(false);
 }
 
 // A client that waits for its server is read from within bounds: so long its end is seen.
@@ -234,7 +234,7 @@ void Tunnel::read_early() { front_->set_reading(early_.size() < kInspectLimit); 
 void Tunnel::judge_answer() {
   const rules::BackendRules& rules = *backend_spec_->rules;
   const rules::Verdict verdict =
-      judge_early(rules.tcp_response, joined_ms_, rules.response_inspect_delay_ms, server_ended_);
+      judge_early(rules.tcp_response, joined_ms_, rules.response_inspect_delay_ms, server_.ended());
   if (verdict.kind != rules::Verdict::Kind::Wait && !refused(verdict) && !rules.stick_response.empty()) {
     approach_.remember_answer();
   }
@@ -252,7 +252,7 @@ void Tunnel::judge_answer() {
 
 // The client gets what the server has said so far, and that is all.
 void Tunnel::close_server() {
-  client_ended_ = server_ended_ = true;
+  client_.flow = server_.flow = Side::Flow::Ended;
   back_->set_reading(false);
   back_->reset_on_close();
   front_->finish_sending();
@@ -262,15 +262,15 @@ void Tunnel::close_server() {
 
 void Tunnel::on_side_sent(bool of_client) {
   if (step_ != Step::Relay) return;
-  (of_client ? server_paused_ : client_paused_) = false;
+  Side& from = side(!of_client);
+  if (!from.ended()) from.flow = Side::Flow::Open;
   touch();
   end_when_sent();
-  const bool other_ended = of_client ? server_ended_ : client_ended_;
-  if (step_ == Step::Relay && !other_ended) other(of_client).set_reading(true);
+  if (step_ == Step::Relay && !from.ended()) other(of_client).set_reading(true);
 }
 
 void Tunnel::on_side_end(bool of_client) {
-  (of_client ? client_ended_ : server_ended_) = true;
+  side(of_client).flow = Side::Flow::Ended;
   if (step_ != Step::Relay) {
     if (!of_client) return;
     if (step_ == Step::Inspect) return inspect();
@@ -286,7 +286,7 @@ void Tunnel::on_side_end(bool of_client) {
 
 // Both have ended; what they said last may still wait for a slow reader.
 void Tunnel::end_when_sent() {
-  if (!client_ended_ || !server_ended_) return;
+  if (!client_.ended() || !server_.ended()) return;
   if (front_->all_sent() && back_->all_sent()) end(Cause::None, Phase::None);
 }
 
@@ -356,7 +356,7 @@ void Tunnel::end(Cause cause, Phase phase) {
   if (back_ && frontend_.rules.log.asks_back_address()) log.back_source = &back_->local();
   if (!frontend_.logs.empty()) access_log::write(frontend_, subject_, log.bytes_uploaded != 0);
   // What a client did not end in order no server must take for the whole.
-  if (cause == Cause::ClientClosed && step_ == Step::Relay && !server_ended_) back_->reset_on_close();
+  if (cause == Cause::ClientClosed && step_ == Step::Relay && !server_.ended()) back_->reset_on_close();
   if (step_ == Step::Approach || step_ == Step::Connect) forget_unread(front_->descriptor());
   step_ = Step::Done;
   owner_.on_tunnel_done();

@@ -42,6 +42,13 @@ class Tunnel final : public Living, private ApproachOwner, private Later {
     void on_lost(const Loss& loss) override { tunnel_.on_side_lost(of_client_, loss); }
     void on_time_out() override { tunnel_.on_side_time_out(of_client_); }
 
+    // Of what comes from there. Paused: the other side takes no more for now.
+    enum class Flow : std::uint8_t { Open, Paused, Ended };
+    Flow flow = Flow::Open;
+    bool ended() const { return flow == Flow::Ended; }
+    // Owes no bytes.
+    bool rests() const { return flow != Flow::Open; }
+
    private:
     Tunnel& tunnel_;
     const bool of_client_;
@@ -80,11 +87,12 @@ class Tunnel final : public Living, private ApproachOwner, private Later {
   void on_side_lost(bool of_client, const Loss& loss);
   void on_side_time_out(bool of_client);
   void touch();
-  void pause(bool client);
+  void pause(bool of_client);
   void end_when_sent();
   void end(Cause cause, Phase phase);
   void keep_ticket();
   Phase phase_now() const;
+  Side& side(bool of_client) { return of_client ? client_ : server_; }
   Connection& other(bool of_client) { return of_client ? *back_ : *front_; }
 
   Kit& kit_;
@@ -95,8 +103,8 @@ class Tunnel final : public Living, private ApproachOwner, private Later {
   Arena arena_;
   rules::Subject subject_;
   Approach approach_;
-  Side client_side_{*this, true};
-  Side server_side_{*this, false};
+  Side client_{*this, true};
+  Side server_{*this, false};
   std::string early_;     // What came too soon: before there was a server, or before rules know it.
   std::string tls_name_;  // What the server is asked for by SNI.
   Owned<Connection> front_;
@@ -104,10 +112,6 @@ class Tunnel final : public Living, private ApproachOwner, private Later {
   std::uint64_t start_ms_ = 0;
   std::uint64_t joined_ms_ = 0;
   Step step_ = Step::Welcome;
-  bool client_ended_ = false;
-  bool server_ended_ = false;
-  bool client_paused_ = false;  // The other takes no more for now.
-  bool server_paused_ = false;
   bool answer_passes_ = false;
 };
 
