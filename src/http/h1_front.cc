@@ -20,9 +20,6 @@ constexpr std::uint64_t kLingerLimit = 256 * 1024;
 // A client that has not asked anything yet has this long for its first request when it is to leave.
 constexpr std::uint64_t kFreshMs = 3000;
 
-// The shorter of two times, of which 0 is none.
-std::uint64_t shorter(std::uint64_t a, std::uint64_t b) { return a == 0 || (b != 0 && b < a) ? b : a; }
-
 std::uint32_t as_patience(std::uint64_t ms) {
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(ms, UINT32_MAX));
 }
@@ -264,7 +261,7 @@ void H1Front::Request::vanish() {
 }
 
 void H1Front::Request::set_client_ms(std::uint64_t ms) {
-  front_.client_ms_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(ms, UINT32_MAX));
+  front_.client_ms_ = as_patience(ms);
   if (front_.state_ == State::Serving) front_.connection_->set_deadline(ms);
 }
 

@@ -1,11 +1,11 @@
 #include "penstock/proxy/greeter.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <utility>
 
 #include "penstock/base/format.h"
+#include "penstock/http/front.h"
 #include "penstock/net/listener.h"
 #include "penstock/proxy/access_log.h"
 #include "penstock/proxy/reason.h"
@@ -52,8 +52,7 @@ bool Greeter::receive(Listener& listener) {
   }
   frontend.state->arrivals.count(static_cast<std::int64_t>(since_ms_));
   const std::uint64_t head_ms = frontend.mode == config::Mode::Http ? frontend.http.head_ms : 0;
-  const std::uint64_t client_ms = frontend.client_ms;
-  connection_->set_deadline(head_ms == 0 || (client_ms != 0 && client_ms < head_ms) ? client_ms : head_ms);
+  connection_->set_deadline(shorter(head_ms, frontend.client_ms));
   return !connection_->ready() || pass();
 }
 

@@ -625,16 +625,20 @@ class Memory(Case):
         rig = self.rig(PLAIN)
         rig.get('/test/size/1000000')
         before = rig.rss()
-        clients = [Client(rig.addresses['fe'], rcvbuf=4096) for _ in range(20)]
-        for client in clients:
-            self.addCleanup(client.close)
-            client.request('GET', '/test/size/30000000')
-            client.take_until(b'\r\n\r\n')
+        clients = self.slow_readers(rig, 20, '/test/size/30000000')
         # The servers are stuck when their counters rest.
         server = rig.server()
         rest_of(server, 'bytes_out')
         self.assertLess(rig.rss() - before, 64 * 1024)
         clients[0].take(100000)
+
+    def slow_readers(self, rig, count, target):
+        clients = [Client(rig.addresses['fe'], rcvbuf=4096) for _ in range(count)]
+        for client in clients:
+            self.addCleanup(client.close)
+            client.request('GET', target)
+            client.take_until(b'\r\n\r\n')
+        return clients
 
     def test_a_slow_reader_of_an_answer_of_our_own_holds_bounded_memory(self):
         size = 20000000
@@ -646,11 +650,7 @@ class Memory(Case):
                                      'file %s if { path /own }\n    default_backend' % page.name))
         rig.connect().request('GET', '/own').take(size)  # By now all of the page has been touched.
         before = rig.rss()
-        clients = [Client(rig.addresses['fe'], rcvbuf=4096) for _ in range(10)]
-        for client in clients:
-            self.addCleanup(client.close)
-            client.request('GET', '/own')
-            client.take_until(b'\r\n\r\n')
+        clients = self.slow_readers(rig, 10, '/own')
         self.assertLess(rig.rss() - before, 48 * 1024)
         # It comes whole, and the connection serves on.
         self.assertEqual(clients[0].take(size), b'x' * size)

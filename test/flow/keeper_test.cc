@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "flow/rig.h"
+#include "flow/waiting_line.h"
 #include "penstock/base/format.h"
 #include "penstock/control/changes.h"
 #include "unit/catch.h"
@@ -12,6 +13,7 @@
 using namespace penstock;
 using penstock::test::Rig;
 using penstock::test::ScriptedClient;
+using penstock::test::WaitingLine;
 
 namespace {
 
@@ -112,22 +114,12 @@ TEST_CASE("a change is told as HAProxy tells it") {
 
 TEST_CASE("a higher limit of a server serves those who wait at once") {
   Rig rig("backend app\n  server s1 ${s1} maxconn 1\n", GENERATE(1u, 3u));
-  rig.server("s1").next().expects("GET /first ").expects("now").sends(named("first"));
-  rig.server("s1").next().expects("GET /").expects("\r\n\r\n").sends(named("s1")).repeats();
-  ScriptedClient first(rig);
-  first.says("GET /first HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\n");
-  rig.run_until([&] { return rig.in_use() == 1; });
-  std::vector<std::unique_ptr<ScriptedClient>> waiting;
-  for (std::size_t i = 0; i < 4; ++i) {
-    waiting.push_back(std::make_unique<ScriptedClient>(rig));
-    waiting[i]->says("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
-    rig.run_until([&] { return rig.waiting() == i + 1; });
-  }
+  WaitingLine line(rig, named("first"), named("s1"));
   rig.change("s1", {.maxconn = GENERATE(0u, 5u)});
-  for (auto& client : waiting) CHECK(client->answer().status == 200);
+  for (auto& client : line.waiting) CHECK(client->answer().status == 200);
   CHECK(rig.in_use() == 1);
-  first.says("now");
-  CHECK(first.answer().body == "first");
+  line.first->says("now");
+  CHECK(line.first->answer().body == "first");
 }
 
 TEST_CASE("what was set outlives a reload while the file says what it said, and gives way where it does not") {

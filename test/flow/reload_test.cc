@@ -10,6 +10,7 @@
 
 #include "flow/folder.h"
 #include "flow/rig.h"
+#include "flow/waiting_line.h"
 #include "penstock/base/format.h"
 #include "unit/catch.h"
 #include "unit/net/test_certificates.h"
@@ -19,6 +20,7 @@ using penstock::test::Answer;
 using penstock::test::Folder;
 using penstock::test::Rig;
 using penstock::test::ScriptedClient;
+using penstock::test::WaitingLine;
 using End = penstock::test::ScriptedClient::End;
 
 namespace {
@@ -275,24 +277,14 @@ TEST_CASE("a reload that makes room serves those who wait at once") {
   const std::string begin =
       tcp ? "listen app\n  mode tcp\n  bind 127.0.0.1:0\n  log-format \"200 %ts %s\"\n" : "backend app\n";
   Rig rig(begin + "  server s1 ${s1} maxconn 1\n  server off ${s1} disabled\n", workers);
-  rig.server("s1").next().expects("GET /first ").expects("now").sends(kOk);
-  rig.server("s1").next().expects("GET /").expects("\r\n\r\n").sends(kOk).repeats();
-  ScriptedClient first(rig);
-  first.says("GET /first HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\n");
-  rig.run_until([&] { return rig.in_use() == 1; });
-  std::vector<std::unique_ptr<ScriptedClient>> waiting;
-  for (std::size_t i = 0; i < 4; ++i) {
-    waiting.push_back(std::make_unique<ScriptedClient>(rig));
-    waiting[i]->says("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
-    rig.run_until([&] { return rig.waiting() == i + 1; });
-  }
+  WaitingLine line(rig, kOk, kOk);
   rig.reload(begin + lines);
-  for (auto& client : waiting) CHECK(client->answer().status == 200);
+  for (auto& client : line.waiting) CHECK(client->answer().status == 200);
   CHECK(rig.waiting() == 0);
-  waiting.clear();
+  line.waiting.clear();
   for (int i = 0; i < 4; ++i) CHECK(rig.line().starts_with("200 "));
-  first.says("now");
-  CHECK(first.answer().status == 200);
+  line.first->says("now");
+  CHECK(line.first->answer().status == 200);
 }
 
 TEST_CASE("who waits for a server of its own waits for it under the next configuration too") {

@@ -23,6 +23,9 @@ struct FrontOptions {
   std::uint64_t client_fin_ms = 0;  // timeout client-fin
 };
 
+// The shorter of two times, of which 0 is none.
+inline std::uint64_t shorter(std::uint64_t a, std::uint64_t b) { return a == 0 || (b != 0 && b < a) ? b : a; }
+
 // What the codec counts of one request. Times are those of the loop, in ms.
 struct Tally {
   std::uint32_t number = 1;         // Of its connection's requests, from 1.
