@@ -121,7 +121,10 @@ bool Backend::acquire(ServerSlot& slot) {
   Server& state = *slot.spec.state;
   const std::uint32_t before = state.in_use.fetch_add(1);
   const std::uint32_t limit = limit_of(slot.spec);
-  if (limit == 0 || before < limit) return true;
+  if (limit == 0 || before < limit) {
+    state.most_in_use.note(before + 1);
+    return true;
+  }
   state.in_use.fetch_sub(1);
   return false;
 }
@@ -185,13 +188,16 @@ std::uint32_t Backend::last_place(const ServerSlot* wanted) const {
 void Backend::stand_in_line(Waiting& waiting, ServerSlot* wanted) {
   line_.push_back(waiting);
   waiting.wanted_ = wanted;
-  if (wanted != nullptr) wanted->spec.state->waiting.fetch_add(1, std::memory_order_relaxed);
+  if (wanted != nullptr) {
+    Server& state = *wanted->spec.state;
+    state.most_waiting.note(state.waiting.fetch_add(1, std::memory_order_relaxed) + 1);
+  }
   if (wanted == nullptr) {
     waiting.ticket_ = std::exchange(ticket_in_turn_, 0);
     if (waiting.ticket_ == 0) waiting.ticket_ = spec_.state->tickets.take();
   }
   ++line_length_;
-  spec_.state->waiting.fetch_add(1);
+  spec_.state->most_waiting.note(spec_.state->waiting.fetch_add(1) + 1);
 }
 
 void Backend::leave_line(Waiting& waiting) {

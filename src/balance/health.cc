@@ -138,12 +138,14 @@ void Check::judge(const CheckResult& result) {
 void Check::remember(const CheckResult& result, int health) {
   Server::CheckMemory& memory = this->memory();
   const bool news = !memory.begun || memory.last_status != result.status || memory.health != health;
+  if (count_.up(memory.health) && health < memory.health) server_.state->failed_checks.add();
   memory.begun = true;
   memory.health = health;
   memory.last_status = result.status;
   memory.last_code = result.code;
   memory.last_duration_ms = result.duration_ms;
   memory.last_text = result.info;
+  server_.state->show_check();
   if (!spec().log_all || !news) return;
   checks_.log_.write(backend_, Level::Notice, check_line(backend_, server_, result, count_.text(health)));
 }

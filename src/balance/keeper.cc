@@ -142,6 +142,7 @@ void Keeper::on_found(const BackendSpec& backend, const ServerSpec& server, Oper
 
 void Keeper::forget(const BackendSpec& backend, const ServerSpec& server) {
   server.state->check = {};
+  server.state->show_check();
   checks_.begin_anew(backend, server);
 }
 
@@ -150,9 +151,12 @@ void Keeper::move(const BackendSpec& backend, const ServerSpec& server, Standing
   const Standing before = state.standing.load(std::memory_order_relaxed);
   BackendTally& tally = tally_of(backend);  // Counts what is, the first time.
   if (!to.keeps_traffic()) end_ramp(server);
-  state.changed_at_ms.store(loop_.now(), std::memory_order_relaxed);
+  const std::uint64_t since_ms = state.changed_at_ms.exchange(loop_.now(), std::memory_order_relaxed);
+  if (!before.keeps_traffic()) state.down_ms.add(loop_.now() - since_ms);
+  if (before.keeps_traffic() && !to.keeps_traffic()) state.downs.add();
   state.standing.store(to, std::memory_order_relaxed);
   tally.changed(server, before);
+  backend.state->note_down(tally.none(), loop_.now());
 }
 
 void Keeper::start_slowly(const BackendSpec& backend, const ServerSpec& server) {

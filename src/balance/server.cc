@@ -37,6 +37,25 @@ void Server::move(std::shared_ptr<const Moved> moved) {
   moves.fetch_add(1, std::memory_order_release);
 }
 
+Server::CheckMemory Server::check_seen() const {
+  const std::lock_guard hold(lock_);
+  return shown_check_;
+}
+
+void Server::show_check() {
+  const std::lock_guard hold(lock_);
+  shown_check_ = check;
+}
+
+void BackendState::note_down(bool down, std::uint64_t now_ms) {
+  if (is_down.exchange(down) == down) return;
+  const std::uint64_t since_ms = changed_at_ms.exchange(now_ms);
+  if (down)
+    downs.fetch_add(1);
+  else
+    down_ms.fetch_add(now_ms - since_ms);
+}
+
 std::uint64_t Tickets::take() {
   const std::lock_guard hold(lock_);
   taken_.insert(++last_);

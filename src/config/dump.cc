@@ -257,6 +257,7 @@ class Writer {
     flag_line("option dontlog-normal", proxy.dont_log_normal);
     flag_line("option logasap", proxy.log_asap);
     flag_line("option log-separate-errors", proxy.log_separate_errors);
+    flag_line("option socket-stats", proxy.socket_stats);
   }
 
   void write_timeouts(const Proxy& proxy) {

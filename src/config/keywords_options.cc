@@ -170,7 +170,7 @@ constexpr OptionKeyword kOptionKeywords[] = {
      kBackSwitch},
     {"checkcache", not_yet<Draft>, "Answers that could be cached are not examined.", kBackSwitch},
     {"clitcpka", parse_switch<&Proxy::tcp_ka_client>, "TCP keep-alive towards clients.", kFrontSwitch},
-    {"contstats", no_effect<Draft>, "Counters always grow while bytes move.", kFrontSwitch},
+    {"contstats", no_effect<Draft>, "Counters grow when a request or a connection ends.", kFrontSwitch},
     {"disable-h2-upgrade", never_done<Draft>, "HTTP/2 is not spoken yet.", kFrontSwitch},
     {"dontlog-normal", parse_switch<&Proxy::dont_log_normal>, "Log only what went wrong.", kFrontSwitch},
     {"dontlognull", parse_switch<&Proxy::dont_log_null>, "Do not log connections without any data.", kFrontSwitch},
@@ -233,7 +233,7 @@ constexpr OptionKeyword kOptionKeywords[] = {
      "Check health by greeting an SMTP server, which must answer 2xx: [HELO|EHLO <domain>]; HELO localhost unless said "
      "otherwise.",
      kBack},
-    {"socket-stats", never_done<Draft>, "Statistics are not offered yet.", kFrontSwitch},
+    {"socket-stats", parse_switch<&Proxy::socket_stats>, "Statistics count for each bind line, too.", kFrontSwitch},
     {"splice-auto", never_done<Draft>, "Bulk is read and written in large pieces instead.", kSwitch},
     {"splice-request", never_done<Draft>, "Bulk is read and written in large pieces instead.", kSwitch},
     {"splice-response", never_done<Draft>, "Bulk is read and written in large pieces instead.", kSwitch},

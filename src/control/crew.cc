@@ -14,6 +14,7 @@
 #include "penstock/base/format.h"
 #include "penstock/config/model.h"
 #include "penstock/proxy/bundle.h"
+#include "penstock/proxy/statistics_walk.h"
 
 namespace penstock {
 namespace {
@@ -36,12 +37,13 @@ std::unordered_set<const Server*> servers_of(const std::vector<const BackendPlan
 
 unsigned workers_for(const config::Global& global) {
   if (global.nbthread != 0) return global.nbthread;
-  return std::max(1u, std::thread::hardware_concurrency());
+  return std::clamp(std::thread::hardware_concurrency(), 1u, kMostWorkers);
 }
 
 Crew::Crew(Loop& loop, CrewOwner& owner) : loop_(loop), owner_(owner) {
   process_.pid = getpid();
   process_.started_us = Loop::wall_us();
+  process_.started_ms = loop.now();
   process_.hostname = host_name();
 }
 
@@ -151,10 +153,13 @@ void Crew::renew_servers(const ServerNotes& notes) {
   const std::unordered_set<const Server*> gone = servers_of(change_->gone), come = servers_of(change_->come);
   std::vector<const ServerSpec*> followers;
   for (const BackendPlan* plan : change_->come) {
+    std::uint64_t never = 0;
+    plan->balance.state->changed_at_ms.compare_exchange_strong(never, loop_.now());
     for (const ServerSpec& server : plan->balance.servers) {
       if (gone.contains(server.state.get())) continue;
       const auto note = notes.find({plan->balance.name, server.name});
       Keeper::begin(server, note == notes.end() ? nullptr : &note->second);
+      server.state->changed_at_ms.store(loop_.now(), std::memory_order_relaxed);
       if (note != notes.end()) orders_[note->first] = note->second.orders;
       if (server.tracked_state) followers.push_back(&server);
     }
@@ -223,6 +228,13 @@ void Crew::pass_all(std::function<void()> done) {
   }
 }
 
+void Crew::clear_counters(bool all, std::function<void()> done) {
+  for (unsigned i = 0; i < workers_.size(); ++i) {
+    workers_[i]->pass([this, i, all, snapshot = snapshot_] { statistics::clear(*snapshot, process_, i, all); });
+  }
+  pass_all(std::move(done));
+}
+
 void Crew::lead(std::shared_ptr<Server> follower) {
   Worker& keeper = *workers_[follower->keeper(process_.workers)];
   keeper.follow(std::move(follower));
@@ -250,6 +262,7 @@ void Crew::adopted() {
 }
 
 void Crew::drain() {
+  process_.stopping = true;
   for (auto& worker : workers_) worker->drain();
 }
 

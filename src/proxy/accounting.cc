@@ -1,6 +1,7 @@
 #include "penstock/proxy/accounting.h"
 
 #include "penstock/proxy/access_log.h"
+#include "penstock/proxy/counting.h"
 #include "penstock/proxy/reason.h"
 
 namespace penstock {
@@ -24,7 +25,9 @@ void Accounting::request_came() {
 
 void Accounting::request_never_came() { log().t_request = log().tq = -1; }
 
-void Accounting::answer_came(std::uint16_t status) {
+void Accounting::answer_came(Approach& approach, std::uint16_t status) {
+  approach.count_answer(status);
+  if (status < 200 && status != 101) return;
   log().t_response = static_cast<std::int64_t>(kit_.loop.now() - connected_ms_);
   log().status = status;
 }
@@ -45,16 +48,25 @@ void Accounting::note_connections(Approach& approach, Back* back) {
   }
 }
 
-void Accounting::write(const Snapshot& snapshot, bool lost) {
-  reason::tell(snapshot, frontend_, subject_);
-  if (hushed_ || frontend_.logs.empty()) return;
+void Accounting::sum_up(bool lost) {
   const Tally tally = front_.tally();
   log().bytes_read = tally.bytes_written - (lost ? tally.bytes_unsent : 0);
   log().ta = static_cast<std::int64_t>(spent_ms());
   log().tt = log().ta + log().th + log().ti;
   log().tu = log().ta + log().th;
   if (log().t_response >= 0) log().td = log().ta - log().t_request - log().tw - log().tc - log().t_response;
-  access_log::write(frontend_, subject_, subject_.request != nullptr || tally.heard);
+}
+
+void Accounting::write(const Snapshot& snapshot, bool lost) {
+  reason::tell(snapshot, frontend_, subject_);
+  if (hushed_ || frontend_.logs.empty()) return;
+  sum_up(lost);
+  access_log::write(frontend_, subject_, subject_.request != nullptr || front_.tally().heard);
+}
+
+void Accounting::count(const Approach& approach, bool lost) {
+  sum_up(lost);
+  counting::request_ended(kit_, frontend_, approach.way(), subject_);
 }
 
 }  // namespace penstock

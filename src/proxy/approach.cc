@@ -11,7 +11,7 @@ void Approach::begin(int backend) {
   subject_.backend = spec_->balance.name;
   subject_.backend_index = backend;
   subject_.backend_id = generation_.snapshot().backend_id(backend);
-  spec_->balance.state->rate.count(static_cast<std::int64_t>(kit_.loop.now()));
+  counting::led_to(kit_, *spec_->balance.state);
   if (spec_->cookie.line.logged()) subject_.log.cookies[0] = subject_.log.cookies[1] = 'N';
 }
 
@@ -92,7 +92,7 @@ Approach::Step Approach::choose() {
     case Backend::Choice::Kind::Full:
       return moves_on() ? choose() : stand_in_line(choice.slot);
     case Backend::Choice::Kind::Chosen:
-      take(*choice.slot, wish.pinned);
+      take(*choice.slot, wish);
       return Step::Server;
   }
   return Step::None;
@@ -109,12 +109,12 @@ Approach::Step Approach::stand_in_line(ServerSlot* wanted) {
   return Step::Waiting;
 }
 
-void Approach::take(ServerSlot& slot, bool pinned) {
+void Approach::take(ServerSlot& slot, const Backend::Wish& wish) {
   rules::LogFacts& log = subject_.log;
   // The cookie was good, and another server serves.
   if (log.cookies[0] == 'V' && &slot != meant_) {
-    log.cookies[0] = pinned ? 'U' : 'D';
-    if (!pinned) log.redispatched = true;
+    log.cookies[0] = wish.pinned ? 'U' : 'D';
+    if (!wish.pinned) log.redispatched = true;
   }
   // Another try at the same server is part of connecting to it, the pause before it too.
   const bool anew = tries_.again() != &slot;
@@ -125,8 +125,14 @@ void Approach::take(ServerSlot& slot, bool pinned) {
   pool_ = slot.pool();
   pool_->count_in_use();
   moved_ = slot.moved();
-  slot.spec.state->total.fetch_add(1, std::memory_order_relaxed);
-  slot.spec.state->rate.count(static_cast<std::int64_t>(kit_.loop.now()));
+  // After a try that failed: the server that it was tried at has one retry more, or has lost the request to another.
+  BackendState& backend = *spec_->balance.state;
+  if (server_ != nullptr) {
+    const bool same = server_ == slot.spec.state.get();
+    counting::at_server(kit_, backend, *server_, same ? Entry::Retries : Entry::Redispatches);
+  }
+  if (server_ != slot.spec.state.get()) counting::led_to(kit_, backend, *slot.spec.state, &slot != wish.slot);
+  server_ = slot.spec.state.get();
   subject_.server = slot.spec.name;
   subject_.server_index = static_cast<int>(slot.index);
   subject_.server_id = slot.spec.id;
@@ -274,5 +280,9 @@ void Approach::note_facts() {
   log.beconn -= std::min(log.beconn, 1u);
   log.srv_conn -= std::min(log.srv_conn, 1u);
 }
+
+void Approach::count(Entry entry) { counting::at_server(kit_, *spec_->balance.state, *server_, entry); }
+
+void Approach::count_answer(int status) { counting::answered(kit_, *server_, status); }
 
 }  // namespace penstock

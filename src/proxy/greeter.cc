@@ -8,6 +8,7 @@
 #include "penstock/http/front.h"
 #include "penstock/net/listener.h"
 #include "penstock/proxy/access_log.h"
+#include "penstock/proxy/counting.h"
 #include "penstock/proxy/reason.h"
 
 namespace penstock {
@@ -45,12 +46,13 @@ bool Greeter::receive(Listener& listener) {
   connection_ = listener.accept(bind.tls.get(), *this);
   if (!connection_) return false;
   facts_.ends = connection_.get();
+  counting::accepted(door_.kit(), frontend, *bind.entrance);
   if (bind.accept_proxy) connection_->expect_proxy_header();
   if (!let_in(frontend.rules.tcp_connection, *generation, frontend)) {
+    counting::at_door(door_.kit(), frontend, *bind.entrance, Entry::DeniedConnections);
     connection_->reset_on_close();
     return false;
   }
-  frontend.state->arrivals.count(static_cast<std::int64_t>(since_ms_));
   const std::uint64_t head_ms = frontend.mode == config::Mode::Http ? frontend.http.head_ms : 0;
   connection_->set_deadline(shorter(head_ms, frontend.client_ms));
   return !connection_->ready() || pass();
@@ -67,7 +69,13 @@ bool Greeter::pass() {
   const Ref<Generation>& generation = door_.generation();
   const FrontendPlan& frontend = door_.frontend();
   gather_facts(frontend);
-  if (!let_in(frontend.rules.tcp_session, *generation, frontend)) return false;
+  count_handshake(frontend);
+  const Entrance& entrance = *door_.bind().entrance;
+  counting::let_in(door_.kit(), frontend, entrance);
+  if (!let_in(frontend.rules.tcp_session, *generation, frontend)) {
+    counting::at_door(door_.kit(), frontend, entrance, Entry::DeniedArrivals);
+    return false;
+  }
   owner_.on_greeted(std::move(connection_), since_ms_);
   return true;
 }
@@ -97,7 +105,18 @@ void Greeter::gather_facts(const FrontendPlan& frontend) {
   }
 }
 
+// Of TLS, if there was one.
+void Greeter::count_handshake(const FrontendPlan& frontend) {
+  if (!facts_.tls) return;
+  const Entrance& entrance = *door_.bind().entrance;
+  door_.kit().process.handshakes.count(static_cast<std::int64_t>(loop().now()));
+  counting::at_door(door_.kit(), frontend, entrance, Entry::TlsHandshakes);
+  if (facts_.tls->resumed) counting::at_door(door_.kit(), frontend, entrance, Entry::TlsResumed);
+}
+
 void Greeter::on_lost(const Loss& loss) {
+  if (connection_->is_tls() && !connection_->awaits_proxy_header())
+    counting::at_door(door_.kit(), door_.frontend(), *door_.bind().entrance, Entry::TlsFailed);
   log_refusal(loss);
   owner_.on_turned_away();
 }

@@ -25,8 +25,10 @@ bool Lease::borrow(const BackendPlan& backend, std::string_view tls_name, bool f
     back_ = approach_.pool()->lend(tls_name, first && reuse == ReuseMode::Aggressive, backend.http);
   }
   is_new_ = false;
-  if (back_) back_->set_owner(owner);
-  return back_ != nullptr;
+  if (!back_) return false;
+  back_->set_owner(owner);
+  approach_.count(Entry::Reuses);
+  return true;
 }
 
 bool Lease::connect(Loop& loop, const BackendPlan& backend, std::string_view tls_name, BackOwner& owner) {
@@ -35,6 +37,7 @@ bool Lease::connect(Loop& loop, const BackendPlan& backend, std::string_view tls
   const SocketAddress address = approach_.address();
   if (address.empty()) return false;
   pins_.make_room();
+  approach_.count(Entry::Connects);
   const std::string greeting = approach_.greeting();
   const TlsTarget tls{spec.tls.get(), tls_name, spec.verify_name, greeting};
   back_ =

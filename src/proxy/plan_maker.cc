@@ -119,6 +119,7 @@ std::shared_ptr<FrontendPlan> PlanMaker::frontend(const config::Proxy& proxy) {
   spec.log_separate_errors = proxy.log_separate_errors;
   spec.log_asap = proxy.log_asap;
   spec.buffer_request = proxy.http_buffer_request;
+  spec.socket_stats = proxy.socket_stats;
   spec.logs = logs_.of(proxy.logs, tag_of(proxy));
   spec.state = sources_.frontend_states[proxy.name];
   spec.number = spec.state->number;
@@ -150,7 +151,7 @@ void PlanMaker::build_bind(const config::Proxy& proxy, const config::Bind& bind,
       entrance->name = bind.name;
       entrance->id = id;
       entrance->frontend = frontend;
-      entrance->connections = spec.bound->connections;
+      entrance->listener = spec.bound->state;
       entrance->trust =
           format("{} {} {} {} {} {}", static_cast<int>(bind.tls.verify), outside_.digest_of(bind.tls.ca_file),
                  outside_.digest_of(bind.tls.crl_file), outside_.digest_of(bind.tls.ca_verify_file),

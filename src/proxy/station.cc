@@ -37,18 +37,21 @@ bool Station::admit(const FrontendPlan& frontend, const BindSpec& bind) {
   const std::uint32_t limit = kit_.process.maxconn.load(std::memory_order_relaxed);
   const std::uint32_t all = kit_.process.connections.fetch_add(1);
   const std::uint32_t here = frontend.state->connections.fetch_add(1);
-  const std::uint32_t this_way = bind.bound->connections->fetch_add(1);
+  const std::uint32_t this_way = bind.bound->state->connections.fetch_add(1);
   // Two for each client: its own and the one to its server.
   const bool room = kit_.process.descriptors.load(std::memory_order_relaxed) + 2 <=
                     kit_.process.descriptor_limit.load(std::memory_order_relaxed);
   const auto below = [](std::uint32_t count, std::uint32_t most) { return most == 0 || count < most; };
   if (below(all, limit) && below(here, frontend.maxconn) && below(this_way, bind.maxconn) && room) {
     ++clients_;
+    kit_.process.most_connections.note(all + 1);
+    frontend.state->most_connections.note(here + 1);
+    bind.bound->state->most_connections.note(this_way + 1);
     return true;
   }
   kit_.process.connections.fetch_sub(1);
   frontend.state->connections.fetch_sub(1);
-  bind.bound->connections->fetch_sub(1);
+  bind.bound->state->connections.fetch_sub(1);
   // Whoever leaves after this wakes us; whoever left before it made room that a second look finds.
   if (kit_.process.paused.exchange(1) != 0) return false;
   return admit(frontend, bind);
@@ -58,7 +61,7 @@ void Station::dismiss(const Entrance& entrance) {
   --clients_;
   kit_.process.connections.fetch_sub(1);
   entrance.frontend->connections.fetch_sub(1);
-  entrance.connections->fetch_sub(1);
+  entrance.listener->connections.fetch_sub(1);
   if (kit_.process.paused.load() != 0 && kit_.process.paused.exchange(0) != 0) owner_.wake_listeners();
   if (draining_ && clients_ == 0) owner_.on_station_empty(kit_.worker);
 }

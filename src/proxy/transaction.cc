@@ -274,6 +274,7 @@ void Transaction::send_request() {
 
 void Transaction::on_response_head(Head& head) {
   if (head.status < 200 && head.status != 101) {
+    accounting_.answer_came(approach_, head.status);
     forwarding::drop_hop_fields(head, false);
     return front_.send_head(head);
   }
@@ -284,7 +285,7 @@ void Transaction::on_response_head(Head& head) {
     return fail(Failure::of(Cause::Denied, Phase::Headers, 502, "upgraded to another protocol than was asked for"));
   }
   step_ = Step::Data;
-  accounting_.answer_came(head.status);
+  accounting_.answer_came(approach_, head.status);
   subject_.response = &head;
   approach_.note_server();
   pins_.look_at_answer(head);
@@ -379,6 +380,7 @@ void Transaction::finish() {
 void Transaction::end() {
   if (step_ == Step::Done) return;
   write_log();
+  accounting_.count(approach_, request_failed_);
   step_ = Step::Done;
   if (lease_) lease_.end(*backend_spec_, response_ended_);
   approach_.leave();

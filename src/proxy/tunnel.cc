@@ -156,6 +156,7 @@ void Tunnel::connect() {
   tls_name_ = approach_.tls_name();
   if (subject_.in_trouble()) return refuse(Phase::Request);
   if (spec.proxy_wishes.unique_id) frontend_.rules.make_unique_id(subject_);
+  approach_.count(Entry::Connects);
   const std::string greeting = approach_.greeting();
   const TlsTarget tls{spec.tls.get(), tls_name_, spec.verify_name, greeting};
   back_ = Connection::connect(loop(), address, spec.socket, tls, approach_.pool()->take_ticket(tls_name_), server_);
@@ -354,6 +355,7 @@ void Tunnel::end(Cause cause, Phase phase) {
   log.feconn = frontend_.state->connections.load(std::memory_order_relaxed);
   approach_.note_facts();
   if (back_ && frontend_.rules.log.asks_back_address()) log.back_source = &back_->local();
+  counting::tunnel_ended(kit_, frontend_, approach_.way(), subject_);
   if (!frontend_.logs.empty()) access_log::write(frontend_, subject_, log.bytes_uploaded != 0);
   // What a client did not end in order no server must take for the whole.
   if (cause == Cause::ClientClosed && step_ == Step::Relay && !server_.ended()) back_->reset_on_close();

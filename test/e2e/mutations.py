@@ -206,6 +206,7 @@ option http-ignore-probes
 option logasap
 no option logasap
 option log-separate-errors
+option socket-stats
 option dontlog-normal
 option clitcpka
 option http-no-delay

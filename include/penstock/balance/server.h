@@ -15,9 +15,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "penstock/balance/ledger.h"
 #include "penstock/balance/server_state.h"
 #include "penstock/balance/shelf.h"
-#include "penstock/base/rate.h"
+#include "penstock/base/count.h"
 #include "penstock/net/address.h"
 #include "penstock/net/connection.h"
 #include "penstock/net/proxy_header.h"
@@ -73,8 +74,11 @@ class Server {
   std::atomic<std::uint32_t> in_use{0};
   // Requests that wait for this very server, of all workers.
   std::atomic<std::uint32_t> waiting{0};
-  std::atomic<std::uint64_t> total{0};
-  Rate rate;  // Of the same.
+  Rate rate;  // Of requests that were led here.
+  Peak most_in_use, most_waiting;
+  Copies<Ledger> ledgers;
+  Count failed_checks, downs;  // By its keeper: checks that failed while it was up; turns to where nobody may come.
+  Count down_ms;               // The same: how long it was so, up to the last turn.
   // The backend's turn at which leastconn last chose it.
   std::atomic<std::uint32_t> last_turn{0};
   // Loop-independent clock (ms, monotonic) of the last change of its standing.
@@ -106,6 +110,9 @@ class Server {
     std::uint64_t last_duration_ms = 0;
   };
   CheckMemory check;
+  // Of it, for others: as the last check left it. Takes a lock.
+  CheckMemory check_seen() const;
+  void show_check();
   std::uint64_t where = 0;  // A digest of the address in force; 0: never was one.
   // Few servers have any.
   const Orders& orders() const { return orders_ ? *orders_ : kNoOrders; }
@@ -120,6 +127,7 @@ class Server {
   std::unique_ptr<const Orders> orders_;
   mutable std::mutex lock_;
   std::shared_ptr<const Moved> moved_;
+  CheckMemory shown_check_;
 };
 
 // Who waits for whichever server has room first, of all workers and generations: their tickets. Only
@@ -153,9 +161,16 @@ class BackendState : public std::enable_shared_from_this<BackendState> {
   // Requests standing in line, of all workers.
   std::atomic<std::uint32_t> waiting{0};
   Tickets tickets;
+  // Requests, or connections in mode tcp, that were led here and are not over.
   std::atomic<std::uint32_t> in_use{0};
-  std::atomic<std::uint64_t> total{0};
-  Rate rate;  // Of requests, or connections in mode tcp, that were led here.
+  Rate rate;  // Of the same.
+  Peak most_in_use, most_waiting;
+  Copies<Ledger> ledgers;
+  // Whether any server keeps traffic, as keepers found: the one who sees it turn counts that.
+  std::atomic<bool> is_down{false};
+  std::atomic<std::uint64_t> changed_at_ms{0}, down_ms{0};
+  std::atomic<std::uint32_t> downs{0};
+  void note_down(bool down, std::uint64_t now_ms);
 };
 
 // A regular expression of a check. Whoever compiles the checks brings it.

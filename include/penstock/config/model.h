@@ -315,7 +315,8 @@ struct Proxy {
   bool dont_log_normal = false;
   bool log_asap = false;
   bool log_separate_errors = false;
-  bool compression = false;  // Asked for; not offered.
+  bool socket_stats = false;  // Statistics of each bind line.
+  bool compression = false;   // Asked for; not offered.
   bool tcp_ka_client = false, tcp_ka_server = false;
   KeepAliveProbes client_probes, server_probes;
   bool operator==(const Proxy&) const = default;

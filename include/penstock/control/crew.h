@@ -83,6 +83,8 @@ class Crew final : private WorkerOwner {
   ServerNote note_of(const Server& server) const;
 
   void drain();
+  // `clear counters [all]`; `done` is called on the crew's loop when every worker has.
+  void clear_counters(bool all, std::function<void()> done);
   // Where unix log sockets are out of reach; to be set before build().
   void set_log_reach(LogReach& reach) { log_reach_ = &reach; }
   // What was wanted of it.

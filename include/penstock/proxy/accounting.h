@@ -1,5 +1,5 @@
-// What the log says of one transaction: its times, its connections, how it ended. All of LogFacts that is not known
-// where something is decided is written here.
+// What the log says of one transaction, and what is counted of it: its times, its connections, how it ended. All of
+// LogFacts that is not known where something is decided is written here.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,8 @@ class Accounting {
   void request_never_came();
   void body_came(std::size_t size) { log().bytes_uploaded += size; }
   void connected() { connected_ms_ = kit_.loop.now(); }
-  void answer_came(std::uint16_t status);
+  // An interim one is counted only.
+  void answer_came(Approach& approach, std::uint16_t status);
   // The server's answer is not the one that the client gets.
   void answer_is_ours() { log().t_response = -1; }
   // What ended it first stays the reason.
@@ -38,8 +39,11 @@ class Accounting {
   void hush() { hushed_ = true; }
   // The reason, if something stood in the way of it, and the line. `lost`: the client does not get what is unsent.
   void write(const Snapshot& snapshot, bool lost);
+  // It is over.
+  void count(const Approach& approach, bool lost);
 
  private:
+  void sum_up(bool lost);
   rules::LogFacts& log() { return subject_.log; }
 
   Kit& kit_;

@@ -39,8 +39,7 @@ struct BoundAddress {
   // A duplicate for each worker that is to listen here, made before any is told, so that none can fail then. Each
   // takes its own.
   mutable std::vector<Descriptor> shares;
-  // Clients that came this way, of all workers. Its own: clients outlive the sockets.
-  std::shared_ptr<ConnectionCount> connections = std::make_shared<ConnectionCount>(0);
+  std::shared_ptr<ListenerState> state = std::make_shared<ListenerState>();
 };
 
 // A name, and the version of IP that alone will do, 0 if either will; what the resolver said of it.

@@ -1,5 +1,5 @@
-// What the process counts about frontends: shared by all workers, written when connections come and
-// go, never for each request.
+// What the process counts about frontends, bind lines and itself: shared by all workers. What is counted for each
+// request lies in ledgers, of which each worker has its own.
 #pragma once
 
 #include <array>
@@ -7,8 +7,9 @@
 #include <cstdint>
 #include <string>
 
+#include "penstock/balance/ledger.h"
+#include "penstock/base/count.h"
 #include "penstock/base/log.h"
-#include "penstock/base/rate.h"
 
 namespace penstock {
 
@@ -20,15 +21,26 @@ struct FrontendState {
   const std::string name;
   const int number;  // Of no other frontend. Small: the place in tables.
   ConnectionCount connections{0};
+  Peak most_connections;
+  Copies<Ledger> ledgers;
   // What was refused or failed is told of, by rules::Reason::Kind.
   std::array<AtMostEvery, 8> reports;
-  Rate arrivals, requests;               // Clients let in, and what they asked for.
+  Rate accepted, arrivals, requests;     // Connections, clients let in, and what they asked for.
   std::atomic<std::uint32_t> logged{0};  // Lines of the log, counted where its format asks (%lc).
+};
+
+// One address of a bind line. Its own: clients outlive the sockets.
+struct ListenerState {
+  ConnectionCount connections{0};  // Clients that came this way.
+  Peak most_connections;
+  Copies<Ledger> ledgers;
 };
 
 // The whole process.
 struct ProcessState {
   ConnectionCount connections{0};  // Of clients.
+  Peak most_connections;
+  Rate accepted, arrivals, handshakes;  // Connections, clients let in, and those of TLS.
   std::atomic<std::uint32_t> maxconn{0};
   std::atomic<std::uint32_t> requests{0};  // Names requests: %rt, unique ids.
   // Clients that spoke NTLM or Negotiate, whose server connections are theirs alone.
@@ -38,10 +50,12 @@ struct ProcessState {
   std::atomic<std::int32_t> descriptor_limit{0};
   // Listeners that left a connection waiting for want of room; whoever makes room wakes them.
   std::atomic<std::uint32_t> paused{0};
+  std::atomic<bool> stopping{false};  // Whoever is still there is the last.
   unsigned workers = 1;
   bool in_background = false;  // Nobody reads its stdout and stderr.
   int pid = 0;
   std::int64_t started_us = 0;
+  std::uint64_t started_ms = 0;  // The loops' clock.
   std::string hostname;
 };
 

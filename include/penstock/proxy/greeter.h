@@ -64,6 +64,7 @@ class Greeter final : public Mortal, private ConnectionEvents {
   // False: the connection is to go, without a word if a rule says so.
   bool let_in(const rules::Program& rules, const Generation& generation, const FrontendPlan& frontend);
   void gather_facts(const FrontendPlan& frontend);
+  void count_handshake(const FrontendPlan& frontend);
   void log_refusal(const Loss& loss);
 
   Door& door_;

@@ -67,7 +67,7 @@ struct Making {
 struct Entrance : rules::BindFacts {
   std::string trust;  // verify, CA, CRL: a client trusted under another leaves.
   std::shared_ptr<FrontendState> frontend;
-  std::shared_ptr<ConnectionCount> connections;  // Of the address.
+  std::shared_ptr<ListenerState> listener;
 };
 
 // One address of one bind line.
@@ -98,6 +98,7 @@ struct FrontendPlan {
   bool ignore_probes = false;  // Who says nothing is told nothing, and not logged.
   bool dont_log_null = false, dont_log_normal = false, log_separate_errors = false, log_asap = false;
   bool buffer_request = false;
+  bool socket_stats = false;
   std::uint64_t body_ms = 0;  // For a body that is waited for: timeout http-request.
   std::vector<LogOutput*> logs;
   std::shared_ptr<FrontendState> state;

@@ -1,0 +1,38 @@
+// What is counted of a request or a tunnel: once it is over, from what the log says of it. Only what must be seen while
+// it lasts (who is connected, tries at servers) is counted as it happens, here too.
+#pragma once
+
+#include "penstock/balance/ledger.h"
+#include "penstock/balance/server.h"
+#include "penstock/proxy/kit.h"
+#include "penstock/proxy/plan.h"
+#include "penstock/rules/subject.h"
+
+namespace penstock::counting {
+
+// Where it has led so far.
+struct Way {
+  const BackendPlan* backend = nullptr;  // Null: no backend was chosen.
+  Server* server = nullptr;              // The last one that it was led to.
+};
+
+// A request that is over. Its facts for the log are complete.
+void request_ended(Kit& kit, const FrontendPlan& frontend, const Way& way, const rules::Subject& subject);
+// The same of a client in mode tcp.
+void tunnel_ended(Kit& kit, const FrontendPlan& frontend, const Way& way, const rules::Subject& subject);
+
+// A client at the door: accepted, turned away by `tcp-request connection` or `session`, let in; a TLS handshake done or
+// failed. All of the frontend, its bind line and the process.
+void accepted(Kit& kit, const FrontendPlan& frontend, const Entrance& entrance);
+void let_in(Kit& kit, const FrontendPlan& frontend, const Entrance& entrance);
+void at_door(Kit& kit, const FrontendPlan& frontend, const Entrance& entrance, Entry entry);
+
+// A request or tunnel was led to a backend; and to a server of it, by balancing or because it belongs there.
+void led_to(Kit& kit, BackendState& backend);
+void left(BackendState& backend);
+void led_to(Kit& kit, BackendState& backend, Server& server, bool balanced);
+// Of that server: a connection or an answer, or another try.
+void at_server(Kit& kit, BackendState& backend, Server& server, Entry entry);
+void answered(Kit& kit, Server& server, int status);
+
+}  // namespace penstock::counting
