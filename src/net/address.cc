@@ -13,15 +13,24 @@
 namespace penstock {
 namespace {
 
-const sockaddr_in* ip4(const sockaddr_storage& s) { return reinterpret_cast<const sockaddr_in*>(&s); }
-const sockaddr_in6* ip6(const sockaddr_storage& s) { return reinterpret_cast<const sockaddr_in6*>(&s); }
-const sockaddr_un* un(const sockaddr_storage& s) { return reinterpret_cast<const sockaddr_un*>(&s); }
+const sockaddr_in* ip4(const sockaddr* address) { return reinterpret_cast<const sockaddr_in*>(address); }
+const sockaddr_in6* ip6(const sockaddr* address) { return reinterpret_cast<const sockaddr_in6*>(address); }
+const sockaddr_un* un(const sockaddr* address) { return reinterpret_cast<const sockaddr_un*>(address); }
+
+using Ask = int (*)(int, sockaddr*, socklen_t*);
+SocketAddress answer_of(Ask ask, int fd) {
+  sockaddr_storage answer{};
+  socklen_t length = sizeof(answer);
+  auto* address = reinterpret_cast<sockaddr*>(&answer);
+  return ask(fd, address, &length) == 0 ? SocketAddress(address, length) : SocketAddress();
+}
 
 }  // namespace
 
-SocketAddress::SocketAddress(const sockaddr* address, socklen_t length) : SocketAddress() {
-  length_ = length < sizeof(storage_) ? length : static_cast<socklen_t>(sizeof(storage_));
-  if (length_ != 0) std::memcpy(&storage_, address, length_);  // No address may be a null one.
+SocketAddress::SocketAddress(const sockaddr* address, socklen_t length)
+    : length_(std::min(length, static_cast<socklen_t>(std::tuple_size_v<Long> - 1))) {
+  if (length_ > kShort) long_ = std::make_unique<Long>();
+  if (length_ != 0) std::memcpy(long_ ? long_->data() : short_, address, length_);  // No address may be a null one.
 }
 
 bool SocketAddress::from_ip(std::string_view ip, std::uint16_t port, SocketAddress& out) {
@@ -85,59 +94,45 @@ Result<SocketAddress> SocketAddress::resolve(const std::string& name, std::uint1
 
 std::optional<SocketAddress> SocketAddress::from_bytes(std::string_view bytes) {
   if (bytes.empty()) return SocketAddress();
-  if (bytes.size() < sizeof(sa_family_t) || bytes.size() > sizeof(sockaddr_storage)) return std::nullopt;
-  SocketAddress out;
-  std::memcpy(&out.storage_, bytes.data(), bytes.size());
-  out.length_ = static_cast<socklen_t>(bytes.size());
+  if (bytes.size() < sizeof(sa_family_t) || bytes.size() > sizeof(sockaddr_un)) return std::nullopt;
+  SocketAddress out(reinterpret_cast<const sockaddr*>(bytes.data()), static_cast<socklen_t>(bytes.size()));
   const bool is_whole = (out.family() == AF_INET && bytes.size() == sizeof(sockaddr_in)) ||
-                        (out.family() == AF_INET6 && bytes.size() == sizeof(sockaddr_in6)) ||
-                        (out.family() == AF_UNIX && bytes.size() <= sizeof(sockaddr_un));
+                        (out.family() == AF_INET6 && bytes.size() == sizeof(sockaddr_in6)) || out.family() == AF_UNIX;
   if (!is_whole) return std::nullopt;
   return out;
 }
 
-SocketAddress SocketAddress::local_of(int fd) {
-  SocketAddress address;
-  socklen_t length = sizeof(address.storage_);
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage_), &length) == 0) address.length_ = length;
-  return address;
-}
+SocketAddress SocketAddress::local_of(int fd) { return answer_of(getsockname, fd); }
 
-// SO_PEERNAME takes no more room than the address needs.
-bool SocketAddress::ask_peer_name(int fd, socklen_t size) {
-  socklen_t length = size;
-  if (getsockopt(fd, SOL_SOCKET, SO_PEERNAME, &storage_, &length) != 0) return false;
-  length_ = length;
-  return true;
-}
-
-// Of a connection that its peer has reset getpeername() knows nothing any more, SO_PEERNAME does.
+// Of a connection that its peer has reset getpeername() knows nothing any more, SO_PEERNAME does, which takes no more
+// room than the address needs.
 SocketAddress SocketAddress::peer_of(int fd) {
-  SocketAddress address;
-  if (address.ask_peer_name(fd, sizeof(sockaddr_in))) {
-    if (address.is_ip4()) return address;
-    if (address.is_ip6() && address.ask_peer_name(fd, sizeof(sockaddr_in6))) return address;
-    address = {};
+  sockaddr_in6 answer{};
+  auto* address = reinterpret_cast<sockaddr*>(&answer);
+  socklen_t length = sizeof(sockaddr_in);
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERNAME, address, &length) == 0) {
+    if (address->sa_family == AF_INET) return {address, length};
+    length = sizeof(answer);
+    const bool is_ip6 = address->sa_family == AF_INET6;
+    if (is_ip6 && getsockopt(fd, SOL_SOCKET, SO_PEERNAME, address, &length) == 0) return {address, length};
   }
-  socklen_t length = sizeof(address.storage_);
-  if (getpeername(fd, reinterpret_cast<sockaddr*>(&address.storage_), &length) == 0) address.length_ = length;
-  return address;
+  return answer_of(getpeername, fd);
 }
 
 std::uint16_t SocketAddress::port() const {
-  if (is_ip4()) return ntohs(ip4(storage_)->sin_port);
-  if (is_ip6()) return ntohs(ip6(storage_)->sin6_port);
+  if (is_ip4()) return ntohs(ip4(raw())->sin_port);
+  if (is_ip6()) return ntohs(ip6(raw())->sin6_port);
   return 0;
 }
 
 void SocketAddress::set_port(std::uint16_t port) {
-  if (is_ip4()) reinterpret_cast<sockaddr_in*>(&storage_)->sin_port = htons(port);
-  if (is_ip6()) reinterpret_cast<sockaddr_in6*>(&storage_)->sin6_port = htons(port);
+  if (is_ip4()) reinterpret_cast<sockaddr_in*>(short_)->sin_port = htons(port);
+  if (is_ip6()) reinterpret_cast<sockaddr_in6*>(short_)->sin6_port = htons(port);
 }
 
 std::string_view SocketAddress::ip_bytes() const {
-  if (is_ip4()) return {reinterpret_cast<const char*>(&ip4(storage_)->sin_addr), 4};
-  if (is_ip6()) return {reinterpret_cast<const char*>(&ip6(storage_)->sin6_addr), 16};
+  if (is_ip4()) return {reinterpret_cast<const char*>(&ip4(raw())->sin_addr), 4};
+  if (is_ip6()) return {reinterpret_cast<const char*>(&ip6(raw())->sin6_addr), 16};
   return {};
 }
 
@@ -170,7 +165,7 @@ std::string SocketAddress::text() const {
   if (!is_unix()) return "";
   const std::size_t size = length_ - offsetof(sockaddr_un, sun_path);
   if (size == 0) return "unix";
-  const char* path = un(storage_)->sun_path;
+  const char* path = un(raw())->sun_path;
   if (path[0] != '\0') return std::string(path);
   return "abns@" + std::string(path + 1, size - 1);
 }

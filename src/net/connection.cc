@@ -286,7 +286,9 @@ Connection::Ends& Connection::ends() {
   return *ends_;
 }
 
-bool Connection::has_peer() const { return is_unix_ || !SocketAddress::peer_of(descriptor()).empty(); }
+bool Connection::has_peer() const {
+  return is_unix_ || (ends_ && !ends_->peer.empty()) || !SocketAddress::peer_of(descriptor()).empty();
+}
 
 const SocketAddress& Connection::peer() {
   SocketAddress& peer = ends().peer;

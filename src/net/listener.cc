@@ -56,11 +56,9 @@ Owned<Connection> Listener::accept(const TlsContext* context, ConnectionEvents& 
   waiting_ = false;
   const bool was_queued = queued_ >= 0;
   if (!was_queued) note_accept();
-  Owned<Connection> made = was_queued ? Connection::adopt(loop(), std::exchange(queued_, -1), is_unix_, context, events)
-                                      : Connection::accept(loop(), ListenerCallbacks::stream_of(*this), is_unix_,
-                                                           rush_ || deferred_, context, events);
-  // Rules about the client's address would hold for nobody: who has none is not served.
-  return made && made->has_peer() ? std::move(made) : nullptr;
+  return was_queued ? Connection::adopt(loop(), std::exchange(queued_, -1), is_unix_, context, events)
+                    : Connection::accept(loop(), ListenerCallbacks::stream_of(*this), is_unix_, rush_ || deferred_,
+                                         context, events);
 }
 
 void Listener::set_manners(bool clients_speak_first, bool deferred) {

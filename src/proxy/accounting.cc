@@ -44,7 +44,8 @@ void Accounting::note_connections(Approach& approach, Back* back) {
   log().feconn = frontend_.state->connections.load(std::memory_order_relaxed);
   approach.note_facts();
   if (back != nullptr && frontend_.rules.log.asks_back_address()) {
-    log().back_source = front_.arena().make<SocketAddress>(back->connection().local());
+    back_source_ = back->connection().local();
+    log().back_source = &back_source_;
   }
 }
 

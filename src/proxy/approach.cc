@@ -264,8 +264,10 @@ void Approach::write_cookie(Head& response) {
 
 void Approach::note_server() {
   const ServerSpec& spec = slot_->spec;
-  const bool is_made = moved_ || spec.port_from_client;
-  subject_.log.server_address = is_made ? subject_.arena.make<SocketAddress>(address()) : &spec.address;
+  subject_.log.server_address = &spec.address;
+  if (!moved_ && !spec.port_from_client) return;
+  made_address_ = address();
+  subject_.log.server_address = &made_address_;
 }
 
 void Approach::note_facts() {

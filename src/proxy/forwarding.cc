@@ -54,8 +54,9 @@ std::string_view cut_element(std::string_view& list) {
 void add_forwarded_for(const FrontendPlan& frontend, const BackendPlan& backend, rules::Subject& subject) {
   Head& head = *subject.request;
   const bool front = frontend.forward_for.enabled, back = backend.forward_for.enabled;
-  const SocketAddress& source = subject.client->source();
-  if ((!front && !back) || source.is_unix()) return;
+  if (!front && !back) return;
+  const SocketAddress& source = subject.client->source();  // The system may have to be asked.
+  if (source.is_unix()) return;
   if (front && frontend.rules.forward_for_except.contains(source)) return;
   if (back && backend.rules->forward_for_except.contains(source)) return;
   const std::string& name = back ? backend.forward_for.header : frontend.forward_for.header;

@@ -44,7 +44,7 @@ bool Greeter::receive(Listener& listener) {
   since_ms_ = loop().now();
   facts_.accepted_us = Loop::wall_us();
   connection_ = listener.accept(bind.tls.get(), *this);
-  if (!connection_) return false;
+  if (!connection_ || !knows_source()) return false;
   facts_.ends = connection_.get();
   counting::accepted(door_.kit(), frontend, *bind.entrance);
   if (bind.accept_proxy) connection_->expect_proxy_header();
@@ -56,6 +56,14 @@ bool Greeter::receive(Listener& listener) {
   const std::uint64_t head_ms = frontend.mode == config::Mode::Http ? frontend.http.head_ms : 0;
   connection_->set_deadline(shorter(head_ms, frontend.client_ms));
   return !connection_->ready() || pass();
+}
+
+// Rules about a client's address would hold for nobody if it had none. Where it is certain to be asked for it is kept:
+// once the client is gone the system may not know it any more.
+bool Greeter::knows_source() {
+  const FrontendPlan& frontend = door_.frontend();
+  if (!frontend.logs.empty() || frontend.forward_for.enabled) connection_->peer();
+  return connection_->has_peer();
 }
 
 void Greeter::hurry() { connection_->set_deadline(kHurryMs); }
@@ -97,8 +105,6 @@ bool Greeter::let_in(const rules::Program& rules, const Generation& generation, 
 }
 
 void Greeter::gather_facts(const FrontendPlan& frontend) {
-  // For the log: once the client is gone the system does not know it any more.
-  if (!frontend.logs.empty()) connection_->peer();
   facts_.proxied = connection_->proxied();
   if (connection_->is_tls() && connection_->ready()) {
     facts_.tls = std::make_unique<TlsFacts>(connection_->tls_facts());

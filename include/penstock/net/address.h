@@ -3,11 +3,14 @@
 
 #include <sys/socket.h>
 
+#include <array>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "penstock/base/result.h"
 
@@ -15,8 +18,15 @@ namespace penstock {
 
 class SocketAddress {
  public:
-  SocketAddress() { std::memset(&storage_, 0, sizeof(storage_)); }
+  SocketAddress() = default;
   SocketAddress(const sockaddr* address, socklen_t length);
+  SocketAddress(const SocketAddress& other) : SocketAddress(other.raw(), other.length_) {}
+  SocketAddress& operator=(SocketAddress other) {
+    std::memcpy(short_, other.short_, sizeof(short_));
+    long_ = std::move(other.long_);
+    length_ = other.length_;
+    return *this;
+  }
 
   // Number forms only, no lookup. "" and "*" are 0.0.0.0; an IPv6 address without brackets.
   static bool from_ip(std::string_view ip, std::uint16_t port, SocketAddress& out);
@@ -34,7 +44,7 @@ class SocketAddress {
   bool is_ip4() const { return family() == AF_INET; }
   bool is_ip6() const { return family() == AF_INET6; }
   bool is_unix() const { return length_ != 0 && family() == AF_UNIX; }
-  int family() const { return storage_.ss_family; }
+  int family() const { return raw()->sa_family; }
   std::uint16_t port() const;
   void set_port(std::uint16_t port);
   // 4 or 16 bytes in network order, none for unix.
@@ -44,16 +54,19 @@ class SocketAddress {
   // Writes what ip_text() says; `space` of 64 bytes is always enough.
   std::string_view write_ip(char* space) const;
 
-  const sockaddr* raw() const { return reinterpret_cast<const sockaddr*>(&storage_); }
+  const sockaddr* raw() const { return reinterpret_cast<const sockaddr*>(long_ ? long_->data() : short_); }
   socklen_t length() const { return length_; }
   bool operator==(const SocketAddress& other) const {
-    return length_ == other.length_ && std::memcmp(&storage_, &other.storage_, length_) == 0;
+    return length_ == other.length_ && std::memcmp(raw(), other.raw(), length_) == 0;
   }
 
  private:
-  bool ask_peer_name(int fd, socklen_t size);
-  sockaddr_storage storage_;
+  static constexpr std::size_t kShort = 28;  // An IPv6 address, the longest of most.
+  using Long = std::array<char, 112>;        // A unix address and a byte that ends it.
+
+  alignas(8) char short_[kShort] = {};
   socklen_t length_ = 0;
+  std::unique_ptr<Long> long_;  // What has no room in `short_`.
 };
 
 // The two ends of a connection. The system is asked when somebody first wants to know.

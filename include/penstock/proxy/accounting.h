@@ -52,6 +52,7 @@ class Accounting {
   rules::Subject& subject_;
   std::uint64_t start_ms_ = 0;  // Loop time when the wait for this request ended: its first byte.
   std::uint64_t connected_ms_ = 0;
+  SocketAddress back_source_;  // Ours towards the server, if the log asks.
   bool hushed_ = false;
 };
 

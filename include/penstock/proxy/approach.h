@@ -143,6 +143,7 @@ class Approach final : private Waiting, private Served, private Later {
   persistence::Claim claim_;
   Failure failure_;
   std::optional<std::uint32_t> key_;  // Of a hash.
+  SocketAddress made_address_;        // Of a server whose address is not its line's, for the log.
   std::uint64_t waiting_since_ms_ = 0;
   std::uint64_t chosen_ms_ = 0;
   rules::Persistence persistence_ = rules::Persistence::Usual;

@@ -60,6 +60,7 @@ class Greeter final : public Mortal, private ConnectionEvents {
   void on_lost(const Loss& loss) override;
   void on_time_out() override;
 
+  bool knows_source();
   bool pass();
   // False: the connection is to go, without a word if a rule says so.
   bool let_in(const rules::Program& rules, const Generation& generation, const FrontendPlan& frontend);
