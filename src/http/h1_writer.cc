@@ -18,11 +18,47 @@ constexpr std::size_t kCopyLimit = 1024;
 class Packer {
  public:
   explicit Packer(Outbox& out) : out_(out) {}
-  ~Packer() { flush(); }
+  ~Packer() {
+    end_run();
+    flush();
+  }
   Packer(const Packer&) = delete;
   Packer& operator=(const Packer&) = delete;
 
   void add(std::string_view text) {
+    end_run();
+    copy(text);
+  }
+  // Fields that lie behind each other as they go out, which is how they came, are copied as one text.
+  void add_field(std::string_view name, std::string_view value) {
+    const char* const end = name.data() + name.size();
+    const bool lies_ready = end + 2 == value.data() && end[0] == ':' && end[1] == ' ';
+    if (lies_ready && follows_run(name.data())) {
+      run_ = {run_.data(), static_cast<std::size_t>(value.data() + value.size() - run_.data())};
+      return;
+    }
+    end_run();
+    if (lies_ready) {
+      run_ = {name.data(), name.size() + 2 + value.size()};
+      return;
+    }
+    copy(name);
+    copy(": ");
+    copy(value);
+    copy("\r\n");
+  }
+
+ private:
+  bool follows_run(const char* at) const {
+    const char* const end = run_.data() + run_.size();
+    return !run_.empty() && end + 2 == at && end[0] == '\r' && end[1] == '\n';
+  }
+  void end_run() {
+    if (run_.empty()) return;
+    copy(std::exchange(run_, {}));
+    copy("\r\n");
+  }
+  void copy(std::string_view text) {
     if (text.empty()) return;
     if (text.size() > sizeof(space_) - used_) {
       flush();
@@ -31,19 +67,12 @@ class Packer {
     std::memcpy(space_ + used_, text.data(), text.size());
     used_ += text.size();
   }
-  void add_field(std::string_view name, std::string_view value) {
-    add(name);
-    add(": ");
-    add(value);
-    add("\r\n");
-  }
-
- private:
   void flush() {
     if (used_ != 0) out_.append(std::string_view(space_, used_));
     used_ = 0;
   }
   Outbox& out_;
+  std::string_view run_;  // Fields to be copied, without the end of the last one's line.
   std::size_t used_ = 0;
   char space_[2048];
 };

@@ -154,6 +154,17 @@ TEST_CASE("an answer carries the one framing field its body needs") {
   CHECK(written(304, {}, {five, five}, true) == "Content-Length: 5\r\n\r\n");
 }
 
+TEST_CASE("fields that came behind each other go out so, without what a rule took away between them") {
+  const std::string_view came = "A: 1\r\nB: 22\r\nC:3\r\nD: 4 \r\nE: 5\r\nF: 6\r\n";
+  const auto cut = [&](std::string_view text) { return came.substr(came.find(text), text.size()); };
+  const std::vector<Field> fields = {{cut("A"), cut("1")}, {cut("B"), cut("2")}, {cut("C"), cut("3")},
+                                     {cut("D"), cut("4")}, {cut("F"), cut("6")}, {"G", "7"}};
+  Message request = Message::request({}, fields);
+  CHECK(request.as_request() == "POST /a HTTP/1.1\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nF: 6\r\nG: 7\r\n\r\n");
+  Message reversed = Message::request({}, {fields[1], fields[0], fields[4]});
+  CHECK(reversed.as_request() == "POST /a HTTP/1.1\r\nB: 2\r\nA: 1\r\nF: 6\r\n\r\n");
+}
+
 TEST_CASE("a head larger than any buffer is written whole") {
   for (std::size_t size : {1u, 2040u, 2048u, 2049u, 65536u}) {
     const std::string value(size, 'v');
