@@ -76,7 +76,7 @@ void Check::begin(std::uint64_t after_ms) {
 
 void Check::begin_anew() {
   on_close();
-  memory() = {};
+  memory().begun = false;
   memory().health = count_.initial();
   memory().next_ms = loop().now();
   wait();

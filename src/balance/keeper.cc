@@ -141,7 +141,11 @@ void Keeper::on_found(const BackendSpec& backend, const ServerSpec& server, Oper
 }
 
 void Keeper::forget(const BackendSpec& backend, const ServerSpec& server) {
-  server.state->check = {};
+  Server& state = *server.state;
+  state.check.begun = false;
+  state.check.next_ms = 0;
+  // Who is not checked is as well as can be until it was away, as a state file of HAProxy's has it.
+  if (!server.tracked_state && !state.standing.load(std::memory_order_relaxed).in_service()) state.check.health = 0;
   server.state->show_check();
   checks_.begin_anew(backend, server);
 }
@@ -259,6 +263,7 @@ void Keeper::begin(const ServerSpec& server, const ServerNote* note) {
       state.ramp.store(1, std::memory_order_relaxed);  // Until the keeper looks at the clock.
     }
   }
+  if (!server.check.enabled && standing.in_service()) state.check.health = server.check.rise;
   state.standing.store(standing, std::memory_order_relaxed);
 }
 

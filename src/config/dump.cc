@@ -1,6 +1,7 @@
 // Config back to canonical text: sections in order, settings that differ from their defaults, each
 // on a line of its own. What `defaults` preset stands in each proxy. read() makes the same Config
 // of it.
+#include "dump_words.h"
 #include "keywords.h"
 #include "lexer.h"
 #include "penstock/config/read.h"
@@ -81,6 +82,9 @@ class Writer {
     number_line("ulimit-n", global.ulimit_n, 0);
     time_line("hard-stop-after", global.hard_stop_after_ms);
     time_line("grace", global.grace_ms);
+    for (const StatsSocket& socket : global.stats_sockets) write_stats_socket(socket);
+    time_line("stats timeout", global.stats_timeout_ms, 10000);
+    number_line("stats maxconn", global.stats_maxconn, 10);
     for (const LogTarget& target : global.logs) line("log {}", log_text(target));
     if (global.log_tag != "penstock") name_line("log-tag", global.log_tag);
     if (global.log_send_hostname_on)
@@ -419,96 +423,8 @@ class Writer {
   }
 
   void write_step(std::string_view keyword, bool http, const CheckStep& step) {
-    std::string words;
-    switch (step.kind) {
-      case CheckStep::Kind::Connect:
-        words = connect_words(step);
-        break;
-      case CheckStep::Kind::Send:
-        words = http ? send_words(step) : tcp_send_words(step);
-        break;
-      case CheckStep::Kind::Expect:
-        words = expect_words(step);
-        break;
-      case CheckStep::Kind::Comment:
-        return line("{} comment {}", keyword, quoted(step.comment));
-    }
-    line("{} {}", keyword, words);
-  }
-
-  static std::string comment_words(const CheckStep& step) {
-    return step.comment.empty() ? std::string() : format(" comment {}", quoted(step.comment));
-  }
-  static std::string connect_words(const CheckStep& step) {
-    std::string words = "connect";
-    if (step.use_default) words += " default";
-    if (step.port != 0) append_format(words, " port {}", step.port);
-    if (step.address) append_format(words, " addr {}", quoted(address_text(*step.address, AddressUse::Plain)));
-    if (step.ssl) words += " ssl";
-    if (step.send_proxy) words += " send-proxy";
-    if (!step.sni.empty()) append_format(words, " sni {}", quoted(step.sni));
-    if (!step.alpn.empty()) append_format(words, " alpn {}", quoted(joined(step.alpn)));
-    return words + comment_words(step);
-  }
-  static std::string send_words(const CheckStep& step) {
-    std::string words = "send";
-    if (!step.method.empty()) append_format(words, " meth {}", quoted(step.method));
-    if (!step.uri.empty()) append_format(words, " {} {}", step.uri_formatted ? "uri-lf" : "uri", quoted(step.uri));
-    if (!step.version.empty()) append_format(words, " ver {}", quoted(step.version));
-    for (const auto& [name, value] : step.headers) append_format(words, " hdr {} {}", quoted(name), quoted(value));
-    if (!step.body.empty()) append_format(words, " {} {}", step.body_formatted ? "body-lf" : "body", quoted(step.body));
-    return words + comment_words(step);
-  }
-  static std::string hex(std::string_view bytes) {
-    std::string digits;
-    for (const char c : bytes) append_format(digits, "{:02x}", static_cast<unsigned char>(c));
-    return digits;
-  }
-  static std::string tcp_send_words(const CheckStep& step) {
-    if (step.formatted)
-      return format("{} {}", step.hex_format ? "send-binary-lf" : "send-lf", quoted(step.data)) + comment_words(step);
-    const bool is_text = step.data.find('\0') == std::string::npos;
-    return (is_text ? format("send {}", quoted(step.data)) : format("send-binary {}", hex(step.data))) +
-           comment_words(step);
-  }
-  static std::string expect_words(const CheckStep& step) {
-    std::string words = "expect";
-    if (step.min_recv) append_format(words, " min-recv {}", *step.min_recv);
-    words += comment_words(step);
-    add_word(words, "ok-status", step.ok_status);
-    add_word(words, "error-status", step.error_status);
-    add_word(words, "tout-status", step.timeout_status);
-    add_word(words, "on-success", step.on_success);
-    add_word(words, "on-error", step.on_error);
-    if (step.negated) words += " !";
-    switch (step.match) {
-      case CheckStep::Match::Status:
-        return words + " status " + quoted(step.pattern);
-      case CheckStep::Match::RStatus:
-        return words + " rstatus " + quoted(step.pattern);
-      case CheckStep::Match::String:
-        return words + (step.formatted ? " string-lf " : " string ") + quoted(step.pattern);
-      case CheckStep::Match::RString:
-        return words + " rstring " + quoted(step.pattern);
-      case CheckStep::Match::Binary:
-        if (step.formatted) return words + " binary-lf " + quoted(step.pattern);
-        return words + " binary " + hex(step.pattern);
-      case CheckStep::Match::RBinary:
-        return words + " rbinary " + quoted(step.pattern);
-      case CheckStep::Match::Header:
-        break;
-    }
-    words += step.whole_header ? " fhdr" : " hdr";
-    add_header_match(words, "name", step.header_name);
-    if (!step.header_value.text.empty()) add_header_match(words, "value", step.header_value);
-    return words;
-  }
-  static void add_header_match(std::string& words, std::string_view what, const HeaderMatch& match) {
-    constexpr std::string_view kMethods[] = {"str", "beg", "end", "sub", "reg"};
-    append_format(words, " {}{}", what, match.formatted ? "-lf" : "");
-    if (match.how != HeaderMatch::How::Whole)
-      append_format(words, " -m {}", kMethods[static_cast<std::size_t>(match.how)]);
-    words += " " + quoted(match.text);
+    if (step.kind == CheckStep::Kind::Comment) return line("{} comment {}", keyword, quoted(step.comment));
+    line("{} {}", keyword, step_words(http, step));
   }
 
   void write_rule(const Rule& rule) {
@@ -551,24 +467,6 @@ class Writer {
     }
     return joined(words);
   }
-  static std::string joined(const std::vector<std::string>& parts) {
-    std::string text;
-    for (const std::string& part : parts) text += (text.empty() ? "" : ",") + part;
-    return text;
-  }
-  static void add_word(std::string& words, std::string_view keyword, std::string_view value) {
-    if (!value.empty()) append_format(words, " {} {}", keyword, quoted(value));
-  }
-  static void add_number(std::string& words, std::string_view keyword, std::int64_t value, std::int64_t standard = 0) {
-    if (value != standard) append_format(words, " {} {}", keyword, value);
-  }
-  static void add_flag(std::string& words, std::string_view keyword, bool on) {
-    if (on) append_format(words, " {}", keyword);
-  }
-  static void add_time(std::string& words, std::string_view keyword, std::uint64_t ms, std::uint64_t standard = 0) {
-    if (ms != standard) append_format(words, " {} {}", keyword, duration_text(ms));
-  }
-
   // What differs from the ssl-default-*-options, which the reader finds in `global`.
   static void add_tls(std::string& words, const Tls& tls, const Tls& standard, bool is_bind) {
     add_flag(words, "ssl", tls.enabled);
@@ -598,14 +496,27 @@ class Writer {
     add_word(words, "ca-ignore-err", tls.ca_ignore_err);
     add_word(words, "crt-ignore-err", tls.crt_ignore_err);
   }
-  void write_bind(const Bind& bind) {
+  void write_stats_socket(const StatsSocket& socket) {
+    static constexpr const char* kLevels[] = {"user", "operator", "admin"};
+    static constexpr const char* kSeverities[] = {"none", "number", "string"};
+    std::string words = bind_words(socket.bind, socket.bind.tls);
+    if (socket.level != AccessLevel::Operator)
+      append_format(words, " level {}", kLevels[static_cast<std::size_t>(socket.level)]);
+    if (socket.severity != SeverityOutput::None)
+      append_format(words, " severity-output {}", kSeverities[static_cast<std::size_t>(socket.severity)]);
+    line("stats socket {}", words);
+  }
+
+  void write_bind(const Bind& bind) { line("bind {}", bind_words(bind, config_.global.bind_defaults)); }
+
+  std::string bind_words(const Bind& bind, const Tls& tls_defaults) {
     std::string words;
     for (const Address& address : bind.addresses)
       words += (words.empty() ? "" : ",") + address_text(address, AddressUse::Bind);
     words = quoted(words);
     add_word(words, "name", bind.name);
     add_number(words, "id", bind.id);
-    add_tls(words, bind.tls, config_.global.bind_defaults, true);
+    add_tls(words, bind.tls, tls_defaults, true);
     for (const CertificateSource& certificate : bind.certificates) add_word(words, "crt", certificate.path);
     add_flag(words, "strict-sni", bind.strict_sni);
     add_flag(words, "accept-proxy", bind.accept_proxy);
@@ -622,7 +533,9 @@ class Writer {
     if (bind.unix_mode) append_format(words, " mode {:o}", *bind.unix_mode);
     if (bind.unix_uid) append_format(words, " uid {}", *bind.unix_uid);
     if (bind.unix_gid) append_format(words, " gid {}", *bind.unix_gid);
-    line("bind {}", words);
+    add_word(words, "user", bind.unix_user);
+    add_word(words, "group", bind.unix_group);
+    return words;
   }
 
   void write_servers(const Proxy& proxy) {

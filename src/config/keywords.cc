@@ -40,6 +40,8 @@ std::vector<KnownKeyword> known_keywords() {
   add_keywords(all, "proxy", "http-check", http_check_keywords());
   add_keywords(all, "proxy", "tcp-check", tcp_check_keywords());
   add_keywords(all, "proxy", "stats", stats_keywords());
+  add_keywords(all, "global", "stats", global_stats_keywords());
+  add_keywords(all, "stats socket", "", stats_socket_keywords());
   add_keywords(all, "proxy", "cookie", cookie_keywords());
   add_keywords(all, "proxy", "stick-table", stick_table_keywords());
   add_keywords(all, "bind", "", bind_keywords());
@@ -53,6 +55,7 @@ std::string_view place_name(std::string_view section) {
   if (section == "global") return "section 'global'";
   if (section == "bind") return "a 'bind' line";
   if (section == "server") return "a 'server' line";
+  if (section == "stats socket") return "a 'stats socket' line";
   return "a proxy section";
 }
 

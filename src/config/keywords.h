@@ -20,6 +20,8 @@ std::span<const Keyword<Draft>> stats_keywords();
 std::span<const Keyword<Cookie>> cookie_keywords();           // Behind `cookie <name>`.
 std::span<const Keyword<StickTable>> stick_table_keywords();  // Behind `stick-table`.
 std::span<const Keyword<Bind>> bind_keywords();
+std::span<const Keyword<StatsSocket>> stats_socket_keywords();  // Those that `bind` lines do not have, or not so.
+std::span<const Keyword<Reading>> global_stats_keywords();      // Behind `stats` in `global`.
 // Words of `proxy-v2-options`.
 struct ProxyV2Word {
   std::string_view name;
@@ -48,6 +50,8 @@ void parse_hash_type(Line& line, Draft& draft);
 
 // `bind` behind its keyword, `server` and `default-server` behind theirs.
 void parse_bind(Line& line, Draft& draft);
+// `stats` of `global` behind its keyword.
+void parse_global_stats(Line& line, Reading& reading);
 void parse_server(Line& line, Draft& draft);
 void parse_default_server(Line& line, Draft& draft);
 void parse_server_template(Line& line, Draft& draft);

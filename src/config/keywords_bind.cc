@@ -1,4 +1,6 @@
 // `bind` lines (configuration manual section 5.1).
+#include <algorithm>
+
 #include "keywords.h"
 
 namespace penstock::config {
@@ -65,6 +67,8 @@ void parse_interface(Line& line, Bind& bind) { bind.interface = line.take_text("
 void parse_maxconn(Line& line, Bind& bind) {
   bind.maxconn = static_cast<std::uint32_t>(line.take_number("a number", 0, kMost));
 }
+void parse_user(Line& line, Bind& bind) { bind.unix_user = line.take_text("a user's name"); }
+void parse_group(Line& line, Bind& bind) { bind.unix_group = line.take_text("a group's name"); }
 void parse_mode(Line& line, Bind& bind) {
   const Word* word = line.take("an octal mode such as 660");
   if (word == nullptr) return;
@@ -165,10 +169,10 @@ constexpr BindKeyword kBindKeywords[] = {
     {"force-tlsv13", parse_force<TlsVersion::Tls13>, "Speak TLSv1.3 only."},
     {"generate-certificates", refused<Bind>, "Certificates are never made up; give them with 'crt'."},
     {"gid", parse_gid, "Group number that owns a unix socket."},
-    {"group", refused<Bind>, "Give the group's number with 'gid'."},
+    {"group", parse_group, "Group that owns a unix socket, by name."},
     {"id", parse_id, "The socket's number in statistics."},
     {"interface", parse_interface, "Accept only what comes through this network interface."},
-    {"level", not_yet_parameter<Bind, 1>, "It concerns the runtime socket."},
+    {"level", no_effect_parameter<Bind, 1>, "It belongs to 'stats socket' lines of 'global'."},
     {"maxconn", parse_maxconn, "Most connections of this line at one time; 0, the default, means no limit of its own."},
     {"mode", parse_mode, "Octal access mode of a unix socket."},
     {"mss", no_effect_parameter<Bind, 1>, "The kernel chooses the segment size."},
@@ -192,7 +196,7 @@ constexpr BindKeyword kBindKeywords[] = {
     {"proto", parse_proto, "Protocol spoken without asking: 'h1'."},
     {"quic-cc-algo", refused<Bind>, "QUIC (HTTP/3) is not spoken."},
     {"quic-force-retry", refused<Bind>, "QUIC (HTTP/3) is not spoken."},
-    {"severity-output", not_yet_parameter<Bind, 1>, "It concerns the runtime socket."},
+    {"severity-output", no_effect_parameter<Bind, 1>, "It belongs to 'stats socket' lines of 'global'."},
     {"shards", no_effect_parameter<Bind, 1>, "Every worker has a socket of its own already."},
     {"ssl", parse_ssl, "Speak TLS to clients; needs 'crt'."},
     {"ssl-max-ver", parse_max_version,
@@ -205,14 +209,15 @@ constexpr BindKeyword kBindKeywords[] = {
     {"tls-ticket-keys", not_yet_parameter<Bind, 1>, "Keys of session tickets are made and rotated by the process."},
     {"transparent", parse_transparent, "Bind an address that is not (yet) this machine's."},
     {"uid", parse_uid, "User number that owns a unix socket."},
-    {"user", refused<Bind>, "Give the user's number with 'uid'."},
+    {"user", parse_user, "User that owns a unix socket, by name."},
     {"v4v6", parse_v4v6, "An IPv6 socket takes IPv4 clients too."},
     {"v6only", parse_v6only, "An IPv6 socket takes no IPv4 clients."},
     {"verify", parse_verify, "Whether clients must show a certificate: none (the default), optional or required."},
 };
 static_assert(is_sorted(kBindKeywords));
 
-bool take_bind_addresses(Line& line, Bind& bind) {
+// `what` is what the line is called.
+bool take_bind_addresses(Line& line, Bind& bind, std::string_view what) {
   const Word* word = line.take("an address such as *:443");
   if (word == nullptr) return false;
   const auto text = address_word(line, *word);
@@ -224,7 +229,7 @@ bool take_bind_addresses(Line& line, Bind& bind) {
     std::string error;
     auto address = parse_address(one, AddressUse::Bind, error);
     if (!address) {
-      line.complain(inside(line.reading.config, word->place, before), format("'bind': {}", error));
+      line.complain(inside(line.reading.config, word->place, before), format("'{}': {}", what, error));
       return false;
     }
     bind.addresses.push_back(std::move(*address));
@@ -243,7 +248,7 @@ void parse_bind(Line& line, Draft& draft) {
   bind.tls.place = line.place;
   bind.prefer_client_ciphers = line.reading.config.global.bind_prefer_client_ciphers;
   bind.strict_sni = line.reading.config.global.bind_strict_sni;
-  if (!take_bind_addresses(line, bind)) return;
+  if (!take_bind_addresses(line, bind, "bind")) return;
   while (line.more()) {
     const Word& word = line.pop();
     const BindKeyword* keyword = find_keyword(bind_keywords(), word.text);
@@ -253,5 +258,96 @@ void parse_bind(Line& line, Draft& draft) {
   }
   if (!line.failed()) draft.proxy.binds.push_back(std::move(bind));
 }
+
+namespace {
+
+constexpr std::string_view kStatsSocket = "stats socket";
+
+void parse_level(Line& line, StatsSocket& socket) {
+  constexpr std::string_view kChoices[] = {"user", "operator", "admin"};
+  if (const auto choice = line.take_choice(kChoices)) socket.level = static_cast<AccessLevel>(*choice);
+}
+void parse_severity_output(Line& line, StatsSocket& socket) {
+  constexpr std::string_view kChoices[] = {"none", "number", "string"};
+  if (const auto choice = line.take_choice(kChoices)) socket.severity = static_cast<SeverityOutput>(*choice);
+}
+
+void parse_expose_fd(Line& line, StatsSocket&) {
+  constexpr std::string_view kChoices[] = {"listeners"};
+  if (line.take_choice(kChoices)) warn_no_effect(line);
+}
+
+constexpr Keyword<StatsSocket> kStatsSocketKeywords[] = {
+    {"accept-proxy", refused<StatsSocket>, "Administrators come without balancers between."},
+    {"expose-fd", parse_expose_fd, "A reload keeps the listening sockets without handing them over."},
+    {"level", parse_level, "What may be asked there: user, operator (the default) or admin."},
+    {"severity-output", parse_severity_output,
+     "Whether messages begin with how severe they are: none (the default), number or string."},
+    {"ssl", refused<StatsSocket>, "The runtime socket is spoken to in clear text: come by a unix socket, or by ssh."},
+};
+static_assert(is_sorted(kStatsSocketKeywords));
+
+bool is_local(const Address& address) {
+  using Kind = Address::Kind;
+  return address.kind == Kind::Unix || address.kind == Kind::Abstract || address.kind == Kind::Fd;
+}
+
+void parse_stats_word(Line& line, StatsSocket& socket) {
+  const Word& word = line.pop();
+  if (const auto* keyword = find_keyword(stats_socket_keywords(), word.text)) {
+    line.start(*keyword, word);
+    return keyword->parse(line, socket);
+  }
+  const BindKeyword* keyword = find_keyword(bind_keywords(), word.text);
+  if (keyword == nullptr) {
+    std::vector<std::string_view> names = names_of(bind_keywords());
+    for (const std::string_view name : names_of(stats_socket_keywords())) names.push_back(name);
+    return complain_unknown(line, word, "a 'stats socket' line", names);
+  }
+  line.start(*keyword, word);
+  keyword->parse(line, socket.bind);
+}
+
+void parse_stats_socket(Line& line, Reading& reading) {
+  StatsSocket socket;
+  socket.bind.place = line.place;
+  if (!take_bind_addresses(line, socket.bind, kStatsSocket)) return;
+  while (line.more()) parse_stats_word(line, socket);
+  if (line.failed()) return;
+  const auto& addresses = socket.bind.addresses;
+  const bool far = !std::all_of(addresses.begin(), addresses.end(), is_local);
+  if (far && socket.level == AccessLevel::Admin)
+    line.warn(socket.bind.place,
+              "'level admin' at a TCP address: whoever reaches it commands this process, no password being asked; a "
+              "unix socket has an owner and a mode");
+  reading.config.global.stats_sockets.push_back(std::move(socket));
+}
+
+void parse_stats_timeout(Line& line, Reading& reading) {
+  const std::uint64_t time = line.take_ms("a time such as 30s");
+  if (line.failed()) return;
+  if (time == 0) return line.complain("'stats timeout' expects a time, not 0: nobody may stay for ever");
+  reading.config.global.stats_timeout_ms = time;
+}
+void parse_stats_maxconn(Line& line, Reading& reading) {
+  reading.config.global.stats_maxconn = static_cast<std::uint32_t>(line.take_number("a number", 1, 10000));
+}
+
+constexpr Keyword<Reading> kGlobalStatsKeywords[] = {
+    {"bind-process", no_effect<Reading>, "There is one process, whose master serves the socket."},
+    {"maxconn", parse_stats_maxconn, "Most administrators at one time, 10 unless said otherwise; others wait."},
+    {"socket", parse_stats_socket,
+     "A runtime socket: an address as 'bind' lines have it, then words of theirs (mode, user, group, uid, gid, name, "
+     "backlog), 'level' and 'severity-output'. May be repeated."},
+    {"timeout", parse_stats_timeout, "Longest time that an administrator may say nothing, 10s unless said otherwise."},
+};
+static_assert(is_sorted(kGlobalStatsKeywords));
+
+}  // namespace
+
+std::span<const Keyword<StatsSocket>> stats_socket_keywords() { return kStatsSocketKeywords; }
+std::span<const Keyword<Reading>> global_stats_keywords() { return kGlobalStatsKeywords; }
+
+void parse_global_stats(Line& line, Reading& reading) { parse_with(line, global_stats_keywords(), reading, "stats"); }
 
 }  // namespace penstock::config

@@ -250,15 +250,6 @@ void parse_server_verify(Line& line, Reading& reading) {
   if (const auto choice = line.take_choice(kChoices)) global_of(reading).server_verify_none = *choice == 0;
 }
 
-// Any words may follow: one warning for all of them is enough for an administrator.
-void parse_stats(Line& line, Reading& reading) {
-  line.skip_rest();
-  if (!reading.said.insert("stats").second) return;
-  line.warn(
-      "'stats': the runtime socket is not offered yet: this and the other 'stats' lines of "
-      "'global' have no effect");
-}
-
 void parse_bufsize(Line& line, Reading& reading) {
   const Place place = line.more() ? line.peek().place : line.place;
   const std::uint64_t size = line.take_size();
@@ -425,7 +416,7 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"ssl-server-verify", parse_server_verify,
      "Whether certificates of servers are verified where 'verify' is not given: required (the default) or none."},
     {"ssl-skip-self-issued-ca", no_effect<Reading>, "The chain is sent as it stands in the file."},
-    {"stats", parse_stats, "The runtime socket. Not offered yet: a warning."},
+    {"stats", parse_global_stats, "The runtime socket: socket, timeout, maxconn; see the words below."},
     {"strict-limits", no_effect<Reading>, "A descriptor limit that is too low is always an error at start.",
      kAnywhere | kNegatable},
     {"thread-group", no_effect<Reading>, "All workers are one group."},

@@ -124,6 +124,7 @@ void Crew::reached_log(const std::string& name, const Descriptor& connected) {
 void Crew::start(std::shared_ptr<const Snapshot> snapshot, const ServerNotes& notes) {
   const unsigned count = workers_for(snapshot->config);
   process_.workers = count;
+  started_ms_ = loop_.now();
   WorkerOwner& for_workers = *this;
   for (unsigned i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(i, count, process_, for_workers));
   for (auto& worker : workers_) worker->start();
@@ -214,6 +215,19 @@ bool Crew::change(std::string_view backend, std::string_view server, const Serve
   Worker& keeper = *workers_[spec->state->keeper(process_.workers)];
   keeper.change(spec->state, change, [this, done = std::move(done)] { loop_.post([this, done] { pass_all(done); }); });
   return true;
+}
+
+void Crew::shut_down_sessions(const std::shared_ptr<Server>& server, std::function<void()> done) {
+  for (auto& worker : workers_) worker->shut_down_sessions(server);
+  pass_all(std::move(done));
+}
+
+void Crew::ask(Question question, std::function<void()> done) {
+  const auto shared = std::make_shared<const Question>(std::move(question));
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i]->ask([shared, i](Station& station) { (*shared)(static_cast<unsigned>(i), station); });
+  }
+  pass_all(std::move(done));
 }
 
 // What was posted to workers before has been done when `done` is called.

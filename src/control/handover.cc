@@ -115,8 +115,9 @@ Result<Handover> unpack(std::string_view bytes, std::vector<Descriptor> descript
 DescriptorNeed descriptor_need(const config::Config& config, std::size_t binds, unsigned workers) {
   const auto for_binds = static_cast<std::int64_t>(2 * binds * workers);
   const auto for_checks = has_checks(config) ? static_cast<std::int64_t>(kChecksInFlight) : 0;
-  const std::int64_t fixed = kReserve + workers * kForEachWorker + for_binds + for_checks;
   const config::Global& global = config.global;
+  const std::int64_t for_administrators = global.stats_sockets.empty() ? 0 : global.stats_maxconn;
+  const std::int64_t fixed = kReserve + workers * kForEachWorker + for_binds + for_checks + for_administrators;
   if (global.maxconn != 0) return {2 * std::uint64_t{global.maxconn} + static_cast<std::uint64_t>(fixed), fixed};
   return {global.ulimit_n != 0 ? global.ulimit_n : hard_limit(), fixed};
 }

@@ -11,11 +11,13 @@
 #include <optional>
 #include <utility>
 
+#include "desk.h"
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
 #include "penstock/config/lint.h"
 #include "penstock/config/read.h"
 #include "penstock/control/changes.h"
+#include "realm.h"
 
 namespace penstock {
 namespace {
@@ -67,9 +69,25 @@ class Master::Ticker final : public Living {
   Master& master_;
 };
 
+// The process as administrators have it.
+class Master::Reign final : public Realm {
+ public:
+  explicit Reign(Master& master) : master_(master) {}
+  Loop& loop() override { return master_.loop_; }
+  Crew& crew() override { return master_.crew_; }
+  const Desk& desk() const override { return *master_.desk_; }
+  const Options& options() const override { return master_.options_; }
+  const std::string& complaints() const override { return master_.complaints_; }
+
+ private:
+  Master& master_;
+};
+
 Master::Master(const Options& options, Announcer& announcer, Channel* parent)
     : options_(options), announcer_(announcer), parent_(parent), crew_(loop_, *this) {
   crew_.process().in_background = options_.daemon;
+  realm_ = std::make_unique<Reign>(*this);
+  desk_ = std::make_unique<Desk>(*realm_);
 }
 
 Master::~Master() = default;
@@ -87,6 +105,13 @@ void Master::print(const config::Diagnostics& diagnostics) {
     if (quiet_ && complaint.severity != config::Severity::Alert) continue;
     std::fprintf(stderr, "%s\n", config::Diagnostics::text_of(complaint, crew_.process().pid).c_str());
   }
+}
+
+// What administrators are told when they ask.
+void Master::remember(const config::Diagnostics& diagnostics) {
+  complaints_.clear();
+  for (const config::Complaint& complaint : diagnostics.in_order())
+    complaints_ += config::Diagnostics::text_of(complaint, crew_.process().pid) + "\n";
 }
 
 int Master::check() {
@@ -186,7 +211,9 @@ int Master::start(Handover first, const ServerNotes& notes) {
   started_ = loaded.snapshot->config.global;
   // From here on nothing can fail, and clients wait at the sockets already.
   answer(Message::Kind::Accepted, kServing);
+  remember(loaded.diagnostics);
   crew_.start(std::move(loaded.snapshot), notes);
+  desk_->adopt(crew_.snapshot()->config.global, crew_.snapshot()->bundle);
   mention(format("Started with pid {}: {}.", crew_.process().pid, portrait_of(*crew_.snapshot())));
   return 0;
 }
@@ -335,7 +362,9 @@ void Master::take_over(Handover handover) {
   for (const config::Complaint& complaint : loaded.diagnostics.complaints()) log_complaint(complaint);
   changes_ = changes_between(*crew_.snapshot(), *loaded.snapshot, crew_.orders());
   set_limits(*limits);
+  remember(loaded.diagnostics);
   crew_.put_to_work(std::move(loaded.snapshot));
+  desk_->adopt(crew_.snapshot()->config.global, crew_.snapshot()->bundle);
 }
 
 void Master::refuse(const config::Diagnostics& diagnostics) {

@@ -111,6 +111,10 @@ void Worker::follow(std::shared_ptr<Server> server) {
   });
 }
 
+void Worker::ask(std::function<void(Station&)> question) {
+  loop_.post([this, question = std::move(question)] { question(*station_); });
+}
+
 void Worker::pass(std::function<void()> done) { loop_.post(std::move(done)); }
 
 const BackendSpec& Worker::backend_of(const Server& server) const {

@@ -2,6 +2,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -41,6 +43,10 @@ Result<Secret> read_secret(const std::string& path) {
   if (text == nullptr) return Error{format("cannot read '{}': {}", path, std::strerror(errno))};
   return *text;
 }
+
+// A runtime socket is no frontend's, even at the same address.
+constexpr const char* kRuntimeKey = "runtime ";
+constexpr std::uint32_t kRuntimeBacklog = 128;
 
 constexpr std::string_view kKeyLabel = "PRIVATE KEY-----";
 
@@ -113,6 +119,9 @@ std::set<Name> names_in(const config::Config& config) {
     for (const config::LogTarget& target : logs) add(target.address);
   };
   add_logs(config.global.logs);
+  for (const config::StatsSocket& socket : config.global.stats_sockets) {
+    for (const config::Address& address : socket.bind.addresses) add(address);
+  }
   for (const config::Proxy& proxy : config.proxies) {
     if (proxy.disabled) continue;
     add_logs(proxy.logs);
@@ -141,7 +150,10 @@ class Gatherer {
   void run() {
     for (const config::Proxy& proxy : config_.proxies) {
       if (proxy.disabled) continue;
-      for (const config::Bind& bind : proxy.binds) gather_bind_files(bind);
+      for (const config::Bind& bind : proxy.binds) {
+        gather_bind_files(bind);
+        find_owner(bind);
+      }
       for (const config::Server& server : proxy.servers) gather_server(server);
       for (const config::CheckStep& step : proxy.health.steps) {
         if (step.address) resolve(*step.address, step.place, false);
@@ -149,17 +161,54 @@ class Gatherer {
       for (const config::LogTarget& target : proxy.logs) resolve_log(target);
     }
     for (const config::LogTarget& target : config_.global.logs) resolve_log(target);
+    for (const config::StatsSocket& socket : config_.global.stats_sockets) {
+      for (const config::Address& address : socket.bind.addresses) resolve(address, socket.bind.place, false);
+      find_owner(socket.bind);
+    }
     for (const rules::NamedFile& file : rules::collect_files(config_)) read(file.path, file.place);
     for (const config::Word& host : rules::collect_hosts(config_)) resolve_host(host);
     // Sockets last: nothing is bound for a configuration that cannot be used.
     if (options_.check_only || diagnostics_.failed()) return;
     for (const config::Proxy& proxy : config_.proxies) {
       if (proxy.disabled) continue;
-      for (const config::Bind& bind : proxy.binds) bind_all(proxy, bind);
+      for (const config::Bind& bind : proxy.binds) {
+        bind_all({bind, "", options_.workers, proxy.backlog != 0 ? proxy.backlog : 4096});
+      }
+    }
+    for (const config::StatsSocket& socket : config_.global.stats_sockets) {
+      bind_all({socket.bind, kRuntimeKey, 1, kRuntimeBacklog});
     }
   }
 
  private:
+  // A line that is to be listened at, and what its socket's key begins with.
+  struct Wish {
+    const config::Bind& bind;
+    const char* key = "";
+    std::size_t sockets = 1;
+    std::uint32_t backlog = 0;  // Unless the line gives one.
+  };
+  // Of a unix socket; none: as it comes.
+  struct Owner {
+    std::optional<std::uint32_t> user, group;
+  };
+
+  // Names are looked up now: later their files may be out of reach.
+  void find_owner(const config::Bind& bind) {
+    Owner& owner = owners_[&bind];
+    owner = {bind.unix_uid, bind.unix_gid};
+    if (!bind.unix_user.empty()) {
+      const passwd* found = ::getpwnam(bind.unix_user.c_str());
+      if (found == nullptr) return diagnostics_.add(bind.place, format("there is no user '{}'", bind.unix_user));
+      owner.user = found->pw_uid;
+    }
+    if (!bind.unix_group.empty()) {
+      const group* found = ::getgrnam(bind.unix_group.c_str());
+      if (found == nullptr) return diagnostics_.add(bind.place, format("there is no group '{}'", bind.unix_group));
+      owner.group = found->gr_gid;
+    }
+  }
+
   bool read(const std::string& path, config::Place place) {
     if (path.empty() || bundle_.files_.contains(path)) return true;
     Result<std::string> text = path == kSystemCa ? system_ca() : read_file(path);
@@ -341,32 +390,31 @@ class Gatherer {
     return Error{format("cannot resolve '{}': no answer came", address.host)};
   }
 
-  void bind_all(const config::Proxy& proxy, const config::Bind& bind) {
-    for (const config::Address& address : bind.addresses) {
+  void bind_all(const Wish& wish) {
+    for (const config::Address& address : wish.bind.addresses) {
       for (int port = address.port_low; port <= std::max<int>(address.port_low, address.port_high); ++port) {
-        bind_one(proxy, bind, address, port);
+        bind_one(wish, address, port);
       }
     }
   }
 
-  void bind_one(const config::Proxy& proxy, const config::Bind& bind, const config::Address& address, int port) {
-    const std::string key = bind_key(bind, address, port);
+  void bind_one(const Wish& wish, const config::Address& address, int port) {
+    const std::string key = wish.key + bind_key(wish.bind, address, port);
     if (bundle_.sockets_.contains(key)) return;
     if (auto before = previous_ == nullptr ? nullptr : previous_->socket_of(key)) {
       bundle_.sockets_[key] = std::move(before);
       return;
     }
-    Result<std::shared_ptr<BoundAddress>> made = make(proxy, bind, address, port);
-    if (!made) return diagnostics_.add(bind.place, made.error().text);
+    Result<std::shared_ptr<BoundAddress>> made = make(wish, address, port);
+    if (!made) return diagnostics_.add(wish.bind.place, made.error().text);
     (*made)->key = key;
     bundle_.sockets_[key] = *made;
   }
 
-  Result<std::shared_ptr<BoundAddress>> make(const config::Proxy& proxy, const config::Bind& bind,
-                                             const config::Address& address, int port) {
+  Result<std::shared_ptr<BoundAddress>> make(const Wish& wish, const config::Address& address, int port) {
+    const config::Bind& bind = wish.bind;
     auto bound = std::make_shared<BoundAddress>();
-    const std::uint32_t backlog = bind.backlog != 0 ? bind.backlog : proxy.backlog != 0 ? proxy.backlog : 4096;
-    bound->backlog = static_cast<int>(backlog);
+    bound->backlog = static_cast<int>(bind.backlog != 0 ? bind.backlog : wish.backlog);
     ListenOptions listen;
     listen.backlog = bound->backlog;
     listen.replace = options_.replace_sockets;
@@ -376,12 +424,13 @@ class Gatherer {
     listen.fast_open = bind.tfo;
     listen.interface = bind.interface;
     if (bind.unix_mode) listen.mode = static_cast<int>(*bind.unix_mode);
-    if (bind.unix_uid) listen.uid = static_cast<int>(*bind.unix_uid);
-    if (bind.unix_gid) listen.gid = static_cast<int>(*bind.unix_gid);
+    const Owner& owner = owners_[&bind];
+    if (owner.user) listen.uid = static_cast<int>(*owner.user);
+    if (owner.group) listen.gid = static_cast<int>(*owner.group);
     using Kind = config::Address::Kind;
     switch (address.kind) {
       case Kind::Fd:
-        return inherit(std::move(bound), address.fd);
+        return inherit(std::move(bound), address.fd, wish.sockets);
       case Kind::Unix:
         bound->address = SocketAddress::unix_path(address.host);
         break;
@@ -401,7 +450,7 @@ class Gatherer {
     if (!first) return first.error();
     if (!bound->is_unix) bound->address = SocketAddress::local_of(first->get());
     bound->sockets.push_back(std::move(*first));
-    while (bound->sockets.size() < options_.workers) {
+    while (bound->sockets.size() < wish.sockets) {
       Result<Descriptor> next = bound->is_unix ? bound->sockets[0].duplicate() : listen_on(bound->address, listen);
       if (!next) return next.error();
       bound->sockets.push_back(std::move(*next));
@@ -410,7 +459,7 @@ class Gatherer {
   }
 
   // A descriptor given to us stays open for whoever gave it; each worker has a duplicate.
-  Result<std::shared_ptr<BoundAddress>> inherit(std::shared_ptr<BoundAddress> bound, int fd) {
+  Result<std::shared_ptr<BoundAddress>> inherit(std::shared_ptr<BoundAddress> bound, int fd, std::size_t sockets) {
     int listening = 0;
     socklen_t length = sizeof(listening);
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) != 0) {
@@ -421,7 +470,7 @@ class Gatherer {
     bound->address = SocketAddress::local_of(fd);
     bound->is_unix = bound->address.is_unix();
     bound->is_inherited = true;
-    for (std::size_t i = 0; i < options_.workers; ++i) {
+    for (std::size_t i = 0; i < sockets; ++i) {
       const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
       if (copy < 0) return Error{format("fd@{}: {}", fd, std::strerror(errno))};
       bound->sockets.emplace_back(copy);
@@ -435,6 +484,7 @@ class Gatherer {
   config::Diagnostics& diagnostics_;
   Bundle& bundle_;
   std::set<std::string> unheard_;  // Log sockets that were warned of.
+  std::map<const config::Bind*, Owner> owners_;
 };
 
 Bundle Bundle::gather(const config::Config& config, const Bundle* previous, const GatherOptions& options,
@@ -482,6 +532,11 @@ std::shared_ptr<const BoundAddress> Bundle::bound(const config::Bind& bind, cons
                                                   int port) const {
   const auto found = sockets_.find(bind_key(bind, address, port));
   return found == sockets_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<const BoundAddress> Bundle::bound(const config::StatsSocket& socket, const config::Address& address,
+                                                  int port) const {
+  return socket_of(kRuntimeKey + bind_key(socket.bind, address, port));
 }
 
 std::shared_ptr<BoundAddress> Bundle::socket_of(const std::string& key) const {

@@ -105,6 +105,8 @@ class SnapshotBuilder final {
   void number_proxies() {
     Numbering numbers;
     for (const config::Proxy& proxy : config_.proxies) numbers.take(proxy.id);
+    // HAProxy has a section GLOBAL for its runtime sockets, and counts it.
+    if (!config_.global.stats_sockets.empty()) (void)numbers.next();
     for (std::size_t i = 0; i < config_.proxies.size(); ++i) {
       const config::Proxy& proxy = config_.proxies[i];
       const std::uint32_t id = proxy.id != 0 ? proxy.id : numbers.next();

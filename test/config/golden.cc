@@ -149,6 +149,7 @@ void cover(const Case& one, Covered& covered) {
     const bool of_server = words[0] == "server" || words[0] == "default-server";
     for (std::size_t i = 1; i < words.size(); ++i) {
       if (words[0] == "bind") found.insert("bind\t" + words[i]);
+      if (words[0] == "stats" && section == "global\t") found.insert("stats socket\t" + words[i]);
       if (of_server) found.insert("server\t" + words[i]);
       if (words[0] == "cookie") found.insert("proxy\tcookie " + words[i]);
       if (words[0] == "stick-table") found.insert("proxy\tstick-table " + words[i]);

@@ -21,6 +21,7 @@ const std::map<std::string, std::string> kHeadings = {{"SECTIONS", "section"},
                                                       {"GLOBAL KEYWORDS", "global"},
                                                       {"PROXY KEYWORDS", "proxy"},
                                                       {"BIND KEYWORDS", "bind"},
+                                                      {"STATS SOCKET KEYWORDS", "stats socket"},
                                                       {"SERVER KEYWORDS", "server"}};
 
 Words words_of_page(const std::string& path) {

@@ -44,7 +44,7 @@ HOLDERS = {'Address': 'address', 'LogTarget': 'target|wanted', 'Tls': 'tls', 'Ce
            'Bind': 'bind', 'Check': 'check', 'Server': 'server', 'Rule': 'rule', 'Acl': 'acl',
            'Capture': 'capture', 'CheckStep': 'step', 'Health': 'health', 'Balance': 'balance',
            'ForwardFor': 'forward_for|option', 'ErrorReply': 'reply|error', 'Timeouts': 'timeout',
-           'Proxy': 'proxy', 'Global': 'global'}
+           'Proxy': 'proxy', 'Global': 'global', 'StatsSocket': 'socket'}
 # Read while the model is made: by judge, `set_env` by the reader of what follows the line too.
 SETTLED = {'CheckStep::tcp', 'Global::set_env'}
 # Structs that one room fills and another reads: each field has a writer and a reader.

@@ -44,6 +44,9 @@ class Pool final : public Counted<Pool>, private BackOwner {
   }
   void count_out_of_use() { --in_use_; }
   std::size_t idle() const { return idle_.size(); }
+  std::size_t in_use() const { return in_use_; }
+  // The most in use at one time, of late.
+  std::size_t peak() const { return std::max(peak_now_, peak_before_); }
   void clear();
 
   // The newest session of this server for `tls_name`.

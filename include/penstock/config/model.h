@@ -77,7 +77,16 @@ struct Bind {
   std::uint64_t tcp_ut_ms = 0;  // 0: the system's.
   std::string interface;
   std::optional<std::uint32_t> unix_mode, unix_uid, unix_gid;
+  std::string unix_user, unix_group;  // By name; a number given as well is passed over.
   bool operator==(const Bind&) const = default;
+};
+
+// `stats socket` of `global`: where administrators speak to the running process.
+struct StatsSocket {
+  Bind bind;
+  AccessLevel level = AccessLevel::Operator;
+  SeverityOutput severity = SeverityOutput::None;
+  bool operator==(const StatsSocket&) const = default;
 };
 
 // The `check` family of a server line.
@@ -359,6 +368,9 @@ struct Global {
   // What `setenv` and its kin make of that; nothing: taken away.
   std::map<std::string, std::optional<std::string>> set_env;
   std::vector<std::string> lint_off;  // Names of traps that are wanted.
+  std::vector<StatsSocket> stats_sockets;
+  std::uint64_t stats_timeout_ms = 10000;
+  std::uint32_t stats_maxconn = 10;
   // `.notice`, `.warning` and the like were already said while reading.
   bool operator==(const Global&) const = default;
 };

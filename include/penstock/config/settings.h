@@ -156,6 +156,10 @@ struct StickTable {
   bool operator==(const StickTable&) const = default;
 };
 
+// Of the runtime socket: what may be asked there, the more the later; whether answers begin with how severe they are.
+enum class AccessLevel : std::uint8_t { User, Operator, Admin };
+enum class SeverityOutput : std::uint8_t { None, Number, String };
+
 struct ForwardFor {
   bool enabled = false;
   bool if_none = false;

@@ -77,6 +77,17 @@ class Crew final : private WorkerOwner {
   // force and every worker chooses by it. False: there is no such server, and nobody is called.
   bool change(std::string_view backend, std::string_view server, const ServerChange& change,
               std::function<void()> done);
+  // Asks every worker, each on its own thread. `done` is called on the crew's loop, never from within, when all have
+  // answered.
+  using Question = std::function<void(unsigned worker, Station& station)>;
+  void ask(Question question, std::function<void()> done);
+  unsigned workers() const { return process_.workers; }
+  // What runs through this server ends; `done` as above.
+  void shut_down_sessions(const std::shared_ptr<Server>& server, std::function<void()> done);
+  // On the clock of the states of servers, which never steps back.
+  std::uint64_t now_ms() const { return loop_.now(); }
+  std::uint64_t started_ms() const { return started_ms_; }
+  const ProcessState& process() const { return process_; }
   // What has been set about servers of the snapshot at work.
   const ServerOrders& orders() const { return orders_; }
   // What a process that comes after this one should know.
@@ -128,6 +139,7 @@ class Crew final : private WorkerOwner {
   ServerOrders orders_;  // As keepers have told.
   AddressWatch watch_;
   std::size_t adopting_ = 0;
+  std::uint64_t started_ms_ = 0;
   std::size_t empty_workers_ = 0;
 };
 

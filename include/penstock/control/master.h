@@ -21,6 +21,9 @@
 
 namespace penstock {
 
+class Desk;
+class Realm;
+
 class Master final : private CrewOwner, private SignalOwner, private WatchOwner, private LogReach {
  public:
   // Alone it announces how it is; as a child it tells its parent.
@@ -35,6 +38,7 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
 
  private:
   class Ticker;
+  class Reign;
   struct Loaded {
     std::shared_ptr<const Snapshot> snapshot;
     config::Diagnostics diagnostics;
@@ -43,6 +47,7 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   int start(Handover first, const ServerNotes& notes);
   int fail(int status, const std::string& why);
   void print(const config::Diagnostics& diagnostics);
+  void remember(const config::Diagnostics& diagnostics);
   struct Limits {
     std::int32_t descriptors = 0;  // For connections.
     std::uint32_t maxconn = 0;
@@ -80,6 +85,9 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   Channel* const parent_;  // Null: alone.
   Loop loop_;
   Crew crew_;
+  std::string complaints_;  // Of the configuration at work, for administrators.
+  std::unique_ptr<Reign> realm_;
+  std::unique_ptr<Desk> desk_;
   std::unique_ptr<Signals> signals_;
   Owned<Watch> watch_;
   Owned<Ticker> ticker_;

@@ -48,6 +48,8 @@ class Worker final : private StationOwner, private KeeperEvents, private HealthL
   // Of its servers one is to be changed, or follows another; `done` runs on the worker's thread.
   void change(std::shared_ptr<Server> server, const ServerChange& change, std::function<void()> done);
   void follow(std::shared_ptr<Server> server);
+  // `question` runs on the worker's thread.
+  void ask(std::function<void(Station&)> question);
   // `done` runs on the worker's thread, after all that was posted to it before.
   void pass(std::function<void()> done);
   // Ends everything; returns when the thread has ended.

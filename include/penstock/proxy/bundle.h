@@ -23,7 +23,8 @@
 
 namespace penstock::config {
 struct Bind;
-}
+struct StatsSocket;
+}  // namespace penstock::config
 
 namespace penstock {
 
@@ -77,6 +78,9 @@ class Bundle {
   void hide_keys_from_forks(bool on) const;
   // By the address as written, its place in the bind line, and each port of a range.
   std::shared_ptr<const BoundAddress> bound(const config::Bind& bind, const config::Address& address, int port) const;
+  // Of the runtime socket: one socket each.
+  std::shared_ptr<const BoundAddress> bound(const config::StatsSocket& socket, const config::Address& address,
+                                            int port) const;
   // Of a server, a check, a log target; empty if it could not be resolved (init-addr none).
   SocketAddress resolved(const config::Address& address) const;
   std::size_t bound_count() const { return sockets_.size(); }

@@ -1,0 +1,35 @@
+// Words of a line as the canonical text has them: each is written if it says what the standard does not.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "keywords.h"
+#include "lexer.h"
+
+namespace penstock::config {
+
+inline std::string joined(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : ",") + part;
+  return text;
+}
+inline void add_word(std::string& words, std::string_view keyword, std::string_view value) {
+  if (!value.empty()) append_format(words, " {} {}", keyword, quoted(value));
+}
+inline void add_number(std::string& words, std::string_view keyword, std::int64_t value, std::int64_t standard = 0) {
+  if (value != standard) append_format(words, " {} {}", keyword, value);
+}
+inline void add_flag(std::string& words, std::string_view keyword, bool on) {
+  if (on) append_format(words, " {}", keyword);
+}
+inline void add_time(std::string& words, std::string_view keyword, std::uint64_t ms, std::uint64_t standard = 0) {
+  if (ms != standard) append_format(words, " {} {}", keyword, duration_text(ms));
+}
+
+// Of a step of a health check that is no comment, behind `http-check` or `tcp-check`.
+std::string step_words(bool http, const CheckStep& step);
+
+}  // namespace penstock::config

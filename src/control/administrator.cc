@@ -1,0 +1,170 @@
+#include "administrator.h"
+
+#include <utility>
+
+#include "command_line.h"
+#include "penstock/base/text.h"
+#include "realm.h"
+
+namespace penstock {
+namespace {
+
+// Who has been answered may take a moment to leave.
+constexpr std::uint64_t kFarewellMs = 2000;
+// More of an answer is made when less than this is unsent.
+constexpr std::size_t kGulp = 16384;
+
+}  // namespace
+
+Administrator::Administrator(Realm& realm, const Rights& rights, AdministratorOwner& owner)
+    : Mortal(realm.loop()), realm_(realm), owner_(owner), rights_(rights) {}
+
+Owned<Administrator> Administrator::welcome(Realm& realm, Listener& listener, const Rights& rights,
+                                            AdministratorOwner& owner) {
+  Owned<Administrator> self(new Administrator(realm, rights, owner));
+  ConnectionEvents& events = *self;
+  self->connection_ = listener.accept(nullptr, events);
+  if (!self->connection_) return nullptr;
+  self->rest();
+  return self;
+}
+
+void Administrator::on_close() {
+  ListNode<AdministratorTag>::unlink();
+  Later::unlink();
+  if (call_) std::exchange(call_, nullptr)->abandon();
+  connection_.reset();
+}
+
+// Whoever says nothing, or takes nothing, does not stay.
+void Administrator::rest() {
+  if (call_ && call_->patient) return connection_->clear_deadline();
+  connection_->set_deadline(rights_.timeout_ms);
+}
+
+void Administrator::on_bytes(Slice bytes) {
+  if (left_) return;
+  unread_ += bytes.view();
+  rest();
+  // While an answer is under way no more is read than what has come.
+  if (unread_.size() > kLongestLine) connection_->set_reading(false);
+  go_on();
+}
+
+void Administrator::on_read_end(bool) {
+  read_ended_ = true;
+  if (left_) return part();
+  go_on();
+}
+
+void Administrator::on_sent() {
+  if (left_) return part();
+  go_on();
+}
+
+void Administrator::on_lost(const Loss&) { owner_.on_administrator_over(*this); }
+void Administrator::on_time_out() { owner_.on_administrator_over(*this); }
+
+void Administrator::go_on() {
+  while (!left_) {
+    if (call_) {
+      if (!call_->ready() || !send_answer()) return;
+      end_answer();
+    } else if (!next_call() && !take_line()) {
+      if (unread_.size() > kLongestLine) return owner_.on_administrator_over(*this);
+      if (read_ended_ || (line_taken_ && !wants_payload_ && !rights_.prompt)) return leave();
+      return connection_->set_reading(true);
+    }
+  }
+}
+
+// The next command of the line; false: all are answered.
+bool Administrator::next_call() {
+  if (waiting_.empty() || (wants_payload_ && waiting_.size() == 1)) return false;
+  std::vector<std::string> written = std::move(waiting_.front());
+  waiting_.pop_front();
+  CallOwner& owner = *this;
+  call_ = std::make_shared<Call>(realm_, owner, rights_, written,
+                                 waiting_.empty() ? std::exchange(payload_, {}) : std::string());
+  const Command* command = find_command(written);
+  if (command != nullptr) {
+    call_->run(*command);
+    rest();
+  } else {
+    const char* why = written.empty() ? "Unknown command. Please enter one of the following commands only:\n"
+                                      : "Unknown command, but maybe one of the following ones is a better match:\n";
+    call_->say(Level::Err, why + command_list(written));
+  }
+  return true;
+}
+
+// A whole line; false: none has come.
+bool Administrator::take_line() {
+  if (line_taken_ && !wants_payload_ && !rights_.prompt) return false;
+  if (wants_payload_ && rights_.prompt && !std::exchange(payload_asked_, true)) connection_->send("+ ");
+  const std::size_t end = unread_.find('\n');
+  if (end == std::string::npos) return false;
+  std::string line = unread_.substr(0, end);
+  unread_.erase(0, end + 1);
+  if (!line.empty() && line.back() == '\r') line.pop_back();
+  if (wants_payload_) {
+    take_payload_line(std::move(line));
+    return true;
+  }
+  if (looks_like_http(line)) {
+    leave();
+    return true;
+  }
+  line_taken_ = true;
+  WrittenLine written = read_command_line(line);
+  waiting_.assign(std::make_move_iterator(written.commands.begin()), std::make_move_iterator(written.commands.end()));
+  wants_payload_ = written.has_payload;
+  return true;
+}
+
+void Administrator::take_payload_line(std::string line) {
+  if (line.empty()) {
+    wants_payload_ = payload_asked_ = false;
+    return;
+  }
+  payload_ += line;
+  payload_ += '\n';
+  if (payload_.size() > kLongestPayload) return leave();
+  if (rights_.prompt) connection_->send("+ ");
+}
+
+// False: the rest of it is yet to come, or to go.
+bool Administrator::send_answer() {
+  while (true) {
+    if (connection_->congested()) return false;
+    std::string piece;
+    bool more = true;
+    while (more && piece.size() < kGulp) more = call_->take(piece);
+    connection_->send(piece);
+    if (!more) return true;
+  }
+}
+
+void Administrator::end_answer() {
+  call_ = nullptr;
+  rest();
+  if (rights_.leaving) return leave();
+  if (rights_.prompt) connection_->send("> ");
+}
+
+// What has been said is heard before the end; what comes meanwhile is read for nobody.
+void Administrator::leave() {
+  left_ = true;
+  unread_.clear();
+  connection_->finish_sending();
+  connection_->set_deadline(kFarewellMs);
+  if (!read_ended_) connection_->set_reading(true);
+  loop().later(*this);
+}
+
+// When all has gone there, and the other side says no more.
+void Administrator::part() {
+  if (read_ended_ && connection_->all_sent()) owner_.on_administrator_over(*this);
+}
+
+}  // namespace penstock

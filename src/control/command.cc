@@ -1,0 +1,177 @@
+#include "command.h"
+
+#include <algorithm>
+
+#include "command_line.h"
+#include "penstock/base/format.h"
+#include "penstock/base/require.h"
+#include "penstock/base/text.h"
+
+namespace penstock {
+namespace {
+
+constexpr std::size_t kMostMeant = 5;
+
+// All rows in the order of their words.
+std::vector<const Command*> all_commands() {
+  std::vector<const Command*> all;
+  for (const auto table : {talk_commands(), show_commands(), server_commands()}) {
+    for (const Command& command : table) all.push_back(&command);
+  }
+  std::sort(all.begin(), all.end(), [](const Command* a, const Command* b) { return a->words < b->words; });
+  return all;
+}
+
+// Those that every list ends with.
+bool is_last(const Command& command) {
+  return command.words == "help" || command.words == "prompt" || command.words == "quit";
+}
+
+std::size_t count_words(std::string_view words) {
+  return static_cast<std::size_t>(std::count(words.begin(), words.end(), ' ')) + 1;
+}
+
+bool begins_with(const Command& command, const std::vector<std::string>& written) {
+  std::string_view words = command.words;
+  for (const std::string& word : written) {
+    if (words.empty()) return false;
+    if (cut(words, ' ') != word) return false;
+  }
+  return true;
+}
+
+std::vector<const Command*> meant_by(std::vector<std::string> written) {
+  std::vector<const Command*> out;
+  // The fewer words are like one's, the more may be meant.
+  for (; !written.empty(); written.pop_back()) {
+    for (const Command* command : all_commands()) {
+      if (!is_last(*command) && begins_with(*command, written)) out.push_back(command);
+    }
+    if (!out.empty()) return out;
+  }
+  return out;
+}
+
+std::vector<const Command*> nearest_to(const std::vector<std::string>& written) {
+  std::vector<std::pair<unsigned, const Command*>> all;
+  for (const Command* command : all_commands()) {
+    if (!is_last(*command)) all.emplace_back(letters_between(command->words, written), command);
+  }
+  std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<const Command*> out;
+  for (const auto& [letters, command] : all) {
+    if (out.size() < kMostMeant) out.push_back(command);
+  }
+  std::sort(out.begin(), out.end(), [](const Command* a, const Command* b) { return a->words < b->words; });
+  return out;
+}
+
+void append_row(std::string& to, const Command& command) {
+  const std::string usage =
+      command.arguments.empty() ? std::string(command.words) : format("{} {}", command.words, command.arguments);
+  append_format(to, "  {:<40}: {}\n", usage, command.help);
+}
+
+std::string severity_mark(config::SeverityOutput output, Level severity) {
+  static constexpr const char* kNames[] = {"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"};
+  const auto number = static_cast<std::size_t>(severity);
+  switch (output) {
+    case config::SeverityOutput::None:
+      return {};
+    case config::SeverityOutput::Number:
+      return format("[{}]: ", number);
+    case config::SeverityOutput::String:
+      return format("[{}]: ", kNames[number]);
+  }
+  return {};
+}
+
+}  // namespace
+
+const Command* find_command(const std::vector<std::string>& written) {
+  const Command* best = nullptr;
+  for (const Command* command : all_commands()) {
+    const std::size_t words = count_words(command->words);
+    if (words > written.size()) continue;
+    if (!begins_with(*command, {written.begin(), written.begin() + static_cast<std::ptrdiff_t>(words)})) continue;
+    if (best == nullptr || words > count_words(best->words)) best = command;
+  }
+  return best;
+}
+
+std::string command_list(const std::vector<std::string>& written) {
+  std::string out;
+  std::vector<const Command*> meant = written.empty() ? all_commands() : meant_by(written);
+  if (meant.empty()) meant = nearest_to(written);
+  for (const Command* command : meant) {
+    if (!is_last(*command) && !command->help.empty()) append_row(out, *command);
+  }
+  for (const Command* command : all_commands()) {
+    if (is_last(*command)) append_row(out, *command);
+  }
+  return out;
+}
+
+Call::Call(Realm& realm, CallOwner& owner, Rights& rights, std::vector<std::string> written, std::string payload)
+    : realm_(realm),
+      owner_(&owner),
+      rights_(&rights),
+      level_(rights.level),
+      written_(std::move(written)),
+      payload_(std::move(payload)) {}
+
+std::string_view Call::argument(std::size_t number) const {
+  const std::size_t place = own_words_ + number;
+  return place < written_.size() ? std::string_view(written_[place]) : std::string_view();
+}
+
+std::vector<std::string> Call::arguments() const {
+  return {written_.begin() + static_cast<std::ptrdiff_t>(std::min(own_words_, written_.size())), written_.end()};
+}
+
+void Call::run(const Command& command) {
+  own_words_ = count_words(command.words);
+  if (level_ < command.level) return fail("Permission denied\n");
+  command.run(shared_from_this());
+}
+
+void Call::finish_in_silence() {
+  silent_ = true;
+  done();
+}
+
+void Call::answer(std::string text) {
+  answer_by([text = std::move(text), told = false](std::string& to) mutable {
+    if (!std::exchange(told, true)) to += text;
+    return false;
+  });
+}
+
+void Call::say(Level severity, std::string_view message) {
+  answer((abandoned() ? std::string() : severity_mark(rights_->severity, severity)) + std::string(message));
+}
+
+void Call::answer_by(Pieces pieces) {
+  require(!ready_);
+  ready_ = true;
+  if (abandoned()) return;
+  pieces_ = std::move(pieces);
+  owner_->on_answer();
+}
+
+bool Call::take(std::string& to) {
+  if (!pieces_) return false;
+  if (pieces_(to)) return true;
+  pieces_ = nullptr;
+  if (!silent_) to += '\n';
+  return false;
+}
+
+void Call::abandon() {
+  owner_ = nullptr;
+  rights_ = nullptr;
+  pieces_ = nullptr;
+  if (on_abandoned_) std::exchange(on_abandoned_, nullptr)();
+}
+
+}  // namespace penstock

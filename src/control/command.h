@@ -1,0 +1,113 @@
+// A command of the runtime socket: a row of a table {words, arguments, level, help, function}. And a call: one command
+// that an administrator has given, until its answer is complete.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "penstock/base/log.h"
+#include "penstock/config/settings.h"
+
+namespace penstock {
+
+class Call;
+class Realm;
+// Whoever has to wait keeps hold of it: the administrator may have left meanwhile.
+using CallRef = std::shared_ptr<Call>;
+
+struct Command {
+  std::string_view words;      // "show servers state"
+  std::string_view arguments;  // "[<backend>]"; as HAProxy writes them.
+  config::AccessLevel level = config::AccessLevel::User;
+  std::string_view help;
+  void (*run)(const CallRef& call) = nullptr;
+};
+
+// The tables, by families.
+std::span<const Command> talk_commands();
+std::span<const Command> show_commands();
+std::span<const Command> server_commands();
+
+// The rows that are written so, best first: one if the words are those of a command, else those that begin alike.
+const Command* find_command(const std::vector<std::string>& written);
+// The rows that `written` may have meant; all if there is nothing written.
+std::string command_list(const std::vector<std::string>& written);
+
+// What an administrator may do, and has said about it.
+struct Rights {
+  config::AccessLevel level = config::AccessLevel::Operator;
+  config::SeverityOutput severity = config::SeverityOutput::None;
+  std::uint64_t timeout_ms = 0;
+  bool prompt = false;
+  bool expert = false, experimental = false;
+  bool leaving = false;  // `quit`
+};
+
+class CallOwner {
+ public:
+  // There is more to take().
+  virtual void on_answer() = 0;
+
+ protected:
+  ~CallOwner() = default;
+};
+
+class Call final : public std::enable_shared_from_this<Call> {
+ public:
+  // Appends the next piece of a long answer; false: that was the last one.
+  using Pieces = std::function<bool(std::string& to)>;
+
+  Call(Realm& realm, CallOwner& owner, Rights& rights, std::vector<std::string> written, std::string payload);
+
+  Realm& realm() const { return realm_; }
+  // Good until the call is answered or abandoned.
+  Rights& rights() const { return *rights_; }
+  config::AccessLevel level() const { return level_; }
+  const std::vector<std::string>& written() const { return written_; }
+  // Behind the command's own words; empty: there is none.
+  std::string_view argument(std::size_t number) const;
+  std::vector<std::string> arguments() const;
+  const std::string& payload() const { return payload_; }
+
+  void run(const Command& command);
+
+  // One of these completes the answer. A message is as severe as it says, and ends with its own line end.
+  void done() { answer({}); }
+  void finish_in_silence();  // Without the empty line that ends an answer.
+  void answer(std::string text);
+  void say(Level severity, std::string_view message);
+  void fail(std::string_view message) { say(Level::Err, message); }
+  void answer_by(Pieces pieces);
+
+  // For the owner: moves what there is of the answer to `to`, up to a good gulp. False: nothing more will come.
+  bool take(std::string& to);
+  bool ready() const { return ready_; }
+  // Nobody waits for it any more.
+  void abandon();
+  bool abandoned() const { return owner_ == nullptr; }
+  void when_abandoned(std::function<void()> act) { on_abandoned_ = std::move(act); }
+  // Its time is its own: nobody is sent away while it lasts.
+  bool patient = false;
+
+ private:
+  Realm& realm_;
+  CallOwner* owner_;
+  Rights* rights_;
+  const config::AccessLevel level_;
+  const std::vector<std::string> written_;
+  const std::string payload_;
+  std::size_t own_words_ = 0;
+  Pieces pieces_;
+  std::function<void()> on_abandoned_;
+  bool ready_ = false;
+  bool silent_ = false;
+};
+
+}  // namespace penstock

@@ -1,0 +1,204 @@
+// What is wanted of servers. An answer comes when the server's keeper has done it and every worker knows.
+#include <optional>
+
+#include "command.h"
+#include "penstock/base/format.h"
+#include "penstock/base/text.h"
+#include "penstock/control/crew.h"
+#include "realm.h"
+
+namespace penstock {
+namespace {
+
+using config::AccessLevel;
+
+struct Target {
+  std::string backend, name;
+  const ServerSpec* spec = nullptr;
+  const BackendPlan* plan = nullptr;
+};
+
+// "backend/server"; the call fails if there is none.
+std::optional<Target> target_of(const CallRef& call) {
+  std::string_view rest = call->argument(0);
+  if (rest.find('/') == std::string_view::npos) {
+    call->fail("Require 'backend/server'.\n");
+    return std::nullopt;
+  }
+  Target target;
+  target.backend = cut(rest, '/');
+  target.name = rest;
+  const Snapshot& snapshot = *call->realm().crew().snapshot();
+  target.plan = snapshot.backend(snapshot.backend_number(target.backend));
+  if (target.plan == nullptr) {
+    call->fail("No such backend.\n");
+    return std::nullopt;
+  }
+  target.spec = snapshot.find_server(target.backend, target.name);
+  if (target.spec != nullptr) return target;
+  call->fail("No such server.\n");
+  return std::nullopt;
+}
+
+void change(const CallRef& call, const Target& target, const ServerChange& change, std::string answer = {}) {
+  const bool known = call->realm().crew().change(target.backend, target.name, change, [call, answer] {
+    if (answer.empty()) return call->done();
+    call->say(Level::Info, answer);
+  });
+  if (!known) call->fail("No such server.\n");
+}
+
+void set_state(const CallRef& call, const Target& target) {
+  ServerChange wanted;
+  const std::string_view state = call->argument(2);
+  if (state == "ready")
+    wanted.administration = Administration::Ready;
+  else if (state == "drain")
+    wanted.administration = Administration::Drain;
+  else if (state == "maint")
+    wanted.administration = Administration::Maintenance;
+  else
+    return call->fail("'set server <srv> state' expects 'ready', 'drain' and 'maint'.\n");
+  change(call, target, wanted);
+}
+
+// How a text begins, if it is with a number, as C reads it; `rest` is what stands behind.
+std::optional<std::int64_t> leading_number(std::string_view text, std::string_view& rest) {
+  const std::size_t sign = text.starts_with('-') || text.starts_with('+') ? 1 : 0;
+  const std::size_t end = std::min(text.find_first_not_of("0123456789", sign), text.size());
+  rest = text.substr(end);
+  if (end == sign) return std::nullopt;
+  const auto number = parse_integer(text.substr(text.starts_with('+') ? 1 : 0, end - (text.starts_with('+') ? 1 : 0)));
+  return number ? number : INT64_MAX;
+}
+
+// A number, or a percentage of what the file says.
+void change_weight(const CallRef& call, const Target& target, std::string_view text) {
+  if (text.empty()) return call->fail("Require <weight> or <weight%>.\n");
+  std::string_view rest;
+  const auto number = leading_number(text, rest);
+  if (!number) return call->fail("Empty weight string empty or preceded by garbage");
+  std::int64_t weight = *number;
+  if (rest == "%") {
+    if (weight < 0) return call->fail("Relative weight must be positive.\n");
+    const std::int64_t whole = std::min<std::int64_t>(weight, 25600);
+    weight = std::min<std::int64_t>((target.spec->weight * whole + 50) / 100, 256);
+  } else if (!rest.empty()) {
+    return call->fail("Trailing garbage in weight string");
+  } else if (weight < 0 || weight > 256) {
+    return call->fail("Absolute weight can only be between 0 and 256 inclusive.\n");
+  }
+  ServerChange wanted;
+  wanted.weight = static_cast<std::uint32_t>(weight);
+  change(call, target, wanted);
+}
+
+void change_maxconn(const CallRef& call, const Target& target, std::string_view text) {
+  if (text.empty()) return call->fail("Require <maxconn>.\n");
+  std::string_view rest;
+  const auto number = leading_number(text, rest);
+  if (!number) return call->fail("maxconn string empty or preceded by garbage");
+  if (!rest.empty()) return call->fail("Trailing garbage in maxconn string");
+  if (*number < 0 || *number > INT32_MAX) return call->fail("Value out of range.\n");
+  ServerChange wanted;
+  wanted.maxconn = static_cast<std::uint32_t>(*number);
+  change(call, target, wanted);
+}
+
+// "IP changed from 'a' to 'b', port changed from 'x' to 'y' by 'stats socket command'"
+std::string moved_text(const SocketAddress& from, const SocketAddress& to, bool with_port) {
+  std::string text = "no need to change the addr";
+  if (from.ip_text() != to.ip_text()) text = format("IP changed from '{}' to '{}'", from.ip_text(), to.ip_text());
+  if (with_port && from.port() == to.port()) text += ", no need to change the port";
+  if (from.port() != to.port()) append_format(text, ", port changed from '{}' to '{}'", from.port(), to.port());
+  return text + " by 'stats socket command'\n";
+}
+
+void set_address(const CallRef& call, const Target& target) {
+  if (call->argument(2).empty())
+    return call->fail("set server <b>/<s> addr requires an address and optionally a port.\n");
+  const auto moved = target.spec->state->moved();
+  ServerAddress wanted =
+      moved ? moved->to : ServerAddress{target.spec->address, target.spec->port_from_client, target.spec->port_offset};
+  const SocketAddress before = wanted.address;
+  SocketAddress to;
+  if (!SocketAddress::from_ip(call->argument(2), before.port(), to) || call->argument(2) == "*")
+    return call->fail(format("Invalid addr '{}' by 'stats socket command'\n", call->argument(2)));
+  if (call->argument(3) == "port") {
+    const auto port = parse_unsigned(call->argument(4));
+    if (!port || *port > 65535) {
+      return call->fail(
+          format("no need to change the addr, problem converting port '{}' to an int by 'stats socket command'\n",
+                 call->argument(4)));
+    }
+    to.set_port(static_cast<std::uint16_t>(*port));
+    wanted.port_from_client = false;
+    wanted.port_offset = 0;
+  }
+  wanted.address = to;
+  ServerChange change_wanted;
+  change_wanted.address = wanted;
+  change(call, target, change_wanted, moved_text(before, to, call->argument(3) == "port"));
+}
+
+void set_server(const CallRef& call) {
+  const auto target = target_of(call);
+  if (!target) return;
+  const std::string_view what = call->argument(1);
+  if (what == "state") return set_state(call, *target);
+  if (what == "weight") return change_weight(call, *target, call->argument(2));
+  if (what == "addr") return set_address(call, *target);
+  if (what == "agent" || what == "agent-addr" || what == "agent-port" || what == "agent-send")
+    return call->fail("agent checks are not enabled on this server.\n");
+  if (what == "fqdn") return call->fail("set server <b>/<s> fqdn failed because no resolution is configured.\n");
+  call->fail("usage: set server <backend>/<server> addr | state | weight\n");
+}
+
+void set_weight(const CallRef& call) {
+  if (const auto target = target_of(call)) change_weight(call, *target, call->argument(1));
+}
+
+void get_weight(const CallRef& call) {
+  const auto target = target_of(call);
+  if (!target) return;
+  call->answer(
+      format("{} (initial {})\n", target->spec->state->weight.load(std::memory_order_relaxed), target->spec->weight));
+}
+
+void set_maxconn_server(const CallRef& call) {
+  if (const auto target = target_of(call)) change_maxconn(call, *target, call->argument(1));
+}
+
+template <Administration Wanted>
+void set_administration(const CallRef& call) {
+  const auto target = target_of(call);
+  if (!target) return;
+  ServerChange wanted;
+  wanted.administration = Wanted;
+  change(call, *target, wanted);
+}
+
+void shut_down_sessions(const CallRef& call) {
+  const auto target = target_of(call);
+  if (!target) return;
+  call->realm().crew().shut_down_sessions(target->spec->state, [call] { call->done(); });
+}
+
+constexpr Command kCommands[] = {
+    {"disable server", "(DEPRECATED)", AccessLevel::Admin, "maintenance for <bk>/<srv>; now 'set server ... state'",
+     set_administration<Administration::Maintenance>},
+    {"enable server", " (DEPRECATED)", AccessLevel::Admin, "<bk>/<srv> serves again; now 'set server ... state'",
+     set_administration<Administration::Ready>},
+    {"get weight", "<bk>/<srv>", AccessLevel::User, "the weight of a server, now and in the file", get_weight},
+    {"set maxconn server", "<bk>/<srv>", AccessLevel::Admin, "most connections to a server", set_maxconn_server},
+    {"set server", "<bk>/<srv> [opts]", AccessLevel::Admin, "state, weight or address of a server", set_server},
+    {"set weight", "<bk>/<srv>  (DEPRECATED)", AccessLevel::Admin, "now 'set server ... weight'", set_weight},
+    {"shutdown sessions server", "<bk>/<srv>", AccessLevel::Admin, "end what runs through a server",
+     shut_down_sessions},
+};
+
+}  // namespace
+
+std::span<const Command> server_commands() { return kCommands; }
+
+}  // namespace penstock

@@ -1,0 +1,389 @@
+"""The runtime socket: its protocol and its commands. Answers are compared with those of HAProxy, which is run beside
+with the same configuration."""
+import os
+import re
+import shutil
+import socket
+import time
+import unittest
+
+from harness import Case, Client, Cut, IS_HAPROXY, PATIENCE, Rig, Script, penstock_only, wait_until
+
+HAPROXY = shutil.which('haproxy')
+
+CONFIG = """
+global
+    stats socket <dir>/admin.sock level admin
+    stats socket <dir>/operator.sock
+    stats socket <dir>/user.sock level user
+    stats timeout 20s
+frontend fe
+    bind <fe>
+    default_backend be
+backend be
+    cookie SRV insert
+    server s1 <s1> cookie a weight 10
+    server s2 <s2> cookie b backup disabled maxconn 5
+    server s3 127.0.0.1:9 id 77 track other/t1
+backend other
+    id 40
+    server t1 <dead> check inter 1h
+    server t2 [::1]:9 slowstart 10s ssl verify none weight 0
+    server t3 localhost:9
+    server t4 unix@/nowhere.sock
+"""
+
+
+class Admin:
+    """One connection to a runtime socket."""
+
+    def __init__(self, rig, name='admin.sock'):
+        path = os.path.join(rig.folder, name)
+
+        def connects():
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(PATIENCE)
+            try:
+                self.socket.connect(path)
+                return True
+            except (FileNotFoundError, ConnectionRefusedError):
+                self.socket.close()
+                return False
+        wait_until(connects, 'a socket at ' + path)
+
+    def send(self, text):
+        self.socket.sendall(text.encode('latin-1'))
+        return self
+
+    def end(self):
+        self.socket.shutdown(socket.SHUT_WR)
+        return self
+
+    def rest(self):
+        data = b''
+        while True:
+            try:
+                piece = self.socket.recv(65536)
+            except ConnectionResetError:
+                piece = b''
+            if not piece:
+                self.socket.close()
+                return data.decode('latin-1')
+            data += piece
+
+    def until(self, mark):
+        data = ''
+        while not data.endswith(mark):
+            piece = self.socket.recv(65536)
+            if not piece:
+                raise AssertionError('ended after %r' % data)
+            data += piece.decode('latin-1')
+        return data
+
+
+def ask(rig, line, name='admin.sock'):
+    """The answer to one line, as scripts ask: the line, then the end of what they say."""
+    return Admin(rig, name).send(line + '\n').end().rest()
+
+
+def until_answer(rig, line, pattern):
+    return wait_until(lambda: re.search(pattern, ask(rig, line)), '%r in the answer to %r' % (pattern, line), pause=0.02)
+
+
+class Both(Case):
+    """Each command is given to both programs, and their answers are the same, but for what `plain` makes alike."""
+    ONCE = True
+    TEXT = CONFIG
+
+    def setUp(self):
+        self.ours = self.rig(self.TEXT)
+        if not HAPROXY or IS_HAPROXY:
+            self.skipTest('there is no haproxy to compare with')
+        self.theirs = self.rig(self.TEXT, program=HAPROXY, servers=self.ours.servers)
+
+    def plain(self, text):
+        return text
+
+    def compare(self, line, name='admin.sock'):
+        ours, theirs = (self.plain(ask(rig, line, name).replace(rig.folder, '<dir>').replace(
+            '%d' % rig.dead.getsockname()[1], '<dead>')) for rig in (self.ours, self.theirs))
+        self.assertEqual(ours, theirs, line)
+        return ours
+
+    def compare_all(self, *lines):
+        for line in lines:
+            with self.subTest(line):
+                self.compare(line)
+
+
+class Talk(Both):
+    """How one speaks there."""
+
+    def bytes(self, *parts, half=True, name='admin.sock'):
+        answers = []
+        for rig in (self.ours, self.theirs):
+            admin = Admin(rig, name)
+            for part in parts:
+                admin.send(part)
+            answers.append((admin.end() if half else admin).rest().replace(rig.folder, '<dir>'))
+        self.assertEqual(answers[0], answers[1], parts)
+        return answers[0]
+
+    def test_one_line_is_answered_and_the_connection_ends(self):
+        self.assertEqual(self.bytes('show cli level\n', half=False), 'admin\n\n')
+        self.assertEqual(self.bytes('show cli level\r\n'), 'admin\n\n')
+        self.assertEqual(self.bytes('  show   cli level \n'), 'admin\n\n')
+        self.assertEqual(self.bytes('show cli level'), '')
+
+    def test_commands_of_one_line_are_answered_in_turn(self):
+        self.assertEqual(self.bytes('show cli level;get weight be/s1;operator\n'),
+                         'admin\n\n10 (initial 10)\n\n\n')
+        self.bytes('get weight be/nobody;show cli level\n')
+
+    def test_what_is_escaped_parts_nothing(self):
+        self.bytes('get weight be\\;x/s1\n')
+        self.bytes('get weight be/s1\\ x\n')
+        self.bytes('get weight be/s\\1\n')
+
+    def test_prompt_stays_until_quit(self):
+        self.bytes('prompt\n', 'show cli level\n', 'quit\n', half=False)
+        self.bytes('prompt;show cli level;prompt;show cli level\n', half=False)
+
+    def test_a_command_without_output_is_answered_by_an_empty_line(self):
+        self.assertEqual(self.bytes('set timeout cli 10\n'), '\n')
+
+    def test_a_payload_ends_with_an_empty_line(self):
+        self.assertEqual(self.bytes('show cli level <<\nabc\ndef\n\n'), 'admin\n\n')
+        self.assertEqual(self.bytes('show cli level <<\nabc\n'), '')
+        self.bytes('prompt;show cli level <<\nabc\n\nshow cli level\n')
+
+    def test_levels(self):
+        for name in ('admin.sock', 'operator.sock', 'user.sock'):
+            for line in ('show cli level', 'operator', 'user', 'user;operator', 'show cli sockets', 'show env NOBODY',
+                         'disable server be/s1', 'enable server be/s1', 'set server be/s1 state ready',
+                         'set weight be/s1 10', 'set maxconn server be/s1 9', 'get weight be/s1',
+                         'shutdown sessions server be/s1', 'expert-mode', 'operator;disable server be/s1',
+                         'show servers state nobody', 'show servers conn nobody'):
+                with self.subTest(name, line=line):
+                    self.bytes(line + '\n', name=name)
+
+    def test_severities(self):
+        self.bytes('set severity-output number;show cli level;get weight be/x;get weight be/s1\n')
+        self.bytes('set severity-output string;show cli level;get weight be/x;get weight be/s1\n')
+        self.bytes('set severity-output none;show cli level;set severity-output\n')
+
+    def test_times(self):
+        for line in ('set timeout cli', 'set timeout cli 0', 'set timeout cli x', 'set timeout cli 5m',
+                     'set timeout nobody 5'):
+            self.bytes(line + '\n')
+
+    def test_modes(self):
+        self.bytes('expert-mode on;expert-mode;expert-mode off;expert-mode;experimental-mode\n')
+
+    def test_sockets_and_environment(self):
+        self.compare_all('show cli sockets', 'show env HOME', 'show env NOBODY_HAS_THIS')
+
+    def test_an_unknown_command_names_others_and_help_names_all(self):
+        for rig in (self.ours, self.theirs):
+            self.assertRegex(ask(rig, 'show foo'), r'\AUnknown command, but maybe one of the following ones is a '
+                             r'better match:\n(  show .{34,}: .*\n)+  help .{35}: .*\n  prompt .*\n  quit .*\n\n\Z')
+            self.assertRegex(ask(rig, ''), r'\AUnknown command. Please enter one of the following commands only:\n'
+                             r'(  .*: .*\n)+\n\Z')
+            self.assertRegex(ask(rig, 'help'), r'\AThe following commands are valid at this level:\n'
+                             r'(  .*: .*\n)+\n\Z')
+        usages = [re.findall(r'(?m)^  (.{40}):', ask(rig, 'help')) for rig in (self.ours, self.theirs)]
+        self.assertEqual([usage for usage in usages[0] if usage not in usages[1]], [])
+
+
+class Servers(Both):
+    """What is known of servers, and what is wanted of them."""
+
+    def plain(self, text):
+        # Seconds since a change; the port that HAProxy makes of a missing one.
+        return re.sub(r'(?m)^((?:\S+ ){9})\d+ ', r'\1T ', text)
+
+    def test_show_servers_state(self):
+        for rig in (self.ours, self.theirs):
+            until_answer(rig, 'show servers state other', r' t1 \S+ 0 0 1 1 ')
+            until_answer(rig, 'show servers state be', r' s3 \S+ 0 0 1 1 ')
+        self.compare_all('show servers state', 'show servers state be', 'show servers state nobody',
+                         'show servers state be other', 'show backend')
+
+    def test_states(self):
+        for rig in (self.ours, self.theirs):
+            until_answer(rig, 'show servers state other', r' t1 \S+ 0 0 1 1 ')
+        for server in ('be/s1', 'be/s2', 'other/t2', 'be/s3'):
+            for state in ('maint', 'drain', 'ready', 'drain', 'maint', 'ready'):
+                with self.subTest(server, state=state):
+                    self.assertEqual(self.compare('set server %s state %s' % (server, state)), '\n')
+                    self.compare('show servers state be')
+        self.compare_all('set server other/t1 state maint', 'show servers state other', 'show servers state be',
+                         'disable server be/s1', 'show servers state be', 'enable server be/s1',
+                         'show servers state be')
+
+    def test_weights(self):
+        for text in ('50%', '0', '100%', '20', '256', '300%', '3000%', '257', 'x', '12x', '5%x', '', '-1', '1'):
+            with self.subTest(text):
+                self.compare('set server be/s1 weight ' + text)
+                self.compare('get weight be/s1')
+        self.compare_all('set weight be/s1 7', 'get weight be/s1', 'set weight be/s1', 'get weight', 'get weight be',
+                         'set weight other/t2 3', 'get weight other/t2')
+
+    def test_limits(self):
+        self.compare_all('set maxconn server be/s1', 'set maxconn server be/s1 x', 'set maxconn server be/s1 1x',
+                         'set maxconn server be/s1 3', 'set maxconn server', 'set maxconn server be/nobody 1')
+
+    def test_addresses(self):
+        self.compare_all('set server be/s1 addr 127.0.0.2', 'show servers state be', 'set server be/s1 addr 127.0.0.2',
+                         'set server be/s1 addr 127.0.0.3 port 99', 'set server be/s1 addr 127.0.0.3 port 98',
+                         'set server be/s1 addr 127.0.0.3 port 98', 'set server be/s1 addr 127.0.0.4 port 98',
+                         'set server be/s1 addr ::1', 'show servers state be', 'set server be/s1 addr',
+                         'set server be/s1 addr nobody', 'set server be/s1 addr 300.0.0.1')
+
+    def test_whom_nobody_knows(self):
+        self.compare_all('set server', 'set server be', 'set server nobody/s1 state ready',
+                         'set server be/nobody state ready', 'set server be/s1 state', 'set server be/s1 state up',
+                         'disable server', 'disable server be/nobody', 'enable server nobody/s1',
+                         'shutdown sessions server', 'shutdown sessions server be/nobody',
+                         'shutdown sessions server be/s1', 'set server be/s1 fqdn x', 'set server be/s1 agent up')
+
+    def test_show_servers_conn(self):
+        for rig in (self.ours, self.theirs):
+            client = rig.connect()
+            self.assertEqual(client.get('/test/server').status, 200)
+            client.close()
+        pattern = re.compile(r'(?m)^(be/s1 \S+ \S+ \S+ - 5000 0 1 1) \d+ \d+ (-1 1) (.*)$')
+
+        def line(rig):
+            return pattern.search(ask(rig, 'show servers conn be'))
+        ours, theirs = (wait_until(lambda: line(rig), 'an idle connection', pause=0.02)
+                        for rig in (self.ours, self.theirs))
+        self.assertEqual(ours.groups()[:2], theirs.groups()[:2])
+        self.assertEqual(ask(self.ours, 'show servers conn').splitlines()[0],
+                         ask(self.theirs, 'show servers conn').splitlines()[0])
+        self.compare('show servers conn nobody')
+
+
+@penstock_only('what penstock promises')
+class Manners(Case):
+    """What nobody pays for."""
+    ONCE = True
+
+    def test_a_browser_gets_no_answer(self):
+        rig = self.rig(CONFIG)
+        self.assertEqual(Admin(rig).send('POST / HTTP/1.1\r\nHost: x\r\n\r\nshow env\n').rest(), '')
+
+    def test_a_second_line_is_not_read_without_prompt(self):
+        rig = self.rig(CONFIG)
+        self.assertEqual(ask(rig, 'show cli level\nshow cli sockets'), 'admin\n\n')
+
+    def test_a_command_is_answered_when_it_is_in_force(self):
+        rig = self.rig("""
+global
+    stats socket <dir>/admin.sock level admin
+frontend fe
+    bind <fe>
+    default_backend be
+backend be
+    server s1 <s1>
+    server s2 <s2>
+""", nbthread=4)
+        for away, stays in (('s1', 'EX02'), ('s2', 'EX01')):
+            self.assertEqual(ask(rig, 'set server be/%s state maint' % away), '\n')
+            self.assertEqual(set(rig.who(count=8)), {stays})
+            self.assertEqual(ask(rig, 'set server be/%s state ready' % away), '\n')
+
+    def test_a_long_line_a_long_payload_and_silence_end_the_connection(self):
+        rig = self.rig(CONFIG.replace('stats timeout 20s', 'stats timeout 300ms'))
+        for text in ('x' * 1000000, 'show version <<\n' + 'y' * 3000000, 'show version <<\n' + 'y\n' * 3000000):
+            admin = Admin(rig)
+            try:
+                admin.send(text)
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+            self.assertEqual(admin.rest(), '')
+        self.assertEqual(Admin(rig).rest(), '')
+        self.assertEqual(ask(rig, 'show cli level'), 'admin\n\n')
+
+    def test_more_than_maxconn_wait_and_are_served(self):
+        rig = self.rig(CONFIG.replace('stats timeout', 'stats maxconn 2\n    stats timeout'))
+        first = [Admin(rig).send('prompt\n') for _ in range(2)]
+        for admin in first:
+            admin.until('> ')
+        third = Admin(rig).send('show cli level\n')
+        third.socket.settimeout(0.2)
+        self.assertRaises(TimeoutError, third.socket.recv, 1)
+        third.socket.settimeout(PATIENCE)
+        first[0].send('quit\n').rest()
+        self.assertEqual(third.rest(), 'admin\n\n')
+        first[1].send('quit\n').rest()
+
+    def test_who_reads_nothing_holds_no_more_than_a_little(self):
+        backends = ''.join('backend b%d\n%s' % (n, ''.join(
+            '    server s%d 127.0.0.1:9\n' % s for s in range(100))) for n in range(100))
+        rig = self.rig(CONFIG + backends)
+        self.assertEqual(ask(rig, 'show servers state').count('\n'), 10000 + 7 + 3)
+        before = rig.rss()
+        admins = [Admin(rig).send('prompt\nshow servers state;show servers state\n') for _ in range(8)]
+        for admin in admins:
+            self.assertEqual(admin.socket.recv(2, socket.MSG_WAITALL), b'\n>')
+        wait_until(lambda: rig.get('/test/server').status == 200, 'a request to be served')
+        self.assertLess(rig.rss() - before, 40000)
+        for admin in admins:
+            admin.socket.close()
+
+    def test_the_sockets_outlive_a_reload_and_so_do_those_who_are_there(self):
+        rig = self.rig(CONFIG)
+        admin = Admin(rig).send('prompt\n')
+        admin.until('> ')
+        rig.reload(rig.text.replace('operator.sock', 'other.sock level operator').replace('weight 10', 'weight 11'))
+        rig.output.wait('Reloaded in')
+        self.assertEqual(admin.send('get weight be/s1\n').until('> '), '11 (initial 11)\n\n> ')
+        self.assertIn('other.sock operator', ask(rig, 'show cli sockets', 'other.sock'))
+        with self.assertRaises(OSError):
+            old = socket.socket(socket.AF_UNIX)
+            old.connect(os.path.join(rig.folder, 'operator.sock'))
+        admin.send('quit\n').rest()
+
+    def test_a_parent_holds_the_sockets_over_the_death_of_its_child(self):
+        rig = self.rig(CONFIG, arguments=['-W'])
+        wait_until(lambda: ask(rig, 'show cli level') == 'admin\n\n', 'the first child')
+
+    def test_tcp_abstract_and_inherited_sockets(self):
+        name = 'penstock-e2e-%d' % os.getpid()
+        rig = self.rig("""
+global
+    stats socket <fecli> level admin
+    stats socket "abns@%s" level user
+frontend fe
+    bind <fe>
+""" % name)
+        with Client(rig.addresses['fecli']) as client:
+            client.send('show cli level\n')
+            self.assertEqual(client.rest(), b'admin\n\n')
+        abstract = socket.socket(socket.AF_UNIX)
+        abstract.settimeout(PATIENCE)
+        abstract.connect('\0' + name)
+        abstract.sendall(b'show cli level\n')
+        self.assertEqual(abstract.recv(100), b'user\n\n')
+        abstract.close()
+
+    def test_mode_and_owner_of_a_socket(self):
+        rig = self.rig(CONFIG.replace('admin.sock', 'admin.sock mode 640 user root group root')
+                       if os.geteuid() == 0 else CONFIG.replace('admin.sock', 'admin.sock mode 640'))
+        ask(rig, 'show version')
+        self.assertEqual(os.stat(os.path.join(rig.folder, 'admin.sock')).st_mode & 0o777, 0o640)
+
+    def test_secrets_of_the_environment_are_hidden(self):
+        rig = self.rig(CONFIG, environment={'MAIL_PASSWORD': 'abc123', 'MAIL_HOST': 'mail'})
+        text = ask(rig, 'show env')
+        self.assertNotIn('abc123', text)
+        self.assertIn('MAIL_PASSWORD=(hidden)\n', text)
+        self.assertIn('MAIL_HOST=mail\n', text)
+
+    def test_startup_logs_are_the_complaints_of_the_configuration_at_work(self):
+        rig = self.rig(CONFIG.replace('stats timeout', 'noepoll\n    stats timeout'))
+        self.assertIn("'noepoll' has no effect", ask(rig, 'show startup-logs'))
+
+
+del Both
