@@ -18,6 +18,7 @@ class Check final : public Living, public ListNode<Checks::WaitingTag>, private 
   void begin(std::uint64_t after_ms);
   void start(Probe& probe);
   void begin_anew();
+  void look_again();
   const ServerSpec& server() const { return server_; }
   bool in_service() const { return server_.state->standing.load(std::memory_order_relaxed).in_service(); }
   // Until the next check, in this state.
@@ -74,6 +75,12 @@ void Check::begin(std::uint64_t after_ms) {
   wait();
 }
 
+void Check::look_again() {
+  memory().next_ms = loop().now();
+  if (memory().off) on_close();
+  wait();
+}
+
 void Check::begin_anew() {
   on_close();
   memory().begun = false;
@@ -83,7 +90,7 @@ void Check::begin_anew() {
 }
 
 void Check::wait() {
-  if (probe_ != nullptr || is_waiting() || !in_service()) return clear_deadline();
+  if (probe_ != nullptr || is_waiting() || !in_service() || memory().off) return clear_deadline();
   const std::uint64_t now = loop().now(), due = memory().next_ms;
   set_deadline(due > now ? due - now : 1);
 }
@@ -177,11 +184,20 @@ void Checks::add(const std::vector<Target>& targets) {
 void Checks::drop(const BackendSpec& backend) { checks_.erase(&backend); }
 
 void Checks::begin_anew(const BackendSpec& backend, const ServerSpec& server) {
+  if (Check* check = find(backend, server)) check->begin_anew();
+}
+
+void Checks::look_again(const BackendSpec& backend, const ServerSpec& server) {
+  if (Check* check = find(backend, server)) check->look_again();
+}
+
+Check* Checks::find(const BackendSpec& backend, const ServerSpec& server) {
   const auto checks = checks_.find(&backend);
-  if (checks == checks_.end()) return;
+  if (checks == checks_.end()) return nullptr;
   for (auto& check : checks->second) {
-    if (&check->server() == &server) return check->begin_anew();
+    if (&check->server() == &server) return check.get();
   }
+  return nullptr;
 }
 
 Checks::~Checks() {

@@ -86,15 +86,21 @@ std::uint64_t Probe::connect_limit_ms() const {
 
 // As the file has it, but for what is the server's own and has been set since.
 SocketAddress Probe::own_address() const {
+  const Server& state = *server_->state;
   SocketAddress address = spec().address;
-  const std::shared_ptr<const Moved> moved = server_->state->moved();
-  if (!moved) return address;
-  if (!spec().own_host) {
+  const std::shared_ptr<const Moved> moved = state.moved();
+  if (moved && !spec().own_host) {
     address = moved->to.address;
     if (spec().own_port) address.set_port(spec().address.port());
-  } else if (!spec().own_port) {
+  } else if (moved && !spec().own_port) {
     address.set_port(moved->to.address.port());
   }
+  if (!state.check_host.empty()) {
+    const std::uint16_t port = address.port();
+    address = state.check_host;
+    address.set_port(port);
+  }
+  if (state.check_port != 0) address.set_port(state.check_port);
   return address;
 }
 

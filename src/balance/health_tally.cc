@@ -44,6 +44,7 @@ namespace {
 std::string_view kind_of(const ServerSpec& server) { return server.backup ? "Backup Server" : "Server"; }
 
 std::string with_reason(std::string_view reason) {
+  if (reason == kByCommand) return format(", {}", reason);
   return reason.empty() ? std::string() : format(", reason: {}", reason);
 }
 

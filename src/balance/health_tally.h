@@ -32,6 +32,9 @@ struct BackendTally {
   void count(const ServerSpec& server, Standing standing, int by);
 };
 
+// A reason: an administrator said so, no check.
+constexpr std::string_view kByCommand = "changed from CLI";
+
 // What is said of a server: "is UP", whether that is so by the one that it tracks, and why (as check_reason says, or empty).
 struct Saying {
   std::string_view what;

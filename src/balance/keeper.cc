@@ -28,7 +28,8 @@ Standing standing_of(const ServerSpec& server, const Settled& settled) {
     to.operation = leader.operation;
   } else if (!server.check.enabled || (!before.in_service() && to.in_service())) {
     // Whoever was away is taken for well until a check says otherwise.
-    to.operation = Operation::Up;
+    if (!before.in_service()) server.state->told.reset();
+    to.operation = server.state->told.value_or(Operation::Up);
   }
   return to;
 }
@@ -97,7 +98,34 @@ void Keeper::drop(const BackendSpec& backend) {
 }
 
 void Keeper::apply(const BackendSpec& backend, const ServerSpec& server, const ServerChange& change) {
+  if (change.operation) take_for(backend, server, *change.operation);
+  if (change.check_host) server.state->check_host = *change.check_host;
+  if (change.check_port) server.state->check_port = *change.check_port;
+  if (change.checks) turn_checks(backend, server, *change.checks);
   renew(backend, server, with_change(server.state->orders(), server.values(), change), true);
+}
+
+// Until checks find otherwise, if there are any.
+void Keeper::take_for(const BackendSpec& backend, const ServerSpec& server, Operation operation) {
+  Server& state = *server.state;
+  const HealthCount count(server.check.rise, server.check.fall);
+  state.check.health = operation == Operation::Down ? 0 : count.best();
+  state.show_check();
+  if (!server.check.enabled) state.told = operation;
+  const Standing before = state.standing.load(std::memory_order_relaxed);
+  Standing to = before;
+  to.operation = operation;
+  if (before == to || !before.in_service()) return;
+  if (turn_of(before, to) == KeeperEvents::Turn::Up) start_slowly(backend, server);
+  move(backend, server, to);
+  log_move(backend, server, before, std::string(kByCommand));
+  events_.on_server_changed(backend, server, turn_of(before, to));
+}
+
+void Keeper::turn_checks(const BackendSpec& backend, const ServerSpec& server, bool on) {
+  if (server.state->check.off == !on) return;
+  server.state->check.off = !on;
+  checks_.look_again(backend, server);
 }
 
 void Keeper::follow(const BackendSpec& backend, const ServerSpec& server) {
@@ -122,6 +150,8 @@ void Keeper::renew(const BackendSpec& backend, const ServerSpec& server, const O
   if (aloud && turn_of(before, to) == KeeperEvents::Turn::Up) start_slowly(backend, server);
   if (before != to) move(backend, server, to);
   const bool is_checked = server.check.enabled || server.tracked_state;
+  // Who is not checked is as well as can be until it was away, as a state file of HAProxy's has it.
+  if (before.in_service() && !to.in_service() && !server.tracked_state) state.check.health = 0;
   if (before.in_service() != to.in_service() || moved || !is_checked) forget(backend, server);
   if (before != to && aloud) log_move(backend, server, before, moved ? "its address is another" : "");
   if (before != to || amended || moved)
@@ -144,9 +174,7 @@ void Keeper::forget(const BackendSpec& backend, const ServerSpec& server) {
   Server& state = *server.state;
   state.check.begun = false;
   state.check.next_ms = 0;
-  // Who is not checked is as well as can be until it was away, as a state file of HAProxy's has it.
-  if (!server.tracked_state && !state.standing.load(std::memory_order_relaxed).in_service()) state.check.health = 0;
-  server.state->show_check();
+  state.show_check();
   checks_.begin_anew(backend, server);
 }
 

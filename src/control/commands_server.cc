@@ -141,6 +141,91 @@ void set_address(const CallRef& call, const Target& target) {
   change(call, target, change_wanted, moved_text(before, to, call->argument(3) == "port"));
 }
 
+void set_health(const CallRef& call, const Target& target) {
+  if (target.spec->tracked_state) return call->fail("cannot change health on a tracking server.\n");
+  ServerChange wanted;
+  const std::string_view health = call->argument(2);
+  if (health == "up")
+    wanted.operation = Operation::Up;
+  else if (health == "stopping")
+    wanted.operation = Operation::Drain;
+  else if (health == "down")
+    wanted.operation = Operation::Down;
+  else
+    return call->fail("'set server <srv> health' expects 'up', 'stopping', or 'down'.\n");
+  change(call, target, wanted);
+}
+
+// Until the next reload; what it is called then, and what takes it back.
+void change_for_now(const CallRef& call, const Target& target, const ServerChange& wanted, std::string_view what,
+                    const ServerChange& back) {
+  Crew& crew = call->realm().crew();
+  crew.keep_until_reload(
+      format("{} of {}/{}", what, target.backend, target.name),
+      [&crew, backend = target.backend, server = target.name, back] { crew.change(backend, server, back, [] {}); });
+  change(call, target, wanted);
+}
+
+std::string disabled_checks(const Target& target) {
+  return format("disabled checks of {}/{}", target.backend, target.name);
+}
+
+bool is_checked(const CallRef& call, const Target& target) {
+  return target.spec->check.enabled && !call->realm().crew().keeps_until_reload(disabled_checks(target));
+}
+
+// No number: the call has failed.
+std::optional<std::uint16_t> check_port(const CallRef& call, std::string_view text) {
+  const auto port = parse_integer(text);
+  if (port && *port >= 0 && *port <= 65535) return static_cast<std::uint16_t>(*port);
+  call->fail(port ? "provided port is invalid" : "provided port is not an integer");
+  return std::nullopt;
+}
+
+void set_check_address(const CallRef& call, const Target& target) {
+  if (call->argument(2).empty())
+    return call->fail("set server <b>/<s> check-addr requires an address and optionally a port.\n");
+  if (!is_checked(call, target)) return call->fail("health checks are not enabled on this server");
+  ServerChange wanted, back;
+  SocketAddress to;
+  if (!SocketAddress::from_ip(call->argument(2), 0, to) || call->argument(2) == "*")
+    return call->fail(format("invalid addr '{}'", call->argument(2)));
+  wanted.check_host = to;
+  back.check_host = SocketAddress();
+  if (call->argument(3) == "port") {
+    wanted.check_port = check_port(call, call->argument(4));
+    if (!wanted.check_port) return;
+    back.check_port = 0;
+  }
+  change_for_now(call, target, wanted, "check-addr", back);
+}
+
+void set_check_port(const CallRef& call, const Target& target) {
+  if (call->argument(2).empty()) return call->fail("set server <b>/<s> check-port requires a port.\n");
+  if (!is_checked(call, target)) return call->fail("health checks are not enabled on this server");
+  ServerChange wanted, back;
+  wanted.check_port = check_port(call, call->argument(2));
+  if (!wanted.check_port) return;
+  back.check_port = 0;
+  change_for_now(call, target, wanted, "check-port", back);
+}
+
+template <bool On>
+void turn_checks(const CallRef& call) {
+  const auto target = target_of(call);
+  if (!target) return;
+  ServerChange wanted, back;
+  wanted.checks = On;
+  back.checks = true;
+  if (!target->spec->check.enabled)
+    return On ? call->fail("Health check was not configured on this server, cannot enable.\n") : call->done();
+  if constexpr (On) {
+    call->realm().crew().forget_until_reload(disabled_checks(*target));
+    return change(call, *target, wanted);
+  }
+  change_for_now(call, *target, wanted, "disabled checks", back);
+}
+
 void set_server(const CallRef& call) {
   const auto target = target_of(call);
   if (!target) return;
@@ -148,10 +233,17 @@ void set_server(const CallRef& call) {
   if (what == "state") return set_state(call, *target);
   if (what == "weight") return change_weight(call, *target, call->argument(2));
   if (what == "addr") return set_address(call, *target);
+  if (what == "health") return set_health(call, *target);
+  if (what == "check-addr") return set_check_address(call, *target);
+  if (what == "check-port") return set_check_port(call, *target);
+  if (what == "ssl")
+    return call->fail("'set server <srv> ssl' is not offered: write it on the server's line, and reload.\n");
   if (what == "agent" || what == "agent-addr" || what == "agent-port" || what == "agent-send")
     return call->fail("agent checks are not enabled on this server.\n");
   if (what == "fqdn") return call->fail("set server <b>/<s> fqdn failed because no resolution is configured.\n");
-  call->fail("usage: set server <backend>/<server> addr | state | weight\n");
+  call->fail(
+      "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | agent-send | check-addr | "
+      "check-port | fqdn | health | ssl | state | weight\n");
 }
 
 void set_weight(const CallRef& call) {
@@ -187,11 +279,13 @@ void shut_down_sessions(const CallRef& call) {
 constexpr Command kCommands[] = {
     {"disable server", "(DEPRECATED)", AccessLevel::Admin, "maintenance for <bk>/<srv>; now 'set server ... state'",
      set_administration<Administration::Maintenance>},
+    {"disable health", "", AccessLevel::Admin, "checks of <bk>/<srv> pause", turn_checks<false>},
+    {"enable health", "", AccessLevel::Admin, "checks of <bk>/<srv> go on", turn_checks<true>},
     {"enable server", " (DEPRECATED)", AccessLevel::Admin, "<bk>/<srv> serves again; now 'set server ... state'",
      set_administration<Administration::Ready>},
     {"get weight", "<bk>/<srv>", AccessLevel::User, "the weight of a server, now and in the file", get_weight},
     {"set maxconn server", "<bk>/<srv>", AccessLevel::Admin, "most connections to a server", set_maxconn_server},
-    {"set server", "<bk>/<srv> [opts]", AccessLevel::Admin, "state, weight or address of a server", set_server},
+    {"set server", "<bk>/<srv> [opts]", AccessLevel::Admin, "state, weight, address or health of a server", set_server},
     {"set weight", "<bk>/<srv>  (DEPRECATED)", AccessLevel::Admin, "now 'set server ... weight'", set_weight},
     {"shutdown sessions server", "<bk>/<srv>", AccessLevel::Admin, "end what runs through a server",
      shut_down_sessions},

@@ -61,7 +61,7 @@ int operation_number(const ServerSpec& server) {
 // Bits of HAProxy: wanted by command, by the server that it tracks, by the file.
 int administration_bits(const ServerSpec& server, const ServerSeen& seen) {
   int bits = server.disabled ? 0x04 : 0;
-  switch (settle(server.values(), seen.orders).values.administration) {
+  switch (settle(server.values(), seen.said ? seen.said->orders : Orders()).values.administration) {
     case Administration::Ready:
       break;
     case Administration::Drain:
@@ -166,16 +166,19 @@ void append_state(std::string& to, const Snapshot& snapshot, const BackendPlan& 
   const config::Proxy* proxy = snapshot.config.find_backend(plan.balance.name);
   const config::Server* line = line_of(snapshot.config, plan.balance, server);
   const bool named = line != nullptr && line->address.kind == config::Address::Kind::Name;
-  const unsigned check_port = server.check.own_port ? server.check.address.port() : 0;
+  const unsigned file_port = server.check.own_port ? server.check.address.port() : 0;
+  const unsigned check_port = one.said && one.said->check_port != 0 ? one.said->check_port : file_port;
+  const SocketAddress file_host = server.check.own_host ? server.check.address : SocketAddress();
+  const SocketAddress check_host = one.said && !one.said->check_host.empty() ? one.said->check_host : file_host;
   const Where where = where_is(server);
-  append_format(
-      to, "{} {} {} {} {} {} {} {} {} {} {} {} {} {} 0 {} {} {} {} - {} {} {} - {}\n",
-      snapshot.backend_id(plan.number()), plan.balance.name, server.id, server.name, where.host,
-      operation_number(server), administration_bits(server, one), server.state->weight.load(std::memory_order_relaxed),
-      server.weight, seen.seconds_since_change(server), status_number(one.status), result_number(one.status),
-      health_number(server, one), check_state_number(server, one), proxy != nullptr && proxy->id != 0 ? 1 : 0,
-      line != nullptr && line->id != 0 ? 1 : 0, named ? line->address.host : "-", where.port, server.tls ? 1 : 0,
-      check_port, server.check.own_host ? server.check.address.ip_text() : "-", check_port);
+  append_format(to, "{} {} {} {} {} {} {} {} {} {} {} {} {} {} 0 {} {} {} {} - {} {} {} - {}\n",
+                snapshot.backend_id(plan.number()), plan.balance.name, server.id, server.name, where.host,
+                operation_number(server), administration_bits(server, one),
+                server.state->weight.load(std::memory_order_relaxed), server.weight, seen.seconds_since_change(server),
+                status_number(one.status), result_number(one.status), health_number(server, one),
+                check_state_number(server, one), proxy != nullptr && proxy->id != 0 ? 1 : 0,
+                line != nullptr && line->id != 0 ? 1 : 0, named ? line->address.host : "-", where.port,
+                server.tls ? 1 : 0, check_port, check_host.empty() ? "-" : check_host.ip_text(), file_port);
 }
 
 void append_connections(std::string& to, const Snapshot& snapshot, const BackendPlan& plan, const ServerSpec& server,
@@ -185,7 +188,8 @@ void append_connections(std::string& to, const Snapshot& snapshot, const Backend
   append_format(to, "{}/{} {}/{} {} {} - {} {} {} {} {} {} {} {}", plan.balance.name, server.name,
                 snapshot.backend_id(plan.number()), server.id, where.host, where.port, server.pool.purge_ms, one.used,
                 one.most_used, one.most_used, 0, one.idle_total(), server.pool.max, one.idle_total());
-  for (const std::size_t idle : one.idle) append_format(to, " {}", idle);
+  for (std::size_t worker = 0; worker < seen.workers(); ++worker)
+    append_format(to, " {}", one.idle.empty() ? 0 : one.idle[worker]);
   to += '\n';
 }
 

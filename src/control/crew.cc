@@ -222,6 +222,26 @@ void Crew::shut_down_sessions(const std::shared_ptr<Server>& server, std::functi
   pass_all(std::move(done));
 }
 
+void Crew::keep_until_reload(const std::string& what, std::function<void()> undo) {
+  until_reload_[what] = std::move(undo);
+}
+
+void Crew::forget_until_reload(const std::string& what) { until_reload_.erase(what); }
+
+std::string Crew::end_what_was_kept() {
+  std::string names;
+  for (const auto& [what, undo] : std::exchange(until_reload_, {})) {
+    names += (names.empty() ? "" : ", ") + what;
+    undo();
+  }
+  return names;
+}
+
+void Crew::wake_who_waits(std::function<void()> done) {
+  if (process_.paused.exchange(0) != 0) wake_listeners();
+  pass_all(std::move(done));
+}
+
 void Crew::ask(Question question, std::function<void()> done) {
   const auto shared = std::make_shared<const Question>(std::move(question));
   for (std::size_t i = 0; i < workers_.size(); ++i) {

@@ -78,6 +78,7 @@ class Master::Reign final : public Realm {
   const Desk& desk() const override { return *master_.desk_; }
   const Options& options() const override { return master_.options_; }
   const std::string& complaints() const override { return master_.complaints_; }
+  void log(Level level, const std::string& line) override { master_.log(level, line); }
 
  private:
   Master& master_;
@@ -169,6 +170,7 @@ Result<Master::Limits> Master::make_room_for_descriptors(const Handover& handove
 void Master::set_limits(const Limits& limits) {
   crew_.process().descriptor_limit = limits.descriptors;
   crew_.process().maxconn = limits.maxconn;
+  crew_.process().hard_maxconn = limits.maxconn;
 }
 
 int Master::run(Handover first, const Legacy& legacy) {
@@ -364,6 +366,8 @@ void Master::take_over(Handover handover) {
   set_limits(*limits);
   remember(loaded.diagnostics);
   crew_.put_to_work(std::move(loaded.snapshot));
+  const std::string ended = crew_.end_what_was_kept();
+  if (!ended.empty()) changes_ += format("; what was set by command has ended: {}", ended);
   desk_->adopt(crew_.snapshot()->config.global, crew_.snapshot()->bundle);
 }
 

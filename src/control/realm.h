@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "penstock/base/log.h"
+
 namespace penstock {
 
 class Crew;
@@ -18,6 +20,7 @@ class Realm {
   virtual const Options& options() const = 0;
   // What was complained about when the process started or took its last configuration.
   virtual const std::string& complaints() const = 0;
+  virtual void log(Level level, const std::string& line) = 0;
 
  protected:
   ~Realm() = default;

@@ -40,7 +40,7 @@ class Look {
   }
 
   std::shared_ptr<const ServersSeen> together(std::uint64_t now_ms, std::uint64_t started_ms) {
-    auto all = std::make_shared<ServersSeen>(now_ms, started_ms);
+    auto all = std::make_shared<ServersSeen>(workers_, now_ms, started_ms);
     for (const BackendPlan* plan : plans_) {
       for (const ServerSpec& server : plan->balance.servers) join(all->servers_[server.state.get()], server);
     }
@@ -51,31 +51,36 @@ class Look {
   void remember(unsigned worker, const ServerSpec& server) {
     ServerSeen& seen = by_worker_[worker][server.state.get()];
     seen.status = server.state->check.last_status;
+    seen.checks_off = server.state->check.off;
     seen.health = server.state->check.health;
-    seen.orders = server.state->orders();
+    ServerSaid said{server.state->orders(), server.state->check_host, server.state->check_port};
+    if (!said.orders.empty() || !said.check_host.empty() || said.check_port != 0)
+      seen.said = std::make_unique<const ServerSaid>(std::move(said));
   }
 
   void count(unsigned worker, const ServerSpec& server, const Pool& pool) {
     ServerSeen& seen = by_worker_[worker][server.state.get()];
-    seen.used = pool.in_use();
-    seen.most_used = pool.peak();
-    seen.idle = {pool.idle()};
+    seen.used = static_cast<std::uint32_t>(pool.in_use());
+    seen.most_used = static_cast<std::uint32_t>(pool.peak());
+    seen.idle = {static_cast<std::uint32_t>(pool.idle())};
   }
 
   void join(ServerSeen& to, const ServerSpec& server) {
-    to.idle.resize(workers_);
     for (unsigned worker = 0; worker < workers_; ++worker) {
       const auto found = by_worker_[worker].find(server.state.get());
       if (found == by_worker_[worker].end()) continue;
       ServerSeen& part = found->second;
       to.used += part.used;
       to.most_used += part.most_used;
-      if (!part.idle.empty()) to.idle[worker] = part.idle.front();
+      if (!part.idle.empty() && part.idle.front() != 0) {
+        to.idle.resize(workers_);
+        to.idle[worker] = part.idle.front();
+      }
       if (server.state->keeper(workers_) != worker) continue;
       to.status = part.status;
       to.health = part.health;
       to.checks_off = part.checks_off;
-      to.orders = std::move(part.orders);
+      to.said = std::move(part.said);
     }
   }
 

@@ -7,11 +7,30 @@
 namespace penstock {
 
 Frontend::Frontend(FrontendOwner& owner, const BindSpec& bind) : owner_(owner), bind_(&bind) {
-  const BoundAddress& bound = *bind.bound;
-  Descriptor own = std::move(bound.shares[kit().worker]);
-  change_options(own.get(), bind.accepted);
+  open(std::move(bind.bound->shares[kit().worker]));
+}
+
+void Frontend::open(Descriptor own) {
+  const BoundAddress& bound = *bind_->bound;
+  change_options(own.get(), bind_->accepted);
   listener_ = Listener::open(kit().loop, own.release(), bound.is_unix, bound.backlog, *this);
   set_manners();
+}
+
+// Who comes to a closed door is refused by the system; where others have the same socket, or it cannot be opened
+// again, whoever comes waits in its queue.
+void Frontend::obey_door() {
+  const BoundAddress& bound = *bind_->bound;
+  const bool is_open = frontend().state->door.load(std::memory_order_relaxed) == FrontendState::Door::Open;
+  if (closed_ || is_open == static_cast<bool>(listener_)) return;
+  if (is_open) {
+    Result<Descriptor> own = bound.sockets[kit().worker % bound.sockets.size()].duplicate();
+    if (own) open(std::move(*own));
+    return;
+  }
+  if (!bound.is_inherited && !bound.is_unix) listener_->refuse();
+  listener_.reset();
+  paused_ = false;
 }
 
 Frontend::~Frontend() {
@@ -34,6 +53,7 @@ void Frontend::adopt(const BindSpec& bind) {
 }
 
 void Frontend::set_manners() {
+  if (!listener_) return;
   const bool is_http = frontend().mode == config::Mode::Http;
   listener_->set_manners(is_http || bind_->tls || bind_->accept_proxy, bind_->defer_accept);
 }

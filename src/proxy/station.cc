@@ -42,7 +42,9 @@ bool Station::admit(const FrontendPlan& frontend, const BindSpec& bind) {
   const bool room = kit_.process.descriptors.load(std::memory_order_relaxed) + 2 <=
                     kit_.process.descriptor_limit.load(std::memory_order_relaxed);
   const auto below = [](std::uint32_t count, std::uint32_t most) { return most == 0 || count < most; };
-  if (below(all, limit) && below(here, frontend.maxconn) && below(this_way, bind.maxconn) && room) {
+  const std::int64_t order = frontend.state->maxconn_order.load(std::memory_order_relaxed);
+  const bool room_here = order < 0 ? below(here, frontend.maxconn) : here < order;
+  if (below(all, limit) && room_here && below(this_way, bind.maxconn) && room) {
     ++clients_;
     kit_.process.most_connections.note(all + 1);
     frontend.state->most_connections.note(here + 1);
@@ -68,6 +70,12 @@ void Station::dismiss(const Entrance& entrance) {
 
 void Station::resume_listeners() {
   for (auto& [key, frontend] : frontends_) frontend->resume();
+}
+
+void Station::obey_door(int frontend) {
+  for (auto& [key, each] : frontends_) {
+    if (each->number() == frontend) each->obey_door();
+  }
 }
 
 void Station::drain() {

@@ -7,7 +7,7 @@ import socket
 import time
 import unittest
 
-from harness import Case, Client, Cut, IS_HAPROXY, PATIENCE, Rig, Script, penstock_only, wait_until
+from harness import reserved_port, Case, Client, Cut, IS_HAPROXY, PATIENCE, Rig, Script, penstock_only, wait_until
 
 HAPROXY = shutil.which('haproxy')
 
@@ -247,6 +247,33 @@ class Servers(Both):
                          'shutdown sessions server', 'shutdown sessions server be/nobody',
                          'shutdown sessions server be/s1', 'set server be/s1 fqdn x', 'set server be/s1 agent up')
 
+    def test_health(self):
+        for rig in (self.ours, self.theirs):
+            until_answer(rig, 'show servers state other', r' t1 \S+ 0 0 1 1 ')
+        for server in ('other/t1', 'be/s1', 'be/s2'):
+            for health in ('down', 'stopping', 'up', 'stopping', 'down', 'up', 'well', ''):
+                with self.subTest(server, health=health):
+                    self.compare('set server %s health %s' % (server, health))
+                    self.compare('show servers state ' + server.split('/')[0])
+        self.compare_all('set server be/s3 health down', 'set server other/t1 weight 3', 'set server be/s1 health down',
+                         'set server be/s1 weight 3', 'show servers state be', 'set server be/s1 state maint',
+                         'set server be/s1 state ready', 'show servers state be')
+
+    def test_checks(self):
+        for rig in (self.ours, self.theirs):
+            until_answer(rig, 'show servers state other', r' t1 \S+ 0 0 1 1 ')
+        self.compare_all(
+            'disable health other/t1', 'show servers state other', 'enable health other/t1',
+            'show servers state other', 'enable health be/s1', 'disable health be/s1', 'disable health',
+            'enable health be/s3', 'disable health be/s3', 'enable health nobody/s1', 'set server other/t1 check-port',
+            'set server other/t1 check-port x', 'set server other/t1 check-port 70000', 'set server be/s1 check-port 5',
+            'disable health other/t1', 'set server other/t1 check-port 7', 'enable health other/t1',
+            'set server other/t1 check-port 7', 'show servers state other',
+            'set server other/t1 check-addr', 'set server other/t1 check-addr x',
+            'set server other/t1 check-addr 127.0.0.2', 'show servers state other',
+            'set server other/t1 check-addr 127.0.0.3 port 9', 'show servers state other',
+            'set server be/s1 check-addr 127.0.0.2', 'set server other', 'set server other/t1', 'set server other/t1 x')
+
     def test_show_servers_conn(self):
         for rig in (self.ours, self.theirs):
             client = rig.connect()
@@ -262,6 +289,90 @@ class Servers(Both):
         self.assertEqual(ask(self.ours, 'show servers conn').splitlines()[0],
                          ask(self.theirs, 'show servers conn').splitlines()[0])
         self.compare('show servers conn nobody')
+
+
+class Frontends(Both):
+    TEXT = """
+global
+    maxconn 50
+    stats socket <dir>/admin.sock level admin
+frontend fe
+    maxconn 20
+    bind <fe>
+    default_backend be
+frontend port
+    bind 127.0.0.1:<port>
+    default_backend be
+frontend path
+    bind <dir>/front.sock
+    default_backend be
+backend be
+    server s1 <s1>
+"""
+
+    def setUp(self):
+        self.places = reserved_port(), reserved_port()
+        for place in self.places:
+            self.addCleanup(place.close)
+        self.ours = self.rig(self.TEXT.replace('<port>', str(self.places[0].getsockname()[1])))
+        if not HAPROXY or IS_HAPROXY:
+            self.skipTest('there is no haproxy to compare with')
+        self.theirs = self.rig(self.TEXT.replace('<port>', str(self.places[1].getsockname()[1])), program=HAPROXY,
+                               servers=self.ours.servers)
+
+    def test_doors(self):
+        self.compare_all('disable frontend', 'disable frontend nobody', 'disable frontend be', 'enable frontend fe',
+                         'disable frontend fe', 'disable frontend fe', 'enable frontend fe', 'shutdown frontend',
+                         'shutdown frontend nobody', 'shutdown frontend path', 'shutdown frontend path',
+                         'enable frontend path', 'disable frontend path', 'enable frontend')
+
+    def test_a_disabled_frontend_refuses_and_an_enabled_one_serves(self):
+        for rig, place in zip((self.ours, self.theirs), self.places):
+            address = place.getsockname()
+
+            def serves():
+                with Client(address) as client:
+                    return client.get('/test/server').status == 200
+            ask(rig, 'show version')
+            for _ in range(3):
+                wait_until(serves, 'an answer')
+                self.assertEqual(ask(rig, 'disable frontend port'), '\n')
+                self.assertRaises(ConnectionRefusedError, Client, address)
+                self.assertEqual(ask(rig, 'enable frontend port'), '\n')
+            self.assertEqual(rig.get('/test/server').status, 200)
+            rig.log.wait('Paused frontend port')
+            rig.log.wait('Resumed frontend port')
+
+    def test_limits(self):
+        self.compare_all('set maxconn frontend', 'set maxconn frontend nobody 5', 'set maxconn frontend fe',
+                         'set maxconn frontend fe 5', 'set maxconn frontend fe -1', 'set maxconn frontend fe 0',
+                         'set maxconn global', 'set maxconn global 51', 'set maxconn global 50',
+                         'set maxconn global 10', 'set maxconn global 0')
+
+    def test_a_limit_of_a_frontend_holds_at_once(self):
+        rig = self.ours
+        ask(rig, 'set maxconn frontend fe 1')
+        first = rig.connect()
+        self.assertEqual(first.get('/test/server').status, 200)
+        second = rig.connect()
+        second.request('GET', '/test/server')
+        second.socket.settimeout(0.2)
+        self.assertRaises(TimeoutError, second.socket.recv, 1)
+        second.socket.settimeout(PATIENCE)
+        ask(rig, 'set maxconn frontend fe 2')
+        self.assertEqual(second.response().status, 200)
+
+    def test_what_was_set_ends_with_a_reload_which_says_so(self):
+        rig = self.ours
+        for line in ('disable frontend port', 'set maxconn frontend fe 0', 'set maxconn global 5', 'disable frontend path',
+                     'enable frontend path', 'shutdown frontend path'):
+            ask(rig, line)
+        rig.reload(rig.text)
+        rig.output.wait('Reloaded in .*; what was set by command has ended: frontend path shut down, frontend port '
+                        'disabled, maxconn of frontend fe, maxconn of the process')
+        self.assertEqual(rig.get('/test/server').status, 200)
+        with Client(self.places[0].getsockname()) as client:
+            self.assertEqual(client.get('/test/server').status, 200)
 
 
 @penstock_only('what penstock promises')

@@ -72,6 +72,9 @@ class Checks final : private Later {
   // All that was found about a server is forgotten, and it is checked at once, unless it is in maintenance.
   void begin_anew(const BackendSpec& backend, const ServerSpec& server);
 
+  // Its checks go on, at once, or not: see Server::CheckMemory::off.
+  void look_again(const BackendSpec& backend, const ServerSpec& server);
+
   const ChecksOptions& options() const { return options_; }
   std::size_t in_flight() const { return probes_.size() - idle_probes_.size(); }
 
@@ -79,6 +82,7 @@ class Checks final : private Later {
   friend class Check;
   struct WaitingTag;
   void run_later() override { start_waiting(); }
+  Check* find(const BackendSpec& backend, const ServerSpec& server);
   void want_probe(Check& check);
   void give_back(Probe& probe);
   void start_waiting();

@@ -73,6 +73,8 @@ class Keeper final : private CheckOwner {
                 const CheckResult& result) override;
   void renew(const BackendSpec& backend, const ServerSpec& server, const Orders& orders, bool aloud);
   void forget(const BackendSpec& backend, const ServerSpec& server);
+  void take_for(const BackendSpec& backend, const ServerSpec& server, Operation operation);
+  void turn_checks(const BackendSpec& backend, const ServerSpec& server, bool on);
   void move(const BackendSpec& backend, const ServerSpec& server, Standing to);
   void start_slowly(const BackendSpec& backend, const ServerSpec& server);
   Ramp& begin_ramp(const BackendSpec& backend, const ServerSpec& server);

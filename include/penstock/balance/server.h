@@ -102,6 +102,7 @@ class Server {
   // What the keeper remembers; nobody else touches it. A reload finds it as it was.
   struct CheckMemory {
     bool begun = false;         // A check has run since the process knows the server.
+    bool off = false;           // A change has turned checks off.
     int health = 0;             // 0 .. rise + fall - 1; UP from rise on.
     std::uint64_t next_ms = 0;  // When the next check is due, monotonic clock.
     std::string last_text;      // Last result in words.
@@ -114,6 +115,11 @@ class Server {
   CheckMemory check_seen() const;
   void show_check();
   std::uint64_t where = 0;  // A digest of the address in force; 0: never was one.
+  // Where checks go, if a change has said so.
+  SocketAddress check_host;
+  std::uint16_t check_port = 0;
+  // Of one that is not checked: what a change has said of it.
+  std::optional<Operation> told;
   // Few servers have any.
   const Orders& orders() const { return orders_ ? *orders_ : kNoOrders; }
   void set_orders(const Orders& orders);

@@ -59,6 +59,12 @@ struct ServerChange {
   std::optional<Administration> administration;
   std::optional<std::uint32_t> weight, maxconn;
   std::optional<ServerAddress> address;
+  // What checks find next counts all the same. Not of one that tracks another.
+  std::optional<Operation> operation;
+  std::optional<bool> checks;  // Whether it is checked, if the file says that it is to be.
+  // Where checks go; an empty host, a port of 0: as the file says.
+  std::optional<SocketAddress> check_host;
+  std::optional<std::uint16_t> check_port;
 };
 
 // A value that a change has set, and that of the file at that moment: the order stands while the file says that.

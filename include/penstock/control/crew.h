@@ -84,6 +84,14 @@ class Crew final : private WorkerOwner {
   unsigned workers() const { return process_.workers; }
   // What runs through this server ends; `done` as above.
   void shut_down_sessions(const std::shared_ptr<Server>& server, std::function<void()> done);
+  // A change that ends with the next reload, by its name: `undo` is called then, on the crew's loop.
+  void keep_until_reload(const std::string& what, std::function<void()> undo);
+  void forget_until_reload(const std::string& what);
+  bool keeps_until_reload(const std::string& what) const { return until_reload_.contains(what); }
+  // Their names; all are undone.
+  std::string end_what_was_kept();
+  // Clients for whom there was no room may come now; `done` as above.
+  void wake_who_waits(std::function<void()> done);
   // On the clock of the states of servers, which never steps back.
   std::uint64_t now_ms() const { return loop_.now(); }
   std::uint64_t started_ms() const { return started_ms_; }
@@ -140,6 +148,7 @@ class Crew final : private WorkerOwner {
   AddressWatch watch_;
   std::size_t adopting_ = 0;
   std::uint64_t started_ms_ = 0;
+  std::map<std::string, std::function<void()>> until_reload_;
   std::size_t empty_workers_ = 0;
 };
 

@@ -23,6 +23,11 @@ struct FrontendState {
   ConnectionCount connections{0};
   Peak most_connections;
   Copies<Ledger> ledgers;
+  // What administrators have said of it, until the next reload. Paused: nobody comes in; Shut: nor will, whatever they
+  // say next.
+  enum class Door : std::uint8_t { Open, Paused, Shut };
+  std::atomic<Door> door{Door::Open};
+  std::atomic<std::int64_t> maxconn_order{-1};  // Most clients; -1: as the file says.
   // What was refused or failed is told of, by rules::Reason::Kind.
   std::array<AtMostEvery, 8> reports;
   Rate accepted, arrivals, requests;     // Connections, clients let in, and what they asked for.
@@ -42,6 +47,7 @@ struct ProcessState {
   Peak most_connections;
   Rate accepted, arrivals, handshakes;  // Connections, clients let in, and those of TLS.
   std::atomic<std::uint32_t> maxconn{0};
+  std::uint32_t hard_maxconn = 0;          // As the configuration and the system allow; for the master.
   std::atomic<std::uint32_t> requests{0};  // Names requests: %rt, unique ids.
   // Clients that spoke NTLM or Negotiate, whose server connections are theirs alone.
   std::atomic<std::uint32_t> pinned{0};

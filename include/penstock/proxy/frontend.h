@@ -40,6 +40,9 @@ class Frontend final : private ListenerOwner, private ClientOwner {
   // leave after the transaction they are in, or begin, which is still served by `last`.
   void close(Ref<Generation> last);
   void resume();
+  int number() const { return bind_->frontend; }
+  // See FrontendState::Door.
+  void obey_door();
   // `on-marked-down shutdown-sessions`, for what clients keep to themselves.
   void shut_down(const Server& server);
 
@@ -54,6 +57,7 @@ class Frontend final : private ListenerOwner, private ClientOwner {
   void on_client_left(const Entrance& entrance) override { owner_.dismiss(entrance); }
   void on_connection(Listener& listener) override;
   void set_manners();
+  void open(Descriptor own);
 
   FrontendOwner& owner_;
   const BindSpec* bind_;

@@ -51,6 +51,8 @@ class Station final : public FrontendOwner {
   void serve_lines(BackendState& state);
   void shut_down_sessions(const Server& server);
   void resume_listeners();
+  // The door of the frontend of this number is another now (FrontendState::Door).
+  void obey_door(int frontend);
 
   std::size_t clients() const { return clients_; }
 
