@@ -35,6 +35,7 @@ std::span<const Command> talk_commands();
 std::span<const Command> show_commands();
 std::span<const Command> server_commands();
 std::span<const Command> frontend_commands();
+std::span<const Command> counts_commands();
 
 // The rows that are written so, best first: one if the words are those of a command, else those that begin alike.
 const Command* find_command(const std::vector<std::string>& written);

@@ -77,11 +77,7 @@ void set_mode(const CallRef& call) {
   call->done();
 }
 
-void show_version(const CallRef& call) {
-  std::string version = version_text(false);
-  std::string_view rest = version;
-  call->say(Level::Info, std::string(cut(rest, '\n')) + "\n");
-}
+void show_version(const CallRef& call) { call->say(Level::Info, format("{}\n", program_version())); }
 
 // Names that say of themselves that they hold a secret.
 bool is_secret(std::string_view name) {

@@ -18,6 +18,8 @@ namespace {
 
 // HAProxy's version whose grammar is covered; programs that drive haproxy look for it.
 constexpr const char* kGrammarVersion = "2.6";
+// Of PENSTOCK_VERSION.
+constexpr std::string_view kVersionDate = "2026/11/27";
 
 }  // namespace
 
@@ -53,6 +55,9 @@ void set_environment(const Options& options) {
   for (const std::string& file : options.files) files += (files.empty() ? "" : ";") + file;
   setenv("HAPROXY_CFGFILES", files.c_str(), 1);
 }
+
+std::string_view program_version() { return PENSTOCK_VERSION; }
+std::string_view program_date() { return kVersionDate; }
 
 std::string version_text(bool in_full) {
   std::string text =

@@ -158,7 +158,9 @@ bool Walk::is_wanted() const {
   if (!filter_.proxy.empty() && object_.proxy != filter_.proxy) return false;
   if (filter_.scope && std::find(filter_.scope->begin(), filter_.scope->end(), object_.proxy) == filter_.scope->end())
     return false;
-  if (filter_.id >= 0 && object_.id != static_cast<std::uint64_t>(filter_.id)) return false;
+  // A number is one of a server or a bind line.
+  const bool is_whole = object_.kind == Kind::Frontend || object_.kind == Kind::Backend;
+  if (!is_whole && filter_.id >= 0 && object_.id != static_cast<std::uint64_t>(filter_.id)) return false;
   if (object_.kind != Kind::Server) return true;
   const Server& state = *object_.server->state;
   if (filter_.up_only && !state.keeps_traffic()) return false;

@@ -1,5 +1,8 @@
 """The runtime socket: its protocol and its commands. Answers are compared with those of HAProxy, which is run beside
 with the same configuration."""
+import csv
+import io
+import json
 import os
 import re
 import shutil
@@ -289,6 +292,85 @@ class Servers(Both):
         self.assertEqual(ask(self.ours, 'show servers conn').splitlines()[0],
                          ask(self.theirs, 'show servers conn').splitlines()[0])
         self.compare('show servers conn nobody')
+
+
+class Counts(Both):
+    """`show info` and `show stat`: which fields there are, and what they say where both programs count the same."""
+    TEXT = """
+global
+    stats socket <dir>/admin.sock level admin
+    maxconn 50
+    node here
+frontend fe
+    bind <fe>
+    default_backend be
+backend be
+    server s1 <s1> weight 10 maxconn 5
+    server s2 <s2> backup disabled
+"""
+    # Of the programs, not of their traffic.
+    OWN = {'Name', 'Version', 'Release_date', 'Pid', 'Uptime', 'Uptime_sec', 'Ulimit-n', 'Maxsock', 'CumConns', 'CumReq',
+           'Tasks', 'Jobs', 'Listeners', 'Build info', 'PoolAlloc_bytes', 'PoolUsed_bytes', 'Start_time_sec',
+           'PoolAlloc_MB', 'PoolUsed_MB', 'ConnRate', 'SessRate', 'MaxConnRate', 'MaxSessRate', 'TotalBytesOut',
+           'BytesOutRate', 'Idle_pct', 'Run_queue'}
+
+    def test_show_info(self):
+        for words in ('', ' typed', ' typed json', ' desc', ' float', ' typed desc', ' other'):
+            ours, theirs = (ask(rig, 'show info' + words) for rig in (self.ours, self.theirs))
+            if 'json' in words:
+                def entries(text):
+                    return [(entry['field'], entry['tags'], entry['value']['type'] if entry['field']['name'] in self.OWN
+                             else entry['value']) for entry in json.loads(text)]
+                self.assertEqual(entries(ours), entries(theirs))
+                continue
+
+            def lines(text):
+                text = re.sub(r':"[^"]*"$', ':"help"', text, flags=re.M)
+                return [re.sub(r'(: |:(?=[^:]*(:"help")?$)).*', ':X', line) if (
+                    line.split(':')[0].split('.')[1 if '.' in line.split(':')[0] else 0] in self.OWN) else line
+                        for line in text.split('\n')]
+            self.assertEqual(lines(ours), lines(theirs), words)
+
+    def test_show_stat(self):
+        for rig in (self.ours, self.theirs):
+            for _ in range(3):
+                self.assertEqual(rig.get('/test/server').status, 200)
+            until_answer(rig, 'show stat 2 1 -1', r'(?m)^fe,FRONTEND,,,0,[123],50,3,')
+
+        def rows(rig, words):
+            return list(csv.reader(io.StringIO(ask(rig, 'show stat' + words))))
+        same = ('scur', 'stot', 'dreq', 'dresp', 'ereq', 'econ', 'eresp', 'wretr', 'wredis', 'status', 'weight',
+                'act', 'bck', 'pid', 'iid', 'sid', 'type', 'hrsp_2xx', 'hrsp_4xx', 'hrsp_5xx', 'req_tot', 'mode', 'algo',
+                'svname', 'lbtot', 'cli_abrt', 'srv_abrt', 'conn_tot', 'intercepted')
+        for words in ('', ' 2 1 -1', ' be 4 -1', ' -1 4 -1', ' -1 2 -1', ' -1 7 1', ' be 4 2', ' 99 1 1', ' up', ' no-maint', ' 2 x 1'):
+            with self.subTest(words):
+                ours, theirs = rows(self.ours, words), rows(self.theirs, words)
+                self.assertEqual(ours[0], theirs[0])
+                for one, other in zip(ours[1:], theirs[1:]):
+                    one, other = dict(zip(ours[0], one)), dict(zip(theirs[0], other))
+                    for name in same if one else ():
+                        self.assertEqual(one[name], other[name].split(' (')[0], (words, one['svname'], name))
+                self.assertEqual(len(ours), len(theirs))
+        self.compare_all('show stat nobody 1 1', 'show stat x y z')
+
+    def test_typed_and_json(self):
+        for words in (' typed', ' be 4 1 typed', ' typed desc'):
+            ours, theirs = (re.findall(r'(?m)^(\w\.\d+\.\d+\.\d+\.\S+?\.\d+:\w+):\w+', ask(rig, 'show stat' + words))
+                            for rig in (self.ours, self.theirs))
+            self.assertTrue(ours)
+            # What modules of HAProxy's add has numbers of its own there.
+            self.assertEqual([line for line in ours if line not in theirs and int(line.split('.')[3]) < 100], [])
+        self.assertEqual([[entry['objType'] for entry in part][0] for part in json.loads(ask(self.ours, 'show stat json'))],
+                         ['Frontend', 'Server', 'Server', 'Backend'])
+
+    def test_clear_counters(self):
+        for rig in (self.ours, self.theirs):
+            self.assertEqual(rig.get('/test/server').status, 200)
+            until_answer(rig, 'show stat 2 1 -1', r'(?m)^fe,FRONTEND,,,0,1,50,1,')
+            self.assertEqual(ask(rig, 'clear counters'), '\n')
+            self.assertRegex(ask(rig, 'show stat 2 1 -1'), r'(?m)^fe,FRONTEND,,,0,0,50,1,')
+            self.assertEqual(ask(rig, 'clear counters all'), '\n')
+            self.assertRegex(ask(rig, 'show stat 2 1 -1'), r'(?m)^fe,FRONTEND,,,0,0,50,0,')
 
 
 class Frontends(Both):

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace penstock {
@@ -37,6 +38,9 @@ struct Arguments {
 Arguments parse_arguments(const std::vector<std::string>& words);
 std::string usage_text();
 std::string version_text(bool in_full);
+std::string_view program_version();
+// Of the version, as "2026/11/27".
+std::string_view program_date();
 // What configurations may ask of the environment about the process (manual section 2.3). To be called before
 // there are threads.
 void set_environment(const Options& options);
