@@ -22,8 +22,8 @@ constexpr Version kGrammar = {2, 6, 0, kRelease};
 constexpr Version kTlsLibrary = {1, 1, 1, kRelease};
 constexpr std::string_view kTlsLibraryName = "BoringSSL";
 
-constexpr std::string_view kFeatures[] = {"ACCEPT4",   "EPOLL", "GETADDRINFO", "OPENSSL", "PCRE2",
-                                          "PCRE2_JIT", "POLL",  "SLZ",         "SYSTEMD", "THREAD"};
+constexpr std::string_view kFeatures[] = {"ACCEPT4", "EPOLL",  "GETADDRINFO", "OPENSSL", "PCRE2", "PCRE2_JIT",
+                                          "POLL",    "PROMEX", "SLZ",         "SYSTEMD", "THREAD"};
 constexpr std::string_view kEnabled[] = {"EPOLL", "GETADDRINFO", "REUSEPORT"};
 
 template <std::size_t N>

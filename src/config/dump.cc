@@ -1,10 +1,12 @@
 // Config back to canonical text: sections in order, settings that differ from their defaults, each
 // on a line of its own. What `defaults` preset stands in each proxy. read() makes the same Config
 // of it.
+#include "dump_stats.h"
 #include "dump_words.h"
 #include "keywords.h"
 #include "lexer.h"
 #include "penstock/config/read.h"
+#include "penstock/config/rule_words.h"
 #include "stick_length.h"
 
 namespace penstock::config {
@@ -217,6 +219,7 @@ class Writer {
       line("capture cookie {} len {}", quoted(capture.header), capture.length);
     }
     if (proxy.monitor_uri) name_line("monitor-uri", *proxy.monitor_uri);
+    if (proxy.stats) text_ += stats_lines(*proxy.stats);
     if (proxy.unique_id_format) name_line("unique-id-format", proxy.unique_id_format->text);
     name_line("unique-id-header", proxy.unique_id_header);
     write_probes("cli", proxy.tcp_ka_client, proxy.client_probes);
@@ -427,36 +430,7 @@ class Writer {
     line("{} {}", keyword, step_words(http, step));
   }
 
-  void write_rule(const Rule& rule) {
-    switch (rule.set) {
-      case Rule::Set::TcpConnection:
-        return line_of("tcp-request connection", rule.words);
-      case Rule::Set::TcpContent:
-        return line_of("tcp-request content", rule.words);
-      case Rule::Set::TcpSession:
-        return line_of("tcp-request session", rule.words);
-      case Rule::Set::TcpResponse:
-        return line_of("tcp-response content", rule.words);
-      case Rule::Set::HttpRequest:
-        return line_of("http-request", rule.words);
-      case Rule::Set::HttpResponse:
-        return line_of("http-response", rule.words);
-      case Rule::Set::HttpAfterResponse:
-        return line_of("http-after-response", rule.words);
-      case Rule::Set::UseBackend:
-        return line_of("use_backend", rule.words);
-      case Rule::Set::UseServer:
-        return line_of("use-server", rule.words);
-      case Rule::Set::MonitorFail:
-        return line_of("monitor fail", rule.words);
-      case Rule::Set::ForcePersist:
-        return line_of("force-persist", rule.words);
-      case Rule::Set::IgnorePersist:
-        return line_of("ignore-persist", rule.words);
-      case Rule::Set::Stick:
-        return line_of("stick", rule.words);
-    }
-  }
+  void write_rule(const Rule& rule) { line_of(config::name_of(rule.set), rule.words); }
 
   // bind and server lines.
 

@@ -57,12 +57,14 @@ bool is_last_word(const Rule& rule) {
     case Rule::Set::HttpRequest:
     case Rule::Set::HttpResponse:
       return action == "deny" || action == "redirect" || action == "return" || action == "reject" ||
-             action == "silent-drop" || action == "tarpit" || action == "allow";
+             action == "silent-drop" || action == "tarpit" || action == "allow" || action == "use-service";
     case Rule::Set::HttpAfterResponse:
       return action == "allow";
     case Rule::Set::MonitorFail:
     case Rule::Set::ForcePersist:
     case Rule::Set::IgnorePersist:
+    case Rule::Set::StatsRequest:
+    case Rule::Set::StatsAdmin:
     case Rule::Set::Stick:
       return false;
   }
@@ -428,7 +430,8 @@ class Judge {
     const auto add = [&](std::string_view name, Place place) { idle.try_emplace(name, inside(proxy, place)); };
     std::erase_if(proxy.rules, [&](const Rule& rule) {
       const bool is_http = rule.set == Rule::Set::HttpRequest || rule.set == Rule::Set::HttpResponse ||
-                           rule.set == Rule::Set::HttpAfterResponse;
+                           rule.set == Rule::Set::HttpAfterResponse || rule.set == Rule::Set::StatsRequest ||
+                           rule.set == Rule::Set::StatsAdmin;
       if (is_http) add(name_of(rule.set), rule.place);
       return is_http;
     });
@@ -437,6 +440,7 @@ class Judge {
     if (proxy.cookie_capture) add("capture", proxy.cookie_capture->place);
     if (!proxy.cookie.name.empty()) add("cookie", proxy.cookie.place);
     if (proxy.monitor_uri) add("monitor-uri", proxy.monitor_uri_place);
+    if (proxy.stats) add("stats", proxy.stats->place);
     for (const auto& [name, place] : idle) {
       complaints_.warn(place, format("'{}' needs mode http and has no effect: {} '{}' is in mode tcp", name,
                                      type_of(proxy), proxy.name));
@@ -446,6 +450,7 @@ class Judge {
     proxy.cookie_capture.reset();
     proxy.cookie = Cookie();
     proxy.monitor_uri.reset();
+    proxy.stats.reset();
   }
 
   void judge_balance(Proxy& proxy) {
@@ -575,14 +580,14 @@ class Judge {
       const bool routes =
           proxy.default_backend || std::any_of(proxy.rules.begin(), proxy.rules.end(),
                                                [](const Rule& rule) { return rule.set == Rule::Set::UseBackend; });
-      const bool answers = ended_by_rules_ != nullptr || proxy.monitor_uri || draft.serves_stats;
+      const bool answers = ended_by_rules_ != nullptr || proxy.monitor_uri || proxy.stats;
       if (!routes && !answers)
         complaints_.warn(proxy.place,
                          format("frontend '{}' has no 'default_backend' and no 'use_backend': {}", proxy.name,
                                 proxy.mode == Mode::Http ? "it answers 503" : "it closes every connection"));
     }
-    if (!proxy.is_frontend && proxy.servers.empty() && ended_by_rules_ == nullptr && !draft.serves_stats &&
-        !proxy.disabled && !proxy.stick_table) {
+    if (!proxy.is_frontend && proxy.servers.empty() && ended_by_rules_ == nullptr && !proxy.stats && !proxy.disabled &&
+        !proxy.stick_table) {
       const bool has_rules = std::any_of(proxy.rules.begin(), proxy.rules.end(),
                                          [](const Rule& rule) { return rule.set == Rule::Set::HttpRequest; });
       if (!has_rules) complaints_.warn(proxy.place, format("backend '{}' has no server", proxy.name));

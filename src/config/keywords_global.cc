@@ -65,7 +65,6 @@ void parse_description(Line& line, Reading& reading) {
   if (line.failed()) return;
   for (const Word& word : line.take_rest()) text += (text.empty() ? "" : " ") + word.text;
   global_of(reading).description = std::move(text);
-  warn_not_yet(line);
 }
 void parse_hard_stop_after(Line& line, Reading& reading) { global_of(reading).hard_stop_after_ms = line.take_ms(); }
 void parse_grace(Line& line, Reading& reading) { global_of(reading).grace_ms = line.take_ms(); }
@@ -95,10 +94,7 @@ void parse_log_tag(Line& line, Reading& reading) { global_of(reading).log_tag = 
 void parse_max_spread_checks(Line& line, Reading& reading) { global_of(reading).max_spread_checks_ms = line.take_ms(); }
 void parse_maxconn(Line& line, Reading& reading) { global_of(reading).maxconn = take_count(line); }
 void parse_nbthread(Line& line, Reading& reading) { global_of(reading).nbthread = take_count(line, 1, 64); }
-void parse_node(Line& line, Reading& reading) {
-  global_of(reading).node = line.take_text("a name");
-  warn_not_yet(line);
-}
+void parse_node(Line& line, Reading& reading) { global_of(reading).node = line.take_text("a name"); }
 void parse_pidfile(Line& line, Reading& reading) { global_of(reading).pid_file = line.take_text("a file"); }
 void parse_quiet(Line&, Reading& reading) { global_of(reading).quiet = true; }
 
@@ -311,7 +307,7 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"debug", obsolete<Reading>, "Start with -d instead."},
     {"default-path", parse_default_path,
      "Where relative paths begin: 'current', the working folder, is what is offered."},
-    {"description", parse_description, "Text about this process, for the statistics, which come later."},
+    {"description", parse_description, "Text about this process, for the statistics."},
     {"deviceatlas-json-file", refused<Reading>, "Device detection is not built in."},
     {"deviceatlas-log-level", no_effect<Reading>, "Device detection is not built in."},
     {"deviceatlas-properties-cookie", no_effect<Reading>, "Device detection is not built in."},
@@ -365,7 +361,7 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"nbproc", obsolete<Reading>, "There is one process with several workers: write 'nbthread'."},
     {"nbthread", parse_nbthread, "Number of workers; one for each processor if not given."},
     {"no-memory-trimming", no_effect<Reading>, kMemory},
-    {"node", parse_node, "Name of this machine, for the statistics, which come later."},
+    {"node", parse_node, "Name of this machine, for the statistics."},
     {"noepoll", no_effect<Reading>, "The event loop uses epoll."},
     {"noevports", no_effect<Reading>, "The event loop uses epoll."},
     {"nogetaddrinfo", no_effect<Reading>, "Names are resolved by getaddrinfo."},

@@ -17,11 +17,6 @@ std::uint32_t take_count(Line& line, std::uint64_t low = 0) {
 }
 
 // Says once a section that a family of lines has no effect yet.
-void say_once(Line& line, Draft& draft, std::string_view family, std::string text) {
-  line.skip_rest();
-  if (draft.said.insert(std::string(family)).second) line.warn(std::move(text));
-}
-
 void parse_acl(Line& line, Draft& draft) {
   const Word* name = line.take("a name and a test");
   if (name == nullptr) return;
@@ -121,7 +116,6 @@ void parse_description(Line& line, Draft& draft) {
   if (line.failed()) return;
   for (const Word& word : line.take_rest()) text += (text.empty() ? "" : " ") + word.text;
   draft.proxy.description = std::move(text);
-  warn_not_yet(line);
 }
 void parse_disabled(Line&, Draft& draft) { draft.proxy.disabled = true; }
 void parse_enabled(Line&, Draft& draft) { draft.proxy.disabled = false; }
@@ -168,18 +162,6 @@ void parse_rule(Line& line, Draft& draft) {
     return;
   }
   draft.proxy.rules.push_back({Set, line.place, line.take_rest()});
-}
-
-void parse_http_request(Line& line, Draft& draft) {
-  if (line.peek_text() == "use-service") {
-    const Place place = line.peek().place;
-    line.skip_rest();
-    draft.serves_stats = true;
-    return line.warn(place,
-                     "'http-request use-service' is not offered yet: there is no metrics service; "
-                     "the line has no effect");
-  }
-  parse_rule<Rule::Set::HttpRequest>(line, draft);
 }
 
 void parse_http_check(Line& line, Draft& draft) { parse_with(line, http_check_keywords(), draft, "http-check"); }
@@ -290,13 +272,6 @@ void parse_retry_on(Line& line, Draft& draft) {
 void parse_source(Line& line, Draft& draft) { draft.source = take_source(line, false); }
 
 void parse_stats(Line& line, Draft& draft) { parse_with(line, stats_keywords(), draft, "stats"); }
-void parse_stats_word(Line& line, Draft& draft) {
-  draft.serves_stats = true;
-  say_once(line, draft, "stats",
-           "'stats': the statistics page is not offered yet: this and the other 'stats' lines of "
-           "this section have no effect");
-}
-
 void parse_timeout(Line& line, Draft& draft) {
   const Word* word = line.take("a word such as client");
   if (word == nullptr) return;
@@ -385,7 +360,7 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"default-server", parse_default_server, "Words that the server lines below begin with; see the server keywords.",
      kBack | kStrict},
     {"default_backend", parse_default_backend, "The backend when no use_backend applies.", kFront},
-    {"description", parse_description, "Text about this proxy, for the statistics, which come later.", kProxies},
+    {"description", parse_description, "Text about this proxy, for the page of statistics.", kProxies},
     {"disabled", parse_disabled, "The proxy is read and judged, and not run."},
     {"dispatch", refused<Draft>, "Write 'server' and the address.", kBackOnly},
     {"dynamic-cookie-key", parse_dynamic_cookie_key, "Secret that 'cookie ... dynamic' makes the servers' values with.",
@@ -415,7 +390,7 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"http-error", parse_http_error,
      "An answer of our own instead of the built-in one: status <code> [content-type <type>] "
      "[file|lf-file|string|lf-string <text>] [hdr <name> <format>]."},
-    {"http-request", parse_http_request, "A rule for requests: <action> [if|unless <condition>].",
+    {"http-request", parse_rule<Rule::Set::HttpRequest>, "A rule for requests: <action> [if|unless <condition>].",
      kAnywhere | kNamedDefaults},
     {"http-response", parse_rule<Rule::Set::HttpResponse>, "A rule for answers: <action> [if|unless <condition>].",
      kAnywhere | kNamedDefaults},
@@ -489,7 +464,7 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"srvtcpka-intvl", parse_probe_time<&Proxy::server_probes, &KeepAliveProbes::interval_ms>,
      "Time between TCP keep-alive probes of a server; without a unit, in seconds.", kBack},
     {"srvtimeout", obsolete<Draft>, "Write 'timeout server'."},
-    {"stats", parse_stats, "The statistics page. Not offered yet: a warning."},
+    {"stats", parse_stats, "The page of statistics; see the stats keywords."},
     {"stick", parse_stick,
      "Keeps clients on the server that a stick table remembers: on|match|store-request|"
      "store-response <sample> [table <proxy>] [if|unless <condition>].",
@@ -519,27 +494,9 @@ constexpr ProxyKeyword kProxyKeywords[] = {
 };
 static_assert(is_sorted(kProxyKeywords));
 
-constexpr ProxyKeyword kStatsKeywords[] = {
-    {"admin", parse_stats_word, "The statistics page is not offered yet."},
-    {"auth", parse_stats_word, "The statistics page is not offered yet."},
-    {"enable", parse_stats_word, "The statistics page is not offered yet."},
-    {"hide-version", parse_stats_word, "The statistics page is not offered yet."},
-    {"http-request", parse_stats_word, "The statistics page is not offered yet."},
-    {"realm", parse_stats_word, "The statistics page is not offered yet."},
-    {"refresh", parse_stats_word, "The statistics page is not offered yet."},
-    {"scope", parse_stats_word, "The statistics page is not offered yet."},
-    {"show-desc", parse_stats_word, "The statistics page is not offered yet."},
-    {"show-legends", parse_stats_word, "The statistics page is not offered yet."},
-    {"show-modules", parse_stats_word, "The statistics page is not offered yet."},
-    {"show-node", parse_stats_word, "The statistics page is not offered yet."},
-    {"uri", parse_stats_word, "The statistics page is not offered yet."},
-};
-static_assert(is_sorted(kStatsKeywords));
-
 }  // namespace
 
 std::span<const Keyword<Draft>> proxy_keywords() { return kProxyKeywords; }
-std::span<const Keyword<Draft>> stats_keywords() { return kStatsKeywords; }
 
 std::uint32_t take_status(Line& line) {
   constexpr std::uint32_t kStatuses[] = {200, 400, 401, 403, 404, 405, 407, 408, 410,

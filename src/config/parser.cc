@@ -273,7 +273,7 @@ Draft inherit(const Draft* from, const Global& global) {
   Draft draft = *from;
   draft.proxy.id = 0;
   // What its defaults lack for a line that was refused, it lacks for the same reason.
-  draft.own_steps = draft.used_by_name = draft.used_as_last = false;
+  draft.own_steps = draft.own_stats = draft.used_by_name = draft.used_as_last = false;
   draft.given.clear();
   draft.said.clear();
   return draft;

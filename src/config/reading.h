@@ -38,9 +38,9 @@ struct Draft {
   std::optional<Address> source;  // `source` of the section.
   std::vector<Rule> redirects;    // `redirect` lines: they act behind all http-request lines.
   std::vector<ErrorFilesUse> error_files;
-  bool own_steps = false;  // The section began its own health check; inherited steps are gone.
-  bool broken = false;     // A line was refused: what the section lacks may have stood there.
-  bool serves_stats = false;
+  bool own_steps = false;                    // The section began its own health check; inherited steps are gone.
+  bool broken = false;                       // A line was refused: what the section lacks may have stood there.
+  bool own_stats = false;                    // The section began its own page of statistics.
   std::set<std::string, std::less<>> given;  // Settings of this very section that may be given once.
   std::set<std::string, std::less<>> said;   // Complaints of this section that are made once.
   bool used_by_name = false;

@@ -110,6 +110,7 @@ ActionWords shape_of(const Rule& rule) {
     case Rule::Set::IgnorePersist:
     case Rule::Set::UseBackend:
     case Rule::Set::UseServer:
+    case Rule::Set::StatsAdmin:
       return {};
     case Rule::Set::Stick:
       return {"stick", 1, kStickWords};
@@ -120,6 +121,7 @@ ActionWords shape_of(const Rule& rule) {
     case Rule::Set::HttpRequest:
     case Rule::Set::HttpResponse:
     case Rule::Set::HttpAfterResponse:
+    case Rule::Set::StatsRequest:
       break;
   }
   std::string_view rest = rule.words[0].text;
@@ -158,6 +160,10 @@ std::string_view name_of(Rule::Set set) {
       return "force-persist";
     case Rule::Set::IgnorePersist:
       return "ignore-persist";
+    case Rule::Set::StatsRequest:
+      return "stats http-request";
+    case Rule::Set::StatsAdmin:
+      return "stats admin";
     case Rule::Set::Stick:
       return "stick";
   }
@@ -167,8 +173,8 @@ std::string_view name_of(Rule::Set set) {
 RuleParts parts_of(const Rule& rule) {
   RuleParts parts;
   if (rule.words.empty()) return parts;
-  const bool bare =
-      rule.set == Rule::Set::MonitorFail || rule.set == Rule::Set::ForcePersist || rule.set == Rule::Set::IgnorePersist;
+  const bool bare = rule.set == Rule::Set::MonitorFail || rule.set == Rule::Set::ForcePersist ||
+                    rule.set == Rule::Set::IgnorePersist || rule.set == Rule::Set::StatsAdmin;
   const ActionWords shape = shape_of(rule);
   const std::size_t from = std::min((bare ? 0 : 1) + shape.values, rule.words.size());
   parts.condition = pass_keyed(rule.words, from, shape.keyed, true, parts.files);

@@ -45,6 +45,7 @@ Crew::Crew(Loop& loop, CrewOwner& owner) : loop_(loop), owner_(owner) {
   process_.started_us = Loop::wall_us();
   process_.started_ms = loop.now();
   process_.hostname = host_name();
+  process_.version = PENSTOCK_VERSION;
 }
 
 Crew::~Crew() {

@@ -68,9 +68,9 @@ std::string version_text(bool in_full) {
   text += format("Running on: {} {} {}\n", system.sysname, system.release, system.machine);
   text += "Build options :\n  TARGET  = linux-glibc\n";
   text +=
-      "Feature list : +EPOLL +GETADDRINFO +OPENSSL +PCRE2 +PCRE2_JIT +SYSTEMD +THREAD -LUA -PROMEX -QUIC -SLZ -ZLIB\n";
+      "Feature list : +EPOLL +GETADDRINFO +OPENSSL +PCRE2 +PCRE2_JIT +SYSTEMD +THREAD -LUA +PROMEX -QUIC -SLZ -ZLIB\n";
   text += "Running with the TLS library BoringSSL\n";
-  text += "Available services : none\n";
+  text += "Available services : prometheus-exporter\n";
   text += "Processes : one; with -W, -Ws, or user, group or chroot as root, a parent and the child that serves\n";
   text += "Service manager : told by sd_notify\n";
   return text;

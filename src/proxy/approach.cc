@@ -131,7 +131,7 @@ void Approach::take(ServerSlot& slot, const Backend::Wish& wish) {
     const bool same = server_ == slot.spec.state.get();
     counting::at_server(kit_, backend, *server_, same ? Entry::Retries : Entry::Redispatches);
   }
-  if (server_ != slot.spec.state.get()) counting::led_to(kit_, backend, *slot.spec.state, &slot != wish.slot);
+  counting::led_to(kit_, backend, *slot.spec.state, &slot != wish.slot);
   server_ = slot.spec.state.get();
   subject_.server = slot.spec.name;
   subject_.server_index = static_cast<int>(slot.index);

@@ -73,7 +73,9 @@ void count_end(const Books& books, const rules::Subject& subject) {
     case Cause::ServerTimeout:
     case Cause::Down:
       if (phase == Phase::Queue || phase == Phase::Connect) return books.add_behind(Entry::FailedConnects);
-      return phase == Phase::Headers ? books.add_behind(Entry::FailedAnswers) : books.add(Entry::ServerAborts);
+      books.add_behind(Entry::FailedAnswers);
+      if (phase != Phase::Headers) books.add(Entry::ServerAborts);
+      return;
     case Cause::Exhausted:
     case Cause::Internal:
       return books.add(Entry::InternalErrors);

@@ -79,11 +79,11 @@ bool Greeter::pass() {
   gather_facts(frontend);
   count_handshake(frontend);
   const Entrance& entrance = *door_.bind().entrance;
-  counting::let_in(door_.kit(), frontend, entrance);
   if (!let_in(frontend.rules.tcp_session, *generation, frontend)) {
     counting::at_door(door_.kit(), frontend, entrance, Entry::DeniedArrivals);
     return false;
   }
+  counting::let_in(door_.kit(), frontend, entrance);
   owner_.on_greeted(std::move(connection_), since_ms_);
   return true;
 }

@@ -20,9 +20,9 @@ bool asks_monitor(const FrontendPlan& frontend, std::string_view target) {
   return target == frontend.monitor_uri || rules::split_target(target).path_and_query == frontend.monitor_uri;
 }
 
-OwnAnswer::OwnAnswer(const rules::Reply& reply, const Snapshot& snapshot, const FrontendPlan& frontend,
-                     const BackendPlan* backend, rules::Subject& subject)
-    : reply_(reply) {
+OwnAnswer::OwnAnswer(const rules::Reply& reply, BodySource* source, const Snapshot& snapshot,
+                     const FrontendPlan& frontend, const BackendPlan* backend, rules::Subject& subject)
+    : reply_(reply), source_(source) {
   if (reply.standard) {
     subject.response = nullptr;  // The server's, if there was one, went with its connection.
     reply_ = reply::page_of(reply.status, frontend, backend, subject);
@@ -35,12 +35,14 @@ OwnAnswer::OwnAnswer(const rules::Reply& reply, const Snapshot& snapshot, const 
   // The rules about it could not be asked, or made it no answer: nothing of it is said.
   if (subject.in_trouble()) reason::note_trouble(snapshot, subject);
   reply_ = reply::built_in(500);
+  source_ = nullptr;
   subject.log.status = reply_.status;
   make_head(subject);
 }
 
 void OwnAnswer::make_head(rules::Subject& subject) {
-  subject.response = reply::head_of(reply_, subject.arena);
+  subject.response =
+      source_ != nullptr ? reply::open_head_of(reply_, subject.arena) : reply::head_of(reply_, subject.arena);
   subject.memory = {};  // What ACLs said was about another answer, or none.
 }
 

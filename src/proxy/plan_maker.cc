@@ -120,6 +120,7 @@ std::shared_ptr<FrontendPlan> PlanMaker::frontend(const config::Proxy& proxy) {
   spec.log_asap = proxy.log_asap;
   spec.buffer_request = proxy.http_buffer_request;
   spec.socket_stats = proxy.socket_stats;
+  spec.stats = proxy.stats;
   spec.logs = logs_.of(proxy.logs, tag_of(proxy));
   spec.state = sources_.frontend_states[proxy.name];
   spec.number = spec.state->number;
@@ -173,6 +174,7 @@ std::shared_ptr<BackendPlan> PlanMaker::backend(const config::Proxy& proxy) {
   auto plan = std::make_shared<BackendPlan>();
   BackendPlan& spec = *plan;
   BackendSpec& balance = spec.balance;
+  if (!proxy.is_frontend) spec.stats = proxy.stats;
   balance.name = proxy.name;
   balance.balance = balance_kind(proxy.balance.kind);
   balance.random_draws = proxy.balance.random_draws;

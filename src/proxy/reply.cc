@@ -87,4 +87,13 @@ Head* head_of(const rules::Reply& reply, Arena& arena) {
   return head;
 }
 
+Head* open_head_of(const rules::Reply& reply, Arena& arena) {
+  Head* head = arena.make<Head>();
+  head->status = reply.status;
+  head->reason = rules::reason_of(reply.status);
+  for (const Field& field : reply.fields) head->fields.push_back(arena, field);
+  head->body = {BodyLength::Kind::Chunked, 0};
+  return head;
+}
+
 }  // namespace penstock::reply

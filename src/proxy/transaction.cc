@@ -5,12 +5,21 @@
 
 #include "penstock/config/model.h"
 #include "penstock/proxy/forwarding.h"
+#include "penstock/proxy/metrics.h"
 #include "penstock/proxy/outcome.h"
 #include "penstock/proxy/own_answer.h"
 #include "penstock/proxy/reason.h"
 #include "penstock/proxy/reply.h"
+#include "penstock/proxy/statistics_page.h"
 
 namespace penstock {
+
+namespace {
+
+// Of a body of our own, before others have their turn.
+constexpr std::size_t kMadeAtOnce = 64 * 1024;
+
+}  // namespace
 
 Transaction::Transaction(const TransactionSide& client, Ref<Generation> generation, const FrontendPlan& frontend,
                          TransactionOwner& owner)
@@ -104,7 +113,22 @@ void Transaction::apply_request_rules() {
     return run_rules(program, Phase::Request, frontend_.tarpit_ms);
   };
   if (!run(rules.tcp_content) || !run(rules.http_request)) return;
+  if (shows_statistics(frontend_.stats, rules.stats)) return;
   choose_backend();
+}
+
+// The page of statistics answers in place of a server, or says why not.
+bool Transaction::shows_statistics(const std::optional<config::StatsPage>& page, const rules::StatsRules& rules) {
+  if (!page || !statistics_page::is_asked_for(*page, *subject_.request)) return false;
+  const std::string_view proxy = backend_spec_ == nullptr ? frontend_.name : backend_spec_->balance.name;
+  statistics_page::Answer answer = statistics_page::answer({*page, rules, proxy}, generation_->shared_snapshot(),
+                                                           kit_.process, loop().now(), subject_);
+  if (gave_up(Phase::Request)) return true;
+  if (answer.service)
+    serve(std::move(answer.service));
+  else
+    reply(answer.reply, answer.denied ? Cause::Denied : Cause::Local, Phase::Request);
+  return true;
 }
 
 // True if the transaction goes on to its next step; else the rules have answered or ended it.
@@ -122,6 +146,9 @@ bool Transaction::obey(const rules::Verdict& verdict, Phase phase, std::uint64_t
       return true;
     case Kind::Trouble:
       gave_up(phase);
+      return false;
+    case Kind::Serve:
+      serve(make_metrics(generation_->shared_snapshot(), kit_.process, loop().now(), *subject_.request));
       return false;
     case Kind::Tarpit:
       if (of_answer) return true;
@@ -204,6 +231,7 @@ void Transaction::apply_backend_rules() {
     const std::uint64_t tarpit_ms = backend_spec_->tarpit_ms;
     if (!run_rules(rules.tcp_content, Phase::Request, tarpit_ms)) return;
     if (!run_rules(rules.http_request, Phase::Request, tarpit_ms)) return;
+    if (shows_statistics(backend_spec_->stats, rules.stats)) return;
   }
   prepare_request();
 }
@@ -499,6 +527,9 @@ void Transaction::on_deadline() {
     case Step::Tarpit:
       approach_.note_wait();
       return reply(tarpit_reply_, Cause::Denied, Phase::Tarpit);
+    case Step::Data:
+      if (own_body_ != nullptr) send_own_body();
+      return;
     default:
       return;
   }
@@ -540,10 +571,15 @@ void Transaction::fail(Failure failure) {
   cut(failure.cause, failure.phase);
 }
 
+void Transaction::serve(std::unique_ptr<Service> service) {
+  service_ = std::move(service);
+  reply(service_->head(front_.arena()), Cause::Local, Phase::Request);
+}
+
 void Transaction::reply(const rules::Reply& reply, Cause cause, Phase phase) {
   accounting_.ended(cause, phase);
   clear_deadline();
-  const OwnAnswer answer(reply, generation_->snapshot(), frontend_, backend_spec_, subject_);
+  const OwnAnswer answer(reply, service_.get(), generation_->snapshot(), frontend_, backend_spec_, subject_);
   if (answer.is_silent()) return cut(cause, phase);
   if (request_failed_) front_.close_after_answer();
   head_answered_ = true;
@@ -555,12 +591,14 @@ void Transaction::reply(const rules::Reply& reply, Cause cause, Phase phase) {
 }
 
 // As much of it as the client takes now; all of it where the front tells us nothing more. To a HEAD it says nothing of it;
-// what rules made of the method does not matter.
+// what rules made of the method does not matter. Of a long one others have their turn in between.
 void Transaction::send_own_body() {
-  for (;;) {
+  clear_deadline();
+  for (std::size_t made = 0; !own_body_->ended();) {
     Slice piece = own_body_->next(kBlockSize);
-    if (piece.empty()) break;
-    if (!front_.send_body(std::move(piece)) && !request_failed_) return;
+    made += piece.empty() ? kMadeAtOnce : piece.size();
+    if (!piece.empty() && !front_.send_body(std::move(piece)) && !request_failed_) return;
+    if (made >= kMadeAtOnce && !own_body_->ended()) return set_deadline(1);
   }
   own_body_ = nullptr;
   front_.send_end(Trailers());

@@ -74,6 +74,28 @@ bool compile_condition_of(Compiling& compiling, const Rule& rule, std::size_t sk
   return compile_condition_of(compiling, rule, skip, available_to(rule.set, compiling.proxy->mode), out);
 }
 
+StatsRules compile_stats(Compiling& compiling) {
+  StatsRules stats;
+  for (const Rule& rule : compiling.proxy->rules) {
+    Condition condition;
+    if (rule.set == Rule::Set::StatsAdmin && compile_condition_of(compiling, rule, 0, condition))
+      stats.admin.push_back(std::move(condition));
+    if (rule.set != Rule::Set::StatsRequest) continue;
+    StatsRule out;
+    const std::string& action = rule.words[0].text;
+    std::size_t at = 1;
+    out.kind = action == "allow"  ? StatsRule::Kind::Allow
+               : action == "deny" ? StatsRule::Kind::Deny
+                                  : StatsRule::Kind::Ask;
+    if (out.kind == StatsRule::Kind::Ask && rule.words.size() > 2 && rule.words[1].text == "realm") {
+      out.realm = rule.words[2].text;
+      at = 3;
+    }
+    if (compile_condition_of(compiling, rule, at, out.condition)) stats.request.push_back(std::move(out));
+  }
+  return stats;
+}
+
 // The table of the proxy named, or the section's own. False after a complaint.
 bool find_table(Compiling& compiling, const Word* name, config::Place place, StickRule& stick) {
   const std::vector<const config::Proxy*> tables = compiling.config->tables();
@@ -151,6 +173,16 @@ void capture_cookie(Subject& subject, const cookies::Cookie& cookie, const confi
 
 }  // namespace
 
+const StatsRule* StatsRules::find(Subject& subject) const {
+  const auto found = std::find_if(request.begin(), request.end(),
+                                  [&](const StatsRule& rule) { return rule.condition.holds(subject); });
+  return found == request.end() ? nullptr : &*found;
+}
+
+bool StatsRules::may_change(Subject& subject) const {
+  return std::any_of(admin.begin(), admin.end(), [&](const Condition& condition) { return condition.holds(subject); });
+}
+
 // FrontendRules.
 
 class FrontendCompiler {
@@ -179,6 +211,7 @@ class FrontendCompiler {
     rules_.http_request = sets.compile(Rule::Set::HttpRequest);
     rules_.http_response = sets.compile(Rule::Set::HttpResponse);
     rules_.http_after_response = sets.compile(Rule::Set::HttpAfterResponse);
+    rules_.stats = compile_stats(compiling_);
     compile_choices();
     compile_formats();
     rules_.errors_ = compile_errors(compiling_);
@@ -421,6 +454,7 @@ class BackendCompiler {
       if (rule.set == Rule::Set::IgnorePersist) compile_persist(rule, Persistence::Ignored);
       if (rule.set == Rule::Set::Stick) compile_stick(rule);
     }
+    if (!proxy_.is_frontend) rules_.stats = compile_stats(compiling_);
     compile_samples();
     rules_.errors_ = compile_errors(compiling_);
     rules_.forward_for_except = compile_networks(compiling_);

@@ -32,6 +32,8 @@ unsigned available_to(Rule::Set set, config::Mode mode) {
     case Rule::Set::MonitorFail:
     case Rule::Set::ForcePersist:
     case Rule::Set::IgnorePersist:
+    case Rule::Set::StatsRequest:
+    case Rule::Set::StatsAdmin:
       return kForRequest;
     case Rule::Set::HttpResponse:
     case Rule::Set::HttpAfterResponse:
@@ -70,7 +72,6 @@ class RuleCompiler {
       argument = name.substr(open + 1, name.size() - open - 2);
       name = name.substr(0, open);
     }
-    if (name == "use-service") return warn_about_service();
     const ActionRow* row = find_action(name);
     if (row == nullptr || (row->sets & in(rule_.set)) == 0) return complain_about(name, row, word.place);
     const bool takes_argument = name.ends_with("-var") || name == "set-var-fmt";
@@ -136,26 +137,6 @@ class RuleCompiler {
     }
     std::sort(names.begin(), names.end());  // Of names equally near the first is told.
     return complain(place, format("'{}' is no action of '{}'{}", name, set, hint(name, names)));
-  }
-
-  std::optional<Step> warn_about_service() {
-    const std::size_t end = config::parts_of(rule_).condition;
-    RuleWords words(compiling_, std::span<const Word>(rule_.words).subspan(1, end - 1), "use-service", end_place(end));
-    const Word* service = words.take("the name of a service");
-    if (service == nullptr) return std::nullopt;
-    if (service->text != "prometheus-exporter")
-      return complain(service->place, format("there is no service '{}'", service->text));
-    // What stands behind is checked all the same.
-    if (words.more())
-      return complain(words.peek().place,
-                      format("'{}' is not understood behind the service's name", words.peek().text));
-    const std::span<const Word> condition = std::span<const Word>(rule_.words).subspan(end);
-    if (!condition.empty() &&
-        compile_condition(compiling_, condition, available_to(rule_.set, compiling_.proxy->mode)) == nullptr)
-      return std::nullopt;
-    compiling_.diagnostics.warn(rule_.words[0].place,
-                                "the service 'prometheus-exporter' is not offered yet: the rule has no effect");
-    return std::nullopt;
   }
 
   Compiling& compiling_;

@@ -150,6 +150,15 @@ std::unique_ptr<Action> compile_strict_mode(Work& work) {
     return work.complain(word->place, format("'{}' is neither 'on' nor 'off'", word->text));
   return make_strict_mode(on);
 }
+
+std::unique_ptr<Action> compile_service(Work& work) {
+  const Word* service = work.words.take("the name of a service");
+  if (service == nullptr) return nullptr;
+  if (service->text != "prometheus-exporter")
+    return work.complain(service->place, format("there is no service '{}'", service->text));
+  return make_end(Verdict::Kind::Serve);
+}
+
 constexpr ActionRow kActions[] = {
     {"accept", kTcp, compile_end<Verdict::Kind::Continue>},
     {"allow", kHttp, compile_end<Verdict::Kind::Continue>},
@@ -166,6 +175,7 @@ constexpr ActionRow kActions[] = {
     {"strict-mode", kHttp, compile_strict_mode},
     {"switch-mode", kContent, compile_switch_mode},
     {"unset-var", kTcp | kHttp, compile_unset_var},
+    {"use-service", kRequest, compile_service},
 };
 
 }  // namespace

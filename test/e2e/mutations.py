@@ -265,6 +265,20 @@ http-request set-method GET if { method HEAD }
 http-request set-var(txn.a) req.hdr(a),lower,field(1,:)
 http-request set-var-fmt(txn.b) %[src]:%[dst_port]
 http-request unset-var(txn.a)
+http-request use-service prometheus-exporter if { path /metrics }
+stats enable
+stats uri /stats
+stats realm "The farm"
+stats auth admin:secret
+stats refresh 10s
+stats hide-version
+stats show-legends
+stats show-modules
+stats show-node here
+stats show-desc all of it
+stats scope .
+stats http-request auth realm x unless { src 127.0.0.1 }
+stats http-request deny if { src 127.0.0.1 }
 http-request set-log-level silent if { path /alive }
 http-request capture req.hdr(Host) len 10
 http-request strict-mode off
@@ -696,7 +710,7 @@ def known(ours, theirs, what):
     # Whoever is told that the line has no effect was told.
     if 'verify is enabled by default' in theirs.text and 'tcp-check' in what:
         return True  # By a line that the section's own kind of check does not hold.
-    if re.search("WARN.*(has no place in a|is in mode tcp: what|without 'option|statistics page is not offered)", ours.text):
+    if re.search("WARN.*(has no place in a|is in mode tcp: what|without 'option)", ours.text):
         return True
     places = set(re.findall(r'\.cfg:(\d+)', '\n'.join(re.findall('ALERT.*', theirs.text))))
     warned = {m for line in re.findall('WARNING.*', ours.text) if re.search('no effect|not offered|ignored', line) for m in re.findall(r'\.cfg:(\d+):', line)}

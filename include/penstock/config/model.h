@@ -307,6 +307,7 @@ struct Proxy {
   ForwardFor forward_for;
   std::optional<std::string> monitor_uri;
   Place monitor_uri_place;
+  std::optional<StatsPage> stats;
   std::vector<ErrorReply> errors;
   std::optional<Word> unique_id_format;
   std::string unique_id_header;

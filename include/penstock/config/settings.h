@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "penstock/base/log.h"
@@ -61,12 +62,27 @@ struct Rule {
     MonitorFail,  // words: condition
     ForcePersist,
     IgnorePersist,
-    Stick,  // words: match, on, store-request or store-response; sample, [table <name>], condition
+    StatsRequest,  // words: allow, deny or auth [realm <realm>], condition
+    StatsAdmin,    // words: condition
+    Stick,         // words: match, on, store-request or store-response; sample, [table <name>], condition
   };
   Set set = Set::HttpRequest;
   Place place;
   std::vector<Word> words;
   bool operator==(const Rule&) const = default;
+};
+
+// `stats ...`: where a frontend or backend shows the statistics.
+struct StatsPage {
+  std::string uri = "/haproxy?stats";  // How the targets begin that ask for it.
+  std::string realm = "HAProxy Statistics";
+  std::vector<std::pair<std::string, std::string>> users;  // With their passwords; none: nobody is asked.
+  std::uint64_t refresh_s = 0;                             // 0: as the browser likes.
+  bool hide_version = false, show_legends = false, show_modules = false;
+  std::optional<std::string> node, description;  // Shown; empty: those of `global`.
+  std::vector<std::string> scope;                // Names of proxies; none: all. ".": this one.
+  Place place;
+  bool operator==(const StatsPage&) const = default;
 };
 
 // `acl <name> <criterion> [flags] [operator] <value>...`; several of one name are alternatives.

@@ -10,8 +10,11 @@ namespace penstock {
 
 class BodySource {
  public:
-  // The next piece, of at most `room` bytes; empty: that was all.
+  // The next piece, of at most `room` bytes. Empty before the end: there is more to be made, and others are to have
+  // their turn before that.
   virtual Slice next(std::size_t room) = 0;
+  // All was given.
+  virtual bool ended() const = 0;
 
  protected:
   ~BodySource() = default;
@@ -26,6 +29,7 @@ class TextSource final : public BodySource {
     left_.remove_prefix(piece.size());
     return piece.empty() ? Slice() : Slice::copy(piece);
   }
+  bool ended() const override { return left_.empty(); }
 
  private:
   std::string_view left_;

@@ -63,6 +63,7 @@ struct ProcessState {
   std::int64_t started_us = 0;
   std::uint64_t started_ms = 0;  // The loops' clock.
   std::string hostname;
+  std::string version;
 };
 
 }  // namespace penstock

@@ -32,6 +32,8 @@ class Generation final : public Counted<Generation>, public ListNode<>, private 
   ~Generation();
 
   const Snapshot& snapshot() const { return *snapshot_; }
+  // For who works on it longer than a transaction.
+  const std::shared_ptr<const Snapshot>& shared_snapshot() const { return snapshot_; }
   Backend& backend(int number);
   // The backend whose state this is, if it is made, and this generation is the last one that uses it.
   Backend* find(const BackendState& state);

@@ -22,17 +22,19 @@ bool asks_monitor(const FrontendPlan& frontend, std::string_view target);
 class OwnAnswer {
  public:
   // Those rules are asked about it. If they cannot be, or make it no answer, it is a bare 500.
-  OwnAnswer(const rules::Reply& reply, const Snapshot& snapshot, const FrontendPlan& frontend,
+  // `source` has the body, if there is one; else it is the reply's.
+  OwnAnswer(const rules::Reply& reply, BodySource* source, const Snapshot& snapshot, const FrontendPlan& frontend,
             const BackendPlan* backend, rules::Subject& subject);
   // An empty errorfile: the connection ends instead.
   bool is_silent() const { return reply_.silent; }
   // Of what is said besides the head, which is the subject's response; in the arena.
-  BodySource* body(Arena& arena) const { return arena.make<TextSource>(reply_.body); }
+  BodySource* body(Arena& arena) const { return source_ != nullptr ? source_ : arena.make<TextSource>(reply_.body); }
 
  private:
   void make_head(rules::Subject& subject);
 
   rules::Reply reply_;
+  BodySource* source_;
 };
 
 }  // namespace penstock

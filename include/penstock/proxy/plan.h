@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -99,6 +100,7 @@ struct FrontendPlan {
   bool dont_log_null = false, dont_log_normal = false, log_separate_errors = false, log_asap = false;
   bool buffer_request = false;
   bool socket_stats = false;
+  std::optional<config::StatsPage> stats;
   std::uint64_t body_ms = 0;  // For a body that is waited for: timeout http-request.
   std::vector<LogOutput*> logs;
   std::shared_ptr<FrontendState> state;
@@ -126,6 +128,7 @@ struct BackendPlan {
   bool buffer_request = false;
   std::uint64_t body_ms = 0;  // For its body to come: timeout http-request.
   RetryOn retry_on;
+  std::optional<config::StatsPage> stats;
   config::HttpMode http_mode = config::HttpMode::KeepAlive;
   config::ForwardFor forward_for;
   std::vector<LogOutput*> logs;  // Health of its servers.

@@ -20,5 +20,7 @@ rules::Reply page_of(std::uint16_t status, const FrontendPlan& frontend, const B
 Head* go_on(Arena& arena);
 // The head of an answer, Content-Length included, in the arena.
 Head* head_of(const rules::Reply& reply, Arena& arena);
+// The same of a body whose length is not known.
+Head* open_head_of(const rules::Reply& reply, Arena& arena);
 
 }  // namespace penstock::reply

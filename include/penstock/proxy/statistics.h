@@ -94,7 +94,7 @@ struct Column {
   std::string_view help;
   Shape shape = Shape::Counter;
   unsigned kinds = 0;      // Bits of those that have it.
-  bool http_only = false;  // Only they in mode http.
+  unsigned http_only = 0;  // Bits of those that have it in mode http only.
   // How copies join is what the getter says: sums of ledgers, means of them, the process's one count or its peak.
   Value (*get)(const Object& object) = nullptr;
 };

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +20,7 @@
 #include "penstock/proxy/held_body.h"
 #include "penstock/proxy/lease.h"
 #include "penstock/proxy/reply.h"
+#include "penstock/proxy/service.h"
 #include "penstock/proxy/snapshot.h"
 #include "penstock/rules/program.h"
 #include "penstock/rules/subject.h"
@@ -141,6 +144,8 @@ class Transaction final : public InBlock,
   void repeat(const Failure& failure);
   bool retry_on_new_connection();
   void reply(const rules::Reply& reply, Cause cause, Phase phase);
+  void serve(std::unique_ptr<Service> service);
+  bool shows_statistics(const std::optional<config::StatsPage>& page, const rules::StatsRules& rules);
   void send_own_body();
   void cut(Cause cause, Phase phase);
   void connect_failed(const Failure& failure) { follow(approach_.try_again(failure, Approach::Again::Connecting)); }
@@ -163,7 +168,8 @@ class Transaction final : public InBlock,
   FromServer from_server_{*this};
   rules::Subject subject_;
   rules::Reply tarpit_reply_;
-  BodySource* own_body_ = nullptr;  // Of an answer of our own, while there is more of it.
+  std::unique_ptr<Service> service_;  // Answers in place of a server.
+  BodySource* own_body_ = nullptr;    // Of an answer of our own, while there is more of it.
   PinBook& pins_;
   Approach approach_;
   Lease lease_;

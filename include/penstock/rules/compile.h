@@ -38,6 +38,21 @@ class RuleIndex;
 // Error replies of one proxy by status.
 using ErrorReplies = std::map<std::uint16_t, ReplyTemplate>;
 
+// `stats http-request` and `stats admin`.
+struct StatsRule {
+  enum class Kind : std::uint8_t { Allow, Deny, Ask };
+  Kind kind = Kind::Allow;
+  std::string realm;  // Of Ask; empty: the page's.
+  Condition condition;
+};
+struct StatsRules {
+  std::vector<StatsRule> request;
+  std::vector<Condition> admin;
+  // The first rule that holds; null: none does.
+  const StatsRule* find(Subject& subject) const;
+  bool may_change(Subject& subject) const;
+};
+
 class FrontendRules {
  public:
   FrontendRules();
@@ -68,6 +83,7 @@ class FrontendRules {
   // Null: the built-in page.
   const ReplyTemplate* error(std::uint16_t status) const;
 
+  StatsRules stats;
   Format log;        // Never empty unless there is nothing to log with.
   Format refusal;    // Begins the line of a connection that came to no request (8.2.5).
   Format unique_id;  // Empty: none.
@@ -122,6 +138,7 @@ class BackendRules {
   Persistence persistence(Subject& subject) const;
   const ReplyTemplate* error(std::uint16_t status) const;
 
+  StatsRules stats;
   // Of `balance hash`, and of uri, url_param and hdr, which are hashes of a sample like any other.
   Sample hash_key;
   AddressSet forward_for_except;

@@ -42,6 +42,7 @@ struct Verdict {
     Continue,      // Go on: no rule decided, or `allow` / `accept` ended the set.
     Deny,          // Answer with `reply`; logged as PR-- (PH-- for a response).
     Reply,         // Answer with `reply`, a redirect or return; logged as LR--.
+    Serve,         // The service answers that gives the metrics; LR--.
     Tarpit,        // Answer with `reply` after `timeout tarpit`; logged as PT--.
     Reject,        // Close the connection without an answer; PR--.
     SilentDrop,    // Let the connection vanish.

@@ -1,0 +1,34 @@
+// The page of statistics (`stats ...`): who may see it, and in which form it is asked for.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "penstock/config/settings.h"
+#include "penstock/proxy/counters.h"
+#include "penstock/proxy/service.h"
+#include "penstock/proxy/snapshot.h"
+#include "penstock/rules/compile.h"
+#include "penstock/rules/subject.h"
+
+namespace penstock::statistics_page {
+
+// The page of one section.
+struct Page {
+  const config::StatsPage& line;
+  const rules::StatsRules& rules;
+  std::string_view proxy;  // The section's name.
+};
+
+// `request` is for this page.
+bool is_asked_for(const config::StatsPage& page, const Head& request);
+
+struct Answer {
+  std::unique_ptr<Service> service;  // Null: `reply` answers.
+  rules::Reply reply;
+  bool denied = false;
+};
+Answer answer(const Page& page, std::shared_ptr<const Snapshot> snapshot, const ProcessState& process,
+              std::uint64_t now_ms, rules::Subject& subject);
+
+}  // namespace penstock::statistics_page

@@ -1,0 +1,20 @@
+// The page of statistics for people.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "penstock/config/settings.h"
+#include "penstock/proxy/service.h"
+#include "penstock/proxy/statistics_walk.h"
+
+namespace penstock::statistics_page {
+
+std::unique_ptr<Service> make_html(const config::StatsPage& page, std::uint64_t refresh_s,
+                                   std::shared_ptr<const Snapshot> snapshot, const ProcessState& process,
+                                   std::uint64_t now_ms, const statistics::Filter& filter);
+
+// How it looks: a resource of its own, since the page allows no style within it.
+std::string_view style();
+
+}  // namespace penstock::statistics_page

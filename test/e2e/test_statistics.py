@@ -1,0 +1,447 @@
+"""What is counted: the same traffic through us and through HAProxy, and each column of the statistics compared that does
+not depend on the moment. What differs on purpose is in DIFFERENT, with the reason."""
+import csv
+import io
+import json
+import shutil
+import socket
+import struct
+import unittest
+
+import harness
+from harness import Case, Cut, PROGRAM, penstock_only, read_head, reset, wait_until
+
+HAPROXY = shutil.which('haproxy')
+
+OK = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+
+CONFIG = """
+frontend fe_stats
+    bind <fe_stats>
+    stats enable
+    stats uri /stats
+    stats show-legends
+
+frontend fe
+    bind <fe> name main
+    option socket-stats
+    option http-server-close
+    http-request deny if { path /deny }
+    http-request return status 204 if { path /own }
+    http-request redirect location /else if { path /moved }
+    http-request tarpit if { path /tarpit }
+    timeout tarpit 50ms
+    http-response deny if { res.hdr(X-Bad) -m found }
+    use_backend be_dead if { path_beg /dead }
+    use_backend be_refused if { path_beg /refused }
+    use_backend be_none if { path_beg /none }
+    use_backend be_deny if { path_beg /bedeny }
+    use_backend be_cookie if { path_beg /cookie }
+    use_backend be_full if { path_beg /full }
+    default_backend be
+
+backend be
+    retries 0
+    timeout server 300ms
+    server s1 <raw>
+
+backend be_dead
+    retries 1
+    option redispatch
+    timeout connect 300ms
+    server d1 <dead>
+    server d2 <raw>
+
+backend be_refused
+    retries 2
+    timeout connect 100ms
+    server r <dead>
+
+backend be_none
+    server n1 <raw> disabled
+
+backend be_deny
+    http-request deny
+    server s1 <raw>
+
+backend be_cookie
+    cookie SRV insert indirect
+    server a <raw> cookie a
+    server b <raw> cookie b
+
+listen fe_watched
+    bind <fe_watched>
+    option abortonclose
+    timeout server 2s
+    server s1 <raw>
+
+backend be_full
+    timeout queue 100ms
+    server f <raw> maxconn 1
+
+frontend fe_tls
+    bind <fe_tls> ssl crt <certs>/mail.pem
+    default_backend be
+
+frontend fe_door
+    bind <fe_door>
+    tcp-request connection reject if { src 127.0.0.2 }
+    tcp-request session reject if { src 127.0.0.3 }
+    default_backend be
+
+frontend fe_tcp
+    mode tcp
+    option tcplog
+    bind <fe_tcp>
+    default_backend be_tcp
+
+backend be_tcp
+    mode tcp
+    server t <raw>
+
+frontend fe_tcpdead
+    mode tcp
+    option tcplog
+    bind <fe_tcpdead>
+    default_backend be_tcpdead
+
+backend be_tcpdead
+    mode tcp
+    retries 2
+    timeout connect 300ms
+    server t <dead>
+"""
+
+CHECKS = """
+frontend fe_stats
+    bind <fe_stats>
+    stats uri /stats
+    stats show-legends
+
+backend be_checked
+    balance leastconn
+    option httpchk GET /
+    default-server inter 50ms
+    cookie SRV insert
+    server up <raw> check weight 7 cookie c
+    server down <dead> check maxqueue 5
+    server spare <raw> backup
+    server off <raw> disabled
+
+backend be_after
+    balance source
+    server follows <raw> track be_checked/down weight 3
+    server also <raw> track be_checked/up
+"""
+
+# Of each traffic what only a clock can tell, and what has no meaning here.
+PASSED_OVER = {
+    # Of the moment, or of time.
+    'rate', 'rate_max', 'req_rate', 'req_rate_max', 'conn_rate', 'conn_rate_max', 'lastchg', 'lastsess', 'downtime',
+    'qtime', 'ctime', 'rtime', 'ttime', 'qtime_max', 'ctime_max', 'rtime_max', 'ttime_max', 'check_duration',
+    # Of how bytes are counted, and what is kept idle.
+    'bin', 'bout', 'srv_icur', 'idle_conn_cur', 'safe_conn_cur', 'used_conn_cur', 'need_conn_est',
+    # Of the process.
+    'slim', 'addr',
+}
+
+
+def talk(sock, number):
+    for head in harness.heads(sock):
+        target = head.split(b' ')[1].decode()
+        if 'late' in target:
+            sock.recv(1)
+            return
+        if 'cut' in target:
+            sock.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf')
+            return
+        if 'silent' in target:
+            return
+        if 'junk' in target:
+            sock.sendall(b'this is no HTTP\r\n\r\n')
+            return
+        if 'bad' in target:
+            sock.sendall(b'HTTP/1.1 200 OK\r\nX-Bad: 1\r\nContent-Length: 0\r\n\r\n')
+        elif '404' in target:
+            sock.sendall(b'HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n')
+        elif '500' in target:
+            sock.sendall(b'HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n')
+        elif 'early' in target:
+            sock.sendall(b'HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n' + OK)
+        else:
+            sock.sendall(OK)
+
+
+def table(rig):
+    text = rig.get('/stats;csv', frontend='fe_stats').body.decode()
+    rows = csv.DictReader(io.StringIO(text[2:]))
+    return {row['pxname'] + '/' + row['svname']: row for row in rows if row['pxname'] != 'fe_stats'}
+
+
+def alone(rig):
+    """Until nobody is there any more: who comes next is the only one."""
+    wait_until(lambda: all(row['scur'] in ('', '0') for row in table(rig).values()), 'clients to be gone')
+
+
+class Both(Case):
+    """Two rigs side by side: ours and HAProxy."""
+
+    def both(self, traffic, done=None, text=CONFIG, **options):
+        tables = []
+        for program in (PROGRAM, HAPROXY):
+            raw = self.script(talk)
+            rig = self.rig(text, servers={'raw': raw}, program=program, **options)
+            traffic(rig)
+            if done:
+                wait_until(lambda: done(table(rig)), 'the count')
+            tables.append(self.resting(rig))
+        return tables
+
+    def resting(self, rig):
+        """When nobody is served any more, and two looks see the same."""
+        last = [None]
+
+        def rests():
+            now = table(rig)
+            busy = any(row['scur'] not in ('', '0') for row in now.values())
+            same, last[0] = now == last[0], now
+            return same and not busy
+        wait_until(rests, 'the counts to rest', pause=0.03)
+        return last[0]
+
+    def same(self, traffic, different=(), **options):
+        ours, theirs = self.both(traffic, **options)
+        self.assertEqual(list(ours), list(theirs))
+        wrong = []
+        for name, row in theirs.items():
+            for column, value in row.items():
+                if not column or column in PASSED_OVER or column.startswith(('h1_', 'h2_', 'agg_')):
+                    continue
+                if (name, column) in different or ('*', column) in different:
+                    continue
+                if ours[name][column] != value:
+                    wrong.append('%s %s: %r, haproxy %r' % (name, column, ours[name][column], value))
+        self.assertEqual(wrong, [])
+        return ours
+
+
+def gets(*targets, frontend='fe', status=None):
+    def traffic(rig):
+        for target in targets:
+            with rig.connect(frontend) as client:
+                try:
+                    client.get(target)
+                except Cut:
+                    pass
+            alone(rig)
+    return traffic
+
+
+class TestPage(Case):
+    PAGE = """
+frontend fe
+    bind <fe>
+    stats enable
+    stats uri /stats
+    %s
+    default_backend app
+backend app
+    stats uri /behind
+    stats scope .
+    server s1 <s1> cookie a
+    cookie S insert
+"""
+
+    def test_forms_of_it(self):
+        rig = self.rig(self.PAGE % '')
+        answer = rig.get('/stats;csv')
+        self.assertEqual(answer.get('content-type'), 'text/plain')
+        self.assertTrue(answer.body.startswith(b'# pxname,svname,'))
+        answer = rig.get('/stats;json')
+        self.assertEqual(answer.get('content-type'), 'application/json')
+        self.assertEqual(json.loads(answer.body)[0][0]['value'], {'type': 'str', 'value': 'fe'})
+        answer = rig.get('/stats')
+        self.assertIn('text/html', answer.get('content-type'))
+        self.assertTrue(answer.body.startswith(b'<!DOCTYPE html>'))
+        self.assertTrue(answer.body.endswith(b'</html>\n'))
+
+    def test_others_go_to_servers(self):
+        rig = self.rig(self.PAGE % '')
+        self.assertEqual(rig.get('/test/server').body, b'EX01')
+
+    def test_scope_of_a_backends_page(self):
+        rig = self.rig(self.PAGE % '')
+        names = {line.split(',')[0] for line in rig.get('/behind;csv').body.decode().splitlines()[1:]}
+        self.assertEqual(names, {'app'})
+
+    def test_addresses_are_shown_where_asked_for(self):
+        self.assertNotIn(b'127.0.0.1', self.rig(self.PAGE % '').get('/stats;csv').body)
+        self.assertIn(b'127.0.0.1', self.rig(self.PAGE % 'stats show-legends').get('/stats;csv').body)
+
+    def test_a_password(self):
+        rig = self.rig(self.PAGE % 'stats auth ann:secret\n    stats realm The\\ farm')
+        answer = rig.get('/stats')
+        self.assertEqual(answer.status, 401)
+        self.assertEqual(answer.get('www-authenticate'), 'Basic realm="The farm"')
+        self.assertEqual(rig.get('/stats', [('Authorization', 'Basic YW5uOnNlY3JldA==')]).status, 200)
+        self.assertEqual(rig.get('/stats', [('Authorization', 'Basic YW5uOnNlY3JldDI=')]).status, 401)
+
+    def test_rules_of_its_own(self):
+        rig = self.rig(self.PAGE % 'stats http-request deny if { hdr(X-Who) -m found }\n'
+                       '    stats http-request auth realm own if { hdr(X-Ask) -m found }')
+        self.assertEqual(rig.get('/stats', [('X-Who', '1')]).status, 403)
+        self.assertEqual(rig.get('/stats', [('X-Ask', '1')]).get('www-authenticate'), 'Basic realm="own"')
+        self.assertEqual(rig.get('/stats').status, 200)
+
+    def test_refresh(self):
+        rig = self.rig(self.PAGE % 'stats refresh 7s')
+        self.assertEqual(rig.get('/stats').get('refresh'), '7')
+        self.assertIsNone(rig.get('/stats;norefresh').get('refresh'))
+
+    def test_http_1_0_and_head(self):
+        rig = self.rig(self.PAGE % '')
+        with rig.connect() as client:
+            client.send('GET /stats;csv HTTP/1.0\r\n\r\n')
+            head, _, body = client.rest().partition(b'\r\n\r\n')
+            self.assertNotIn(b'chunked', head.lower())
+            self.assertTrue(body.startswith(b'# pxname'))
+        with rig.connect() as client:
+            self.assertEqual(client.request('HEAD', '/stats').response('HEAD').status, 200)
+            self.assertEqual(client.get('/test/server').body, b'EX01')
+
+    def test_metrics(self):
+        rig = self.rig(self.PAGE % 'http-request use-service prometheus-exporter if { path /metrics }')
+        rig.get('/test/server')
+        text = rig.get('/metrics').body.decode()
+        self.assertIn('haproxy_backend_http_responses_total{proxy="app",code="2xx"} 1\n', text)
+        self.assertIn('haproxy_server_status{proxy="app",server="s1",state="UP"} 1\n', text)
+        self.assertIn('haproxy_process_nbthread %d\n' % rig.nbthread, text)
+        text = rig.get('/metrics?scope=server').body.decode()
+        self.assertEqual({line.split('_')[1] for line in text.splitlines() if not line.startswith('#')}, {'server'})
+
+    def test_many_servers(self):
+        lines = ''.join('    server x%d 127.0.0.1:1 disabled\n' % i for i in range(3000))
+        rig = self.rig(self.PAGE % 'http-request use-service prometheus-exporter if { path /metrics }' + lines)
+        self.assertEqual(rig.get('/stats;csv').body.count(b'\n'), 3000 + 4)
+        self.assertEqual(rig.get('/metrics?scope=server&no-maint').body.count(b'state="MAINT"'), 1)
+        with rig.connect() as client:
+            client.request('GET', '/metrics')
+            client.take(1000)
+            self.assertEqual(rig.get('/test/server').body, b'EX01')
+
+
+@unittest.skipUnless(HAPROXY, 'there is no haproxy to compare with')
+@penstock_only('compares the two')
+class TestCounts(Both):
+    def test_nothing_has_happened(self):
+        self.same(lambda rig: None)
+
+    def test_answers_of_servers(self):
+        self.same(gets('/', '/404', '/500', '/early', '/'))
+
+    def test_a_connection_that_is_kept(self):
+        def traffic(rig):
+            with rig.connect() as client:
+                for _ in range(3):
+                    client.get('/')
+        self.same(traffic)
+
+    def test_rules_that_answer(self):
+        self.same(gets('/deny', '/own', '/moved', '/tarpit', '/bedeny'))
+
+    def test_answers_that_rules_deny(self):
+        self.same(gets('/bad'))
+
+    def test_answers_that_fail(self):
+        self.same(gets('/late', '/silent', '/junk', '/cut'))
+
+    def test_no_server(self):
+        self.same(gets('/none'))
+
+    def test_a_server_that_refuses(self):
+        self.same(gets('/dead', '/dead', '/dead'))
+
+    def test_a_line_that_is_too_long(self):
+        def traffic(rig):
+            with rig.connect() as first, rig.connect() as second:
+                first.request('GET', '/full/late')
+                wait_until(lambda: table(rig)['be_full/f']['scur'] == '1', 'the first to be served')
+                second.get('/full')
+        self.same(traffic)
+
+    def test_a_cookie_chooses(self):
+        def traffic(rig):
+            for value in ('b', 'b', 'gone'):
+                rig.get('/cookie', [('Cookie', 'SRV=' + value)])
+                alone(rig)
+        self.same(traffic)
+
+    def test_requests_that_cannot_be_read(self):
+        def traffic(rig):
+            for bytes_ in (b'GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n', b'nonsense\r\n\r\n'):
+                with rig.connect() as client:
+                    client.send(bytes_)
+                    client.rest()
+                alone(rig)
+        self.same(traffic)
+
+    def test_clients_that_leave(self):
+        def traffic(rig):
+            with rig.connect() as client:
+                client.send('GET / HT')
+            alone(rig)
+            with rig.connect():
+                pass
+            alone(rig)
+            with rig.connect('fe_watched') as client:
+                client.request('GET', '/late')
+                wait_until(lambda: table(rig)['fe_watched/s1']['scur'] == '1', 'the request to be served')
+        # When who leaves at once is seen to have come is a matter of luck.
+        self.same(traffic, {('fe/FRONTEND', 'smax'), ('fe/main', 'smax')})
+
+    def test_handshakes(self):
+        def traffic(rig):
+            with rig.connect('fe_tls', sni='mail.contoso.com') as client:
+                client.get('/')
+            alone(rig)
+            with rig.connect('fe_tls') as client:
+                client.send(b'\x16\x03\x01\x00\x05hello')
+                client.rest()
+        self.same(traffic)
+
+    def test_doors(self):
+        def traffic(rig):
+            for source in ('127.0.0.1', '127.0.0.2', '127.0.0.3'):
+                try:
+                    with rig.connect('fe_door', source=source) as client:
+                        client.get('/')
+                except (Cut, ConnectionError):
+                    pass
+                alone(rig)
+        self.same(traffic)
+
+    def test_more_tries_at_the_same_server(self):
+        self.same(gets('/refused'))
+
+    def test_checks(self):
+        def traffic(rig):
+            wait_until(lambda: table(rig)['be_checked/down']['status'] == 'DOWN', 'the check to fail')
+            wait_until(lambda: table(rig)['be_checked/up']['check_status'] == 'L7OK', 'the check to pass')
+        ours, theirs = self.both(traffic, text=CHECKS)
+        for name, row in theirs.items():
+            for column in ('status', 'act', 'bck', 'weight', 'uweight', 'chkfail', 'chkdown', 'check_status', 'check_code',
+                           'check_desc', 'check_rise', 'check_fall', 'check_health', 'tracked', 'last_chk', 'cookie',
+                           'algo', 'mode', 'qlimit', 'type', 'iid', 'sid'):
+                with self.subTest(name + ' ' + column):
+                    self.assertEqual(ours[name][column].removeprefix('* '), row[column].removeprefix('* '))
+
+    def test_mode_tcp(self):
+        def traffic(rig):
+            for frontend in ('fe_tcp', 'fe_tcpdead'):
+                with rig.connect(frontend) as client:
+                    try:
+                        client.request('GET', '/')
+                        client.response()
+                    except (Cut, ConnectionError):
+                        pass
+        self.same(traffic)
