@@ -12,6 +12,7 @@
 #include "penstock/config/read.h"
 #include "penstock/control/announcer.h"
 #include "penstock/control/handover.h"
+#include "penstock/control/inspection.h"
 #include "penstock/control/master.h"
 #include "penstock/control/options.h"
 #include "penstock/control/parent.h"
@@ -95,7 +96,5 @@ int main(int count, char** words) {
   }
   set_environment(options);
   if (options.test_condition) return test_condition(options.condition);
-  if (!options.check) return serve(options);
-  Announcer silent(options);
-  return Master(options, silent).check();
+  return inspects(options) ? Inspection(options).run() : serve(options);
 }

@@ -75,10 +75,15 @@ void add_overruled(const ServerOrders& orders, const Snapshot& after, std::vecto
 
 }  // namespace
 
-std::string changes_between(const Snapshot& before, const Snapshot& after, const ServerOrders& orders) {
+std::vector<std::string> all_changes_between(const Snapshot& before, const Snapshot& after) {
   std::vector<std::string> all = config::differences(config::dump(before.config), config::dump(after.config));
   add_certificates(before, after, all);
   add_files(before, after, all);
+  return all;
+}
+
+std::string changes_between(const Snapshot& before, const Snapshot& after, const ServerOrders& orders) {
+  std::vector<std::string> all = all_changes_between(before, after);
   add_overruled(orders, after, all);
   if (all.empty()) return "no difference";
   std::string text;

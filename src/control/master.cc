@@ -48,11 +48,6 @@ Result<Handover> received(Message message, const Bundle* known, const Options& o
   return unpack(*bytes, std::move(message.descriptors), known, options);
 }
 
-bool has_bind(const config::Config& config) {
-  return std::any_of(config.proxies.begin(), config.proxies.end(),
-                     [](const auto& proxy) { return !proxy.disabled && !proxy.binds.empty(); });
-}
-
 }  // namespace
 
 // The master's clock for what has to be looked at now and then.
@@ -113,35 +108,6 @@ void Master::remember(const config::Diagnostics& diagnostics) {
   complaints_.clear();
   for (const config::Complaint& complaint : diagnostics.in_order())
     complaints_ += config::Diagnostics::text_of(complaint, crew_.process().pid) + "\n";
-}
-
-int Master::check() {
-  GatherPlan plan;
-  plan.check_only = true;
-  Handover handover = gather(options_, plan);
-  const config::Config config = handover.config;
-  handover.diagnostics.set_source(&config);
-  config::lint(config, handover.diagnostics, [&](const std::string& path) { return handover.bundle.content(path); });
-  Loaded loaded = build(std::move(handover), true);
-  loaded.diagnostics.set_source(&config);
-  print(loaded.diagnostics);
-  if (!loaded.snapshot || (options_.zero_warning && loaded.diagnostics.warnings() != 0)) {
-    std::fprintf(stderr, "%zu error(s), %zu warning(s): the configuration cannot be used\n",
-                 loaded.diagnostics.alerts(), loaded.diagnostics.warnings());
-    return 1;
-  }
-  if (!has_bind(loaded.snapshot->config)) {
-    std::fprintf(stderr, "[ALERT] (%d) : the configuration has no error, but there is nothing to listen on\n",
-                 crew_.process().pid);
-    return 2;
-  }
-  if (options_.dump) std::fputs(config::dump(loaded.snapshot->config).c_str(), stdout);
-  if (!quiet_ && loaded.diagnostics.warnings() != 0)
-    std::fprintf(stderr, "%zu warning(s)\n", loaded.diagnostics.warnings());
-  if (!quiet_ && !options_.dump) std::puts("Configuration file is valid");
-  // Taking a large configuration apart piece by piece would be time for nothing.
-  std::fflush(stdout);
-  std::_Exit(0);
 }
 
 // Every client may need two descriptors; listeners and checks have theirs. A limit too low for what the

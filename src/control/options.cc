@@ -28,6 +28,11 @@ std::string usage_text() {
   -f FILE|FOLDER  read this configuration; repeatable, a folder means its *.cfg files
   -c              check the configuration and end: 0 if it can be used, else 1
   -c -d           the same, and print what was understood
+  -c --json       the same, complaints as JSON
+  --diff OLD NEW  say what differs between two configurations: 0 nothing, 1 something
+  --graph[=dot|svg]
+                  print who leads where
+  --probe         make every health check once, and print who passed: 0 if all did
   -cc CONDITION   evaluate a condition as .if does: 0 true, 1 false, 2 wrong
   -V              say more;  -q  say less
   -C FOLDER       change to this folder first
@@ -84,8 +89,10 @@ class ArgumentReader {
 
   Arguments read() {
     while (at_ < words_.size() && out_.wish != Arguments::Wish::Wrong) take(words_[at_++]);
-    const bool runs = out_.wish == Arguments::Wish::Run && !out_.options.test_condition;
-    if (runs && out_.options.files.empty()) wrong("no configuration file: name one with -f");
+    const Options& options = out_.options;
+    const bool reads = out_.wish == Arguments::Wish::Run && !options.test_condition && options.compared.empty();
+    if (reads && options.files.empty()) wrong("no configuration file: name one with -f");
+    if (options.json && !options.check) wrong("'--json' goes with '-c'");
     return out_;
   }
 
@@ -107,6 +114,17 @@ class ArgumentReader {
     } else if (word == "-cc") {
       options.test_condition = true;
       value(word, options.condition);
+    } else if (word == "--json") {
+      options.json = true;
+    } else if (word == "--probe") {
+      options.probe = true;
+    } else if (word == "--graph" || word == "--graph=text") {
+      options.graph = "text";
+    } else if (word == "--graph=dot" || word == "--graph=svg") {
+      options.graph = word.substr(word.find('=') + 1);
+    } else if (word == "--diff") {
+      value(word, options.compared.emplace_back());
+      value(word, options.compared.emplace_back());
     } else if (word == "-V") {
       options.verbose = true;
     } else if (word == "-q") {
@@ -203,6 +221,10 @@ class ArgumentReader {
 };
 
 }  // namespace
+
+bool inspects(const Options& options) {
+  return options.check || options.probe || !options.graph.empty() || !options.compared.empty();
+}
 
 Arguments parse_arguments(const std::vector<std::string>& words) { return ArgumentReader(words).read(); }
 

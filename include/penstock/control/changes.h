@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "penstock/proxy/snapshot.h"
 
@@ -15,6 +16,9 @@ namespace penstock {
 
 // By names of backend and server.
 using ServerOrders = std::map<std::pair<std::string, std::string>, Orders>;
+
+// One for each difference: see the next.
+std::vector<std::string> all_changes_between(const Snapshot& before, const Snapshot& after);
 
 // Each difference of the configurations, each certificate that is another with its end, each file
 // with another text: "backend owa: server ex01: +disabled; certificate /c.pem is another, which

@@ -30,8 +30,6 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   Master(const Options& options, Announcer& announcer, Channel* parent = nullptr);
   ~Master();
 
-  // penstock -c: ends the process with 0 if the configuration can be used, else returns 1.
-  int check();
   // Serves until a signal ends it; the exit status. The child that comes after another goes on with
   // what that one left, and tells its story.
   int run(Handover first, const Legacy& legacy = {});

@@ -9,18 +9,22 @@ namespace penstock {
 
 struct Options {
   std::vector<std::string> files;
-  std::string folder;          // -C
-  std::string pid_file;        // -p
-  std::string condition;       // -cc
-  std::string local_peer;      // -L; empty: the system's name.
-  bool check = false;          // -c
-  bool dump = false;           // -d with -c
-  bool verbose = false;        // -V, stronger than any word for quiet.
-  bool quiet = false;          // -q
-  bool daemon = false;         // -D
-  bool foreground = false;     // -d, -db, -Ws: whatever the configuration says.
-  bool master_worker = false;  // -W, -Ws: with a parent; decides the exit status after a signal.
-  bool zero_warning = false;   // -dW
+  std::string folder;                 // -C
+  std::string pid_file;               // -p
+  std::string condition;              // -cc
+  std::string local_peer;             // -L; empty: the system's name.
+  bool check = false;                 // -c
+  bool dump = false;                  // -d with -c
+  bool json = false;                  // --json with -c
+  bool probe = false;                 // --probe
+  std::string graph;                  // --graph: "text", "dot" or "svg".
+  std::vector<std::string> compared;  // --diff: the two
+  bool verbose = false;               // -V, stronger than any word for quiet.
+  bool quiet = false;                 // -q
+  bool daemon = false;                // -D
+  bool foreground = false;            // -d, -db, -Ws: whatever the configuration says.
+  bool master_worker = false;         // -W, -Ws: with a parent; decides the exit status after a signal.
+  bool zero_warning = false;          // -dW
   bool test_condition = false;
   unsigned long maxconn = 0;     // -n
   std::vector<int> former_pids;  // -sf, -st: processes that end when we serve,
@@ -35,6 +39,8 @@ struct Arguments {
   std::string wrong;  // What cannot be understood.
 };
 
+// Something is to be said of the configuration in place of serving it.
+bool inspects(const Options& options);
 Arguments parse_arguments(const std::vector<std::string>& words);
 std::string usage_text();
 std::string version_text(bool in_full);
