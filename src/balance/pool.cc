@@ -29,10 +29,21 @@ class Pool::Rounds final : public Living {
   std::uint64_t at_ms_ = 0;
 };
 
-Pool::Pool(Loop& loop, const PoolSpec& spec, std::shared_ptr<Shelf> shelf)
-    : loop_(loop), spec_(spec), shelf_(std::move(shelf)) {}
+Pool::Pool(Loop& loop, const PoolSpec& spec, std::shared_ptr<Shelf> shelf, std::shared_ptr<Server> server)
+    : loop_(loop), spec_(spec), shelf_(std::move(shelf)), server_(std::move(server)) {}
 
-Pool::~Pool() = default;
+Pool::~Pool() {
+  idle_.clear();
+  count_idle();
+}
+
+// To be called when something came to what is idle, or went.
+void Pool::count_idle() {
+  if (server_ == nullptr || idle_.size() == counted_) return;
+  const auto more = static_cast<std::int64_t>(idle_.size()) - static_cast<std::int64_t>(counted_);
+  server_->idle.fetch_add(more, std::memory_order_relaxed);
+  counted_ = idle_.size();
+}
 
 Owned<Back> Pool::lend(std::string_view tls_name, bool used_only, const BackOptions& options) {
   quiet_rounds_ = 0;
@@ -42,6 +53,7 @@ Owned<Back> Pool::lend(std::string_view tls_name, bool used_only, const BackOpti
     Owned<Back> lent = std::move(idle_[i]);
     idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(i));
     unneeded_ = std::min(unneeded_, idle_.size());
+    count_idle();
     if (lent->room() != 0 && !lent->has_news()) return lent;
   }
   return shelf_ ? take_from_shelf(tls_name, used_only, options) : nullptr;
@@ -82,11 +94,13 @@ void Pool::give_home(Owned<Back> back) {
   const std::size_t allowed = allowed_idle();
   if (allowed == 0) return;
   while (idle_.size() >= allowed) idle_.erase(idle_.begin());
+  count_idle();
   back->set_owner(*this);
   back->rest();
   const std::uint64_t before_ms = std::exchange(home_at_ms_, loop_.now());
   if (shelf_ && home_at_ms_ >= before_ms + kSeldomMs && put_on_shelf(*back)) return begin_rounds(sweep_ms());
   idle_.push_back(std::move(back));
+  count_idle();
   begin_rounds(shelf_ ? kRoundMs : window());
 }
 
@@ -121,6 +135,7 @@ void Pool::purge() {
   const std::size_t allowed = allowed_idle();
   --in_use_;
   while (idle_.size() > allowed) idle_.erase(idle_.begin());
+  count_idle();
 }
 
 // What this worker has not needed from one round to the next is for all. That nobody asked at all tells nothing the
@@ -131,6 +146,7 @@ void Pool::share() {
   while (given < most && put_on_shelf(*idle_[given])) ++given;
   idle_.erase(idle_.begin(), idle_.begin() + static_cast<std::ptrdiff_t>(given));
   unneeded_ = idle_.size();
+  count_idle();
   const std::uint64_t now = loop_.now();
   if (now < sweep_at_ms_) return;
   sweep_at_ms_ = now + sweep_ms();
@@ -139,6 +155,7 @@ void Pool::share() {
 
 void Pool::clear() {
   idle_.clear();
+  count_idle();
   rounds_.reset();
   if (shelf_) shelf_->clear();
 }
@@ -149,6 +166,7 @@ void Pool::obey(const PoolSpec& spec, std::shared_ptr<Shelf> shelf) {
   if (spec_.max < 0) return;
   const auto most = static_cast<std::size_t>(spec_.max);
   while (idle_.size() > most) idle_.erase(idle_.begin());
+  count_idle();
   if (shelf_) shelf_->sweep(UINT64_MAX, most);
 }
 
@@ -160,6 +178,7 @@ void Pool::close() {
 
 void Pool::on_back_lost(Back& back, const Failure&, std::string_view) {
   std::erase_if(idle_, [&](const auto& idle) { return idle.get() == &back; });
+  count_idle();
 }
 
 TlsTicket Pool::take_ticket(std::string_view tls_name) {

@@ -84,4 +84,13 @@ std::shared_ptr<Shelf> Shelves::of(std::uint64_t identity) {
   return shelf;
 }
 
+std::size_t Shelves::idle() const {
+  const std::lock_guard hold(lock_);
+  std::size_t sum = 0;
+  for (const auto& [identity, shelf] : known_) {
+    if (const auto living = shelf.lock()) sum += living->size();
+  }
+  return sum;
+}
+
 }  // namespace penstock

@@ -60,6 +60,14 @@ void parse_show_description(Line& line, Draft& draft) {
   page.description = take_words(line);
 }
 
+void parse_admin(Line& line, Draft& draft) {
+  page_of(line, draft);
+  if (line.peek_text() != "if" && line.peek_text() != "unless")
+    return line.complain(line.more() ? line.peek().place : line.end_place(),
+                         "'stats admin' expects 'if' or 'unless' and a condition");
+  draft.proxy.rules.push_back({Rule::Set::StatsAdmin, line.place, line.take_rest()});
+}
+
 void parse_request(Line& line, Draft& draft) {
   constexpr std::string_view kActions[] = {"allow", "auth", "deny"};
   page_of(line, draft);
@@ -69,7 +77,7 @@ void parse_request(Line& line, Draft& draft) {
 }
 
 constexpr Keyword<Draft> kStatsKeywords[] = {
-    {"admin", not_yet<Draft>, "The page changes nothing.", kProxies},
+    {"admin", parse_admin, "Who may change servers on the page: if|unless <condition>.", kProxies},
     {"auth", parse_auth, "A user who may see the page, and the password: <user>:<password>. None: everybody may."},
     {"enable", parse_enable, "Show the page, with what the other lines do not say."},
     {"hide-version", parse_hide_version, "The page does not say our version."},

@@ -270,6 +270,10 @@ void Crew::clear_counters(bool all, std::function<void()> done) {
   pass_all(std::move(done));
 }
 
+void Crew::take_change(const std::string& backend, const std::string& server, const ServerChange& wanted) {
+  loop_.post([this, backend, server, wanted] { change(backend, server, wanted, [] {}); });
+}
+
 void Crew::lead(std::shared_ptr<Server> follower) {
   Worker& keeper = *workers_[follower->keeper(process_.workers)];
   keeper.follow(std::move(follower));

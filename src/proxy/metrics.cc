@@ -55,7 +55,7 @@ std::size_t place_in(std::span<const std::string_view> names, std::string_view n
 
 // One of states_of() that holds.
 std::size_t state_of(const Object& object, std::string_view status) {
-  if (object.kind == Kind::Frontend) return 1;
+  if (object.kind == Kind::Frontend) return status == "OPEN" ? 1 : 0;
   if (object.kind == Kind::Server && status == "no check") return 1;
   std::string_view rest = status;
   return place_in(states_of(object.kind), rest.substr(0, rest.find(' ')));

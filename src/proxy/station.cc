@@ -5,7 +5,9 @@
 namespace penstock {
 
 Station::Station(Loop& loop, unsigned worker, ProcessState& process, StationOwner& owner)
-    : kit_(loop, worker, process), owner_(owner) {}
+    : kit_(loop, worker, process), owner_(owner) {
+  kit_.changes = &owner_;
+}
 
 Station::~Station() { close(); }
 

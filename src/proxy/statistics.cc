@@ -103,6 +103,8 @@ Value get_limit(const Object& object) {
   const std::uint32_t process = object.process->maxconn.load(std::memory_order_relaxed);
   switch (object.kind) {
     case Kind::Frontend:
+      if (const std::int64_t order = object.frontend->state->maxconn_order.load(std::memory_order_relaxed); order >= 0)
+        return Value::u32(static_cast<std::uint64_t>(order));
       return Value::u32(object.frontend->maxconn != 0 ? object.frontend->maxconn : process);
     case Kind::Listener:
       return Value::u32(object.bind->maxconn);
@@ -115,10 +117,22 @@ Value get_limit(const Object& object) {
   return limit == 0 ? Value::none() : Value::u32(limit);
 }
 
+std::string_view door_word(FrontendState::Door door) {
+  switch (door) {
+    case FrontendState::Door::Open:
+      return "OPEN";
+    case FrontendState::Door::Paused:
+      return "PAUSED";
+    case FrontendState::Door::Shut:
+      break;
+  }
+  return "STOP";
+}
+
 Value get_status(const Object& object) {
   switch (object.kind) {
     case Kind::Frontend:
-      return Value::of("OPEN");
+      return Value::of(door_word(object.frontend->state->door.load(std::memory_order_relaxed)));
     case Kind::Listener: {
       const std::uint32_t now = object.bind->bound->state->connections.load(std::memory_order_relaxed);
       return Value::of(object.bind->maxconn != 0 && now >= object.bind->maxconn ? "FULL" : "OPEN");
@@ -254,6 +268,24 @@ Value get_algorithm(const Object& object) {
 Value get_used(const Object& object) {
   return Value::u32(object.server->state->in_use.load(std::memory_order_relaxed));
 }
+Value get_idle(const Object& object) {
+  const std::int64_t pooled = object.server->state->idle.load(std::memory_order_relaxed);
+  return Value::u32(static_cast<std::uint64_t>(std::max<std::int64_t>(0, pooled)) +
+                    object.server->state->shelves.idle());
+}
+Value get_idle_limit(const Object& object) {
+  const std::int32_t most = object.server->pool.max;
+  return most < 0 ? Value::none() : Value::u32(static_cast<std::uint64_t>(most));
+}
+// Of a mode that speaks it: what another column says.
+template <Entry of_frontend, Entry of_backend>
+Value get_h1(const Object& object) {
+  return Value::u64(!object.is_http ? 0 : object.sums.of(object.kind == Kind::Frontend ? of_frontend : of_backend));
+}
+Value get_h1_streams(const Object& object) {
+  if (object.kind == Kind::Frontend) return get_h1<Entry::Requests, Entry::Requests>(object);
+  return Value::u64(object.is_http ? object.sums.of(Entry::Connects) + object.sums.of(Entry::Reuses) : 0);
+}
 Value get_open_h1(const Object& object) {
   return object.kind == Kind::Frontend && object.is_http
              ? Value::u64(static_cast<std::uint64_t>(get_now(object).number))
@@ -388,8 +420,8 @@ constexpr Column kColumns[] = {
      entry_of<Entry::Reuses>},
     {"cache_lookups", "http_cache_lookups_total", "Look-ups in a cache", Shape::Counter, kF | kB, kF | kB, nought},
     {"cache_hits", "http_cache_hits_total", "Answers from a cache", Shape::Counter, kF | kB, kF | kB, nought},
-    {"srv_icur", "idle_connections_current", "Idle connections", Shape::Gauge, kS, 0, nought32},
-    {"src_ilim", "idle_connections_limit", "Idle connections that may be kept", Shape::Limit, kS, 0, nothing},
+    {"srv_icur", "idle_connections_current", "Idle connections", Shape::Gauge, kS, 0, get_idle},
+    {"src_ilim", "idle_connections_limit", "Idle connections that may be kept", Shape::Limit, kS, 0, get_idle_limit},
     {"qtime_max", "max_queue_time_seconds", "Longest time in the waiting line", Shape::Peak, kS | kB, 0,
      most_of<&Sums::queue>},
     {"ctime_max", "max_connect_time_seconds", "Longest time to connect", Shape::Peak, kS | kB, 0,
@@ -399,9 +431,8 @@ constexpr Column kColumns[] = {
     {"ttime_max", "max_total_time_seconds", "Longest time of all of a request", Shape::Peak, kS | kB, 0,
      most_of<&Sums::total>},
     {"eint", "internal_errors_total", "Failures of our own", Shape::Counter, kAll, 0, entry_of<Entry::InternalErrors>},
-    {"idle_conn_cur", "unsafe_idle_connections_current", "Idle connections that served one request", Shape::Gauge, kS,
-     0, nought32},
-    {"safe_conn_cur", "safe_idle_connections_current", "Idle connections that served several", Shape::Gauge, kS, 0,
+    {"idle_conn_cur", "unsafe_idle_connections_current", "Idle connections", Shape::Gauge, kS, 0, get_idle},
+    {"safe_conn_cur", "safe_idle_connections_current", "Not told apart from the others: 0", Shape::Gauge, kS, 0,
      nought32},
     {"used_conn_cur", "used_connections_current", "Connections in use", Shape::Gauge, kS, 0, get_used},
     {"need_conn_est", "need_connections_current", "Connections that will be needed", Shape::Gauge, kS, 0, get_used},
@@ -430,10 +461,13 @@ constexpr Column kColumns[] = {
     {"h2_backend_total_streams", "", "HTTP/2 is not spoken", Shape::Counter, kF | kB, 0, nought},
     {"h1_open_connections", "", "HTTP/1 connections now", Shape::Gauge, kF | kB, 0, get_open_h1},
     {"h1_open_streams", "", "HTTP/1 requests now", Shape::Gauge, kF | kB, 0, nought},
-    {"h1_total_connections", "", "HTTP/1 connections", Shape::Counter, kF | kB, 0, nought},
-    {"h1_total_streams", "", "HTTP/1 requests", Shape::Counter, kF | kB, 0, nought},
-    {"h1_bytes_in", "", "Bytes of HTTP/1 that came", Shape::Counter, kF | kB, 0, nought},
-    {"h1_bytes_out", "", "Bytes of HTTP/1 that went", Shape::Counter, kF | kB, 0, nought},
+    {"h1_total_connections", "", "HTTP/1 connections", Shape::Counter, kF | kB, 0,
+     get_h1<Entry::Arrivals, Entry::Connects>},
+    {"h1_total_streams", "", "HTTP/1 requests", Shape::Counter, kF | kB, 0, get_h1_streams},
+    {"h1_bytes_in", "", "Bytes of HTTP/1 that came", Shape::Counter, kF | kB, 0,
+     get_h1<Entry::BytesIn, Entry::BytesOut>},
+    {"h1_bytes_out", "", "Bytes of HTTP/1 that went", Shape::Counter, kF | kB, 0,
+     get_h1<Entry::BytesOut, Entry::BytesIn>},
     {"h1_spliced_bytes_in", "", "Nothing is spliced", Shape::Counter, kF | kB, 0, nought},
     {"h1_spliced_bytes_out", "", "Nothing is spliced", Shape::Counter, kF | kB, 0, nought},
 };

@@ -134,14 +134,31 @@ th{background:var(--h);font-weight:600}th[scope=row],td.text{text-align:left}
 @media print{nav{display:none}.box{overflow:visible}body{font-size:10px}}
 )";
 
+std::string_view outcome_text(std::string_view outcome) {
+  constexpr std::pair<std::string_view, std::string_view> kTexts[] = {
+      {"DONE", "Done."},
+      {"PART", "Done, but for servers that are not there any more."},
+      {"NONE", "Nothing was chosen: nothing has changed."},
+      {"DENY", "That is not allowed from here."},
+      {"ERRP", "That was not understood: nothing has changed."},
+      {"EXCD", "That was too long: nothing has changed."},
+  };
+  for (const auto& [name, text] : kTexts) {
+    if (name == outcome) return text;
+  }
+  return {};
+}
+
 class Html final : public Service {
  public:
-  Html(const config::StatsPage& page, std::uint64_t refresh_s, std::shared_ptr<const Snapshot> snapshot,
+  Html(const config::StatsPage& page, const Visit& visit, std::shared_ptr<const Snapshot> snapshot,
        const ProcessState& process, std::uint64_t now_ms, const statistics::Filter& filter)
       : uri_(page.uri),
         hides_version_(page.hide_version),
+        may_change_(visit.may_change),
+        outcome_(outcome_text(visit.outcome)),
         groups_(kGroups, std::size(kGroups) - (page.show_modules ? 0 : 1)),
-        refresh_(refresh_s == 0 ? std::string() : format("{}", refresh_s)),
+        refresh_(visit.refresh_s == 0 ? std::string() : format("{}", visit.refresh_s)),
         process_(process),
         now_ms_(now_ms),
         first_(snapshot, process, now_ms, filter),
@@ -162,7 +179,7 @@ class Html final : public Service {
         {"Content-Security-Policy",
          "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"},
         {"X-Content-Type-Options", "nosniff"},
-        {"Referrer-Policy", "no-referrer"}};
+        {"Referrer-Policy", "same-origin"}};
     constexpr std::size_t kCount = std::size(kFields);
     auto* fields = static_cast<Field*>(arena.allocate(sizeof(Field) * (kCount + 1), alignof(Field)));
     std::copy(std::begin(kFields), std::end(kFields), fields);
@@ -223,6 +240,7 @@ class Html final : public Service {
                   "<body><header><h1>{}</h1>\n",
                   title, escaped(uri_), title);
     if (!description_.empty()) append_format(made_, "<p>{}</p>\n", escaped(description_));
+    if (!outcome_.empty()) append_format(made_, "<p role=\"status\"><b>{}</b></p>\n", outcome_);
     const std::uint64_t up_s = (now_ms_ - process_.started_ms) / 1000;
     append_format(made_, "<p>{}Process {}, up {}, {} connections of at most {}, {} a second.</p>\n",
                   hides_version_ ? std::string() : format("Version {}. ", escaped(process_.version)), process_.pid,
@@ -355,7 +373,7 @@ class Html final : public Service {
   void write_line() {
     const Object* object = second_.next();
     if (object == nullptr || object->proxy != section_) {
-      if (!section_.empty()) made_ += "</tbody></table></div>\n";
+      if (!section_.empty()) end_section();
       section_.clear();
     }
     if (object == nullptr) {
@@ -365,7 +383,8 @@ class Html final : public Service {
     }
     if (section_.empty()) begin_section(*object);
     const std::string_view look = object->kind == Kind::Server ? look_of(object->status).name : std::string_view("");
-    append_format(made_, "<tr class=\"{}\"><th scope=\"row\">{}", look, escaped(object->service));
+    append_format(made_, "<tr class=\"{}\"><th scope=\"row\">", look);
+    write_name(*object);
     if (object->legends && !object->address.empty())
       append_format(made_, "<small>{}</small>", escaped(object->address));
     made_ += "</th>";
@@ -377,7 +396,35 @@ class Html final : public Service {
     made_ += "</tr>\n";
   }
 
+  // With a box to choose it by, where that is allowed.
+  void write_name(const Object& object) {
+    const std::string name = escaped(object.service);
+    if (!may_change_ || object.kind != Kind::Server) {
+      made_ += name;
+      return;
+    }
+    append_format(made_, "<label><input type=\"checkbox\" name=\"s\" value=\"{0}\"> {0}</label>", name);
+    backend_id_ = object.proxy_id;
+  }
+
+  void end_section() {
+    made_ += "</tbody></table></div>";
+    if (may_change_ && backend_id_ != 0) {
+      append_format(made_,
+                    "<p><label>Those chosen are to be <select name=\"action\"><option value=\"\"></option>"
+                    "<option value=\"ready\">ready</option><option value=\"drain\">drained</option>"
+                    "<option value=\"maint\">in maintenance</option><option value=\"ehlth\">checked</option>"
+                    "<option value=\"dhlth\">not checked</option><option value=\"hrunn\">taken for UP</option>"
+                    "<option value=\"hdown\">taken for DOWN</option></select></label> "
+                    "<input type=\"hidden\" name=\"b\" value=\"#{}\"><button>Apply</button></p>",
+                    backend_id_);
+    }
+    made_ += may_change_ ? "</form>\n" : "\n";
+    backend_id_ = 0;
+  }
+
   void begin_section(const Object& object) {
+    if (may_change_) append_format(made_, "<form method=\"post\" action=\"{}\">", escaped(uri_));
     section_ = object.proxy;
     const config::Proxy& proxy = *object.line;
     append_format(made_,
@@ -395,7 +442,8 @@ class Html final : public Service {
   }
 
   const std::string uri_;
-  const bool hides_version_;
+  const bool hides_version_, may_change_;
+  const std::string_view outcome_;
   const std::span<const Group> groups_;
   std::vector<const Column*> columns_, summary_columns_;  // Of those groups, and of the summary.
   const Column& words_ = column_of("check_desc");
@@ -407,6 +455,7 @@ class Html final : public Service {
   statistics::Walk first_, second_;
   std::vector<Pool> pools_;
   std::string summary_, section_;
+  std::uint32_t backend_id_ = 0;  // Of a section with servers.
   std::string made_;
   std::size_t given_ = 0;
   Stage stage_ = Stage::Begin;
@@ -416,10 +465,10 @@ class Html final : public Service {
 
 std::string_view style() { return kStyle; }
 
-std::unique_ptr<Service> make_html(const config::StatsPage& page, std::uint64_t refresh_s,
+std::unique_ptr<Service> make_html(const config::StatsPage& page, const Visit& visit,
                                    std::shared_ptr<const Snapshot> snapshot, const ProcessState& process,
                                    std::uint64_t now_ms, const statistics::Filter& filter) {
-  return std::make_unique<Html>(page, refresh_s, std::move(snapshot), process, now_ms, filter);
+  return std::make_unique<Html>(page, visit, std::move(snapshot), process, now_ms, filter);
 }
 
 }  // namespace penstock::statistics_page

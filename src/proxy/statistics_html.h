@@ -10,7 +10,12 @@
 
 namespace penstock::statistics_page {
 
-std::unique_ptr<Service> make_html(const config::StatsPage& page, std::uint64_t refresh_s,
+struct Visit {
+  bool may_change = false;  // Servers, by buttons.
+  std::uint64_t refresh_s = 0;
+  std::string_view outcome;  // Of what was just changed: HAProxy's four letters; empty: nothing was.
+};
+std::unique_ptr<Service> make_html(const config::StatsPage& page, const Visit& visit,
                                    std::shared_ptr<const Snapshot> snapshot, const ProcessState& process,
                                    std::uint64_t now_ms, const statistics::Filter& filter);
 

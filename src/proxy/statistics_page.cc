@@ -1,8 +1,10 @@
 #include "penstock/proxy/statistics_page.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
@@ -102,6 +104,11 @@ class TextService final : public Service {
   bool more_ = true;
 };
 
+std::string_view outcome_of(std::string_view asked) {
+  const std::size_t at = asked.find(";st=");
+  return at == std::string_view::npos ? std::string_view() : asked.substr(at + 4, 4);
+}
+
 statistics::Filter filter_of(const Page& page, std::string_view asked) {
   statistics::Filter filter;
   filter.legends = page.line.show_legends;
@@ -144,6 +151,110 @@ bool refuses(const Page& page, rules::Subject& subject, Answer& out) {
   return true;
 }
 
+// ---- Changes, as HAProxy's page and scripts send them: s=<server>&...&action=<action>&b=<backend or #number>.
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  c = to_lower(c);
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+std::string decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto digit = [&](std::size_t at) { return at < text.size() ? hex_digit(text[at]) : -1; };
+    if (text[i] == '%' && digit(i + 1) >= 0 && digit(i + 2) >= 0) {
+      out += static_cast<char>(digit(i + 1) * 16 + digit(i + 2));
+      i += 2;
+    } else {
+      out += text[i] == '+' ? ' ' : text[i];
+    }
+  }
+  return out;
+}
+
+struct Form {
+  std::vector<std::string> servers;
+  std::string action, backend;
+};
+
+Form form_of(std::string_view body) {
+  Form form;
+  while (!body.empty()) {
+    std::string_view value = cut(body, '&');
+    const std::string_view name = cut(value, '=');
+    if (name == "s") form.servers.push_back(decoded(value));
+    if (name == "action") form.action = decoded(value);
+    if (name == "b") form.backend = decoded(value);
+  }
+  return form;
+}
+
+std::optional<ServerChange> change_of(std::string_view action) {
+  ServerChange change;
+  if (action == "ready" || action == "enable") change.administration = Administration::Ready;
+  if (action == "drain") change.administration = Administration::Drain;
+  if (action == "maint" || action == "disable") change.administration = Administration::Maintenance;
+  if (action == "hrunn") change.operation = Operation::Up;
+  if (action == "hnolb") change.operation = Operation::Drain;
+  if (action == "hdown") change.operation = Operation::Down;
+  if (action == "ehlth") change.checks = true;
+  if (action == "dhlth") change.checks = false;
+  const bool is_known = change.administration || change.operation || change.checks;
+  return is_known ? std::optional(change) : std::nullopt;
+}
+
+const BackendPlan* backend_of(const Snapshot& snapshot, std::string_view name) {
+  if (!name.starts_with('#')) return snapshot.backend(snapshot.backend_number(name));
+  const auto number = parse_unsigned(name.substr(1));
+  for (const auto& plan : snapshot.backends) {
+    if (number && snapshot.backend_id(plan->number()) == *number) return plan.get();
+  }
+  return nullptr;
+}
+
+// A browser says where a form comes from: from another place it is nobody's wish. Who says nothing is no browser.
+bool is_from_here(const Head& request) {
+  const Field* site = request.find("sec-fetch-site");
+  if (site != nullptr && site->value != "same-origin") return false;
+  const Field* origin = request.find("origin");
+  if (origin == nullptr) return true;
+  std::string_view rest = origin->value;
+  const std::size_t scheme = rest.find("://");
+  const Field* host = request.find("host");
+  return scheme != std::string_view::npos && host != nullptr && equal_nocase(rest.substr(scheme + 3), host->value);
+}
+
+// Back to the page, which says how it went.
+Answer sent_back(const Page& page, std::string_view how, Arena& arena) {
+  auto* fields = static_cast<Field*>(arena.allocate(sizeof(Field) * 2, alignof(Field)));
+  fields[0] = {"Cache-Control", "no-cache"};
+  fields[1] = {"Location", arena.concat({page.line.uri, ";st=", how})};
+  Answer answer;
+  answer.reply.status = 303;
+  answer.reply.fields = {fields, 2};
+  return answer;
+}
+
+Answer change(const Page& page, const Body& body, const Snapshot& snapshot, rules::Subject& subject) {
+  Arena& arena = subject.arena;
+  if (!page.rules.may_change(subject) || !is_from_here(*subject.request)) return sent_back(page, "DENY", arena);
+  if (!body.whole) return sent_back(page, "EXCD", arena);
+  const Form form = form_of(body.text);
+  const std::optional<ServerChange> change = change_of(form.action);
+  const BackendPlan* backend = backend_of(snapshot, form.backend);
+  if (!change || backend == nullptr) return sent_back(page, "ERRP", arena);
+  std::vector<Wanted> wanted;
+  for (const std::string& name : form.servers) {
+    if (snapshot.find_server(backend->balance.name, name) != nullptr)
+      wanted.push_back({backend->balance.name, name, *change});
+  }
+  const bool all = wanted.size() == form.servers.size();
+  Answer answer = sent_back(page, wanted.empty() ? "NONE" : all ? "DONE" : "PART", arena);
+  answer.wanted = std::move(wanted);
+  return answer;
+}
+
 }  // namespace
 
 bool is_asked_for(const config::StatsPage& page, const Head& request) {
@@ -151,11 +262,11 @@ bool is_asked_for(const config::StatsPage& page, const Head& request) {
   return may && asked_of(request).starts_with(page.uri);
 }
 
-Answer answer(const Page& page, std::shared_ptr<const Snapshot> snapshot, const ProcessState& process,
+Answer answer(const Page& page, const Body& body, std::shared_ptr<const Snapshot> snapshot, const ProcessState& process,
               std::uint64_t now_ms, rules::Subject& subject) {
   Answer out;
   if (refuses(page, subject, out)) return out;
-  if (subject.request->method == "POST") return denial();
+  if (subject.request->method == "POST") return change(page, body, *snapshot, subject);
   const std::string_view asked = asked_of(*subject.request).substr(page.line.uri.size());
   const std::uint64_t refresh_s = says(asked, ";norefresh") ? 0 : page.line.refresh_s;
   const auto walk = [&] { return statistics::Walk(snapshot, process, now_ms, filter_of(page, asked)); };
@@ -168,7 +279,8 @@ Answer answer(const Page& page, std::shared_ptr<const Snapshot> snapshot, const 
   else if (says(asked, ";typed"))
     out.service = text(StatisticsForm::Typed);
   else
-    out.service = make_html(page.line, refresh_s, snapshot, process, now_ms, filter_of(page, asked));
+    out.service = make_html(page.line, {page.rules.may_change(subject), refresh_s, outcome_of(asked)}, snapshot,
+                            process, now_ms, filter_of(page, asked));
   return out;
 }
 

@@ -72,11 +72,15 @@ void Transaction::on_request_head(Head& head) {
 // `option http-buffer-request`: the body, or as much as a buffer takes, comes first.
 bool Transaction::waits_for_body(bool of_backend) {
   const bool wanted = of_backend ? backend_spec_->buffer_request : frontend_.buffer_request;
-  Head& head = *subject_.request;
-  if (!wanted || request_ended_ || !held_.empty() || front_.hop().upgrade) return false;
-  if (head.body.kind != BodyLength::Kind::Counted && head.body.kind != BodyLength::Kind::Chunked) return false;
-  step_ = of_backend ? Step::BackendBody : Step::Body;
   const std::uint64_t limit_ms = of_backend && backend_spec_->body_ms != 0 ? backend_spec_->body_ms : frontend_.body_ms;
+  return wanted && waits_for_body(of_backend ? Step::BackendBody : Step::Body, limit_ms);
+}
+
+bool Transaction::waits_for_body(Step step, std::uint64_t limit_ms) {
+  Head& head = *subject_.request;
+  if (request_ended_ || !held_.empty() || front_.hop().upgrade) return false;
+  if (head.body.kind != BodyLength::Kind::Counted && head.body.kind != BodyLength::Kind::Chunked) return false;
+  step_ = step;
   const std::uint64_t spent_ms = accounting_.spent_ms();
   if (limit_ms != 0) set_deadline(limit_ms > spent_ms ? limit_ms - spent_ms : 1);
   if (head.find("expect") != nullptr) {
@@ -99,9 +103,13 @@ void Transaction::body_came() {
   clear_deadline();
   accounting_.request_came();
   subject_.held_body = held_.size();
-  const bool of_backend = step_ == Step::BackendBody;
-  step_ = Step::Request;
-  if (of_backend) return apply_backend_rules();
+  const Step came = std::exchange(step_, Step::Request);
+  if (came == Step::PageBody) {
+    const bool of_backend = backend_spec_ != nullptr;
+    return show_statistics(of_backend ? *backend_spec_->stats : *frontend_.stats,
+                           of_backend ? backend_spec_->rules->stats : frontend_.rules.stats);
+  }
+  if (came == Step::BackendBody) return apply_backend_rules();
   apply_request_rules();
 }
 
@@ -117,18 +125,22 @@ void Transaction::apply_request_rules() {
   choose_backend();
 }
 
-// The page of statistics answers in place of a server, or says why not.
+// The page of statistics answers in place of a server, once a form is there.
 bool Transaction::shows_statistics(const std::optional<config::StatsPage>& page, const rules::StatsRules& rules) {
   if (!page || !statistics_page::is_asked_for(*page, *subject_.request)) return false;
-  const std::string_view proxy = backend_spec_ == nullptr ? frontend_.name : backend_spec_->balance.name;
-  statistics_page::Answer answer = statistics_page::answer({*page, rules, proxy}, generation_->shared_snapshot(),
-                                                           kit_.process, loop().now(), subject_);
-  if (gave_up(Phase::Request)) return true;
-  if (answer.service)
-    serve(std::move(answer.service));
-  else
-    reply(answer.reply, answer.denied ? Cause::Denied : Cause::Local, Phase::Request);
+  if (!waits_for_body(Step::PageBody, frontend_.body_ms)) show_statistics(*page, rules);
   return true;
+}
+
+void Transaction::show_statistics(const config::StatsPage& page, const rules::StatsRules& rules) {
+  const std::string_view proxy = backend_spec_ == nullptr ? frontend_.name : backend_spec_->balance.name;
+  statistics_page::Answer answer =
+      statistics_page::answer({page, rules, proxy}, {held_.view(), request_ended_}, generation_->shared_snapshot(),
+                              kit_.process, loop().now(), subject_);
+  if (gave_up(Phase::Request)) return;
+  for (const auto& wanted : answer.wanted) kit_.changes->take_change(wanted.backend, wanted.server, wanted.change);
+  if (answer.service) return serve(std::move(answer.service));
+  reply(answer.reply, answer.denied ? Cause::Denied : Cause::Local, Phase::Request);
 }
 
 // True if the transaction goes on to its next step; else the rules have answered or ended it.
@@ -427,7 +439,7 @@ void Transaction::on_request_body(Slice bytes) {
     return;
   }
   if (step_ == Step::Done || response_ended_) return;
-  if (step_ == Step::Body || step_ == Step::BackendBody) return hold(std::move(bytes));
+  if (in_body()) return hold(std::move(bytes));
   held_.add(std::move(bytes));
   front_.set_reading(false);
 }
@@ -435,7 +447,7 @@ void Transaction::on_request_body(Slice bytes) {
 void Transaction::on_request_end(const Trailers& trailers) {
   request_ended_ = true;
   if (!lease_.opened()) held_.add(trailers, front_.arena());
-  if (step_ == Step::Body || step_ == Step::BackendBody) return body_came();
+  if (in_body()) return body_came();
   if (lease_.opened()) {
     lease_->send_end(trailers);
     if (tunnel_) wait_for_server_alone();
@@ -450,8 +462,9 @@ void Transaction::on_client_writable() {
 }
 
 Phase Transaction::phase_now() const {
-  constexpr Phase kPhases[] = {Phase::Request, Phase::Request, Phase::Request, Phase::Tarpit, Phase::Connect,
-                               Phase::Connect, Phase::Headers, Phase::Data,    Phase::Last,   Phase::None};
+  constexpr Phase kPhases[] = {Phase::Request, Phase::Request, Phase::Request, Phase::Request,
+                               Phase::Tarpit,  Phase::Connect, Phase::Connect, Phase::Headers,
+                               Phase::Data,    Phase::Last,    Phase::None};
   if (step_ == Step::Approach) return approach_.phase();
   if (step_ == Step::Data && response_ended_) return Phase::Last;
   return kPhases[static_cast<std::size_t>(step_)];
@@ -521,6 +534,7 @@ void Transaction::on_deadline() {
       return follow(approach_.late());
     case Step::Body:
     case Step::BackendBody:
+    case Step::PageBody:
       front_.close_after_answer();
       accounting_.request_never_came();
       return fail(Failure::of(Cause::ClientTimeout, Phase::Request, 408, "the body did not arrive in time"));
@@ -566,8 +580,8 @@ void Transaction::fail(Failure failure) {
     return reply(rules::Reply::of(outcome::status_of(failure)), failure.cause, failure.phase);
   }
   // Who leaves in the middle of its body was not waiting for an answer.
-  const bool in_body = failure.phase == Phase::Data || step_ == Step::Body || step_ == Step::BackendBody;
-  if (!head_answered_ && !in_body) subject_.log.status = outcome::status_of(failure);
+  const bool was_in_body = failure.phase == Phase::Data || in_body();
+  if (!head_answered_ && !was_in_body) subject_.log.status = outcome::status_of(failure);
   cut(failure.cause, failure.phase);
 }
 

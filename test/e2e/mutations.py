@@ -279,6 +279,7 @@ stats show-desc all of it
 stats scope .
 stats http-request auth realm x unless { src 127.0.0.1 }
 stats http-request deny if { src 127.0.0.1 }
+stats admin if { src 127.0.0.1 }
 http-request set-log-level silent if { path /alive }
 http-request capture req.hdr(Host) len 10
 http-request strict-mode off

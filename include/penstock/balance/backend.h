@@ -68,7 +68,7 @@ struct ServerSlot {
 
   // Of connections to where it is. Made on first use; whoever counts there or has something of it keeps hold of it.
   const Ref<Pool>& pool() {
-    if (!pool_) pool_ = make_ref<Pool>(loop_, spec.pool, shelf());
+    if (!pool_) pool_ = make_ref<Pool>(loop_, spec.pool, shelf(), spec.state);
     return pool_;
   }
   Pool* pool_if_made() { return pool_.get(); }

@@ -22,8 +22,8 @@ namespace penstock {
 
 class Pool final : public Counted<Pool>, private BackOwner {
  public:
-  // `shelf`: where to share; null: nowhere.
-  Pool(Loop& loop, const PoolSpec& spec, std::shared_ptr<Shelf> shelf);
+  // `shelf`: where to share; null: nowhere. `server`: where what is idle is counted; null: nowhere.
+  Pool(Loop& loop, const PoolSpec& spec, std::shared_ptr<Shelf> shelf, std::shared_ptr<Server> server = nullptr);
   ~Pool();
 
   // The next configuration keeps the server and says this of its pool.
@@ -54,6 +54,7 @@ class Pool final : public Counted<Pool>, private BackOwner {
   void keep_ticket(std::string_view tls_name, TlsTicket ticket);
 
  private:
+  void count_idle();
   void on_back_ready(Back&) override {}
   void on_back_lost(Back& back, const Failure& failure, std::string_view why) override;
   // Where connections come home less often than kSeldomMs, none is kept for this worker alone. Else those are given to
@@ -76,6 +77,8 @@ class Pool final : public Counted<Pool>, private BackOwner {
   Loop& loop_;
   PoolSpec spec_;
   std::shared_ptr<Shelf> shelf_;
+  const std::shared_ptr<Server> server_;
+  std::size_t counted_ = 0;        // There, as idle.
   std::vector<Owned<Back>> idle_;  // The most recently used last.
   std::vector<std::pair<std::string, TlsTicket>> tickets_;
   std::size_t in_use_ = 0;

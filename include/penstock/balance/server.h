@@ -72,6 +72,8 @@ class Server {
   std::atomic<std::uint32_t> ramp{256};
   // Requests being served, of all workers.
   std::atomic<std::uint32_t> in_use{0};
+  // Idle connections in pools, of all workers; those on shelves are not among them.
+  std::atomic<std::int64_t> idle{0};
   // Requests that wait for this very server, of all workers.
   std::atomic<std::uint32_t> waiting{0};
   Rate rate;  // Of requests that were led here.

@@ -28,7 +28,8 @@ class Shelf {
   // Closes what the server has ended meanwhile, and what was put before `since_ms` beyond `keep`.
   void sweep(std::uint64_t since_ms, std::size_t keep);
   void clear();
-  bool empty() const { return size_.load(std::memory_order_relaxed) == 0; }
+  bool empty() const { return size() == 0; }
+  std::size_t size() const { return size_.load(std::memory_order_relaxed); }
 
  private:
   struct Entry {
@@ -51,9 +52,11 @@ class Shelf {
 class Shelves {
  public:
   std::shared_ptr<Shelf> of(std::uint64_t identity);
+  // Connections on all of them.
+  std::size_t idle() const;
 
  private:
-  std::mutex lock_;
+  mutable std::mutex lock_;
   std::vector<std::pair<std::uint64_t, std::weak_ptr<Shelf>>> known_;
 };
 

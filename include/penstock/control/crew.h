@@ -118,6 +118,7 @@ class Crew final : private WorkerOwner {
   void on_worker_empty(unsigned worker) override;
   void on_server_changed(const BackendSpec& backend, const ServerSpec& server, KeeperEvents::Turn turn) override;
   void lead(std::shared_ptr<Server> follower) override;
+  void take_change(const std::string& backend, const std::string& server, const ServerChange& change) override;
   void renew_servers(const ServerNotes& notes);
   void settle_orders();
   void keep_orders(const Server& server, const Orders& orders);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "penstock/base/arena.h"
@@ -22,6 +23,7 @@ class HeldBody {
     for (const Field& field : trailers.fields)
       trailers_.fields.push_back(arena, Field{arena.copy(field.name), arena.copy(field.value)});
   }
+  std::string_view view() const { return bytes_.view(); }
   std::size_t size() const { return bytes_.size(); }
   bool empty() const { return bytes_.empty(); }
   // `whole`: the end of it too. False: the stream is to get no more for now.

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
+#include "penstock/balance/server_state.h"
 #include "penstock/base/counted.h"
 #include "penstock/http/drains.h"
 #include "penstock/net/loop.h"
@@ -12,6 +14,16 @@
 
 namespace penstock {
 
+// Who takes up what the page of statistics is to change.
+class ChangeTaker {
+ public:
+  // In force a moment later.
+  virtual void take_change(const std::string& backend, const std::string& server, const ServerChange& change) = 0;
+
+ protected:
+  ~ChangeTaker() = default;
+};
+
 struct Kit {
   Kit(Loop& loop, unsigned worker, ProcessState& process);
   // A subject of rules as this worker gives it to a client of `frontend`.
@@ -20,6 +32,7 @@ struct Kit {
   Loop& loop;
   const unsigned worker;
   ProcessState& process;
+  ChangeTaker* changes = nullptr;
   Ref<Generation> generation;  // Of the configuration now in force; null before the first and after the last.
   rules::DateCache dates;
   Drains drains;

@@ -90,7 +90,19 @@ class Transaction final : public InBlock,
   friend class FromServer;
 
   // Where the transaction stands; what may happen next depends on it.
-  enum class Step : std::uint8_t { Request, Body, BackendBody, Tarpit, Approach, Connect, Headers, Data, Last, Done };
+  enum class Step : std::uint8_t {
+    Request,
+    Body,
+    BackendBody,
+    PageBody,
+    Tarpit,
+    Approach,
+    Connect,
+    Headers,
+    Data,
+    Last,
+    Done
+  };
 
   Transaction(const TransactionSide& client, Ref<Generation> generation, const FrontendPlan& frontend,
               TransactionOwner& owner);
@@ -102,6 +114,8 @@ class Transaction final : public InBlock,
   // The steps, in order.
   void on_request_head(Head& head);
   bool waits_for_body(bool of_backend);
+  bool waits_for_body(Step step, std::uint64_t limit_ms);
+  bool in_body() const { return step_ == Step::Body || step_ == Step::BackendBody || step_ == Step::PageBody; }
   void hold(Slice bytes);
   void body_came();
   void apply_request_rules();
@@ -146,6 +160,7 @@ class Transaction final : public InBlock,
   void reply(const rules::Reply& reply, Cause cause, Phase phase);
   void serve(std::unique_ptr<Service> service);
   bool shows_statistics(const std::optional<config::StatsPage>& page, const rules::StatsRules& rules);
+  void show_statistics(const config::StatsPage& page, const rules::StatsRules& rules);
   void send_own_body();
   void cut(Cause cause, Phase phase);
   void connect_failed(const Failure& failure) { follow(approach_.try_again(failure, Approach::Again::Connecting)); }
