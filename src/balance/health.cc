@@ -153,6 +153,9 @@ void Check::remember(const CheckResult& result, int health) {
   memory.last_duration_ms = result.duration_ms;
   memory.last_text = result.info;
   server_.state->show_check();
+  std::vector<Server::CheckRecord>& records = server_.state->records;
+  if (records.size() == Server::kMostRecords) records.erase(records.begin());
+  records.push_back({Loop::wall_us(), result.status, result.code, result.duration_ms, result.info});
   if (!spec().log_all || !news) return;
   checks_.log_.write(backend_, Level::Notice, check_line(backend_, server_, result, count_.text(health)));
 }

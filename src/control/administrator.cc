@@ -65,6 +65,9 @@ void Administrator::on_sent() {
 void Administrator::on_lost(const Loss&) { owner_.on_administrator_over(*this); }
 void Administrator::on_time_out() { owner_.on_administrator_over(*this); }
 
+// Who has said its last word may still listen, which at a unix socket the system tells.
+bool Administrator::has_left() const { return read_ended_ && is_abandoned(connection_->descriptor()); }
+
 void Administrator::go_on() {
   while (!left_) {
     if (call_) {

@@ -52,6 +52,7 @@ class Administrator final : public Mortal,
   void on_lost(const Loss& loss) override;
   void on_time_out() override;
   void on_answer() override { loop().later(*this); }
+  bool has_left() const override;
   void run_later() override { left_ ? part() : go_on(); }
 
   void go_on();

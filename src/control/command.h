@@ -14,6 +14,7 @@
 
 #include "penstock/base/log.h"
 #include "penstock/config/settings.h"
+#include "penstock/net/living.h"
 
 namespace penstock {
 
@@ -36,6 +37,9 @@ std::span<const Command> show_commands();
 std::span<const Command> server_commands();
 std::span<const Command> frontend_commands();
 std::span<const Command> counts_commands();
+std::span<const Command> clients_commands();
+std::span<const Command> host_commands();
+std::span<const Command> why_commands();
 
 // The rows that are written so, best first: one if the words are those of a command, else those that begin alike.
 const Command* find_command(const std::vector<std::string>& written);
@@ -56,6 +60,7 @@ class CallOwner {
  public:
   // There is more to take().
   virtual void on_answer() = 0;
+  virtual bool has_left() const = 0;
 
  protected:
   ~CallOwner() = default;
@@ -94,7 +99,10 @@ class Call final : public std::enable_shared_from_this<Call> {
   // Nobody waits for it any more.
   void abandon();
   bool abandoned() const { return owner_ == nullptr; }
-  void when_abandoned(std::function<void()> act) { on_abandoned_ = std::move(act); }
+  // The administrator has gone, as far as that can be seen.
+  bool left() const { return owner_ == nullptr || owner_->has_left(); }
+  // What works for it, and goes with it.
+  void keep(Owned<Mortal> companion) { companion_ = std::move(companion); }
   // Its time is its own: nobody is sent away while it lasts.
   bool patient = false;
 
@@ -107,7 +115,7 @@ class Call final : public std::enable_shared_from_this<Call> {
   const std::string payload_;
   std::size_t own_words_ = 0;
   Pieces pieces_;
-  std::function<void()> on_abandoned_;
+  Owned<Mortal> companion_;
   bool ready_ = false;
   bool silent_ = false;
 };

@@ -6,39 +6,12 @@
 #include "penstock/base/text.h"
 #include "penstock/control/crew.h"
 #include "realm.h"
+#include "target.h"
 
 namespace penstock {
 namespace {
 
 using config::AccessLevel;
-
-struct Target {
-  std::string backend, name;
-  const ServerSpec* spec = nullptr;
-  const BackendPlan* plan = nullptr;
-};
-
-// "backend/server"; the call fails if there is none.
-std::optional<Target> target_of(const CallRef& call) {
-  std::string_view rest = call->argument(0);
-  if (rest.find('/') == std::string_view::npos) {
-    call->fail("Require 'backend/server'.\n");
-    return std::nullopt;
-  }
-  Target target;
-  target.backend = cut(rest, '/');
-  target.name = rest;
-  const Snapshot& snapshot = *call->realm().crew().snapshot();
-  target.plan = snapshot.backend(snapshot.backend_number(target.backend));
-  if (target.plan == nullptr) {
-    call->fail("No such backend.\n");
-    return std::nullopt;
-  }
-  target.spec = snapshot.find_server(target.backend, target.name);
-  if (target.spec != nullptr) return target;
-  call->fail("No such server.\n");
-  return std::nullopt;
-}
 
 void change(const CallRef& call, const Target& target, const ServerChange& change, std::string answer = {}) {
   const bool known = call->realm().crew().change(target.backend, target.name, change, [call, answer] {

@@ -69,6 +69,35 @@ void Client::adopt(const Snapshot& snapshot) {
 
 void Client::shut_down(const Server& server) { pins_.shut_down(server); }
 
+void Client::tell(std::vector<Running>& all) {
+  Running running;
+  running.id = id();
+  running.pinned = pins_.pinned();
+  if (!transactions_.empty())
+    transactions_.front().tell(running);
+  else if (tunnel_)
+    tunnel_->tell(running);
+  else if (!running.pinned)
+    return;
+  if (running.frontend.empty()) running.frontend = owner_.frontend().name;
+  if (running.pinned) running.own = pins_.names();
+  running.accepted_us = facts_.accepted_us;
+  if (facts_.ends != nullptr) {
+    const SocketAddress& source = facts_.source();
+    running.is_unix = source.is_unix();
+    running.is_ip6 = source.is_ip6();
+    running.source = source.text();
+    running.destination = facts_.destination().text();
+  }
+  all.push_back(std::move(running));
+}
+
+void Client::kill() {
+  if (tunnel_) return tunnel_->kill();
+  leave();
+  if (!transactions_.empty()) transactions_.front().kill();
+}
+
 void Client::leave() {
   leaving_ = true;
   if (greeter_) greeter_->hurry();

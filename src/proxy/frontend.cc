@@ -62,6 +62,19 @@ void Frontend::shut_down(const Server& server) {
   for (Client& client : clients_) client.shut_down(server);
 }
 
+void Frontend::tell(std::vector<Running>& all) {
+  for (Client& client : clients_) client.tell(all);
+}
+
+bool Frontend::kill(std::uint64_t id) {
+  for (Client& client : clients_) {
+    if (client.id() != id) continue;
+    client.kill();
+    return true;
+  }
+  return false;
+}
+
 void Frontend::on_connection(Listener& listener) {
   if (!owner_.admit(frontend(), *bind_)) {
     paused_ = true;

@@ -90,4 +90,12 @@ void PinBook::lose_some(Which which) {
   std::erase_if(pins_, [](const Pin& pin) { return !pin.back; });
 }
 
+std::vector<std::string> PinBook::names() const {
+  std::vector<std::string> out;
+  for (const Pin& pin : pins_) {
+    if (pin.back) out.push_back(pin.server->backend_name + "/" + pin.server->name);
+  }
+  return out;
+}
+
 }  // namespace penstock

@@ -105,6 +105,23 @@ void Station::serve_lines(BackendState& state) {
   }
 }
 
+std::vector<Running> Station::running() {
+  std::vector<Running> all;
+  for (auto& [key, frontend] : frontends_) frontend->tell(all);
+  for (auto& frontend : closing_) frontend->tell(all);
+  return all;
+}
+
+bool Station::kill(std::uint64_t id) {
+  for (auto& [key, frontend] : frontends_) {
+    if (frontend->kill(id)) return true;
+  }
+  for (auto& frontend : closing_) {
+    if (frontend->kill(id)) return true;
+  }
+  return false;
+}
+
 void Station::shut_down_sessions(const Server& server) {
   for (Generation& generation : generations_) generation.shut_down(server);
   for (auto& [key, frontend] : frontends_) frontend->shut_down(server);

@@ -567,6 +567,23 @@ void Transaction::repeat(const Failure& failure) {
 }
 
 // Every failure of any step ends here: the client is told, or cut off.
+void Transaction::tell(Running& running) const {
+  static constexpr std::string_view kPhases[] = {"request", "body",    "body",   "tarpit", "queue",
+                                                 "connect", "headers", "answer", "last",   "done"};
+  running.kind = tunnel_ ? Running::Kind::Tunnel : Running::Kind::Request;
+  running.phase = kPhases[static_cast<std::size_t>(step_)];
+  running.began_ms = accounting_.start_ms();
+  running.retries = subject_.log.retries;
+  running.frontend = frontend_.name;
+  if (backend_spec_ != nullptr) running.backend = backend_spec_->balance.name;
+  if (const ServerSlot* slot = approach_.slot()) {
+    running.server = slot->spec.name;
+    running.server_address = approach_.address().text();
+  }
+}
+
+void Transaction::kill() { fail(Failure::of(Cause::Killed, phase_now(), 503, "an administrator has ended it")); }
+
 void Transaction::fail(Failure failure) {
   if (step_ == Step::Done) return;
   clear_deadline();

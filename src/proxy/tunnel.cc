@@ -333,6 +333,20 @@ void Tunnel::on_deadline() {
 
 void Tunnel::on_server_down() { end(Cause::Down, phase_now()); }
 
+void Tunnel::tell(Running& running) const {
+  static constexpr std::string_view kPhases[] = {"request", "request", "queue", "connect", "tunnel", "done"};
+  running.kind = Running::Kind::Tunnel;
+  running.phase = kPhases[static_cast<std::size_t>(step_)];
+  running.began_ms = start_ms_;
+  running.retries = subject_.log.retries;
+  running.frontend = frontend_.name;
+  if (backend_spec_ != nullptr) running.backend = backend_spec_->balance.name;
+  if (const ServerSlot* slot = approach_.slot()) {
+    running.server = slot->spec.name;
+    running.server_address = approach_.address().text();
+  }
+}
+
 void Tunnel::keep_ticket() {
   if (back_ && back_->is_tls() && approach_.slot() != nullptr)
     approach_.pool()->keep_ticket(tls_name_, back_->take_ticket());

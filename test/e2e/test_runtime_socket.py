@@ -7,8 +7,7 @@ import os
 import re
 import shutil
 import socket
-import time
-import unittest
+import threading
 
 from harness import reserved_port, Case, Client, Cut, IS_HAPROXY, PATIENCE, Rig, Script, penstock_only, wait_until
 
@@ -373,6 +372,113 @@ backend be
             self.assertRegex(ask(rig, 'show stat 2 1 -1'), r'(?m)^fe,FRONTEND,,,0,0,50,0,')
 
 
+class Clients(Both):
+    """What is under way, and its end."""
+    TEXT = """
+global
+    stats socket <dir>/admin.sock level admin
+frontend fe
+    bind <fe>
+    default_backend be
+frontend fetcp
+    mode tcp
+    bind <fetcp>
+    default_backend tcp
+backend be
+    server s1 <s1>
+backend tcp
+    mode tcp
+    server t1 <s1>
+"""
+
+    def setUp(self):
+        self.waiting = Script(self.wait)
+        self.addCleanup(self.waiting.close)
+        self.waiting_for_end = threading.Event()
+        self.addCleanup(self.waiting_for_end.set)
+        server = self.waiting
+        self.ours = self.rig(self.TEXT, servers={'s1': server})
+        if not HAPROXY or IS_HAPROXY:
+            self.skipTest('there is no haproxy to compare with')
+        self.theirs = self.rig(self.TEXT, program=HAPROXY, servers={'s1': server})
+
+    def wait(self, sock, _):
+        sock.recv(65536)
+        self.waiting_for_end.wait(PATIENCE)
+
+    def under_way(self, rig):
+        request, tunnel = rig.connect(), rig.connect('fetcp')
+        request.request('GET', '/')
+        tunnel.send('hello')
+
+        def lines():
+            found = re.findall(r'(?m)^(0x\w+): (proto=tcpv4 .* fe=fe.* be=\S+ srv=[st]1 .*)$', ask(rig, 'show sess'))
+            return sorted(found, key=lambda each: ' fe=fetcp ' in each[1]) if len(found) == 2 else None
+        return request, tunnel, wait_until(lines, 'two under way', pause=0.02)
+
+    def test_show_sess(self):
+        shapes = []
+        for rig in (self.ours, self.theirs):
+            request, tunnel, lines = self.under_way(rig)
+            ports = ['%s:%d' % each.socket.getsockname() for each in (request, tunnel)]
+            self.assertEqual([re.search(r' src=(\S+)', line).group(1) for _, line in lines], ports)
+            # Flags and times are of a program's own workings.
+            shapes.append([re.sub(r'\b[0-9a-f]+h|(src|ts|epoch|age|calls|rate|cpu|lat|fd|[rw]x|exp|scf=\[|scb=\[|i)=?[-\w:.]*', r'\1',
+                                  line) for _, line in lines])
+            self.assertEqual(ask(rig, 'show sess 0x1'), 'Session not found.\n\n')
+            whole = ask(rig, 'show sess ' + lines[0][0])
+            for part in (r'\A%s: \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d\.\d{6}\] id=\d+ proto=tcpv4 source=%s\n' % (lines[0][0], ports[0]),
+                         r'\n  frontend=fe \(id=2 mode=http\),.* addr=127.0.0.1:\d+\n', r'\n  backend=be \(id=4 mode=http\)',
+                         r'\n  server=s1 \(id=1\) addr=%s\n' % self.waiting.address):
+                self.assertRegex(whole, part)
+            self.assertIn(lines[1][0] + ': [', ask(rig, 'show sess all'))
+        self.assertEqual(*shapes)
+
+    def test_shutdown_session(self):
+        for rig in (self.ours, self.theirs):
+            request, tunnel, lines = self.under_way(rig)
+            self.assertEqual(ask(rig, 'shutdown session'), "Session pointer expected (use 'show sess').\n\n")
+            self.assertEqual(ask(rig, 'shutdown session 0x1'), "No such session (use 'show sess').\n\n")
+            for number, _ in lines:
+                self.assertEqual(ask(rig, 'shutdown session ' + number), '\n')
+            self.assertIn(request.response().status, (502, 503))
+            self.assertEqual(tunnel.rest(), b'')
+            rig.log.wait(r' be/s1 .* K')
+            wait_until(lambda: 'proto=tcpv4' not in ask(rig, 'show sess'), 'nothing to be under way', pause=0.02)
+
+    def test_shutdown_sessions_of_a_server(self):
+        for rig in (self.ours, self.theirs):
+            request, tunnel, _ = self.under_way(rig)
+            self.assertEqual(ask(rig, 'shutdown sessions server be/s1'), '\n')
+            self.assertIn(request.response().status, (502, 503))
+            self.assertIn('srv=t1', ask(rig, 'show sess'))
+            self.assertEqual(ask(rig, 'shutdown sessions server tcp/t1'), '\n')
+            self.assertEqual(tunnel.rest(), b'')
+
+    def test_show_requests_tells_phase_and_server(self):
+        rig = self.ours
+        self.assertEqual(ask(rig, 'show requests'), '# id phase age client frontend pool server pinned\n\n')
+        request, tunnel, _ = self.under_way(rig)
+        half = rig.connect()
+        half.send('GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n')
+
+        def rows():
+            found = [line.split(' ') for line in ask(rig, 'show requests').splitlines()[1:-1]]
+            return found if len(found) == 3 else None
+        found = wait_until(rows, 'three under way', pause=0.02)
+        self.assertEqual([row[1] for row in found], ['headers', 'tunnel', 'headers'])
+        self.assertEqual([row[4:] for row in found], [['fe', 'be', 's1', '-'], ['fetcp', 'tcp', 't1', '-'], ['fe', 'be', 's1', '-']])
+        self.assertEqual([row[3] for row in found], ['%s:%d' % each.socket.getsockname() for each in (request, tunnel, half)])
+
+    def test_show_pins(self):
+        rig = self.rig(self.TEXT)
+        self.assertEqual(ask(rig, 'show pins'), '# id client frontend in_use idle\n\n')
+        client = rig.connect()
+        client.get('/test/server', [('Authorization', 'NTLM TlRMTVNTUAABAAAA')])
+        self.assertRegex(ask(rig, 'show pins'), r'\n0x\w+ %s:%d fe - be/s1\n' % client.socket.getsockname())
+        self.assertEqual(ask(rig, 'show requests').count('\n'), 2)
+
+
 class Frontends(Both):
     TEXT = """
 global
@@ -455,6 +561,142 @@ backend be
         self.assertEqual(rig.get('/test/server').status, 200)
         with Client(self.places[0].getsockname()) as client:
             self.assertEqual(client.get('/test/server').status, 200)
+
+
+@penstock_only('a command of its own')
+class Hosts(Case):
+    """drain host, ready host, maint host."""
+    ONCE = True
+    TEXT = """
+global
+    stats socket <dir>/admin.sock level admin
+frontend fe
+    bind <fe>
+    use_backend ews if { path_beg /EWS }
+    default_backend owa
+backend owa
+    cookie SRV insert
+    server EX01 <s1> cookie a
+    server EX02 <two> cookie b
+backend ews
+    server EX01 <s1>
+    server EX02 <two>
+backend other
+    server first 127.0.0.3:1
+    server EX03 127.0.0.4:1
+    server EX04 127.0.0.5:1
+backend another
+    server EX04 127.0.0.6:1
+    server localname localhost:1
+"""
+
+    def setUp(self):
+        self.hold = threading.Event()
+        self.addCleanup(self.hold.set)
+        two = self.script(self.wait, address=('127.0.0.2', 0))
+        self.farm = self.rig(self.TEXT, servers={'two': two})
+
+    def wait(self, sock, _):
+        sock.recv(65536)
+        self.hold.wait(PATIENCE)
+        sock.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+        sock.recv(65536)
+
+    def states(self):
+        return {' '.join(line.split(' ')[1:4:2]): line.split(' ')[6]
+                for line in ask(self.farm, 'show servers state').splitlines()[2:-1]}
+
+    def test_a_machine_is_drained_in_all_its_pools_by_name_or_address(self):
+        for host in ('EX02', 'ex02', '127.0.0.2'):
+            self.assertEqual(ask(self.farm, 'drain host ' + host),
+                             'owa/EX02: still: 0 persistent, 0 pinned\news/EX02: still: 0 persistent, 0 pinned\n\n')
+            self.assertEqual([self.states()[name] for name in ('owa EX01', 'owa EX02', 'ews EX02')], ['0', '8', '8'])
+            ask(self.farm, 'maint host ' + host)
+            self.assertEqual([self.states()[name] for name in ('owa EX01', 'owa EX02', 'ews EX02')], ['0', '1', '1'])
+            ask(self.farm, 'ready host ' + host)
+            self.assertEqual(set(self.states().values()), {'0'})
+        ask(self.farm, 'drain host EX02 hard')
+        self.assertEqual(self.states()['owa EX02'], '1')
+
+    def test_a_name_of_several_machines_changes_nothing_and_lists_them(self):
+        self.assertEqual(ask(self.farm, 'drain host EX04'),
+                         "'EX04' stands for several addresses: nothing was changed, say which one is meant.\n"
+                         '  127.0.0.5: other/EX04\n  127.0.0.6: another/EX04\n\n')
+        self.assertEqual(set(self.states().values()), {'0'})
+        self.assertIn('other/EX04', ask(self.farm, 'drain host 127.0.0.5'))
+
+    def test_a_name_of_the_configuration_is_a_name(self):
+        self.assertIn('another/localname', ask(self.farm, 'maint host localhost'))
+
+    def test_what_is_wrong_is_said(self):
+        for line, why in (('drain host', 'Require'), ('drain host EX09', 'No pool'), ('drain host EX02 wait', 'Behind'),
+                          ('drain host EX02 wait 0', 'Behind'), ('drain host EX02 soon', 'Behind'),
+                          ('ready host EX02 wait 5', 'belong'), ('maint host EX02 hard', 'belong')):
+            with self.subTest(line):
+                self.assertIn(why, ask(self.farm, line))
+        self.assertEqual(set(self.states().values()), {'0'})
+
+    def busy(self):
+        client = self.farm.connect()
+        client.request('GET', '/', [('Cookie', 'SRV=b')])
+        wait_until(lambda: ' EX02 ' in ask(self.farm, 'show requests'), 'a request at EX02', pause=0.02)
+        return client
+
+    def test_wait_returns_when_nobody_is_left(self):
+        client = self.busy()
+        self.assertIn('owa/EX02: still: 1 persistent, 0 pinned', ask(self.farm, 'drain host EX02'))
+        admin = Admin(self.farm).send('drain host EX02 wait 1m\n').end()
+        admin.socket.settimeout(0.3)
+        self.assertRaises(TimeoutError, admin.socket.recv, 1)
+        admin.socket.settimeout(PATIENCE)
+        self.hold.set()
+        self.assertEqual(client.response().status, 200)
+        self.assertEqual(admin.rest(),
+                         'owa/EX02: still: 0 persistent, 0 pinned\news/EX02: still: 0 persistent, 0 pinned\n\n')
+
+    def test_wait_says_at_its_limit_who_is_left(self):
+        self.busy()
+        self.assertEqual(ask(self.farm, 'drain host EX02 wait 200ms'),
+                         'owa/EX02: still: 1 persistent, 0 pinned\news/EX02: still: 0 persistent, 0 pinned\n\n')
+
+    def test_wait_outlasts_the_timeout_and_ends_with_the_caller(self):
+        self.busy()
+        self.assertEqual(ask(self.farm, 'set timeout cli 100ms;drain host EX02 wait 500ms').count('still:'), 2)
+        before = self.farm.descriptors()
+        for half in (True, False):
+            admin = Admin(self.farm).send('drain host EX02 wait 1h\n')
+            wait_until(lambda: self.farm.descriptors() > before, 'the administrator')
+            if half:
+                admin.end()
+            admin.socket.close()
+            wait_until(lambda: self.farm.descriptors() == before, 'the administrator to be let go')
+
+    def test_a_client_with_a_connection_of_its_own_is_counted_until_it_leaves(self):
+        client = self.farm.connect()
+        client.get('/test/server', [('Authorization', 'NTLM TlRMTVNTUAABAAAA'), ('Cookie', 'SRV=a')])
+        self.assertIn('owa/EX01: still: 0 persistent, 1 pinned', ask(self.farm, 'drain host EX01'))
+        admin = Admin(self.farm).send('drain host EX01 wait 1m\n').end()
+        client.close()
+        self.assertIn('owa/EX01: still: 0 persistent, 0 pinned', admin.rest())
+
+
+@penstock_only('a command of its own')
+class Why(Case):
+    ONCE = True
+
+    def test_why_a_server_is_as_it_is(self):
+        rig = self.rig(CONFIG.replace('<dead> check inter 1h', '<dead> check inter 20ms'))
+        until_answer(rig, 'show why other/t1', r'(?s)(\n[^\n]* L4CON [^\n]*){10}')
+        self.assertRegex(ask(rig, 'show why other/t1'), r'\Aother/t1: DOWN, ready\nsince \S+ \(\S+\)\nat 127.0.0.1:\d+\n'
+                         r'weight 1 \(of the file: 1\), 0 requests now, 0 wait for it\nchecked every 20ms: 0/2 DOWN\n'
+                         r'(\d\d/\w+/\d+:\d\d:\d\d:\d\d L4CON Layer4 connection problem, info: "Connection refused", '
+                         r'check duration: \d+ms\n){10}\n\Z')
+        self.assertRegex(ask(rig, 'show why be/s3'), r'\Abe/s3: DOWN, ready\n(.*\n)+tracks other/t1\n\n\Z')
+        ask(rig, 'set server be/s1 state drain;set server be/s1 addr 127.0.0.9;disable health other/t1')
+        self.assertRegex(ask(rig, 'show why be/s1'), r'taken for UP: it is not checked, draining by command\n.*\nat 127.0.0.9:\d+ by command\n')
+        self.assertIn('if it were not disabled by command', ask(rig, 'show why other/t1'))
+        self.assertRegex(ask(rig, 'show why be/s2'), 'in maintenance by the configuration')
+        self.assertEqual(ask(rig, 'show why be/nobody'), 'No such server.\n\n')
 
 
 @penstock_only('what penstock promises')

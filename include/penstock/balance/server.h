@@ -113,6 +113,16 @@ class Server {
     std::uint64_t last_duration_ms = 0;
   };
   CheckMemory check;
+  // The last results, for who asks why: the latest last. Keeper's, too.
+  struct CheckRecord {
+    std::int64_t at_us = 0;  // Wall clock.
+    CheckStatus status = CheckStatus::Unknown;
+    int code = -1;
+    std::uint64_t duration_ms = 0;
+    std::string text;
+  };
+  static constexpr std::size_t kMostRecords = 10;
+  std::vector<CheckRecord> records;
   // Of it, for others: as the last check left it. Takes a lock.
   CheckMemory check_seen() const;
   void show_check();

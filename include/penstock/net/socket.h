@@ -85,6 +85,9 @@ void make_close_a_reset(int fd);
 void make_close_silent(int fd);
 // Nothing has come that was not read, be it an end.
 bool is_quiet(int fd);
+// The peer neither sends nor listens any more, as far as the system knows: at a unix socket always, else once a word to
+// it was refused.
+bool is_abandoned(int fd);
 
 // How many descriptors this process may have; raises the soft limit to the hard one, or to `wanted`.
 std::uint64_t raise_descriptor_limit(std::uint64_t wanted);

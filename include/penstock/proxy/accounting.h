@@ -20,6 +20,7 @@ class Accounting {
 
   // Since its first byte, in ms.
   std::uint64_t spent_ms() const { return kit_.loop.now() - start_ms_; }
+  std::uint64_t start_ms() const { return start_ms_; }
   // Its head is there, or so much of its body as rules wait for.
   void request_came();
   // It never came whole, or its time was spent waiting on purpose.

@@ -9,6 +9,7 @@
 #include "penstock/net/living.h"
 #include "penstock/proxy/greeter.h"
 #include "penstock/proxy/pins.h"
+#include "penstock/proxy/running.h"
 #include "penstock/proxy/snapshot.h"
 #include "penstock/proxy/transaction.h"
 #include "penstock/proxy/tunnel.h"
@@ -50,6 +51,10 @@ class Client final : public Mortal,
   void adopt(const Snapshot& snapshot);
   // `on-marked-down shutdown-sessions`: idle connections of its own to `server` end.
   void shut_down(const Server& server);
+  // For administrators: what is under way, if there is something, and its end.
+  void tell(std::vector<Running>& all);
+  std::uint64_t id() const { return reinterpret_cast<std::uintptr_t>(this); }
+  void kill();
   const std::string& trust() const { return entrance_->trust; }
 
  private:

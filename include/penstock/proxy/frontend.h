@@ -8,6 +8,7 @@
 #include "penstock/base/list.h"
 #include "penstock/net/listener.h"
 #include "penstock/proxy/client.h"
+#include "penstock/proxy/running.h"
 #include "penstock/proxy/snapshot.h"
 
 namespace penstock {
@@ -45,6 +46,10 @@ class Frontend final : private ListenerOwner, private ClientOwner {
   void obey_door();
   // `on-marked-down shutdown-sessions`, for what clients keep to themselves.
   void shut_down(const Server& server);
+
+  // For administrators: see Client.
+  void tell(std::vector<Running>& all);
+  bool kill(std::uint64_t id);
 
   bool empty() const { return clients_.empty(); }
 

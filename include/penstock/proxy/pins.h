@@ -33,6 +33,8 @@ class PinBook final : private BackOwner {
   // A credential was seen: from now on every server connection is this client's own.
   void pin();
   bool pinned() const { return pinned_; }
+  // "backend/server" of each of its own that is idle.
+  std::vector<std::string> names() const;
   // For a credential that belongs to the connection: brought, or asked for.
   void look_at_request(const Head& head);
   void look_at_answer(const Head& head);

@@ -14,6 +14,7 @@
 #include "penstock/proxy/frontend.h"
 #include "penstock/proxy/generation.h"
 #include "penstock/proxy/kit.h"
+#include "penstock/proxy/running.h"
 
 namespace penstock {
 
@@ -53,6 +54,10 @@ class Station final : public FrontendOwner {
   void resume_listeners();
   // The door of the frontend of this number is another now (FrontendState::Door).
   void obey_door(int frontend);
+
+  // What is under way, for administrators; the end of what a client of that id has under way: false if there is none.
+  std::vector<Running> running();
+  bool kill(std::uint64_t id);
 
   std::size_t clients() const { return clients_; }
 

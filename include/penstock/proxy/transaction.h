@@ -21,6 +21,7 @@
 #include "penstock/proxy/lease.h"
 #include "penstock/proxy/reply.h"
 #include "penstock/proxy/service.h"
+#include "penstock/proxy/running.h"
 #include "penstock/proxy/snapshot.h"
 #include "penstock/rules/program.h"
 #include "penstock/rules/subject.h"
@@ -59,6 +60,9 @@ class Transaction final : public InBlock,
     return Owned<Transaction>(new Transaction(client, std::move(generation), frontend, owner));
   }
   StreamEvents& front_events() { return from_client_; }
+  // For administrators: where it stands; and its end.
+  void tell(Running& running) const;
+  void kill();
 
  private:
   // What either side says, told apart.

@@ -10,6 +10,7 @@
 #include "penstock/net/connection.h"
 #include "penstock/proxy/approach.h"
 #include "penstock/proxy/generation.h"
+#include "penstock/proxy/running.h"
 #include "penstock/rules/subject.h"
 
 namespace penstock {
@@ -27,6 +28,9 @@ class Tunnel final : public Living, private ApproachOwner, private Later {
  public:
   static Owned<Tunnel> make(Kit& kit, Ref<Generation> generation, const FrontendPlan& frontend,
                             const rules::ClientFacts& client, TunnelOwner& owner);
+  // For administrators: where it stands; and its end.
+  void tell(Running& running) const;
+  void kill() { end(Cause::Killed, phase_now()); }
   // Takes over the client's connection, accepted at `since_ms` of the loop.
   void start(Owned<Connection> front, std::uint64_t since_ms);
 
