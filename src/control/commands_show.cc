@@ -59,8 +59,8 @@ int operation_number(const ServerSpec& server) {
 }
 
 // Bits of HAProxy: wanted by command, by the server that it tracks, by the file.
-int administration_bits(const ServerSpec& server, const ServerSeen& seen) {
-  int bits = server.disabled ? 0x04 : 0;
+int administration_bits(const ServerSpec& server, const ServerSeen& seen, bool in_file) {
+  int bits = server.disabled && in_file ? 0x04 : 0;
   switch (settle(server.values(), seen.said ? seen.said->orders : Orders()).values.administration) {
     case Administration::Ready:
       break;
@@ -129,10 +129,11 @@ int result_number(CheckStatus status) {
   return 0;
 }
 
-int check_state_number(const ServerSpec& server, const ServerSeen& seen) {
+int check_state_number(const ServerSpec& server, const ServerSeen& seen, bool in_file) {
   const bool away = !server.state->standing.load(std::memory_order_relaxed).in_service();
-  if (!server.check.enabled) return server.disabled ? 8 : 0;
-  return 2 | (seen.checks_off ? 0 : 4) | (away ? 8 : 0);
+  if (!server.check.enabled) return server.disabled && in_file ? 8 : 0;
+  // One that was added counts as paused when its checks were turned on before it was.
+  return 2 | (seen.checks_off ? 0 : 4) | (away && in_file ? 8 : 0);
 }
 
 int health_number(const ServerSpec& server, const ServerSeen& seen) {
@@ -173,10 +174,10 @@ void append_state(std::string& to, const Snapshot& snapshot, const BackendPlan& 
   const Where where = where_is(server);
   append_format(to, "{} {} {} {} {} {} {} {} {} {} {} {} {} {} 0 {} {} {} {} - {} {} {} - {}\n",
                 snapshot.backend_id(plan.number()), plan.balance.name, server.id, server.name, where.host,
-                operation_number(server), administration_bits(server, one),
+                operation_number(server), administration_bits(server, one, line != nullptr),
                 server.state->weight.load(std::memory_order_relaxed), server.weight, seen.seconds_since_change(server),
                 status_number(one.status), result_number(one.status), health_number(server, one),
-                check_state_number(server, one), proxy != nullptr && proxy->id != 0 ? 1 : 0,
+                check_state_number(server, one, line != nullptr), proxy != nullptr && proxy->id != 0 ? 1 : 0,
                 line != nullptr && line->id != 0 ? 1 : 0, named ? line->address.host : "-", where.port,
                 server.tls ? 1 : 0, check_port, check_host.empty() ? "-" : check_host.ip_text(), file_port);
 }
@@ -185,9 +186,10 @@ void append_connections(std::string& to, const Snapshot& snapshot, const Backend
                         const ServersSeen& seen) {
   const ServerSeen& one = seen.of(server);
   const Where where = where_is(server);
+  const std::size_t idle = one.idle_total() + server.state->shelves.size();
   append_format(to, "{}/{} {}/{} {} {} - {} {} {} {} {} {} {} {}", plan.balance.name, server.name,
                 snapshot.backend_id(plan.number()), server.id, where.host, where.port, server.pool.purge_ms, one.used,
-                one.most_used, one.most_used, 0, one.idle_total(), server.pool.max, one.idle_total());
+                one.most_used, one.most_used, 0, idle, server.pool.max, idle);
   for (std::size_t worker = 0; worker < seen.workers(); ++worker)
     append_format(to, " {}", one.idle.empty() ? 0 : one.idle[worker]);
   to += '\n';

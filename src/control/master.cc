@@ -74,6 +74,9 @@ class Master::Reign final : public Realm {
   const Options& options() const override { return master_.options_; }
   const std::string& complaints() const override { return master_.complaints_; }
   void log(Level level, const std::string& line) override { master_.log(level, line); }
+  void amend(Amendment amendment, std::function<void(const std::string& why)> done) override {
+    master_.amend({std::move(amendment), std::move(done)});
+  }
 
  private:
   Master& master_;
@@ -192,6 +195,11 @@ int Master::fail(int status, const std::string& why) {
 }
 
 void Master::on_adopted() {
+  if (std::exchange(amending_, false)) {
+    const Wish wish = std::move(wishes_.front());
+    wishes_.pop_front();
+    wish.done({});
+  }
   for (const BackendPlan* plan : crew_.change().come) {
     for (const ServerSpec& server : plan->balance.servers) on_server_changed(*server.state);
   }
@@ -202,6 +210,26 @@ void Master::on_adopted() {
   }
   if (std::exchange(reload_again_, false)) reload();
   if (std::optional<Message> message = std::exchange(waiting_, std::nullopt)) on_message(std::move(*message));
+  amend_next();
+}
+
+void Master::amend(Wish wish) {
+  wishes_.push_back(std::move(wish));
+  amend_next();
+}
+
+void Master::amend_next() {
+  while (!wishes_.empty() && !crew_.adopting()) {
+    config::Diagnostics diagnostics;
+    std::shared_ptr<const Snapshot> snapshot = crew_.amended(wishes_.front().amendment, diagnostics);
+    if (snapshot) {
+      amending_ = true;
+      return crew_.put_to_work(std::move(snapshot));
+    }
+    const Wish wish = std::move(wishes_.front());
+    wishes_.pop_front();
+    wish.done(diagnostics.complaints().empty() ? "it cannot be done" : diagnostics.complaints().front().text);
+  }
 }
 
 void Master::answer(Message::Kind kind, const std::string& status) {

@@ -1,9 +1,11 @@
 // What commands of the runtime socket work on: the process, as its master has it.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "penstock/base/log.h"
+#include "penstock/proxy/amendment.h"
 
 namespace penstock {
 
@@ -21,6 +23,9 @@ class Realm {
   // What was complained about when the process started or took its last configuration.
   virtual const std::string& complaints() const = 0;
   virtual void log(Level level, const std::string& line) = 0;
+  // Puts the snapshot at work to work with this changed, when others are done. `done` hears why not; empty: every
+  // worker has it. It may be called from within.
+  virtual void amend(Amendment amendment, std::function<void(const std::string& why)> done) = 0;
 
  protected:
   ~Realm() = default;

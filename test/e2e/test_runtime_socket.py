@@ -29,7 +29,7 @@ backend be
     server s3 127.0.0.1:9 id 77 track other/t1
 backend other
     id 40
-    server t1 <dead> check inter 1h
+    server t1 <dead> check inter 1h fastinter 300ms
     server t2 [::1]:9 slowstart 10s ssl verify none weight 0
     server t3 localhost:9
     server t4 unix@/nowhere.sock
@@ -194,7 +194,9 @@ class Talk(Both):
             self.assertRegex(ask(rig, 'help'), r'\AThe following commands are valid at this level:\n'
                              r'(  .*: .*\n)+\n\Z')
         usages = [re.findall(r'(?m)^  (.{40}):', ask(rig, 'help')) for rig in (self.ours, self.theirs)]
-        self.assertEqual([usage for usage in usages[0] if usage not in usages[1]], [])
+        self.assertEqual([usage.strip() for usage in usages[0] if usage not in usages[1]],
+                         ['drain host <host> [hard] [wait <time>]', 'maint host <host>', 'ready host <host>', 'show pins',
+                          'show requests', 'show why <bk>/<srv>'])
 
 
 class Servers(Both):
@@ -662,7 +664,13 @@ backend another
     def test_wait_outlasts_the_timeout_and_ends_with_the_caller(self):
         self.busy()
         self.assertEqual(ask(self.farm, 'set timeout cli 100ms;drain host EX02 wait 500ms').count('still:'), 2)
-        before = self.farm.descriptors()
+        counts = []
+
+        def rests():
+            counts.append(self.farm.descriptors())
+            return len(counts) > 20 and len(set(counts[-20:])) == 1
+        wait_until(rests, 'descriptors to rest')
+        before = counts[-1]
         for half in (True, False):
             admin = Admin(self.farm).send('drain host EX02 wait 1h\n')
             wait_until(lambda: self.farm.descriptors() > before, 'the administrator')
@@ -680,12 +688,57 @@ backend another
         self.assertIn('owa/EX01: still: 0 persistent, 0 pinned', admin.rest())
 
 
+class Amendments(Both):
+    """Servers that come and go."""
+
+    def plain(self, text):
+        return re.sub(r'(?m)^((?:\S+ ){9})\d+ ', r'\1T ', text)
+
+    def test_servers_are_added_and_deleted(self):
+        for rig in (self.ours, self.theirs):
+            until_answer(rig, 'show servers state be', r' s3 \S+ 0 0 1 1 ')
+        self.compare_all('add server', 'add server be', 'add server nobody/x 127.0.0.1:1', 'add server be/s1 127.0.0.1:1',
+                         'add server be/n1', 'add server be/n1 127.0.0.1:7', 'show servers state be',
+                         'add server be/n1 127.0.0.1:7', 'add server be/n2 127.0.0.1:8 check weight 7',
+                         'show servers state be', 'enable health be/n2', 'show servers state be', 'enable server be/n1',
+                         'show servers state be', 'del server be/n1', 'disable server be/n1', 'del server be/n1',
+                         'del server be/n1', 'del server be/s1', 'disable server be/s1', 'del server be/s1', 'del server',
+                         'del server be', 'del server nobody/x', 'show servers state be')
+
+    def test_what_no_server_line_may_say_adds_none(self):
+        for words in ('127.0.0.1:7 foo', '127.0.0.1:7 weight 500', 'x y z', '127.0.0.1:7 id 77', "127.0.0.1:7 it's"):
+            for rig in (self.ours, self.theirs):
+                ask(rig, 'add server be/n1 ' + words)
+                self.assertNotIn(' n1 ', ask(rig, 'show servers state be'))
+
+    def test_an_added_server_serves_when_it_is_enabled_until_the_next_reload(self):
+        for rig in (self.ours, self.theirs):
+            ask(rig, 'disable server be/s1')
+            self.assertEqual(rig.get('/test/server').status, 503)
+            self.assertEqual(ask(rig, 'add server be/new %s' % self.ours.servers['s2'].address), 'New server registered.\n\n')
+            self.assertEqual(rig.get('/test/server').status, 503)
+            self.assertEqual(ask(rig, 'enable server be/new'), '\n')
+            self.assertEqual(rig.who(), ['EX02'])
+        ask(self.ours, 'disable server be/s2;del server be/s2')
+        self.ours.reload(self.ours.text)
+        self.ours.output.wait('what was set by command has ended: added server be/new, deleted server be/s2')
+        self.assertNotIn(' new ', ask(self.ours, 'show servers state be'))
+
+    def test_amendments_and_reloads_at_once_all_happen(self):
+        rig = self.ours
+        admins = [Admin(rig).send(';'.join('add server other/a%d-%d 127.0.0.1:7' % (n, k) for k in range(20)) + '\n')
+                  for n in range(8)]
+        for admin in admins:
+            self.assertEqual(admin.rest(), 'New server registered.\n\n' * 20)
+        self.assertEqual(ask(rig, 'show servers state other').count('127.0.0.1 0 1'), 160)
+
+
 @penstock_only('a command of its own')
 class Why(Case):
     ONCE = True
 
     def test_why_a_server_is_as_it_is(self):
-        rig = self.rig(CONFIG.replace('<dead> check inter 1h', '<dead> check inter 20ms'))
+        rig = self.rig(CONFIG.replace('inter 1h fastinter 300ms', 'inter 20ms'))
         until_answer(rig, 'show why other/t1', r'(?s)(\n[^\n]* L4CON [^\n]*){10}')
         self.assertRegex(ask(rig, 'show why other/t1'), r'\Aother/t1: DOWN, ready\nsince \S+ \(\S+\)\nat 127.0.0.1:\d+\n'
                          r'weight 1 \(of the file: 1\), 0 requests now, 0 wait for it\nchecked every 20ms: 0/2 DOWN\n'

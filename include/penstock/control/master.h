@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +38,10 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
 
  private:
   class Ticker;
+  struct Wish {
+    Amendment amendment;
+    std::function<void(const std::string& why)> done;
+  };
   class Reign;
   struct Loaded {
     std::shared_ptr<const Snapshot> snapshot;
@@ -69,6 +75,8 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   void answer(Message::Kind kind, const std::string& status);
   void send_ticket_keys();
   void tell_of_servers();
+  void amend(Wish wish);
+  void amend_next();
   void leave();
   void drain();
   void stop_by(int signal);
@@ -98,6 +106,8 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   config::Global started_;          // What `global` said when the process started.
   std::string changes_;             // Of the reload that workers are adopting.
   std::optional<Message> waiting_;  // A handover that came meanwhile.
+  std::deque<Wish> wishes_;         // Amendments that wait, the first of them at work if `amending_`.
+  bool amending_ = false;
   int exit_status_ = 0;
   bool reload_again_ = false;
   bool draining_ = false;
