@@ -102,6 +102,10 @@ class Both(Case):
         if not HAPROXY or IS_HAPROXY:
             self.skipTest('there is no haproxy to compare with')
         self.theirs = self.rig(self.TEXT, program=HAPROXY, servers=self.ours.servers)
+        if self.TEXT is CONFIG:
+            # The one server that is checked is down, and so is the one that tracks it.
+            for rig in (self.ours, self.theirs):
+                until_answer(rig, 'show servers state', r' s3 \S+ 0 0 1 1 ')
 
     def plain(self, text):
         return text
@@ -207,15 +211,10 @@ class Servers(Both):
         return re.sub(r'(?m)^((?:\S+ ){9})\d+ ', r'\1T ', text)
 
     def test_show_servers_state(self):
-        for rig in (self.ours, self.theirs):
-            until_answer(rig, 'show servers state other', r' t1 \S+ 0 0 1 1 ')
-            until_answer(rig, 'show servers state be', r' s3 \S+ 0 0 1 1 ')
         self.compare_all('show servers state', 'show servers state be', 'show servers state nobody',
                          'show servers state be other', 'show backend')
 
     def test_states(self):
-        for rig in (self.ours, self.theirs):
-            until_answer(rig, 'show servers state other', r' t1 \S+ 0 0 1 1 ')
         for server in ('be/s1', 'be/s2', 'other/t2', 'be/s3'):
             for state in ('maint', 'drain', 'ready', 'drain', 'maint', 'ready'):
                 with self.subTest(server, state=state):
@@ -252,8 +251,6 @@ class Servers(Both):
                          'shutdown sessions server be/s1', 'set server be/s1 fqdn x', 'set server be/s1 agent up')
 
     def test_health(self):
-        for rig in (self.ours, self.theirs):
-            until_answer(rig, 'show servers state other', r' t1 \S+ 0 0 1 1 ')
         for server in ('other/t1', 'be/s1', 'be/s2'):
             for health in ('down', 'stopping', 'up', 'stopping', 'down', 'up', 'well', ''):
                 with self.subTest(server, health=health):
@@ -264,8 +261,6 @@ class Servers(Both):
                          'set server be/s1 state ready', 'show servers state be')
 
     def test_checks(self):
-        for rig in (self.ours, self.theirs):
-            until_answer(rig, 'show servers state other', r' t1 \S+ 0 0 1 1 ')
         self.compare_all(
             'disable health other/t1', 'show servers state other', 'enable health other/t1',
             'show servers state other', 'enable health be/s1', 'disable health be/s1', 'disable health',
@@ -695,8 +690,6 @@ class Amendments(Both):
         return re.sub(r'(?m)^((?:\S+ ){9})\d+ ', r'\1T ', text)
 
     def test_servers_are_added_and_deleted(self):
-        for rig in (self.ours, self.theirs):
-            until_answer(rig, 'show servers state be', r' s3 \S+ 0 0 1 1 ')
         self.compare_all('add server', 'add server be', 'add server nobody/x 127.0.0.1:1', 'add server be/s1 127.0.0.1:1',
                          'add server be/n1', 'add server be/n1 127.0.0.1:7', 'show servers state be',
                          'add server be/n1 127.0.0.1:7', 'add server be/n2 127.0.0.1:8 check weight 7',
