@@ -84,19 +84,11 @@ std::shared_ptr<Shelf> Shelves::of(std::uint64_t identity) {
   return shelf;
 }
 
-<<<<<<< HEAD
 std::size_t Shelves::idle() const {
   const std::lock_guard hold(lock_);
   std::size_t sum = 0;
   for (const auto& [identity, shelf] : known_) {
     if (const auto living = shelf.lock()) sum += living->size();
-=======
-std::size_t Shelves::size() const {
-  const std::lock_guard hold(lock_);
-  std::size_t sum = 0;
-  for (const auto& [identity, shelf] : known_) {
-    if (const std::shared_ptr<Shelf> there = shelf.lock()) sum += there->size();
->>>>>>> eba6705 (control: servers are added and deleted by command)
   }
   return sum;
 }

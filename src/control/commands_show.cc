@@ -186,7 +186,7 @@ void append_connections(std::string& to, const Snapshot& snapshot, const Backend
                         const ServersSeen& seen) {
   const ServerSeen& one = seen.of(server);
   const Where where = where_is(server);
-  const std::size_t idle = one.idle_total() + server.state->shelves.size();
+  const std::size_t idle = one.idle_total() + server.state->shelves.idle();
   append_format(to, "{}/{} {}/{} {} {} - {} {} {} {} {} {} {} {}", plan.balance.name, server.name,
                 snapshot.backend_id(plan.number()), server.id, where.host, where.port, server.pool.purge_ms, one.used,
                 one.most_used, one.most_used, 0, idle, server.pool.max, idle);

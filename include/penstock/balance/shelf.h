@@ -28,11 +28,7 @@ class Shelf {
   // Closes what the server has ended meanwhile, and what was put before `since_ms` beyond `keep`.
   void sweep(std::uint64_t since_ms, std::size_t keep);
   void clear();
-<<<<<<< HEAD
   bool empty() const { return size() == 0; }
-=======
-  bool empty() const { return size_.load(std::memory_order_relaxed) == 0; }
->>>>>>> eba6705 (control: servers are added and deleted by command)
   std::size_t size() const { return size_.load(std::memory_order_relaxed); }
 
  private:
@@ -57,11 +53,7 @@ class Shelves {
  public:
   std::shared_ptr<Shelf> of(std::uint64_t identity);
   // Connections on all of them.
-<<<<<<< HEAD
   std::size_t idle() const;
-=======
-  std::size_t size() const;
->>>>>>> eba6705 (control: servers are added and deleted by command)
 
  private:
   mutable std::mutex lock_;
