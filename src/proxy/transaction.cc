@@ -567,11 +567,35 @@ void Transaction::repeat(const Failure& failure) {
 }
 
 // Every failure of any step ends here: the client is told, or cut off.
+std::string_view Transaction::step_word() const {
+  switch (step_) {
+    case Step::Request:
+      return "request";
+    case Step::Body:
+    case Step::BackendBody:
+    case Step::PageBody:
+      return "body";
+    case Step::Tarpit:
+      return "tarpit";
+    case Step::Approach:
+      return "queue";
+    case Step::Connect:
+      return "connect";
+    case Step::Headers:
+      return "headers";
+    case Step::Data:
+      return "answer";
+    case Step::Last:
+      return "last";
+    case Step::Done:
+      break;
+  }
+  return "done";
+}
+
 void Transaction::tell(Running& running) const {
-  static constexpr std::string_view kPhases[] = {"request", "body",    "body",   "tarpit", "queue",
-                                                 "connect", "headers", "answer", "last",   "done"};
   running.kind = tunnel_ ? Running::Kind::Tunnel : Running::Kind::Request;
-  running.phase = kPhases[static_cast<std::size_t>(step_)];
+  running.phase = step_word();
   running.began_ms = accounting_.start_ms();
   running.retries = subject_.log.retries;
   running.frontend = frontend_.name;

@@ -333,10 +333,26 @@ void Tunnel::on_deadline() {
 
 void Tunnel::on_server_down() { end(Cause::Down, phase_now()); }
 
+std::string_view Tunnel::step_word() const {
+  switch (step_) {
+    case Step::Welcome:
+    case Step::Inspect:
+      return "request";
+    case Step::Approach:
+      return "queue";
+    case Step::Connect:
+      return "connect";
+    case Step::Relay:
+      return "tunnel";
+    case Step::Done:
+      break;
+  }
+  return "done";
+}
+
 void Tunnel::tell(Running& running) const {
-  static constexpr std::string_view kPhases[] = {"request", "request", "queue", "connect", "tunnel", "done"};
   running.kind = Running::Kind::Tunnel;
-  running.phase = kPhases[static_cast<std::size_t>(step_)];
+  running.phase = step_word();
   running.began_ms = start_ms_;
   running.retries = subject_.log.retries;
   running.frontend = frontend_.name;

@@ -176,6 +176,7 @@ class Transaction final : public InBlock,
   void write_log();
   rules::Subject& equipped(const TransactionSide& client);
   Phase phase_now() const;
+  std::string_view step_word() const;
 
   TransactionOwner& owner_;
   Kit& kit_;

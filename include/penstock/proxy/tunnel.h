@@ -96,6 +96,7 @@ class Tunnel final : public Living, private ApproachOwner, private Later {
   void end(Cause cause, Phase phase);
   void keep_ticket();
   Phase phase_now() const;
+  std::string_view step_word() const;
   Side& side(bool of_client) { return of_client ? client_ : server_; }
   Connection& other(bool of_client) { return of_client ? *back_ : *front_; }
 
