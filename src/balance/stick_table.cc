@@ -44,6 +44,33 @@ std::size_t StickTable::size() const {
   return entries_.size();
 }
 
+std::vector<StickTable::Seen> StickTable::look(std::size_t first, std::size_t count, std::uint64_t now_ms) {
+  const std::lock_guard hold(lock_);
+  set_clock(now_ms);
+  std::vector<Seen> out;
+  const std::size_t end = std::min(entries_.bucket_count(), first + count);
+  for (std::size_t place = first; place < end; ++place) {
+    for (auto at = entries_.begin(place); at != entries_.end(place); ++at) {
+      const Entry& entry = *at->second;
+      if (is_over(entry)) continue;
+      const std::uint64_t left = expire_ms_ == 0 ? 0 : expire_ms_ - (now_ms_ - entry.used_ms);
+      out.push_back({reinterpret_cast<std::uintptr_t>(&entry), entry.key, left, entry.mark ? *entry.mark : Mark()});
+    }
+  }
+  return out;
+}
+
+std::size_t StickTable::places() const {
+  const std::lock_guard hold(lock_);
+  return entries_.bucket_count();
+}
+
+void StickTable::forget(std::string_view key) {
+  const std::lock_guard hold(lock_);
+  const auto found = entries_.find(key);
+  if (found != entries_.end()) drop(*found->second);
+}
+
 StickTable::Entry* StickTable::look_up(std::string_view key, std::uint64_t now_ms) {
   set_clock(now_ms);
   const auto found = entries_.find(key);

@@ -41,6 +41,7 @@ std::span<const Command> clients_commands();
 std::span<const Command> host_commands();
 std::span<const Command> why_commands();
 std::span<const Command> amend_commands();
+std::span<const Command> table_commands();
 
 // The rows that are written so, best first: one if the words are those of a command, else those that begin alike.
 const Command* find_command(const std::vector<std::string>& written);

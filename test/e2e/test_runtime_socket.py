@@ -683,6 +683,63 @@ backend another
         self.assertIn('owa/EX01: still: 0 persistent, 0 pinned', admin.rest())
 
 
+class Tables(Both):
+    """Stick tables."""
+    TEXT = """
+global
+    stats socket <dir>/admin.sock level admin
+    stats socket <dir>/user.sock level user
+frontend fe
+    bind <fe>
+    use_backend text if { path_beg /text }
+    use_backend number if { path_beg /number }
+    use_backend bytes if { path_beg /bytes }
+    default_backend be
+backend be
+    stick-table type ip size 1k expire 1h
+    stick on src
+    server s1 <s1>
+backend text
+    stick-table type string len 20 size 100
+    stick on hdr(X-Key)
+    server s1 <s1> id 7
+backend number
+    stick-table type integer size 100 expire 1m
+    stick on hdr(X-Key)
+    server s1 <s1>
+backend bytes
+    stick-table type binary len 4 size 100 expire 1m
+    stick on hdr(X-Key)
+    server s1 <s1>
+"""
+
+    def plain(self, text):
+        text = re.sub(r'0x[0-9a-f]+: ', '0x0: ', re.sub(r'exp=[1-9]\d*', 'exp=N', text))
+        return '\n'.join(sorted(text.split('\n')))
+
+    def test_tables(self):
+        for rig in (self.ours, self.theirs):
+            for path, key in (('/', 'x'), ('/text', 'hello'), ('/text', 'a b'), ('/number', '5'), ('/number', '77'), ('/bytes', 'abcd')):
+                self.assertLess(rig.get(path, [("X-Key", key)]).status, 500)
+        for line in ('show table', 'show table be', 'show table number', 'show table bytes', 'show table nobody',
+                     'show table be key 127.0.0.1', 'show table be key 9.9.9.9', 'show table be x', 'show table be key',
+                     'show table be data.server_id eq 1', 'show table be data.server_id gt 1', 'show table number key 77',
+                     'show table be data.gpc0 eq 1', 'show table be data.server_id xx 1', 'show table be data.server_id eq x',
+                     'show table text key hello', 'show table text data.server_id le 7', 'clear table', 'clear table nobody',
+                     'clear table be key 9.9.9.9', 'show table be', 'clear table be key 127.0.0.1', 'show table be',
+                     'clear table number data.server_id eq 2', 'show table number', 'clear table number data.server_id eq 1',
+                     'show table number', 'clear table bytes', 'show table'):
+            with self.subTest(line):
+                self.compare(line)
+
+    def test_what_cannot_be_shown_is_escaped_and_a_user_clears_nothing(self):
+        self.assertEqual(ask(self.ours, 'clear table be', 'user.sock'), 'Permission denied\n\n')
+        for rig in (self.ours, self.theirs):
+            rig.get('/text', [('X-Key', 'a b\\=\tc')])
+        self.compare('show table text')
+        self.assertIn(' key=a\\ b\\\\\\=\\tc use=0 exp=0 server_id=7 server_key=s1\n', ask(self.ours, 'show table text'))
+
+
 class Amendments(Both):
     """Servers that come and go."""
 

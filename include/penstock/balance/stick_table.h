@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "penstock/balance/server.h"
 #include "penstock/base/list.h"
@@ -39,6 +40,18 @@ class StickTable {
   // Does nothing if the table is full and must not forget.
   void store(std::string_view key, const Server& server, std::uint32_t id, std::uint64_t now_ms);
   std::size_t size() const;
+
+  // For administrators: what lies at so many places from `first` on, of places(). What comes or goes between two looks
+  // may be missed.
+  struct Seen {
+    std::uint64_t id = 0;
+    std::string key;
+    std::uint64_t left_ms = 0;  // Until it is over; 0: it never is.
+    Mark mark;                  // No server: none is known.
+  };
+  std::vector<Seen> look(std::size_t first, std::size_t count, std::uint64_t now_ms);
+  std::size_t places() const;
+  void forget(std::string_view key);
 
  private:
   struct Entry final : ListNode<> {
