@@ -42,6 +42,7 @@ std::span<const Command> host_commands();
 std::span<const Command> why_commands();
 std::span<const Command> amend_commands();
 std::span<const Command> table_commands();
+std::span<const Command> tls_commands();
 
 // The rows that are written so, best first: one if the words are those of a command, else those that begin alike.
 const Command* find_command(const std::vector<std::string>& written);
