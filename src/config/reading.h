@@ -207,7 +207,7 @@ void no_effect(Line& line, T&) {
 // What is never done: `no` before it says what holds.
 template <class T>
 void never_done(Line& line, T& target) {
-  if (line.negated) return line.skip_rest();
+  if (line.negated) return;
   no_effect(line, target);
 }
 template <class T>

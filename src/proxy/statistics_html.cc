@@ -127,7 +127,7 @@ nav a{margin-right:1rem}p{margin:.3rem 0}.box{overflow-x:auto}
 table{border-collapse:collapse;margin-bottom:.8rem}caption{text-align:left;font-weight:600;padding:.3rem 0}
 th,td{border:1px solid var(--l);padding:.2rem .45rem;text-align:right;white-space:nowrap}
 th{background:var(--h);font-weight:600}th[scope=row],td.text{text-align:left}
-.matrix td{text-align:left}small{display:block}
+.matrix td,.matrix th{text-align:left}th[scope=colgroup]{text-align:center}small{display:block}
 .up{background:var(--up)}.down{background:var(--down)}.warn{background:var(--warn)}.maint{background:var(--maint)}
 .drain{background:var(--drain)}.plain{background:var(--plain)}
 @media(max-width:40rem){body{padding:.5rem;font-size:14px}th,td{padding:.15rem .3rem}}
