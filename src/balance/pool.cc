@@ -37,7 +37,7 @@ Pool::~Pool() {
   count_idle();
 }
 
-// To be called when something came to what is idle, or went.
+// Once in a while: what is lent meanwhile is counted as idle until the next time.
 void Pool::count_idle() {
   if (server_ == nullptr || idle_.size() == counted_) return;
   const auto more = static_cast<std::int64_t>(idle_.size()) - static_cast<std::int64_t>(counted_);
@@ -53,7 +53,6 @@ Owned<Back> Pool::lend(std::string_view tls_name, bool used_only, const BackOpti
     Owned<Back> lent = std::move(idle_[i]);
     idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(i));
     unneeded_ = std::min(unneeded_, idle_.size());
-    count_idle();
     if (lent->room() != 0 && !lent->has_news()) return lent;
   }
   return shelf_ ? take_from_shelf(tls_name, used_only, options) : nullptr;
@@ -94,7 +93,6 @@ void Pool::give_home(Owned<Back> back) {
   const std::size_t allowed = allowed_idle();
   if (allowed == 0) return;
   while (idle_.size() >= allowed) idle_.erase(idle_.begin());
-  count_idle();
   back->set_owner(*this);
   back->rest();
   const std::uint64_t before_ms = std::exchange(home_at_ms_, loop_.now());
@@ -123,6 +121,7 @@ void Pool::make_round() {
     purge();
     purge_at_ms_ = now + window();
   }
+  count_idle();
   const bool watches_shelf = shelf_ && !shelf_->empty();
   if (idle_.empty() && !watches_shelf) return rounds_.reset();
   if (!shelf_) return rounds_->next_in(purge_at_ms_ - now);

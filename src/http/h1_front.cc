@@ -39,6 +39,7 @@ class H1Front::Request final : public InBlock, public Drain, public FrontStream 
 
   Arena& arena() override { return arena_; }
   Tally tally() const override;
+  std::uint64_t bytes_written() const override { return bytes_written_; }
   const Hop& hop() const override { return parser_.hop(); }
   std::string_view raw_head() const override { return parser_.raw_head(); }
   bool all_sent() override { return front_.connection_->all_sent(); }

@@ -26,7 +26,7 @@ void Accounting::request_came() {
 void Accounting::request_never_came() { log().t_request = log().tq = -1; }
 
 void Accounting::answer_came(Approach& approach, std::uint16_t status) {
-  approach.count_answer(status);
+  approach.way().answered(status);
   if (status < 200 && status != 101) return;
   log().t_response = static_cast<std::int64_t>(kit_.loop.now() - connected_ms_);
   log().status = status;
@@ -50,18 +50,17 @@ void Accounting::note_connections(Approach& approach, Back* back) {
 }
 
 void Accounting::sum_up(bool lost) {
-  const Tally tally = front_.tally();
-  log().bytes_read = tally.bytes_written - (lost ? tally.bytes_unsent : 0);
+  log().bytes_read = lost ? front_.tally().bytes_written - front_.tally().bytes_unsent : front_.bytes_written();
   log().ta = static_cast<std::int64_t>(spent_ms());
-  log().tt = log().ta + log().th + log().ti;
-  log().tu = log().ta + log().th;
-  if (log().t_response >= 0) log().td = log().ta - log().t_request - log().tw - log().tc - log().t_response;
 }
 
 void Accounting::write(const Snapshot& snapshot, bool lost) {
   reason::tell(snapshot, frontend_, subject_);
   if (hushed_ || frontend_.logs.empty()) return;
   sum_up(lost);
+  log().tt = log().ta + log().th + log().ti;
+  log().tu = log().ta + log().th;
+  if (log().t_response >= 0) log().td = log().ta - log().t_request - log().tw - log().tc - log().t_response;
   access_log::write(frontend_, subject_, subject_.request != nullptr || front_.tally().heard);
 }
 

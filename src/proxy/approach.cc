@@ -11,7 +11,7 @@ void Approach::begin(int backend) {
   subject_.backend = spec_->balance.name;
   subject_.backend_index = backend;
   subject_.backend_id = generation_.snapshot().backend_id(backend);
-  counting::led_to(kit_, *spec_->balance.state);
+  counting::lead_to(kit_, *spec_->balance.state, way_);
   if (spec_->cookie.line.logged()) subject_.log.cookies[0] = subject_.log.cookies[1] = 'N';
 }
 
@@ -125,14 +125,7 @@ void Approach::take(ServerSlot& slot, const Backend::Wish& wish) {
   pool_ = slot.pool();
   pool_->count_in_use();
   moved_ = slot.moved();
-  // After a try that failed: the server that it was tried at has one retry more, or has lost the request to another.
-  BackendState& backend = *spec_->balance.state;
-  if (server_ != nullptr) {
-    const bool same = server_ == slot.spec.state.get();
-    counting::at_server(kit_, backend, *server_, same ? Entry::Retries : Entry::Redispatches);
-  }
-  counting::led_to(kit_, backend, *slot.spec.state, &slot != wish.slot);
-  server_ = slot.spec.state.get();
+  counting::lead_to(kit_, *slot.spec.state, &slot != wish.slot, way_);
   subject_.server = slot.spec.name;
   subject_.server_index = static_cast<int>(slot.index);
   subject_.server_id = slot.spec.id;
@@ -282,9 +275,5 @@ void Approach::note_facts() {
   log.beconn -= std::min(log.beconn, 1u);
   log.srv_conn -= std::min(log.srv_conn, 1u);
 }
-
-void Approach::count(Entry entry) { counting::at_server(kit_, *spec_->balance.state, *server_, entry); }
-
-void Approach::count_answer(int status) { counting::answered(kit_, *server_, status); }
 
 }  // namespace penstock

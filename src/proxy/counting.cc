@@ -1,21 +1,18 @@
 #include "penstock/proxy/counting.h"
 
-#include <initializer_list>
-
 namespace penstock::counting {
 namespace {
 
 // Those whose business something was; null where there is none.
 struct Books {
-  Ledger* frontend = nullptr;
-  Ledger* listener = nullptr;
-  Ledger* backend = nullptr;
-  Ledger* server = nullptr;
+  Ledger& frontend;
+  Ledger* listener;
+  Ledger* backend;
+  Ledger* server;
 
-  void add(Entry entry, std::uint64_t more = 1) const {
-    for (Ledger* ledger : {frontend, listener, backend, server}) {
-      if (ledger != nullptr) ledger->add(entry, more);
-    }
+  void add(Entry entry) const {
+    add_before(entry);
+    add_behind(entry);
   }
   // Those towards servers.
   void add_behind(Entry entry) const {
@@ -23,27 +20,21 @@ struct Books {
     if (server != nullptr) server->add(entry);
   }
   void add_before(Entry entry) const {
-    frontend->add(entry);
-    listener->add(entry);
+    frontend.add(entry);
+    if (listener != nullptr) listener->add(entry);
   }
 };
 
 Books books_of(Kit& kit, const FrontendPlan& frontend, const Way& way, const rules::Subject& subject) {
-  const auto& entrance = *static_cast<const Entrance*>(subject.client->bind);
-  Books books{&frontend.state->ledgers.of(kit.worker), &entrance.listener->ledgers.of(kit.worker)};
-  if (way.backend != nullptr) books.backend = &way.backend->balance.state->ledgers.of(kit.worker);
-  if (way.server != nullptr) books.server = &way.server->ledgers.of(kit.worker);
-  return books;
+  Ledger* listener = nullptr;
+  if (frontend.socket_stats)
+    listener = &static_cast<const Entrance*>(subject.client->bind)->listener->ledgers.of(kit.worker);
+  return {frontend.state->ledgers.of(kit.worker), listener, way.of_backend, way.of_server};
 }
 
-void count_times(Ledger& ledger, const rules::LogFacts& log) {
-  const auto sample = [](Mean& mean, std::int64_t ms) {
-    if (ms >= 0) mean.add(static_cast<std::uint64_t>(ms));
-  };
-  sample(ledger.queue, log.tw);
-  sample(ledger.connect, log.tc);
-  sample(ledger.answer, log.t_response);
-  sample(ledger.total, log.ta);
+void add_bytes(Ledger& ledger, const rules::LogFacts& log) {
+  ledger.add(Entry::BytesIn, log.bytes_uploaded);
+  ledger.add(Entry::BytesOut, log.bytes_read);
 }
 
 void count_denied(const Books& books, Phase phase, rules::Reason::Kind reason) {
@@ -63,7 +54,7 @@ void count_end(const Books& books, const rules::Subject& subject) {
     case Cause::Killed:
       return;
     case Cause::Local:
-      return books.frontend->add(Entry::Intercepted);
+      return books.frontend.add(Entry::Intercepted);
     case Cause::Denied:
       return count_denied(books, phase, subject.reason.kind);
     case Cause::ClientClosed:
@@ -83,13 +74,13 @@ void count_end(const Books& books, const rules::Subject& subject) {
 }
 
 void count_all(const Books& books, const rules::Subject& subject) {
-  books.add(Entry::BytesIn, subject.log.bytes_uploaded);
-  books.add(Entry::BytesOut, subject.log.bytes_read);
-  count_end(books, subject);
-  if (subject.log.tc < 0) return;
-  for (Ledger* ledger : {books.backend, books.server}) {
-    if (ledger != nullptr) count_times(*ledger, subject.log);
-  }
+  const rules::LogFacts& log = subject.log;
+  add_bytes(books.frontend, log);
+  if (books.listener != nullptr) add_bytes(*books.listener, log);
+  if (books.backend != nullptr) add_bytes(*books.backend, log);
+  if (books.server != nullptr) add_bytes(*books.server, log);
+  if (books.server != nullptr && log.tc >= 0) books.server->times.add({log.tw, log.tc, log.t_response, log.ta});
+  if (log.termination[0] != static_cast<char>(Cause::None)) count_end(books, subject);
 }
 
 }  // namespace
@@ -98,11 +89,9 @@ void request_ended(Kit& kit, const FrontendPlan& frontend, const Way& way, const
   const Books books = books_of(kit, frontend, way, subject);
   count_all(books, subject);
   if (subject.request == nullptr && subject.log.status <= 0) return;
-  books.frontend->add(Entry::Requests);
-  books.frontend->add_status(subject.log.status);
-  if (books.backend == nullptr) return;
-  books.backend->add(Entry::Requests);
-  books.backend->add_status(subject.log.status);
+  const Entry status = entry_of_status(subject.log.status);
+  books.frontend.add(status);
+  if (books.backend != nullptr) books.backend->add(status);
 }
 
 void tunnel_ended(Kit& kit, const FrontendPlan& frontend, const Way& way, const rules::Subject& subject) {
@@ -128,36 +117,29 @@ void at_door(Kit& kit, const FrontendPlan& frontend, const Entrance& entrance, E
   entrance.listener->ledgers.of(kit.worker).add(entry);
 }
 
-void led_to(Kit& kit, BackendState& backend) {
+void lead_to(Kit& kit, BackendState& backend, Way& way) {
+  way.backend = &backend;
+  way.of_backend = &backend.ledgers.of(kit.worker);
+  way.of_backend->add(Entry::Arrivals);
   backend.most_in_use.note(backend.in_use.fetch_add(1, std::memory_order_relaxed) + 1);
   backend.rate.count(static_cast<std::int64_t>(kit.loop.now()));
-  backend.ledgers.of(kit.worker).add(Entry::Arrivals);
 }
 
-void left(BackendState& backend) { backend.in_use.fetch_sub(1, std::memory_order_relaxed); }
+void leave(const Way& way) {
+  if (way.backend != nullptr) way.backend->in_use.fetch_sub(1, std::memory_order_relaxed);
+}
 
-void led_to(Kit& kit, BackendState& backend, Server& server, bool balanced) {
+void lead_to(Kit& kit, Server& server, bool balanced, Way& way) {
+  // After a try that failed: its server has one retry more, or has lost the request to another.
+  if (way.server != nullptr) way.at_server(way.server == &server ? Entry::Retries : Entry::Redispatches);
+  way.server = &server;
+  way.of_server = &server.ledgers.of(kit.worker);
   const std::uint64_t now_ms = kit.loop.now();
   server.rate.count(static_cast<std::int64_t>(now_ms));
-  Ledger& ledger = server.ledgers.of(kit.worker);
-  Ledger& of_backend = backend.ledgers.of(kit.worker);
-  ledger.add(Entry::Arrivals);
-  ledger.note_arrival(now_ms);
-  of_backend.note_arrival(now_ms);
-  if (!balanced) return;
-  ledger.add(Entry::Balanced);
-  of_backend.add(Entry::Balanced);
-}
-
-void at_server(Kit& kit, BackendState& backend, Server& server, Entry entry) {
-  backend.ledgers.of(kit.worker).add(entry);
-  server.ledgers.of(kit.worker).add(entry);
-}
-
-void answered(Kit& kit, Server& server, int status) {
-  Ledger& ledger = server.ledgers.of(kit.worker);
-  ledger.add(Entry::Requests);
-  ledger.add_status(status);
+  way.of_server->add(Entry::Arrivals);
+  way.of_server->note_arrival(now_ms);
+  way.of_backend->note_arrival(now_ms);
+  if (balanced) way.at_server(Entry::Balanced);
 }
 
 }  // namespace penstock::counting

@@ -36,7 +36,7 @@ Value connections(const Program& program) {
   return Value::u32(program.process->connections.load(std::memory_order_relaxed));
 }
 Value all_connections(const Program& program) { return Value::u32(program.doors.of(Entry::Connections)); }
-Value all_requests(const Program& program) { return Value::u32(program.doors.of(Entry::Requests)); }
+Value all_requests(const Program& program) { return Value::u32(program.doors.requests()); }
 Value all_handshakes(const Program& program) { return Value::u32(program.doors.of(Entry::TlsHandshakes)); }
 Value rate_of(const Program& program, const Rate& rate) {
   return Value::u32(static_cast<std::uint64_t>(rate.per_second(static_cast<std::int64_t>(program.now_ms))));

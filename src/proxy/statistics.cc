@@ -43,14 +43,15 @@ template <Entry entry>
 Value entry_of(const Object& object) {
   return Value::u64(object.sums.of(entry));
 }
-template <Sums::Time Sums::*time>
+template <Time time>
 Value mean_of(const Object& object) {
-  return Value::u32((object.sums.*time).mean());
+  return Value::u32(object.sums.mean(time));
 }
-template <Sums::Time Sums::*time>
+template <Time time>
 Value most_of(const Object& object) {
-  return Value::u32((object.sums.*time).most);
+  return Value::u32(object.sums.most(time));
 }
+Value get_requests(const Object& object) { return Value::u64(object.sums.requests()); }
 Value nought(const Object&) { return Value::u64(0); }
 Value nought32(const Object&) { return Value::u32(0); }
 Value nothing(const Object&) { return Value::none(); }
@@ -283,7 +284,7 @@ Value get_h1(const Object& object) {
   return Value::u64(!object.is_http ? 0 : object.sums.of(object.kind == Kind::Frontend ? of_frontend : of_backend));
 }
 Value get_h1_streams(const Object& object) {
-  if (object.kind == Kind::Frontend) return get_h1<Entry::Requests, Entry::Requests>(object);
+  if (object.kind == Kind::Frontend) return Value::u64(object.is_http ? object.sums.requests() : 0);
   return Value::u64(object.is_http ? object.sums.of(Entry::Connects) + object.sums.of(Entry::Reuses) : 0);
 }
 Value get_open_h1(const Object& object) {
@@ -367,7 +368,7 @@ constexpr Column kColumns[] = {
     {"req_rate", "", "Requests in the last second", Shape::Rate, kF, kF, get_request_rate},
     {"req_rate_max", "http_requests_rate_max", "Most requests within a second", Shape::Peak, kF, kF,
      get_most_request_rate},
-    {"req_tot", "http_requests_total", "Requests", Shape::Counter, kF | kS | kB, kS | kB, entry_of<Entry::Requests>},
+    {"req_tot", "http_requests_total", "Requests", Shape::Counter, kF | kS | kB, kS | kB, get_requests},
     {"cli_abrt", "client_aborts_total", "Requests that the client gave up", Shape::Counter, kS | kB, 0,
      entry_of<Entry::ClientAborts>},
     {"srv_abrt", "server_aborts_total", "Answers that the server broke off", Shape::Counter, kS | kB, 0,
@@ -382,12 +383,12 @@ constexpr Column kColumns[] = {
     {"last_chk", "", "What the last check heard", Shape::Output, kS, 0, get_check_text},
     {"last_agt", "", "What the last agent check heard", Shape::Output, kS, 0, nothing},
     {"qtime", "queue_time_average_seconds", "Mean time in the waiting line", Shape::Mean, kS | kB, 0,
-     mean_of<&Sums::queue>},
-    {"ctime", "connect_time_average_seconds", "Mean time to connect", Shape::Mean, kS | kB, 0, mean_of<&Sums::connect>},
+     mean_of<Time::Queue>},
+    {"ctime", "connect_time_average_seconds", "Mean time to connect", Shape::Mean, kS | kB, 0, mean_of<Time::Connect>},
     {"rtime", "response_time_average_seconds", "Mean time to the answer's head", Shape::Mean, kS | kB, 0,
-     mean_of<&Sums::answer>},
+     mean_of<Time::Answer>},
     {"ttime", "total_time_average_seconds", "Mean time of all of a request", Shape::Mean, kS | kB, 0,
-     mean_of<&Sums::total>},
+     mean_of<Time::Total>},
     {"agent_status", "", "Result of the last agent check", Shape::Output, kS, 0, nothing},
     {"agent_code", "", "Code of the last agent check", Shape::Output, kS, 0, nothing},
     {"agent_duration", "", "Time the last agent check took", Shape::Duration, kS, 0, nothing},
@@ -423,13 +424,13 @@ constexpr Column kColumns[] = {
     {"srv_icur", "idle_connections_current", "Idle connections", Shape::Gauge, kS, 0, get_idle},
     {"src_ilim", "idle_connections_limit", "Idle connections that may be kept", Shape::Limit, kS, 0, get_idle_limit},
     {"qtime_max", "max_queue_time_seconds", "Longest time in the waiting line", Shape::Peak, kS | kB, 0,
-     most_of<&Sums::queue>},
+     most_of<Time::Queue>},
     {"ctime_max", "max_connect_time_seconds", "Longest time to connect", Shape::Peak, kS | kB, 0,
-     most_of<&Sums::connect>},
+     most_of<Time::Connect>},
     {"rtime_max", "max_response_time_seconds", "Longest time to the answer's head", Shape::Peak, kS | kB, 0,
-     most_of<&Sums::answer>},
+     most_of<Time::Answer>},
     {"ttime_max", "max_total_time_seconds", "Longest time of all of a request", Shape::Peak, kS | kB, 0,
-     most_of<&Sums::total>},
+     most_of<Time::Total>},
     {"eint", "internal_errors_total", "Failures of our own", Shape::Counter, kAll, 0, entry_of<Entry::InternalErrors>},
     {"idle_conn_cur", "unsafe_idle_connections_current", "Idle connections", Shape::Gauge, kS, 0, get_idle},
     {"safe_conn_cur", "safe_idle_connections_current", "Not told apart from the others: 0", Shape::Gauge, kS, 0,

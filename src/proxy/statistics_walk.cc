@@ -212,6 +212,7 @@ void Walk::make_server(const ServerSpec& server) {
   object_.checked = &checked_of(*snapshot_, server);
   object_.check = object_.checked->state->check_seen();
   object_.sums = Sums(server.state->ledgers);
+  times_.join_times(object_.sums);
   object_.status = status_of(object_);
   const auto moved = server.state->moved();
   const bool is_moved = moved && moved->file == server.values().address;
@@ -222,6 +223,7 @@ void Walk::make_backend() {
   begin(Kind::Backend);
   object_.service = "BACKEND";
   object_.sums = Sums(backend_->balance.state->ledgers);
+  object_.sums.join_times(std::exchange(times_, {}));
   object_.together = together_of(backend_->balance);
 }
 
@@ -234,7 +236,7 @@ class Clearing {
     Ledger* ledger = ledgers.find(worker_);
     if (ledger == nullptr) return;
     if (all_) return ledger->clear();
-    for (Mean* mean : {&ledger->queue, &ledger->connect, &ledger->answer, &ledger->total}) mean->clear_most();
+    ledger->times.clear_most();
   }
   // Those of the whole process: one does it for all.
   void clear(Peak& peak) const {

@@ -121,14 +121,14 @@ void Transaction::apply_request_rules() {
     return run_rules(program, Phase::Request, frontend_.tarpit_ms);
   };
   if (!run(rules.tcp_content) || !run(rules.http_request)) return;
-  if (shows_statistics(frontend_.stats, rules.stats)) return;
+  if (frontend_.stats && shows_statistics(*frontend_.stats, rules.stats)) return;
   choose_backend();
 }
 
 // The page of statistics answers in place of a server, once a form is there.
-bool Transaction::shows_statistics(const std::optional<config::StatsPage>& page, const rules::StatsRules& rules) {
-  if (!page || !statistics_page::is_asked_for(*page, *subject_.request)) return false;
-  if (!waits_for_body(Step::PageBody, frontend_.body_ms)) show_statistics(*page, rules);
+bool Transaction::shows_statistics(const config::StatsPage& page, const rules::StatsRules& rules) {
+  if (!statistics_page::is_asked_for(page, *subject_.request)) return false;
+  if (!waits_for_body(Step::PageBody, frontend_.body_ms)) show_statistics(page, rules);
   return true;
 }
 
@@ -243,7 +243,7 @@ void Transaction::apply_backend_rules() {
     const std::uint64_t tarpit_ms = backend_spec_->tarpit_ms;
     if (!run_rules(rules.tcp_content, Phase::Request, tarpit_ms)) return;
     if (!run_rules(rules.http_request, Phase::Request, tarpit_ms)) return;
-    if (shows_statistics(backend_spec_->stats, rules.stats)) return;
+    if (backend_spec_->stats && shows_statistics(*backend_spec_->stats, rules.stats)) return;
   }
   prepare_request();
 }

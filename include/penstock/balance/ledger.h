@@ -13,7 +13,6 @@ namespace penstock {
 enum class Entry : std::uint8_t {
   Connections,  // Accepted.
   Arrivals,     // Of them those that were let in; of a backend or server what was led there.
-  Requests,     // Of a server: those that it answered.
   BytesIn,
   BytesOut,
   DeniedConnections,
@@ -44,22 +43,25 @@ enum class Entry : std::uint8_t {
 };
 constexpr std::size_t kEntries = static_cast<std::size_t>(Entry::TlsFailed) + 1;
 
+// By its first digit.
+inline Entry entry_of_status(int status) {
+  const auto first = static_cast<unsigned>(status) / 100 - 1;
+  return first < 5 ? static_cast<Entry>(static_cast<unsigned>(Entry::Status1xx) + first) : Entry::StatusOther;
+}
+
+// What is measured of a request: waiting for the server, connecting, waiting for the answer, all of it.
+enum class Time : std::uint8_t { Queue, Connect, Answer, Total };
+
 // Of one worker.
 class Ledger {
  public:
   void add(Entry entry, std::uint64_t more = 1) { entries_[static_cast<std::size_t>(entry)].add(more); }
-  // By the first digit of it.
-  void add_status(int status) {
-    const int first = status / 100;
-    const bool is_known = first >= 1 && first <= 5;
-    add(is_known ? static_cast<Entry>(static_cast<int>(Entry::Status1xx) + first - 1) : Entry::StatusOther);
-  }
   void note_arrival(std::uint64_t now_ms) { last_arrival_ms_.store(now_ms, std::memory_order_relaxed); }
   // By its own worker.
   void clear();
 
-  // In ms.
-  Mean queue, connect, answer, total;
+  // Of a server, in ms: in the order of Time.
+  Means<4> times;
 
  private:
   friend struct Sums;
@@ -69,18 +71,19 @@ class Ledger {
 
 // Of the ledgers of all workers.
 struct Sums {
-  // The mean of all samples that the workers' means go by.
-  struct Time {
-    std::uint64_t sum = 0, samples = 0, most = 0;
-    std::uint64_t mean() const { return samples == 0 ? 0 : sum / samples; }
-    void join(const Mean& mean);
-  };
   Sums() = default;
   explicit Sums(const Copies<Ledger>& ledgers);
   std::uint64_t of(Entry entry) const { return entries[static_cast<std::size_t>(entry)]; }
+  // Each has a status.
+  std::uint64_t requests() const;
+  // Weighted by how many samples each mean goes by.
+  std::uint64_t mean(Time time) const { return samples == 0 ? 0 : times[static_cast<std::size_t>(time)] / samples; }
+  std::uint64_t most(Time time) const { return longest[static_cast<std::size_t>(time)]; }
+  void join_times(const Sums& other);
 
   std::array<std::uint64_t, kEntries> entries{};
-  Time queue, connect, answer, total;
+  std::array<std::uint64_t, 4> times{}, longest{};
+  std::uint64_t samples = 0;
   std::uint64_t last_arrival_ms = 0;  // 0: there was none.
 };
 

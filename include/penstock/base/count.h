@@ -1,9 +1,10 @@
-// Numbers that grow. A Count and a Mean have one writer, the worker whose copy they lie in; whoever reads adds the
+// Numbers that grow. Counts and means have one writer, the worker whose copy they lie in; whoever reads adds the
 // copies. A Peak and a Rate are of the whole process, since the highest of several parts is not that of their sum.
 #pragma once
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 namespace penstock {
@@ -17,38 +18,45 @@ class Count {
     value_.store(value_.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
   }
   std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
-  void clear() { value_.store(0, std::memory_order_relaxed); }
+  void set(std::uint64_t value) { value_.store(value, std::memory_order_relaxed); }
+  void clear() { set(0); }
 
  private:
   std::atomic<std::uint64_t> value_{0};
 };
 
-// The mean of all while they are few, then one in which the older count for less and less; and the highest of all.
-class Mean {
+// Means of several things told together: of all while they are few, then ones in which the older count for less and
+// less; and the highest of each.
+template <std::size_t N>
+class Means {
  public:
   static constexpr std::uint64_t kWindow = 512;
-  void add(std::uint64_t value) {
-    std::uint64_t sum = sum_.value();
-    if (samples_.value() < kWindow)
-      samples_.add();
-    else
-      sum -= sum / kWindow;
-    sum_.clear();
-    sum_.add(sum + value);
-    if (value > most_.value()) most_.add(value - most_.value());
+  void add(const std::array<std::int64_t, N>& values) {
+    const bool full = samples_.value() >= kWindow;
+    if (!full) samples_.add();
+    for (std::size_t i = 0; i < N; ++i) {
+      const auto value = static_cast<std::uint64_t>(values[i] < 0 ? 0 : values[i]);
+      const std::uint64_t sum = sums_[i].value();
+      if ((sum | value) == 0) continue;
+      sums_[i].set(sum - (full ? sum / kWindow : 0) + value);
+      if (value > most_[i].value()) most_[i].set(value);
+    }
   }
-  std::uint64_t sum() const { return sum_.value(); }
   std::uint64_t samples() const { return samples_.value(); }
-  std::uint64_t most() const { return most_.value(); }
+  std::uint64_t sum(std::size_t i) const { return sums_[i].value(); }
+  std::uint64_t most(std::size_t i) const { return most_[i].value(); }
+  void clear_most() {
+    for (Count& most : most_) most.clear();
+  }
   void clear() {
     clear_most();
-    sum_.clear();
+    for (Count& sum : sums_) sum.clear();
     samples_.clear();
   }
-  void clear_most() { most_.clear(); }
 
  private:
-  Count sum_, samples_, most_;
+  Count samples_;
+  std::array<Count, N> sums_, most_;
 };
 
 class Peak {

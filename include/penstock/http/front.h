@@ -43,6 +43,8 @@ class FrontStream : public Stream {
   // Holds what belongs to this request; goes after the end of it.
   virtual Arena& arena() = 0;
   virtual Tally tally() const = 0;
+  // Of the answer, as the tally has it.
+  virtual std::uint64_t bytes_written() const = 0;
   // Of the request's head.
   virtual const Hop& hop() const = 0;
   // Bytes of a head that could not be read, for the log.

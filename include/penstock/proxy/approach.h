@@ -46,9 +46,7 @@ class Approach final : private Waiting, private Served, private Later {
   // `generation` is that of the request. `pins`: null in mode tcp.
   Approach(Kit& kit, Generation& generation, rules::Subject& subject, PinBook* pins, ApproachOwner& owner)
       : kit_(kit), generation_(generation), subject_(subject), pins_(pins), owner_(owner) {}
-  ~Approach() {
-    if (spec_ != nullptr) counting::left(*spec_->balance.state);
-  }
+  ~Approach() { counting::leave(way_); }
   Approach(const Approach&) = delete;
   Approach& operator=(const Approach&) = delete;
 
@@ -100,10 +98,8 @@ class Approach final : private Waiting, private Served, private Later {
   void note_server();
   // What the log line says of the way, while it is not left.
   void note_facts();
-  // For what is counted: connections to the server, and its answers.
-  void count(Entry entry);
-  void count_answer(int status);
-  counting::Way way() const { return {spec_, server_}; }
+  // For what is counted.
+  const counting::Way& way() const { return way_; }
 
  private:
   enum class State : std::uint8_t { Idle, Line, Pause, Server };
@@ -134,11 +130,11 @@ class Approach final : private Waiting, private Served, private Later {
   const BackendPlan* spec_ = nullptr;
   Backend* backend_ = nullptr;
   ServerSlot* slot_ = nullptr;  // Counted on: leave() gives it back.
-  Server* server_ = nullptr;    // The last one of all.
   Ref<Pool> pool_;              // Of it as it was when it was chosen; counted on too.
   std::shared_ptr<const Moved> moved_;
   const ServerSlot* meant_ = nullptr;  // The one that a rule, the client's cookie or a stick table names.
   Tries tries_;
+  counting::Way way_;
   Sticking sticking_;
   persistence::Claim claim_;
   Failure failure_;

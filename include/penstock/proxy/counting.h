@@ -10,10 +10,19 @@
 
 namespace penstock::counting {
 
-// Where it has led so far.
+// Where it has led so far, and this worker's ledgers of that.
 struct Way {
-  const BackendPlan* backend = nullptr;  // Null: no backend was chosen.
-  Server* server = nullptr;              // The last one that it was led to.
+  BackendState* backend = nullptr;  // Null: no backend was chosen.
+  Server* server = nullptr;         // The last one that it was led to.
+  Ledger* of_backend = nullptr;
+  Ledger* of_server = nullptr;
+
+  // Of that server: a connection, or another try.
+  void at_server(Entry entry) const {
+    of_backend->add(entry);
+    of_server->add(entry);
+  }
+  void answered(int status) const { of_server->add(entry_of_status(status)); }
 };
 
 // A request that is over. Its facts for the log are complete.
@@ -27,12 +36,10 @@ void accepted(Kit& kit, const FrontendPlan& frontend, const Entrance& entrance);
 void let_in(Kit& kit, const FrontendPlan& frontend, const Entrance& entrance);
 void at_door(Kit& kit, const FrontendPlan& frontend, const Entrance& entrance, Entry entry);
 
-// A request or tunnel was led to a backend; and to a server of it, by balancing or because it belongs there.
-void led_to(Kit& kit, BackendState& backend);
-void left(BackendState& backend);
-void led_to(Kit& kit, BackendState& backend, Server& server, bool balanced);
-// Of that server: a connection or an answer, or another try.
-void at_server(Kit& kit, BackendState& backend, Server& server, Entry entry);
-void answered(Kit& kit, Server& server, int status);
+// A request or tunnel is led to a backend, and leaves it in the end; is led to a server of it, by balancing or because
+// it belongs there.
+void lead_to(Kit& kit, BackendState& backend, Way& way);
+void leave(const Way& way);
+void lead_to(Kit& kit, Server& server, bool balanced, Way& way);
 
 }  // namespace penstock::counting

@@ -58,6 +58,7 @@ class Walk {
   std::vector<std::vector<const BindSpec*>> listeners_;  // By number of the frontend.
   Stage stage_ = Stage::Frontend;
   bool begun_ = false;
+  Sums times_;  // Of the servers of the backend that comes.
   Object object_;
 };
 

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -163,7 +162,7 @@ class Transaction final : public InBlock,
   bool retry_on_new_connection();
   void reply(const rules::Reply& reply, Cause cause, Phase phase);
   void serve(std::unique_ptr<Service> service);
-  bool shows_statistics(const std::optional<config::StatsPage>& page, const rules::StatsRules& rules);
+  bool shows_statistics(const config::StatsPage& page, const rules::StatsRules& rules);
   void show_statistics(const config::StatsPage& page, const rules::StatsRules& rules);
   void send_own_body();
   void cut(Cause cause, Phase phase);

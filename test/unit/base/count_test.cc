@@ -5,14 +5,17 @@
 using namespace penstock;
 
 TEST_CASE("a mean is that of all while they are few, then follows") {
-  Mean mean;
-  mean.add(10);
-  mean.add(30);
-  CHECK(mean.sum() / mean.samples() == 20);
-  CHECK(mean.most() == 30);
-  for (int i = 0; i < 10000; ++i) mean.add(100);
-  CHECK(mean.samples() == Mean::kWindow);
-  CHECK(mean.sum() / mean.samples() == 100);
+  Means<2> means;
+  means.add({10, -1});
+  means.add({30, 7});
+  CHECK(means.sum(0) / means.samples() == 20);
+  CHECK(means.most(0) == 30);
+  CHECK(means.sum(1) == 7);
+  for (int i = 0; i < 10000; ++i) means.add({100, 0});
+  CHECK(means.samples() == Means<2>::kWindow);
+  CHECK(means.sum(0) / means.samples() == 100);
+  means.clear_most();
+  CHECK(means.most(0) == 0);
 }
 
 TEST_CASE("a rate keeps the most there were within a second") {
