@@ -1,6 +1,8 @@
 #include "penstock/proxy/metrics.h"
 
 #include <array>
+#include <charconv>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -227,7 +229,8 @@ class Metrics final : public Service {
       return;
     }
     const Seen& seen = seen_[object_++];
-    if (seen.kind != family.kind || (column.metric.starts_with("http_") && !seen.is_http)) return;
+    if (seen.kind != family.kind) return;
+    if (!seen.is_http && (column.metric.starts_with("http_") || column.name == "intercepted")) return;
     write(family.prefix, column, seen);
   }
 
@@ -244,11 +247,13 @@ class Metrics final : public Service {
     const std::int64_t value = seen.values[column_];
     if (is_check && seen.check >= kCheckStateCount) return;
     write_heading(prefix, column.metric, column.help, column.shape == Shape::Counter);
-    const auto name = [&] { append_format(made_, "{}{}{{{}", prefix, column.metric, seen.labels); };
+    const auto name = [&] { append({prefix, column.metric, "{", seen.labels}); };
     const auto states = [&](std::span<const std::string_view> names, auto number) {
       for (std::size_t i = 0; i < names.size(); ++i) {
         name();
-        append_format(made_, ",state=\"{}\"}} {}\n", names[i], number(i));
+        append({",state=\"", names[i], "\"} "});
+        append_number(number(i));
+        made_ += '\n';
       }
     };
     if (column.name == "status")
@@ -258,13 +263,24 @@ class Metrics final : public Service {
     if (column.name == "agg_check_status") return states(kCheckStates, [&](std::size_t i) { return seen.checks[i]; });
     if (column.name.starts_with("agg_")) return states(kServerStates, [&](std::size_t i) { return seen.servers[i]; });
     name();
-    if (column.name.starts_with("hrsp_")) append_format(made_, ",code=\"{}\"", column.name.substr(5));
+    if (column.name.starts_with("hrsp_")) append({",code=\"", column.name.substr(5), "\""});
+    made_ += "} ";
     if (value == kNone)
-      made_ += column.name == "check_code" ? "} 0\n" : "} NaN\n";
+      made_ += column.name == "check_code" ? "0" : "NaN";
     else if (is_of_seconds(column))
-      append_format(made_, "}} {:.6f}\n", static_cast<double>(value) / 1000);
+      append_format(made_, "{:.6f}", static_cast<double>(value) / 1000);
     else
-      append_format(made_, "}} {}\n", value);
+      append_number(value);
+    made_ += '\n';
+  }
+
+  // There are many lines: a format takes its time.
+  void append(std::initializer_list<std::string_view> parts) {
+    for (const std::string_view part : parts) made_ += part;
+  }
+  void append_number(std::int64_t number) {
+    char digits[24];
+    made_.append(digits, std::to_chars(digits, digits + sizeof(digits), number).ptr);
   }
 
   void write_process() {

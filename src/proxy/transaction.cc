@@ -17,7 +17,7 @@ namespace penstock {
 namespace {
 
 // Of a body of our own, before others have their turn.
-constexpr std::size_t kMadeAtOnce = 64 * 1024;
+constexpr std::size_t kMadeAtOnce = 128 * 1024;
 
 }  // namespace
 

@@ -467,6 +467,17 @@ class TestCounts(Both):
                 with self.subTest(name + ' ' + column):
                     self.assertEqual(ours[name][column].removeprefix('* '), row[column].removeprefix('* '))
 
+    def test_metrics_have_the_same_names_types_and_labels(self):
+        def metrics(program):
+            raw = self.script(talk)
+            text = CONFIG.replace('stats enable', 'http-request use-service prometheus-exporter if { path /metrics }', 1)
+            rig = self.rig(text, servers={'raw': raw}, program=program)
+            lines = rig.get('/metrics', frontend='fe_stats').body.decode().splitlines()
+            types = sorted(line for line in lines if line.startswith('# TYPE'))
+            series = sorted(line.rpartition(' ')[0] for line in lines if line[0] != '#' and 'build_info' not in line)
+            return types, series
+        self.assertEqual(metrics(PROGRAM), metrics(HAPROXY))
+
     def test_mode_tcp(self):
         def traffic(rig):
             for frontend in ('fe_tcp', 'fe_tcpdead'):
