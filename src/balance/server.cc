@@ -18,8 +18,6 @@ Server::Server(std::string backend, std::string server)
       name(std::move(server)),
       number_(std::hash<std::string>()(key_of(backend_name, name))) {}
 
-const Orders Server::kNoOrders;
-
 void Server::set_orders(const Orders& orders) {
   orders_ = orders.empty() ? nullptr : std::make_unique<const Orders>(orders);
 }

@@ -166,7 +166,7 @@ class ArgumentReader {
     }
     if (word == "-S") {
       value(word, ignored);
-      out_.warnings.push_back("-S: there is no runtime socket yet, the option has no effect");
+      out_.warnings.push_back("-S: the parent has no socket yet, the option has no effect; 'stats socket' is that of the serving process");
     } else if (word == "-m") {
       unsigned long megabytes = 0;
       number(word, megabytes);

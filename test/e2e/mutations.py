@@ -94,7 +94,7 @@ tune.rcvbuf.server 65536
 tune.sndbuf.client 65536
 tune.sndbuf.server 65536
 tune.ssl.lifetime 300s
-stats socket /tmp/penstock.sock mode 600 user root group root level admin
+stats socket /tmp/penstock.sock mode 600 user root group root level admin expose-fd listeners
 stats socket 127.0.0.1:9 level operator name one severity-output number
 stats timeout 30s
 stats maxconn 5

@@ -7,9 +7,10 @@ import os
 import re
 import shutil
 import socket
+import subprocess
 import threading
 
-from harness import reserved_port, Case, Client, Cut, IS_HAPROXY, PATIENCE, Rig, Script, penstock_only, wait_until
+from harness import reserved_port, Case, Client, Cut, IS_HAPROXY, PATIENCE, ROOT, Rig, Script, penstock_only, wait_until
 
 HAPROXY = shutil.which('haproxy')
 
@@ -674,6 +675,22 @@ backend another
                 admin.end()
             admin.socket.close()
             wait_until(lambda: self.farm.descriptors() == before, 'the administrator to be let go')
+
+    def test_a_rolling_patch_of_all_servers(self):
+        def patch(*arguments):
+            return subprocess.run([os.path.join(ROOT, 'contrib', 'rolling-patch'), '--socket',
+                                   os.path.join(self.farm.folder, 'admin.sock'), *arguments], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True, timeout=PATIENCE)
+        ask(self.farm, 'show version')
+        done = patch('echo patched', 'EX01', 'EX02')
+        self.assertEqual((done.returncode, done.stderr), (0, ''))
+        self.assertEqual(done.stdout, ''.join('%s is empty\npatched %s\n%s serves again\n' % (host, host, host)
+                                              for host in ('EX01', 'EX02')))
+        self.assertEqual(set(self.states().values()), {'0'})
+        self.assertNotEqual(patch('false', 'EX01').returncode, 0)
+        self.assertEqual(self.states()['owa EX01'], '8')
+        self.busy()
+        self.assertIn('EX02 is not empty', patch('--wait', '100ms', 'echo', 'EX02').stderr)
 
     def test_a_client_with_a_connection_of_its_own_is_counted_until_it_leaves(self):
         client = self.farm.connect()

@@ -133,14 +133,13 @@ class Server {
   // Of one that is not checked: what a change has said of it.
   std::optional<Operation> told;
   // Few servers have any.
-  const Orders& orders() const { return orders_ ? *orders_ : kNoOrders; }
+  Orders orders() const { return orders_ ? *orders_ : Orders(); }
   void set_orders(const Orders& orders);
 
   // Where idle connections to it lie that any worker may take.
   Shelves shelves;
 
  private:
-  static const Orders kNoOrders;
   const std::size_t number_;
   std::unique_ptr<const Orders> orders_;
   mutable std::mutex lock_;
