@@ -166,7 +166,8 @@ class ArgumentReader {
     }
     if (word == "-S") {
       value(word, ignored);
-      out_.warnings.push_back("-S: the parent has no socket yet, the option has no effect; 'stats socket' is that of the serving process");
+      out_.warnings.push_back(
+          "-S: the parent has no socket yet, the option has no effect; 'stats socket' is that of the serving process");
     } else if (word == "-m") {
       unsigned long megabytes = 0;
       number(word, megabytes);
