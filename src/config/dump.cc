@@ -257,8 +257,13 @@ class Writer {
       case Proxy::LogStyle::Clf:
         line("option httplog clf");
         break;
+      case Proxy::LogStyle::Json:
+        line("option httplog-json");
+        break;
     }
     if (proxy.log_format) name_line("log-format", proxy.log_format->text);
+    if (proxy.error_log_format) name_line("error-log-format", proxy.error_log_format->text);
+    if (proxy.log_format_sd) name_line("log-format-sd", proxy.log_format_sd->text);
     flag_line("option dontlognull", proxy.dont_log_null);
     flag_line("option http-ignore-probes", proxy.ignore_probes);
     flag_line("option dontlog-normal", proxy.dont_log_normal);

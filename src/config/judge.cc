@@ -487,7 +487,7 @@ class Judge {
       proxy.unique_id_header.clear();
     }
     const bool http_style = proxy.log_style == Proxy::LogStyle::Http || proxy.log_style == Proxy::LogStyle::Https ||
-                            proxy.log_style == Proxy::LogStyle::Clf;
+                            proxy.log_style == Proxy::LogStyle::Clf || proxy.log_style == Proxy::LogStyle::Json;
     if (proxy.mode == Mode::Tcp && http_style && !proxy.log_format) {
       complaints_.warn(
           inside(proxy, proxy.log_style_place),
@@ -495,6 +495,12 @@ class Judge {
       proxy.log_style = Proxy::LogStyle::Tcp;
     }
     const bool has_format = proxy.log_format || proxy.log_style == Proxy::LogStyle::Tcp || http_style;
+    if (proxy.log_format_sd && !has_format) {
+      complaints_.warn(proxy.log_format_sd->place,
+                       format("'log-format-sd' has no effect: {} '{}' has no log format for it to go with, write "
+                              "'option httplog'",
+                              type_of(proxy), proxy.name));
+    }
     if (has_format && proxy.logs.empty()) {
       complaints_.warn(proxy.place,
                        format("{} '{}' has a log format and no 'log' line with a target: nothing is logged",

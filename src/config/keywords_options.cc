@@ -207,6 +207,8 @@ constexpr OptionKeyword kOptionKeywords[] = {
      kBack},
     {"httpclose", parse_http_mode<HttpMode::Close>, "Close both connections after each answer.", kSwitch},
     {"httplog", parse_httplog, "Log requests in the HTTP format; with 'clf' in the Common Log Format.", kFront},
+    {"httplog-json", parse_log_style<Proxy::LogStyle::Json>,
+     "Log requests as one JSON object each, with all that 'option httplog' says.", kFront},
     {"httpslog", parse_log_style<Proxy::LogStyle::Https>, "Log requests in the HTTP format, with words about TLS.",
      kFront},
     {"idle-close-on-response", no_effect<Draft>, "A stop waits for kept connections as 'hard-stop-after' allows.",

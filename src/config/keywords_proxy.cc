@@ -186,14 +186,15 @@ void parse_log(Line& line, Draft& draft) {
   }
   if (auto target = take_log_target(line)) draft.proxy.logs.push_back(std::move(*target));
 }
+template <std::optional<Word> Proxy::*Format>
 void parse_log_format(Line& line, Draft& draft) {
   const Word* word = line.take_filled("a format");
   if (word == nullptr) return;
   if (line.more())
-    return line.complain(line.peek().place,
-                         "'log-format' takes one word: put the format between quotes, or a "
-                         "backslash before each blank");
-  draft.proxy.log_format = *word;
+    return line.complain(line.peek().place, format("'{}' takes one word: put the format between quotes, or a "
+                                                   "backslash before each blank",
+                                                   line.subject));
+  draft.proxy.*Format = *word;
 }
 void parse_log_tag(Line& line, Draft& draft) { draft.proxy.log_tag = line.take_text("a tag"); }
 void parse_maxconn(Line& line, Draft& draft) { draft.proxy.maxconn = take_count(line); }
@@ -367,7 +368,8 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      kBack},
     {"email-alert", no_effect<Draft>, "No mail is sent; watch the log or the statistics."},
     {"enabled", parse_enabled, "Undoes 'disabled' of defaults."},
-    {"error-log-format", not_yet<Draft>, "Errors are logged in the format of the rest.", kFront},
+    {"error-log-format", parse_log_format<&Proxy::error_log_format>,
+     "The format of lines about who came to no request: see 'log-format'.", kFront},
     {"errorfile", parse_errorfile, "A file with a complete answer for one of our own statuses: <code> <file>."},
     {"errorfiles", parse_errorfiles, "Answers from an 'http-errors' section: <name> [<code>...]."},
     {"errorloc", not_yet<Draft>, kErrorLocation},
@@ -405,10 +407,11 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      "Where logs go: 'global', or a target as in the 'global' section; 'no log' drops what "
      "defaults gave.",
      kAnywhere | kNegatable},
-    {"log-format", parse_log_format,
+    {"log-format", parse_log_format<&Proxy::log_format>,
      "Format of log lines; without it and 'option httplog' or 'option tcplog' a line tells who connected to what.",
      kFront},
-    {"log-format-sd", not_yet<Draft>, "RFC 5424 lines carry no structured data.", kFront},
+    {"log-format-sd", parse_log_format<&Proxy::log_format_sd>,
+     "Structured data of lines in the format rfc5424: see 'log-format'.", kFront},
     {"log-tag", parse_log_tag, "Tag in syslog headers."},
     {"max-keep-alive-queue", no_effect<Draft>, "'option prefer-last-server' decides alone.", kBack},
     {"maxconn", parse_maxconn,

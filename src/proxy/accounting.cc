@@ -43,7 +43,7 @@ void Accounting::note_connections(Approach& approach, Back* back) {
   log().actconn = kit_.process.connections.load(std::memory_order_relaxed);
   log().feconn = frontend_.state->connections.load(std::memory_order_relaxed);
   approach.note_facts();
-  if (back != nullptr && frontend_.rules.log.asks_back_address()) {
+  if (back != nullptr && frontend_.rules.asks_back_address()) {
     back_source_ = back->connection().local();
     log().back_source = &back_source_;
   }

@@ -137,6 +137,9 @@ void Greeter::log_refusal(const Loss& loss) {
   rules::Subject subject(arena);
   subject.client = &facts_;
   subject.log.accept_us = facts_.accepted_us;
+  subject.log.status = 0;  // As HAProxy has it of a connection that came to no request.
+  subject.log.termination[0] = 'P';
+  subject.log.termination[1] = 'R';
   subject.frontend = frontend.name;
   access_log::write_refusal(frontend, subject, refusal_text(loss, connection_->awaits_proxy_header()));
 }

@@ -73,8 +73,8 @@ std::string speaker_text(Format format, const LogIdentity& identity) {
       return penstock::format(" {} {}[{}]: ", host.empty() ? "localhost" : host, identity.tag, identity.pid);
     case Format::Local:
       return penstock::format(" {}[{}]: ", identity.tag, identity.pid);
-    case Format::Rfc5424:  // No MSGID, no structured data (RFC 5424 section 6).
-      return penstock::format(" {} {} {} - - ", host.empty() ? "-" : host, identity.tag, identity.pid);
+    case Format::Rfc5424:  // No MSGID (RFC 5424 section 6); structured data follow.
+      return penstock::format(" {} {} {} - ", host.empty() ? "-" : host, identity.tag, identity.pid);
     case Format::Timed:
     case Format::Iso:
       return " ";
@@ -519,12 +519,12 @@ void LogOutput::reach_by(LogReach& reach, int connected) {
 
 void LogOutput::reached(const Descriptor& connected) { ::dup3(connected.get(), datagrams_.get(), O_CLOEXEC); }
 
-void LogOutput::write(Level level, std::string_view message) {
+void LogOutput::write(Level level, std::string_view message, std::string_view data) {
   if (level > level_) return;
-  write(level, message, Loop::wall_us());
+  write(level, message, Loop::wall_us(), data);
 }
 
-void LogOutput::write(Level level, std::string_view message, std::int64_t now_us) {
+void LogOutput::write(Level level, std::string_view message, std::int64_t now_us, std::string_view data) {
   if (level > level_) return;
   const auto severity = static_cast<unsigned>(std::max(level, min_level_));
   const Shape shape = shape_of(format_);
@@ -548,6 +548,10 @@ void LogOutput::write(Level level, std::string_view message, std::int64_t now_us
   Line line(space, limit_);
   line.append({front, static_cast<std::size_t>(at - front)});
   line.append(speaker_);
+  if (format_ == Format::Rfc5424) {
+    line.append(data.empty() ? "-" : data);
+    line.append(" ");
+  }
   line.append(message);
   if (descriptor_ != nullptr) return descriptor_->push(line.ended());
   send(line.ended(), now_us);

@@ -151,6 +151,7 @@ void PlanMaker::build_bind(const config::Proxy& proxy, const config::Bind& bind,
       auto entrance = std::make_shared<Entrance>();
       entrance->name = bind.name;
       entrance->id = id;
+      entrance->tls = tls != nullptr;
       entrance->frontend = frontend;
       entrance->listener = spec.bound->state;
       entrance->trust =

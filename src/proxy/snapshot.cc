@@ -45,7 +45,8 @@ std::vector<Line> lines_of(const config::Proxy& proxy) {
     add(error.place);
     add_words(error.words);
   }
-  for (const auto* word : {&proxy.default_backend, &proxy.unique_id_format, &proxy.log_format}) {
+  for (const auto* word : {&proxy.default_backend, &proxy.unique_id_format, &proxy.log_format, &proxy.error_log_format,
+                           &proxy.log_format_sd}) {
     if (*word) add((*word)->place);
   }
   add_words(proxy.balance.arguments);

@@ -384,7 +384,7 @@ void Tunnel::end(Cause cause, Phase phase) {
   log.actconn = process.connections.load(std::memory_order_relaxed);
   log.feconn = frontend_.state->connections.load(std::memory_order_relaxed);
   approach_.note_facts();
-  if (back_ && frontend_.rules.log.asks_back_address()) log.back_source = &back_->local();
+  if (back_ && frontend_.rules.asks_back_address()) log.back_source = &back_->local();
   counting::tunnel_ended(kit_, frontend_, approach_.way(), subject_);
   if (!frontend_.logs.empty()) access_log::write(frontend_, subject_, log.bytes_uploaded != 0);
   // What a client did not end in order no server must take for the whole.

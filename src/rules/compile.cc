@@ -307,6 +307,10 @@ class FrontendCompiler {
     if (compile_condition_of(compiling_, rule, 1, use.condition)) rules_.use_backend_.push_back(std::move(use));
   }
 
+  void compile_log_format(std::string_view text, config::Place place, Format& out) {
+    if (auto format = compile_format(compiling_, text, place, FormatUse::Log, kForLog)) out = std::move(*format);
+  }
+
   void compile_formats() {
     // Of a request that was never parsed too: a format about HTTP prints what there is.
     std::string_view text;
@@ -320,6 +324,9 @@ class FrontendCompiler {
       case config::Proxy::LogStyle::Tcp:
         text = kTcpLogFormat;
         break;
+      case config::Proxy::LogStyle::Json:
+        rules_.log_as_json = !proxy_.log_format;
+        [[fallthrough]];
       case config::Proxy::LogStyle::Http:
         text = kHttpLogFormat;
         break;
@@ -334,9 +341,12 @@ class FrontendCompiler {
       text = proxy_.log_format->text;
       place = proxy_.log_format->place;
     }
-    if (auto format = compile_format(compiling_, text, place, FormatUse::Log, kForLog)) rules_.log = std::move(*format);
-    if (auto format = compile_format(compiling_, kRefusalFormat, place, FormatUse::Log, kForLog))
-      rules_.refusal = std::move(*format);
+    compile_log_format(text, place, rules_.log);
+    compile_log_format(kRefusalFormat, place, rules_.refusal);
+    if (const auto& word = proxy_.error_log_format) compile_log_format(word->text, word->place, rules_.error_log);
+    const bool is_default = proxy_.log_style == config::Proxy::LogStyle::Default && !proxy_.log_format;
+    if (const auto& word = proxy_.log_format_sd; word && !is_default)
+      compile_log_format(word->text, word->place, rules_.log_sd);
     if (!proxy_.unique_id_format) return;
     const unsigned available = proxy_.mode == config::Mode::Http ? kForRequest : kForWelcomed;
     auto format = compile_format(compiling_, proxy_.unique_id_format->text, proxy_.unique_id_format->place,
@@ -354,6 +364,13 @@ FrontendRules::FrontendRules() = default;
 FrontendRules::FrontendRules(FrontendRules&&) noexcept = default;
 FrontendRules& FrontendRules::operator=(FrontendRules&&) noexcept = default;
 FrontendRules::~FrontendRules() = default;
+
+bool FrontendRules::asks_back_address() const {
+  return log.asks_back_address() || error_log.asks_back_address() || log_sd.asks_back_address();
+}
+bool FrontendRules::asks_log_counter() const {
+  return log.asks_log_counter() || error_log.asks_log_counter() || log_sd.asks_log_counter();
+}
 
 void FrontendRules::begin(Subject& subject, std::size_t uri_limit) const {
   subject.request_captures = make_slots(subject.arena, request_lengths_.size());
@@ -657,8 +674,10 @@ std::vector<NamedFile> collect_files(const config::Config& config) {
       if (!error.file.empty()) all.push_back({error.file, error.place});
       collect_reply_files(error.words, all);
     }
-    if (proxy.log_format) collect_map_files(*proxy.log_format, all);
-    if (proxy.unique_id_format) collect_map_files(*proxy.unique_id_format, all);
+    for (const auto* word :
+         {&proxy.log_format, &proxy.error_log_format, &proxy.log_format_sd, &proxy.unique_id_format}) {
+      if (*word) collect_map_files(**word, all);
+    }
     for (const config::Server& server : proxy.servers) {
       if (server.sni) collect_map_files(*server.sni, all);
     }

@@ -318,7 +318,7 @@ class Printer {
   void frontend_and_transport() {
     if (has(kQuoted)) sink_.put('"');
     sink_.put(subject_.frontend);
-    if (subject_.client != nullptr && subject_.client->tls != nullptr) sink_.put('~');
+    if (subject_.client != nullptr && subject_.client->bind->tls) sink_.put('~');
     if (has(kQuoted)) sink_.put('"');
   }
 

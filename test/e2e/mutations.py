@@ -204,6 +204,9 @@ monitor fail if { nbsrv(be) lt 1 }
 option httplog
 option tcplog
 option httpslog
+option httplog-json
+error-log-format "%ci:%cp [%tr] %ft %ac/%fc %[fc_err]/%[ssl_fc_err,hex]"
+log-format-sd "[ex@1 b=\\"%b\\" h=\\"%{+E}[capture.req.hdr(0)]\\"]"
 option forwardfor except 127.0.0.0/8 header X-Client if-none
 option http-keep-alive
 option http-buffer-request

@@ -1,4 +1,5 @@
 """The log: targets, formats, termination states, and a reader that is not ours."""
+import json
 import os
 import re
 import shutil
@@ -407,3 +408,113 @@ backend be
         said = '\n'.join(rig.log.drain() + rig.log.reasons) + rig.output.text
         self.assertIn('strr', said)
         self.assertNotIn('planted', said.replace('PLANTED', ''))
+
+
+class ErrorFormats(Case):
+    """`error-log-format` and `log-format-sd`."""
+    CONFIG = """
+frontend fe
+    bind <fe>
+    bind <fe2> name tls ssl crt <certs>/mail.pem
+    no log
+    log <log> format rfc5424 local0
+    option httplog
+    capture request header X-A len 20
+    error-log-format "ERR %ci %ft %b %s %ST %ts"
+    <more>
+    use_backend dead if { path /dead }
+    http-request deny if { path /deny }
+    default_backend be
+backend be
+    server s1 <s1>
+backend dead
+    server s1 <dead>
+"""
+
+    def test_it_is_for_who_came_to_no_request(self):
+        rig = self.rig(self.CONFIG.replace('<more>', ''))
+        rig.connect().send(b'BLA\r\n\r\n')
+        rig.log.wait(r'^<134>1 \S+ \S+ \S+ \d+ - - ERR 127\.0\.0\.1 fe fe <NOSRV> 400 PR$')
+        rig.connect('fe2').send(b'no TLS at all\r\n\r\n')
+        rig.log.wait(r' - - ERR 127\.0\.0\.1 fe~ fe <NOSRV> 0 PR$')
+
+    def test_lines_about_requests_are_in_the_format_of_requests(self):
+        rig = self.rig(self.CONFIG.replace('<more>', ''))
+        for path, status in (('/test/size/1', 200), ('/deny', 403), ('/dead', 503)):
+            rig.get(path)
+            rig.log.wait(r' - - 127\.0\.0\.1:\d+ \[.* %d .* "GET %s HTTP/1\.1"$' % (status, path))
+
+    def test_structured_data_go_to_targets_of_rfc5424(self):
+        rig = self.rig(self.CONFIG.replace('<more>', """log-format-sd "[ex@1 b=\\"%b\\" a=\\"%{+E}[capture.req.hdr(0)]\\"]"
+    log <log> format short local0"""))
+        rig.get('/test/size/1', fields=[('X-A', 'a]b"c')])
+        rig.log.wait(r'^<134>1 \S+ \S+ \S+ \d+ - \[ex@1 b="be" a="a\\]b\\"c"\] 127\.0\.0\.1:')
+        rig.log.wait(r'^<6>127\.0\.0\.1:')
+        rig.connect().send(b'BLA\r\n\r\n')
+        rig.log.wait(r' - \[ex@1 b="fe" a="-"\] ERR ')
+
+
+@penstock_only('a word of its own')
+class Json(Case):
+    CONFIG = """
+frontend fe
+    bind <fe> name web
+    bind <fe2> name tls ssl crt <certs>/mail.pem
+    no log
+    log <log> len 8192 format raw local0
+    option httplog-json
+    capture request header X-A len 2000
+    capture request header X-B len 20
+    capture response header Server len 20
+    use_backend dead if { path /dead }
+    default_backend be
+backend be
+    server s1 <s1>
+backend dead
+    server s1 <dead>
+"""
+
+    def line(self, rig, pattern='"uri":'):
+        return json.loads(rig.log.wait('^{.*%s.*$' % pattern).group(0))
+
+    def test_what_is_known_has_its_type(self):
+        rig = self.rig(self.CONFIG)
+        rig.get('/test/size/1000?a="b"', fields=[('X-A', 'q"\\\xe9\t')])
+        line = self.line(rig)
+        for name, value in {'client_ip': '127.0.0.1', 'frontend': 'fe', 'bind': 'web', 'tls_version': None,
+                            'backend': 'be', 'server': 's1', 'server_ip': '127.0.0.1', 'status': 200,
+                            'termination_state': '----', 'retries': 0, 'redispatched': False, 'reason': None,
+                            'unique_id': None, 'method': 'GET', 'version': 'HTTP/1.1',
+                            'captured_request_cookie': None, 'feconn': 1}.items():
+            self.assertEqual(line[name], value, name)
+        self.assertIs(type(line['client_port']), int)
+        self.assertGreater(line['bytes_read'], 1000)
+        self.assertGreaterEqual(line['time_connect_ms'], 0)
+        self.assertRegex(line['time'], r'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$')
+        self.assertEqual(line['uri'], '/test/size/1000?a="b"')
+        self.assertEqual(line['captured_request_headers'], ['q"\\\xe9', None])
+
+    def test_what_is_not_known_is_null_and_a_failure_has_its_reason(self):
+        rig = self.rig(self.CONFIG)
+        rig.get('/dead')
+        line = self.line(rig)
+        self.assertEqual((line['status'], line['termination_state'], line['time_response_ms']), (503, 'SC--', None))
+        self.assertIn('connection refused', line['reason'])
+        self.assertEqual(line['captured_response_headers'], [None])
+
+    def test_what_could_not_be_read_says_so(self):
+        rig = self.rig(self.CONFIG)
+        rig.connect().send(b'BLA\r\n\r\n')
+        line = self.line(rig)
+        self.assertEqual((line['status'], line['method'], line['uri'], line['server']), (400, None, None, None))
+        rig.connect('fe2').send(b'no TLS at all\r\n\r\n')
+        line = self.line(rig, '"message":')
+        self.assertEqual((line['frontend'], line['bind']), ('fe', 'tls'))
+        self.assertTrue(line['message'].startswith('SSL handshake failure'), line)
+
+    def test_a_line_of_long_texts_is_whole(self):
+        rig = self.rig(self.CONFIG)
+        rig.get('/test/size/1?' + '"' * 3000, fields=[('X-A', '\\' * 2000)])
+        line = self.line(rig, '"status":200')
+        self.assertEqual(line['captured_request_headers'][0], '\\' * 1024)
+        self.assertTrue(line['uri'].endswith('"'), line['uri'])

@@ -315,8 +315,10 @@ struct Proxy {
 
   std::vector<LogTarget> logs;  // `log global` is resolved to global's targets by finish.
   bool log_global = false;
-  std::optional<Word> log_format;  // As written; else by the option below.
-  enum class LogStyle { None, Default, Tcp, Http, Https, Clf };
+  std::optional<Word> log_format;        // As written; else by the option below.
+  std::optional<Word> error_log_format;  // Of who came to no request.
+  std::optional<Word> log_format_sd;     // Structured data of RFC 5424.
+  enum class LogStyle { None, Default, Tcp, Http, Https, Clf, Json };
   LogStyle log_style = LogStyle::Default;
   Place log_style_place;
   std::string log_tag;

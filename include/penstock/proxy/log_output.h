@@ -90,9 +90,11 @@ class LogOutput final : public LogSink {
   ~LogOutput();
 
   // Says `message`, without line end, if `level` is severe enough for this target.
-  void write(Level level, std::string_view message) override;
+  void write(Level level, std::string_view message) override { write(level, message, std::string_view()); }
+  // `data`: structured data of RFC 5424, for a target of that format; empty: none.
+  void write(Level level, std::string_view message, std::string_view data);
   // The same for a caller who has read the clock: Unix time in microseconds.
-  void write(Level level, std::string_view message, std::int64_t now_us);
+  void write(Level level, std::string_view message, std::int64_t now_us, std::string_view data = {});
 
   // For an output whose unix socket is out of reach: `connected` is a socket to begin with (-1: none),
   // `reach` gets others when nobody listens there any more; it must outlive this.

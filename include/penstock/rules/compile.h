@@ -84,9 +84,16 @@ class FrontendRules {
   const ReplyTemplate* error(std::uint16_t status) const;
 
   StatsRules stats;
-  Format log;        // Never empty unless there is nothing to log with.
-  Format refusal;    // Begins the line of a connection that came to no request (8.2.5).
-  Format unique_id;  // Empty: none.
+  // `%bi` and `%bp`, `%lc`: what must be fetched or counted for lines of the log.
+  bool asks_back_address() const;
+  bool asks_log_counter() const;
+
+  Format log;                // Never empty unless there is nothing to log with.
+  Format error_log;          // In its place, and in that of `refusal`, where no request could be read; empty: none.
+  Format log_sd;             // Structured data of RFC 5424; empty: none.
+  bool log_as_json = false;  // See json_line.h; in place of `log`.
+  Format refusal;            // Begins the line of a connection that came to no request (8.2.5).
+  Format unique_id;          // Empty: none.
   AddressSet forward_for_except;
   std::vector<config::Capture> captures;
   std::optional<config::Capture> cookie_capture;

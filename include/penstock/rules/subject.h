@@ -40,6 +40,7 @@ struct VariableSet {
 struct BindFacts {
   std::string name;  // Empty: none.
   std::uint32_t id = 0;
+  bool tls = false;
 };
 
 // Scope `sess`: variables that outlive a transaction.

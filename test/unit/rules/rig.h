@@ -220,7 +220,10 @@ class Try {
     subject.request = &head_;
   }
   void client(std::string_view ip, std::uint16_t port) { SocketAddress::from_ip(ip, port, ends.source); }
-  void clear_text() { facts.tls.reset(); }
+  void clear_text() {
+    facts.tls.reset();
+    bind_.tls = false;
+  }
   void answer(std::string_view response) {
     read(response, response_head_);
     subject.response = &response_head_;
@@ -237,7 +240,7 @@ class Try {
 
  private:
   Arena arena_;
-  const BindFacts bind_{"https", 1};
+  const BindFacts bind_{"https", 1, true};
   Head head_, response_head_;
   std::deque<std::string> texts_;
 
