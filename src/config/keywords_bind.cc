@@ -31,9 +31,10 @@ void parse_ignore_err(Line& line, Bind& bind) {
   const Word* word = line.take(kWanted);
   if (word == nullptr) return;
   std::string_view rest = word->text;
+  const bool ends_early = rest.ends_with(',');
   while (rest != "all" && !rest.empty()) {
     const auto number = parse_unsigned(cut(rest, ','));
-    if (number && *number > 0 && *number < 256) continue;
+    if (number && *number > 0 && *number < 256 && !ends_early) continue;
     return line.reading.diagnostics.add(word->place,
                                         format("'{}' expects {}, not '{}'", line.subject, kWanted, word->text));
   }

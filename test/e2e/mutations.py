@@ -204,7 +204,6 @@ monitor fail if { nbsrv(be) lt 1 }
 option httplog
 option tcplog
 option httpslog
-option httplog-json
 error-log-format "%ci:%cp [%tr] %ft %ac/%fc %[fc_err]/%[ssl_fc_err,hex]"
 log-format-sd "[ex@1 b=\\"%b\\" h=\\"%{+E}[capture.req.hdr(0)]\\"]"
 option forwardfor except 127.0.0.0/8 header X-Client if-none
@@ -470,7 +469,7 @@ tcp-response content accept
 }
 
 # Words that HAProxy does not have, and those that need more than a line.
-OWN = ('lint-off', 'tune.gulp-budget', 'tune.http.maxhead', 'tune.txn.memory', 'crl-file', 'stats')
+OWN = ('option httplog-json', 'lint-off', 'tune.gulp-budget', 'tune.http.maxhead', 'tune.txn.memory', 'crl-file', 'stats')
 
 NUMBERS = ('-1', '0', '1', '2147483647', '2147483648', '4294967295', '4294967296', '18446744073709551616', '65536', '99999999999999999999999',
            'abc', '', '1.5', '0x10', '007', '+5', '5x', '1e3', '256', '257', '1000000')

@@ -240,7 +240,7 @@ class Try {
 
  private:
   Arena arena_;
-  const BindFacts bind_{"https", 1, true};
+  BindFacts bind_{"https", 1, true};
   Head head_, response_head_;
   std::deque<std::string> texts_;
 
