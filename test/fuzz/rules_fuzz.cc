@@ -296,6 +296,7 @@ class Proxy final : private StationOwner, private CrewOwner, private ListenerOwn
   void wake_lines(BackendState& state) override { station_->serve_lines(state); }
   void wake_listeners() override { station_->resume_listeners(); }
   void on_station_empty(unsigned) override {}
+  void take_change(const std::string&, const std::string&, const ServerChange&) override {}
   void on_adopted() override {}
   void on_crew_idle() override {}
   void on_server_changed(const Server&) override {}
