@@ -86,10 +86,10 @@ class Faults(unittest.TestCase):
                          ['Subject::never_told has no writer', 'Subject::never_told has no reader'])
 
     def test_a_field_of_a_plan_without_reader(self):
-        self.assert_one('Failure::told has no reader', self.complaints(
+        self.assert_one('Failure::never_read has no reader', self.complaints(
             'plans', 'include/penstock/http/stream.h', ('  bool empty = false;', (
-                '  bool empty = false;\n  bool told = false;')), (
-                    r'\}  // namespace penstock\n\Z', 'inline void tell(Failure& f) { f.told = true; }\n\n}  // namespace penstock\n')))
+                '  bool empty = false;\n  bool never_read = false;')), (
+                    r'\}  // namespace penstock\n\Z', 'inline void tell(Failure& f) { f.never_read = true; }\n\n}  // namespace penstock\n')))
 
     def test_a_plan_that_is_gone(self):
         self.assert_one('no struct RetryOn', self.complaints(
