@@ -14,8 +14,6 @@
 #include "desk.h"
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
-#include "penstock/config/lint.h"
-#include "penstock/config/read.h"
 #include "penstock/control/changes.h"
 #include "realm.h"
 
@@ -91,11 +89,11 @@ Master::Master(const Options& options, Announcer& announcer, Channel* parent)
 
 Master::~Master() = default;
 
-Master::Loaded Master::build(Handover handover, bool check_only) {
+Master::Loaded Master::build(Handover handover) {
   Loaded out;
   out.diagnostics = std::move(handover.diagnostics);
   quiet_ = !options_.verbose && (options_.quiet || handover.config.global.quiet);
-  out.snapshot = crew_.build(std::move(handover.config), std::move(handover.bundle), check_only, out.diagnostics);
+  out.snapshot = crew_.build(std::move(handover.config), std::move(handover.bundle), false, out.diagnostics);
   return out;
 }
 
@@ -171,7 +169,7 @@ int Master::start(Handover first, const ServerNotes& notes) {
     set_limits(*limits);
     if (Result<void> done = become(first.account); !done) return fail(1, done.error().text);
   }
-  Loaded loaded = build(std::move(first), false);
+  Loaded loaded = build(std::move(first));
   print(loaded.diagnostics);
   if (!loaded.snapshot || (options_.zero_warning && loaded.diagnostics.warnings() != 0)) return 1;
   if (loaded.snapshot->binds.empty())
@@ -346,7 +344,7 @@ void Master::take_over(Handover handover) {
   reload_begun_ms_ = loop_.now();
   const bool is_readable = !handover.diagnostics.failed();
   const Result<Limits> limits = is_readable ? make_room_for_descriptors(handover) : Limits{};
-  Loaded loaded = build(std::move(handover), false);
+  Loaded loaded = build(std::move(handover));
   if (loaded.snapshot && loaded.snapshot->binds.empty())
     loaded.diagnostics.add(config::Place{}, "there is nothing to listen on");
   if (!limits) loaded.diagnostics.add(config::Place{}, limits.error().text);

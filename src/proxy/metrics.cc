@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "made_text.h"
 #include "penstock/balance/health_result.h"
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
@@ -151,14 +152,7 @@ class Metrics final : public Service {
 
   Slice next(std::size_t room) override {
     if (given_ == made_.size()) make(room);
-    const std::string_view piece = std::string_view(made_).substr(given_, room);
-    Slice slice = piece.empty() ? Slice() : Slice::copy(piece);
-    given_ += piece.size();
-    if (given_ == made_.size()) {
-      made_.clear();
-      given_ = 0;
-    }
-    return slice;
+    return take_made(made_, given_, room);
   }
   bool ended() const override { return stage_ == Stage::Done && made_.empty(); }
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "made_text.h"
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
 #include "penstock/config/model.h"
@@ -84,14 +85,7 @@ class TextService final : public Service {
   }
   Slice next(std::size_t room) override {
     while (more_ && made_.size() - given_ < room) more_ = text_.next(made_);
-    const std::string_view piece = std::string_view(made_).substr(given_, room);
-    Slice slice = piece.empty() ? Slice() : Slice::copy(piece);
-    given_ += piece.size();
-    if (given_ == made_.size()) {
-      made_.clear();
-      given_ = 0;
-    }
-    return slice;
+    return take_made(made_, given_, room);
   }
   bool ended() const override { return !more_ && made_.empty(); }
 

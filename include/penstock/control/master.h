@@ -47,7 +47,7 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
     std::shared_ptr<const Snapshot> snapshot;
     config::Diagnostics diagnostics;
   };
-  Loaded build(Handover handover, bool check_only);
+  Loaded build(Handover handover);
   int start(Handover first, const ServerNotes& notes);
   int fail(int status, const std::string& why);
   void print(const config::Diagnostics& diagnostics);
