@@ -59,6 +59,8 @@ int serve(Options options) {
   // Who gives up privileges leaves a parent that keeps them, to read and bind at a reload.
   const bool drops = geteuid() == 0 && differs(first.account);
   if (options.master_worker || drops) return Parent(options, std::move(first), announcer).run();
+  if (!options.master_socket.empty())
+    std::fprintf(stderr, "penstock: -S: without -W there is no parent, the option has no effect\n");
   return Master(options, announcer).run(std::move(first));
 }
 

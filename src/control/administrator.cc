@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "command_line.h"
+#include "penstock/base/format.h"
 #include "penstock/base/text.h"
+#include "penstock/control/crew.h"
 #include "realm.h"
 
 namespace penstock {
@@ -17,7 +19,7 @@ constexpr std::size_t kGulp = 16384;
 }  // namespace
 
 Administrator::Administrator(Realm& realm, const Rights& rights, AdministratorOwner& owner)
-    : Mortal(realm.loop()), realm_(realm), owner_(owner), rights_(rights) {}
+    : Mortal(realm.loop()), realm_(realm), owner_(owner), rights_(rights), aim_(rights.aim) {}
 
 Owned<Administrator> Administrator::welcome(Realm& realm, Listener& listener, const Rights& rights,
                                             AdministratorOwner& owner) {
@@ -26,6 +28,18 @@ Owned<Administrator> Administrator::welcome(Realm& realm, Listener& listener, co
   self->connection_ = listener.accept(nullptr, events);
   if (!self->connection_) return nullptr;
   self->rest();
+  return self;
+}
+
+Owned<Administrator> Administrator::receive(Realm& realm, Descriptor connection, const Rights& rights, std::string said,
+                                            AdministratorOwner& owner) {
+  Owned<Administrator> self(new Administrator(realm, rights, owner));
+  ConnectionEvents& events = *self;
+  const bool is_unix = SocketAddress::local_of(connection.get()).is_unix();
+  self->connection_ = Connection::adopt(realm.loop(), connection.release(), is_unix, nullptr, events);
+  self->unread_ = std::move(said);
+  self->rest();
+  realm.loop().later(*self);
   return self;
 }
 
@@ -86,6 +100,7 @@ bool Administrator::next_call() {
   if (waiting_.empty() || (wants_payload_ && waiting_.size() == 1)) return false;
   std::vector<std::string> written = std::move(waiting_.front());
   waiting_.pop_front();
+  if (aim_ != Aim::None && !take_aim(written)) return true;
   CallOwner& owner = *this;
   call_ = std::make_shared<Call>(realm_, owner, rights_, written,
                                  waiting_.empty() ? std::exchange(payload_, {}) : std::string());
@@ -96,9 +111,40 @@ bool Administrator::next_call() {
   } else {
     const char* why = written.empty() ? "Unknown command. Please enter one of the following commands only:\n"
                                       : "Unknown command, but maybe one of the following ones is a better match:\n";
-    call_->say(Level::Err, why + command_list(written));
+    call_->say(Level::Err, why + command_list(written, rights_.aim == Aim::Parent));
   }
   return true;
+}
+
+// "@1 show info": whom a command is for, or, alone, all that follow. False: there is nothing left to do.
+bool Administrator::take_aim(std::vector<std::string>& written) {
+  rights_.aim = aim_;
+  if (written.empty() || !written.front().starts_with('@')) return true;
+  const std::string mark = std::move(written.front());
+  written.erase(written.begin());
+  if (mark == "@" || mark == "@0" || mark == "@master") {
+    rights_.aim = Aim::Parent;
+  } else if (mark == "@1" || mark == format("@!{}", realm_.crew().process().pid)) {
+    rights_.aim = Aim::Serving;
+  } else {
+    connection_->send(format("Can't find the target PID matching the prefix '{}'\n", mark));
+    leave();
+    return false;
+  }
+  if (!written.empty()) return true;
+  aim_ = rights_.aim;
+  if (rights_.prompt) connection_->send(prompt_text());
+  return false;
+}
+
+std::string Administrator::prompt_text() const {
+  if (aim_ == Aim::None) return "> ";
+  const std::string who = aim_ == Aim::Serving     ? format("{}", realm_.crew().process().pid)
+                          : realm_.reload_failed() ? "master[ReloadFailed]"
+                                                   : "master";
+  const std::string modes =
+      format("{}{}{}", rights_.experimental ? "x" : "", rights_.expert ? "e" : "", rights_.debug ? "d" : "");
+  return modes.empty() ? who + "> " : format("{}({})> ", who, modes);
 }
 
 // A whole line; false: none has come.
@@ -152,7 +198,7 @@ void Administrator::end_answer() {
   call_ = nullptr;
   rest();
   if (rights_.leaving) return leave();
-  if (rights_.prompt) connection_->send("> ");
+  if (rights_.prompt) connection_->send(prompt_text());
 }
 
 // What has been said is heard before the end; what comes meanwhile is read for nobody.

@@ -41,6 +41,9 @@ class Administrator final : public Mortal,
   // Who waits at `listener`; null if nobody does any more.
   static Owned<Administrator> welcome(Realm& realm, Listener& listener, const Rights& rights,
                                       AdministratorOwner& owner);
+  // Who has said something elsewhere.
+  static Owned<Administrator> receive(Realm& realm, Descriptor connection, const Rights& rights, std::string said,
+                                      AdministratorOwner& owner);
 
  private:
   Administrator(Realm& realm, const Rights& rights, AdministratorOwner& owner);
@@ -59,6 +62,8 @@ class Administrator final : public Mortal,
   bool take_line();
   void take_payload_line(std::string line);
   bool next_call();
+  bool take_aim(std::vector<std::string>& written);
+  std::string prompt_text() const;
   bool send_answer();
   void end_answer();
   void leave();
@@ -69,6 +74,7 @@ class Administrator final : public Mortal,
   Realm& realm_;
   AdministratorOwner& owner_;
   Rights rights_;
+  Aim aim_;  // Of commands that do not say whom they are for.
   Owned<Connection> connection_;
   std::string unread_;
   std::deque<std::vector<std::string>> waiting_;  // Commands of the line being answered.

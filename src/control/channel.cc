@@ -106,9 +106,10 @@ Result<void> Channel::send(Message::Kind kind, std::string_view text, std::uint3
   return {};
 }
 
-bool Channel::offer(Message::Kind kind, std::string_view text, std::span<const int> descriptors) const {
+bool Channel::offer(Message::Kind kind, std::string_view text, std::span<const int> descriptors,
+                    std::uint32_t number) const {
   if (text.size() > kLongestText) return false;
-  return static_cast<bool>(send_packet(fd(), packet_of(kind, 0, 0, text), descriptors, 0));
+  return static_cast<bool>(send_packet(fd(), packet_of(kind, number, 0, text), descriptors, 0));
 }
 
 std::optional<Message> Channel::receive() {

@@ -17,7 +17,7 @@ std::vector<const Command*> all_commands() {
   std::vector<const Command*> all;
   for (const auto table :
        {talk_commands(), show_commands(), server_commands(), frontend_commands(), counts_commands(), clients_commands(),
-        host_commands(), why_commands(), amend_commands(), table_commands(), tls_commands()}) {
+        host_commands(), why_commands(), amend_commands(), table_commands(), tls_commands(), master_commands()}) {
     for (const Command& command : table) all.push_back(&command);
   }
   std::sort(all.begin(), all.end(), [](const Command* a, const Command* b) { return a->words < b->words; });
@@ -42,11 +42,22 @@ bool begins_with(const Command& command, const std::vector<std::string>& written
   return true;
 }
 
-std::vector<const Command*> meant_by(std::vector<std::string> written) {
-  std::vector<const Command*> out;
+using Rows = std::vector<const Command*>;
+
+Rows rows_for_parent() {
+  Rows rows;
+  for (const Command& command : master_aims()) rows.push_back(&command);
+  for (const Command* command : all_commands()) {
+    if (is_for_master(*command)) rows.push_back(command);
+  }
+  return rows;
+}
+
+Rows meant_by(const Rows& rows, std::vector<std::string> written) {
+  Rows out;
   // The fewer words are like one's, the more may be meant.
   for (; !written.empty(); written.pop_back()) {
-    for (const Command* command : all_commands()) {
+    for (const Command* command : rows) {
       if (!is_last(*command) && begins_with(*command, written)) out.push_back(command);
     }
     if (!out.empty()) return out;
@@ -54,9 +65,9 @@ std::vector<const Command*> meant_by(std::vector<std::string> written) {
   return out;
 }
 
-std::vector<const Command*> nearest_to(const std::vector<std::string>& written) {
+Rows nearest_to(const Rows& rows, const std::vector<std::string>& written) {
   std::vector<std::pair<unsigned, const Command*>> all;
-  for (const Command* command : all_commands()) {
+  for (const Command* command : rows) {
     if (!is_last(*command)) all.emplace_back(letters_between(command->words, written), command);
   }
   std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -101,17 +112,25 @@ const Command* find_command(const std::vector<std::string>& written) {
   return best;
 }
 
-std::string command_list(const std::vector<std::string>& written) {
+std::string command_list(const std::vector<std::string>& written, bool for_parent) {
   std::string out;
-  std::vector<const Command*> meant = written.empty() ? all_commands() : meant_by(written);
-  if (meant.empty()) meant = nearest_to(written);
+  const Rows rows = for_parent ? rows_for_parent() : all_commands();
+  Rows meant = written.empty() ? rows : meant_by(rows, written);
+  const bool means_last = std::any_of(rows.begin(), rows.end(), [&](const Command* command) {
+    return is_last(*command) && begins_with(*command, written);
+  });
+  if (meant.empty() && !means_last) meant = nearest_to(rows, written);
   for (const Command* command : meant) {
     if (!is_last(*command) && !command->help.empty()) append_row(out, *command);
   }
-  for (const Command* command : all_commands()) {
+  for (const Command* command : rows) {
     if (is_last(*command)) append_row(out, *command);
   }
   return out;
+}
+
+std::string help_text(const std::vector<std::string>& written, bool for_parent) {
+  return "The following commands are valid at this level:\n" + command_list(written, for_parent);
 }
 
 Call::Call(Realm& realm, CallOwner& owner, Rights& rights, std::vector<std::string> written, std::string payload)

@@ -43,11 +43,19 @@ std::span<const Command> why_commands();
 std::span<const Command> amend_commands();
 std::span<const Command> table_commands();
 std::span<const Command> tls_commands();
+std::span<const Command> master_commands();
+// Whom a command may be for at the socket of `-S`: rows of its help only.
+std::span<const Command> master_aims();
+bool is_for_master(const Command& command);
 
 // The rows that are written so, best first: one if the words are those of a command, else those that begin alike.
 const Command* find_command(const std::vector<std::string>& written);
-// The rows that `written` may have meant; all if there is nothing written.
-std::string command_list(const std::vector<std::string>& written);
+// Who is meant by a command. At the socket of `-S` that may change from one to the next; elsewhere there is one only.
+enum class Aim : std::uint8_t { None, Parent, Serving };
+
+// The rows that `written` may have meant; all if there is nothing written. For the parent: those of its own.
+std::string command_list(const std::vector<std::string>& written, bool for_parent = false);
+std::string help_text(const std::vector<std::string>& written, bool for_parent);
 
 // What an administrator may do, and has said about it.
 struct Rights {
@@ -55,7 +63,8 @@ struct Rights {
   config::SeverityOutput severity = config::SeverityOutput::None;
   std::uint64_t timeout_ms = 0;
   bool prompt = false;
-  bool expert = false, experimental = false;
+  bool expert = false, experimental = false, debug = false;
+  Aim aim = Aim::None;   // Of the command being answered.
   bool leaving = false;  // `quit`
 };
 
@@ -91,6 +100,8 @@ class Call final : public std::enable_shared_from_this<Call> {
   // One of these completes the answer. A message is as severe as it says, and ends with its own line end.
   void done() { answer({}); }
   void finish_in_silence();  // Without the empty line that ends an answer.
+  // Of what concerns the conversation only: no more is said of it at the socket of `-S`.
+  void obeyed() { rights_->aim == Aim::Parent ? finish_in_silence() : done(); }
   void answer(std::string text);
   void say(Level severity, std::string_view message);
   void fail(std::string_view message) { say(Level::Err, message); }

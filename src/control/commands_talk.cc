@@ -20,12 +20,12 @@ namespace {
 using config::AccessLevel;
 
 void help(const CallRef& call) {
-  call->say(Level::Info, "The following commands are valid at this level:\n" + command_list(call->arguments()));
+  call->say(Level::Info, help_text(call->arguments(), call->rights().aim == Aim::Parent));
 }
 
 void prompt(const CallRef& call) {
   call->rights().prompt = !call->rights().prompt;
-  call->done();
+  call->obeyed();
 }
 
 void quit(const CallRef& call) {
@@ -36,7 +36,7 @@ void quit(const CallRef& call) {
 template <AccessLevel Level>
 void lower_level(const CallRef& call) {
   call->rights().level = Level;
-  call->done();
+  call->obeyed();
 }
 
 void show_level(const CallRef& call) {
@@ -71,10 +71,10 @@ void set_severity(const CallRef& call) {
 template <bool Rights::*Mode>
 void set_mode(const CallRef& call) {
   bool& mode = call->rights().*Mode;
-  if (call->argument(0).empty())
+  if (call->argument(0).empty() && call->rights().aim != Aim::Parent)
     return call->say(Level::Info, format("{} is {}\n", call->written().front(), mode ? "ON" : "OFF"));
   mode = call->argument(0) == "on";
-  call->done();
+  call->obeyed();
 }
 
 void show_version(const CallRef& call) { call->say(Level::Info, format("{}\n", program_version())); }

@@ -58,9 +58,19 @@ void Desk::on_connection(Listener& listener) {
   if (socket == sockets_.end()) return;
   AdministratorOwner& owner = *this;
   Owned<Administrator> administrator = Administrator::welcome(realm_, listener, socket->rights, owner);
-  if (!administrator) return;
+  if (administrator) seat(std::move(administrator));
+}
+
+void Desk::seat(Owned<Administrator> administrator) {
   administrators_.push_back(*administrator.release());
   ++count_;
+}
+
+// There is room for as many again who come from the parent, so that nobody at a socket of ours keeps them out.
+void Desk::take_in(Descriptor connection, const Rights& rights, std::string said) {
+  if (count_ >= 2 * most_) return;
+  AdministratorOwner& owner = *this;
+  seat(Administrator::receive(realm_, std::move(connection), rights, std::move(said), owner));
 }
 
 void Desk::on_administrator_over(Administrator& administrator) {

@@ -14,6 +14,7 @@
 #include "penstock/config/diagnostics.h"
 #include "penstock/config/settings.h"
 #include "penstock/net/listener.h"
+#include "penstock/net/socket.h"
 #include "realm.h"
 
 namespace penstock {
@@ -33,6 +34,8 @@ class Desk final : private ListenerOwner, private AdministratorOwner {
 
   // The sockets that this configuration has: those that stay go on, and so does who has come.
   void adopt(const config::Global& global, const Bundle& bundle);
+  // Somebody whom the parent shows on, and what was read from them.
+  void take_in(Descriptor connection, const Rights& rights, std::string said);
   // "unix@/run/admin.sock admin all" and so on, a line each, as `show cli sockets` has it.
   std::string sockets_text() const;
 
@@ -43,6 +46,7 @@ class Desk final : private ListenerOwner, private AdministratorOwner {
     Owned<Listener> listener;
   };
   void open(const std::shared_ptr<const BoundAddress>& bound, const Rights& rights);
+  void seat(Owned<Administrator> administrator);
   void on_connection(Listener& listener) override;
   void on_administrator_over(Administrator& administrator) override;
 

@@ -15,6 +15,7 @@
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
 #include "penstock/control/changes.h"
+#include "processes.h"
 #include "realm.h"
 
 namespace penstock {
@@ -24,6 +25,8 @@ constexpr std::uint64_t kTickMs = 1000;
 // Three keys are kept, so a ticket can be opened for at least twice this long.
 constexpr std::uint64_t kRotationMs = 3600 * 1000;
 constexpr const char* kServing = "Serving.";
+// Of complaints about one configuration.
+constexpr std::size_t kMostTold = 64 * 1024;
 
 const char* level_word(config::Severity severity) {
   switch (severity) {
@@ -72,6 +75,11 @@ class Master::Reign final : public Realm {
   const Options& options() const override { return master_.options_; }
   const std::string& complaints() const override { return master_.complaints_; }
   void log(Level level, const std::string& line) override { master_.log(level, line); }
+  void reload(std::function<void(bool success, const std::string& said)> done) override {
+    master_.reload_for(std::move(done));
+  }
+  bool reload_failed() const override { return master_.failed_ != 0; }
+  void processes(std::function<void(std::string text)> done) override { master_.tell_processes(std::move(done)); }
   void amend(Amendment amendment, std::function<void(const std::string& why)> done) override {
     master_.amend({std::move(amendment), std::move(done)});
   }
@@ -106,9 +114,10 @@ void Master::print(const config::Diagnostics& diagnostics) {
 
 // What administrators are told when they ask.
 void Master::remember(const config::Diagnostics& diagnostics) {
-  complaints_.clear();
+  heard_.clear();
   for (const config::Complaint& complaint : diagnostics.in_order())
-    complaints_ += config::Diagnostics::text_of(complaint, crew_.process().pid) + "\n";
+    heard_ += config::Diagnostics::text_of(complaint, crew_.process().pid) + "\n";
+  if (!diagnostics.failed()) complaints_ = heard_;
 }
 
 // Every client may need two descriptors; listeners and checks have theirs. A limit too low for what the
@@ -179,8 +188,8 @@ int Master::start(Handover first, const ServerNotes& notes) {
   announcer_.write_pid_file();
   started_ = loaded.snapshot->config.global;
   // From here on nothing can fail, and clients wait at the sockets already.
-  answer(Message::Kind::Accepted, kServing);
   remember(loaded.diagnostics);
+  answer(Message::Kind::Accepted, kServing);
   crew_.start(std::move(loaded.snapshot), notes);
   desk_->adopt(crew_.snapshot()->config.global, crew_.snapshot()->bundle);
   mention(format("Started with pid {}: {}.", crew_.process().pid, portrait_of(*crew_.snapshot())));
@@ -203,8 +212,11 @@ void Master::on_adopted() {
   }
   if (!story_.empty()) log(Level::Alert, std::exchange(story_, ""));
   if (!changes_.empty()) {
-    say(Level::Notice, format("Reloaded in {} ms: {}.", loop_.now() - reload_begun_ms_, std::exchange(changes_, "")));
-    answer(Message::Kind::Accepted, kServing);
+    const std::string line =
+        format("Reloaded in {} ms: {}.", loop_.now() - reload_begun_ms_, std::exchange(changes_, ""));
+    say(Level::Notice, line);
+    answer(Message::Kind::Accepted, kServing, line);
+    end_reload(true, line);
   }
   if (std::exchange(reload_again_, false)) reload();
   if (std::optional<Message> message = std::exchange(waiting_, std::nullopt)) on_message(std::move(*message));
@@ -230,11 +242,54 @@ void Master::amend_next() {
   }
 }
 
-void Master::answer(Message::Kind kind, const std::string& status) {
+void Master::answer(Message::Kind kind, const std::string& status, const std::string& last_word) {
   if (parent_ == nullptr) return announcer_.ready(status);
   if (crew_.process().in_background) leave_terminal();
   if (kind == Message::Kind::Accepted) send_ticket_keys();
-  (void)parent_->send(kind);  // If it is gone, the watch says so.
+  // If it is gone, the watch says so.
+  const std::string_view all = std::string_view(heard_).substr(0, kMostTold);
+  for (std::size_t at = 0; at < all.size(); at += Channel::kLongestText)
+    (void)parent_->send(Message::Kind::Complaints, all.substr(at, Channel::kLongestText));
+  (void)parent_->send(kind, std::string_view(last_word).substr(0, Channel::kLongestText));
+}
+
+void Master::reload_for(std::function<void(bool success, const std::string& said)> done) {
+  if (draining_) return done(false, "No reload: this process is about to leave.\n");
+  asking_.push_back({++wanted_, std::move(done)});
+  reload();
+}
+
+void Master::end_reload(bool success, const std::string& last_word) {
+  failed_ = success ? 0 : failed_ + 1;
+  ++reloads_;
+  const std::string said = heard_ + last_word + "\n";
+  std::vector<Asking> rest;
+  for (Asking& each : std::exchange(asking_, {})) {
+    if (each.number <= covered_)
+      each.done(success, said);
+    else
+      asking_.push_back(std::move(each));
+  }
+}
+
+void Master::tell_processes(std::function<void(std::string text)> done) {
+  if (parent_ != nullptr) {
+    asking_processes_.push_back(std::move(done));
+    (void)parent_->send(Message::Kind::WantProcesses);
+    return;
+  }
+  const std::uint64_t age_ms = loop_.now() - crew_.started_ms();
+  done(processes_text({crew_.process().pid, crew_.process().pid, reloads_, failed_, age_ms, age_ms}));
+}
+
+void Master::take_in(Message message) {
+  if (message.descriptors.empty()) return;
+  Rights rights;
+  rights.level = static_cast<config::AccessLevel>(
+      std::min<std::uint32_t>(message.number, static_cast<std::uint32_t>(config::AccessLevel::Admin)));
+  rights.timeout_ms = crew_.snapshot()->config.global.stats_timeout_ms;
+  rights.aim = Aim::Parent;
+  desk_->take_in(std::move(message.descriptors.front()), rights, std::move(message.text));
 }
 
 void Master::send_ticket_keys() {
@@ -278,6 +333,7 @@ void Master::on_message(Message message) {
         waiting_ = std::move(message);
         return;
       }
+      covered_ = message.number;
       Result<Handover> handover = received(std::move(message), crew_.bundle(), options_);
       if (handover) return take_over(std::move(*handover));
       config::Diagnostics diagnostics;
@@ -292,6 +348,18 @@ void Master::on_message(Message message) {
     case Message::Kind::LogSocket:
       if (!message.descriptors.empty()) crew_.reached_log(message.text, message.descriptors.front());
       return;
+    case Message::Kind::Visitor:
+      return take_in(std::move(message));
+    case Message::Kind::Failed:
+      covered_ = message.number;
+      heard_.clear();
+      return end_reload(false, message.text);
+    case Message::Kind::Processes:
+      if (asking_processes_.empty()) return;
+      asking_processes_.front()(std::move(message.text));
+      return asking_processes_.pop_front();
+    case Message::Kind::Complaints:
+    case Message::Kind::WantProcesses:
     case Message::Kind::Accepted:
     case Message::Kind::Refused:
     case Message::Kind::TicketKeys:
@@ -334,6 +402,7 @@ void Master::reload() {
     return;
   }
   announcer_.reloading();
+  covered_ = wanted_;
   GatherPlan plan;
   plan.previous = crew_.bundle();
   plan.workers = crew_.workers_for(crew_.snapshot()->config);
@@ -366,8 +435,11 @@ void Master::take_over(Handover handover) {
 void Master::refuse(const config::Diagnostics& diagnostics) {
   // They were printed, each with its line.
   for (const config::Complaint& complaint : diagnostics.complaints()) log_complaint(complaint);
-  say(Level::Alert, format("Reload refused: {} error(s); everything goes on as before.", diagnostics.alerts()));
-  answer(Message::Kind::Refused, "A new configuration was refused; serving with the one before.");
+  const std::string line = format("Reload refused: {} error(s); everything goes on as before.", diagnostics.alerts());
+  say(Level::Alert, line);
+  remember(diagnostics);
+  answer(Message::Kind::Refused, "A new configuration was refused; serving with the one before.", line);
+  end_reload(false, line);
 }
 
 void Master::log_complaint(const config::Complaint& complaint) {

@@ -41,11 +41,13 @@ std::string usage_text() {
   -D              go into the background
   -db, -d         stay in the foreground, whatever the configuration says
   -W, -Ws         serve in a child that is started again when it dies
+  -S ADDRESS[,level,LEVEL][,mode,MODE]...
+                  with -W: the parent's runtime socket
   -sf PID..., -st PID...
                   when we serve, these processes end: softly, at once
   -dW             a warning is an error
   -dKcfg          list the keywords known
-  -S, -L, -m, -N, -dM, -x: taken as haproxy does, see penstock(8)
+  -L, -m, -N, -dM, -x: taken as haproxy does, see penstock(8)
   -v, --version, -vv, -h, --help
 )";
 }
@@ -133,6 +135,8 @@ class ArgumentReader {
       value(word, options.folder);
     } else if (word == "-p") {
       value(word, options.pid_file);
+    } else if (word == "-S") {
+      value(word, options.master_socket);
     } else if (word == "-n") {
       number(word, options.maxconn);
     } else if (word == "-W") {
@@ -164,11 +168,7 @@ class ArgumentReader {
         word == "-dL" || word == "-de" || word == "-dp" || word == "-4") {
       return;
     }
-    if (word == "-S") {
-      value(word, ignored);
-      out_.warnings.push_back(
-          "-S: the parent has no socket yet, the option has no effect; 'stats socket' is that of the serving process");
-    } else if (word == "-m") {
+    if (word == "-m") {
       unsigned long megabytes = 0;
       number(word, megabytes);
       out_.warnings.push_back("-m: memory is not limited here; let the service manager do it (MemoryMax=)");

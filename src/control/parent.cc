@@ -14,10 +14,12 @@
 #include <cstring>
 #include <utility>
 
+#include "lodge.h"
 #include "penstock/base/format.h"
 #include "penstock/control/crew.h"
 #include "penstock/control/master.h"
 #include "penstock/net/signals.h"
+#include "processes.h"
 
 namespace penstock {
 namespace {
@@ -28,6 +30,8 @@ constexpr std::uint64_t kFirstWaitMs = 100;
 constexpr std::uint64_t kLongestWaitMs = 10000;
 // For a child that was told to stop.
 constexpr std::uint64_t kStopMs = 5000;
+// Of complaints about one configuration.
+constexpr std::size_t kMostHeard = 64 * 1024;
 
 std::uint64_t now_ms() {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
@@ -53,21 +57,50 @@ std::uint64_t restart_wait_ms(std::uint64_t lived_ms, std::uint64_t last_wait_ms
   return std::clamp(2 * last_wait_ms, kFirstWaitMs, kLongestWaitMs);
 }
 
+// The parent as those at the lodge have it.
+class Parent::Porter final : public LodgeOwner {
+ public:
+  explicit Porter(Parent& parent) : parent_(parent) {}
+  std::string processes() const override { return parent_.processes(); }
+  const std::string& startup_logs() const override { return parent_.startup_logs_; }
+  void on_reload_asked() override { parent_.reload(); }
+  bool show_on(int connection, config::AccessLevel level, std::string_view said) override {
+    return parent_.channel_ &&
+           parent_.channel_->offer(Message::Kind::Visitor, said, {&connection, 1}, static_cast<std::uint32_t>(level));
+  }
+
+ private:
+  Parent& parent_;
+};
+
 Parent::Parent(const Options& options, Handover first, Announcer& announcer)
     : options_(options),
       announcer_(announcer),
       accepted_(std::move(first)),
       account_(accepted_.account),
-      workers_(workers_for(accepted_.config.global)) {}
+      workers_(workers_for(accepted_.config.global)),
+      began_ms_(now_ms()) {}
+
+Parent::~Parent() = default;
 
 int Parent::run() {
   ignore_broken_pipes();
+  if (!options_.master_socket.empty() && !open_lodge()) return 1;
   signals_ = Descriptor(signals_as_descriptor({SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGCHLD}));
   while (!ended_) {
     if (child_ == 0 && now_ms() >= start_at_ms_ && start_child() == Side::Child) return serve();
     if (!ended_) wait();
   }
   return exit_status_;
+}
+
+bool Parent::open_lodge() {
+  config::Diagnostics diagnostics;
+  porter_ = std::make_unique<Porter>(*this);
+  lodge_ = Lodge::open(options_.master_socket, !options_.former_pids.empty(), *porter_, diagnostics);
+  for (const config::Complaint& complaint : diagnostics.complaints())
+    std::fprintf(stderr, "%s\n", config::Diagnostics::text_of(complaint, static_cast<int>(::getpid())).c_str());
+  return lodge_ != nullptr;
 }
 
 // The child has all that we have, so the first handover, or that of the child before, need not
@@ -89,6 +122,8 @@ Parent::Side Parent::start_child() {
     return Side::Parent;
   }
   channel_ = std::move(ends->first);
+  heard_.clear();
+  wanted_ = covered_ = 0;
   child_ = pid;
   child_serves_ = false;
   started_ms_ = now_ms();
@@ -99,6 +134,7 @@ Parent::Side Parent::start_child() {
 
 int Parent::serve() {
   signals_ = Descriptor();
+  lodge_.reset();
   announcer_.let_parent_speak();
   // Nothing stays behind: a socket that a reload gives up must be closed.
   Handover mine = std::move(accepted_);
@@ -107,16 +143,21 @@ int Parent::serve() {
 }
 
 void Parent::wait() {
-  pollfd waits[3] = {{signals_.get(), POLLIN, 0},
-                     {channel_ ? channel_->fd() : -1, POLLIN, 0},
-                     {resolver_ ? resolver_->fd() : -1, POLLIN, 0}};
-  const std::uint64_t due = child_ == 0 ? start_at_ms_ : kill_at_ms_;
+  std::vector<pollfd> waits = {{signals_.get(), POLLIN, 0},
+                               {channel_ ? channel_->fd() : -1, POLLIN, 0},
+                               {resolver_ ? resolver_->fd() : -1, POLLIN, 0}};
+  const std::size_t own = waits.size();
+  if (lodge_) lodge_->watch(waits);
+  std::uint64_t due = child_ == 0 ? start_at_ms_ : kill_at_ms_;
+  const std::uint64_t lodge_due = lodge_ ? lodge_->due_ms() : 0;
+  if (due == 0 || (lodge_due != 0 && lodge_due < due)) due = lodge_due;
   const std::uint64_t now = now_ms();
   const int wait_ms = due == 0 ? -1 : due > now ? static_cast<int>(due - now) : 0;
-  ::poll(waits, 3, wait_ms);
+  ::poll(waits.data(), waits.size(), wait_ms);
   if (waits[1].revents != 0) take_messages();
   if (waits[0].revents != 0) take_signals();
   if (resolver_) take_names();
+  if (lodge_) lodge_->look(std::span(waits).subspan(own), now_ms());
   if (child_ != 0 && kill_at_ms_ != 0 && now_ms() >= kill_at_ms_) ::kill(child_, SIGKILL);
 }
 
@@ -171,10 +212,14 @@ void Parent::take_messages() {
 
 void Parent::on_message(Message message) {
   switch (message.kind) {
+    case Message::Kind::Complaints:
+      if (heard_.size() < kMostHeard) heard_ += message.text;
+      return;
     case Message::Kind::Accepted:
-      return on_accepted();
+      return on_accepted(message.text);
     case Message::Kind::Refused:
       offered_.reset();
+      end_reload(false, message.text);
       announcer_.ready("A new configuration was refused; serving with the one before.");
       break;
     case Message::Kind::TicketKeys:
@@ -185,20 +230,47 @@ void Parent::on_message(Message message) {
       if (offered_) take_note(legacy_.servers, message.text, offered_->config);
       return take_note(legacy_.servers, message.text, accepted_.config);
     case Message::Kind::WantReload:
+      ++wanted_;
       return reload();
+    case Message::Kind::WantProcesses:
+      channel_->offer(Message::Kind::Processes, processes());
+      return;
     case Message::Kind::WantLogSocket:
       return send_log_socket(message.text);
     case Message::Kind::TakeOver:
     case Message::Kind::Leave:
     case Message::Kind::Stop:
     case Message::Kind::LogSocket:
+    case Message::Kind::Visitor:
+    case Message::Kind::Failed:
+    case Message::Kind::Processes:
     case Message::Kind::More:
       return;
   }
   if (std::exchange(reload_again_, false)) reload();
 }
 
-void Parent::on_accepted() {
+std::string Parent::processes() const {
+  const std::uint64_t now = now_ms();
+  return processes_text(
+      {static_cast<int>(::getpid()), static_cast<int>(child_), reloads_, failed_, now - began_ms_, now - started_ms_});
+}
+
+void Parent::end_reload(bool success, const std::string& last_word) {
+  if (success) failed_ = 0;
+  const std::string said = std::exchange(heard_, {}) + (last_word.empty() ? "" : last_word + "\n");
+  if (lodge_) lodge_->reload_ended(success, said);
+}
+
+// One that nobody else can tell the end of.
+void Parent::fail_reload(const std::string& why) {
+  end_reload(false, why);
+  if (channel_)
+    channel_->offer(Message::Kind::Failed, std::string_view(why).substr(0, Channel::kLongestText), {}, covered_);
+}
+
+void Parent::on_accepted(const std::string& last_word) {
+  startup_logs_ = heard_;
   if (offered_) {
     accepted_ = std::move(*offered_);
     offered_.reset();
@@ -206,7 +278,9 @@ void Parent::on_accepted() {
     accepted_.account = account_;
     accepted_.config.global.nbthread = workers_;
     accepted_.diagnostics = {};
+    end_reload(true, last_word);
   }
+  heard_.clear();
   served_ = child_serves_ = true;
   announcer_.ready("Serving.");
   if (std::exchange(reload_again_, false)) reload();
@@ -233,7 +307,9 @@ void Parent::on_child_end(int status) {
   }
   if (offered_) {
     offered_.reset();
-    say("It died of the new configuration, which is refused.");
+    const std::string died = "It died of the new configuration, which is refused.";
+    say(died);
+    end_reload(false, died);
   }
   restart_later(format("{} {}", pid, end_text(status)));
 }
@@ -248,12 +324,20 @@ void Parent::restart_later(const std::string& how) {
 }
 
 void Parent::reload() {
-  if (leaving_ || stopping_) return;
+  if (leaving_ || stopping_) {
+    if (lodge_) lodge_->reload_begun();
+    covered_ = wanted_;
+    return fail_reload("No reload: this process is about to leave.");
+  }
   // One that is under way becomes one more when it is done.
   if (!child_serves_ || resolver_ || offered_) {
     reload_again_ = true;
     return;
   }
+  if (lodge_) lodge_->reload_begun();
+  covered_ = wanted_;
+  ++reloads_;
+  ++failed_;
   announcer_.reloading();
   texts_ = read_texts(options_);
   const std::set<Name> names = names_in(texts_.config);
@@ -284,7 +368,9 @@ void Parent::hand_over(const NameAnswers& names) {
 
 void Parent::refuse(const std::string& why) {
   offered_.reset();
-  say(format("Reload refused: {}; everything goes on as before.", why));
+  const std::string line = format("Reload refused: {}; everything goes on as before.", why);
+  say(line);
+  fail_reload(line);
   announcer_.ready("A new configuration could not be handed over; serving with the one before.");
 }
 
@@ -295,7 +381,8 @@ Result<void> Parent::offer() {
   if (!memory) return memory.error();
   wipe_stack();
   descriptors.insert(descriptors.begin(), (*memory).get());
-  return channel_->send(Message::Kind::TakeOver, {}, 0, descriptors);
+  heard_.clear();
+  return channel_->send(Message::Kind::TakeOver, {}, covered_, descriptors);
 }
 
 // The child may not do it any more.

@@ -23,6 +23,11 @@ class Realm {
   // What was complained about when the process started or took its last configuration.
   virtual const std::string& complaints() const = 0;
   virtual void log(Level level, const std::string& line) = 0;
+  // Reads the configuration anew. `done` hears whether it is at work now, and what there was to say.
+  virtual void reload(std::function<void(bool success, const std::string& said)> done) = 0;
+  virtual bool reload_failed() const = 0;  // The last one.
+  // `show proc`
+  virtual void processes(std::function<void(std::string text)> done) = 0;
   // Puts the snapshot at work to work with this changed, when others are done. `done` hears why not; empty: every
   // worker has it. It may be called from within.
   virtual void amend(Amendment amendment, std::function<void(const std::string& why)> done) = 0;

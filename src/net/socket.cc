@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -40,6 +41,11 @@ bool listen_for_any_address(int fd, bool is_ip6) {
 }
 
 // A socket file left by a process that is gone would refuse the bind; one that answers is in use.
+// A unix socket that stands in the file system.
+bool has_path(const SocketAddress& address) {
+  return address.is_unix() && reinterpret_cast<const sockaddr_un*>(address.raw())->sun_path[0] != 0;
+}
+
 void remove_dead_socket(const SocketAddress& address) {
   const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (probe < 0) return;
@@ -136,7 +142,7 @@ Result<Descriptor> listen_on(const SocketAddress& address, const ListenOptions& 
     }
   }
   if (::bind(fd.get(), address.raw(), address.length()) != 0) return system_error("cannot bind", address);
-  if (address.is_unix() && address.text().front() == '/') {
+  if (has_path(address)) {
     if (options.mode >= 0 && ::chmod(address.text().c_str(), static_cast<mode_t>(options.mode)) != 0) {
       return system_error("cannot change the mode of", address);
     }

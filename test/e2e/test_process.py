@@ -883,7 +883,8 @@ class ServiceManager(Process):
         manager = Manager(address)
         self.addCleanup(manager.close)
         options = re.match(r'/usr/sbin/penstock (.*) -f \$\{CONFIG\} \$EXTRAOPTS$', unit['ExecStart'])
-        rig = self.serve(arguments=options.group(1).split(), environment={'NOTIFY_SOCKET': name})
+        rig = self.serve(arguments=options.group(1).replace('/run/penstock/', 'unix@').split(),
+                         environment={'NOTIFY_SOCKET': name})
         self.assertTrue(manager.next().startswith('READY=1\n'))
         rig.signal(signal.SIGTERM)
         self.assertEqual(rig.wait_exit(), 143)

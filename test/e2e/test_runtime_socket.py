@@ -200,8 +200,8 @@ class Talk(Both):
                              r'(  .*: .*\n)+\n\Z')
         usages = [re.findall(r'(?m)^  (.{40}):', ask(rig, 'help')) for rig in (self.ours, self.theirs)]
         self.assertEqual([usage.strip() for usage in usages[0] if usage not in usages[1]],
-                         ['drain host <host> [hard] [wait <time>]', 'maint host <host>', 'ready host <host>', 'show pins',
-                          'show requests', 'show ssl ca-file', 'show ssl cert', 'show ssl crl-file',
+                         ['drain host <host> [hard] [wait <time>]', 'maint host <host>', 'ready host <host>', 'reload',
+                          'show pins', 'show proc', 'show requests', 'show ssl ca-file', 'show ssl cert', 'show ssl crl-file',
                           'show why <bk>/<srv>'])
 
 

@@ -18,17 +18,24 @@ namespace penstock {
 struct Message {
   enum class Kind : std::uint8_t {
     // To the child.
-    TakeOver,   // The first descriptor is sealed memory: a packed handover; the others are its own.
+    // The first descriptor is sealed memory: a packed handover; the others are its own. `number`, here and of Failed:
+    // so many WantReload had come when it began.
+    TakeOver,
     Leave,      // Drain and end, as after SIGUSR1.
     Stop,       // End now; `number` is the signal.
     LogSocket,  // An answer to WantLogSocket, with the socket if there is one.
+    Visitor,    // An administrator's connection; the text is what was read from it, `number` the level.
+    Failed,     // A reload ended before it came to a TakeOver; the text says why.
+    Processes,  // An answer to WantProcesses.
     // To the parent.
-    Accepted,       // The handover is at work.
-    Refused,        // It is not; all goes on as before.
+    Complaints,     // A piece of what is to be said of the handover; goes before:
+    Accepted,       // The handover is at work. The text is the last word about it.
+    Refused,        // It is not; all goes on as before. The same.
     TicketKeys,     // For a child that comes after this one; secret.
     Server,         // A note about a server, for that one too.
     WantReload,     // An administrator asked the child.
     WantLogSocket,  // The text is a unix socket's path.
+    WantProcesses,  // `show proc`
     // Between packets of one message.
     More,
   };
@@ -57,7 +64,8 @@ class Channel {
   Result<void> send(Message::Kind kind, std::string_view text = {}, std::uint32_t number = 0,
                     std::span<const int> descriptors = {}) const;
   // The same in one packet, and only if there is room now: for what may get lost.
-  bool offer(Message::Kind kind, std::string_view text, std::span<const int> descriptors = {}) const;
+  bool offer(Message::Kind kind, std::string_view text, std::span<const int> descriptors = {},
+             std::uint32_t number = 0) const;
   // The next whole message; none if it has not come yet, or never will.
   std::optional<Message> receive();
   bool closed() const { return closed_; }

@@ -38,6 +38,11 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
 
  private:
   class Ticker;
+  // Who waits for the end of a reload: the one that covers so many that were wanted.
+  struct Asking {
+    std::uint32_t number;
+    std::function<void(bool success, const std::string& said)> done;
+  };
   struct Wish {
     Amendment amendment;
     std::function<void(const std::string& why)> done;
@@ -72,7 +77,11 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   void refuse(const config::Diagnostics& diagnostics);
   void log_complaint(const config::Complaint& complaint);
   void mention(const std::string& line);
-  void answer(Message::Kind kind, const std::string& status);
+  void answer(Message::Kind kind, const std::string& status, const std::string& last_word = {});
+  void reload_for(std::function<void(bool success, const std::string& said)> done);
+  void end_reload(bool success, const std::string& last_word);
+  void tell_processes(std::function<void(std::string text)> done);
+  void take_in(Message message);
   void send_ticket_keys();
   void tell_of_servers();
   void amend(Wish wish);
@@ -106,7 +115,14 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   config::Global started_;          // What `global` said when the process started.
   std::string changes_;             // Of the reload that workers are adopting.
   std::optional<Message> waiting_;  // A handover that came meanwhile.
-  std::deque<Wish> wishes_;         // Amendments that wait, the first of them at work if `amending_`.
+  std::string heard_;               // What there was to say of the last configuration, taken or not.
+  std::vector<Asking> asking_;
+  std::deque<std::function<void(std::string text)>> asking_processes_;
+  std::uint32_t wanted_ = 0;   // Reloads, of us or of the parent;
+  std::uint32_t covered_ = 0;  // those that the one under way covers.
+  unsigned reloads_ = 0;
+  unsigned failed_ = 0;      // Since one went well.
+  std::deque<Wish> wishes_;  // Amendments that wait, the first of them at work if `amending_`.
   bool amending_ = false;
   int exit_status_ = 0;
   bool reload_again_ = false;

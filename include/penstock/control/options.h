@@ -12,6 +12,7 @@ struct Options {
   std::string folder;                 // -C
   std::string pid_file;               // -p
   std::string condition;              // -cc
+  std::string master_socket;          // -S; empty: none.
   std::string local_peer;             // -L; empty: the system's name.
   bool check = false;                 // -c
   bool dump = false;                  // -d with -c

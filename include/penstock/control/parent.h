@@ -1,6 +1,7 @@
 // The process that keeps the privileges which the serving one gives up. It reads, gathers, hands
 // bundles to its child, and starts another when that dies, while the listening sockets stay open.
-// It speaks to no client, has one thread and no libuv, so that it can fork at any time.
+// It speaks to no client, and to administrators only at its lodge; it has one thread and no libuv, so that it can fork
+// at any time.
 #pragma once
 
 #include <sys/types.h>
@@ -9,7 +10,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
+#include "penstock/config/settings.h"
 #include "penstock/control/announcer.h"
 #include "penstock/control/channel.h"
 #include "penstock/control/handover.h"
@@ -19,6 +22,8 @@
 
 namespace penstock {
 
+class Lodge;
+
 // How long to wait before another child is started, after one that lived for so long. One that dies
 // again and again at once waits longer each time.
 std::uint64_t restart_wait_ms(std::uint64_t lived_ms, std::uint64_t last_wait_ms);
@@ -26,11 +31,13 @@ std::uint64_t restart_wait_ms(std::uint64_t lived_ms, std::uint64_t last_wait_ms
 class Parent final {
  public:
   Parent(const Options& options, Handover first, Announcer& announcer);
+  ~Parent();
 
   // The exit status, of the whole program; in the child that of the serving process.
   int run();
 
  private:
+  class Porter;
   enum class Side { Parent, Child };
   Side start_child();
   int serve();
@@ -39,7 +46,11 @@ class Parent final {
   void on_signal(int number);
   void take_messages();
   void on_message(Message message);
-  void on_accepted();
+  bool open_lodge();
+  std::string processes() const;
+  void on_accepted(const std::string& last_word);
+  void end_reload(bool success, const std::string& last_word);
+  void fail_reload(const std::string& why);
   void hang_up();
   void on_child_end(int status);
   void restart_later(const std::string& how);
@@ -65,6 +76,15 @@ class Parent final {
   Legacy legacy_;  // Of the child, should it die.
   Descriptor signals_;
   std::optional<Channel> channel_;
+  std::unique_ptr<Porter> porter_;
+  std::unique_ptr<Lodge> lodge_;  // Null: without -S.
+  std::string heard_;             // Complaints about what was handed over, until it is answered.
+  std::string startup_logs_;      // Of the configuration at work.
+  std::uint64_t began_ms_ = 0;
+  unsigned reloads_ = 0;
+  unsigned failed_ = 0;        // Of these, since one went well; with the one under way.
+  std::uint32_t wanted_ = 0;   // Reloads, by this child;
+  std::uint32_t covered_ = 0;  // by it when the last one began.
   pid_t child_ = 0;
   std::uint64_t started_ms_ = 0;
   std::uint64_t start_at_ms_ = 0;  // The next child, if there is none.

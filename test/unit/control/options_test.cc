@@ -56,6 +56,7 @@ TEST_CASE("-n, -m and -p want their value") {
 TEST_CASE("what is taken without effect says so if somebody might count on it") {
   CHECK(parse({"-L", "name", "-dM", "-N", "20", "-V"}).warnings.empty());
   CHECK(parse({"-m", "512"}).warnings.size() == 1);
-  CHECK(parse({"-S", "fd@3"}).warnings.size() == 1);
+  CHECK(parse({"-S", "fd@3"}).options.master_socket == "fd@3");
+  CHECK(parse({"-S"}).wish == Arguments::Wish::Wrong);
   CHECK(wrong({"-Z"}) == "unknown option '-Z'");
 }

@@ -1,0 +1,278 @@
+"""The socket of `-S`: where administrators come to the parent. Answers are compared with those of HAProxy, which is run
+beside with the same configuration and `-W -S`."""
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+
+from harness import IS_HAPROXY, PATIENCE, PROGRAM, Case, penstock_only, run_program, wait_until
+from test_process import PLAIN, Process
+from test_runtime_socket import Admin, ask
+
+HAPROXY = shutil.which('haproxy')
+
+CONFIG = """
+frontend fe
+    bind <fe>
+    default_backend be
+backend be
+    server s1 127.0.0.1:9
+    server s2 127.0.0.1:9 weight 7
+"""
+SOCKET = 'master.sock'
+
+
+def served(rig):
+    """The process that serves, when it does."""
+    return int(wait_until(lambda: re.search(r'(?m)^(\d+) +worker ', ask(rig, 'show proc', SOCKET)),
+                          'a serving process').group(1))
+
+
+class Both(Case):
+    """Each line is said to both programs, and answered alike."""
+    ONCE = True
+    OPTIONS = 'unix@' + SOCKET
+
+    def setUp(self):
+        arguments = ['-W', '-S', self.OPTIONS]
+        self.ours = self.rig(CONFIG, arguments=arguments)
+        if not HAPROXY or IS_HAPROXY:
+            self.skipTest('there is no haproxy to compare with')
+        self.theirs = self.rig(CONFIG, program=HAPROXY, arguments=arguments)
+        self.pids = {rig: (str(rig.process.pid), str(served(rig))) for rig in (self.ours, self.theirs)}
+
+    def plain(self, rig, text):
+        for number, name in zip(self.pids[rig], ('PARENT', 'CHILD')):
+            text = re.sub(r'\b%s\b' % number, name, text)
+        text = re.sub(r'(?m)^(PARENT|CHILD) +', r'\1 ', text)
+        text = re.sub(r'\d+d\d\dh\d\dm\d\ds', 'AGE', text)
+        text = re.sub(r'(?m)^  show startup-logs .*\n', '', text)      # From 2.7 on.
+        text = re.sub(r'(?m)^(  .{40}: ).*', r'\1', text)               # Help is written by each for itself.
+        return re.sub(r'(0\.1\.0|2\.\d[-\w.+~]*) *$', 'VERSION', text, flags=re.M)
+
+    def say(self, rig, text):
+        for number, name in zip(self.pids[rig], ('<parent>', '<child>')):
+            text = text.replace(name, number)
+        return self.plain(rig, Admin(rig, SOCKET).send(text).end().rest())
+
+    def compare(self, text):
+        ours, theirs = self.say(self.ours, text), self.say(self.theirs, text)
+        self.assertEqual(ours, theirs, text)
+        return ours
+
+    def compare_all(self, *texts):
+        for text in texts:
+            with self.subTest(text):
+                self.compare(text)
+
+
+class Talk(Both):
+
+    def test_the_processes_are_listed(self):
+        self.assertIn('PARENT master', self.compare('show proc\n'))
+        self.compare_all('show proc debug\n', '@master show proc\n', '@ show proc\n', '@0 show proc\n')
+
+    def test_help_lists_what_is_the_parents(self):
+        self.compare_all('help\n', 'help show\n', 'help reload\n', '@master help\n', '\n', 'foo\n', '@1 help quit\n')
+
+    def test_a_command_with_a_mark_goes_to_the_serving_process(self):
+        self.assertIn('1 s1', self.compare('@1 show servers state\n'))
+        self.compare_all('@1 show version\n', '@!<child> show cli level\n', '@1; show cli level\n',
+                         '@1 show version; show cli level\n', '@1 show backend; @!<child> show backend\n',
+                         '@1 set server be/s1 state drain\n', '@1 get weight be/s2; show proc\n',
+                         '@master; show proc\n', '@1 expert-mode\n', 'expert-mode\n', '@1\n')
+
+    def test_nobody_else_is_reached(self):
+        self.compare_all('@2 show version\n', '@!99999999 show version\n', '@!<parent> show version\n')
+
+    def test_there_is_a_prompt(self):
+        self.assertEqual(self.compare('prompt\n@1\nshow cli level\n@master\nshow cli level\n'),
+                         'master> CHILD> admin\n\nCHILD> master> admin\n\nmaster> ')
+        self.compare_all('prompt\n', 'prompt\nexpert-mode on\nexperimental-mode on\nmcli-debug-mode on\n@1\n',
+                         'prompt\n@3\nshow version\n', 'prompt\nfoo\n\n', 'prompt\nexpert-mode on\nexpert-mode off\n')
+
+    def test_whoever_may_do_less_says_so(self):
+        self.compare_all('user; show cli level\n', 'operator; @1 show version\n', 'user; reload\n', 'show cli level\n')
+
+    def test_a_reload_is_counted_and_so_is_one_that_failed(self):
+        for rig in (self.ours, self.theirs):
+            good = rig.text
+            rig.bare = True
+            rig.write(good + '    nonsense\n')
+            ask(rig, 'reload', SOCKET)
+            # The other program's parent begins anew meanwhile.
+            wait_until(lambda: 'master[ReloadFailed]> ' in Admin(rig, SOCKET).send('prompt\n').end().rest(), 'a failure')
+            rig.failed = self.plain(rig, ask(rig, 'show proc', SOCKET))
+            rig.write(good)
+            ask(rig, 'reload', SOCKET)
+            wait_until(lambda: '2 [failed: 0]' in ask(rig, 'show proc', SOCKET), 'a reload')
+            self.pids[rig] = str(rig.process.pid), str(served(rig))
+            rig.well = self.plain(rig, ask(rig, 'show proc', SOCKET))
+        self.assertEqual(self.ours.failed, self.theirs.failed)
+        self.assertEqual(self.ours.well, self.theirs.well)
+
+
+class LessRights(Both):
+    OPTIONS = 'unix@' + SOCKET + ',level,user,mode,600'
+
+    def test_the_level_is_that_of_the_socket(self):
+        self.assertEqual(self.compare('show cli level\n'), 'user\n\n')
+        self.compare_all('@1 show cli level\n', 'reload\n', '@1 set weight be/s1 5\n', 'show proc\n')
+        self.assertEqual(os.stat(os.path.join(self.ours.folder, SOCKET)).st_mode & 0o777, 0o600)
+
+
+@penstock_only('has answers of its own')
+class Own(Process):
+
+    def start(self, text=PLAIN, options='unix@' + SOCKET, **more):
+        return self.rig(text, arguments=['-W', '-S', options], **more)
+
+    def test_a_reload_is_answered_with_how_it_went(self):
+        rig = self.start()
+        self.assertEqual(ask(rig, 'show startup-logs', SOCKET), '\n')
+        rig.write(PLAIN.replace('here', 'there'))
+        self.assertRegex(ask(rig, 'reload', SOCKET),
+                         r'^Success=1\n--\nReloaded in \d+ ms: frontend fe: [^\n]*here[^\n]*there[^\n]*\.\n\n$')
+        self.assertEqual(rig.get('/').body, b'there')
+        rig.write('nonsense\n')
+        self.assertRegex(ask(rig, 'reload', SOCKET),
+                         r"(?s)^Success=0\n--\n\[ALERT\][^\n]*'nonsense'.*\nReload refused: 1 error\(s\); [^\n]*\.\n\n$")
+        # One's own socket, and one that goes on, hear the same.
+        self.assertRegex(ask(rig, 'show proc; reload', SOCKET), r'(?s)failed: 1\].*Success=0\n.*nonsense')
+        rig.write(PLAIN + '    option forceclose\n    option nonsense\n')
+        self.assertIn('Success=0\n', Admin(rig, SOCKET).send('prompt\nreload\n').end().rest())
+
+    def test_warnings_of_a_reload_are_its_startup_logs(self):
+        rig = self.start()
+        rig.write('global\n    tune.fd.edge-triggered on\n' + PLAIN)
+        answer = ask(rig, 'reload', SOCKET)
+        self.assertRegex(answer, r'^Success=1\n--\n\[WARNING\]')
+        logs = ask(rig, 'show startup-logs', SOCKET)
+        self.assertIn('edge-triggered', logs)
+        self.assertTrue(answer.startswith('Success=1\n--\n' + logs.rstrip('\n')))
+        self.assertEqual(ask(rig, '@1 show startup-logs', SOCKET), logs)
+
+    def test_a_reload_asked_of_the_serving_process_alone(self):
+        """With a parent, and without one."""
+        for arguments in (['-W'], []):
+            rig = self.rig(PLAIN, globals_='    stats socket <dir>/admin.sock level admin\n    stats socket <dir>/user.sock '
+                           'level user', arguments=arguments)
+            ask(rig, 'show proc')
+            rig.write(PLAIN.replace('here', 'there'))
+            self.assertRegex(ask(rig, 'reload'), r'^Success=1\n--\nReloaded in \d+ ms: frontend fe: .*\.\n\n$')
+            self.assertEqual(ask(rig, 'reload', 'user.sock'), 'Permission denied\n\n')
+            rig.write('nonsense\n')
+            self.assertIn('nonsense', ask(rig, 'reload'))
+            self.assertRegex(ask(rig, 'show proc'), r'(?m)^%d +master +2 \[failed: 1\]' % rig.process.pid)
+
+    def test_reloads_asked_for_at_one_time_are_all_answered(self):
+        rig = self.start()
+        admins = [Admin(rig, SOCKET).send('reload\n').end() for _ in range(8)]
+        for admin in admins:
+            self.assertTrue(admin.rest().startswith('Success=1\n'))
+
+    def test_a_line_that_was_cut_is_put_together(self):
+        rig = self.start()
+        admin = Admin(rig, SOCKET).send('@1 show')
+        ask(rig, 'show proc', SOCKET)
+        self.assertEqual(admin.send(' cli level\n').rest(), 'admin\n\n')
+
+    def test_a_payload_goes_with_its_command(self):
+        rig = self.start()
+        answer = Admin(rig, SOCKET).send('@1 show version <<\n' + 'x' * 100 + '\n').send('y' * 9000 + '\n\n').end().rest()
+        self.assertEqual(answer, ask(rig, '@1 show version', SOCKET))
+
+    def test_what_is_no_line_of_an_administrator_ends_the_connection(self):
+        rig = self.start()
+        for text in ('GET / HTTP/1.1\nHost: a\n\n', 'x' * 4096, 'show proc'):
+            with self.subTest(text[:20]):
+                self.assertEqual(Admin(rig, SOCKET).send(text).end().rest(), '')
+        self.assertEqual(Admin(rig, SOCKET).send('show proc ' + 'x' * 4085 + '\n').rest()[:6], '#<PID>')
+
+    def test_who_says_nothing_keeps_nobody_out_for_long(self):
+        rig = self.start()
+        idle = [Admin(rig, SOCKET) for _ in range(10)]
+        late = Admin(rig, SOCKET).send('show proc\n')
+        idle[3].send('quit\n')
+        self.assertIn('master', late.rest())
+        self.assertEqual(rig.get('/').status, 200)
+
+    def test_who_takes_no_answer_costs_nobody_anything(self):
+        rig = self.start()
+        for _ in range(30):
+            Admin(rig, SOCKET).send('show startup-logs\n').socket.close()
+            Admin(rig, SOCKET).send('@1 show info\n').socket.close()
+            Admin(rig, SOCKET).send('reload\n').socket.close()
+        self.assertIn('Success=1', ask(rig, 'reload', SOCKET))
+        self.assertEqual(rig.get('/').status, 200)
+
+    def test_the_socket_outlives_the_serving_process(self):
+        rig = self.start()
+        child = served(rig)
+        os.kill(child, signal.SIGKILL)
+        self.assertNotEqual(self.child(rig, other_than=child), child)
+        self.assertRegex(ask(rig, 'show proc', SOCKET), r'worker')
+        wait_until(lambda: 'admin' in ask(rig, '@1 show cli level', SOCKET), 'another one to answer')
+        # Nobody but the parent holds it.
+        wait_until(lambda: not self.holds(self.child(rig), rig), 'the child to close it')
+        self.assertTrue(self.holds(rig.process.pid, rig))
+
+    def holds(self, pid, rig):
+        with open('/proc/net/unix') as file:
+            sockets = {'socket:[%s]' % line.split()[6] for line in file if line.rstrip().endswith(SOCKET)}
+        folder = '/proc/%d/fd' % pid
+        for fd in os.listdir(folder):
+            try:
+                if os.readlink(os.path.join(folder, fd)) in sockets:
+                    return True
+            except FileNotFoundError:
+                continue     # It was closed meanwhile.
+        return False
+
+    def test_a_reload_that_kills_is_answered(self):
+        rig = self.start()
+        rig.get('/')
+        self.assertIn('Success=1', ask(rig, 'reload', SOCKET))
+        child = served(rig)
+        os.kill(child, signal.SIGSTOP)
+        admin = Admin(rig, SOCKET).send('reload\n').end()
+        wait_until(lambda: re.search(r'2 \[failed: 1\]', ask(rig, 'show proc', SOCKET)), 'the reload to begin')
+        os.kill(child, signal.SIGKILL)
+        self.assertEqual(admin.rest(), 'Success=0\n--\nIt died of the new configuration, which is refused.\n\n')
+
+    def test_addresses_of_every_kind(self):
+        listening = socket.create_server(('127.0.0.1', 0))
+        self.addCleanup(listening.close)
+        listening.set_inheritable(True)
+        process = subprocess.Popen([PROGRAM, '-W', '-S', 'fd@%d' % listening.fileno(), '-f', self.config()],
+                                   pass_fds=[listening.fileno()], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            with socket.create_connection(listening.getsockname(), PATIENCE) as one:
+                one.sendall(b'show proc\n')
+                one.shutdown(socket.SHUT_WR)
+                self.assertIn(b'master', one.makefile('rb').read())
+        finally:
+            process.send_signal(signal.SIGINT)
+            output = process.communicate(timeout=PATIENCE)[0]
+        self.assertEqual(process.returncode, 130, output)
+
+    def config(self):
+        rig = self.rig(PLAIN, start=False)
+        text = re.sub(r'bind .*', 'bind 127.0.0.1:0', rig.text)
+        path = os.path.join(rig.folder, 'own.cfg')
+        with open(path, 'w') as file:
+            file.write(text)
+        return path
+
+    def test_complaints_about_the_option(self):
+        path = self.config()
+        for value, words in (('/nowhere/x.sock', r'\[ALERT\].*-S: .*/nowhere/x.sock'), ('/x,nonsense', r"-S: .*'nonsense'"),
+                             ("/x'", '-S: a quote')):
+            with self.subTest(value):
+                code, text = run_program('-W', '-S', value, '-f', path)
+                self.assertEqual(code, 1)
+                self.assertRegex(text, words)
+        rig = self.rig(PLAIN, arguments=['-S', SOCKET])
+        rig.output.wait('-S: without -W there is no parent, the option has no effect')
