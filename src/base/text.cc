@@ -9,22 +9,6 @@
 #include "penstock/base/format.h"
 
 namespace penstock {
-namespace {
-
-std::uint64_t lower_eight(const char* text) {
-  constexpr std::uint64_t kEach = 0x0101010101010101;
-  std::uint64_t letters;
-  std::memcpy(&letters, text, sizeof(letters));
-  const std::uint64_t low = letters & (0x7f * kEach);
-  // The high bit of a byte: it is at least 'A'; it is above 'Z'.
-  const std::uint64_t from_a = low + (0x80 - 'A') * kEach, above_z = low + (0x7f - 'Z') * kEach;
-  const std::uint64_t upper = (from_a ^ above_z) & ~letters & (0x80 * kEach);
-  return letters | upper >> 2;
-}
-
-}  // namespace
-
-// Names of fields are compared more than anything else: eight letters at a time.
 bool equal_nocase(const char* a, const char* b, std::size_t size) {
   if (size < sizeof(std::uint64_t)) {
     for (std::size_t i = 0; i < size; ++i) {
@@ -34,9 +18,9 @@ bool equal_nocase(const char* a, const char* b, std::size_t size) {
   }
   const std::size_t last = size - sizeof(std::uint64_t);
   for (std::size_t i = 0; i < last; i += sizeof(std::uint64_t)) {
-    if (lower_eight(a + i) != lower_eight(b + i)) return false;
+    if (lower_word<std::uint64_t>(a + i) != lower_word<std::uint64_t>(b + i)) return false;
   }
-  return lower_eight(a + last) == lower_eight(b + last);
+  return lower_word<std::uint64_t>(a + last) == lower_word<std::uint64_t>(b + last);
 }
 
 bool starts_with_nocase(std::string_view text, std::string_view prefix) {

@@ -103,6 +103,7 @@ std::optional<Authority> read_authority(std::string_view text) {
     if (bracket + 1 != name.size() || bracket == 1) return std::nullopt;
     name = name.substr(1, name.size() - 2);
   }
+  if (all_bytes(name, kHostByte)) return authority;
   for (std::size_t i = 0; i < name.size(); ++i) {
     if (is_byte(name[i], kHostByte) || (bracket != 0 && name[i] == ':')) continue;
     const bool escape =

@@ -3,6 +3,7 @@
 #include <llhttp.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "bytes.h"
@@ -48,12 +49,14 @@ class Gathered {
 };
 
 H1Error read_version(std::string_view text, HttpVersion& version) {
-  if (text == kVersion11 || text == kVersion10) {
-    version = text == kVersion11 ? HttpVersion::Http11 : HttpVersion::Http10;
-    return {};
-  }
-  const bool is_version = text.size() == 8 && text.starts_with("HTTP/") && is_byte(text[5], kDigitByte) &&
-                          text[6] == '.' && is_byte(text[7], kDigitByte);
+  constexpr std::size_t kSize = kVersion11.size();
+  if (text.size() != kSize) return {400, "malformed start line"};
+  version = HttpVersion::Http11;
+  if (std::memcmp(text.data(), kVersion11.data(), kSize) == 0) return {};
+  version = HttpVersion::Http10;
+  if (std::memcmp(text.data(), kVersion10.data(), kSize) == 0) return {};
+  const bool is_version =
+      text.starts_with("HTTP/") && is_byte(text[5], kDigitByte) && text[6] == '.' && is_byte(text[7], kDigitByte);
   if (is_version) return {505, "HTTP version other than 1.0 and 1.1"};
   return {400, "malformed start line"};
 }
@@ -68,7 +71,7 @@ H1Error read_request_line(std::string_view line, Head& head) {
   const H1Error error = read_version(line.substr(last + 1), head.version);
   if (error.status != 0) return error;
   head.target = line.substr(first + 1, last - first - 1);
-  if (head.target.empty() || !all_bytes(head.target, kTargetByte)) return {400, "malformed target"};
+  if (!is_target(head.target)) return {400, "malformed target"};
   return {};
 }
 
@@ -95,22 +98,14 @@ std::string_view without_blanks(const char* begin, const char* end) {
   return {begin, static_cast<std::size_t>(end - begin)};
 }
 
-// RFC 9112 section 5: name, colon, value. `line` stands without its end; a colon ends the name at
-// once.
-bool read_field(std::string_view line, Field& field) {
-  std::size_t colon = 0;
-  while (colon < line.size() && is_byte(line[colon], kTokenByte)) ++colon;
-  if (colon == 0 || colon == line.size() || line[colon] != ':') return false;
-  field.name = line.substr(0, colon);
-  field.value = without_blanks(line.data() + colon + 1, line.data() + line.size());
-  return true;
-}
-
-// Cuts the first line off and returns it without its end, which is known to be there.
-std::string_view cut_line(std::string_view& bytes) {
-  const std::string_view line = bytes.substr(0, bytes.find('\r'));
-  bytes.remove_prefix(line.size() + kLineEnd.size());
-  return line;
+// RFC 9112 section 5: name, colon, value; a colon ends the name at once. The line in front of [at, end) has an end,
+// which no token holds. Returns what stands behind that, or null.
+const char* read_field(const char* at, const char* end, Field& field) {
+  const char* const colon = token_end(at, end);
+  if (colon == at || *colon != ':') return nullptr;
+  const auto* line_end = static_cast<const char*>(std::memchr(colon, '\r', static_cast<std::size_t>(end - colon)));
+  field = {{at, static_cast<std::size_t>(colon - at)}, without_blanks(colon + 1, line_end)};
+  return line_end + kLineEnd.size();
 }
 
 // Content-Length, Transfer-Encoding, Connection, Upgrade and a few that look like them by length.
@@ -337,10 +332,12 @@ H1Parser::Step H1Parser::fail_too_large() {
 
 // The fields in `lines`, each ended by CR LF.
 H1Error H1Parser::read_fields(std::string_view lines, ArenaVector<Field>& fields) {
-  while (!lines.empty()) {
+  const char* const end = lines.data() + lines.size();
+  for (const char* at = lines.data(); at != end;) {
     if (fields.size() == limits_.fields) return {431, "too many fields"};
     Field field;
-    if (!read_field(cut_line(lines), field)) return {400, "malformed field"};
+    at = read_field(at, end, field);
+    if (at == nullptr) return {400, "malformed field"};
     fields.push_back(*machine_->arena, field);
   }
   return {};

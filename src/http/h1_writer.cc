@@ -29,6 +29,11 @@ class Packer {
     end_run();
     copy(text);
   }
+  template <std::size_t N>
+  void add(const char (&text)[N]) {
+    end_run();
+    copy(text);
+  }
   // Fields that lie behind each other as they go out, which is how they came, are copied as one text.
   void add_field(std::string_view name, std::string_view value) {
     const char* const end = name.data() + name.size();
@@ -66,6 +71,15 @@ class Packer {
     }
     std::memcpy(space_ + used_, text.data(), text.size());
     used_ += text.size();
+  }
+  // Of a length that is known, and short: a store or two.
+  template <std::size_t N>
+  void copy(const char (&text)[N]) {
+    constexpr std::size_t kSize = N - 1;
+    static_assert(kSize <= 32);
+    if (kSize > sizeof(space_) - used_) flush();
+    std::memcpy(space_ + used_, text, kSize);
+    used_ += kSize;
   }
   void flush() {
     if (used_ != 0) out_.append(std::string_view(space_, used_));
@@ -194,7 +208,11 @@ void H1Writer::request_head(Outbox& out, const Head& head, ConnectionToken conne
   pack.add(head.method);
   pack.add(" ");
   pack.add(head.target);
-  pack.add(http11 ? " HTTP/1.1\r\n" : " HTTP/1.0\r\n");
+  if (http11) {
+    pack.add(" HTTP/1.1\r\n");
+  } else {
+    pack.add(" HTTP/1.0\r\n");
+  }
   add_fields(pack, head, framed_of_request(kind));
   add_end(pack, connection);
 }

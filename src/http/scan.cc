@@ -31,6 +31,24 @@ std::uint32_t control_bits(const char* at) {
 }
 
 std::ptrdiff_t first_of(std::uint32_t bits) { return std::countr_zero(bits); }
+
+// Of sixteen bytes.
+bool all_target_bytes(const char* at) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+  const __m128i from_first = _mm_sub_epi8(bytes, _mm_set1_epi8('!'));
+  const __m128i visible = _mm_cmpeq_epi8(_mm_min_epu8(from_first, _mm_set1_epi8('~' - '!')), from_first);
+  const __m128i hash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('#'));
+  return _mm_movemask_epi8(_mm_andnot_si128(hash, visible)) == 0xffff;
+}
+
+// How many of the sixteen bytes, up to the first that is none, are letters or '-': so are nearly all names of fields.
+std::ptrdiff_t plain_name_bytes(const char* at) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+  const __m128i from_a = _mm_sub_epi8(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
+  const __m128i letters = _mm_cmpeq_epi8(_mm_min_epu8(from_a, _mm_set1_epi8('z' - 'a')), from_a);
+  const __m128i plain = _mm_or_si128(letters, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-')));
+  return std::countr_zero(~static_cast<std::uint32_t>(_mm_movemask_epi8(plain)));
+}
 #else
 constexpr std::ptrdiff_t kStride = 8;
 
@@ -49,30 +67,65 @@ std::uint64_t control_bits(const char* at) {
 std::ptrdiff_t first_of(std::uint64_t bits) { return std::countr_zero(bits) / 8; }
 #endif
 
-// The first control byte (HTAB is one) in [at, end), or end.
-const char* find_control(const char* at, const char* end) {
+// The first control byte (HTAB is one) in [at, end), or end. What stands from `begin` on may be looked at again.
+const char* find_control(const char* begin, const char* at, const char* end) {
   for (; end - at >= kStride; at += kStride) {
     const auto found = control_bits(at);
     if (found != 0) return at + first_of(found);
   }
+#if defined(__SSE2__)
+  if (end - begin >= kStride) {
+    const std::uint32_t found = control_bits(end - kStride) >> (kStride - (end - at));
+    return found != 0 ? at + first_of(found) : end;
+  }
+#endif
   while (at != end && is_byte(*at, kLineByte) && *at != '\t') ++at;
   return at;
 }
 
 }  // namespace
 
+const char* token_end(const char* at, const char* end) {
+#if defined(__SSE2__)
+  while (end - at >= kStride) {
+    const std::ptrdiff_t plain = plain_name_bytes(at);
+    at += plain;
+    if (plain == kStride) continue;
+    if (*at == ':') return at;
+    break;
+  }
+#endif
+  while (at != end && is_byte(*at, kTokenByte)) ++at;
+  return at;
+}
+
+bool is_target(std::string_view text) {
+  const char* at = text.data();
+  const char* const end = at + text.size();
+#if defined(__SSE2__)
+  for (; end - at >= kStride; at += kStride) {
+    if (!all_target_bytes(at)) return false;
+  }
+#endif
+  return !text.empty() && all_bytes({at, static_cast<std::size_t>(end - at)}, kTargetByte);
+}
+
 std::size_t HeadScan::take(std::string_view bytes) {
   const char* at = bytes.data();
   const char* const end = at + bytes.size();
   while (at != end && state_ != State::End) {
     if (state_ == State::Line) {
-      at = find_control(at, end);
+      at = find_control(bytes.data(), at, end);
       if (at == end) break;
-      // Nearly every control byte ends a line, and its line feed came along.
-      if (*at == '\r' && end - at >= 3 && at[1] == '\n' && is_byte(at[2], kTokenByte)) {
-        if (lines_++ == 0) first_line_ = seen_ + static_cast<std::size_t>(at - bytes.data());
-        at += 3;
-        continue;
+      // Nearly every control byte ends a line, and what follows came along: another, or the end.
+      if (end - at >= 4 && at[0] == '\r' && at[1] == '\n') {
+        const bool blank = at[2] == '\r' && at[3] == '\n';
+        if (blank || is_byte(at[2], kTokenByte)) {
+          if (lines_++ == 0) first_line_ = seen_ + static_cast<std::size_t>(at - bytes.data());
+          if (blank) state_ = State::End;
+          at += blank ? 4 : 3;
+          continue;
+        }
       }
     }
     if (state_ == State::Line && *at == '\r' && lines_ == 0) {

@@ -9,6 +9,12 @@
 
 namespace penstock {
 
+// The first byte of [at, end) that may not stand in a token, or end.
+const char* token_end(const char* at, const char* end);
+
+// Bytes that may stand in a request's target, and one at least.
+bool is_target(std::string_view text);
+
 // Looks for the blank line that ends a head or a trailer section. Refuses line ends other than CR
 // LF, continued lines (obs-fold) and control bytes.
 class HeadScan {

@@ -582,6 +582,25 @@ void Connection::flush() {
   }
 }
 
+// Of what is to be sent, what one call can; `bytes` says how much that was. What is meant for sockets costs less than
+// what libuv uses, which is meant for files too.
+std::ptrdiff_t Connection::offer(std::size_t& bytes) const {
+  if (out_.slices() == 1) {
+    const Slice& slice = out_.peek(0);
+    bytes = slice.size();
+    return ::send(descriptor(), slice.data(), bytes, MSG_NOSIGNAL);
+  }
+  iovec pieces[kTrySlices];
+  msghdr message{};
+  message.msg_iov = pieces;
+  for (; message.msg_iovlen < kTrySlices && message.msg_iovlen < out_.slices(); ++message.msg_iovlen) {
+    const Slice& slice = out_.peek(message.msg_iovlen);
+    pieces[message.msg_iovlen] = {const_cast<char*>(slice.data()), slice.size()};
+    bytes += slice.size();
+  }
+  return ::sendmsg(descriptor(), &message, MSG_NOSIGNAL);
+}
+
 // Sends what the system takes. Nobody is told from here: of a failure flush() does.
 void Connection::push() {
   while (handed_.bytes == 0 && broken_.status == 0) {
@@ -590,18 +609,8 @@ void Connection::push() {
       if (plain_->empty() && sending_ == Sending::Finishing) tls_->close();
     }
     if (out_.empty()) return;
-    iovec pieces[kTrySlices];
-    msghdr message{};
-    message.msg_iov = pieces;
     std::size_t bytes = 0;
-    for (; message.msg_iovlen < kTrySlices && message.msg_iovlen < out_.slices(); ++message.msg_iovlen) {
-      const Slice& slice = out_.peek(message.msg_iovlen);
-      pieces[message.msg_iovlen] = {const_cast<char*>(slice.data()), slice.size()};
-      bytes += slice.size();
-    }
-    // What is meant for sockets costs less than what libuv uses, which is meant for files too.
-    const ssize_t sent = message.msg_iovlen == 1 ? ::send(descriptor(), pieces[0].iov_base, bytes, MSG_NOSIGNAL)
-                                                 : ::sendmsg(descriptor(), &message, MSG_NOSIGNAL);
+    const ssize_t sent = offer(bytes);
     if (sent < 0 && errno == EINTR) continue;
     if (sent > 0) out_.remove(static_cast<std::size_t>(sent));
     // Short of memory is no end either: libuv tries again when there is room.

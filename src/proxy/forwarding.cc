@@ -32,6 +32,23 @@ void drop_named(Head& head, std::string_view list, bool upgrades) {
   }
 }
 
+enum class HopField : std::uint8_t { None, Connection, Upgrade, Other };
+
+// By length first: most fields are none of these.
+HopField hop_field(std::string_view name) {
+  switch (name.size()) {
+    case 7:
+      return equal_nocase(name, "upgrade") ? HopField::Upgrade : HopField::None;
+    case 10:
+      if (equal_nocase(name, "connection")) return HopField::Connection;
+      return equal_nocase(name, "keep-alive") ? HopField::Other : HopField::None;
+    case 16:
+      return equal_nocase(name, "proxy-connection") ? HopField::Other : HopField::None;
+    default:
+      return HopField::None;
+  }
+}
+
 bool names_connection_scheme(std::string_view value) {
   return starts_with_nocase(value, "ntlm") || starts_with_nocase(value, "nego");
 }
@@ -84,15 +101,13 @@ void drop_hop_fields(Head& head, bool upgrades) {
     count = 0;
     for (std::size_t i = head.fields.size(); i-- > 0 && count < kAtOnce;) {
       const std::string_view name = head.fields[i].name;
-      // By length first: most fields are none of these.
-      const bool ten = name.size() == 10 && (equal_nocase(name, "connection") || equal_nocase(name, "keep-alive"));
-      if (!ten && !(name.size() == 16 && equal_nocase(name, "proxy-connection"))) continue;
-      if (equal_nocase(name, "connection")) lists[count++] = head.fields[i].value;
+      const HopField kind = hop_field(name);
+      if (kind == HopField::None || (kind == HopField::Upgrade && upgrades)) continue;
+      if (kind == HopField::Connection) lists[count++] = head.fields[i].value;
       head.fields.erase(i);
     }
     for (std::size_t i = 0; i < count; ++i) drop_named(head, lists[i], upgrades);
   } while (count == kAtOnce);
-  if (!upgrades) head.drop("upgrade");
 }
 
 void raise_version(Head& head) {

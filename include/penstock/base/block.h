@@ -41,6 +41,7 @@ class Block {
   static std::size_t gulps_in_use();
 
  private:
+  static Block* make(std::uint32_t size_class, std::size_t capacity);
   void give_back();
   std::uint32_t uses_ = 1;
   std::uint32_t size_class_ = 0;

@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace penstock {
 
@@ -16,6 +18,32 @@ inline char to_upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c
 bool equal_nocase(const char* a, const char* b, std::size_t size);
 inline bool equal_nocase(std::string_view a, std::string_view b) {
   return a.size() == b.size() && equal_nocase(a.data(), b.data(), a.size());
+}
+// Bytes in a word, each of the letters small.
+template <class Word>
+Word lower_word(const char* text) {
+  constexpr Word kEach = static_cast<Word>(0x0101010101010101);
+  Word letters;
+  std::memcpy(&letters, text, sizeof(letters));
+  const Word low = letters & (0x7f * kEach);
+  // The high bit of a byte: it is at least 'A'; it is above 'Z'.
+  const Word from_a = low + (0x80 - 'A') * kEach, above_z = low + (0x7f - 'Z') * kEach;
+  const Word upper = (from_a ^ above_z) & ~letters & (0x80 * kEach);
+  return letters | upper >> 2;
+}
+// Names of fields are compared more than anything else: with one that is written here, in a few instructions.
+template <std::size_t N>
+bool equal_nocase(std::string_view text, const char (&name)[N]) {
+  constexpr std::size_t kSize = N - 1;
+  if (text.size() != kSize) return false;
+  if constexpr (kSize < 4 || kSize > 16) {
+    return equal_nocase(text.data(), name, kSize);
+  } else {
+    using Word = std::conditional_t<(kSize < 8), std::uint32_t, std::uint64_t>;
+    constexpr std::size_t kLast = kSize - sizeof(Word);
+    return lower_word<Word>(text.data()) == lower_word<Word>(name) &&
+           lower_word<Word>(text.data() + kLast) == lower_word<Word>(name + kLast);
+  }
 }
 bool starts_with_nocase(std::string_view text, std::string_view prefix);
 bool ends_with_nocase(std::string_view text, std::string_view suffix);

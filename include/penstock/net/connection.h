@@ -223,6 +223,7 @@ class Connection final : public Living, public Endpoints, private PutOff, privat
   void ended(bool clean);
   void flush();
   void push();
+  std::ptrdiff_t offer(std::size_t& bytes) const;
   bool seal();  // False: nothing can be sealed any more; see the error of the session.
   void hand_to_libuv();
   void written(int status);
