@@ -50,6 +50,37 @@ TEST_CASE("the nearest known word is found for a slip and not for a stranger") {
   CHECK(nearest("elephant", kWords) == "");
 }
 
+namespace {
+
+// With every byte in place of each of `name`'s.
+template <std::size_t N>
+void compare_with_all(const char (&name)[N]) {
+  for (std::size_t at = 0; at + 1 < N; ++at) {
+    for (int byte = 0; byte < 256; ++byte) {
+      std::string text(name);
+      text[at] = static_cast<char>(byte);
+      INFO(name << ", byte " << byte << " at " << at);
+      REQUIRE(equal_nocase(text, name) == (to_lower(text[at]) == to_lower(name[at])));
+    }
+  }
+  REQUIRE(!equal_nocase(std::string(name) + "x", name));
+  REQUIRE(!equal_nocase(std::string(name).substr(1), name));
+}
+
+}  // namespace
+
+TEST_CASE("a text equals a name in any case, and no other text does") {
+  compare_with_all("te");
+  compare_with_all("host");
+  compare_with_all("Expect");
+  compare_with_all("upgrade");
+  compare_with_all("connection");
+  compare_with_all("keep-alive");
+  compare_with_all("Content-Length");
+  compare_with_all("www-authenticate");
+  compare_with_all("Transfer-Encoding");
+}
+
 TEST_CASE("comparing without case knows ASCII only") {
   CHECK(equal_nocase("Content-Length", "content-length"));
   CHECK(!equal_nocase("\xC3\x84", "\xC3\xA4"));
