@@ -17,6 +17,7 @@
 #include "penstock/control/changes.h"
 #include "processes.h"
 #include "realm.h"
+#include "tls_drafts.h"
 
 namespace penstock {
 namespace {
@@ -73,6 +74,7 @@ class Master::Reign final : public Realm {
   Crew& crew() override { return master_.crew_; }
   const Desk& desk() const override { return *master_.desk_; }
   const Options& options() const override { return master_.options_; }
+  TlsDrafts& tls_drafts() override { return tls_drafts_; }
   const std::string& complaints() const override { return master_.complaints_; }
   void log(Level level, const std::string& line) override { master_.log(level, line); }
   void reload(std::function<void(bool success, const std::string& said)> done) override {
@@ -86,6 +88,7 @@ class Master::Reign final : public Realm {
 
  private:
   Master& master_;
+  TlsDrafts tls_drafts_;
 };
 
 Master::Master(const Options& options, Announcer& announcer, Channel* parent)

@@ -13,6 +13,7 @@ class Crew;
 class Desk;
 class Loop;
 struct Options;
+struct TlsDrafts;
 
 class Realm {
  public:
@@ -20,6 +21,7 @@ class Realm {
   virtual Crew& crew() = 0;
   virtual const Desk& desk() const = 0;
   virtual const Options& options() const = 0;
+  virtual TlsDrafts& tls_drafts() = 0;
   // What was complained about when the process started or took its last configuration.
   virtual const std::string& complaints() const = 0;
   virtual void log(Level level, const std::string& line) = 0;

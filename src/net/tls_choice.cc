@@ -205,19 +205,37 @@ std::string name_in(const SSL_CLIENT_HELLO& hello) {
 }
 
 void NameIndex::add(std::string_view name, std::size_t certificate, KeyKind kind) {
-  const auto [at, is_new] = groups_.try_emplace(lower(name));
-  if (is_new) at->second.fill(kNone);
-  std::size_t& place = at->second[static_cast<std::size_t>(kind)];
-  if (place == kNone) place = certificate;
+  names_[lower(name)].push_back({certificate, kind, false});
 }
 
-const NameIndex::Group* NameIndex::find(std::string_view name) const {
-  auto at = groups_.find(name);
-  if (at != groups_.end()) return &at->second;
+void NameIndex::exclude(std::string_view name, std::size_t certificate) {
+  names_[lower(name)].push_back({certificate, KeyKind::Rsa, true});
+}
+
+std::optional<NameIndex::Group> NameIndex::group_of(const Entries& entries, const Entries* exact) {
+  Group group;
+  group.fill(kNone);
+  bool found = false;
+  for (const Entry& entry : entries) {
+    const auto excludes = [&](const Entry& other) { return other.excluded && other.certificate == entry.certificate; };
+    if (entry.excluded || (exact != nullptr && std::any_of(exact->begin(), exact->end(), excludes))) continue;
+    found = true;
+    std::size_t& place = group[static_cast<std::size_t>(entry.kind)];
+    if (place == kNone) place = entry.certificate;
+  }
+  return found ? std::optional(group) : std::nullopt;
+}
+
+std::optional<NameIndex::Group> NameIndex::find(std::string_view name) const {
+  const auto exact = names_.find(name);
+  if (exact != names_.end()) {
+    if (const auto group = group_of(exact->second, nullptr)) return group;
+  }
   const std::size_t dot = name.find('.');
-  if (dot == std::string_view::npos || dot == 0) return nullptr;
-  at = groups_.find("*" + std::string(name.substr(dot)));
-  return at == groups_.end() ? nullptr : &at->second;
+  if (dot == std::string_view::npos || dot == 0) return std::nullopt;
+  const auto wildcard = names_.find("*" + std::string(name.substr(dot)));
+  if (wildcard == names_.end()) return std::nullopt;
+  return group_of(wildcard->second, exact == names_.end() ? nullptr : &exact->second);
 }
 
 }  // namespace penstock

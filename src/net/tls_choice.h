@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,11 +50,21 @@ class NameIndex {
 
   // `name` as the certificate has it, "*.example.com" included. The first certificate of a kind wins.
   void add(std::string_view name, std::size_t certificate, KeyKind kind);
-  // The exact name, then the wildcard of its parent, or null.
-  const Group* find(std::string_view name) const;
+  // A name that this certificate does not serve, though its wildcard does.
+  void exclude(std::string_view name, std::size_t certificate);
+  // The exact name, then the wildcard of its parent, or nothing.
+  std::optional<Group> find(std::string_view name) const;
 
  private:
-  std::map<std::string, Group, std::less<>> groups_;
+  struct Entry {
+    std::size_t certificate;
+    KeyKind kind;
+    bool excluded;
+  };
+  using Entries = std::vector<Entry>;
+  static std::optional<Group> group_of(const Entries& entries, const Entries* exact);
+
+  std::map<std::string, Entries, std::less<>> names_;
 };
 
 }  // namespace penstock

@@ -22,14 +22,37 @@ namespace {
 
 using Parts = TlsContextParts;
 
-const Parts& parts_of(const SSL* ssl) { return *static_cast<const Parts*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl))); }
+using Terms = TlsTerms;
+
+const Terms& terms_of(const SSL_CTX* context) { return *static_cast<const Terms*>(SSL_CTX_get_app_data(context)); }
+const Terms& terms_of(const SSL* ssl) { return terms_of(SSL_get_SSL_CTX(ssl)); }
+const Parts& parts_of(const SSL* ssl) { return *terms_of(ssl).parts; }
 ClientNotes& notes_of(const SSL* ssl) { return *static_cast<ClientNotes*>(SSL_get_app_data(ssl)); }
 
 // The library's callbacks.
 
+int on_certificate_error(int good, X509_STORE_CTX* store);
+int verify_mode(TlsPeerCheck check);
+
+// A session has taken its terms from the first context; changing that changes nothing but the certificate and what is
+// looked up there.
+void agree_to(SSL* ssl, const SSL_CTX* context) {
+  const Terms& terms = terms_of(context);
+  SSL_set_min_proto_version(ssl, terms.min_version);
+  SSL_set_max_proto_version(ssl, terms.max_version);
+  SSL_set_strict_cipher_list(ssl, terms.ciphers.c_str());
+  SSL_set1_curves_list(ssl, terms.curves.c_str());
+  SSL_set_verify(ssl, verify_mode(terms.check), terms.passes_over ? on_certificate_error : nullptr);
+  SSL_set_client_CA_list(ssl, SSL_dup_CA_list(SSL_CTX_get_client_CA_list(context)));
+  SSL_set_session_id_context(ssl, terms.scope.data(), terms.scope.size());
+  ERR_clear_error();
+}
+
 ssl_select_cert_result_t on_client_hello(const SSL_CLIENT_HELLO* hello) {
   const Parts::Choice choice = parts_of(hello->ssl).choose(*hello);
+  const Terms& before = terms_of(hello->ssl);
   if (choice.context != SSL_get_SSL_CTX(hello->ssl)) SSL_set_SSL_CTX(hello->ssl, choice.context);
+  if (&terms_of(choice.context) != &before) agree_to(hello->ssl, choice.context);
   if (!choice.fits) notes_of(hello->ssl).suites = std::make_unique<std::string>(suites_in(*hello));
   return ssl_select_cert_success;
 }
@@ -37,7 +60,7 @@ ssl_select_cert_result_t on_client_hello(const SSL_CLIENT_HELLO* hello) {
 // RFC 6066 section 3: a client that names nobody we know is told so.
 int on_strict_name(SSL* ssl, int* alert, void*) {
   const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-  if (name != nullptr && parts_of(ssl).names.find(lower(name)) != nullptr) return SSL_TLSEXT_ERR_OK;
+  if (name != nullptr && parts_of(ssl).names.find(lower(name))) return SSL_TLSEXT_ERR_OK;
   *alert = SSL_AD_UNRECOGNIZED_NAME;
   return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
@@ -45,7 +68,7 @@ int on_strict_name(SSL* ssl, int* alert, void*) {
 // Our order decides. Without a protocol in common the handshake goes on without one, as with HAProxy.
 int on_alpn(SSL* ssl, const std::uint8_t** out, std::uint8_t* out_size, const std::uint8_t* offered,
             unsigned offered_size, void*) {
-  const std::string& ours = parts_of(ssl).alpn;
+  const std::string& ours = terms_of(ssl).alpn;
   std::uint8_t* chosen = nullptr;
   const int found = SSL_select_next_proto(&chosen, out_size, reinterpret_cast<const std::uint8_t*>(ours.data()),
                                           static_cast<unsigned>(ours.size()), offered, offered_size);
@@ -135,7 +158,7 @@ Result<void> set_credentials(SSL_CTX* ctx, const std::string& file, const Creden
 }
 
 // `shown` is the certificate we show to servers: a session is that identity's too.
-void set_scope(Parts& parts, const TlsOptions& options, std::string_view shown) {
+void set_scope(Terms& terms, const TlsOptions& options, const TlsCredentials* shown) {
   SHA256_CTX digest;
   SHA256_Init(&digest);
   const auto check = static_cast<std::uint8_t>(options.check);
@@ -146,8 +169,9 @@ void set_scope(Parts& parts, const TlsOptions& options, std::string_view shown) 
     mix(digest, options.extra_ca_pem);
     mix(digest, options.leaf_errors_ignored.to_string() + options.ca_errors_ignored.to_string());
   }
-  mix(digest, shown);
-  SHA256_Final(parts.scope.data(), &digest);
+  for (const CertificateDetails& certificate : shown == nullptr ? std::vector<CertificateDetails>() : shown->details())
+    mix(digest, certificate.sha1);
+  SHA256_Final(terms.scope.data(), &digest);
 }
 
 // Ours and the peer's, best first: as the library's own lists, with Ed25519 and P-521 both ways and
@@ -158,37 +182,45 @@ constexpr std::array<std::uint16_t, 10> kSignatures = {
     SSL_SIGN_RSA_PKCS1_SHA384, SSL_SIGN_ECDSA_SECP521R1_SHA512, SSL_SIGN_RSA_PSS_RSAE_SHA512,
     SSL_SIGN_RSA_PKCS1_SHA512};
 
-// What all contexts of one TlsContext share.
+// What all contexts of the same terms share.
 class Recipe {
  public:
-  static Result<Recipe> from(const TlsOptions& options, TlsPeer peer, Parts& parts) {
+  // `terms` are filled as `options` say.
+  static Result<Recipe> from(const TlsOptions& options, TlsPeer peer, Parts& parts, Terms& terms,
+                             const TlsCredentials* shown) {
     Recipe recipe;
     recipe.options_ = &options;
-    recipe.parts_ = &parts;
+    recipe.terms_ = &terms;
+    terms.parts = &parts;
     Result<std::string> ciphers = known_ciphers(options.ciphers, peer, parts.warnings);
     if (!ciphers) return ciphers.error();
-    recipe.ciphers_ = std::move(*ciphers);
+    terms.ciphers = std::move(*ciphers);
     Result<std::string> curves = known_curves(options.curves.empty() ? kDefaultCurves : options.curves);
     if (!curves) return curves.error();
-    recipe.curves_ = std::move(*curves);
+    terms.curves = std::move(*curves);
     Result<std::string> alpn = alpn_wire(options.alpn);
     if (!alpn) return alpn.error();
-    parts.alpn = std::move(*alpn);
+    terms.alpn = std::move(*alpn);
     Result<Trust> trust = read_trust(options, parts.warnings);
     if (!trust) return trust.error();
     recipe.trust_ = std::move(*trust);
-    parts.check = options.check;
-    parts.bio_method = make_bio_method();
+    terms.check = options.check;
+    terms.min_version = options.min_version;
+    terms.max_version = options.max_version;
+    terms.leaf_errors_ignored = options.leaf_errors_ignored;
+    terms.ca_errors_ignored = options.ca_errors_ignored;
+    terms.passes_over = options.leaf_errors_ignored.any() || options.ca_errors_ignored.any();
+    set_scope(terms, options, shown);
     return recipe;
   }
 
   Result<bssl::UniquePtr<SSL_CTX>> make() const {
     bssl::UniquePtr<SSL_CTX> ctx(SSL_CTX_new(TLS_method()));
-    SSL_CTX_set_app_data(ctx.get(), parts_);
+    SSL_CTX_set_app_data(ctx.get(), terms_);
     Result<void> versions = set_versions(ctx.get(), *options_);
     if (!versions) return versions.error();
-    SSL_CTX_set_strict_cipher_list(ctx.get(), ciphers_.c_str());
-    SSL_CTX_set1_curves_list(ctx.get(), curves_.c_str());
+    SSL_CTX_set_strict_cipher_list(ctx.get(), terms_->ciphers.c_str());
+    SSL_CTX_set1_curves_list(ctx.get(), terms_->curves.c_str());
     SSL_CTX_set_signing_algorithm_prefs(ctx.get(), kSignatures.data(), kSignatures.size());
     SSL_CTX_set_verify_algorithm_prefs(ctx.get(), kSignatures.data(), kSignatures.size());
     if (trust_.store != nullptr) {
@@ -202,12 +234,11 @@ class Recipe {
 
   const Trust& trust() const { return trust_; }
   const TlsOptions& options() const { return *options_; }
+  Terms& terms() const { return *terms_; }
 
  private:
   const TlsOptions* options_ = nullptr;
-  Parts* parts_ = nullptr;
-  std::string ciphers_;
-  std::string curves_;
+  Terms* terms_ = nullptr;
   Trust trust_;
 };
 
@@ -227,11 +258,11 @@ int verify_mode(TlsPeerCheck check) {
 int on_certificate_error(int good, X509_STORE_CTX* store) {
   if (good == 1) return 1;
   auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-  const auto& parts = *static_cast<const Parts*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+  const Terms& terms = terms_of(ssl);
   ClientNotes& noted = notes_of(ssl);
   const int error = X509_STORE_CTX_get_error(store);
   const int depth = X509_STORE_CTX_get_error_depth(store);
-  const VerifyErrors& ignored = depth == 0 ? parts.leaf_errors_ignored : parts.ca_errors_ignored;
+  const VerifyErrors& ignored = depth == 0 ? terms.leaf_errors_ignored : terms.ca_errors_ignored;
   if (error < 0 || static_cast<std::size_t>(error) >= ignored.size() || !ignored.test(static_cast<std::size_t>(error)))
     return 0;
   if (depth == 0 && noted.leaf == 0) noted.leaf = error;
@@ -260,17 +291,18 @@ int on_client_chain(X509_STORE_CTX* store, void*) {
 }
 
 void face_clients(SSL_CTX* ctx, const Recipe& recipe, const Parts& parts) {
+  const Terms& terms = recipe.terms();
   SSL_CTX_set_select_certificate_cb(ctx, on_client_hello);
   if (parts.strict_sni) SSL_CTX_set_tlsext_servername_callback(ctx, on_strict_name);
-  if (!parts.alpn.empty()) SSL_CTX_set_alpn_select_cb(ctx, on_alpn, nullptr);
+  if (!terms.alpn.empty()) SSL_CTX_set_alpn_select_cb(ctx, on_alpn, nullptr);
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_tlsext_ticket_key_cb(ctx, on_ticket);
   const auto lifetime = static_cast<std::uint32_t>(std::min<std::uint64_t>(recipe.options().lifetime_s, UINT32_MAX));
   SSL_CTX_set_timeout(ctx, lifetime);
   SSL_CTX_set_session_psk_dhe_timeout(ctx, lifetime);
-  SSL_CTX_set_session_id_context(ctx, parts.scope.data(), parts.scope.size());
+  SSL_CTX_set_session_id_context(ctx, terms.scope.data(), terms.scope.size());
   if (!recipe.options().prefer_client_ciphers) SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
-  SSL_CTX_set_verify(ctx, verify_mode(parts.check), parts.passes_over ? on_certificate_error : nullptr);
+  SSL_CTX_set_verify(ctx, verify_mode(terms.check), terms.passes_over ? on_certificate_error : nullptr);
   SSL_CTX_set_cert_verify_callback(ctx, on_client_chain, nullptr);
   // The names we accept certificates of: clients with several choose by them.
   for (const bssl::UniquePtr<X509>& authority : recipe.trust().authorities) SSL_CTX_add_client_CA(ctx, authority.get());
@@ -290,25 +322,46 @@ OwnAbilities abilities_of(SSL_CTX* ctx) {
   return own;
 }
 
-Result<void> add_certificate(Parts& parts, const Recipe& recipe, const PemFile& file) {
-  Result<Credentials> credentials = read_credentials(file, true);
-  if (!credentials) return credentials.error();
-  KeyNeeds needs;
-  if (!needs_of(*credentials->key, needs)) {
-    return Error{
-        format("{}: TLS has no use for its kind of key (RSA, P-256, P-384, P-521 or Ed25519 are needed)", file.name)};
+void add_names(Parts& parts, const TlsOffer& offer, const CertificateFacts& facts, KeyKind kind) {
+  const std::size_t number = parts.contexts.size();
+  if (offer.filters.empty()) {
+    for (const std::string& name : facts.names) parts.names.add(name, number, kind);
   }
+  for (const std::string_view filter : offer.filters) {
+    if (!filter.starts_with('!')) {
+      parts.names.add(filter, number, kind);
+    } else if (filter != "!*") {
+      parts.names.exclude(filter.substr(1), number);
+    }
+  }
+}
+
+Result<void> add_certificate(Parts& parts, const Recipe& recipe, const TlsOffer& offer) {
+  const Credentials& credentials = offer.credentials->inside();
+  KeyNeeds needs;
+  const std::string trouble = offer.credentials->trouble();
+  if (!trouble.empty()) return Error{format("{}: {}", offer.file, trouble)};
+  needs_of(*credentials.key, needs);
   Result<bssl::UniquePtr<SSL_CTX>> ctx = recipe.make();
   if (!ctx) return ctx.error();
-  Result<void> set = set_credentials(ctx->get(), file.name, *credentials);
+  Result<void> set = set_credentials(ctx->get(), offer.file, credentials);
   if (!set) return set.error();
   face_clients(ctx->get(), recipe, parts);
-  CertificateFacts facts = facts_of(file.name, *credentials->chain.front());
-  for (const std::string& name : facts.names) parts.names.add(name, parts.contexts.size(), needs.kind);
+  if (recipe.terms().own.max_version == 0) recipe.terms().own = abilities_of(ctx->get());
+  CertificateFacts facts = facts_of(offer.file, *credentials.chain.front());
+  add_names(parts, offer, facts, needs.kind);
   parts.contexts.push_back(std::move(*ctx));
   parts.needs.push_back(needs);
   parts.facts.push_back(std::move(facts));
   return {};
+}
+
+// With terms of its own.
+Result<void> add_certificate(Parts& parts, const TlsOffer& offer) {
+  Terms& terms = *parts.others.emplace_back(std::make_unique<Terms>());
+  Result<Recipe> recipe = Recipe::from(*offer.options, TlsPeer::Client, parts, terms, nullptr);
+  if (!recipe) return recipe.error();
+  return add_certificate(parts, *recipe, offer);
 }
 
 // The first certificate, and its sibling of another kind of key where one has the same name.
@@ -317,8 +370,9 @@ void set_fallback(Parts& parts) {
   if (parts.facts.empty()) return;
   parts.fallback[static_cast<std::size_t>(parts.needs.front().kind)] = 0;
   if (parts.facts.front().names.empty()) return;
-  const NameIndex::Group* group = parts.names.find(parts.facts.front().names.front());
-  if (group != nullptr) parts.fallback = *group;
+  const auto group = parts.names.find(parts.facts.front().names.front());
+  if (!group || std::find(group->begin(), group->end(), 0) == group->end()) return;
+  parts.fallback = *group;
 }
 
 }  // namespace
@@ -328,16 +382,15 @@ void keep_notes_in(SSL* ssl, ClientNotes& notes) { SSL_set_app_data(ssl, &notes)
 void keep_sessions_in(SSL* ssl, bssl::UniquePtr<SSL_SESSION>& newest) { SSL_set_app_data(ssl, &newest); }
 
 TlsContextParts::Choice TlsContextParts::choose(const SSL_CLIENT_HELLO& hello) const {
-  const NameIndex::Group* group = names.find(name_in(hello));
-  if (group == nullptr) group = &fallback;
+  const NameIndex::Group group = names.find(name_in(hello)).value_or(fallback);
   SSL_CTX* any = nullptr;
   // ECDSA first: a signature costs a tenth of RSA's. What comes last is what a client that can use
   // none gets; RSA is the more likely to please it after all.
   for (const KeyKind kind : {KeyKind::Ecdsa, KeyKind::Ed25519, KeyKind::Rsa}) {
-    const std::size_t certificate = (*group)[static_cast<std::size_t>(kind)];
+    const std::size_t certificate = group[static_cast<std::size_t>(kind)];
     if (certificate == NameIndex::kNone) continue;
     any = contexts[certificate].get();
-    if (client_can_use(hello, needs[certificate], own)) return {any, true};
+    if (client_can_use(hello, needs[certificate], terms_of(any).own)) return {any, true};
   }
   return {any == nullptr ? first() : any, false};
 }
@@ -346,20 +399,17 @@ TlsContext::TlsContext(std::shared_ptr<const TlsContextParts> parts) : parts_(st
 TlsContext::~TlsContext() = default;
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::for_clients(const TlsOptions& options,
-                                                                  const std::vector<PemFile>& certificates,
+                                                                  const std::vector<TlsOffer>& certificates,
                                                                   bool strict_sni, TicketKeys& keys) {
   if (certificates.empty() && !strict_sni) return Error{"no certificate was given"};
   auto parts = std::make_shared<TlsContextParts>();
-  set_scope(*parts, options, {});
   parts->strict_sni = strict_sni;
   parts->ticket_keys = &keys;
-  parts->leaf_errors_ignored = options.leaf_errors_ignored;
-  parts->ca_errors_ignored = options.ca_errors_ignored;
-  parts->passes_over = options.leaf_errors_ignored.any() || options.ca_errors_ignored.any();
-  Result<Recipe> recipe = Recipe::from(options, TlsPeer::Client, *parts);
+  parts->bio_method = make_bio_method();
+  Result<Recipe> recipe = Recipe::from(options, TlsPeer::Client, *parts, parts->terms, nullptr);
   if (!recipe) return recipe.error();
-  for (const PemFile& file : certificates) {
-    Result<void> added = add_certificate(*parts, *recipe, file);
+  for (const TlsOffer& offer : certificates) {
+    Result<void> added = offer.options ? add_certificate(*parts, offer) : add_certificate(*parts, *recipe, offer);
     if (!added) return added.error();
   }
   if (parts->contexts.empty()) {
@@ -369,29 +419,26 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::for_clients(const TlsOptio
     parts->contexts.push_back(std::move(*ctx));
   }
   set_fallback(*parts);
-  parts->own = abilities_of(parts->first());
   return std::shared_ptr<const TlsContext>(new TlsContext(std::move(parts)));
 }
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::for_servers(const TlsOptions& options,
-                                                                  const PemFile& certificate) {
+                                                                  const TlsCredentials* certificate) {
   auto parts = std::make_shared<TlsContextParts>();
-  set_scope(*parts, options, certificate.text.view());
-  Result<Recipe> recipe = Recipe::from(options, TlsPeer::Server, *parts);
+  parts->bio_method = make_bio_method();
+  Result<Recipe> recipe = Recipe::from(options, TlsPeer::Server, *parts, parts->terms, certificate);
   if (!recipe) return recipe.error();
   Result<bssl::UniquePtr<SSL_CTX>> ctx = recipe->make();
   if (!ctx) return ctx.error();
-  if (!certificate.text.empty()) {
-    Result<Credentials> credentials = read_credentials(certificate, true);
-    if (!credentials) return credentials.error();
-    Result<void> set = set_credentials(ctx->get(), certificate.name, *credentials);
+  if (certificate != nullptr) {
+    Result<void> set = set_credentials(ctx->get(), "its certificate", certificate->inside());
     if (!set) return set.error();
   }
-  if (!parts->alpn.empty()) {
-    SSL_CTX_set_alpn_protos(ctx->get(), reinterpret_cast<const std::uint8_t*>(parts->alpn.data()),
-                            static_cast<unsigned>(parts->alpn.size()));
+  if (!parts->terms.alpn.empty()) {
+    SSL_CTX_set_alpn_protos(ctx->get(), reinterpret_cast<const std::uint8_t*>(parts->terms.alpn.data()),
+                            static_cast<unsigned>(parts->terms.alpn.size()));
   }
-  SSL_CTX_set_verify(ctx->get(), parts->check == TlsPeerCheck::None ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_verify(ctx->get(), parts->terms.check == TlsPeerCheck::None ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_session_cache_mode(ctx->get(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(ctx->get(), on_new_session);
   parts->contexts.push_back(std::move(*ctx));
@@ -400,19 +447,5 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::for_servers(const TlsOptio
 
 std::span<const CertificateFacts> TlsContext::certificates() const { return parts_->facts; }
 std::span<const std::string> TlsContext::warnings() const { return parts_->warnings; }
-
-Result<std::vector<CertificateFacts>> TlsContext::inspect(const PemFile& file, bool needs_key) {
-  Result<Credentials> credentials = read_credentials(file, needs_key);
-  if (!credentials) return credentials.error();
-  KeyNeeds needs;
-  if (needs_key && !needs_of(*credentials->key, needs)) {
-    return Error{
-        format("{}: TLS has no use for its kind of key (RSA, P-256, P-384, P-521 or Ed25519 are needed)", file.name)};
-  }
-  std::vector<CertificateFacts> facts;
-  for (const bssl::UniquePtr<X509>& certificate : credentials->chain)
-    facts.push_back(facts_of(file.name, *certificate));
-  return facts;
-}
 
 }  // namespace penstock

@@ -17,16 +17,32 @@
 
 namespace penstock {
 
+struct TlsContextParts;
+
+// What is agreed with a peer: as the line has it, or as the line of a crt-list has it for one certificate.
+struct TlsTerms {
+  const TlsContextParts* parts = nullptr;
+  TlsPeerCheck check = TlsPeerCheck::None;
+  // Digest of what decides whom we trust; sessions made under another are not resumed.
+  std::array<std::uint8_t, 32> scope{};
+  std::string alpn;  // As on the wire: each name behind its length.
+  // Towards clients only.
+  OwnAbilities own;
+  std::uint16_t min_version = 0, max_version = 0;
+  std::string ciphers, curves;
+  // Errors of a client's certificate and of those above it that do not end the handshake.
+  bool passes_over = false;
+  VerifyErrors leaf_errors_ignored, ca_errors_ignored;
+};
+
 struct TlsContextParts {
   // Towards clients one for each certificate, in order (one without any if there is none): the
   // library keeps one chain in each. Towards servers exactly one.
   std::vector<bssl::UniquePtr<SSL_CTX>> contexts;
   // How sessions read and write.
   BioMethod bio_method;
-  TlsPeerCheck check = TlsPeerCheck::None;
-  // Digest of what decides whom we trust; sessions made under another are not resumed.
-  std::array<std::uint8_t, 32> scope{};
-  std::string alpn;  // As on the wire: each name behind its length.
+  TlsTerms terms;                                 // Of the line.
+  std::vector<std::unique_ptr<TlsTerms>> others;  // Of certificates that have their own.
   std::vector<std::string> warnings;
 
   // Towards clients only.
@@ -34,12 +50,8 @@ struct TlsContextParts {
   std::vector<KeyNeeds> needs;  // Of each context.
   NameIndex names;
   NameIndex::Group fallback{};  // For a client that names nothing we know.
-  OwnAbilities own;
   bool strict_sni = false;
   const TicketKeys* ticket_keys = nullptr;
-  // Errors of a client's certificate and of those above it that do not end the handshake.
-  bool passes_over = false;
-  VerifyErrors leaf_errors_ignored, ca_errors_ignored;
 
   SSL_CTX* first() const { return contexts.front().get(); }
   struct Choice {

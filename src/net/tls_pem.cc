@@ -9,6 +9,7 @@
 #include <openssl/nid.h>
 #include <openssl/obj.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs8.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
@@ -47,7 +48,7 @@ std::string_view guess_of(std::string_view text) {
   if (text.starts_with("\xff\xfe")) return "this is UTF-16 text; save it as ASCII";
   // A SEQUENCE with a length of more than 127 bytes.
   if (text.size() > 1 && text[0] == 0x30 && (text[1] & 0x80) != 0)
-    return "this is not PEM but binary (DER or PFX); convert it to PEM first";
+    return "this is not PEM but binary (DER); convert it to PEM first";
   return {};
 }
 
@@ -226,34 +227,128 @@ std::vector<std::string> common_names(X509& certificate) {
   return names;
 }
 
-Result<Credentials> read_all_credentials(const PemFile& file, bool needs_key) {
+Result<std::vector<bssl::UniquePtr<EVP_PKEY>>> keys_of(const PemFile& file, const std::vector<Section>& sections) {
+  std::vector<bssl::UniquePtr<EVP_PKEY>> keys;
+  for (const Section& section : sections) {
+    if (!is_key(section)) continue;
+    Result<bssl::UniquePtr<EVP_PKEY>> key = parse_key(file.name, section);
+    if (!key) return key.error();
+    keys.push_back(std::move(*key));
+  }
+  return keys;
+}
+
+// PKCS #12 (RFC 7292 section 4): a SEQUENCE that begins with the number 3.
+bool is_pfx(std::string_view text) {
+  if (text.size() < 2 || text[0] != 0x30) return false;
+  const auto length = static_cast<unsigned char>(text[1]);
+  return text.substr(std::min<std::size_t>(text.size(), length < 0x80 ? 2 : 2 + (length & 0x7f)))
+      .starts_with(std::string_view("\x02\x01\x03", 3));
+}
+
+// What Windows exports: the certificates lie in no certain order, the leaf is the one that the key belongs to.
+Result<Credentials> read_pfx(const PemFile& file) {
+  const WipedText password(file.password.view());
+  CBS bytes;
+  CBS_init(&bytes, reinterpret_cast<const std::uint8_t*>(file.text.view().data()), file.text.view().size());
+  bssl::UniquePtr<STACK_OF(X509)> certificates(sk_X509_new_null());
+  EVP_PKEY* found = nullptr;
+  ERR_clear_error();
+  const bool good = PKCS12_get_key_and_certs(&found, certificates.get(), &bytes, password.c_str()) == 1;
+  Credentials credentials;
+  credentials.key.reset(found);
+  if (!good) {
+    const std::uint32_t code = take_library_error_code();
+    if (ERR_GET_LIB(code) == ERR_LIB_PKCS8 && ERR_GET_REASON(code) == PKCS8_R_INCORRECT_PASSWORD) {
+      return complaint(file.name, file.password.empty() ? "this PFX has a password: name a file that it stands in with "
+                                                          "'password-file'"
+                                                        : "the password of 'password-file' does not open it");
+    }
+    return complaint(file.name, format("it cannot be read as PFX (PKCS #12): {}", library_error_words(code)));
+  }
+  if (credentials.key == nullptr) return complaint(file.name, "no private key in it");
+  std::size_t leaf = 0;
+  const std::size_t count = sk_X509_num(certificates.get());
+  while (leaf < count && !belongs(*sk_X509_value(certificates.get(), leaf), *credentials.key)) ++leaf;
+  if (leaf == count) return complaint(file.name, "its key belongs to no certificate in it");
+  // Each is followed by who issued it, as far as that one is there.
+  X509* last = sk_X509_value(certificates.get(), leaf);
+  while (last != nullptr && credentials.chain.size() < count) {
+    X509* next = nullptr;
+    credentials.chain.push_back(bssl::UpRef(last));
+    for (std::size_t i = 0; i < count && next == nullptr; ++i) {
+      X509* other = sk_X509_value(certificates.get(), i);
+      if (other != last && X509_check_issued(other, last) == X509_V_OK && X509_check_issued(last, last) != X509_V_OK)
+        next = other;
+    }
+    last = next;
+  }
+  ERR_clear_error();
+  return credentials;
+}
+
+Result<void> read_beside(const PemFile& file, Credentials& credentials) {
+  credentials.ocsp = file.ocsp;
+  credentials.timestamps = file.timestamps;
+  if (file.issuer.empty()) return {};
+  Result<std::vector<bssl::UniquePtr<X509>>> issuer = read_certificates(file.name + ".issuer", file.issuer, nullptr);
+  if (!issuer) return issuer.error();
+  credentials.issuer = std::move(issuer->front());
+  return {};
+}
+
+Result<Credentials> read_pem(const PemFile& file, bool fits) {
   Result<std::vector<Section>> sections = read_sections(file.name, file.text.view());
   if (!sections) return sections.error();
   Result<std::vector<bssl::UniquePtr<X509>>> chain = certificates_of(file.name, file.text.view(), *sections);
   if (!chain) return chain.error();
   Credentials credentials;
   credentials.chain = std::move(*chain);
-  if (!needs_key) return credentials;
-  std::vector<bssl::UniquePtr<EVP_PKEY>> keys;
-  for (const Section& section : *sections) {
-    if (!is_key(section)) continue;
-    Result<bssl::UniquePtr<EVP_PKEY>> key = parse_key(file.name, section);
-    if (!key) return key.error();
-    keys.push_back(std::move(*key));
+  Result<std::vector<bssl::UniquePtr<EVP_PKEY>>> keys = keys_of(file, *sections);
+  if (!keys) return keys.error();
+  Result<bssl::UniquePtr<EVP_PKEY>> key = choose_key(file, *keys, credentials.chain);
+  if (key) {
+    credentials.key = std::move(*key);
+  } else if (fits) {
+    return key.error();
+  } else if (!keys->empty()) {
+    credentials.key = std::move(keys->front());
   }
-  Result<bssl::UniquePtr<EVP_PKEY>> key = choose_key(file, keys, credentials.chain);
-  if (!key) return key.error();
-  credentials.key = std::move(*key);
+  return credentials;
+}
+
+Result<Credentials> read_all_credentials(const PemFile& file) {
+  Result<Credentials> credentials = is_pfx(file.text.view()) ? read_pfx(file) : read_pem(file, true);
+  if (!credentials) return credentials;
+  const Result<void> beside = read_beside(file, *credentials);
+  if (!beside) return beside.error();
   return credentials;
 }
 
 }  // namespace
 
-Result<Credentials> read_credentials(const PemFile& file, bool needs_key) {
-  Result<Credentials> credentials = read_all_credentials(file, needs_key);
-  // The library wipes what it gives back; of what it had on the stack some lines are left.
+// The library wipes what it gives back; of what it had on the stack some lines are left.
+
+Result<Credentials> read_credentials(const PemFile& file) {
+  Result<Credentials> credentials = read_all_credentials(file);
   wipe_stack();
   return credentials;
+}
+
+Result<Credentials> read_loose_credentials(const PemFile& file) {
+  Result<Credentials> credentials = read_pem(file, false);
+  wipe_stack();
+  return credentials;
+}
+
+Result<bssl::UniquePtr<EVP_PKEY>> read_key(const PemFile& file) {
+  Result<std::vector<Section>> sections = read_sections(file.name, file.text.view());
+  if (!sections) return sections.error();
+  Result<std::vector<bssl::UniquePtr<EVP_PKEY>>> keys = keys_of(file, *sections);
+  wipe_stack();
+  if (!keys) return keys.error();
+  if (keys->empty()) return complaint(file.name, "no private key in it");
+  return std::move(keys->front());
 }
 
 Result<std::vector<bssl::UniquePtr<X509>>> read_certificates(std::string_view name, std::string_view text,

@@ -13,13 +13,20 @@
 
 namespace penstock {
 
-// A certificate ready to be shown: leaf first, and the key that belongs to the leaf.
+// A certificate, leaf first, its key, and what is shown beside.
 struct Credentials {
   std::vector<bssl::UniquePtr<X509>> chain;
-  bssl::UniquePtr<EVP_PKEY> key;  // Null only if it was not asked for and not there.
+  bssl::UniquePtr<EVP_PKEY> key;
+  bssl::UniquePtr<X509> issuer;  // From a file of its own; null: none.
+  std::string ocsp, timestamps;  // DER of what is stapled; empty: nothing.
 };
 
-Result<Credentials> read_credentials(const PemFile& file, bool needs_key);
+// Ready to be shown: the key belongs to the leaf.
+Result<Credentials> read_credentials(const PemFile& file);
+// The same with a key of another certificate, or none.
+Result<Credentials> read_loose_credentials(const PemFile& file);
+// The first key in the text.
+Result<bssl::UniquePtr<EVP_PKEY>> read_key(const PemFile& file);
 
 // At least one certificate. What else stands in the file (keys, text) is passed over. One that cannot
 // be read is an error, or, where `skipped` is given, a line there: a system's bundle may well hold

@@ -71,7 +71,7 @@ namespace {
 Scope scope_of(const TlsContextParts& context, std::string_view name, std::string_view verify_name) {
   SHA256_CTX digest;
   SHA256_Init(&digest);
-  SHA256_Update(&digest, context.scope.data(), context.scope.size());
+  SHA256_Update(&digest, context.terms.scope.data(), context.terms.scope.size());
   mix(digest, name);
   mix(digest, verify_name);
   Scope scope;
@@ -184,7 +184,7 @@ void TlsSession::Implementation::prepare_server(std::string_view name, std::stri
   bool good = true;
   if (!sent.empty() && !is_ip_text(sent)) good = SSL_set_tlsext_host_name(ssl.get(), sent.c_str()) == 1;
   server->verify_name = verify_name.empty() ? sent : std::string(verify_name);
-  if (good && context->check != TlsPeerCheck::None && !server->verify_name.empty()) {
+  if (good && context->terms.check != TlsPeerCheck::None && !server->verify_name.empty()) {
     X509_VERIFY_PARAM* param = SSL_get0_param(ssl.get());
     const std::string& wanted = server->verify_name;
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);

@@ -39,8 +39,8 @@ Frontend::~Frontend() {
 
 const Ref<Generation>& Frontend::generation() const { return last_ ? last_ : owner_.kit().generation; }
 
-void Frontend::adopt(const BindSpec& bind) {
-  const bool other_trust = bind.entrance->trust != bind_->entrance->trust;
+void Frontend::adopt(const BindSpec& bind, bool asks_trust) {
+  const bool other_trust = asks_trust && bind.entrance->trust != bind_->entrance->trust;
   bind_ = &bind;
   change_options(bind.bound->sockets[kit().worker % bind.bound->sockets.size()].get(), bind.accepted);
   set_manners();

@@ -51,8 +51,13 @@ const config::Server* find_server(const config::Proxy& proxy, std::string_view n
 
 }  // namespace
 
-Outside::Outside(const SnapshotGround& ground, const Sources& sources, const PlansBefore& before)
-    : ground_(ground), bundle_(ground.bundle), sources_(sources), before_(before) {}
+Outside::Outside(const SnapshotGround& ground, const Sources& sources, const TlsFiles& files, const PlansBefore& before)
+    : ground_(ground), bundle_(ground.bundle), sources_(sources), files_(files), before_(before) {}
+
+const std::string* Outside::text_of(const std::string& path) const {
+  const std::string* set = files_.trust(path);
+  return set != nullptr ? set : bundle_.content(path);
+}
 
 // The same question often comes again at once, from one server line after the other.
 void Outside::keep(Kind kind, std::string_view about, std::uint64_t answer) const {
@@ -65,7 +70,7 @@ void Outside::keep(Kind kind, std::string_view about, std::uint64_t answer) cons
 }
 
 std::uint64_t Outside::digest_of(const std::string& path) const {
-  const std::string* text = bundle_.content(path);
+  const std::string* text = text_of(path);
   if (text == nullptr) return 0;
   const auto [at, is_new] = digests_.try_emplace(path);
   if (is_new) at->second = xxh64(*text, 1);
@@ -80,7 +85,7 @@ std::uint64_t Outside::digest_of_credentials(const std::string& path) const {
 
 const std::string* Outside::content(const std::string& path) const {
   keep(Kind::Text, path, digest_of(path));
-  return bundle_.content(path);
+  return text_of(path);
 }
 
 PemFile Outside::credentials(const std::string& path) const {

@@ -17,6 +17,7 @@
 #include "penstock/proxy/ground.h"
 #include "penstock/proxy/plan.h"
 #include "penstock/proxy/sources.h"
+#include "penstock/proxy/tls_files.h"
 #include "penstock/rules/environment.h"
 
 namespace penstock {
@@ -32,7 +33,8 @@ class Outside final : public rules::Environment {
   // The plan of a backend in the snapshot before, by number; null where there is none.
   using PlansBefore = std::vector<const BackendPlan*>;
   // The ground has the numbers of all sections and tables before anybody asks.
-  Outside(const SnapshotGround& ground, const Sources& sources, const PlansBefore& before);
+  // What `files` have was set since the bundle was gathered.
+  Outside(const SnapshotGround& ground, const Sources& sources, const TlsFiles& files, const PlansBefore& before);
 
   // What is asked from now on is kept there; null: nowhere.
   void keep_in(Making* making) { making_ = making; }
@@ -64,6 +66,7 @@ class Outside final : public rules::Environment {
   void note_files(const config::Tls& tls, const std::string& certificate) const;
 
  private:
+  const std::string* text_of(const std::string& path) const;
   void keep(Question::Kind kind, std::string_view about, std::uint64_t answer) const;
   std::uint64_t answer_to(const config::Proxy& proxy, const Question& question) const;
   std::uint64_t digest_of_table(const std::string& proxy) const;
@@ -74,6 +77,7 @@ class Outside final : public rules::Environment {
   const SnapshotGround& ground_;
   const Bundle& bundle_;
   const Sources& sources_;
+  const TlsFiles& files_;
   const PlansBefore& before_;
   mutable std::map<std::string, std::uint64_t> digests_, credential_digests_;
   mutable std::unordered_map<const config::Proxy*, std::vector<int>> keys_;

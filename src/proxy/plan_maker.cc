@@ -243,7 +243,6 @@ ServerSpec PlanMaker::build_server(const config::Proxy& proxy, const config::Ser
     spec.socket.source = outside_.resolved(*server.source);
     spec.socket.source_ports = static_cast<std::uint16_t>(server.source->port_high - server.source->port_low);
   }
-  if (server.tls.enabled) spec.tls = tls_.for_server(server, server.tls);
   if (server.sni) {
     rules::Sample sni = rules::compile_sni(config_, proxy, *server.sni, outside_, diagnostics_);
     if (sni) spec.sni = std::make_shared<const rules::Sample>(std::move(sni));
@@ -270,22 +269,25 @@ ServerSpec PlanMaker::build_server(const config::Proxy& proxy, const config::Ser
   spec.proxy_wishes = proxy_wishes(server.proxy_v2_options);
   spec.where = digest_of(spec.values().address);
   spec.state = sources_.servers.server(proxy.name, server.name);
-  spec.wire = wire_of(spec, server);
   spec.disabled = server.disabled;
-  if (server.check.enabled) {
-    spec.check = checks_of(proxy, server, spec, outside_, diagnostics_);
-    if (wants_tls_check(server, proxy.health)) {
-      config::Tls tls = server.tls;
-      if (!server.check.alpn.empty()) tls.alpn = server.check.alpn;
-      if (proxy.health.kind == config::Health::Kind::TlsHello && !tls.enabled) tls.verify = config::Tls::Verify::None;
-      spec.check.tls = tls_.for_server(server, tls);
-    }
-  }
+  if (server.check.enabled) spec.check = checks_of(proxy, server, spec, outside_, diagnostics_);
+  renew_tls(proxy, server, spec);
   if (const std::optional<Leader> leader = outside_.leader_of(proxy, server)) {
     spec.tracked = leader->name;
     spec.tracked_state = leader->state;
   }
   return spec;
+}
+
+void PlanMaker::renew_tls(const config::Proxy& proxy, const config::Server& server, ServerSpec& spec) {
+  if (server.tls.enabled) spec.tls = tls_.for_server(server, server.tls);
+  if (server.check.enabled && wants_tls_check(server, proxy.health)) {
+    config::Tls tls = server.tls;
+    if (!server.check.alpn.empty()) tls.alpn = server.check.alpn;
+    if (proxy.health.kind == config::Health::Kind::TlsHello && !tls.enabled) tls.verify = config::Tls::Verify::None;
+    spec.check.tls = tls_.for_server(server, tls);
+  }
+  spec.wire = wire_of(spec, server);
 }
 
 // A digest of what stands in the files that TLS to the server uses. Many servers have the same.
@@ -297,7 +299,7 @@ std::uint64_t PlanMaker::files_of(const config::Server& server) {
     for (const std::string& path : {tls.ca_file, tls.crl_file, tls.ca_verify_file}) {
       if (const std::string* text = outside_.content(path)) at->second = xxh64(*text, at->second + 1);
     }
-    at->second = xxh64(outside_.credentials(server.certificate).text.view(), at->second);
+    at->second = xxh64(tls_.identity_of(server.certificate), at->second);
   }
   return at->second;
 }

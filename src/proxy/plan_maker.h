@@ -33,15 +33,16 @@ class Numbering {
 // Complaints go to the diagnostics; what is made is to be used only if there was no error.
 class PlanMaker {
  public:
+  // `files` is where certificates are found; those that are not there yet are read of the bundle.
   PlanMaker(const config::Config& config, const Bundle& bundle, const Sources& sources, Outside& outside,
-            LogLines& logs, config::Diagnostics& diagnostics)
+            TlsFiles& files, LogLines& logs, config::Diagnostics& diagnostics)
       : config_(config),
         bundle_(bundle),
         sources_(sources),
         outside_(outside),
         logs_(logs),
         diagnostics_(diagnostics),
-        tls_(config, bundle, outside, sources.tickets, diagnostics) {}
+        tls_(config, bundle, outside, files, sources.tickets, diagnostics) {}
 
   std::shared_ptr<FrontendPlan> frontend(const config::Proxy& proxy);
   std::shared_ptr<BackendPlan> backend(const config::Proxy& proxy);
@@ -49,6 +50,8 @@ class PlanMaker {
   void binds(const config::Proxy& proxy, std::vector<BindSpec>& out);
   // One more for a backend that is there.
   ServerSpec server(const config::Proxy& proxy, const BackendPlan& backend, const config::Server& server);
+  // What it is connected with, anew.
+  void renew_tls(const config::Proxy& proxy, const config::Server& server, ServerSpec& spec);
 
  private:
   void build_bind(const config::Proxy& proxy, const config::Bind& bind, std::vector<BindSpec>& out);

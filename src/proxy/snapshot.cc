@@ -4,6 +4,7 @@
 #include <ctime>
 #include <map>
 #include <set>
+#include <unordered_set>
 #include <utility>
 
 #include "log_lines.h"
@@ -79,9 +80,9 @@ class SnapshotBuilder final {
         before_(before),
         sources_(sources),
         diagnostics_(diagnostics),
-        outside_(ground, sources, before == nullptr ? none_ : before->backend_by_number_),
+        outside_(ground, sources, *files_, before == nullptr ? none_ : before->backend_by_number_),
         logs_(config_, sources, outside_, diagnostics, ground.outputs),
-        maker_(config_, ground.bundle, sources, outside_, logs_, diagnostics) {
+        maker_(config_, ground.bundle, sources, outside_, *files_, logs_, diagnostics) {
     // What all sections look at is no part of any.
     shares_ = before != nullptr && before->config.global == config_.global;
   }
@@ -96,8 +97,9 @@ class SnapshotBuilder final {
     for (const config::Proxy& proxy : config_.proxies) {
       if (!proxy.is_frontend || proxy.disabled) continue;
       add(proxy, frontends_);
-      maker_.binds(proxy, ground_.binds);
+      maker_.binds(proxy, snapshot_.binds);
     }
+    snapshot_.tls_files_ = files_;
     snapshot_.index();
     snapshot_.find_followers();
   }
@@ -236,6 +238,7 @@ class SnapshotBuilder final {
   const Sources& sources_;
   config::Diagnostics& diagnostics_;
   const Outside::PlansBefore none_;
+  const std::shared_ptr<TlsFiles> files_ = std::make_shared<TlsFiles>();
   Outside outside_;
   LogLines logs_;
   PlanMaker maker_;
@@ -249,28 +252,32 @@ class SnapshotBuilder final {
 
 class AmendmentMaker final {
  public:
-  AmendmentMaker(const Snapshot& before, const Sources& sources, config::Diagnostics& diagnostics)
+  // `after` is a copy of `before`, to be changed.
+  AmendmentMaker(const Snapshot& before, Snapshot& after, const Sources& sources, config::Diagnostics& diagnostics)
       : before_(before),
         diagnostics_(diagnostics),
-        outside_(*before.ground_, sources, before.backend_by_number_),
+        after_(after),
+        files_(std::make_shared<TlsFiles>(before.tls_files())),
+        outside_(*before.ground_, sources, *files_, before.backend_by_number_),
         logs_(before.config, sources, outside_, diagnostics, outputs_),
-        maker_(before.config, before.bundle, sources, outside_, logs_, diagnostics) {}
+        maker_(before.config, before.bundle, sources, outside_, *files_, logs_, diagnostics) {}
 
-  // A plan of the backend with one server more.
-  std::shared_ptr<const BackendPlan> plan(const AddServer& wanted) {
+  // One server more.
+  void make(const AddServer& wanted) {
     const BackendPlan* plan = plan_of(wanted.backend);
-    if (plan == nullptr || !may_be_added(*plan, *wanted.line)) return nullptr;
+    if (plan == nullptr || !may_be_added(*plan, *wanted.line)) return;
     const config::Proxy& proxy = *before_.ground_->backend(plan->number());
     auto next = std::make_shared<BackendPlan>(*plan);
     next->making.amended = true;
     outside_.keep_in(&next->making);
     next->balance.servers.push_back(maker_.server(proxy, *plan, *wanted.line));
-    return next;
+    after_.replace(next);
+    after_.added_[{wanted.backend, wanted.line->name}] = wanted.line;
   }
 
-  std::shared_ptr<const BackendPlan> plan(const DeleteServer& wanted) {
+  void make(const DeleteServer& wanted) {
     const BackendPlan* plan = plan_of(wanted.backend);
-    if (plan == nullptr) return nullptr;
+    if (plan == nullptr) return;
     auto next = std::make_shared<BackendPlan>(*plan);
     next->making.amended = true;
     std::vector<ServerSpec>& servers = next->balance.servers;
@@ -282,13 +289,83 @@ class AmendmentMaker final {
       return refuse(format("another server tracks {}/{}", wanted.backend, wanted.server));
     if (is_named(wanted)) return refuse(format("a rule names {}/{}", wanted.backend, wanted.server));
     servers.erase(server);
-    return next;
+    after_.replace(next);
+    after_.added_.erase({wanted.backend, wanted.server});
+  }
+
+  void make(const SetCertificate& wanted) {
+    if (wanted.credentials) {
+      files_->certificates[wanted.file] = wanted.credentials;
+    } else {
+      files_->certificates.erase(wanted.file);
+    }
+    renew_tls([&](const config::Bind& bind) { return shows(bind, wanted.file); },
+              [&](const config::Server& server) { return server.certificate == wanted.file; });
+  }
+
+  void make(const SetTrust& wanted) {
+    if (wanted.trust.pem) {
+      files_->trusts[wanted.file] = wanted.trust;
+    } else {
+      files_->trusts.erase(wanted.file);
+    }
+    const auto names_it = [&](const config::Tls& tls) {
+      return tls.ca_file == wanted.file || tls.ca_verify_file == wanted.file || tls.crl_file == wanted.file;
+    };
+    renew_tls([&](const config::Bind& bind) { return names_it(bind.tls); },
+              [&](const config::Server& server) { return names_it(server.tls); });
   }
 
  private:
-  std::nullptr_t refuse(std::string why) {
-    diagnostics_.add(config::Place{}, std::move(why));
-    return nullptr;
+  void refuse(std::string why) { diagnostics_.add(config::Place{}, std::move(why)); }
+
+  bool shows(const config::Bind& bind, const std::string& file) const {
+    for (const config::CertificateSource& source : bind.certificates) {
+      for (const PemFile& one : before_.bundle.certificates(source.path)) {
+        if (one.name == file) return true;
+      }
+    }
+    return false;
+  }
+
+  // All lines that are concerned are made anew, of what the files are now.
+  template <class ConcernsBind, class ConcernsServer>
+  void renew_tls(ConcernsBind concerns_bind, ConcernsServer concerns_server) {
+    for (const config::Proxy& proxy : before_.config.proxies) {
+      if (!proxy.disabled && std::any_of(proxy.binds.begin(), proxy.binds.end(), concerns_bind)) renew_binds(proxy);
+    }
+    std::map<std::string, std::vector<const config::Server*>> servers;
+    before_.for_each_server_line([&](const std::string& backend, const config::Server& server) {
+      if (concerns_server(server)) servers[backend].push_back(&server);
+    });
+    for (const auto& [backend, lines] : servers) renew_servers(backend, lines);
+    after_.tls_files_ = files_;
+  }
+
+  void renew_binds(const config::Proxy& proxy) {
+    std::vector<BindSpec> renewed;
+    maker_.binds(proxy, renewed);
+    for (BindSpec& bind : renewed) {
+      const auto same = [&](const BindSpec& other) { return other.key == bind.key; };
+      const auto at = std::find_if(after_.binds.begin(), after_.binds.end(), same);
+      if (at != after_.binds.end() && at->frontend == bind.frontend) *at = std::move(bind);
+    }
+  }
+
+  void renew_servers(const std::string& backend, const std::vector<const config::Server*>& lines) {
+    const BackendPlan* plan = plan_of(backend);
+    if (plan == nullptr) return;
+    const config::Proxy& proxy = *before_.ground_->backend(plan->number());
+    auto next = std::make_shared<BackendPlan>(*plan);
+    next->making.amended = true;
+    outside_.keep_in(&next->making);
+    for (const config::Server* line : lines) {
+      for (ServerSpec& server : next->balance.servers) {
+        if (server.name == line->name) maker_.renew_tls(proxy, *line, server);
+      }
+    }
+    outside_.keep_in(nullptr);
+    after_.replace(next);
   }
 
   const BackendPlan* plan_of(const std::string& backend) {
@@ -307,10 +384,10 @@ class AmendmentMaker final {
         (line.source && line.source->kind == Kind::Name))
       return refuse(format("names are resolved when the configuration is read: '{}' needs an address", line.name)),
              false;
-    if (!line.certificate.empty())
-      return refuse(format("'{}' cannot have a certificate of its own before the next reload", line.name)), false;
+    if (!line.certificate.empty() && !files_->certificate(line.certificate))
+      return refuse(format("the file '{}' was not read with the configuration", line.certificate)), false;
     for (const std::string* path : {&line.tls.ca_file, &line.tls.crl_file}) {
-      if (!path->empty() && before_.bundle.content(*path) == nullptr)
+      if (!path->empty() && trust_text(before_, *path) == nullptr)
         return refuse(format("the file '{}' was not read with the configuration", *path)), false;
     }
     return true;
@@ -330,6 +407,8 @@ class AmendmentMaker final {
 
   const Snapshot& before_;
   config::Diagnostics& diagnostics_;
+  Snapshot& after_;
+  const std::shared_ptr<TlsFiles> files_;
   Outside outside_;
   std::vector<LogUse> outputs_;  // A server line asks for none.
   LogLines logs_;
@@ -339,7 +418,6 @@ class AmendmentMaker final {
 Snapshot::Snapshot(std::shared_ptr<const SnapshotGround> ground)
     : config(*ground->config),
       bundle(ground->bundle),
-      binds(ground->binds),
       tables(ground->tables),
       logs(ground->logs),
       outputs(ground->outputs),
@@ -375,6 +453,18 @@ void Snapshot::replace(const std::shared_ptr<const BackendPlan>& plan) {
   if (std::any_of(servers.begin(), servers.end(), [](const ServerSpec& server) { return bool(server.tracked_state); }))
     with_trackers_.push_back(plan->number());
   find_followers();
+}
+
+void Snapshot::for_each_server_line(const std::function<void(const std::string&, const config::Server&)>& each) const {
+  for (const auto& plan : backends) {
+    const config::Proxy& proxy = *ground_->backend(plan->number());
+    std::unordered_set<std::string_view> present;
+    for (const ServerSpec& server : plan->balance.servers) present.insert(server.name);
+    for (const config::Server& server : proxy.servers) {
+      if (present.contains(server.name) && !added_.contains({proxy.name, server.name})) each(proxy.name, server);
+    }
+  }
+  for (const auto& [name, line] : added_) each(name.first, *line);
 }
 
 int Snapshot::backend_number(std::string_view name) const {
@@ -440,12 +530,10 @@ std::shared_ptr<const Snapshot> Snapshot::build(config::Config config, Bundle bu
 
 std::shared_ptr<const Snapshot> Snapshot::amended(const Snapshot& before, const Amendment& amendment,
                                                   const Sources& sources, config::Diagnostics& diagnostics) {
-  AmendmentMaker maker(before, sources, diagnostics);
-  const std::shared_ptr<const BackendPlan> plan =
-      std::visit([&](const auto& wanted) { return maker.plan(wanted); }, amendment);
-  if (!plan || diagnostics.failed()) return nullptr;
   auto snapshot = std::make_shared<Snapshot>(before);
-  snapshot->replace(plan);
+  AmendmentMaker maker(before, *snapshot, sources, diagnostics);
+  std::visit([&](const auto& wanted) { maker.make(wanted); }, amendment);
+  if (diagnostics.failed()) return nullptr;
   return snapshot;
 }
 

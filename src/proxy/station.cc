@@ -21,7 +21,7 @@ void Station::adopt(std::shared_ptr<const Snapshot> snapshot, const Difference& 
   for (const BindSpec& bind : snapshot->binds) {
     auto found = left.find(bind.key);
     if (found != left.end()) {
-      found->second->adopt(bind);
+      found->second->adopt(bind, !before || !snapshot->is_amendment_of(before->snapshot()));
       frontends_[bind.key] = std::move(found->second);
       left.erase(found);
     } else {

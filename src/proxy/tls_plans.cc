@@ -86,10 +86,13 @@ std::shared_ptr<const TlsContext> TlsPlans::for_bind(const config::Bind& bind) {
   for (const config::CertificateSource& source : bind.certificates) key += "\n" + source.path;
   auto& known = for_binds_[key];
   if (known) return known;
-  std::vector<PemFile> certificates;
+  std::vector<TlsOffer> certificates;
   for (const config::CertificateSource& source : bind.certificates) {
-    for (PemFile& file : bundle_.certificates(source.path)) {
-      if (judge_certificate(file, source.place)) certificates.push_back(std::move(file));
+    for (const PemFile& file : bundle_.certificates(source.path)) {
+      auto credentials = credentials_of(file, source.place);
+      if (!credentials) continue;
+      judge_dates(*credentials, file.name, source.place);
+      certificates.push_back({file.name, std::move(credentials), {}, nullptr});
     }
   }
   if (certificates.empty() || diagnostics_.failed()) return nullptr;
@@ -105,17 +108,23 @@ std::shared_ptr<const TlsContext> TlsPlans::for_bind(const config::Bind& bind) {
   return known = *made;
 }
 
-// A certificate that cannot be used is an error; one that soon cannot, a warning.
-bool TlsPlans::judge_certificate(const PemFile& file, config::Place place) {
-  const auto inspected = TlsContext::inspect(file, true);
-  if (!inspected) {
-    if (judged_.insert(file.name).second) diagnostics_.add(place, inspected.error().text);
-    return false;
+// A certificate that cannot be used is an error, and null; one that soon cannot, a warning.
+std::shared_ptr<const TlsCredentials> TlsPlans::credentials_of(const PemFile& file, config::Place place) {
+  if (auto known = files_.certificate(file.name)) return known;
+  const auto read = TlsCredentials::read(file);
+  if (!read) {
+    if (judged_.insert(file.name).second) diagnostics_.add(place, read.error().text);
+    return nullptr;
   }
-  if (!judged_.insert(file.name).second) return true;
+  files_.certificates[file.name] = *read;
+  return *read;
+}
+
+void TlsPlans::judge_dates(const TlsCredentials& credentials, const std::string& file, config::Place place) {
+  if (!judged_.insert(file).second) return;
   const std::int64_t now = std::time(nullptr);
-  for (const CertificateFacts& facts : *inspected) {
-    const std::string who = facts.names.empty() ? file.name : format("{} ({})", file.name, facts.names.front());
+  for (const CertificateFacts& facts : credentials.facts(file)) {
+    const std::string who = facts.names.empty() ? file : format("{} ({})", file, facts.names.front());
     if (facts.not_after <= now) {
       diagnostics_.warn(
           place, format("the certificate {} ended on {}: clients will refuse it", who, date_text(facts.not_after)));
@@ -125,7 +134,14 @@ bool TlsPlans::judge_certificate(const PemFile& file, config::Place place) {
       diagnostics_.warn(place, format("the certificate {} is not valid before {}", who, date_text(facts.not_before)));
     }
   }
-  return true;
+}
+
+std::string TlsPlans::identity_of(const std::string& file) const {
+  std::string identity;
+  if (const auto credentials = files_.certificate(file)) {
+    for (const CertificateDetails& certificate : credentials->details()) identity += certificate.sha1;
+  }
+  return identity;
 }
 
 std::string TlsPlans::key_of(const config::Server& server, const config::Tls& tls) {
@@ -139,12 +155,16 @@ std::shared_ptr<const TlsContext> TlsPlans::for_server(const config::Server& ser
   auto& known = for_servers_[key_of(server, tls)];
   if (known && !known->warnings().empty()) outside_.must_be_said_again();
   if (known) return known;
-  auto made = TlsContext::for_servers(options_of(tls), outside_.credentials(server.certificate));
+  std::shared_ptr<const TlsCredentials> certificate;
+  if (!server.certificate.empty()) {
+    certificate = credentials_of(outside_.credentials(server.certificate), server.certificate_place);
+    if (!certificate) return nullptr;
+  }
+  auto made = TlsContext::for_servers(options_of(tls), certificate.get());
   if (!made) {
     const std::string& text = made.error().text;
-    const bool is_certificate = !server.certificate.empty() && text.starts_with(server.certificate);
     const config::Place otherwise = server.tls.place.line != 0 ? server.tls.place : server.place;
-    diagnostics_.add(is_certificate ? server.certificate_place : place_meant(tls, text, otherwise), text);
+    diagnostics_.add(place_meant(tls, text, otherwise), text);
     return nullptr;
   }
   for (const std::string& text : (*made)->warnings()) diagnostics_.warn(server.tls.place, text);

@@ -11,14 +11,20 @@
 #include "penstock/config/diagnostics.h"
 #include "penstock/config/model.h"
 #include "penstock/net/tls_context.h"
+#include "penstock/proxy/tls_files.h"
 
 namespace penstock {
 
 class TlsPlans {
  public:
-  TlsPlans(const config::Config& config, const Bundle& bundle, Outside& outside, TicketKeys& tickets,
+  TlsPlans(const config::Config& config, const Bundle& bundle, Outside& outside, TlsFiles& files, TicketKeys& tickets,
            config::Diagnostics& diagnostics)
-      : config_(config), bundle_(bundle), outside_(outside), tickets_(tickets), diagnostics_(diagnostics) {}
+      : config_(config),
+        bundle_(bundle),
+        outside_(outside),
+        files_(files),
+        tickets_(tickets),
+        diagnostics_(diagnostics) {}
 
   // Null after a complaint.
   std::shared_ptr<const TlsContext> for_bind(const config::Bind& bind);
@@ -26,14 +32,18 @@ class TlsPlans {
   std::shared_ptr<const TlsContext> for_server(const config::Server& server, const config::Tls& tls);
   // What tells that from the TLS of other servers, but for what stands in the files.
   static std::string key_of(const config::Server& server, const config::Tls& tls);
+  // What tells one certificate of ours from another; empty: it was not read.
+  std::string identity_of(const std::string& file) const;
 
  private:
   TlsOptions options_of(const config::Tls& tls);
-  bool judge_certificate(const PemFile& file, config::Place place);
+  std::shared_ptr<const TlsCredentials> credentials_of(const PemFile& file, config::Place place);
+  void judge_dates(const TlsCredentials& credentials, const std::string& file, config::Place place);
 
   const config::Config& config_;
   const Bundle& bundle_;
   Outside& outside_;
+  TlsFiles& files_;
   TicketKeys& tickets_;
   config::Diagnostics& diagnostics_;
   std::map<std::string, std::shared_ptr<const TlsContext>> for_binds_, for_servers_;

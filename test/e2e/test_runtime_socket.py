@@ -200,9 +200,9 @@ class Talk(Both):
                              r'(  .*: .*\n)+\n\Z')
         usages = [re.findall(r'(?m)^  (.{40}):', ask(rig, 'help')) for rig in (self.ours, self.theirs)]
         self.assertEqual([usage.strip() for usage in usages[0] if usage not in usages[1]],
-                         ['drain host <host> [hard] [wait <time>]', 'maint host <host>', 'ready host <host>', 'reload',
-                          'show pins', 'show proc', 'show requests', 'show ssl ca-file', 'show ssl cert', 'show ssl crl-file',
-                          'show why <bk>/<srv>'])
+                         ['drain host <host> [hard] [wait <time>]', 'maint host <host>',
+                          'new ssl crl-file <crlfile>', 'ready host <host>', 'reload', 'show pins', 'show proc',
+                          'show requests', 'show why <bk>/<srv>'])
 
 
 class Servers(Both):
@@ -699,27 +699,6 @@ backend another
         admin = Admin(self.farm).send('drain host EX01 wait 1m\n').end()
         client.close()
         self.assertIn('owa/EX01: still: 0 persistent, 0 pinned', admin.rest())
-
-
-class Certificates(Both):
-    TEXT = """
-global
-    stats socket <dir>/admin.sock level admin
-frontend fe
-    bind <fe> ssl crt <certs>/mail.pem crt <certs>/autodiscover.pem ca-file <certs>/ca.pem verify optional
-    default_backend be
-backend be
-    server s1 <s1> ssl verify required ca-file <certs>/other-ca.pem crt <certs>/client.pem
-"""
-
-    def plain(self, text):
-        # Which HAProxy has always.
-        return re.sub(r'(?m)^@system-ca - .*\n', '', text)
-
-    def test_files_are_listed(self):
-        self.compare_all('show ssl cert', 'show ssl ca-file', 'show ssl crl-file')
-        self.assertIn('mail.pem', ask(self.ours, 'show ssl cert'))
-        self.assertIn('only listed', ask(self.ours, 'show ssl cert x;show ssl ca-file x'))
 
 
 class Tables(Both):

@@ -189,7 +189,7 @@ TEST_CASE("nor does TLS to the client") {
   options.check = TlsPeerCheck::Required;
   options.ca_name = "ca.pem";
   options.ca_pem = authority.certificate();
-  const auto tls = *TlsContext::for_servers(options, {});
+  const auto tls = *TlsContext::for_servers(options, nullptr);
   check_costs_nothing("frontend web\n  bind 127.0.0.1:0 ssl crt " + pem + "\n  default_backend app\n" + kApp, kGet, kOk,
                       tls.get());
 }

@@ -160,16 +160,16 @@ struct Contexts {
     penstock::test::TestAuthority authority;
     const auto issued = authority.issue({.names = {"mail.test"}});
     TlsOptions for_clients;
-    auto clients = TlsContext::for_clients(for_clients, {PemFile{"server.pem", issued.both()}}, false, keys);
+    auto clients = TlsContext::for_clients(for_clients, {penstock::test::offer_of("server.pem", issued)}, false, keys);
     if (!clients) FAIL(clients.error().text);
     server = *clients;
     TlsOptions for_servers;
     for_servers.check = TlsPeerCheck::Required;
     for_servers.ca_name = "ca.pem";
     for_servers.ca_pem = authority.certificate();
-    client = *TlsContext::for_servers(for_servers, {});
+    client = *TlsContext::for_servers(for_servers, nullptr);
     for_servers.ca_pem = penstock::test::TestAuthority("Another").certificate();
-    distrusting = *TlsContext::for_servers(for_servers, {});
+    distrusting = *TlsContext::for_servers(for_servers, nullptr);
   }
   TicketKeys keys;
   std::shared_ptr<const TlsContext> server, client, distrusting;

@@ -173,14 +173,14 @@ struct Tls {
   Tls() {
     const test::IssuedCertificate own = authority.issue({.names = {"ex01"}});
     Result<std::shared_ptr<const TlsContext>> made =
-        TlsContext::for_clients(TlsOptions{}, {PemFile{"ex01.pem", own.both()}}, false, keys);
+        TlsContext::for_clients(TlsOptions{}, {offer_of("ex01.pem", own)}, false, keys);
     REQUIRE(made);
     server = *made;
     TlsOptions options;
     options.check = TlsPeerCheck::Required;
     options.ca_name = "ca.pem";
     options.ca_pem = authority.certificate();
-    made = TlsContext::for_servers(options, PemFile{});
+    made = TlsContext::for_servers(options, nullptr);
     REQUIRE(made);
     client = *made;
   }

@@ -133,7 +133,7 @@ TEST_CASE("clients are served through thirty reloads without a request lost or a
   options.ca_name = "ca.pem";
   options.ca_pem = authority.certificate();
   options.max_version = 0x0303;  // Its tickets come with the handshake.
-  const auto tls = *TlsContext::for_servers(options, {});
+  const auto tls = *TlsContext::for_servers(options, nullptr);
   const Descriptor nowhere(open("/dev/null", O_WRONLY | O_CLOEXEC));
 
   const std::string big = pattern(1024 * 1024);

@@ -46,7 +46,7 @@ TEST_CASE("a connection that one worker leaves serves the clients of all") {
 TEST_CASE("so does one with TLS inside") {
   TicketKeys keys;
   const auto issued = test::self_signed({.names = {"mail.test"}});
-  auto context = TlsContext::for_clients({}, {PemFile{"server.pem", issued.both()}}, false, keys);
+  auto context = TlsContext::for_clients({}, {offer_of("server.pem", issued)}, false, keys);
   REQUIRE(context);
   Rig rig(with("", "${s1}"), kWorkers);
   ScriptedServer server(rig.loop(), context->get());

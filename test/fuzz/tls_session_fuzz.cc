@@ -29,8 +29,8 @@ struct Contexts {
 
   Contexts() {
     const test::IssuedCertificate issued = test::self_signed({{"a.example"}});
-    auto made_front = TlsContext::for_clients({}, {{"site.pem", issued.both()}}, false, keys);
-    auto made_back = TlsContext::for_servers({}, {});
+    auto made_front = TlsContext::for_clients({}, {offer_of("site.pem", issued)}, false, keys);
+    auto made_back = TlsContext::for_servers({}, nullptr);
     check(static_cast<bool>(made_front) && static_cast<bool>(made_back));
     front = *made_front;
     back = *made_back;

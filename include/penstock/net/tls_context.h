@@ -8,12 +8,23 @@
 #include <vector>
 
 #include "penstock/base/result.h"
+#include "penstock/net/tls_credentials.h"
 #include "penstock/net/tls_options.h"
 #include "penstock/net/tls_tickets.h"
 
 namespace penstock {
 
 struct TlsContextParts;
+
+// A certificate of a bind line, and when it is shown.
+struct TlsOffer {
+  std::string file;
+  std::shared_ptr<const TlsCredentials> credentials;
+  // Names it is for in place of its own, "!" in front of one that it is not for; see `crt-list`.
+  std::vector<std::string> filters;
+  // In place of the line's for clients that it is shown to; null: the line's.
+  std::shared_ptr<const TlsOptions> options;
+};
 
 class TlsContext {
  public:
@@ -27,20 +38,17 @@ class TlsContext {
   // Sessions made under another check, CA or CRL are not resumed. `keys` must outlive the context and
   // every session made with it.
   static Result<std::shared_ptr<const TlsContext>> for_clients(const TlsOptions& options,
-                                                               const std::vector<PemFile>& certificates,
+                                                               const std::vector<TlsOffer>& certificates,
                                                                bool strict_sni, TicketKeys& keys);
-  // For server lines. `certificate`, if its text is not empty, is shown when the server asks.
-  static Result<std::shared_ptr<const TlsContext>> for_servers(const TlsOptions& options, const PemFile& certificate);
+  // For server lines. `certificate` (may be null) is shown when the server asks.
+  static Result<std::shared_ptr<const TlsContext>> for_servers(const TlsOptions& options,
+                                                               const TlsCredentials* certificate);
 
   // Facts of every certificate loaded by for_clients, in order.
   std::span<const CertificateFacts> certificates() const;
   // What was asked for and left out because this library does not have it, a sentence each: ciphers
   // that nobody has here (DHE) stand in most lists found in the field.
   std::span<const std::string> warnings() const;
-
-  // Parses without keeping anything: errors name the file and the cause ("no private key in it",
-  // "the key does not belong to the certificate"). Facts of all certificates in the file, leaf first.
-  static Result<std::vector<CertificateFacts>> inspect(const PemFile& file, bool needs_key);
 
   const std::shared_ptr<const TlsContextParts>& parts() const { return parts_; }
 

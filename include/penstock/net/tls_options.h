@@ -10,10 +10,14 @@
 
 namespace penstock {
 
-// Contents of one PEM file: certificate chain, leaf first, and its private key in any order.
+// Contents of one file with a certificate: its chain, leaf first, and its private key in any order, in PEM; or a PFX
+// (PKCS #12) that `password` opens. And of the files beside it, empty where there is none.
 struct PemFile {
   std::string name;  // For errors: the path.
   Secret text;
+  Secret password;
+  std::string issuer;            // PEM.
+  std::string ocsp, timestamps;  // DER of what is stapled.
 };
 
 // Numbers of X.509 verification errors: 10 has expired, 18 self signed, 23 revoked...

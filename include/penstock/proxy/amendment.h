@@ -5,6 +5,8 @@
 #include <string>
 #include <variant>
 
+#include "penstock/proxy/tls_files.h"
+
 namespace penstock::config {
 struct Server;
 }
@@ -12,7 +14,7 @@ struct Server;
 namespace penstock {
 
 // A server line more at the end of a backend. Its address is a number, and its files are among those that the
-// configuration in force has named; a certificate of its own it cannot have, since keys are not kept.
+// configuration in force has named, or that were made since.
 struct AddServer {
   std::string backend;
   std::shared_ptr<const config::Server> line;
@@ -23,6 +25,19 @@ struct DeleteServer {
   std::string backend, server;
 };
 
-using Amendment = std::variant<AddServer, DeleteServer>;
+// A certificate of ours in place of another of its name, or a new one that nobody shows yet. Null: it goes, which
+// nobody may show.
+struct SetCertificate {
+  std::string file;
+  std::shared_ptr<const TlsCredentials> credentials;
+};
+
+// Likewise authorities, or revocation lists.
+struct SetTrust {
+  std::string file;
+  TlsFiles::Trust trust;
+};
+
+using Amendment = std::variant<AddServer, DeleteServer, SetCertificate, SetTrust>;
 
 }  // namespace penstock

@@ -36,7 +36,8 @@ class Frontend final : private ListenerOwner, private ClientOwner {
   Frontend& operator=(const Frontend&) = delete;
 
   // The same address under a new snapshot.
-  void adopt(const BindSpec& bind);
+  // `asks_trust`: whom it trusts comes from the files again, and clients trusted under another leave.
+  void adopt(const BindSpec& bind, bool asks_trust);
   // The address is gone from the configuration: takes what is queued already, then closes; clients
   // leave after the transaction they are in, or begin, which is still served by `last`.
   void close(Ref<Generation> last);

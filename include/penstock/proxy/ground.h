@@ -58,7 +58,6 @@ struct SnapshotGround {
 
   std::shared_ptr<const config::Config> config;
   Bundle bundle;
-  std::vector<BindSpec> binds;
   std::vector<TablePlan> tables;  // By the number that rules have for them.
   std::vector<LogOutput*> logs;   // Global ones: for what concerns no proxy.
   std::vector<LogUse> outputs;

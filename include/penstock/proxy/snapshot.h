@@ -4,10 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "penstock/config/diagnostics.h"
@@ -15,6 +18,7 @@
 #include "penstock/proxy/ground.h"
 #include "penstock/proxy/plan.h"
 #include "penstock/proxy/sources.h"
+#include "penstock/proxy/tls_files.h"
 #include "penstock/rules/place.h"
 
 namespace penstock {
@@ -35,7 +39,7 @@ class Snapshot {
   const Bundle& bundle;
   std::vector<std::shared_ptr<const FrontendPlan>> frontends;  // In the order of the file.
   std::vector<std::shared_ptr<const BackendPlan>> backends;
-  const std::vector<BindSpec>& binds;
+  std::vector<BindSpec> binds;
   const std::vector<TablePlan>& tables;
   const std::vector<LogOutput*>& logs;
   const std::vector<LogUse>& outputs;
@@ -56,6 +60,9 @@ class Snapshot {
   const ServerSpec* find_server(std::string_view backend, std::string_view name) const;
   // Null: it is there no more.
   const ServerSpec* spec_of(const Server& server) const;
+  const TlsFiles& tls_files() const { return *tls_files_; }
+  // Each is called with the name of its backend; those that were added, too.
+  void for_each_server_line(const std::function<void(const std::string&, const config::Server&)>& each) const;
   // "file:line" of a rule, as the file has it now; empty: nowhere.
   std::string place_text(const rules::RulePlace* place) const;
   // They differ in plans alone.
@@ -79,6 +86,8 @@ class Snapshot {
   void replace(const std::shared_ptr<const BackendPlan>& plan);
 
   std::shared_ptr<const SnapshotGround> ground_;
+  std::shared_ptr<const TlsFiles> tls_files_;
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<const config::Server>> added_;  // By backend and name.
   std::vector<const FrontendPlan*> frontend_by_number_;
   std::vector<const BackendPlan*> backend_by_number_;
   std::vector<int> with_trackers_;  // Numbers of backends whose servers track others.

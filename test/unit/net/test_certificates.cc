@@ -229,4 +229,10 @@ std::string encrypted_key(const IssuedCertificate& issued, const std::string& pa
   });
 }
 
+TlsOffer offer_of(const std::string& file, const IssuedCertificate& issued) {
+  auto credentials = TlsCredentials::read({file, issued.both()});
+  require(static_cast<bool>(credentials));
+  return {file, *credentials, {}, nullptr};
+}
+
 }  // namespace penstock::test

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "penstock/net/tls_context.h"
+
 namespace penstock::test {
 
 enum class KeyType { P256, P384, P521, Rsa2048, Ed25519 };
@@ -53,6 +55,8 @@ IssuedCertificate self_signed(const CertificateRequest& request);
 
 // The key as its algorithm's own format: "RSA PRIVATE KEY", "EC PRIVATE KEY".
 std::string traditional_key(const IssuedCertificate& issued);
+// As a bind line shows it.
+TlsOffer offer_of(const std::string& file, const IssuedCertificate& issued);
 // The key under a password.
 std::string encrypted_key(const IssuedCertificate& issued, const std::string& password);
 

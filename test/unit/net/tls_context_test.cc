@@ -10,15 +10,21 @@ using namespace penstock::test;
 
 namespace {
 
-std::string complaint_about(const std::string& text, bool needs_key = true) {
-  const Result<std::vector<CertificateFacts>> facts = TlsContext::inspect({"site.pem", text}, needs_key);
-  return facts ? std::string("no complaint") : facts.error().text;
+std::string complaint_about(const std::string& text) {
+  const auto credentials = TlsCredentials::read({"site.pem", text});
+  return credentials ? std::string("no complaint") : credentials.error().text;
+}
+
+std::vector<CertificateFacts> facts_in(const std::string& text) {
+  const auto credentials = TlsCredentials::read({"site.pem", text});
+  REQUIRE(credentials);
+  return (*credentials)->facts("site.pem");
 }
 
 std::string complaint_about(const TlsOptions& options) {
   TicketKeys keys;
   const IssuedCertificate issued = self_signed({{"a.example"}});
-  const ContextResult made = TlsContext::for_clients(options, {{"site.pem", issued.both()}}, false, keys);
+  const ContextResult made = TlsContext::for_clients(options, {offer_of("site.pem", issued)}, false, keys);
   return made ? std::string("no complaint") : made.error().text;
 }
 
@@ -30,15 +36,14 @@ TlsOptions with_ciphers(const std::string& ciphers) {
 
 }  // namespace
 
-TEST_CASE("inspect tells names, validity and kind of key") {
+TEST_CASE("a certificate tells names, validity and kind of key") {
   CertificateRequest request{{"Mail.Contoso.com", "*.contoso.com"}};
   request.valid_from = -7200;
   request.valid_to = 86400;
   const std::int64_t now = std::time(nullptr);
-  const auto facts = TlsContext::inspect({"site.pem", self_signed(request).both()}, true);
-  REQUIRE(facts);
-  REQUIRE((*facts).size() == 1);
-  const CertificateFacts& leaf = (*facts)[0];
+  const auto facts = facts_in(self_signed(request).both());
+  REQUIRE(facts.size() == 1);
+  const CertificateFacts& leaf = facts[0];
   CHECK(leaf.file == "site.pem");
   CHECK(leaf.names == std::vector<std::string>{"mail.contoso.com", "*.contoso.com", "test"});
   CHECK(leaf.ecdsa);
@@ -52,21 +57,19 @@ TEST_CASE("the common name is the name of a certificate that has no other") {
   CertificateRequest request;
   request.common_name = "EX01.contoso.com";
   request.key = KeyType::Rsa2048;
-  const auto facts = TlsContext::inspect({"site.pem", self_signed(request).both()}, true);
-  REQUIRE(facts);
-  CHECK((*facts)[0].names == std::vector<std::string>{"ex01.contoso.com"});
-  CHECK_FALSE((*facts)[0].ecdsa);
+  const auto facts = facts_in(self_signed(request).both());
+  CHECK(facts[0].names == std::vector<std::string>{"ex01.contoso.com"});
+  CHECK_FALSE(facts[0].ecdsa);
 }
 
-TEST_CASE("inspect shows the whole chain, leaf first") {
+TEST_CASE("facts are those of the whole chain, leaf first") {
   TestAuthority root("Root");
   TestAuthority below = root.issue_authority("Below");
   const IssuedCertificate leaf = below.issue({{"a.example"}});
-  const auto facts = TlsContext::inspect({"site.pem", leaf.key + leaf.certificate + below.certificate()}, true);
-  REQUIRE(facts);
-  REQUIRE((*facts).size() == 2);
-  CHECK((*facts)[0].names == std::vector<std::string>{"a.example", "test"});
-  CHECK((*facts)[1].names == std::vector<std::string>{"below"});
+  const auto facts = facts_in(leaf.key + leaf.certificate + below.certificate());
+  REQUIRE(facts.size() == 2);
+  CHECK(facts[0].names == std::vector<std::string>{"a.example", "test"});
+  CHECK(facts[1].names == std::vector<std::string>{"below"});
 }
 
 TEST_CASE("key before certificate, parameters, text and a byte order mark do no harm") {
@@ -91,10 +94,11 @@ TEST_CASE("an error in a certificate file names the file and the cause") {
   CHECK(complaint_about("") == "site.pem: the file is empty");
   CHECK(complaint_about("nothing to see") == "site.pem: no certificate in it");
   CHECK(complaint_about(std::string("\x30\x82\x04\x11\x02\x01\x03", 7)) ==
-        "site.pem: this is not PEM but binary (DER or PFX); convert it to PEM first");
+        "site.pem: it cannot be read as PFX (PKCS #12): bad pkcs12 data");
+  CHECK(complaint_about(std::string("\x30\x82\x04\x11\x30\x01\x03", 7)) ==
+        "site.pem: this is not PEM but binary (DER); convert it to PEM first");
   CHECK(complaint_about(one.key) == "site.pem: no certificate in it");
   CHECK(complaint_about(one.certificate) == "site.pem: no private key in it");
-  CHECK(complaint_about(one.certificate, false) == "no complaint");
   CHECK(complaint_about(one.certificate + other.key) == "site.pem: the key does not belong to the certificate");
   CHECK(complaint_about(other.certificate + one.certificate + one.key) ==
         "site.pem: the key belongs to certificate 2 of it; that one must come first");
@@ -224,4 +228,73 @@ TEST_CASE("saved ticket keys are restored only if they are whole") {
   CHECK_FALSE(other.restore(saved + saved));
   CHECK(other.restore(saved));
   CHECK(other.save().view() == saved);
+}
+
+TEST_CASE("one part of a certificate is replaced, and what does not fit is told") {
+  const IssuedCertificate one = self_signed({{"a.example"}});
+  const IssuedCertificate other = self_signed({{"b.example"}});
+  using Part = TlsCredentials::Part;
+  const auto empty = TlsCredentials::empty();
+  CHECK(empty->trouble() == "no certificate in it");
+  auto whole = empty->with(Part::All, one.both());
+  REQUIRE(whole);
+  CHECK((*whole)->trouble().empty());
+  CHECK((*whole)->details().front().names == "DNS:a.example");
+  auto mixed = (*whole)->with(Part::Key, other.key);
+  REQUIRE(mixed);
+  CHECK((*mixed)->trouble() == "the key does not belong to the certificate");
+  CHECK((*whole)->trouble().empty());
+  auto no_key = (*whole)->with(Part::All, other.certificate);
+  REQUIRE(no_key);
+  CHECK_FALSE((*no_key)->has_key());
+  CHECK_FALSE((*whole)->with(Part::All, one.key));
+  CHECK_FALSE((*whole)->with(Part::Key, one.certificate));
+  CHECK_FALSE((*whole)->with(Part::Issuer, one.key));
+  CHECK_FALSE((*whole)->with(Part::Ocsp, "no base64!"));
+  CHECK_FALSE((*whole)->with(Part::Timestamps, "AAAA"));
+}
+
+TEST_CASE("a filter decides what a certificate is for") {
+  TicketKeys keys;
+  TlsOffer first = offer_of("first.pem", self_signed({{"a.example"}}));
+  TlsOffer wild = offer_of("wild.pem", self_signed({{"ignored.example"}}));
+  wild.filters = {"*.w.example", "!not.w.example"};
+  TlsOffer hidden = offer_of("hidden.pem", self_signed({{"hidden.example"}}));
+  hidden.filters = {"!*"};
+  const ContextResult made = TlsContext::for_clients({}, {first, wild, hidden}, false, keys);
+  REQUIRE(made);
+  const auto back = back_context();
+  const auto shown = [&](std::string_view name) {
+    TlsPair pair(**made, *back, name);
+    REQUIRE(pair.shake());
+    return std::string(pair.back.tls->facts().peer_certificate);
+  };
+  const std::string of_first = shown("a.example");
+  const std::string of_wild = shown("b.w.example");
+  CHECK(of_wild != of_first);
+  CHECK(shown("not.w.example") == of_first);
+  CHECK(shown("ignored.example") == of_first);
+  CHECK(shown("hidden.example") == of_first);
+}
+
+TEST_CASE("a certificate with terms of its own is shown under these") {
+  TicketKeys keys;
+  TlsOffer first = offer_of("first.pem", self_signed({{"a.example"}}));
+  TlsOffer old = offer_of("old.pem", self_signed({{"old.example"}}));
+  auto terms = std::make_shared<TlsOptions>(options_between(0x0303, 0x0303));
+  terms->alpn = {"own"};
+  old.options = terms;
+  const ContextResult made = TlsContext::for_clients({}, {first, old}, false, keys);
+  REQUIRE(made);
+  TlsOptions asked;
+  asked.alpn = {"own", "http/1.1"};
+  const auto back = back_context(asked);
+  TlsPair common(**made, *back, "a.example");
+  REQUIRE(common.shake());
+  CHECK(common.front.tls->facts().version == "TLSv1.3");
+  CHECK(common.front.tls->facts().alpn.empty());
+  TlsPair own(**made, *back, "old.example");
+  REQUIRE(own.shake());
+  CHECK(own.front.tls->facts().version == "TLSv1.2");
+  CHECK(own.front.tls->facts().alpn == "own");
 }

@@ -64,16 +64,22 @@ TlsOptions trusting(const std::string& ca, TlsPeerCheck check) {
 
 std::shared_ptr<const TlsContext> front_context(const std::vector<IssuedCertificate>& certificates, TicketKeys& keys,
                                                 const TlsOptions& options, bool strict_sni) {
-  std::vector<PemFile> files;
+  std::vector<TlsOffer> offers;
   for (const IssuedCertificate& issued : certificates)
-    files.push_back({"site" + std::to_string(files.size()) + ".pem", issued.both()});
-  ContextResult made = TlsContext::for_clients(options, files, strict_sni, keys);
+    offers.push_back(offer_of("site" + std::to_string(offers.size()) + ".pem", issued));
+  ContextResult made = TlsContext::for_clients(options, offers, strict_sni, keys);
   if (!made) FAIL(made.error().text);
   return *made;
 }
 
 std::shared_ptr<const TlsContext> back_context(const TlsOptions& options, const std::string& certificate) {
-  ContextResult made = TlsContext::for_servers(options, {"own.pem", certificate});
+  std::shared_ptr<const TlsCredentials> own;
+  if (!certificate.empty()) {
+    auto read = TlsCredentials::read({"own.pem", certificate});
+    if (!read) FAIL(read.error().text);
+    own = *read;
+  }
+  ContextResult made = TlsContext::for_servers(options, own.get());
   if (!made) FAIL(made.error().text);
   return *made;
 }
