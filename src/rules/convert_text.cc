@@ -5,6 +5,7 @@
 #include "hex.h"
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
+#include "penstock/net/digest.h"
 #include "stopwatch.h"
 
 namespace penstock::rules {
@@ -112,22 +113,11 @@ bool convert_chunks_to_numbers(const Call& call, Subject& subject, Value& value)
 constexpr char kBase64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr char kBase64Url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-template <bool for_url>
+template <Base64 form>
 bool convert_to_base64(const Call&, Subject& subject, Value& value) {
-  const char* letters = for_url ? kBase64Url : kBase64;
-  const std::string_view bytes = value.text;
-  char* to = space_for(subject, (bytes.size() + 2) / 3 * 4);
+  char* to = space_for(subject, base64_space(value.text.size()));
   if (to == nullptr) return false;
-  char* at = to;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::string_view part = bytes.substr(i, 3);
-    std::uint32_t three = 0;
-    for (std::size_t k = 0; k < 3; ++k)
-      three = (three << 8) | (k < part.size() ? static_cast<unsigned char>(part[k]) : 0u);
-    for (std::size_t k = 0; k <= part.size(); ++k) *at++ = letters[(three >> (18 - 6 * k)) & 63];
-    for (std::size_t k = part.size(); k < 3 && !for_url; ++k) *at++ = '=';
-  }
-  value.set_text({to, static_cast<std::size_t>(at - to)});
+  value.set_text({to, static_cast<std::size_t>(write_base64(value.text, form, to) - to)});
   return true;
 }
 
@@ -308,7 +298,7 @@ bool convert_substitute(const Call& call, Subject& subject, Value& value) {
 
 constexpr Converter kConverters[] = {
     {"b64dec", Type::Text, Type::Binary, "", convert_from_base64<false>},
-    {"base64", Type::Binary, Type::Text, "", convert_to_base64<false>},
+    {"base64", Type::Binary, Type::Text, "", convert_to_base64<Base64::Plain>},
     {"be2dec", Type::Binary, Type::Text, "ti|i", convert_chunks_to_numbers},
     {"be2hex", Type::Binary, Type::Text, "|tii", convert_chunks_to_hex},
     {"bytes", Type::Binary, Type::Binary, "i|i", convert_bytes},
@@ -324,7 +314,7 @@ constexpr Converter kConverters[] = {
     {"regsub", Type::Text, Type::Text, "tt|t", convert_substitute},
     {"rtrim", Type::Text, Type::Text, "t", convert_trim_right},
     {"ub64dec", Type::Text, Type::Binary, "", convert_from_base64<true>},
-    {"ub64enc", Type::Binary, Type::Text, "", convert_to_base64<true>},
+    {"ub64enc", Type::Binary, Type::Text, "", convert_to_base64<Base64::ForUrls>},
     {"upper", Type::Text, Type::Text, "", convert_each<to_upper>},
     {"url_dec", Type::Text, Type::Text, "|i", convert_url_decode},
     {"url_enc", Type::Text, Type::Text, "|t", convert_url_encode},
