@@ -146,6 +146,8 @@ void Check::remember(const CheckResult& result, int health) {
   Server::CheckMemory& memory = this->memory();
   const bool news = !memory.begun || memory.last_status != result.status || memory.health != health;
   if (count_.up(memory.health) && health < memory.health) server_.state->failed_checks.add();
+  if (backend_.state)
+    backend_.state->durations.of(checks_.options_.worker).checks.add(static_cast<std::int64_t>(result.duration_ms));
   memory.begun = true;
   memory.health = health;
   memory.last_status = result.status;

@@ -5,8 +5,15 @@
 namespace penstock {
 
 void Ledger::clear() {
-  for (Count& entry : entries_) entry.clear();
+  for (std::size_t i = 0; i < kEntries; ++i) {
+    if (i != static_cast<std::size_t>(Entry::Open)) entries_[i].clear();
+  }
   times.clear();
+}
+
+void Durations::clear() {
+  for (Histogram& one : by_status) one.clear();
+  for (Histogram* one : {&queue, &connect, &answer, &checks}) one->clear();
 }
 
 Sums::Sums(const Copies<Ledger>& ledgers) {

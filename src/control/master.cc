@@ -265,6 +265,7 @@ void Master::reload_for(std::function<void(bool success, const std::string& said
 void Master::end_reload(bool success, const std::string& last_word) {
   failed_ = success ? 0 : failed_ + 1;
   ++reloads_;
+  note_reload(success);
   const std::string said = heard_ + last_word + "\n";
   std::vector<Asking> rest;
   for (Asking& each : std::exchange(asking_, {})) {
@@ -435,6 +436,14 @@ void Master::take_over(Handover handover) {
   desk_->adopt(crew_.snapshot()->config.global, crew_.snapshot()->bundle);
 }
 
+// For the metrics.
+void Master::note_reload(bool done) {
+  ProcessState& process = crew_.process();
+  (done ? process.reloads : process.refused_reloads).add();
+  process.reload_refused.store(!done, std::memory_order_relaxed);
+  process.reloaded_at_s.store(Loop::wall_us() / 1'000'000, std::memory_order_relaxed);
+}
+
 void Master::refuse(const config::Diagnostics& diagnostics) {
   // They were printed, each with its line.
   for (const config::Complaint& complaint : diagnostics.complaints()) log_complaint(complaint);
@@ -520,6 +529,7 @@ void Master::finish(int status) {
 
 void Master::tick() {
   crew_.sweep();
+  if (crew_.snapshot()) trends_.look(*crew_.snapshot(), crew_.process(), loop_.now());
   tell_losses();
   if (servers_untold_) tell_of_servers();
   if (loop_.now() >= next_rotation_ms_) {

@@ -1,5 +1,7 @@
 #include "penstock/proxy/counting.h"
 
+#include <utility>
+
 namespace penstock::counting {
 namespace {
 
@@ -48,6 +50,10 @@ void count_denied(const Books& books, Phase phase, rules::Reason::Kind reason) {
 
 // What stood in its way, by the two letters that the log has of it.
 void count_end(const Books& books, const rules::Subject& subject) {
+  if (subject.reason.kind == rules::Reason::Kind::Memory) {
+    books.add(Entry::FailedRewrites);
+    return books.add(Entry::InternalErrors);
+  }
   const auto phase = static_cast<Phase>(subject.log.termination[1]);
   switch (static_cast<Cause>(subject.log.termination[0])) {
     case Cause::None:
@@ -73,6 +79,15 @@ void count_end(const Books& books, const rules::Subject& subject) {
   }
 }
 
+// Of a backend's: how long it took to get there.
+Durations& count_steps(const Kit& kit, const Way& way, const rules::LogFacts& log) {
+  Durations& durations = way.backend->durations.of(kit.worker);
+  if (log.tw > 0) durations.queue.add(log.tw);
+  if (way.connects && log.tc >= 0) durations.connect.add(log.tc);
+  if (log.t_response >= 0) durations.answer.add(log.t_response);
+  return durations;
+}
+
 void count_all(const Books& books, const rules::Subject& subject) {
   const rules::LogFacts& log = subject.log;
   add_bytes(books.frontend, log);
@@ -85,17 +100,30 @@ void count_all(const Books& books, const rules::Subject& subject) {
 
 }  // namespace
 
+void request_begun(Kit& kit, const FrontendPlan& frontend, bool heard) {
+  Ledger& ledger = frontend.state->ledgers.of(kit.worker);
+  if (heard) ledger.add(Entry::Streams);
+  ledger.add(Entry::Open);
+}
+
+void request_gone(Kit& kit, const FrontendPlan& frontend) {
+  frontend.state->ledgers.of(kit.worker).take_back(Entry::Open);
+}
+
 void request_ended(Kit& kit, const FrontendPlan& frontend, const Way& way, const rules::Subject& subject) {
   const Books books = books_of(kit, frontend, way, subject);
   count_all(books, subject);
   if (subject.request == nullptr && subject.log.status <= 0) return;
   const Entry status = entry_of_status(subject.log.status);
   books.frontend.add(status);
-  if (books.backend != nullptr) books.backend->add(status);
+  if (books.backend == nullptr) return;
+  books.backend->add(status);
+  count_steps(kit, way, subject.log).answered(subject.log.status).add(subject.log.ta);
 }
 
 void tunnel_ended(Kit& kit, const FrontendPlan& frontend, const Way& way, const rules::Subject& subject) {
   count_all(books_of(kit, frontend, way, subject), subject);
+  if (way.backend != nullptr) count_steps(kit, way, subject.log);
 }
 
 void accepted(Kit& kit, const FrontendPlan& frontend, const Entrance& entrance) {
@@ -125,8 +153,9 @@ void lead_to(Kit& kit, BackendState& backend, Way& way) {
   backend.rate.count(static_cast<std::int64_t>(kit.loop.now()));
 }
 
-void leave(const Way& way) {
-  if (way.backend != nullptr) way.backend->in_use.fetch_sub(1, std::memory_order_relaxed);
+void leave(Way& way) {
+  BackendState* backend = std::exchange(way.backend, nullptr);
+  if (backend != nullptr) backend->in_use.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void lead_to(Kit& kit, Server& server, bool balanced, Way& way) {

@@ -27,7 +27,7 @@ bool Lease::borrow(const BackendPlan& backend, std::string_view tls_name, bool f
   is_new_ = false;
   if (!back_) return false;
   back_->set_owner(owner);
-  approach_.way().at_server(Entry::Reuses);
+  approach_.on_connection(false);
   return true;
 }
 
@@ -37,7 +37,7 @@ bool Lease::connect(Loop& loop, const BackendPlan& backend, std::string_view tls
   const SocketAddress address = approach_.address();
   if (address.empty()) return false;
   pins_.make_room();
-  approach_.way().at_server(Entry::Connects);
+  approach_.on_connection(true);
   const std::string greeting = approach_.greeting();
   const TlsTarget tls{spec.tls.get(), tls_name, spec.verify_name, greeting};
   back_ =

@@ -1,17 +1,19 @@
 #include "penstock/proxy/metrics.h"
 
 #include <array>
-#include <charconv>
-#include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "made_text.h"
+#include "metrics_line.h"
+#include "metrics_wish.h"
+#include "own_metrics.h"
 #include "penstock/balance/health_result.h"
 #include "penstock/base/format.h"
-#include "penstock/base/text.h"
+#include "penstock/base/require.h"
 #include "penstock/proxy/process_facts.h"
 #include "penstock/proxy/statistics_walk.h"
 #include "penstock/rules/subject.h"
@@ -64,19 +66,6 @@ std::size_t state_of(const Object& object, std::string_view status) {
   return place_in(states_of(object.kind), rest.substr(0, rest.find(' ')));
 }
 
-void append_label(std::string_view name, std::string_view value, std::string& out) {
-  if (!out.empty()) out += ',';
-  append_format(out, "{}=\"", name);
-  for (const char c : value) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (c == '\n')
-      out += "\\n";
-    else
-      out += c;
-  }
-  out += '"';
-}
-
 bool is_measured(const Column& column, Kind kind) {
   if (column.metric.empty() || (column.kinds & bit(kind)) == 0) return false;
   // HAProxy has columns of servers that are no metrics.
@@ -90,56 +79,69 @@ bool is_of_seconds(const Column& column) {
          (column.shape == Shape::Mean || column.shape == Shape::Peak || column.shape == Shape::Duration);
 }
 
+// How a column is written.
+enum class How : std::uint8_t { Number, Seconds, State, CheckState, CheckCode, Servers, Checks };
+How how_of(const Column& column) {
+  if (column.name == "status") return How::State;
+  if (column.name == "check_status") return How::CheckState;
+  if (column.name == "check_code") return How::CheckCode;
+  if (column.name == "agg_check_status") return How::Checks;
+  if (column.name.starts_with("agg_")) return How::Servers;
+  return is_of_seconds(column) ? How::Seconds : How::Number;
+}
+
+// A column of one kind, as it is written.
+struct Row {
+  Row(const Family& family, const Column& column)
+      : column(&column),
+        name(format("{}{}", family.prefix, column.metric)),
+        how(how_of(column)),
+        of_http(column.metric.starts_with("http_") || column.name == "intercepted"),
+        of_checks(column.name.starts_with("check_")) {
+    if (column.name.starts_with("hrsp_")) label = format(",code=\"{}\"", column.name.substr(5));
+  }
+  const Column* column;
+  std::string name, label;
+  How how;
+  bool of_http, of_checks;  // Only of those that have it.
+};
+
 // What is known of one object once it was passed.
 struct Seen {
-  Kind kind = Kind::Frontend;
   std::string labels;
-  bool is_http = false, is_maintained = false;
+  bool is_http = false;
   std::size_t state = 0;                                   // Of states_of().
   std::size_t check = kCheckStateCount;                    // Of kCheckStates; their count: it is not checked.
-  std::vector<std::int64_t> values;                        // By column; kNone: there is none.
+  std::vector<std::int64_t> values;                        // By row; kNone: there is none.
   std::array<std::uint32_t, kServerStateCount> servers{};  // Of a backend: by their states,
   std::array<std::uint32_t, kCheckStateCount> checks{};    // and by their last checks.
 };
 
-// What the query of a target asks for.
-struct Wish {
-  bool process = true;
-  unsigned kinds = ~0u;
-  bool no_maint = false;
+// Of one kind.
+struct Part {
+  std::vector<Row> rows;
+  std::vector<Seen> seen;
 };
 
-Wish wish_of(std::string_view query) {
-  Wish wish;
-  bool is_scoped = false;
-  while (!query.empty()) {
-    std::string_view value = cut(query, '&');
-    const std::string_view name = cut(value, '=');
-    if (name == "no-maint") wish.no_maint = true;
-    if (name != "scope") continue;
-    if (!std::exchange(is_scoped, true)) {
-      wish.process = false;
-      wish.kinds = 0;
-    }
-    if (value == "global" || value == "*") wish.process = true;
-    if (value == "*") wish.kinds = ~0u;
-    for (const Family& family : kFamilies) {
-      const std::string_view scope = family.prefix.substr(8, family.prefix.size() - 9);
-      if (value == scope) wish.kinds |= bit(family.kind);
-    }
+const Column& column_named(std::string_view name) {
+  for (const Column& column : statistics::columns()) {
+    if (column.name == name) return column;
   }
-  return wish;
+  require(false);
+  return statistics::columns().front();
 }
 
 class Metrics final : public Service {
  public:
-  Metrics(std::shared_ptr<const Snapshot> snapshot, const ProcessState& process, std::uint64_t now_ms, const Wish& wish)
+  Metrics(std::shared_ptr<const Snapshot> snapshot, const ProcessState& process, std::uint64_t now_ms, MetricsWish wish)
       : snapshot_(snapshot),
         process_(process),
         now_ms_(now_ms),
-        wish_(wish),
+        wish_(std::move(wish)),
+        own_(*snapshot, process, wish_),
         walk_(std::move(snapshot), process, now_ms, {}) {
-    stage_ = wish.process ? Stage::Process : Stage::See;
+    for (const Family& family : kFamilies) add_rows(family);
+    stage_ = wish_.process ? Stage::Process : wish_.kinds != 0 ? Stage::See : Stage::Own;
   }
 
   rules::Reply head(Arena&) override {
@@ -157,14 +159,24 @@ class Metrics final : public Service {
   bool ended() const override { return stage_ == Stage::Done && made_.empty(); }
 
  private:
-  enum class Stage : std::uint8_t { Process, See, Write, Done };
+  enum class Stage : std::uint8_t { Process, See, Write, Own, Done };
   static constexpr std::size_t kSeenAtOnce = 512;
+
+  void add_rows(const Family& family) {
+    if ((wish_.kinds & bit(family.kind)) == 0) return;
+    for (const Column& column : statistics::columns()) {
+      if (!is_measured(column, family.kind)) continue;
+      Row row(family, column);
+      if (wish_.wants(row.name)) part_of(family.kind).rows.push_back(std::move(row));
+    }
+  }
+  Part& part_of(Kind kind) { return parts_[static_cast<std::size_t>(kind)]; }
 
   void make(std::size_t room) {
     switch (stage_) {
       case Stage::Process:
         write_process();
-        stage_ = wish_.kinds == 0 ? Stage::Done : Stage::See;
+        stage_ = wish_.kinds == 0 ? Stage::Own : Stage::See;
         return;
       case Stage::See:
         for (std::size_t left = kSeenAtOnce; left != 0; --left) {
@@ -179,6 +191,11 @@ class Metrics final : public Service {
       case Stage::Write:
         while (made_.size() < room && stage_ == Stage::Write) write_more();
         return;
+      case Stage::Own:
+        while (made_.size() < room && stage_ == Stage::Own) {
+          if (!own_.write_more(made_)) stage_ = Stage::Done;
+        }
+        return;
       case Stage::Done:
         return;
     }
@@ -186,104 +203,103 @@ class Metrics final : public Service {
 
   void see(const Object& object) {
     Seen seen;
-    seen.kind = object.kind;
-    append_label("proxy", object.proxy, seen.labels);
-    if (object.kind == Kind::Listener) append_label("listener", object.service, seen.labels);
-    if (object.kind == Kind::Server) append_label("server", object.service, seen.labels);
-    seen.is_http = object.is_http;
-    for (const Column& column : statistics::columns()) {
-      const Value value = is_measured(column, object.kind) ? statistics::value_of(column, object) : Value::none();
-      seen.values.push_back(value.is_none() ? kNone : value.number);
-      if (column.name == "status") seen.state = state_of(object, value.text);
-      if (column.name == "check_status" && !value.is_none()) seen.check = place_in(kCheckStates, value.text);
+    metrics_line::append_label("proxy", object.proxy, seen.labels);
+    if (object.kind == Kind::Listener || object.kind == Kind::Server) {
+      seen.labels += ',';
+      metrics_line::append_label(object.kind == Kind::Server ? "server" : "listener", object.service, seen.labels);
     }
+    seen.is_http = object.is_http;
+    seen.state = state_of(object, statistics::value_of(status_, object).text);
     if (object.kind == Kind::Server) {
-      seen.is_maintained = kServerStates[seen.state] == "MAINT";
+      const Value check = statistics::value_of(check_, object);
+      if (!check.is_none()) seen.check = place_in(kCheckStates, check.text);
       ++servers_[seen.state];
       if (seen.check < kCheckStateCount) ++checks_[seen.check];
+      if (wish_.no_maint && kServerStates[seen.state] == "MAINT") return;
     }
     if (object.kind == Kind::Backend) {
       seen.servers = std::exchange(servers_, {});
       seen.checks = std::exchange(checks_, {});
     }
-    if ((wish_.kinds & bit(object.kind)) == 0 || (wish_.no_maint && seen.is_maintained)) return;
-    seen_.push_back(std::move(seen));
+    Part& part = part_of(object.kind);
+    if (part.rows.empty()) return;
+    seen.values.reserve(part.rows.size());
+    for (const Row& row : part.rows) {
+      const Value value = statistics::value_of(*row.column, object);
+      seen.values.push_back(value.is_none() ? kNone : value.number);
+    }
+    part.seen.push_back(std::move(seen));
   }
 
-  // One object of one column of one kind, then on to the next.
+  // One object of one row, then on to the next.
   void write_more() {
     const Family& family = kFamilies[family_];
-    const Column& column = statistics::columns()[column_];
-    const bool is_left_out = (wish_.kinds & bit(family.kind)) == 0 || !is_measured(column, family.kind);
-    if (is_left_out || object_ == seen_.size()) {
-      object_ = 0;
-      if (++column_ < statistics::columns().size()) return;
-      column_ = 0;
-      if (++family_ == std::size(kFamilies)) stage_ = Stage::Done;
+    const Part& part = part_of(family.kind);
+    if (row_ == part.rows.size()) {
+      row_ = 0;
+      if (++family_ == std::size(kFamilies)) stage_ = Stage::Own;
       return;
     }
-    const Seen& seen = seen_[object_++];
-    if (seen.kind != family.kind) return;
-    if (!seen.is_http && (column.metric.starts_with("http_") || column.name == "intercepted")) return;
-    write(family.prefix, column, seen);
+    if (object_ == part.seen.size()) {
+      object_ = 0;
+      ++row_;
+      return;
+    }
+    const Row& row = part.rows[row_];
+    const Seen& seen = part.seen[object_++];
+    if (row.of_http && !seen.is_http) return;
+    if (row.of_checks && seen.check >= kCheckStateCount) return;
+    if (heading_ != row.name) {
+      heading_ = row.name;
+      metrics_line::write_heading(row.name, row.column->help, row.column->shape == Shape::Counter ? "counter" : "gauge",
+                                  made_);
+    }
+    write(family.kind, row, seen);
   }
 
-  void write_heading(std::string_view prefix, std::string_view metric, std::string_view help, bool counts) {
-    if (heading_ == metric && heading_of_ == prefix) return;
-    heading_ = metric;
-    heading_of_ = prefix;
-    append_format(made_, "# HELP {}{} {}\n# TYPE {}{} {}\n", prefix, metric, help, prefix, metric,
-                  counts ? "counter" : "gauge");
-  }
-
-  void write(std::string_view prefix, const Column& column, const Seen& seen) {
-    const bool is_check = column.name.starts_with("check_");
-    const std::int64_t value = seen.values[column_];
-    if (is_check && seen.check >= kCheckStateCount) return;
-    write_heading(prefix, column.metric, column.help, column.shape == Shape::Counter);
-    const auto name = [&] { append({prefix, column.metric, "{", seen.labels}); };
-    const auto states = [&](std::span<const std::string_view> names, auto number) {
-      for (std::size_t i = 0; i < names.size(); ++i) {
-        name();
-        append({",state=\"", names[i], "\"} "});
-        append_number(number(i));
-        made_ += '\n';
-      }
-    };
-    if (column.name == "status")
-      return states(states_of(seen.kind), [&](std::size_t i) { return i == seen.state ? 1u : 0u; });
-    if (column.name == "check_status")
-      return states(kCheckStates, [&](std::size_t i) { return i == seen.check ? 1u : 0u; });
-    if (column.name == "agg_check_status") return states(kCheckStates, [&](std::size_t i) { return seen.checks[i]; });
-    if (column.name.starts_with("agg_")) return states(kServerStates, [&](std::size_t i) { return seen.servers[i]; });
-    name();
-    if (column.name.starts_with("hrsp_")) append({",code=\"", column.name.substr(5), "\""});
-    made_ += "} ";
+  void write(Kind kind, const Row& row, const Seen& seen) {
+    switch (row.how) {
+      case How::State:
+        return write_states(row, seen, states_of(kind), [&](std::size_t i) { return i == seen.state ? 1u : 0u; });
+      case How::CheckState:
+        return write_states(row, seen, kCheckStates, [&](std::size_t i) { return i == seen.check ? 1u : 0u; });
+      case How::Checks:
+        return write_states(row, seen, kCheckStates, [&](std::size_t i) { return seen.checks[i]; });
+      case How::Servers:
+        return write_states(row, seen, kServerStates, [&](std::size_t i) { return seen.servers[i]; });
+      case How::Number:
+      case How::Seconds:
+      case How::CheckCode:
+        break;
+    }
+    metrics_line::append({row.name, "{", seen.labels, row.label, "} "}, made_);
+    const std::int64_t value = seen.values[row_];
     if (value == kNone)
-      made_ += column.name == "check_code" ? "0" : "NaN";
-    else if (is_of_seconds(column))
+      made_ += row.how == How::CheckCode ? "0" : "NaN";
+    else if (row.how == How::Seconds)
       append_format(made_, "{:.6f}", static_cast<double>(value) / 1000);
     else
-      append_number(value);
+      metrics_line::append_number(value, made_);
     made_ += '\n';
   }
 
-  // There are many lines: a format takes its time.
-  void append(std::initializer_list<std::string_view> parts) {
-    for (const std::string_view part : parts) made_ += part;
-  }
-  void append_number(std::int64_t number) {
-    char digits[24];
-    made_.append(digits, std::to_chars(digits, digits + sizeof(digits), number).ptr);
+  template <class Number>
+  void write_states(const Row& row, const Seen& seen, std::span<const std::string_view> names, Number number) {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      metrics_line::append({row.name, "{", seen.labels, ",state=\"", names[i], "\"} "}, made_);
+      metrics_line::append_number(number(i), made_);
+      made_ += '\n';
+    }
   }
 
   void write_process() {
     const statistics::Program program = statistics::program_facts(process_.version, "", *snapshot_, process_, now_ms_);
     for (const statistics::InfoRow& row : statistics::info_rows()) {
-      if (row.metric.empty()) continue;
+      const std::string name = format("haproxy_process_{}", row.metric);
+      if (row.metric.empty() || !wish_.wants(name)) continue;
       const Value value = row.get(program);
-      write_heading("haproxy_process_", row.metric, row.help, row.counts);
-      append_format(made_, "haproxy_process_{}", row.metric);
+      metrics_line::write_heading(name, row.help, row.counts ? "counter" : "gauge", made_);
+      made_ += name;
       if (value.is_none())
         made_ += " NaN\n";
       else if (value.type == Value::Type::Text)
@@ -296,15 +312,18 @@ class Metrics final : public Service {
   const std::shared_ptr<const Snapshot> snapshot_;
   const ProcessState& process_;
   const std::uint64_t now_ms_;
-  const Wish wish_;
+  const MetricsWish wish_;
+  OwnMetrics own_;
   statistics::Walk walk_;
-  std::vector<Seen> seen_;
+  const Column& status_ = column_named("status");
+  const Column& check_ = column_named("check_status");
+  std::array<Part, std::size(kFamilies)> parts_;            // By Kind.
   std::array<std::uint32_t, kServerStateCount> servers_{};  // Of the backend that comes.
   std::array<std::uint32_t, kCheckStateCount> checks_{};
   std::string made_;
   std::size_t given_ = 0;
-  std::size_t family_ = 0, column_ = 0, object_ = 0;
-  std::string_view heading_, heading_of_;  // Written last.
+  std::size_t family_ = 0, row_ = 0, object_ = 0;
+  std::string_view heading_;  // Written last.
   Stage stage_ = Stage::Process;
 };
 
@@ -312,8 +331,10 @@ class Metrics final : public Service {
 
 std::unique_ptr<Service> make_metrics(std::shared_ptr<const Snapshot> snapshot, const ProcessState& process,
                                       std::uint64_t now_ms, const Head& request) {
-  std::string_view query = rules::split_target(request.target).query;
-  return std::make_unique<Metrics>(std::move(snapshot), process, now_ms, wish_of(query));
+  const std::string_view query = rules::split_target(request.target).query;
+  std::optional<MetricsWish> wish = MetricsWish::of(query);
+  if (!wish) return nullptr;
+  return std::make_unique<Metrics>(std::move(snapshot), process, now_ms, std::move(*wish));
 }
 
 }  // namespace penstock

@@ -54,7 +54,7 @@ Value resumed(const Program& program) {
 Value jobs(const Program& program) {
   return Value::u32(program.process->connections.load(std::memory_order_relaxed) + program.snapshot->binds.size());
 }
-Value idle(const Program&) { return Value::u32(100); }
+Value idle(const Program& program) { return Value::u32(program.process->idle_percent.load(std::memory_order_relaxed)); }
 Value node(const Program& program) {
   const std::string& given = program.snapshot->config.global.node;
   return Value::of(given.empty() ? program.process->hostname : given);
@@ -67,6 +67,9 @@ Value stopping(const Program& program) { return Value::u32(program.process->stop
 Value listeners(const Program& program) { return Value::u32(program.snapshot->binds.size()); }
 Value dropped_logs(const Program& program) { return Value::u32(program.dropped_logs); }
 Value bytes_out(const Program& program) { return Value::u64(program.bytes_out); }
+Value bytes_out_rate(const Program& program) {
+  return Value::u64(program.process->bytes_out_a_second.load(std::memory_order_relaxed));
+}
 Value started(const Program& program) {
   return Value::u32(static_cast<std::uint64_t>(program.process->started_us / 1'000'000));
 }
@@ -123,7 +126,7 @@ constexpr InfoRow kRows[] = {
     {46, "MaxZlibMemUsage", "max_zlib_memory", "Nothing is compressed", "CLP", false, none},
     {47, "Tasks", "current_tasks", "Connections of clients now", "MGP", false, connections},
     {48, "Run_queue", "current_run_queue", "Not counted: 0", "MGP", false, nought},
-    {49, "Idle_pct", "idle_time_percent", "Not measured: 100", "MaP", false, idle},
+    {49, "Idle_pct", "idle_time_percent", "Percent of their time that workers had nothing to do", "MaP", false, idle},
     {50, "node", "", "Name of the machine, or what 'node' says", "COS", false, node},
     {51, "description", "", "What 'description' says", "COS", false, description},
     {52, "Stopping", "stopping", "1 while the process drains", "MGP", false, stopping},
@@ -137,7 +140,8 @@ constexpr InfoRow kRows[] = {
     {60, "FailedResolutions", "failed_resolutions", "No resolvers: 0", "MGP", true, nought},
     {61, "TotalBytesOut", "bytes_out_total", "Bytes that went to clients", "MGP", true, bytes_out},
     {62, "TotalSplicdedBytesOut", "spliced_bytes_out_total", "Nothing is spliced: 0", "MGP", true, nought64},
-    {63, "BytesOutRate", "bytes_out_rate", "Not measured: 0", "MRP", false, nought64},
+    {63, "BytesOutRate", "bytes_out_rate", "Bytes that went to clients in the last second, as requests ended", "MRP",
+     false, bytes_out_rate},
     {64, "DebugCommandsIssued", "", "Always 0", "MGP", false, nought},
     {65, "CumRecvLogs", "recv_logs_total", "No log is received: 0", "MCP", true, nought},
     {66, "Build info", "build_info", "Version of the program", "POS", false, version},

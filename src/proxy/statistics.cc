@@ -110,7 +110,7 @@ Value get_limit(const Object& object) {
     case Kind::Listener:
       return Value::u32(object.bind->maxconn);
     case Kind::Backend:
-      return Value::u32(object.backend->balance.fullconn);
+      return Value::u32(object.fullconn);
     case Kind::Server:
       break;
   }
@@ -269,11 +269,7 @@ Value get_algorithm(const Object& object) {
 Value get_used(const Object& object) {
   return Value::u32(object.server->state->in_use.load(std::memory_order_relaxed));
 }
-Value get_idle(const Object& object) {
-  const std::int64_t pooled = object.server->state->idle.load(std::memory_order_relaxed);
-  return Value::u32(static_cast<std::uint64_t>(std::max<std::int64_t>(0, pooled)) +
-                    object.server->state->shelves.idle());
-}
+Value get_idle(const Object& object) { return Value::u32(idle_of(*object.server)); }
 Value get_idle_limit(const Object& object) {
   const std::int32_t most = object.server->pool.max;
   return most < 0 ? Value::none() : Value::u32(static_cast<std::uint64_t>(most));
@@ -284,13 +280,17 @@ Value get_h1(const Object& object) {
   return Value::u64(!object.is_http ? 0 : object.sums.of(object.kind == Kind::Frontend ? of_frontend : of_backend));
 }
 Value get_h1_streams(const Object& object) {
-  if (object.kind == Kind::Frontend) return Value::u64(object.is_http ? object.sums.requests() : 0);
+  if (object.kind == Kind::Frontend) return Value::u64(object.is_http ? object.sums.of(Entry::Streams) : 0);
   return Value::u64(object.is_http ? object.sums.of(Entry::Connects) + object.sums.of(Entry::Reuses) : 0);
 }
 Value get_open_h1(const Object& object) {
-  return object.kind == Kind::Frontend && object.is_http
-             ? Value::u64(static_cast<std::uint64_t>(get_now(object).number))
-             : Value::u64(0);
+  if (!object.is_http) return Value::u64(0);
+  if (object.kind == Kind::Frontend) return Value::u64(static_cast<std::uint64_t>(get_now(object).number));
+  return Value::u64(object.together.in_use + object.together.idle);
+}
+Value get_open_h1_streams(const Object& object) {
+  if (!object.is_http) return Value::u64(0);
+  return Value::u64(object.kind == Kind::Frontend ? object.sums.of(Entry::Open) : object.together.in_use);
 }
 
 // ---- The table.
@@ -414,7 +414,8 @@ constexpr Column kColumns[] = {
      entry_of<Entry::DeniedConnections>},
     {"dses", "denied_sessions_total", "Sessions that rules refused", Shape::Counter, kF | kL, 0,
      entry_of<Entry::DeniedArrivals>},
-    {"wrew", "failed_header_rewriting_total", "Headers that rules could not write", Shape::Counter, kAll, 0, nought},
+    {"wrew", "failed_header_rewriting_total", "Requests and answers that rules had no room to change", Shape::Counter,
+     kAll, 0, entry_of<Entry::FailedRewrites>},
     {"connect", "connection_attempts_total", "New connections tried", Shape::Counter, kS | kB, 0,
      entry_of<Entry::Connects>},
     {"reuse", "connection_reuses_total", "Requests on a connection that was there", Shape::Counter, kS | kB, 0,
@@ -461,7 +462,7 @@ constexpr Column kColumns[] = {
     {"h2_total_connections", "", "HTTP/2 is not spoken", Shape::Counter, kF | kB, 0, nought},
     {"h2_backend_total_streams", "", "HTTP/2 is not spoken", Shape::Counter, kF | kB, 0, nought},
     {"h1_open_connections", "", "HTTP/1 connections now", Shape::Gauge, kF | kB, 0, get_open_h1},
-    {"h1_open_streams", "", "HTTP/1 requests now", Shape::Gauge, kF | kB, 0, nought},
+    {"h1_open_streams", "", "HTTP/1 requests now", Shape::Gauge, kF | kB, 0, get_open_h1_streams},
     {"h1_total_connections", "", "HTTP/1 connections", Shape::Counter, kF | kB, 0,
      get_h1<Entry::Arrivals, Entry::Connects>},
     {"h1_total_streams", "", "HTTP/1 requests", Shape::Counter, kF | kB, 0, get_h1_streams},
@@ -520,6 +521,11 @@ std::string_view tags_of(Shape shape, Kind kind) {
 std::uint64_t weight_in_force(const ServerSpec& server) {
   const std::uint64_t weight = server.state->weight.load(std::memory_order_relaxed);
   return (weight * server.state->ramp.load(std::memory_order_relaxed) + 255) / 256;
+}
+
+std::uint64_t idle_of(const ServerSpec& server) {
+  const std::int64_t pooled = server.state->idle.load(std::memory_order_relaxed);
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, pooled)) + server.state->shelves.idle();
 }
 
 std::span<const Column> columns() { return kColumns; }

@@ -1,6 +1,7 @@
 #include "penstock/proxy/statistics_walk.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "penstock/base/format.h"
@@ -15,6 +16,8 @@ Together together_of(const BackendSpec& backend) {
   Together all;
   std::uint64_t spare = 0, spare_user = 0, first_spare = 0, first_user = 0;
   for (const ServerSpec& server : backend.servers) {
+    all.in_use += server.state->in_use.load(std::memory_order_relaxed);
+    all.idle += idle_of(server);
     const std::uint64_t user = server.state->weight.load(std::memory_order_relaxed);
     if (!server.state->takes_traffic() || user == 0) continue;
     const std::uint64_t weight = weight_in_force(server);
@@ -225,6 +228,36 @@ void Walk::make_backend() {
   object_.sums = Sums(backend_->balance.state->ledgers);
   object_.sums.join_times(std::exchange(times_, {}));
   object_.together = together_of(backend_->balance);
+  object_.fullconn = fullconn();
+}
+
+// A plan has it only where servers need it.
+std::uint64_t Walk::fullconn() {
+  if (object_.line->fullconn != 0) return object_.line->fullconn;
+  if (!std::exchange(doors_known_, true)) sum_up_doors();
+  const auto found = doors_.find(backend_->balance.name);
+  return std::max<std::uint64_t>(1, (doors_to_all_ + (found == doors_.end() ? 0 : found->second)) / 10);
+}
+
+void Walk::sum_up_doors() {
+  const std::uint64_t process = process_.maxconn.load(std::memory_order_relaxed);
+  for (const auto& plan : snapshot_->frontends) {
+    const config::Proxy* line = snapshot_->config.find(plan->name);
+    if (line == nullptr) continue;
+    std::set<std::string_view> names;
+    if (line->is_backend) names.insert(line->name);
+    if (line->default_backend) names.insert(line->default_backend->text);
+    for (const config::Rule& rule : line->rules) {
+      if (rule.set == config::Rule::Set::UseBackend) names.insert(rule.words[0].text);
+    }
+    const std::uint64_t admits = plan->maxconn != 0 ? plan->maxconn : process;
+    const bool to_all = std::any_of(names.begin(), names.end(), [](auto name) { return name.find('%') != name.npos; });
+    if (to_all) {
+      doors_to_all_ += admits;
+      continue;
+    }
+    for (const std::string_view name : names) doors_[name] += admits;
+  }
 }
 
 namespace {
@@ -237,6 +270,10 @@ class Clearing {
     if (ledger == nullptr) return;
     if (all_) return ledger->clear();
     ledger->times.clear_most();
+  }
+  void clear(const Copies<Durations>& all) const {
+    Durations* durations = all.find(worker_);
+    if (all_ && durations != nullptr) durations->clear();
   }
   // Those of the whole process: one does it for all.
   void clear(Peak& peak) const {
@@ -277,6 +314,7 @@ void clear(const Snapshot& snapshot, ProcessState& process, unsigned worker, boo
   for (const auto& plan : snapshot.backends) {
     BackendState& state = *plan->balance.state;
     clearing.clear(state.ledgers);
+    clearing.clear(state.durations);
     for (Peak* peak : {&state.most_in_use, &state.most_waiting}) clearing.clear(*peak);
     clearing.clear(state.rate);
     if (clearing.does_all()) state.downs = 0;

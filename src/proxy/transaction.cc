@@ -46,9 +46,12 @@ rules::Subject& Transaction::equipped(const TransactionSide& client) {
 Transaction::~Transaction() = default;
 
 void Transaction::on_close() {
-  Later::unlink();
+  ListNode<LaterTag>::unlink();
+  ListNode<PutOffTag>::unlink();
   approach_.leave();
+  approach_.leave_backend();
   lease_.forget();
+  accounting_.gone();
 }
 
 // ---- The steps, in the order of a request's life.
@@ -139,7 +142,7 @@ void Transaction::show_statistics(const config::StatsPage& page, const rules::St
                               kit_.process, loop().now(), subject_);
   if (gave_up(Phase::Request)) return;
   for (const auto& wanted : answer.wanted) kit_.changes->take_change(wanted.backend, wanted.server, wanted.change);
-  if (answer.service) return serve(std::move(answer.service));
+  if (answer.service) return serve(std::move(answer.service), "<STATS>");
   reply(answer.reply, answer.denied ? Cause::Denied : Cause::Local, Phase::Request);
 }
 
@@ -160,7 +163,7 @@ bool Transaction::obey(const rules::Verdict& verdict, Phase phase, std::uint64_t
       gave_up(phase);
       return false;
     case Kind::Serve:
-      serve(make_metrics(generation_->shared_snapshot(), kit_.process, loop().now(), *subject_.request));
+      serve_metrics();
       return false;
     case Kind::Tarpit:
       if (of_answer) return true;
@@ -525,7 +528,8 @@ bool Transaction::retry_on_new_connection() {
 }
 
 void Transaction::run_later() {
-  if (step_ == Step::Last && front_.all_sent()) end();
+  if (step_ == Step::Last && front_.all_sent()) return end();
+  if (step_ == Step::Data && own_body_ != nullptr) send_own_body();
 }
 
 void Transaction::on_deadline() {
@@ -541,9 +545,6 @@ void Transaction::on_deadline() {
     case Step::Tarpit:
       approach_.note_wait();
       return reply(tarpit_reply_, Cause::Denied, Phase::Tarpit);
-    case Step::Data:
-      if (own_body_ != nullptr) send_own_body();
-      return;
     default:
       return;
   }
@@ -626,8 +627,16 @@ void Transaction::fail(Failure failure) {
   cut(failure.cause, failure.phase);
 }
 
-void Transaction::serve(std::unique_ptr<Service> service) {
+void Transaction::serve_metrics() {
+  auto metrics = make_metrics(generation_->shared_snapshot(), kit_.process, loop().now(), *subject_.request);
+  if (metrics) return serve(std::move(metrics), "<PROMEX>");
+  reply(rules::Reply::of(400), Cause::Local, Phase::Request);
+}
+
+// `name`: as the log has it in place of a server's.
+void Transaction::serve(std::unique_ptr<Service> service, std::string_view name) {
   service_ = std::move(service);
+  subject_.server = name;
   reply(service_->head(front_.arena()), Cause::Local, Phase::Request);
 }
 
@@ -648,16 +657,19 @@ void Transaction::reply(const rules::Reply& reply, Cause cause, Phase phase) {
 // As much of it as the client takes now; all of it where the front tells us nothing more. To a HEAD it says nothing of it;
 // what rules made of the method does not matter. Of a long one others have their turn in between.
 void Transaction::send_own_body() {
-  clear_deadline();
   for (std::size_t made = 0; !own_body_->ended();) {
     Slice piece = own_body_->next(kBlockSize);
     made += piece.empty() ? kMadeAtOnce : piece.size();
     if (!piece.empty() && !front_.send_body(std::move(piece)) && !request_failed_) return;
-    if (made >= kMadeAtOnce && !own_body_->ended()) return set_deadline(1);
+    if (made >= kMadeAtOnce && !own_body_->ended()) return let_others();
   }
   own_body_ = nullptr;
   front_.send_end(Trailers());
   finish();
+}
+
+void Transaction::let_others() {
+  if (!ListNode<PutOffTag>::linked()) loop().put_off(*this);
 }
 
 void Transaction::write_log() {

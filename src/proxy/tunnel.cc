@@ -156,7 +156,7 @@ void Tunnel::connect() {
   tls_name_ = approach_.tls_name();
   if (subject_.in_trouble()) return refuse(Phase::Request);
   if (spec.proxy_wishes.unique_id) frontend_.rules.make_unique_id(subject_);
-  approach_.way().at_server(Entry::Connects);
+  approach_.on_connection(true);
   const std::string greeting = approach_.greeting();
   const TlsTarget tls{spec.tls.get(), tls_name_, spec.verify_name, greeting};
   back_ = Connection::connect(loop(), address, spec.socket, tls, approach_.pool()->take_ticket(tls_name_), server_);

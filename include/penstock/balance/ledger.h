@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "penstock/base/count.h"
+#include "penstock/base/histogram.h"
 
 namespace penstock {
 
@@ -35,13 +36,16 @@ enum class Entry : std::uint8_t {
   ServerAborts,
   Intercepted,
   InternalErrors,
+  FailedRewrites,
   Connects,
   Reuses,
   TlsHandshakes,
   TlsResumed,
   TlsFailed,
+  Streams,  // Requests, whatever came of them.
+  Open,     // Requests now: one that ends takes back what it added. No clearing touches it.
 };
-constexpr std::size_t kEntries = static_cast<std::size_t>(Entry::TlsFailed) + 1;
+constexpr std::size_t kEntries = static_cast<std::size_t>(Entry::Open) + 1;
 
 // By its first digit.
 inline Entry entry_of_status(int status) {
@@ -56,7 +60,9 @@ enum class Time : std::uint8_t { Queue, Connect, Answer, Total };
 class Ledger {
  public:
   void add(Entry entry, std::uint64_t more = 1) { entries_[static_cast<std::size_t>(entry)].add(more); }
+  void take_back(Entry entry) { add(entry, ~std::uint64_t{0}); }
   void note_arrival(std::uint64_t now_ms) { last_arrival_ms_.store(now_ms, std::memory_order_relaxed); }
+  std::uint64_t of(Entry entry) const { return entries_[static_cast<std::size_t>(entry)].value(); }
   // By its own worker.
   void clear();
 
@@ -67,6 +73,21 @@ class Ledger {
   friend struct Sums;
   std::array<Count, kEntries> entries_;
   std::atomic<std::uint64_t> last_arrival_ms_{0};
+};
+
+// How long the requests of a backend took, and the checks of its servers. Of one worker.
+struct Durations {
+  // By the first digit of the status.
+  Histogram& answered(int status) {
+    const auto first = static_cast<unsigned>(status) / 100;
+    return by_status[first >= 2 && first <= 5 ? first - 2 : 4];
+  }
+  std::array<Histogram, 5> by_status;  // All of it: 2xx to 5xx, others.
+  Histogram queue;                     // Of those that waited in line.
+  Histogram connect;                   // Of new connections.
+  Histogram answer;                    // From there to the answer's head.
+  Histogram checks;
+  void clear();
 };
 
 // Of the ledgers of all workers.

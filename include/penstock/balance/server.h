@@ -19,6 +19,7 @@
 #include "penstock/balance/server_state.h"
 #include "penstock/balance/shelf.h"
 #include "penstock/base/count.h"
+#include "penstock/base/history.h"
 #include "penstock/net/address.h"
 #include "penstock/net/connection.h"
 #include "penstock/net/proxy_header.h"
@@ -183,6 +184,13 @@ class BackendState : public std::enable_shared_from_this<BackendState> {
   Rate rate;  // Of the same.
   Peak most_in_use, most_waiting;
   Copies<Ledger> ledgers;
+  Copies<Durations> durations;
+  // By the master: requests that ended and their mean time in ms, those in use, failures.
+  History<4> history;
+  struct Passed {
+    std::uint64_t requests = 0, failures = 0, timed = 0, time_ms = 0;
+  };
+  Passed passed;  // What the last point was about: all up to then.
   // Whether any server keeps traffic, as keepers found: the one who sees it turn counts that.
   std::atomic<bool> is_down{false};
   std::atomic<std::uint64_t> changed_at_ms{0}, down_ms{0};

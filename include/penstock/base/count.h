@@ -129,6 +129,7 @@ class Copies {
     Places* places = places_.load(std::memory_order_acquire);
     return places == nullptr ? nullptr : (*places)[worker].load(std::memory_order_acquire);
   }
+  bool any() const { return places_.load(std::memory_order_relaxed) != nullptr; }
   template <class Visit>
   void each(Visit visit) const {
     Places* places = places_.load(std::memory_order_acquire);

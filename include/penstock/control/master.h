@@ -20,6 +20,7 @@
 #include "penstock/net/signals.h"
 #include "penstock/net/watch.h"
 #include "penstock/proxy/snapshot.h"
+#include "penstock/proxy/trends.h"
 
 namespace penstock {
 
@@ -74,6 +75,7 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
 
   void reload();
   void take_over(Handover handover);
+  void note_reload(bool done);
   void refuse(const config::Diagnostics& diagnostics);
   void log_complaint(const config::Complaint& complaint);
   void mention(const std::string& line);
@@ -105,6 +107,7 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   std::unique_ptr<Desk> desk_;
   std::unique_ptr<Signals> signals_;
   Owned<Watch> watch_;
+  Trends trends_;
   Owned<Ticker> ticker_;
   std::string story_;
   ServerNotes told_;  // What the parent knows.

@@ -42,6 +42,8 @@ class Accounting {
   void write(const Snapshot& snapshot, bool lost);
   // It is over.
   void count(const Approach& approach, bool lost);
+  // Whatever became of it.
+  void gone();
 
  private:
   void sum_up(bool lost);

@@ -99,7 +99,11 @@ class Approach final : private Waiting, private Served, private Later {
   // What the log line says of the way, while it is not left.
   void note_facts();
   // For what is counted.
+  // It is over: the backend has one less.
+  void leave_backend() { counting::leave(way_); }
   const counting::Way& way() const { return way_; }
+  // To the server chosen: made for this, or there before.
+  void on_connection(bool is_new) { way_.on_connection(is_new); }
 
  private:
   enum class State : std::uint8_t { Idle, Line, Pause, Server };

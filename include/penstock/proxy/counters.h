@@ -10,6 +10,7 @@
 #include "penstock/balance/ledger.h"
 #include "penstock/base/count.h"
 #include "penstock/base/log.h"
+#include "penstock/net/digest.h"
 
 namespace penstock {
 
@@ -57,6 +58,14 @@ struct ProcessState {
   // Listeners that left a connection waiting for want of room; whoever makes room wakes them.
   std::atomic<std::uint32_t> paused{0};
   std::atomic<bool> stopping{false};  // Whoever is still there is the last.
+  // By the master, once a second: how much of their time workers had nothing to do, and what went to clients.
+  std::atomic<std::uint32_t> idle_percent{100};
+  std::atomic<std::uint64_t> bytes_out_a_second{0};
+  // By the master: reloads done and refused, and when the last one was, Unix time; 0: there was none.
+  Count reloads, refused_reloads;
+  std::atomic<std::int64_t> reloaded_at_s{0};
+  std::atomic<bool> reload_refused{false};  // The last one.
+  const MacKey page_key;                    // Signs the forms of the statistics page.
   unsigned workers = 1;
   bool in_background = false;  // Nobody reads its stdout and stderr.
   int pid = 0;

@@ -16,14 +16,24 @@ struct Way {
   Server* server = nullptr;         // The last one that it was led to.
   Ledger* of_backend = nullptr;
   Ledger* of_server = nullptr;
+  bool connects = false;  // To that server a connection was made for it.
 
-  // Of that server: a connection, or another try.
+  // Of that server.
   void at_server(Entry entry) const {
     of_backend->add(entry);
     of_server->add(entry);
   }
+  // Whether that server's connection was made for it, or was there.
+  void on_connection(bool is_new) {
+    connects = is_new;
+    at_server(is_new ? Entry::Connects : Entry::Reuses);
+  }
   void answered(int status) const { of_server->add(entry_of_status(status)); }
 };
+
+// A request is waited for (`heard`: its first bytes are there), and has gone.
+void request_begun(Kit& kit, const FrontendPlan& frontend, bool heard);
+void request_gone(Kit& kit, const FrontendPlan& frontend);
 
 // A request that is over. Its facts for the log are complete.
 void request_ended(Kit& kit, const FrontendPlan& frontend, const Way& way, const rules::Subject& subject);
@@ -39,7 +49,7 @@ void at_door(Kit& kit, const FrontendPlan& frontend, const Entrance& entrance, E
 // A request or tunnel is led to a backend, and leaves it in the end; is led to a server of it, by balancing or because
 // it belongs there.
 void lead_to(Kit& kit, BackendState& backend, Way& way);
-void leave(const Way& way);
+void leave(Way& way);
 void lead_to(Kit& kit, Server& server, bool balanced, Way& way);
 
 }  // namespace penstock::counting

@@ -13,8 +13,9 @@
 
 namespace penstock {
 
-// What `request` asks for in its query: `scope=` global, frontend, listener, backend, server or *, several times;
-// `no-maint`: no server in maintenance.
+// What `request` asks for in its query: `scope=` global, frontend, listener, backend, server, sticktable or *, several
+// times; `no-maint`: no server in maintenance; `metrics=a,-b`: those of these names, or not. Null: it asks for something
+// else.
 std::unique_ptr<Service> make_metrics(std::shared_ptr<const Snapshot> snapshot, const ProcessState& process,
                                       std::uint64_t now_ms, const Head& request);
 

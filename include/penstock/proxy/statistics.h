@@ -63,6 +63,7 @@ std::string_view tags_of(Shape shape, Kind kind);
 struct Together {
   std::uint32_t active = 0, backup = 0;  // That take traffic.
   std::uint64_t weight = 0, user_weight = 0;
+  std::uint64_t in_use = 0, idle = 0;  // Connections to them.
 };
 
 // One of them. Its texts lie here.
@@ -83,7 +84,8 @@ struct Object {
   bool is_http = false;
   Sums sums;
   Together together;
-  Server::CheckMemory check;  // Of `checked`.
+  std::uint64_t fullconn = 0;  // Of a backend.
+  Server::CheckMemory check;   // Of `checked`.
   std::string status, address, made_service;
 };
 
@@ -104,5 +106,7 @@ Value value_of(const Column& column, const Object& object);
 
 // What is left of its weight by slow start.
 std::uint64_t weight_in_force(const ServerSpec& server);
+// Idle connections to it.
+std::uint64_t idle_of(const ServerSpec& server);
 
 }  // namespace penstock::statistics

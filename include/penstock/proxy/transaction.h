@@ -52,7 +52,7 @@ class Transaction final : public InBlock,
                           public ListNode<TransactionTag>,
                           private ApproachOwner,
                           private BackOwner,
-                          private Later {
+                          private PutOff {
  public:
   static Owned<Transaction> make(const TransactionSide& client, Ref<Generation> generation,
                                  const FrontendPlan& frontend, TransactionOwner& owner) {
@@ -161,10 +161,12 @@ class Transaction final : public InBlock,
   void repeat(const Failure& failure);
   bool retry_on_new_connection();
   void reply(const rules::Reply& reply, Cause cause, Phase phase);
-  void serve(std::unique_ptr<Service> service);
+  void serve_metrics();
+  void serve(std::unique_ptr<Service> service, std::string_view name);
   bool shows_statistics(const config::StatsPage& page, const rules::StatsRules& rules);
   void show_statistics(const config::StatsPage& page, const rules::StatsRules& rules);
   void send_own_body();
+  void let_others();
   void cut(Cause cause, Phase phase);
   void connect_failed(const Failure& failure) { follow(approach_.try_again(failure, Approach::Again::Connecting)); }
   bool is_listen() const { return subject_.backend == subject_.frontend; }
