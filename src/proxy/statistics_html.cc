@@ -10,6 +10,7 @@
 #include "penstock/base/format.h"
 #include "penstock/base/require.h"
 #include "penstock/config/model.h"
+#include "statistics_pictures.h"
 
 namespace penstock::statistics_page {
 namespace {
@@ -64,15 +65,16 @@ std::string time_text(std::uint64_t seconds) {
 
 // How a state looks: a class of the style, and a mark for who does not see colours.
 struct Look {
-  std::string_view name, mark;
+  std::string_view name, mark, word;
 };
+constexpr std::string_view kWords[] = {"down", "going down", "in maintenance", "drained", "not checked", "up"};
 Look look_of(std::string_view status) {
-  if (status.starts_with("DOWN")) return {"down", "\xe2\x9c\x95"};
-  if (status.starts_with("MAINT")) return {"maint", "\xe2\x80\x96"};
-  if (status.starts_with("DRAIN") || status.starts_with("NOLB")) return {"drain", "\xe2\x86\x93"};
-  if (status.starts_with("UP ")) return {"warn", "!"};
-  if (status == "no check") return {"plain", "\xe2\x97\x8b"};
-  return {"up", "\xe2\x9c\x93"};
+  if (status.starts_with("DOWN")) return {"down", "\xe2\x9c\x95", "down"};
+  if (status.starts_with("MAINT")) return {"maint", "\xe2\x80\x96", "in maintenance"};
+  if (status.starts_with("DRAIN") || status.starts_with("NOLB")) return {"drain", "\xe2\x86\x93", "drained"};
+  if (status.starts_with("UP ")) return {"warn", "!", "going down"};
+  if (status == "no check") return {"plain", "\xe2\x97\x8b", "not checked"};
+  return {"up", "\xe2\x9c\x93", "up"};
 }
 
 // A server in the matrix.
@@ -118,23 +120,6 @@ constexpr Entry kSummary[] = {{"Sessions", "scur"},     {"Most", "smax"},       
                               {"Bad answers", "eresp"}, {"Connect ms", "ctime"}, {"Answer ms", "rtime"},
                               {"Total ms", "ttime"}};
 
-constexpr std::string_view kStyle = R"(:root{color-scheme:light dark;--b:#fff;--f:#1c1c1c;--l:#c8ccd0;--h:#eef1f4;
---up:#d9f2df;--down:#f9d4d4;--warn:#fdebc0;--maint:#e4ddf3;--drain:#d5e6f8;--plain:#ececec;--a:#0b57a4}
-@media(prefers-color-scheme:dark){:root{--b:#16191c;--f:#e8eaec;--l:#444b52;--h:#23282d;--up:#12401f;--down:#5b1a1a;
---warn:#574009;--maint:#3a2d5c;--drain:#143a61;--plain:#2e3338;--a:#8ec1f5}}
-body{margin:0;padding:1rem;background:var(--b);color:var(--f);font:15px/1.4 system-ui,sans-serif}
-h1{font-size:1.3rem;margin:0}h2{font-size:1.1rem;margin:1.5rem 0 .5rem}a{color:var(--a)}
-nav a{margin-right:1rem}p{margin:.3rem 0}.box{overflow-x:auto}
-table{border-collapse:collapse;margin-bottom:.8rem}caption{text-align:left;font-weight:600;padding:.3rem 0}
-th,td{border:1px solid var(--l);padding:.2rem .45rem;text-align:right;white-space:nowrap}
-th{background:var(--h);font-weight:600}th[scope=row],td.text{text-align:left}
-.matrix td,.matrix th{text-align:left}th[scope=colgroup]{text-align:center}small{display:block}
-.up{background:var(--up)}.down{background:var(--down)}.warn{background:var(--warn)}.maint{background:var(--maint)}
-.drain{background:var(--drain)}.plain{background:var(--plain)}
-@media(max-width:40rem){body{padding:.5rem;font-size:14px}th,td{padding:.15rem .3rem}}
-@media print{nav{display:none}.box{overflow:visible}body{font-size:10px}}
-)";
-
 std::string_view outcome_text(std::string_view outcome) {
   constexpr std::pair<std::string_view, std::string_view> kTexts[] = {
       {"DONE", "Done."},
@@ -142,6 +127,7 @@ std::string_view outcome_text(std::string_view outcome) {
       {"NONE", "Nothing was chosen: nothing has changed."},
       {"DENY", "That is not allowed from here."},
       {"ERRP", "That was not understood: nothing has changed."},
+      {"AGED", "That form was too old, or not ours: nothing has changed. Choose again."},
       {"EXCD", "That was too long: nothing has changed."},
   };
   for (const auto& [name, text] : kTexts) {
@@ -157,9 +143,11 @@ class Html final : public Service {
       : uri_(page.uri),
         hides_version_(page.hide_version),
         may_change_(visit.may_change),
+        token_(visit.token),
         outcome_(outcome_text(visit.outcome)),
         groups_(kGroups, std::size(kGroups) - (page.show_modules ? 0 : 1)),
-        refresh_(visit.refresh_s == 0 ? std::string() : format("{}", visit.refresh_s)),
+        refresh_s_(visit.refresh_s),
+        live_s_(visit.live ? (visit.refresh_s != 0 ? visit.refresh_s : kLiveS) : 0),
         process_(process),
         now_ms_(now_ms),
         first_(snapshot, process, now_ms, filter),
@@ -173,21 +161,18 @@ class Html final : public Service {
     if (page.description) description_ = page.description->empty() ? global.description : *page.description;
   }
 
-  rules::Reply head(Arena& arena) override {
-    constexpr Field kFields[] = {
+  rules::Reply head(Arena&) override {
+    static constexpr Field kFields[] = {
         {"Cache-Control", "no-cache"},
         {"Content-Type", "text/html; charset=utf-8"},
         {"Content-Security-Policy",
-         "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"},
+         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
+         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"},
         {"X-Content-Type-Options", "nosniff"},
         {"Referrer-Policy", "same-origin"}};
-    constexpr std::size_t kCount = std::size(kFields);
-    auto* fields = static_cast<Field*>(arena.allocate(sizeof(Field) * (kCount + 1), alignof(Field)));
-    std::copy(std::begin(kFields), std::end(kFields), fields);
-    fields[kCount] = {"Refresh", refresh_};
     rules::Reply reply;
     reply.status = 200;
-    reply.fields = {fields, refresh_.empty() ? kCount : kCount + 1};
+    reply.fields = kFields;
     return reply;
   }
 
@@ -200,6 +185,8 @@ class Html final : public Service {
  private:
   enum class Stage : std::uint8_t { Begin, See, Matrix, Summary, Tables, Done };
   static constexpr std::size_t kSeenAtOnce = 512;
+  static constexpr std::uint64_t kLiveS = 5;
+  static constexpr std::size_t kMostPictures = 200;  // Of so many pools.
 
   void make(std::size_t room) {
     switch (stage_) {
@@ -228,15 +215,18 @@ class Html final : public Service {
   void write_begin() {
     const std::string title = node_.empty() ? "penstock" : format("penstock on {}", escaped(node_));
     append_format(made_,
-                  "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Statistics of {}</title>\n"
+                  "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Statistics of {0}</title>\n"
                   "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-                  "<link rel=\"icon\" href=\"data:,\"><link rel=\"stylesheet\" href=\"{};css\"></head>\n"
-                  "<body><header><h1>{}</h1>\n",
-                  title, escaped(uri_), title);
+                  "<link rel=\"icon\" href=\"data:,\"><link rel=\"stylesheet\" href=\"{1};css\">"
+                  "<script src=\"{1};js\" defer></script>{2}</head>\n"
+                  "<body data-live=\"{3}\"><header><h1>{0}</h1>\n",
+                  title, escaped(uri_), refresh_without_script(), live_s_);
     if (!description_.empty()) append_format(made_, "<p>{}</p>\n", escaped(description_));
     if (!outcome_.empty()) append_format(made_, "<p role=\"status\"><b>{}</b></p>\n", outcome_);
     const std::uint64_t up_s = (now_ms_ - process_.started_ms) / 1000;
-    append_format(made_, "<p>{}Process {}, up {}, {} connections of at most {}, {} a second.</p>\n",
+    append_format(made_,
+                  "<p id=\"facts\">{}Process {}, up {}, {} connections of at most {}, {} a second.</p>\n"
+                  "<p id=\"live\" hidden></p>\n",
                   hides_version_ ? std::string() : format("Version {}. ", escaped(process_.version)), process_.pid,
                   time_text(up_s), process_.connections.load(), process_.maxconn.load(),
                   process_.accepted.per_second(static_cast<std::int64_t>(now_ms_)));
@@ -245,8 +235,14 @@ class Html final : public Service {
         made_,
         "<nav aria-label=\"Other forms\"><a href=\"{0}\">All</a><a href=\"{0};up\">UP only</a>"
         "<a href=\"{0};norefresh\">No refresh</a><a href=\"{0};csv\">CSV</a><a href=\"{0};json\">JSON</a></nav>"
-        "</header><main>\n",
+        "</header><main id=\"main\">\n",
         uri);
+  }
+
+  // The script looks itself, and needs no new page.
+  std::string refresh_without_script() const {
+    if (refresh_s_ == 0) return {};
+    return format("<noscript><meta http-equiv=\"refresh\" content=\"{}\"></noscript>", refresh_s_);
   }
 
   void see_more() {
@@ -261,6 +257,7 @@ class Html final : public Service {
         pools_.back().cells.push_back(cell_of(*object));
       }
       if (object->kind == Kind::Frontend || object->kind == Kind::Backend) write_summary_line(*object);
+      if (object->kind == Kind::Backend) write_pictures_line(*object);
     }
   }
 
@@ -284,6 +281,25 @@ class Html final : public Service {
     made_ += "</small></td>";
   }
 
+  // How many servers are in which state. Read out where it changes.
+  void write_headline() {
+    std::map<std::string_view, std::size_t> counts;
+    std::size_t all = 0;
+    for (const Pool& pool : pools_) {
+      for (const Cell& cell : pool.cells) {
+        ++counts[look_of(cell.status).word];
+        ++all;
+      }
+    }
+    append_format(made_, "<p role=\"status\">{} servers", all);
+    const char* mark = ": ";
+    for (const std::string_view word : kWords) {
+      if (const auto found = counts.find(word); found != counts.end())
+        append_format(made_, "{}{} {}", std::exchange(mark, ", "), found->second, word);
+    }
+    made_ += ".</p>\n";
+  }
+
   // Servers by pools where their names recur; else pool by pool, or there would be more holes than servers.
   void write_matrix() {
     made_ += "<h2 id=\"servers\">Servers by pools</h2>\n";
@@ -291,6 +307,7 @@ class Html final : public Service {
       made_ += "<p>No servers.</p>\n";
       return;
     }
+    write_headline();
     std::vector<std::string> names;
     std::map<std::string, std::size_t> known;
     std::size_t count = 0;
@@ -354,7 +371,27 @@ class Html final : public Service {
     summary_ += "</tr>\n";
   }
 
+  void write_pictures_line(const Object& object) {
+    if (pictured_ == kMostPictures) return;
+    const std::size_t before = pictures_.size();
+    append_format(pictures_, "<tr><th scope=\"row\">{}</th>", escaped(object.proxy));
+    if (!append_pictures(*object.backend->balance.state, pictures_)) return pictures_.resize(before);
+    pictures_ += "</tr>\n";
+    ++pictured_;
+  }
+
+  void write_pictures() {
+    if (pictures_.empty()) return;
+    made_ +=
+        "<section><h2 id=\"hour\">The last hour</h2>\n<div class=\"box\" tabindex=\"0\" role=\"region\" "
+        "aria-labelledby=\"hour\"><table class=\"matrix\"><thead><tr><th scope=\"col\">Pool</th>";
+    for (const std::string_view heading : kPictureHeadings) append_format(made_, "<th scope=\"col\">{}</th>", heading);
+    append_format(made_, "</tr></thead><tbody>\n{}</tbody></table></div></section>\n", pictures_);
+    pictures_.clear();
+  }
+
   void write_summary() {
+    write_pictures();
     made_ +=
         "<h2 id=\"fares\">Rates, sessions, errors</h2>\n<div class=\"box\" tabindex=\"0\" role=\"region\" "
         "aria-labelledby=\"fares\"><table><thead><tr><th scope=\"col\">Section</th>";
@@ -405,19 +442,21 @@ class Html final : public Service {
     made_ += "</tbody></table></div>";
     if (may_change_ && backend_id_ != 0) {
       append_format(made_,
+                    "<input type=\"hidden\" name=\"token\" value=\"{}\">"
                     "<p><label>Those chosen are to be <select name=\"action\"><option value=\"\"></option>"
                     "<option value=\"ready\">ready</option><option value=\"drain\">drained</option>"
                     "<option value=\"maint\">in maintenance</option><option value=\"ehlth\">checked</option>"
                     "<option value=\"dhlth\">not checked</option><option value=\"hrunn\">taken for UP</option>"
                     "<option value=\"hdown\">taken for DOWN</option></select></label> "
                     "<input type=\"hidden\" name=\"b\" value=\"#{}\"><button>Apply</button></p>",
-                    backend_id_);
+                    token_, backend_id_);
     }
-    made_ += may_change_ ? "</form>\n" : "\n";
+    made_ += may_change_ ? "</form></section>\n" : "</section>\n";
     backend_id_ = 0;
   }
 
   void begin_section(const Object& object) {
+    made_ += "<section>";
     if (may_change_) append_format(made_, "<form method=\"post\" action=\"{}\">", escaped(uri_));
     section_ = object.proxy;
     const config::Proxy& proxy = *object.line;
@@ -437,18 +476,20 @@ class Html final : public Service {
 
   const std::string uri_;
   const bool hides_version_, may_change_;
+  const std::string token_;
   const std::string_view outcome_;
   const std::span<const Group> groups_;
   std::vector<const Column*> columns_, summary_columns_;  // Of those groups, and of the summary.
   const Column& words_ = column_of("check_desc");
   const Column& since_ = column_of("lastchg");
-  const std::string refresh_;
+  const std::uint64_t refresh_s_, live_s_;  // 0: never.
   const ProcessState& process_;
   const std::uint64_t now_ms_;
   std::string node_, description_;
   statistics::Walk first_, second_;
   std::vector<Pool> pools_;
-  std::string summary_, section_;
+  std::string summary_, pictures_, section_;
+  std::size_t pictured_ = 0;
   std::uint32_t backend_id_ = 0;  // Of a section with servers.
   std::string made_;
   std::size_t given_ = 0;
@@ -456,8 +497,6 @@ class Html final : public Service {
 };
 
 }  // namespace
-
-std::string_view style() { return kStyle; }
 
 std::unique_ptr<Service> make_html(const config::StatsPage& page, const Visit& visit,
                                    std::shared_ptr<const Snapshot> snapshot, const ProcessState& process,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "penstock/config/settings.h"
@@ -12,14 +13,13 @@ namespace penstock::statistics_page {
 
 struct Visit {
   bool may_change = false;  // Servers, by buttons.
+  std::string token;        // Comes back with a form: it is ours.
+  bool live = true;         // A script keeps it up to date.
   std::uint64_t refresh_s = 0;
   std::string_view outcome;  // Of what was just changed: HAProxy's four letters; empty: nothing was.
 };
 std::unique_ptr<Service> make_html(const config::StatsPage& page, const Visit& visit,
                                    std::shared_ptr<const Snapshot> snapshot, const ProcessState& process,
                                    std::uint64_t now_ms, const statistics::Filter& filter);
-
-// How it looks: a resource of its own, since the page allows no style within it.
-std::string_view style();
 
 }  // namespace penstock::statistics_page

@@ -6,36 +6,19 @@
 #include <utility>
 #include <vector>
 
+#include "form_text.h"
 #include "made_text.h"
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
 #include "penstock/config/model.h"
+#include "penstock/net/digest.h"
+#include "penstock/net/loop.h"
 #include "penstock/proxy/statistics_text.h"
+#include "statistics_assets.h"
 #include "statistics_html.h"
 
 namespace penstock::statistics_page {
 namespace {
-
-std::string base64_of(std::string_view bytes) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t bits = 0;
-    for (std::size_t j = 0; j < 3; ++j)
-      bits = bits << 8 | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0u);
-    for (std::size_t j = 0; j < 4; ++j) out += i + j <= bytes.size() ? kDigits[bits >> (18 - 6 * j) & 63] : '=';
-  }
-  return out;
-}
-
-// Takes as long wherever they differ.
-bool is_same(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  unsigned char difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    difference = static_cast<unsigned char>(difference | (static_cast<unsigned char>(a[i] ^ b[i])));
-  return difference == 0;
-}
 
 bool is_known(const config::StatsPage& page, const Head& request) {
   const Field* field = request.find("authorization");
@@ -44,7 +27,8 @@ bool is_known(const config::StatsPage& page, const Head& request) {
   if (!equal_nocase(cut(value, ' '), "basic")) return false;
   value = trim(value);
   bool known = false;
-  for (const auto& [user, password] : page.users) known = is_same(value, base64_of(user + ":" + password)) || known;
+  for (const auto& [user, password] : page.users)
+    known = is_same_secret(value, base64_of(user + ":" + password)) || known;
   return known;
 }
 
@@ -98,6 +82,8 @@ class TextService final : public Service {
   bool more_ = true;
 };
 
+std::int64_t now_s() { return Loop::wall_us() / 1'000'000; }
+
 std::string_view outcome_of(std::string_view asked) {
   const std::size_t at = asked.find(";st=");
   return at == std::string_view::npos ? std::string_view() : asked.substr(at + 4, 4);
@@ -121,15 +107,15 @@ Answer denial() {
   return denied;
 }
 
-Answer style_reply(Arena& arena) {
-  constexpr Field kFields[] = {{"Cache-Control", "max-age=3600"}, {"Content-Type", "text/css"}};
-  auto* fields = static_cast<Field*>(arena.allocate(sizeof(kFields), alignof(Field)));
-  std::copy(std::begin(kFields), std::end(kFields), fields);
-  Answer styled;
-  styled.reply.status = 200;
-  styled.reply.fields = {fields, std::size(kFields)};
-  styled.reply.body = style();
-  return styled;
+Answer resource(std::string_view type, std::string_view text, Arena& arena) {
+  auto* fields = static_cast<Field*>(arena.allocate(sizeof(Field) * 2, alignof(Field)));
+  fields[0] = {"Cache-Control", "max-age=3600"};
+  fields[1] = {"Content-Type", type};
+  Answer answer;
+  answer.reply.status = 200;
+  answer.reply.fields = {fields, 2};
+  answer.reply.body = text;
+  return answer;
 }
 
 // Who may not see it, or is to say first who it is.
@@ -147,29 +133,11 @@ bool refuses(const Page& page, rules::Subject& subject, Answer& out) {
 
 // ---- Changes, as HAProxy's page and scripts send them: s=<server>&...&action=<action>&b=<backend or #number>.
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c = to_lower(c);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-std::string decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto digit = [&](std::size_t at) { return at < text.size() ? hex_digit(text[at]) : -1; };
-    if (text[i] == '%' && digit(i + 1) >= 0 && digit(i + 2) >= 0) {
-      out += static_cast<char>(digit(i + 1) * 16 + digit(i + 2));
-      i += 2;
-    } else {
-      out += text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return out;
-}
+std::string decoded(std::string_view text) { return decoded_form_text(text).value_or(std::string(text)); }
 
 struct Form {
   std::vector<std::string> servers;
-  std::string action, backend;
+  std::string action, backend, token;
 };
 
 Form form_of(std::string_view body) {
@@ -180,6 +148,7 @@ Form form_of(std::string_view body) {
     if (name == "s") form.servers.push_back(decoded(value));
     if (name == "action") form.action = decoded(value);
     if (name == "b") form.backend = decoded(value);
+    if (name == "token") form.token = decoded(value);
   }
   return form;
 }
@@ -207,7 +176,15 @@ const BackendPlan* backend_of(const Snapshot& snapshot, std::string_view name) {
   return nullptr;
 }
 
-// A browser says where a form comes from: from another place it is nobody's wish. Who says nothing is no browser.
+// ---- Where a form comes from. A browser says that: from another place it is nobody's wish, and it must have been shown
+// our form, since what it says may be wrong behind others. Who says nothing is no browser.
+
+constexpr std::int64_t kTokenLifeS = 86400;
+
+bool is_browsers(const Head& request) {
+  return request.find("sec-fetch-site") != nullptr || request.find("origin") != nullptr;
+}
+
 bool is_from_here(const Head& request) {
   const Field* site = request.find("sec-fetch-site");
   if (site != nullptr && site->value != "same-origin") return false;
@@ -217,6 +194,19 @@ bool is_from_here(const Head& request) {
   const std::size_t scheme = rest.find("://");
   const Field* host = request.find("host");
   return scheme != std::string_view::npos && host != nullptr && equal_nocase(rest.substr(scheme + 3), host->value);
+}
+
+// Good until that second, for the same section and the same user.
+std::string token_of(const Page& page, const Head& request, const MacKey& key, std::int64_t until_s) {
+  const Field* user = request.find("authorization");
+  const std::string_view who = user == nullptr ? std::string_view() : user->value;
+  return format("{}.{}", until_s, key.sign(format("{}\n{}\n{}", until_s, page.proxy, who)));
+}
+
+bool is_ours(const Page& page, const Head& request, const MacKey& key, std::string_view token, std::int64_t now_s) {
+  std::string_view rest = token;
+  const auto until_s = parse_integer(cut(rest, '.'));
+  return until_s && *until_s >= now_s && is_same_secret(token, token_of(page, request, key, *until_s));
 }
 
 // Back to the page, which says how it went.
@@ -230,11 +220,15 @@ Answer sent_back(const Page& page, std::string_view how, Arena& arena) {
   return answer;
 }
 
-Answer change(const Page& page, const Body& body, const Snapshot& snapshot, rules::Subject& subject) {
+Answer change(const Page& page, const Body& body, const Snapshot& snapshot, const ProcessState& process,
+              rules::Subject& subject) {
   Arena& arena = subject.arena;
-  if (!page.rules.may_change(subject) || !is_from_here(*subject.request)) return sent_back(page, "DENY", arena);
+  const Head& request = *subject.request;
+  if (!page.rules.may_change(subject) || !is_from_here(request)) return sent_back(page, "DENY", arena);
   if (!body.whole) return sent_back(page, "EXCD", arena);
   const Form form = form_of(body.text);
+  if (is_browsers(request) && !is_ours(page, request, process.page_key, form.token, now_s()))
+    return sent_back(page, "AGED", arena);
   const std::optional<ServerChange> change = change_of(form.action);
   const BackendPlan* backend = backend_of(snapshot, form.backend);
   if (!change || backend == nullptr) return sent_back(page, "ERRP", arena);
@@ -256,16 +250,31 @@ bool is_asked_for(const config::StatsPage& page, const Head& request) {
   return may && asked_of(request).starts_with(page.uri);
 }
 
+namespace {
+
+Visit visit_of(const Page& page, std::string_view asked, const ProcessState& process, rules::Subject& subject) {
+  Visit visit;
+  visit.may_change = page.rules.may_change(subject);
+  if (visit.may_change) visit.token = token_of(page, *subject.request, process.page_key, now_s() + kTokenLifeS);
+  visit.live = !says(asked, ";norefresh");
+  visit.refresh_s = visit.live ? page.line.refresh_s : 0;
+  visit.outcome = outcome_of(asked);
+  return visit;
+}
+
+}  // namespace
+
 Answer answer(const Page& page, const Body& body, std::shared_ptr<const Snapshot> snapshot, const ProcessState& process,
               std::uint64_t now_ms, rules::Subject& subject) {
   Answer out;
   if (refuses(page, subject, out)) return out;
-  if (subject.request->method == "POST") return change(page, body, *snapshot, subject);
+  if (subject.request->method == "POST") return change(page, body, *snapshot, process, subject);
   const std::string_view asked = asked_of(*subject.request).substr(page.line.uri.size());
   const std::uint64_t refresh_s = says(asked, ";norefresh") ? 0 : page.line.refresh_s;
   const auto walk = [&] { return statistics::Walk(snapshot, process, now_ms, filter_of(page, asked)); };
   const auto text = [&](StatisticsForm form) { return std::make_unique<TextService>(form, refresh_s, walk()); };
-  if (asked == ";css") return style_reply(subject.arena);
+  if (asked == ";css") return resource("text/css", style(), subject.arena);
+  if (asked == ";js") return resource("text/javascript", script(), subject.arena);
   if (says(asked, ";csv"))
     out.service = text(StatisticsForm::Csv);
   else if (says(asked, ";json"))
@@ -273,8 +282,8 @@ Answer answer(const Page& page, const Body& body, std::shared_ptr<const Snapshot
   else if (says(asked, ";typed"))
     out.service = text(StatisticsForm::Typed);
   else
-    out.service = make_html(page.line, {page.rules.may_change(subject), refresh_s, outcome_of(asked)}, snapshot,
-                            process, now_ms, filter_of(page, asked));
+    out.service = make_html(page.line, visit_of(page, asked, process, subject), snapshot, process, now_ms,
+                            filter_of(page, asked));
   return out;
 }
 
