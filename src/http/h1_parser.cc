@@ -66,11 +66,11 @@ H1Error read_request_line(std::string_view line, Head& head) {
   const std::size_t first = line.find(' ');
   const std::size_t last = line.rfind(' ');
   if (first == std::string_view::npos || first == last) return {400, "malformed start line"};
-  head.method = line.substr(0, first);
+  head.method = {line.data(), first};
   if (head.method.empty() || !all_bytes(head.method, kTokenByte)) return {400, "malformed method"};
-  const H1Error error = read_version(line.substr(last + 1), head.version);
+  const H1Error error = read_version({line.data() + last + 1, line.size() - last - 1}, head.version);
   if (error.status != 0) return error;
-  head.target = line.substr(first + 1, last - first - 1);
+  head.target = {line.data() + first + 1, last - first - 1};
   if (!is_target(head.target)) return {400, "malformed target"};
   return {};
 }
@@ -80,15 +80,16 @@ H1Error read_request_line(std::string_view line, Head& head) {
 H1Error read_status_line(std::string_view line, Head& head) {
   constexpr std::size_t kStatusAt = kVersion11.size() + 1;
   if (line.size() < kStatusAt + 3 || line[kStatusAt - 1] != ' ') return {400, "malformed start line"};
-  const H1Error error = read_version(line.substr(0, kStatusAt - 1), head.version);
+  const H1Error error = read_version({line.data(), kStatusAt - 1}, head.version);
   if (error.status != 0) return error;
-  const std::string_view digits = line.substr(kStatusAt, 3);
+  const std::string_view digits(line.data() + kStatusAt, 3);
   if (!all_bytes(digits, kDigitByte) || digits[0] == '0') return {400, "malformed status"};
   head.status = static_cast<std::uint16_t>((digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0'));
   line.remove_prefix(kStatusAt + 3);
   if (line.empty()) return {};
   if (line[0] != ' ') return {400, "malformed start line"};
-  head.reason = line.substr(1);
+  line.remove_prefix(1);
+  head.reason = line;
   return {};
 }
 
@@ -103,7 +104,7 @@ std::string_view without_blanks(const char* begin, const char* end) {
 const char* read_field(const char* at, const char* end, Field& field) {
   const char* const colon = token_end(at, end);
   if (colon == at || *colon != ':') return nullptr;
-  const auto* line_end = static_cast<const char*>(std::memchr(colon, '\r', static_cast<std::size_t>(end - colon)));
+  const char* const line_end = find_return(colon, end);
   field = {{at, static_cast<std::size_t>(colon - at)}, without_blanks(colon + 1, line_end)};
   return line_end + kLineEnd.size();
 }

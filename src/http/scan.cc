@@ -99,6 +99,17 @@ const char* token_end(const char* at, const char* end) {
   return at;
 }
 
+const char* find_return(const char* at, const char* end) {
+#if defined(__SSE2__)
+  for (; end - at >= kStride; at += kStride) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const int found = _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\r')));
+    if (found != 0) return at + first_of(static_cast<std::uint32_t>(found));
+  }
+#endif
+  return static_cast<const char*>(std::memchr(at, '\r', static_cast<std::size_t>(end - at)));
+}
+
 bool is_target(std::string_view text) {
   const char* at = text.data();
   const char* const end = at + text.size();

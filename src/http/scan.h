@@ -12,6 +12,8 @@ namespace penstock {
 // The first byte of [at, end) that may not stand in a token, or end.
 const char* token_end(const char* at, const char* end);
 
+// The first CR of [at, end), in which there is one.
+const char* find_return(const char* at, const char* end);
 // Bytes that may stand in a request's target, and one at least.
 bool is_target(std::string_view text);
 

@@ -1,6 +1,8 @@
 #include "penstock/net/outbox.h"
 
+#include <cstring>
 #include <new>
+#include <utility>
 
 namespace penstock {
 namespace {
@@ -9,28 +11,41 @@ constexpr std::size_t kPackedCapacity = 4 * 1024;
 
 }  // namespace
 
+void Outbox::make_ring() {
+  constexpr std::uint32_t kFirst = 16;
+  static_assert(kFirst * sizeof(Slice) <= kSmallBlockSize);
+  const std::size_t bytes = one_.size();
+  Block* const block = Block::take(kFirst * sizeof(Slice));
+  new (block->data()) Slice(std::move(one_));
+  one_.~Slice();
+  ring_ = {block, kFirst, 0, bytes};
+  is_ring_ = true;
+}
+
 void Outbox::grow() {
-  static_assert(16 * sizeof(Slice) <= kSmallBlockSize);
-  const std::uint32_t capacity = capacity_ == 0 ? 16 : capacity_ * 2;
-  Block* const ring = Block::take(capacity * sizeof(Slice));
-  auto* const items = reinterpret_cast<Slice*>(ring->data());
+  const std::uint32_t capacity = ring_.capacity * 2;
+  Block* const block = Block::take(capacity * sizeof(Slice));
+  auto* const items = reinterpret_cast<Slice*>(block->data());
   for (std::uint32_t i = 0; i < count_; ++i) {
-    Slice& old = this->items()[(first_ + i) & (capacity_ - 1)];
-    new (items + i) Slice(std::move(old));
-    old.~Slice();
+    new (items + i) Slice(std::move(item(i)));
+    item(i).~Slice();
   }
-  if (ring_ != nullptr) ring_->drop_use();
-  ring_ = ring;
-  capacity_ = capacity;
-  first_ = 0;
+  ring_.block->drop_use();
+  ring_ = {block, capacity, 0, ring_.bytes};
 }
 
 void Outbox::append(Slice slice) {
   if (slice.empty()) return;
-  if (count_ == capacity_) grow();
   open_ = false;
-  bytes_ += slice.size();
-  new (items() + ((first_ + count_) & (capacity_ - 1))) Slice(std::move(slice));
+  if (count_ == 0 && !is_ring_) {
+    new (&one_) Slice(std::move(slice));
+    count_ = 1;
+    return;
+  }
+  if (!is_ring_) make_ring();
+  if (count_ == ring_.capacity) grow();
+  ring_.bytes += slice.size();
+  new (&item(count_)) Slice(std::move(slice));
   ++count_;
 }
 
@@ -42,34 +57,45 @@ void Outbox::append(std::string_view text) {
     }
     const std::size_t count = text.size() < tail_.room() ? text.size() : tail_.room();
     std::memcpy(tail_.space(), text.data(), count);
-    Slice slice = tail_.filled(count);
     text.remove_prefix(count);
     if (open_ && count_ != 0) {
-      Slice& last = items()[(first_ + count_ - 1) & (capacity_ - 1)];
-      last = std::move(last).extended(count);
-      bytes_ += count;
+      tail_.extend(count);
+      last() = std::move(last()).extended(count);
+      if (is_ring_) ring_.bytes += count;
       continue;
     }
-    append(std::move(slice));
+    append(tail_.filled(count));
     open_ = true;
   }
 }
 
 void Outbox::remove(std::size_t count) {
-  require(count <= bytes_);
-  bytes_ -= count;
+  require(count <= bytes());
+  if (!is_ring_) {
+    if (count_ == 0) return forget_tail();
+    if (count < one_.size()) return one_.remove_prefix(count);
+    one_.~Slice();
+    count_ = 0;
+    ring_ = {};
+    return forget_tail();
+  }
+  ring_.bytes -= count;
   while (count != 0) {
-    Slice& slice = items()[first_];
+    Slice& slice = item(0);
     if (count < slice.size()) return slice.remove_prefix(count);
     count -= slice.size();
     slice.~Slice();
-    first_ = (first_ + 1) & (capacity_ - 1);
+    ring_.first = (ring_.first + 1) & (ring_.capacity - 1);
     --count_;
   }
-  if (count_ != 0 || ring_ == nullptr) return;
-  ring_->drop_use();
-  ring_ = nullptr;
-  capacity_ = first_ = 0;
+  if (count_ != 0) return;
+  ring_.block->drop_use();
+  ring_ = {};
+  is_ring_ = false;
+  forget_tail();
+}
+
+void Outbox::forget_tail() {
   open_ = false;
   tail_.reset();
 }

@@ -149,6 +149,11 @@ class Filling {
     used_ += count;
     return slice;
   }
+  // The same, where a slice that is there already is extended to show them.
+  void extend(std::size_t count) {
+    require(count <= room());
+    used_ += count;
+  }
   void unfill(std::size_t count) {
     require(count <= used_);
     used_ -= count;

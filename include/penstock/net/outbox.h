@@ -10,36 +10,50 @@
 
 namespace penstock {
 
-// A ring of slices that grows on demand. An empty box holds no memory.
+// One slice, as nearly all that is sent at once is, or a ring of slices that grows on demand. An empty box holds no
+// memory.
 class Outbox {
  public:
-  Outbox() = default;
+  Outbox() : ring_{} {}
   Outbox(const Outbox&) = delete;
   Outbox& operator=(const Outbox&) = delete;
   ~Outbox() { clear(); }
 
   bool empty() const { return count_ == 0; }
-  std::size_t bytes() const { return bytes_; }
+  std::size_t bytes() const { return holds_one() ? one_.size() : ring_.bytes; }
   std::size_t slices() const { return count_; }
   // Copies; consecutive texts share a block and one slice.
   void append(std::string_view text);
   // Takes the slice as it is.
   void append(Slice slice);
   // The i-th slice, 0 being the next to go.
-  const Slice& peek(std::size_t index) const { return items()[(first_ + index) & (capacity_ - 1)]; }
+  const Slice& peek(std::size_t index) const { return holds_one() ? one_ : item(static_cast<std::uint32_t>(index)); }
   // The first `count` bytes are gone.
   void remove(std::size_t count);
-  void clear() { remove(bytes_); }
+  void clear() { remove(bytes()); }
 
  private:
-  Slice* items() const { return reinterpret_cast<Slice*>(ring_->data()); }
+  struct Ring {
+    Block* block;            // Null: there is none.
+    std::uint32_t capacity;  // A power of two.
+    std::uint32_t first;
+    std::size_t bytes;
+  };
+  bool holds_one() const { return count_ == 1 && !is_ring_; }
+  Slice* items() const { return reinterpret_cast<Slice*>(ring_.block->data()); }
+  Slice& item(std::uint32_t index) const { return items()[(ring_.first + index) & (ring_.capacity - 1)]; }
+  Slice& last() { return is_ring_ ? item(count_ - 1) : one_; }
+  void make_ring();
   void grow();
-  Block* ring_ = nullptr;
-  std::uint32_t capacity_ = 0;  // A power of two.
-  std::uint32_t first_ = 0;
+  void forget_tail();
+
+  union {
+    Slice one_;  // If holds_one().
+    Ring ring_;
+  };
   std::uint32_t count_ = 0;
+  bool is_ring_ = false;
   bool open_ = false;
-  std::size_t bytes_ = 0;
   Filling tail_;  // Where texts are packed; its end is the last slice's while open_.
 };
 
