@@ -59,11 +59,12 @@ bool Greeter::receive(Listener& listener) {
 }
 
 // Rules about a client's address would hold for nobody if it had none. Where it is certain to be asked for it is kept:
-// once the client is gone the system may not know it any more.
+// once the client is gone the system may not know it any more. Where nothing depends on it nobody asks.
 bool Greeter::knows_source() {
   const FrontendPlan& frontend = door_.frontend();
-  if (!frontend.logs.empty() || frontend.forward_for.enabled) connection_->peer();
-  return connection_->has_peer();
+  const bool is_asked_for = !frontend.logs.empty() || frontend.forward_for.enabled;
+  if (is_asked_for) connection_->peer();
+  return (!is_asked_for && !door_.generation()->snapshot().asks_source()) || connection_->has_peer();
 }
 
 void Greeter::hurry() { connection_->set_deadline(kHurryMs); }

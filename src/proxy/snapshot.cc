@@ -68,6 +68,13 @@ bool same_order(const std::vector<Line>& before, const std::vector<Line>& now) {
   return std::adjacent_find(moved.begin(), moved.end(), falls) == moved.end();
 }
 
+bool depends_on_source(const BackendPlan& plan) {
+  const std::vector<ServerSpec>& servers = plan.balance.servers;
+  return plan.rules->asks_client || plan.forward_for.enabled || plan.balance.balance == BalanceKind::Source ||
+         std::any_of(servers.begin(), servers.end(),
+                     [](const ServerSpec& server) { return server.send_proxy != ProxyVersion::None; });
+}
+
 }  // namespace
 
 class SnapshotBuilder final {
@@ -424,9 +431,13 @@ Snapshot::Snapshot(std::shared_ptr<const SnapshotGround> ground)
       ground_(std::move(ground)) {}
 
 void Snapshot::index() {
-  for (const auto& plan : frontends) grown(frontend_by_number_, plan->number) = plan.get();
+  for (const auto& plan : frontends) {
+    grown(frontend_by_number_, plan->number) = plan.get();
+    if (plan->rules.asks_client) asks_source_ = true;
+  }
   for (const auto& plan : backends) {
     grown(backend_by_number_, plan->number()) = plan.get();
+    if (depends_on_source(*plan)) asks_source_ = true;
     const std::vector<ServerSpec>& servers = plan->balance.servers;
     if (std::any_of(servers.begin(), servers.end(),
                     [](const ServerSpec& server) { return bool(server.tracked_state); }))
@@ -448,6 +459,7 @@ void Snapshot::replace(const std::shared_ptr<const BackendPlan>& plan) {
   const BackendPlan*& known = backend_by_number_[static_cast<std::size_t>(plan->number())];
   *std::find_if(backends.begin(), backends.end(), [&](const auto& other) { return other.get() == known; }) = plan;
   known = plan.get();
+  if (depends_on_source(*plan)) asks_source_ = true;
   const std::vector<ServerSpec>& servers = plan->balance.servers;
   std::erase(with_trackers_, plan->number());
   if (std::any_of(servers.begin(), servers.end(), [](const ServerSpec& server) { return bool(server.tracked_state); }))

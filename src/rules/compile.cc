@@ -216,6 +216,7 @@ class FrontendCompiler {
     compile_formats();
     rules_.errors_ = compile_errors(compiling_);
     rules_.forward_for_except = compile_networks(compiling_);
+    rules_.asks_client = compiling_.asks_client;
     return std::move(rules_);
   }
 
@@ -475,6 +476,7 @@ class BackendCompiler {
     compile_samples();
     rules_.errors_ = compile_errors(compiling_);
     rules_.forward_for_except = compile_networks(compiling_);
+    rules_.asks_client = compiling_.asks_client;
     return std::move(rules_);
   }
 

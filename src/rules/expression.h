@@ -185,6 +185,7 @@ struct Compiling {
   int own_frontend = -1;
   int own_backend = -1;
   AclTable* acls = nullptr;
+  bool asks_client = false;  // Whether anything compiled so far needs to know of the client's connection.
   std::int32_t part() const {
     if (own_frontend >= 0) return part_of_frontend(own_frontend);
     return own_backend >= 0 ? part_of_backend(own_backend) : -1;

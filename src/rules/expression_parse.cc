@@ -344,6 +344,7 @@ bool parse_fetch(Compiling& compiling, std::string_view& text, config::Place pla
   expression.fetch.fetch = fetch;
   expression.type = fetch->type;
   expression.needs = fetch->needs;
+  if ((fetch->needs & kNeedsClient) != 0) compiling.asks_client = true;
   expression.depends = fetch->depends;
   return parse_call(compiling, text, name, fetch->arguments, place, expression.fetch.arguments) &&
          finish_fetch(compiling, expression, place);

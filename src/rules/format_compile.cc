@@ -238,6 +238,8 @@ class FormatCompiler {
       flags_ = flags;
       return true;
     }
+    if (row->variable == LogVariable::ClientIp || row->variable == LogVariable::ClientPort)
+      compiling_.asks_client = true;
     FormatNode& node = add(FormatNode::Kind::Variable);
     node.variable = row->variable;
     node.flags = flags;

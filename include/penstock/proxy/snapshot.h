@@ -65,6 +65,8 @@ class Snapshot {
   void for_each_server_line(const std::function<void(const std::string&, const config::Server&)>& each) const;
   // "file:line" of a rule, as the file has it now; empty: nowhere.
   std::string place_text(const rules::RulePlace* place) const;
+  // Something depends on where clients come from.
+  bool asks_source() const { return asks_source_; }
   // They differ in plans alone.
   bool is_amendment_of(const Snapshot& other) const { return ground_ == other.ground_; }
 
@@ -92,6 +94,7 @@ class Snapshot {
   std::vector<const BackendPlan*> backend_by_number_;
   std::vector<int> with_trackers_;  // Numbers of backends whose servers track others.
   Followers followers_;
+  bool asks_source_ = false;
 };
 
 // What adopting a snapshot changes.

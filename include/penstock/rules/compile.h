@@ -95,6 +95,7 @@ class FrontendRules {
   Format refusal;            // Begins the line of a connection that came to no request (8.2.5).
   Format unique_id;          // Empty: none.
   AddressSet forward_for_except;
+  bool asks_client = false;  // Something in these rules does: of its address, or how it came.
   std::vector<config::Capture> captures;
   std::optional<config::Capture> cookie_capture;
 
@@ -149,6 +150,7 @@ class BackendRules {
   // Of `balance hash`, and of uri, url_param and hdr, which are hashes of a sample like any other.
   Sample hash_key;
   AddressSet forward_for_except;
+  bool asks_client = false;  // Something in these rules does: of its address, or how it came.
   // `stick` lines that look at requests, and those that look at answers.
   std::vector<StickRule> stick_request, stick_response;
   bool sticks() const { return !stick_request.empty() || !stick_response.empty(); }

@@ -331,3 +331,37 @@ TEST_CASE("a server added, an expression for its TLS name too, lasts until the n
   CHECK(four->backends[0]->balance.servers.size() == 1);
   CHECK(four->backends[1] == one->backends[1]);
 }
+
+TEST_CASE("clients are asked where they come from if anything depends on it, and else not") {
+  const auto asks = [](const std::string& front, const std::string& back) {
+    Process process;
+    const std::string server = "  server a 127.0.0.1:1\n";
+    return process
+        .build("frontend f\n  bind 127.0.0.1:1\n  default_backend b\n" + front + "backend b\n" +
+               (back.starts_with("  server") ? back : back + server))
+        ->asks_source();
+  };
+  CHECK(!asks("", ""));
+  CHECK(!asks("  http-request deny if { path /x }\n", "  balance leastconn\n"));
+  CHECK(asks("  http-request deny if { src 192.0.2.1 }\n", ""));
+  CHECK(asks("  acl inside src 192.0.2.0/24\n  use_backend b if inside\n", ""));
+  CHECK(asks("  http-request set-header X-Client %ci\n", ""));
+  CHECK(asks("  http-request set-header X-Client %[src,lower]\n", ""));
+  CHECK(asks("  tcp-request connection reject if { src_port lt 1024 }\n", ""));
+  CHECK(asks("", "  balance source\n"));
+  CHECK(asks("", "  option forwardfor\n"));
+  CHECK(asks("", "  stick-table type ip size 10\n  stick on src\n"));
+  CHECK(asks("", "  http-request deny if { src 192.0.2.1 }\n"));
+  CHECK(asks("", "  server a 127.0.0.1:1 send-proxy\n"));
+}
+
+TEST_CASE("clients are asked where they come from once a server is added that is told") {
+  Process process;
+  const Shared before = process.build(
+      "frontend f\n  bind 127.0.0.1:1\n  default_backend b\nbackend b\n  balance leastconn\n  server a 127.0.0.1:1\n");
+  REQUIRE(!before->asks_source());
+  const Shared after = process.amend(before, a_server("b", "c 127.0.0.1:2 send-proxy"));
+  INFO(process.said);
+  REQUIRE(after);
+  CHECK(after->asks_source());
+}
