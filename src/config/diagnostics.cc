@@ -8,7 +8,7 @@
 
 #include "penstock/base/format.h"
 #include "penstock/config/model.h"
-#include "secrets.h"
+#include "penstock/config/secrets.h"
 
 namespace penstock::config {
 

@@ -6,7 +6,7 @@
 
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
-#include "secrets.h"
+#include "penstock/config/secrets.h"
 
 namespace penstock::config {
 

@@ -9,7 +9,7 @@
 #include "lexer.h"
 #include "penstock/base/format.h"
 #include "penstock/config/model.h"
-#include "secrets.h"
+#include "penstock/config/secrets.h"
 
 namespace penstock::config {
 namespace {

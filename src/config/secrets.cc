@@ -1,4 +1,4 @@
-#include "secrets.h"
+#include "penstock/config/secrets.h"
 
 #include <algorithm>
 
@@ -9,15 +9,6 @@ namespace penstock::config {
 namespace {
 
 using Words = std::vector<std::string_view>;
-
-bool is_credential(std::string_view field) {
-  const std::string name = lower(field);
-  for (const std::string_view part :
-       {"authorization", "cookie", "token", "secret", "passw", "api-key", "apikey", "api_key"}) {
-    if (name.find(part) != std::string::npos) return true;
-  }
-  return false;
-}
 
 bool is_secret_criterion(std::string_view word) {
   return is_credential(word) || word.find("cook") != std::string_view::npos || word.starts_with("http_auth");
@@ -101,6 +92,20 @@ class Finder {
 };
 
 }  // namespace
+
+bool is_credential(std::string_view field) {
+  const std::string name = lower(field);
+  for (const std::string_view part :
+       {"authorization", "cookie", "token", "secret", "passw", "api-key", "apikey", "api_key"}) {
+    if (name.find(part) != std::string::npos) return true;
+  }
+  return false;
+}
+
+bool asks_credential(std::string_view line) {
+  const Words words = raw_words(line);
+  return std::any_of(words.begin(), words.end(), is_secret_criterion);
+}
 
 Words raw_words(std::string_view line) {
   Words words;

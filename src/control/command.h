@@ -40,6 +40,7 @@ std::span<const Command> counts_commands();
 std::span<const Command> clients_commands();
 std::span<const Command> host_commands();
 std::span<const Command> why_commands();
+std::span<const Command> explain_commands();
 std::span<const Command> amend_commands();
 std::span<const Command> table_commands();
 std::span<const Command> tls_commands();

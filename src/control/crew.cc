@@ -101,7 +101,7 @@ bool Crew::share_sockets(const Snapshot& snapshot, config::Diagnostics& diagnost
   }
   const unsigned workers = workers_for(snapshot.config);
   for (const BindSpec& bind : snapshot.binds) {
-    if (served.contains(bind.key)) continue;
+    if (served.contains(bind.key) || bind.bound->sockets.empty()) continue;
     const BoundAddress& bound = *bind.bound;
     bound.shares.clear();
     for (unsigned i = 0; i < workers; ++i) {

@@ -16,6 +16,7 @@
 #include "penstock/config/read.h"
 #include "penstock/control/changes.h"
 #include "penstock/control/handover.h"
+#include "penstock/proxy/explanation.h"
 #include "penstock/proxy/statistics_text.h"
 
 namespace penstock {
@@ -119,6 +120,7 @@ Inspection::Inspection(const Options& options)
 int Inspection::run() {
   if (!options_.compared.empty()) return compare();
   if (!options_.graph.empty()) return draw();
+  if (!options_.supposed.empty()) return explain();
   return options_.probe ? probe() : check();
 }
 
@@ -213,6 +215,24 @@ int Inspection::draw() {
   std::fputs("penstock: --graph=svg needs the program 'dot' of Graphviz; --graph=dot writes what it would be given\n",
              stderr);
   return 1;
+}
+
+// 0: it is said what becomes of the request; 1: the configuration, or what is asked, cannot be used; 2: nobody would take
+// the request.
+int Inspection::explain() {
+  const Result<explanation::Supposed> supposed = explanation::suppose(options_.supposed);
+  if (!supposed) {
+    std::fprintf(stderr, "penstock: --explain: %s\n", supposed.error().text.c_str());
+    return 1;
+  }
+  const Reading reading = read(options_.files, false);
+  if (!reading.snapshot) {
+    print(reading.diagnostics);
+    return 1;
+  }
+  const explanation::Branch branch = explanation::explain(*reading.snapshot, nullptr, *supposed);
+  std::fputs((options_.json ? explanation::json_of(branch) : explanation::text_of(branch)).c_str(), stdout);
+  return explanation::is_taken(branch) ? 0 : 2;
 }
 
 int Inspection::probe() {

@@ -32,6 +32,8 @@ std::string usage_text() {
   --diff OLD NEW  say what differs between two configurations: 0 nothing, 1 something
   --graph[=dot|svg]
                   print who leads where
+  --explain 'GET URL' [--src ADDRESS] [--header 'NAME: VALUE']... [--to WHERE] [--json]
+                  say what would happen to this request, rule by rule
   --probe         make every health check once, and print who passed: 0 if all did
   -cc CONDITION   evaluate a condition as .if does: 0 true, 1 false, 2 wrong
   -V              say more;  -q  say less
@@ -94,7 +96,10 @@ class ArgumentReader {
     const Options& options = out_.options;
     const bool reads = out_.wish == Arguments::Wish::Run && !options.test_condition && options.compared.empty();
     if (reads && options.files.empty()) wrong("no configuration file: name one with -f");
-    if (options.json && !options.check) wrong("'--json' goes with '-c'");
+    if (options.json && !options.check && options.supposed.empty())
+      wrong("'--json' goes with '-c' and with '--explain'");
+    if (!details_.empty() && options.supposed.empty()) wrong(format("'{}' goes with '--explain'", details_.front()));
+    out_.options.supposed.insert(out_.options.supposed.end(), details_.begin(), details_.end());
     return out_;
   }
 
@@ -118,6 +123,11 @@ class ArgumentReader {
       value(word, options.condition);
     } else if (word == "--json") {
       options.json = true;
+    } else if (word == "--explain") {
+      value(word, options.supposed.emplace_back());
+    } else if (word == "--src" || word == "--header" || word == "--to") {
+      details_.push_back(word);
+      value(word, details_.emplace_back());
     } else if (word == "--probe") {
       options.probe = true;
     } else if (word == "--graph" || word == "--graph=text") {
@@ -218,13 +228,15 @@ class ArgumentReader {
 
   const std::vector<std::string>& words_;
   std::size_t at_ = 0;
+  std::vector<std::string> details_;  // Of what --explain supposes.
   Arguments out_;
 };
 
 }  // namespace
 
 bool inspects(const Options& options) {
-  return options.check || options.probe || !options.graph.empty() || !options.compared.empty();
+  return options.check || options.probe || !options.graph.empty() || !options.compared.empty() ||
+         !options.supposed.empty();
 }
 
 Arguments parse_arguments(const std::vector<std::string>& words) { return ArgumentReader(words).read(); }

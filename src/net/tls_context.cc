@@ -364,6 +364,10 @@ Result<void> add_certificate(Parts& parts, const TlsOffer& offer) {
   return add_certificate(parts, *recipe, offer);
 }
 
+// ECDSA first: a signature costs a tenth of RSA's. What comes last is what a client that can use none gets; RSA is the
+// more likely to please it after all.
+constexpr KeyKind kByPreference[] = {KeyKind::Ecdsa, KeyKind::Ed25519, KeyKind::Rsa};
+
 // The first certificate, and its sibling of another kind of key where one has the same name.
 void set_fallback(Parts& parts) {
   parts.fallback.fill(NameIndex::kNone);
@@ -384,9 +388,7 @@ void keep_sessions_in(SSL* ssl, bssl::UniquePtr<SSL_SESSION>& newest) { SSL_set_
 TlsContextParts::Choice TlsContextParts::choose(const SSL_CLIENT_HELLO& hello) const {
   const NameIndex::Group group = names.find(name_in(hello)).value_or(fallback);
   SSL_CTX* any = nullptr;
-  // ECDSA first: a signature costs a tenth of RSA's. What comes last is what a client that can use
-  // none gets; RSA is the more likely to please it after all.
-  for (const KeyKind kind : {KeyKind::Ecdsa, KeyKind::Ed25519, KeyKind::Rsa}) {
+  for (const KeyKind kind : kByPreference) {
     const std::size_t certificate = group[static_cast<std::size_t>(kind)];
     if (certificate == NameIndex::kNone) continue;
     any = contexts[certificate].get();
@@ -443,6 +445,17 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::for_servers(const TlsOptio
   SSL_CTX_sess_set_new_cb(ctx->get(), on_new_session);
   parts->contexts.push_back(std::move(*ctx));
   return std::shared_ptr<const TlsContext>(new TlsContext(std::move(parts)));
+}
+
+std::vector<const CertificateFacts*> TlsContext::certificates_for(std::string_view name) const {
+  std::vector<const CertificateFacts*> out;
+  const auto group = parts_->names.find(lower(name));
+  if (!group && parts_->strict_sni) return out;
+  for (const KeyKind kind : kByPreference) {
+    const std::size_t certificate = group.value_or(parts_->fallback)[static_cast<std::size_t>(kind)];
+    if (certificate != NameIndex::kNone) out.push_back(&parts_->facts[certificate]);
+  }
+  return out;
 }
 
 std::span<const CertificateFacts> TlsContext::certificates() const { return parts_->facts; }

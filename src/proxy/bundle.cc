@@ -168,7 +168,7 @@ class Gatherer {
     for (const rules::NamedFile& file : rules::collect_files(config_)) read(file.path, file.place);
     for (const config::Word& host : rules::collect_hosts(config_)) resolve_host(host);
     // Sockets last: nothing is bound for a configuration that cannot be used.
-    if (options_.check_only || diagnostics_.failed()) return;
+    if (diagnostics_.failed()) return;
     for (const config::Proxy& proxy : config_.proxies) {
       if (proxy.disabled) continue;
       for (const config::Bind& bind : proxy.binds) {
@@ -430,6 +430,7 @@ class Gatherer {
     using Kind = config::Address::Kind;
     switch (address.kind) {
       case Kind::Fd:
+        if (options_.check_only) break;
         return inherit(std::move(bound), address.fd, wish.sockets);
       case Kind::Unix:
         bound->address = SocketAddress::unix_path(address.host);
@@ -446,6 +447,7 @@ class Gatherer {
                                static_cast<std::uint16_t>(port), bound->address);
     }
     bound->is_unix = bound->address.is_unix();
+    if (options_.check_only) return bound;
     Result<Descriptor> first = listen_on(bound->address, listen);
     if (!first) return first.error();
     if (!bound->is_unix) bound->address = SocketAddress::local_of(first->get());

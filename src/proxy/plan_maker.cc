@@ -147,6 +147,7 @@ void PlanMaker::build_bind(const config::Proxy& proxy, const config::Bind& bind,
       spec.key = spec.bound->key;
       if (!bound_.insert(spec.key).second) continue;
       spec.frontend = frontend->number;
+      spec.place = bind.place;
       spec.tls = tls;
       auto entrance = std::make_shared<Entrance>();
       entrance->name = bind.name;

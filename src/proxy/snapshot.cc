@@ -513,18 +513,23 @@ const Making* Snapshot::making_of(std::int32_t part) const {
   return plan == nullptr ? nullptr : &plan->making;
 }
 
+config::Place Snapshot::place_of(const rules::RulePlace& place) const {
+  Line line{place.file, place.line};
+  if (const Making* making = making_of(place.part)) {
+    const auto number = static_cast<std::size_t>(place.part / 2);
+    const bool of_backend = place.part % 2 != 0;
+    const SnapshotGround::Side& side = (of_backend ? ground_->backend_sides : ground_->frontend_sides)[number];
+    if (!side.lines) return place;
+    const auto known = std::find(making->lines.begin(), making->lines.end(), line);
+    if (known != making->lines.end()) line = (*side.lines)[static_cast<std::size_t>(known - making->lines.begin())];
+  }
+  return {line.file, line.line, place.column};
+}
+
 std::string Snapshot::place_text(const rules::RulePlace* place) const {
   if (place == nullptr || place->line == 0) return "";
-  Line line{place->file, place->line};
-  if (const Making* making = making_of(place->part)) {
-    const auto number = static_cast<std::size_t>(place->part / 2);
-    const bool of_backend = place->part % 2 != 0;
-    const SnapshotGround::Side& side = (of_backend ? ground_->backend_sides : ground_->frontend_sides)[number];
-    const auto known = std::find(making->lines.begin(), making->lines.end(), line);
-    if (side.lines && known != making->lines.end())
-      line = (*side.lines)[static_cast<std::size_t>(known - making->lines.begin())];
-  }
-  return line.file < config.files.size() ? format("{}:{}", config.files[line.file], line.line) : "";
+  const config::Place now = place_of(*place);
+  return now.file < config.files.size() ? format("{}:{}", config.files[now.file], now.line) : "";
 }
 
 std::shared_ptr<const Snapshot> Snapshot::build(config::Config config, Bundle bundle, const Snapshot* before,

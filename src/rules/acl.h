@@ -15,6 +15,7 @@
 #include "matcher.h"
 #include "penstock/rules/environment.h"
 #include "penstock/rules/subject.h"
+#include "penstock/rules/witness.h"
 
 namespace penstock::rules {
 
@@ -55,6 +56,9 @@ struct ConditionCode {
 
 // Says nothing that counts once the subject is in trouble.
 Truth evaluate_condition(const ConditionCode& code, const AclTable* acls, Subject& subject);
+// The same for an explanation, each test told as it is made. What only traffic knows is assumed, so that the answer is
+// never Unknown for that.
+Truth evaluate_condition(const ConditionCode& code, const AclTable* acls, Subject& subject, Witness& witness);
 // Tells what a program is about to be run on. What was remembered of other programs is forgotten.
 void prepare(Subject& subject, const AclTable* acls, unsigned available);
 

@@ -18,8 +18,10 @@ std::string_view Call::text(std::size_t index) const {
 
 bool evaluate(const Expression& expression, Subject& subject, Cursor& cursor, Value& out) {
   cursor.more = false;
+  if (subject.explained != nullptr && only_traffic_knows(expression, subject)) return out.set_text(kUnknownHere), true;
   if (!expression.fetch.fetch->fetch(expression.fetch, subject, cursor, out)) return false;
   for (const Call& call : expression.converters) {
+    if (subject.explained != nullptr && only_traffic_knows(call, subject, out)) return out.set_text(kUnknownHere), true;
     if (!cast(subject, out, call.converter->in)) return false;
     if (call.converter->convert(call, subject, out) && subject.has_room()) continue;
     subject.note_trouble(expression.place);

@@ -150,6 +150,10 @@ std::vector<std::string_view> fetch_names();
 
 // The fetch alone, then its converters. False: nothing found, see the cursor.
 bool evaluate(const Expression& expression, Subject& subject, Cursor& cursor, Value& out);
+// In an explanation: whether nobody knows before there is traffic what an expression says, or what a converter makes of
+// `value`. See unknown.cc.
+bool only_traffic_knows(const Expression& expression, const Subject& subject);
+bool only_traffic_knows(const Call& converter, const Subject& subject, const Value& value);
 // Changes the type if there is a way (manual section 7.1, "converters"); Type::None takes all.
 bool cast(Subject& subject, Value& value, Type type);
 // Whether there is a way at all.

@@ -333,6 +333,7 @@ class Printer {
   }
 
   bool knows_ends() const { return subject_.client != nullptr && subject_.client->ends != nullptr; }
+  bool knows_source() const { return subject_.explained == nullptr || subject_.explained->source; }
   const SocketAddress* source() const { return knows_ends() ? &subject_.client->source() : nullptr; }
   const SocketAddress* destination() const { return knows_ends() ? &subject_.client->destination() : nullptr; }
   std::uint32_t bind_id() const { return subject_.client == nullptr ? 0 : subject_.client->bind->id; }
@@ -409,7 +410,7 @@ class Printer {
       case LogVariable::BackQueue:
         return number(log_.backend_queue);
       case LogVariable::ClientIp:
-        return ip(source());
+        return knows_source() ? ip(source()) : text(kUnknownHere);
       case LogVariable::ClientPort:
         return port(source(), bind_id());
       case LogVariable::FrontendName:

@@ -12,10 +12,26 @@ Program::Program(Program&&) noexcept = default;
 Program& Program::operator=(Program&&) noexcept = default;
 Program::~Program() = default;
 
-Verdict Program::run(Subject& subject) const {
+namespace {
+
+// Who watches nothing, for nothing.
+struct Nobody {
+  void on_rule(const RulePlace&) {}
+  void on_judged(bool) {}
+  void on_done(bool) {}
+};
+
+Truth evaluate(const Step& step, const AclTable* acls, Subject& subject, Nobody&) {
+  return evaluate_condition(*step.condition, acls, subject);
+}
+Truth evaluate(const Step& step, const AclTable* acls, Subject& subject, Witness& witness) {
+  return evaluate_condition(*step.condition, acls, subject, witness);
+}
+
+// Compiled twice: what is explained is what is done.
+template <class Watching>
+Verdict run_steps(std::span<const Step> steps, const AclTable* acls, Subject& subject, Watching& watching) {
   Verdict verdict;
-  if (empty_) return verdict;
-  prepare(subject, acls_, available_);
   bool strict = true;
   const auto in_trouble = [&](const Step& step) {
     if (!subject.in_trouble()) return false;
@@ -25,14 +41,19 @@ Verdict Program::run(Subject& subject) const {
     verdict.place = &step.place;
     return true;
   };
-  for (const Step& step : steps_) {
+  for (const Step& step : steps) {
+    watching.on_rule(step.place);
     if (step.condition != nullptr) {
-      const Truth truth = evaluate_condition(*step.condition, acls_, subject);
+      const Truth truth = evaluate(step, acls, subject, watching);
       if (in_trouble(step)) return verdict;
       if (truth == Truth::Unknown) return verdict.kind = Verdict::Kind::Wait, verdict;
+      watching.on_judged(truth == Truth::True);
       if (truth == Truth::False) continue;
+    } else {
+      watching.on_judged(true);
     }
     const Flow flow = step.action->run(subject, verdict);
+    watching.on_done(flow == Flow::Failed);
     if (in_trouble(step)) return verdict;
     if (flow == Flow::Wait) return verdict.kind = Verdict::Kind::Wait, verdict;
     if (flow == Flow::StrictOn) strict = true;
@@ -45,6 +66,21 @@ Verdict Program::run(Subject& subject) const {
     return verdict;
   }
   return verdict;
+}
+
+}  // namespace
+
+Verdict Program::run(Subject& subject) const {
+  if (empty_) return {};
+  Nobody nobody;
+  prepare(subject, acls_, available_);
+  return run_steps(steps_, acls_, subject, nobody);
+}
+
+Verdict Program::run(Subject& subject, Witness& witness) const {
+  if (empty_) return {};
+  prepare(subject, acls_, available_);
+  return run_steps(steps_, acls_, subject, witness);
 }
 
 }  // namespace penstock::rules

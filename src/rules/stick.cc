@@ -76,9 +76,14 @@ bool make_key(const config::StickTable& table, Subject& subject, Value& value, s
 
 std::optional<std::string_view> StickRule::key(Subject& subject) const {
   Value value;
+  return condition.holds(subject) ? key(subject, value) : std::nullopt;
+}
+
+std::optional<std::string_view> StickRule::key(Subject& subject, Value& value) const {
   std::string_view key;
-  if (!condition.holds(subject) || !sample.value(subject, value) || !make_key(line, subject, value, key))
-    return std::nullopt;
+  if (!sample.value(subject, value)) return std::nullopt;
+  Value changed = value;
+  if (!make_key(line, subject, changed, key)) return std::nullopt;
   return key;
 }
 

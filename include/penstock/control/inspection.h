@@ -1,5 +1,5 @@
-// What the program says of a configuration in place of serving it: penstock -c, --diff, --graph, --probe. Nothing is
-// listened on.
+// What the program says of a configuration in place of serving it: penstock -c, --diff, --explain, --graph, --probe.
+// Nothing is listened on.
 #pragma once
 
 #include <memory>
@@ -29,6 +29,7 @@ class Inspection final : private CrewOwner {
   int check();
   int compare();
   int draw();
+  int explain();
   int probe();
   void print(const config::Diagnostics& diagnostics) const;
 

@@ -16,10 +16,11 @@ struct Options {
   std::string local_peer;             // -L; empty: the system's name.
   bool check = false;                 // -c
   bool dump = false;                  // -d with -c
-  bool json = false;                  // --json with -c
+  bool json = false;                  // --json with -c, --explain
   bool probe = false;                 // --probe
   std::string graph;                  // --graph: "text", "dot" or "svg".
   std::vector<std::string> compared;  // --diff: the two
+  std::vector<std::string> supposed;  // --explain: the request, then --src, --header and --to with their values.
   bool verbose = false;               // -V, stronger than any word for quiet.
   bool quiet = false;                 // -q
   bool daemon = false;                // -D

@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "penstock/base/result.h"
@@ -46,6 +47,9 @@ class TlsContext {
 
   // Facts of every certificate loaded by for_clients, in order.
   std::span<const CertificateFacts> certificates() const;
+  // Of these one of each kind of key for a client that asks for `name` (empty: for nothing), the first choice first. None:
+  // it is turned away (`strict_sni`).
+  std::vector<const CertificateFacts*> certificates_for(std::string_view name) const;
   // What was asked for and left out because this library does not have it, a sentence each: ciphers
   // that nobody has here (DHE) stand in most lists found in the field.
   std::span<const std::string> warnings() const;

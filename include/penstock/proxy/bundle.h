@@ -36,7 +36,7 @@ struct BoundAddress {
   bool is_unix = false;
   bool is_inherited = false;  // `fd@`: whoever gave it goes on with it.
   int backlog = 1024;
-  std::vector<Descriptor> sockets;
+  std::vector<Descriptor> sockets;  // None where nobody is to listen.
   // A duplicate for each worker that is to listen here, made before any is told, so that none can fail then. Each
   // takes its own.
   mutable std::vector<Descriptor> shares;
@@ -51,7 +51,7 @@ std::set<Name> names_in(const config::Config& config);
 
 struct GatherOptions {
   std::size_t workers = 1;
-  // penstock -c: reads files and resolves names, binds no socket.
+  // penstock -c: reads files and resolves names, binds no socket. Addresses are known without one.
   bool check_only = false;
   // A process before us (-sf, -st) may still listen on unix sockets: they are taken from it.
   bool replace_sockets = false;

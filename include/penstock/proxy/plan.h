@@ -76,6 +76,7 @@ struct BindSpec {
   std::string key;  // Stays over reloads while the address does.
   std::shared_ptr<const Entrance> entrance;
   int frontend = -1;  // Its number.
+  config::Place place;
   std::shared_ptr<const BoundAddress> bound;
   std::shared_ptr<const TlsContext> tls;
   bool accept_proxy = false;

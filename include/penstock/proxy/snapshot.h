@@ -63,7 +63,9 @@ class Snapshot {
   const TlsFiles& tls_files() const { return *tls_files_; }
   // Each is called with the name of its backend; those that were added, too.
   void for_each_server_line(const std::function<void(const std::string&, const config::Server&)>& each) const;
-  // "file:line" of a rule, as the file has it now; empty: nowhere.
+  // Where a rule stands in the file as it is now. No line: nowhere.
+  config::Place place_of(const rules::RulePlace& place) const;
+  // "file:line" of it; empty: nowhere.
   std::string place_text(const rules::RulePlace* place) const;
   // Something depends on where clients come from.
   bool asks_source() const { return asks_source_; }

@@ -18,6 +18,7 @@
 #include "penstock/rules/sample.h"
 #include "penstock/rules/stick.h"
 #include "penstock/rules/subject.h"
+#include "penstock/rules/witness.h"
 
 namespace penstock::config {
 struct Config;
@@ -78,8 +79,11 @@ class FrontendRules {
   // Number of the backend: the first use_backend rule that holds, else default_backend, else the proxy
   // itself if it is a `listen`, else -1. The only place where the choice is made.
   int choose_backend(Subject& subject) const;
+  // The same, told as it goes, and those below likewise. Each line is looked at, without the help of an index.
+  int choose_backend(Subject& subject, Witness& witness) const;
   // `monitor fail`: true if one of the conditions holds.
   bool monitor_fails(Subject& subject) const;
+  bool monitor_fails(Subject& subject, Witness& witness) const;
   // Null: the built-in page.
   const ReplyTemplate* error(std::uint16_t status) const;
 
@@ -142,8 +146,10 @@ class BackendRules {
   Program http_after_response;
   // -1: by balance.
   int choose_server(Subject& subject) const;
+  int choose_server(Subject& subject, Witness& witness) const;
   // As the first rule that holds says.
   Persistence persistence(Subject& subject) const;
+  Persistence persistence(Subject& subject, Witness& witness) const;
   const ReplyTemplate* error(std::uint16_t status) const;
 
   StatsRules stats;

@@ -10,6 +10,7 @@
 #include "penstock/rules/sample.h"
 #include "penstock/rules/subject.h"
 #include "penstock/rules/verdict.h"
+#include "penstock/rules/witness.h"
 
 namespace penstock::rules {
 
@@ -25,6 +26,8 @@ class Program {
 
   bool empty() const { return empty_; }
   Verdict run(Subject& subject) const;
+  // The same, told as it goes.
+  Verdict run(Subject& subject, Witness& witness) const;
 
  private:
   std::vector<Step> steps_;

@@ -28,6 +28,8 @@ struct StickRule {
 
   // Nothing if the rule does not hold, or there is nothing of the kind.
   std::optional<std::string_view> key(Subject& subject) const;
+  // Of a rule that holds; `value` is the sample before it became a key.
+  std::optional<std::string_view> key(Subject& subject, Value& value) const;
 };
 
 }  // namespace penstock::rules

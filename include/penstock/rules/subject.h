@@ -188,6 +188,17 @@ struct TargetParts {
 };
 TargetParts split_target(std::string_view target);
 
+// What stands in a text for what only traffic knows.
+constexpr std::string_view kUnknownHere = "(unknown-here)";
+
+// What is known of a client that is only thought of. See Subject::explained.
+struct Explained {
+  bool source = false;       // Its address, and
+  bool source_port = false;  // its port.
+  bool destination = false;  // Where it connected to; the port is known always.
+  bool numbers = false;      // The proxy runs, and its counts can be asked.
+};
+
 struct Subject {
   explicit Subject(Arena& arena) : arena(arena) {}
   Subject(const Subject&) = delete;
@@ -271,6 +282,8 @@ struct Subject {
   void* regex_space = nullptr;
   char* hello_space = nullptr;
   unsigned available = ~0u;
+  // The request is only thought of: what only traffic knows is kUnknownHere. Null where a client is served.
+  const Explained* explained = nullptr;
 };
 
 // Copies the request line for the log and capture.req.*; to be called when the head came, before any

@@ -1,4 +1,4 @@
-#include "../../../src/config/secrets.h"
+#include "penstock/config/secrets.h"
 
 #include "unit/catch.h"
 

@@ -9,6 +9,10 @@ namespace penstock::config {
 
 // Words of a line, quotes left on.
 std::vector<std::string_view> raw_words(std::string_view line);
+// The value of a field or variable of this name is secret.
+bool is_credential(std::string_view name);
+// What the line takes from a message may be a credential.
+bool asks_credential(std::string_view line);
 // Those of them that nobody but the file's reader must see.
 std::vector<std::string_view> secret_words(std::string_view line);
 // The line as it may be shown: "(hidden)" for what is secret.

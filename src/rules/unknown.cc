@@ -1,0 +1,77 @@
+// What nobody knows of a request before there is traffic, by the names of samples: for explanations alone.
+#include <algorithm>
+#include <span>
+
+#include "expression.h"
+
+namespace penstock::rules {
+namespace {
+
+constexpr std::string_view kNumbers[] = {"avg_queue",     "be_conn",       "be_conn_free", "be_sess_rate", "connslots",
+                                         "fe_conn",       "fe_req_rate",   "fe_sess_rate", "nbsrv",        "queue",
+                                         "srv_conn",      "srv_conn_free", "srv_is_up",    "srv_iweight",  "srv_queue",
+                                         "srv_sess_rate", "srv_uweight",   "srv_weight",   "stopping"};
+// Different each time; or known once a server is chosen, or something failed.
+constexpr std::string_view kOfTheMoment[] = {"date_us",    "rand",      "srv_id", "srv_name",
+                                             "txn.reason", "unique-id", "uuid"};
+// Beside them what begins with "ssl_c_".
+constexpr std::string_view kOfHandshake[] = {"ssl_fc_alg_keysize", "ssl_fc_alpn",       "ssl_fc_cipher",
+                                             "ssl_fc_has_crt",     "ssl_fc_is_resumed", "ssl_fc_protocol",
+                                             "ssl_fc_session_id",  "ssl_fc_use_keysize"};
+constexpr std::string_view kOfSource[] = {"src", "fc_src"};
+constexpr std::string_view kOfSourcePort[] = {"src_port", "fc_src_port"};
+constexpr std::string_view kOfDestination[] = {"dst", "fc_dst"};
+
+bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// Of what the process remembers of clients.
+bool asks_table(std::string_view name) {
+  if (name.starts_with("sc_") || name.starts_with("table_") || name == "in_table") return true;
+  if (name.starts_with("src_")) return !is_one_of(name, kOfSourcePort);
+  return name.size() > 3 && name.starts_with("sc") && name[2] >= '0' && name[2] <= '9' && name[3] == '_';
+}
+
+// Without a field that says so, a request of these methods is taken to have none.
+bool may_have_body(const Subject& subject) {
+  if (subject.request == nullptr) return true;
+  const std::string_view method = subject.request->method;
+  return subject.request->body.kind != BodyLength::Kind::None ||
+         (method != "GET" && method != "HEAD" && method != "OPTIONS" && method != "DELETE");
+}
+
+// Bytes other than those of TLS's first message.
+bool is_of_bytes(const Expression& expression, std::string_view name) {
+  return (expression.needs & (kNeedsBuffer | kNeedsBytes)) != 0 && name.find("ssl_") == std::string_view::npos;
+}
+
+bool is_of_answer(unsigned needs, const Subject& subject) {
+  constexpr unsigned kOfAnswer = kNeedsResponse | kNeedsKeptResponse | kNeedsAnswer;
+  if ((needs & kOfAnswer) != 0) return true;
+  const bool about_answer = (subject.available & kNeedsResponse) != 0 && (subject.available & kNeedsRequest) == 0;
+  return (needs & kNeedsMessage) != 0 && about_answer;
+}
+
+}  // namespace
+
+bool only_traffic_knows(const Expression& expression, const Subject& subject) {
+  const std::string_view name = expression.fetch.fetch->name;
+  const Explained& known = *subject.explained;
+  const bool tls = subject.client != nullptr && subject.client->tls != nullptr;
+  if (is_one_of(name, kNumbers)) return !known.numbers;
+  if (is_one_of(name, kOfTheMoment) || asks_table(name)) return true;
+  if (name.starts_with("ssl_c_") || is_one_of(name, kOfHandshake)) return tls;
+  if (is_one_of(name, kOfSource)) return !known.source;
+  if (is_one_of(name, kOfSourcePort)) return !known.source_port;
+  if (is_one_of(name, kOfDestination)) return !known.destination;
+  if (name.starts_with("req.body")) return may_have_body(subject);
+  return is_of_bytes(expression, name) || is_of_answer(expression.fetch.fetch->needs, subject);
+}
+
+bool only_traffic_knows(const Call& converter, const Subject&, const Value& value) {
+  return asks_table(converter.converter->name) ||
+         (value.is_text() && value.text.find(kUnknownHere) != std::string_view::npos);
+}
+
+}  // namespace penstock::rules
