@@ -111,7 +111,7 @@ bool Administrator::next_call() {
   } else {
     const char* why = written.empty() ? "Unknown command. Please enter one of the following commands only:\n"
                                       : "Unknown command, but maybe one of the following ones is a better match:\n";
-    call_->say(Level::Err, why + command_list(written, rights_.aim == Aim::Parent));
+    call_->say(Level::Info, why + command_list(written, rights_.aim == Aim::Parent));
   }
   return true;
 }

@@ -48,8 +48,9 @@ WrittenLine read_command_line(std::string_view line) {
     } else if (is_blank(c)) {
       end_word();
     } else {
-      const bool escapes = c == '\\' && i + 1 < line.size();
-      word += escapes ? line[++i] : c;
+      // At the end of a line it escapes nothing, and is nothing.
+      if (c == '\\' && i + 1 == line.size()) break;
+      word += c == '\\' ? line[++i] : c;
       in_word = true;
     }
   }

@@ -5,6 +5,7 @@
 #include "penstock/control/crew.h"
 #include "penstock/proxy/station.h"
 #include "realm.h"
+#include "target.h"
 
 namespace penstock {
 namespace {
@@ -18,9 +19,8 @@ std::shared_ptr<FrontendState> frontend_of(const CallRef& call) {
     call->fail("A frontend name is expected.\n");
     return nullptr;
   }
-  for (const auto& plan : call->realm().crew().snapshot()->frontends) {
-    if (plan->name == call->argument(0)) return plan->state;
-  }
+  const FrontendPlan* plan = find_frontend(*call->realm().crew().snapshot(), call->argument(0));
+  if (plan != nullptr) return plan->state;
   call->fail("No such frontend.\n");
   return nullptr;
 }

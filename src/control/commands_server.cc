@@ -45,6 +45,12 @@ std::optional<std::int64_t> leading_number(std::string_view text, std::string_vi
   return number ? number : INT64_MAX;
 }
 
+// Whose servers are taken by a table that weights are built into.
+bool is_static(const BackendSpec& backend) {
+  const bool hashes = backend.balance == BalanceKind::Source || backend.balance == BalanceKind::Hash;
+  return backend.fixed_turns || (hashes && !backend.consistent);
+}
+
 // A number, or a percentage of what the file says.
 void change_weight(const CallRef& call, const Target& target, std::string_view text) {
   if (text.empty()) return call->fail("Require <weight> or <weight%>.\n");
@@ -55,12 +61,14 @@ void change_weight(const CallRef& call, const Target& target, std::string_view t
   if (rest == "%") {
     if (weight < 0) return call->fail("Relative weight must be positive.\n");
     const std::int64_t whole = std::min<std::int64_t>(weight, 25600);
-    weight = std::min<std::int64_t>((target.spec->weight * whole + 50) / 100, 256);
+    weight = std::min<std::int64_t>(target.spec->weight * whole / 100, 256);
   } else if (!rest.empty()) {
     return call->fail("Trailing garbage in weight string");
   } else if (weight < 0 || weight > 256) {
     return call->fail("Absolute weight can only be between 0 and 256 inclusive.\n");
   }
+  if (is_static(target.plan->balance) && weight != 0 && weight != target.spec->weight)
+    return call->fail("Backend is using a static LB algorithm and only accepts weights '0%' and '100%'.\n");
   ServerChange wanted;
   wanted.weight = static_cast<std::uint32_t>(weight);
   change(call, target, wanted);

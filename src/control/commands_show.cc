@@ -12,6 +12,7 @@
 #include "penstock/proxy/station.h"
 #include "realm.h"
 #include "servers_seen.h"
+#include "target.h"
 
 namespace penstock {
 namespace {
@@ -36,10 +37,11 @@ void show_backend(const CallRef& call) {
 std::optional<std::vector<const BackendPlan*>> wanted_backends(const CallRef& call) {
   const Snapshot& snapshot = *call->realm().crew().snapshot();
   std::vector<const BackendPlan*> plans;
-  for (const auto& plan : snapshot.backends) {
-    if (call->argument(0).empty() || plan->balance.name == call->argument(0)) plans.push_back(plan.get());
+  if (call->argument(0).empty()) {
+    for (const auto& plan : snapshot.backends) plans.push_back(plan.get());
+    return plans;
   }
-  if (!plans.empty() || call->argument(0).empty()) return plans;
+  if (const BackendPlan* plan = find_backend(snapshot, call->argument(0))) return std::vector{plan};
   call->fail("Can't find backend.\n");
   return std::nullopt;
 }

@@ -206,7 +206,7 @@ void clear_table(const CallRef& call) {
 }
 
 constexpr Command kCommands[] = {
-    {"clear table", "<table> [<filter>]*", AccessLevel::Operator, "forget what a stick table knows, or some of it",
+    {"clear table", "<table> [<filter>]*", AccessLevel::User, "forget what a stick table knows, or some of it",
      clear_table},
     {"show table", "<table> [<filter>]*", AccessLevel::User, "stick tables, or what one of them knows", show_table},
 };

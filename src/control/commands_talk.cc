@@ -52,7 +52,7 @@ void set_timeout(const CallRef& call) {
   if (call->argument(0) != "cli") return call->fail("'set timeout' only supports 'cli'.\n");
   if (call->argument(1).empty()) return call->fail("Expects an integer value.\n");
   const auto time = parse_duration_ms(call->argument(1), TimeUnit::Second);
-  if (!time || *time == 0) return call->fail("Invalid timeout value.\n");
+  if (!time || *time == 0 || *time > INT32_MAX) return call->fail("Invalid timeout value.\n");
   call->rights().timeout_ms = *time;
   call->done();
 }

@@ -140,7 +140,7 @@ void PlanMaker::build_bind(const config::Proxy& proxy, const config::Bind& bind,
   if (bind.tls.enabled) tls = tls_.for_bind(bind);
   for (const config::Address& address : bind.addresses) {
     for (int port = address.port_low; port <= std::max<int>(address.port_low, address.port_high); ++port) {
-      const std::uint32_t id = bind.id != 0 ? bind.id : bind_numbers_.next();
+      const std::uint32_t id = bind_numbers_.number(bind.id);
       BindSpec spec;
       spec.bound = bundle_.bound(bind, address, port);
       if (!spec.bound) continue;
@@ -253,7 +253,7 @@ ServerSpec PlanMaker::build_server(const config::Proxy& proxy, const config::Ser
   spec.maxconn = std::max(server.maxconn, server.minconn);
   spec.minconn = server.minconn;
   spec.maxqueue = server.maxqueue;
-  spec.id = server.id != 0 ? server.id : server_numbers_.next();
+  spec.id = server_numbers_.number(server.id);
   spec.cookie = server.cookie;
   if (spec.cookie.empty() && proxy.cookie.dynamic) {
     spec.cookie = persistence::dynamic_value(proxy.dynamic_cookie_key, spec.address);

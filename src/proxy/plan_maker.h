@@ -16,13 +16,19 @@
 
 namespace penstock {
 
-// Whoever has no `id` gets the lowest number that is free, in the order of the file.
+// Whoever has no `id` gets the next number that is free, in the order of the file. Who has one uses up a number too.
 class Numbering {
  public:
   void take(std::uint32_t id) { taken_.insert(id); }
   std::uint32_t next() {
     while (taken_.count(next_) != 0) ++next_;
     return next_++;
+  }
+  // The `id` of the next in the file; 0: it has none.
+  std::uint32_t number(std::uint32_t id) {
+    if (id == 0) return next();
+    ++next_;
+    return id;
   }
 
  private:

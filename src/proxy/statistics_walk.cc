@@ -54,12 +54,16 @@ const ServerSpec& checked_of(const Snapshot& snapshot, const ServerSpec& server)
 std::string status_of(const Object& object) {
   const ServerSpec& server = *object.server;
   const Standing standing = server.state->standing.load(std::memory_order_relaxed);
-  if (!standing.in_service())
-    return standing.by_leader && !server.tracked.empty() ? format("MAINT (via {})", server.tracked) : "MAINT";
+  if (!standing.in_service()) {
+    const Server* leader = server.tracked_state.get();
+    const bool via = leader != nullptr && !leader->standing.load(std::memory_order_relaxed).in_service();
+    return via ? format("MAINT (via {})", server.tracked) : "MAINT";
+  }
   const CheckSpec& spec = object.checked->check;
   const int rise = std::max(1, spec.rise), fall = std::max(1, spec.fall), health = object.check.health;
-  if (!spec.enabled) return standing.administration == Administration::Drain ? "DRAIN" : "no check";
-  const bool is_falling = object.check.begun && health >= rise && health < rise + fall - 1;
+  if (!spec.enabled && standing.operation == Operation::Up)
+    return standing.administration == Administration::Drain ? "DRAIN" : "no check";
+  const bool is_falling = spec.enabled && object.check.begun && health >= rise && health < rise + fall - 1;
   const std::string steps = is_falling ? format(" {}/{}", health - rise + 1, fall) : std::string();
   switch (standing.operation) {
     case Operation::Down:
@@ -203,7 +207,7 @@ void Walk::make_listener(const BindSpec& bind) {
   object_.id = bind.entrance->id;
   object_.sums = Sums(bind.bound->state->ledgers);
   object_.address = shown_address(bind.bound->address);
-  object_.made_service = bind.entrance->name.empty() ? format("sock-{}", at_) : bind.entrance->name;
+  object_.made_service = bind.entrance->name.empty() ? format("sock-{}", bind.entrance->id) : bind.entrance->name;
   object_.service = object_.made_service;
 }
 
