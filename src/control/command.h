@@ -43,6 +43,9 @@ std::span<const Command> why_commands();
 std::span<const Command> explain_commands();
 std::span<const Command> amend_commands();
 std::span<const Command> table_commands();
+std::span<const Command> pattern_commands();
+std::span<const Command> process_commands();
+std::span<const Command> error_commands();
 std::span<const Command> tls_commands();
 std::span<const Command> master_commands();
 // Whom a command may be for at the socket of `-S`: rows of its help only.

@@ -48,7 +48,14 @@ Crew::Crew(Loop& loop, CrewOwner& owner) : loop_(loop), owner_(owner) {
   process_.version = PENSTOCK_VERSION;
 }
 
+// What was put there before every worker's turn has ended is freed after it; what comes meanwhile has its own.
+void Crew::empty_bin() {
+  const auto load = std::make_shared<rules::PatternBin::Load>(taken_out_->take());
+  if (!load->empty()) pass_all([load] { load->clear(); });
+}
+
 Crew::~Crew() {
+  taken_out_->on_filled({});
   // All end before any goes: until then they speak to each other.
   for (auto& worker : workers_) worker->stop();
   workers_.clear();
@@ -71,7 +78,7 @@ std::shared_ptr<const Snapshot> Crew::build(config::Config config, Bundle bundle
 }
 
 Sources Crew::sources(bool check_only) {
-  return {servers_, tables_, tickets_, frontend_states_, log_outputs_, process_, check_only};
+  return {servers_, tables_, tickets_, frontend_states_, log_outputs_, process_, check_only, taken_out_};
 }
 
 std::shared_ptr<const Snapshot> Crew::amended(const Amendment& amendment, config::Diagnostics& diagnostics) {
@@ -128,6 +135,7 @@ void Crew::start(std::shared_ptr<const Snapshot> snapshot, const ServerNotes& no
   started_ms_ = loop_.now();
   WorkerOwner& for_workers = *this;
   for (unsigned i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(i, count, process_, for_workers));
+  taken_out_->on_filled([this] { loop_.post([this] { empty_bin(); }); });
   for (auto& worker : workers_) worker->start();
   put_to_work(std::move(snapshot), notes);
 }

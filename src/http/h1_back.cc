@@ -243,7 +243,8 @@ void H1Back::run_later() {
 
 // What the server says is not HTTP, or not to be trusted.
 void H1Back::refuse(const char* what) {
-  tell_failure(Failure::of(Cause::Denied, answer_ == Answer::Awaited ? Phase::Headers : Phase::Data, 502, what));
+  tell_failure(
+      Failure::unread(answer_ == Answer::Awaited ? Phase::Headers : Phase::Data, 502, what, parser_.raw_head()));
 }
 
 void H1Back::tell_failure(const Failure& failure) {

@@ -410,7 +410,7 @@ bool H1Front::take_step() {
     case H1Parser::Step::Error:
       last_ = true;
       input.clear();
-      refuse(Failure::of(Cause::Denied, Phase::Request, parser.error().status, parser.error().what));
+      refuse(Failure::unread(Phase::Request, parser.error().status, parser.error().what, parser.raw_head()));
       return false;
   }
   return false;

@@ -52,11 +52,28 @@ const config::Server* find_server(const config::Proxy& proxy, std::string_view n
 }  // namespace
 
 Outside::Outside(const SnapshotGround& ground, const Sources& sources, const TlsFiles& files, const PlansBefore& before)
-    : ground_(ground), bundle_(ground.bundle), sources_(sources), files_(files), before_(before) {}
+    : ground_(ground),
+      bundle_(ground.bundle),
+      sources_(sources),
+      files_(files),
+      before_(before),
+      patterns_(sources.taken_out) {}
 
 const std::string* Outside::text_of(const std::string& path) const {
   const std::string* set = files_.trust(path);
   return set != nullptr ? set : bundle_.content(path);
+}
+
+void Outside::note_patterns(const rules::PatternUse& use) const {
+  if (making_ != nullptr) making_->patterns.push_back(use);
+}
+
+void Outside::offer_patterns(const std::vector<rules::PatternUse>& uses) {
+  for (const rules::PatternUse& use : uses) patterns_.offer(use.set, bundle_.content(use.set->file()));
+}
+
+bool Outside::patterns_stay(const std::vector<rules::PatternUse>& uses) const {
+  return std::all_of(uses.begin(), uses.end(), [&](const auto& use) { return patterns_.stays(*use.set); });
 }
 
 // The same question often comes again at once, from one server line after the other.
@@ -146,26 +163,35 @@ SocketAddress Outside::resolved(const config::Address& address) const {
 }
 
 // Unless given, a tenth of what the frontends that may lead here admit (manual, "fullconn").
-// Asked only by servers whose maxconn grows from a minconn: to find who leads here means looking at every rule.
 std::uint64_t Outside::fullconn(const config::Proxy& proxy) const {
   if (proxy.fullconn != 0) return proxy.fullconn;
-  const auto grows = [](const config::Server& server) { return server.minconn != 0; };
-  if (std::none_of(proxy.servers.begin(), proxy.servers.end(), grows)) return 1;
-  std::uint64_t sum = 0;
-  for (const auto& [name, named] : ground_.frontends) {
-    const config::Proxy& frontend = ground_.config->proxies[named.proxy];
-    const auto leads_here = [&](const std::string& where) {
-      return where == proxy.name || where.find('%') != std::string::npos;
-    };
-    bool may = &frontend == &proxy || (frontend.default_backend && leads_here(frontend.default_backend->text));
-    for (const config::Rule& rule : frontend.rules) {
-      may = may || (rule.set == config::Rule::Set::UseBackend && leads_here(rule.words[0].text));
-    }
-    if (may) sum += frontend.maxconn != 0 ? frontend.maxconn : std::max(ground_.config->global.maxconn, kUsualMaxconn);
-  }
+  if (!admitted_) admitted_ = sum_admitted();
+  const auto led = admitted_->find(proxy.name), anywhere = admitted_->find("");
+  const std::uint64_t sum =
+      (led == admitted_->end() ? 0 : led->second) + (anywhere == admitted_->end() ? 0 : anywhere->second);
   const auto fullconn = std::clamp<std::uint64_t>(sum / 10, 1, std::numeric_limits<std::uint32_t>::max());
   keep(Kind::Fullconn, "", fullconn);
   return fullconn;
+}
+
+// What frontends admit, by the names of the backends they may lead to; those that may lead anywhere under no name.
+Outside::Admitted Outside::sum_admitted() const {
+  Admitted sums;
+  for (const auto& [name, named] : ground_.frontends) {
+    const config::Proxy& frontend = ground_.config->proxies[named.proxy];
+    std::set<std::string> where;
+    if (frontend.is_backend) where.insert(frontend.name);
+    if (frontend.default_backend) where.insert(frontend.default_backend->text);
+    for (const config::Rule& rule : frontend.rules) {
+      if (rule.set == config::Rule::Set::UseBackend) where.insert(rule.words[0].text);
+    }
+    const auto unknown = [](const std::string& backend) { return backend.find('%') != std::string::npos; };
+    if (std::any_of(where.begin(), where.end(), unknown)) where = {""};
+    const std::uint64_t admits =
+        frontend.maxconn != 0 ? frontend.maxconn : std::max(ground_.config->global.maxconn, kUsualMaxconn);
+    for (const std::string& backend : where) sums[backend] += admits;
+  }
+  return sums;
 }
 
 // A server that tracks one that tracks another follows that one, if there is one at the end that tracks none.

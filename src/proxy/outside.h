@@ -19,6 +19,7 @@
 #include "penstock/proxy/sources.h"
 #include "penstock/proxy/tls_files.h"
 #include "penstock/rules/environment.h"
+#include "penstock/rules/pattern_set.h"
 
 namespace penstock {
 
@@ -42,6 +43,10 @@ class Outside final : public rules::Environment {
   void must_be_said_again() {
     if (making_ != nullptr) making_->quiet = false;
   }
+  // What sets of patterns the snapshot before has; to be called before anything is made.
+  void offer_patterns(const std::vector<rules::PatternUse>& uses);
+  // Whether none of them was changed since it was made, by command or by a rule.
+  bool patterns_stay(const std::vector<rules::PatternUse>& uses) const;
   // Whether all would be answered as they were, in a plan of `proxy`.
   bool answers_as_before(const config::Proxy& proxy, const std::vector<Question>& questions);
 
@@ -52,6 +57,8 @@ class Outside final : public rules::Environment {
   int table_index(const std::string& proxy) const override;
   std::string_view hostname() const override { return sources_.process.hostname; }
   std::optional<std::string> address_of(const std::string& name) const override;
+  rules::PatternBook* patterns() const override { return &patterns_; }
+  void note_patterns(const rules::PatternUse& use) const override;
   SocketAddress resolved(const config::Address& address) const;
   PemFile credentials(const std::string& path) const;
   std::uint64_t fullconn(const config::Proxy& proxy) const;
@@ -73,6 +80,8 @@ class Outside final : public rules::Environment {
   std::uint64_t digest_of_credentials(const std::string& path) const;
   std::vector<int> make_keys(const config::Proxy& proxy) const;
   int key_of(const config::Proxy& proxy, const std::string& server) const;
+  using Admitted = std::unordered_map<std::string, std::uint64_t>;
+  Admitted sum_admitted() const;
 
   const SnapshotGround& ground_;
   const Bundle& bundle_;
@@ -81,6 +90,8 @@ class Outside final : public rules::Environment {
   const PlansBefore& before_;
   mutable std::map<std::string, std::uint64_t> digests_, credential_digests_;
   mutable std::unordered_map<const config::Proxy*, std::vector<int>> keys_;
+  mutable std::optional<Admitted> admitted_;
+  mutable rules::PatternBook patterns_;
   Making* making_ = nullptr;
 };
 

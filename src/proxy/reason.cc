@@ -52,6 +52,24 @@ void note_request(const Failure& failure, std::string_view seen, rules::Subject&
   note(rules::Reason::Kind::Request, failure.detail, where, subject);
 }
 
+void keep_unread(const Failure& failure, bool is_answer, const rules::Subject& subject, ProcessState& process) {
+  if (failure.seen.empty()) return;
+  BadMessage message;
+  message.is_answer = is_answer;
+  message.frontend = subject.frontend;
+  message.frontend_id = subject.frontend_id;
+  message.backend = subject.backend;
+  message.backend_id = subject.backend_id;
+  message.server = subject.server;
+  message.server_id = subject.server_id;
+  message.when_us = Loop::wall_us();
+  message.source = client_text(subject);
+  message.reason = failure.detail;
+  message.size = failure.seen.size();
+  message.text = without_credentials(failure.seen.substr(0, BadMessage::kLongest));
+  process.bad_messages.note(std::move(message));
+}
+
 void note_failure(const Failure& failure, rules::Subject& subject) {
   using Kind = rules::Reason::Kind;
   if (subject.reason.kind != Kind::None || failure.cause == Cause::ClientClosed || failure.cause == Cause::None) return;

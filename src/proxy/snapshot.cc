@@ -9,6 +9,7 @@
 
 #include "log_lines.h"
 #include "outside.h"
+#include "pattern_list.h"
 #include "penstock/base/format.h"
 #include "penstock/config/model.h"
 #include "plan_maker.h"
@@ -92,6 +93,9 @@ class SnapshotBuilder final {
         maker_(config_, ground.bundle, sources, outside_, *files_, logs_, diagnostics) {
     // What all sections look at is no part of any.
     shares_ = before != nullptr && before->config.global == config_.global;
+    if (before == nullptr) return;
+    for (const auto& plan : before->frontends) outside_.offer_patterns(plan->making.patterns);
+    for (const auto& plan : before->backends) outside_.offer_patterns(plan->making.patterns);
   }
 
   void run() {
@@ -109,6 +113,7 @@ class SnapshotBuilder final {
     snapshot_.tls_files_ = files_;
     snapshot_.index();
     snapshot_.find_followers();
+    list_patterns();
   }
 
  private:
@@ -119,7 +124,7 @@ class SnapshotBuilder final {
     if (!config_.global.stats_sockets.empty()) (void)numbers.next();
     for (std::size_t i = 0; i < config_.proxies.size(); ++i) {
       const config::Proxy& proxy = config_.proxies[i];
-      const std::uint32_t id = proxy.id != 0 ? proxy.id : numbers.next();
+      const std::uint32_t id = numbers.number(proxy.id);
       if (proxy.disabled) continue;
       if (proxy.is_frontend) {
         const int number = state_of(proxy.name).number;
@@ -131,6 +136,25 @@ class SnapshotBuilder final {
       ground_.backends[proxy.name] = {i, state->number};
       grown(ground_.backend_sides, state->number) = {i, id, nullptr};
     }
+  }
+
+  Line line_at(const rules::RulePlace& place) const {
+    const config::Place now = snapshot_.place_of(place);
+    return {now.file, now.line};
+  }
+
+  void list_patterns() {
+    std::vector<PatternList::Found> found;
+    const auto find = [&](const auto& plans) {
+      for (const auto& plan : plans) {
+        for (const rules::PatternUse& use : plan->making.patterns) {
+          if (use.asks) found.push_back({line_at(use.place), &use});
+        }
+      }
+    };
+    find(snapshot_.frontends);
+    find(snapshot_.backends);
+    ground_.patterns = PatternList(config_.files).make(std::move(found));
   }
 
   FrontendState& state_of(const std::string& name) {
@@ -175,7 +199,8 @@ class SnapshotBuilder final {
   bool stays(const config::Proxy& was, const config::Proxy& proxy, const Making& making,
              const std::vector<Line>& lines) {
     return making.quiet && !making.amended && was == proxy && making.lines.size() == lines.size() &&
-           same_order(making.lines, lines) && outside_.answers_as_before(proxy, making.questions);
+           same_order(making.lines, lines) && outside_.patterns_stay(making.patterns) &&
+           outside_.answers_as_before(proxy, making.questions);
   }
 
   // Where the plans of one side of sections lie, and how one is made.
@@ -428,6 +453,7 @@ Snapshot::Snapshot(std::shared_ptr<const SnapshotGround> ground)
       tables(ground->tables),
       logs(ground->logs),
       outputs(ground->outputs),
+      patterns(ground->patterns),
       ground_(std::move(ground)) {}
 
 void Snapshot::index() {

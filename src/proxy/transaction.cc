@@ -497,11 +497,13 @@ void Transaction::on_client_failure(const Failure& failure) {
   if (step_ != Step::Request) here.phase = phase_now();
   // Still sending its body it was not waiting for an answer.
   if (step_ == Step::Headers && !request_ended_ && failure.cause == Cause::ClientClosed) here.phase = Phase::Data;
+  reason::keep_unread(failure, false, subject_, kit_.process);
   reason::note_request(failure, subject_.request == nullptr ? front_.raw_head() : std::string_view(), subject_);
   fail(here);
 }
 
 void Transaction::on_server_failure(const Failure& failure) {
+  reason::keep_unread(failure, true, subject_, kit_.process);
   if (step_ == Step::Done) return;
   if (response_ended_) return drop_rest_of_request(failure.cause);
   if (failure.retry_safe && !head_answered_ && !lease_.is_new()) {

@@ -165,16 +165,6 @@ Truth evaluate_condition(const ConditionCode& code, const AclTable* acls, Subjec
 
 namespace {
 
-struct MatchName {
-  std::string_view name;
-  Match match;
-};
-constexpr MatchName kMatches[] = {
-    {"found", Match::Found}, {"bool", Match::Bool}, {"int", Match::Int}, {"ip", Match::Ip},   {"bin", Match::Bin},
-    {"len", Match::Len},     {"str", Match::Str},   {"sub", Match::Sub}, {"reg", Match::Reg}, {"beg", Match::Beg},
-    {"end", Match::End},     {"dir", Match::Dir},   {"dom", Match::Dom},
-};
-
 // Manual section 7.4.
 struct Predefined {
   std::string_view name;
@@ -208,13 +198,6 @@ constexpr std::string_view kComparisons[] = {"eq", "ge", "gt", "le", "lt"};
 
 bool is_comparison(std::string_view word) {
   return std::find(std::begin(kComparisons), std::end(kComparisons), word) != std::end(kComparisons);
-}
-
-std::optional<Match> find_match(std::string_view name) {
-  for (const MatchName& row : kMatches) {
-    if (row.name == name) return row.match;
-  }
-  return std::nullopt;
 }
 
 // Table of manual section 7.1: what can be matched which way.
@@ -295,7 +278,7 @@ class TestCompiler {
       return complain(place_inside(words_[0].text.size() - text.size()),
                       format("'{}' behind '{}' is not understood", text, test.expression->name));
     // Behind a converter, its result decides (manual section 7.1).
-    if (!derived.empty() && test.expression->converters.empty()) match_ = find_match(derived);
+    if (!derived.empty() && test.expression->converters.empty()) match_ = match_named(derived);
     if (!match_) match_ = default_match(*test.expression);
     at_ = 1;
     if (!take_flags()) return false;
@@ -305,18 +288,17 @@ class TestCompiler {
           format("'{}' may be of any kind: say by '-m' how it is to be matched, as in '-m str'", words_[0].text));
     if (!suits(*test.expression, *match_))
       return complain(words_[0].place, format("'{}' cannot be matched that way", words_[0].text));
-    test.matcher = Matcher(*match_, test.expression->fetch.fetch->name.ends_with("ssl_ver"));
-    if (!add_files(test.matcher)) return false;
-    if (!add_values(test.matcher)) return false;
-    test.matcher.finish();
-    return check_count(test);
+    way_.match = *match_;
+    way_.decimal = test.expression->fetch.fetch->name.ends_with("ssl_ver");
+    test.matcher = Matcher(*match_);
+    return add_files(test.matcher) && add_values(test.matcher) && check_count(test);
   }
 
  private:
   struct File {
     config::Word path;
     bool ignore_case;
-    bool first_column;
+    bool two_columns;
   };
 
   bool complain(config::Place place, std::string text) {
@@ -349,7 +331,7 @@ class TestCompiler {
       } else if (flag == "-M") {
         as_map = true;
       } else if (flag == "-u") {
-        if (value_of_flag() == nullptr) return false;
+        if (!take_id()) return false;
       } else if (flag == "-f") {
         const config::Word* path = value_of_flag();
         if (path == nullptr) return false;
@@ -359,7 +341,7 @@ class TestCompiler {
         const config::Word* name = value_of_flag();
         if (name == nullptr) return false;
         if (!files_.empty()) return complain(place, "'-m' must stand before '-f'");
-        match_ = find_match(name->text);
+        match_ = match_named(name->text);
         if (!match_)
           return complain(name->place, format("'{}' is no way of matching{}", name->text, match_hint(name->text)));
       } else {
@@ -388,42 +370,98 @@ class TestCompiler {
 
   static std::string match_hint(std::string_view word) {
     std::vector<std::string_view> names;
-    for (const MatchName& row : kMatches) names.push_back(row.name);
+    for (auto match = Match::Found;; match = static_cast<Match>(static_cast<int>(match) + 1)) {
+      names.push_back(match_name(match));
+      if (match == Match::Reg) break;
+    }
     return hint(word, names);
+  }
+
+  // A number of one's own for the values of this line.
+  bool take_id() {
+    const config::Word* word = value_of_flag();
+    if (word == nullptr) return false;
+    const auto id = parse_unsigned(word->text);
+    if (!id || *id > INT32_MAX) return complain(word->place, format("'{}' is no number for an ACL", word->text));
+    id_ = static_cast<std::int64_t>(*id);
+    return true;
   }
 
   bool add_files(Matcher& matcher) {
     for (const File& file : files_) {
-      const std::string* content = compiling_.environment.content(file.path.text);
-      if (content == nullptr)
-        return complain(file.path.place, format("the file '{}' could not be read", file.path.text));
-      if (!add_lines(matcher, *content, file)) return false;
+      const std::string& path = file.path.text;
+      const std::string* content = compiling_.environment.content(path);
+      if (content == nullptr) return complain(file.path.place, format("the file '{}' could not be read", path));
+      const auto set = patterns_of_file(compiling_, path, *content, file.two_columns);
+      if (set == nullptr)
+        return complain(file.path.place,
+                        format("the file '{}' is read with {} column elsewhere: '-M' must stand before "
+                               "each '-f' of it, or before none",
+                               path, file.two_columns ? "one" : "more than one"));
+      PatternWay way = way_;
+      way.ignore_case = file.ignore_case;
+      std::string error;
+      const PatternIndex* index = set->asked_by(way, error);
+      if (index == nullptr) {
+        return complain(
+            file.path.place,
+            format("{}:{}{}", path, error,
+                   way.match == Match::Ip && names_host(error) ? "; names in files are not looked up" : ""));
+      }
+      matcher.add(set, *index);
+      note(set, !file.two_columns);
     }
     return true;
   }
 
-  bool add_lines(Matcher& matcher, const std::string& content, const File& file) {
-    std::string_view rest = content;
-    for (std::size_t number = 1; !rest.empty(); ++number) {
-      std::string_view line = cut(rest, '\n');
-      if (line.ends_with('\r')) line.remove_suffix(1);
-      if (line.starts_with('#')) continue;
-      while (!line.empty() && (line[0] == ' ' || line[0] == '\t')) line.remove_prefix(1);
-      if (file.first_column) line = line.substr(0, line.find_first_of(" \t"));
-      if (matcher.match() != Match::Str && matcher.match() != Match::Reg) line = trim(line);
-      if (line.empty()) continue;
-      std::string error;
-      if (!matcher.add(line, file.ignore_case, {}, error))
-        return complain(
-            file.path.place,
-            format("{}:{}: {}{}", file.path.text, number, error,
-                   matcher.match() == Match::Ip && is_host(line) ? "; names in files are not looked up" : ""));
-    }
-    return true;
+  static bool names_host(std::string_view error) {
+    const std::size_t open = error.find('\'');
+    return open != std::string_view::npos && is_host(error.substr(open + 1, error.rfind("' is") - open - 1));
+  }
+
+  // Those of a file are numbered in their order, those of the line come last.
+  void note(const std::shared_ptr<PatternSet>& set, bool as_acl) {
+    PatternUse use{set, {}, ++uses_, set->file().empty() ? id_ : -1, as_acl, {}};
+    static_cast<config::Place&>(use.place) = use_place();
+    use.place.part = compiling_.part();
+    use.criterion = criterion();
+    compiling_.environment.note_patterns(use);
+  }
+
+  // The criterion as it was written, without arguments and converters.
+  std::string criterion() const {
+    const std::string& text = words_[0].text;
+    return text.substr(0, text.find_first_of("(,"));
+  }
+
+  config::Place use_place() const { return words_[0].place.line != 0 ? words_[0].place : place_; }
+
+  // The set of the values on the line: there is one, if for nothing else than to be added to.
+  std::shared_ptr<PatternSet> set_of_values(const PatternIndex*& index) {
+    PatternBook* book = compiling_.environment.patterns();
+    const auto set = book == nullptr ? std::make_shared<PatternSet>("", false, std::make_shared<PatternBin>())
+                                     : book->of_values(use_place(), uses_);
+    PatternWay way = way_;
+    way.ignore_case = ignore_case_;
+    std::string error;
+    index = set->asked_by(way, error);
+    return set;
   }
 
   bool add_values(Matcher& matcher) {
-    const bool is_integer = matcher.match() == Match::Int || matcher.match() == Match::Len;
+    const PatternIndex* index = nullptr;
+    const std::shared_ptr<PatternSet> set = set_of_values(index);
+    // Where it is inherited it may be there already.
+    const bool made = set->made();
+    if (!add_values(*set, matcher.match(), made)) return false;
+    if (!made) set->finish();
+    matcher.add(set, *index);
+    note(set, true);
+    return true;
+  }
+
+  bool add_values(PatternSet& set, Match match, bool made) {
+    const bool is_integer = match == Match::Int || match == Match::Len;
     std::string comparison;
     for (; at_ < words_.size(); ++at_) {
       const config::Word& word = words_[at_];
@@ -444,8 +482,8 @@ class TestCompiler {
         continue;
       }
       std::string error;
-      const std::string text = matcher.match() == Match::Ip ? address_in(word.text) : word.text;
-      if (!matcher.add(text, ignore_case_, comparison, error)) return complain(word.place, error);
+      const std::string text = match == Match::Ip ? address_in(word.text) : word.text;
+      if (!made && !set.add_value(text, comparison, error)) return complain(word.place, error);
     }
     return true;
   }
@@ -477,7 +515,10 @@ class TestCompiler {
   bool after_flags_ = false;  // Behind '--'.
   bool no_names_ = false;
   bool warned_ = false;
+  std::int64_t id_ = -1;
+  std::uint32_t uses_ = 0;
   std::optional<Match> match_;
+  PatternWay way_;
   std::vector<File> files_;
 };
 
@@ -509,14 +550,14 @@ std::size_t add_test(AclTable& table, const std::string& name, config::Place pla
 }
 
 // The index of a predefined ACL, compiled when first used; -1: there is none of that name.
-std::int32_t use_predefined(Compiling& compiling, std::string_view name) {
+std::int32_t use_predefined(Compiling& compiling, std::string_view name, config::Place place) {
   for (const Predefined& row : kPredefined) {
     if (row.name != name) continue;
     std::vector<config::Word> words;
     std::string_view rest = row.words;
     while (!rest.empty()) words.push_back({std::string(cut(rest, ' ')), {}});
     Test test;
-    TestCompiler(compiling, words, {}).compile(test);
+    TestCompiler(compiling, words, place).compile(test);
     return static_cast<std::int32_t>(add_test(*compiling.acls, std::string(name), {}, std::move(test)));
   }
   return -1;
@@ -593,7 +634,8 @@ class ConditionCompiler {
   bool take_name(std::string_view name, const config::Word& word, Term& term) {
     const AclTable& table = *compiling_.acls;
     const auto at = table.by_name.find(name);
-    term.acl = at != table.by_name.end() ? static_cast<std::int32_t>(at->second) : use_predefined(compiling_, name);
+    term.acl = at != table.by_name.end() ? static_cast<std::int32_t>(at->second)
+                                         : use_predefined(compiling_, name, word.place);
     if (term.acl < 0) {
       const auto said = config::not_offered(config::NotOffered::Kind::Acl, name);
       complain(word.place, said ? format("the ACL '{}' {}", name, *said)

@@ -14,6 +14,7 @@
 #include "expression.h"
 #include "matcher.h"
 #include "penstock/rules/environment.h"
+#include "penstock/rules/pattern_set.h"
 #include "penstock/rules/subject.h"
 #include "penstock/rules/witness.h"
 

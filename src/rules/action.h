@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,6 +75,10 @@ std::unique_ptr<Action> make_set_timeout(Timeout timeout, std::int64_t ms, std::
 std::unique_ptr<Action> make_no_l7_retry();
 std::unique_ptr<Action> make_expect_proxy();
 std::unique_ptr<Action> make_strict_mode(bool on);
+// `set-map` and `add-acl`, or `del-map` and `del-acl`. An ACL has no value.
+enum class PatternAct : std::uint8_t { Put, Remove };
+std::unique_ptr<Action> make_change_patterns(PatternAct act, std::shared_ptr<PatternSet> set, Format key,
+                                             std::optional<Format> value);
 
 // RFC 9110 section 5.6.2.
 bool is_token(std::string_view text);

@@ -201,6 +201,29 @@ class StrictMode final : public Action {
   bool on_;
 };
 
+class ChangePatterns final : public Action {
+ public:
+  ChangePatterns(PatternAct act, std::shared_ptr<PatternSet> set, Format key, std::optional<Format> value)
+      : act_(act), set_(std::move(set)), key_(std::move(key)), value_(std::move(value)) {}
+
+  Flow run(Subject& subject, Verdict&) const override {
+    const std::string_view key = key_.expand(subject);
+    if (act_ == PatternAct::Remove)
+      set_->remove(key);
+    else
+      set_->put(key, value_ ? value_->expand(subject) : std::string_view());
+    // What a named ACL said of it may hold no longer.
+    subject.memory.known = 0;
+    return Flow::Next;
+  }
+
+ private:
+  PatternAct act_;
+  std::shared_ptr<PatternSet> set_;
+  Format key_;
+  std::optional<Format> value_;
+};
+
 }  // namespace
 
 std::unique_ptr<Action> make_end(Verdict::Kind kind) { return std::make_unique<End>(kind); }
@@ -208,6 +231,10 @@ std::unique_ptr<Action> make_reply(Verdict::Kind kind, ReplyTemplate reply) {
   return std::make_unique<Answer>(kind, std::move(reply));
 }
 std::unique_ptr<Action> make_redirect(RedirectPlan plan) { return std::make_unique<Redirect>(std::move(plan)); }
+std::unique_ptr<Action> make_change_patterns(PatternAct act, std::shared_ptr<PatternSet> set, Format key,
+                                             std::optional<Format> value) {
+  return std::make_unique<ChangePatterns>(act, std::move(set), std::move(key), std::move(value));
+}
 std::unique_ptr<Action> make_set_variable(VariableName name, std::unique_ptr<Expression> expression, Format format,
                                           unsigned conditions) {
   return std::make_unique<SetVariable>(std::move(name), std::move(expression), std::move(format), conditions);

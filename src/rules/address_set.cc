@@ -80,24 +80,37 @@ bool all_zero(const unsigned char* bytes, std::size_t count) {
 
 }  // namespace
 
-bool AddressSet::add(std::string_view text) {
+bool parse_network(std::string_view text, Ip& network, unsigned& bits) {
   std::string_view mask = text;
   const std::string_view address = cut(mask, '/');
   const bool has_mask = text.find('/') != std::string_view::npos;
+  network = Ip();
   if (address.find(':') == std::string_view::npos) {
     const auto ip = parse_ip4(address);
-    const auto bits = has_mask ? parse_mask4(mask) : std::optional<unsigned>(32);
-    if (!ip || !bits) return false;
-    const std::uint32_t host = *bits == 32 ? 0 : ~std::uint32_t{0} >> *bits;
-    ranges4_.push_back({*ip & ~host, *ip | host});
+    const auto width = has_mask ? parse_mask4(mask) : std::optional<unsigned>(32);
+    if (!ip || !width) return false;
+    for (unsigned i = 0; i < 4; ++i) network.bytes[i] = static_cast<unsigned char>(*ip >> (24 - 8 * i));
+    bits = *width;
     return true;
   }
+  const auto width = has_mask ? parse_bits(mask, 128) : std::optional<unsigned>(128);
+  if (!Ip::parse(address, network) || !width) return false;
+  bits = *width;
+  return true;
+}
+
+bool AddressSet::add(std::string_view text) {
   Ip ip;
-  const auto bits = has_mask ? parse_bits(mask, 128) : std::optional<unsigned>(128);
-  if (!Ip::parse(address, ip) || !bits) return false;
+  unsigned bits = 0;
+  if (!parse_network(text, ip, bits)) return false;
+  if (!ip.is6) {
+    const std::uint32_t host = bits == 32 ? 0 : ~std::uint32_t{0} >> bits;
+    ranges4_.push_back({number_of(ip.bytes) & ~host, number_of(ip.bytes) | host});
+    return true;
+  }
   Range6 range;
   for (unsigned i = 0; i < 16; ++i) {
-    const unsigned kept = *bits > i * 8 ? std::min(8u, *bits - i * 8) : 0;
+    const unsigned kept = bits > i * 8 ? std::min(8u, bits - i * 8) : 0;
     const auto host = static_cast<unsigned char>(0xffu >> kept);
     range.low[i] = static_cast<unsigned char>(ip.bytes[i] & ~host);
     range.high[i] = static_cast<unsigned char>(ip.bytes[i] | host);

@@ -116,7 +116,7 @@ int FrontendRules::backend_of(const UseBackend& use, Subject& subject) const {
 }
 
 int FrontendRules::choose_backend(Subject& subject) const {
-  if (use_backend_index_ == nullptr) {
+  if (use_backend_index_ == nullptr || use_backend_index_->stale()) {
     for (const UseBackend& use : use_backend_) {
       if (use.condition.holds(subject)) return backend_of(use, subject);
     }

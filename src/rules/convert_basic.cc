@@ -216,7 +216,7 @@ bool convert_map(const Call& call, Subject& subject, Value& value) {
   if (map.map->look_up(subject, value, value)) return true;
   if (!call.has(1) || subject.trouble != Trouble::None) return false;
   const Argument& fallback = call.arguments[1];
-  return MapTable::value_of(fallback.text, map.map->output(), value);
+  return value_of(fallback.text, map.map->output(), value);
 }
 
 constexpr auto kMapText = convert_map<Type::Text>;
@@ -289,23 +289,13 @@ constexpr Converter kConverters[] = {
 
 // Finishing what the parser read.
 
-struct MapMatchName {
-  std::string_view name;
-  MapMatch match;
-};
-constexpr MapMatchName kMapMatches[] = {
-    {"map", MapMatch::Str},       {"map_str", MapMatch::Str}, {"map_beg", MapMatch::Beg}, {"map_sub", MapMatch::Sub},
-    {"map_dir", MapMatch::Dir},   {"map_dom", MapMatch::Dom}, {"map_end", MapMatch::End}, {"map_reg", MapMatch::Reg},
-    {"map_regm", MapMatch::Regm}, {"map_int", MapMatch::Int}, {"map_ip", MapMatch::Ip},
-};
-
-std::optional<MapMatch> match_of(std::string_view name, Type output) {
+// "map_dir_int": what stands between; "map" alone is a text.
+std::optional<Match> match_of(std::string_view name, Type output) {
   if (output == Type::Integer) name.remove_suffix(4);
   if (output == Type::Address) name.remove_suffix(3);
-  for (const MapMatchName& row : kMapMatches) {
-    if (row.name == name) return row.match;
-  }
-  return std::nullopt;
+  if (name == "map") return Match::Str;
+  name.remove_prefix(4);
+  return name == "regm" ? Match::Reg : match_named(name);
 }
 
 bool finish_map(Compiling& compiling, Call& call, config::Place place) {
@@ -315,15 +305,25 @@ bool finish_map(Compiling& compiling, Call& call, config::Place place) {
     compiling.diagnostics.add(place, format("the map '{}' could not be read", path));
     return false;
   }
-  const Type output = call.converter->out;
-  std::string error;
-  call.arguments[0].map = MapTable::read(*content, *match_of(call.converter->name, output), output, error);
-  if (call.arguments[0].map == nullptr) {
-    compiling.diagnostics.add(place, format("the map '{}', {}", path, error));
+  const auto set = patterns_of_file(compiling, path, *content, true);
+  if (set == nullptr) {
+    compiling.diagnostics.add(place, format("the map '{}' is read with one column by an ACL: write '-M' there", path));
     return false;
   }
+  const Type output = call.converter->out;
+  std::string error;
+  const PatternIndex* index = set->asked_by({*match_of(call.converter->name, output), false, false, output}, error);
+  if (index == nullptr) {
+    compiling.diagnostics.add(place, format("the map '{}', line {}", path, error));
+    return false;
+  }
+  call.arguments[0].map = std::make_unique<MapTable>(set, *index, call.converter->name == "map_regm");
+  PatternUse use{set, {}, 0, -1, false, {}};
+  static_cast<config::Place&>(use.place) = place;
+  use.place.part = compiling.part();
+  compiling.environment.note_patterns(use);
   Value value;
-  if (!call.has(1) || MapTable::value_of(call.arguments[1].text, output, value)) return true;
+  if (!call.has(1) || value_of(call.arguments[1].text, output, value)) return true;
   compiling.diagnostics.add(place, format("the default '{}' of '{}' is no {}", call.arguments[1].text,
                                           call.converter->name, output == Type::Integer ? "number" : "IP address"));
   return false;

@@ -215,6 +215,10 @@ bool take_arguments(std::string_view& text, std::vector<std::string>& out);
 bool offered(unsigned needs, unsigned available);
 std::string_view needs_text(unsigned needs);
 
+// The set of a file; null: it is read with another number of columns elsewhere.
+std::shared_ptr<PatternSet> patterns_of_file(Compiling& compiling, const std::string& path, const std::string& content,
+                                             bool two_columns);
+
 // What single converters check and prepare beyond the kind of their arguments; false after a complaint.
 bool finish_converter(Compiling& compiling, Call& call, config::Place place);
 bool finish_text_converter(Compiling& compiling, Call& call, config::Place place);

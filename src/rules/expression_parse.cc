@@ -539,4 +539,12 @@ unsigned parse_set_var_condition(Compiling& compiling, std::string_view word, co
   return 0;
 }
 
+std::shared_ptr<PatternSet> patterns_of_file(Compiling& compiling, const std::string& path, const std::string& content,
+                                             bool two_columns) {
+  if (PatternBook* book = compiling.environment.patterns()) return book->of_file(path, content, two_columns);
+  auto set = std::make_shared<PatternSet>(path, two_columns, std::make_shared<PatternBin>());
+  set->load(content);
+  return set;
+}
+
 }  // namespace penstock::rules

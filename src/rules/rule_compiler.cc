@@ -74,11 +74,13 @@ class RuleCompiler {
     }
     const ActionRow* row = find_action(name);
     if (row == nullptr || (row->sets & in(rule_.set)) == 0) return complain_about(name, row, word.place);
-    const bool takes_argument = name.ends_with("-var") || name == "set-var-fmt";
-    if (takes_argument ? argument.empty() : has_parentheses) {
-      return complain(word.place, takes_argument
-                                      ? format("'{}' expects a variable in parentheses: {}(txn.name)", name, name)
-                                      : format("'{}' takes no parentheses", name));
+    const bool takes_variable = name.ends_with("-var") || name == "set-var-fmt";
+    const bool takes_file = name.ends_with("-map") || name.ends_with("-acl");
+    if (takes_variable || takes_file ? argument.empty() : has_parentheses) {
+      return complain(word.place,
+                      takes_variable ? format("'{}' expects a variable in parentheses: {}(txn.name)", name, name)
+                      : takes_file   ? format("'{}' expects a file in parentheses: {}(/etc/penstock/a.map)", name, name)
+                                     : format("'{}' takes no parentheses", name));
     }
     return compile_action(*row, argument);
   }

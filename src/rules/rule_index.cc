@@ -163,9 +163,13 @@ class RuleIndexBuilder {
       if (match != Match::Str && match != Match::Beg) return {};
       const auto sample = sample_of(*test.expression);
       if (!sample) return {};
-      for (std::string_view text : test.matcher.texts()) {
-        if (text.empty()) return {};
-        std::string folded(text);
+      std::vector<std::string> texts;
+      for (const auto& set : test.matcher.sets()) {
+        for (std::string& text : set->keys(index_.stale_))
+          texts.push_back(match == Match::Beg ? std::string(trim(text)) : text);
+      }
+      for (std::string& folded : texts) {
+        if (folded.empty()) return {};
         std::transform(folded.begin(), folded.end(), folded.begin(), to_lower);
         keys.push_back({*sample, match == Match::Str, std::move(folded)});
       }

@@ -6,7 +6,9 @@
 // that of asking all.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,6 +39,8 @@ class RuleIndex {
   RuleIndex(std::span<const ConditionCode* const> conditions, const AclTable* acls, unsigned available);
   // What is found lives in the subject's arena.
   Walk may_hold(Subject& subject) const;
+  // The ACLs are no longer those it was made of: all rules are to be asked.
+  bool stale() const { return stale_->load(std::memory_order_relaxed); }
 
  private:
   friend class RuleIndexBuilder;
@@ -63,6 +67,7 @@ class RuleIndex {
   unsigned available_;
   std::vector<Sampled> samples_;
   Rules always_;
+  std::shared_ptr<std::atomic<bool>> stale_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 }  // namespace penstock::rules

@@ -159,15 +159,52 @@ std::unique_ptr<Action> compile_service(Work& work) {
   return make_end(Verdict::Kind::Serve);
 }
 
+// Maps and ACLs.
+
+// The set of the file between the parentheses. It is read because a map or an ACL names it.
+std::shared_ptr<PatternSet> take_patterns(Work& work, bool is_map) {
+  const config::Place place = work.rule.words[0].place;
+  const std::string path(work.argument);
+  const std::string* content = work.compiling.environment.content(path);
+  if (content == nullptr)
+    return work.complain(place, format("no {} reads the file '{}'", is_map ? "map" : "ACL", path));
+  PatternBook* book = work.compiling.environment.patterns();
+  std::shared_ptr<PatternSet> set = book == nullptr ? nullptr : book->find(path);
+  if (set == nullptr) set = patterns_of_file(work.compiling, path, *content, is_map);
+  PatternUse use{set, {}, 0, -1, false, {}, false};
+  static_cast<config::Place&>(use.place) = place;
+  use.place.part = work.compiling.part();
+  work.compiling.environment.note_patterns(use);
+  return set;
+}
+
+template <PatternAct act, bool is_map>
+std::unique_ptr<Action> compile_change_patterns(Work& work) {
+  std::shared_ptr<PatternSet> set = take_patterns(work, is_map);
+  if (set == nullptr) return nullptr;
+  auto key = work.take_format("a key");
+  if (!key) return nullptr;
+  std::optional<Format> value;
+  if (is_map && act == PatternAct::Put) {
+    value = work.take_format("a value");
+    if (!value) return nullptr;
+  }
+  return make_change_patterns(act, std::move(set), std::move(*key), std::move(value));
+}
+
 constexpr ActionRow kActions[] = {
     {"accept", kTcp, compile_end<Verdict::Kind::Continue>},
+    {"add-acl", kRequest | kResponse, compile_change_patterns<PatternAct::Put, false>},
     {"allow", kHttp, compile_end<Verdict::Kind::Continue>},
     {"capture", kHttp | kContent, compile_capture},
     {"close", kTcpResponse, compile_end<Verdict::Kind::Close>},
+    {"del-acl", kRequest | kResponse, compile_change_patterns<PatternAct::Remove, false>},
+    {"del-map", kRequest | kResponse, compile_change_patterns<PatternAct::Remove, true>},
     {"disable-l7-retry", kRequest, compile_no_l7_retry},
     {"expect-proxy", kConnection, compile_expect_proxy},
     {"reject", kTcp | kRequest, compile_end<Verdict::Kind::Reject>},
     {"set-log-level", kContent | kTcpResponse | kRequest | kResponse, compile_set_log_level},
+    {"set-map", kRequest | kResponse, compile_change_patterns<PatternAct::Put, true>},
     {"set-timeout", kRequest, compile_set_timeout},
     {"set-var", kTcp | kHttp, compile_set_var},
     {"set-var-fmt", kTcp | kHttp, compile_set_var_fmt},

@@ -130,6 +130,7 @@ class Crew final : private WorkerOwner {
   void tell_of_address(const BackendState& backend, const Server& server, bool up);
   void adopted();
   void watch_addresses();
+  void empty_bin();
 
   Loop& loop_;
   CrewOwner& owner_;
@@ -137,6 +138,7 @@ class Crew final : private WorkerOwner {
   ServerRegistry servers_;
   StickTableRegistry tables_;
   TicketKeys tickets_;
+  const std::shared_ptr<rules::PatternBin> taken_out_ = std::make_shared<rules::PatternBin>();
   LogDescriptors log_descriptors_;
   LogReach* log_reach_ = nullptr;
   std::map<std::string, std::shared_ptr<FrontendState>> frontend_states_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "penstock/base/block.h"
 #include "penstock/http/head.h"
@@ -38,6 +39,12 @@ struct Failure {
   static Failure of(Cause cause, Phase phase, std::uint16_t status = 0, const char* detail = "") {
     return {.cause = cause, .phase = phase, .status = status, .detail = detail};
   }
+  // What came is not HTTP, or not to be trusted. `seen`: of its head.
+  static Failure unread(Phase phase, std::uint16_t status, const char* detail, std::string_view seen) {
+    Failure failure = of(Cause::Denied, phase, status, detail);
+    failure.seen = seen;
+    return failure;
+  }
   // No connection to the server came about, so that another try does no harm.
   static Failure not_connected(Cause cause, const char* detail, int uv_status = 0) {
     return {cause, Phase::Connect, true, 503, uv_status, detail};
@@ -45,11 +52,12 @@ struct Failure {
 
   Cause cause = Cause::None;
   Phase phase = Phase::None;
-  bool retry_safe = false;   // Nothing of the request can have been acted upon.
-  std::uint16_t status = 0;  // The answer a client should get, 0: by the table of outcome.
-  int uv_status = 0;         // The system's word, if it was the system's.
-  const char* detail = "";   // What exactly, for the log: a literal.
-  bool empty = false;        // No head of an answer had come, or not all of it.
+  bool retry_safe = false;     // Nothing of the request can have been acted upon.
+  std::uint16_t status = 0;    // The answer a client should get, 0: by the table of outcome.
+  int uv_status = 0;           // The system's word, if it was the system's.
+  const char* detail = "";     // What exactly, for the log: a literal.
+  bool empty = false;          // No head of an answer had come, or not all of it.
+  std::string_view seen = {};  // Of a head that cannot be read, up to where that shows. Good during the call.
 };
 
 // What a stream tells the transaction it serves: heads (1xx first), body, then on_end(). Instead, or

@@ -11,6 +11,7 @@
 #include "penstock/base/count.h"
 #include "penstock/base/log.h"
 #include "penstock/net/digest.h"
+#include "penstock/proxy/bad_messages.h"
 
 namespace penstock {
 
@@ -73,6 +74,7 @@ struct ProcessState {
   std::uint64_t started_ms = 0;  // The loops' clock.
   std::string hostname;
   std::string version;
+  BadMessages bad_messages;
 };
 
 }  // namespace penstock

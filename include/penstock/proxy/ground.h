@@ -31,6 +31,16 @@ struct TablePlan {
   config::StickTable line;
 };
 
+// A set of patterns as the runtime socket names it. One place may stand for several sets, where sections share it.
+struct PatternPlan {
+  std::uint32_t id = 0;
+  std::string file;  // Empty: values of the configuration.
+  std::string description;
+  bool by_acl = false, by_map = false;  // Who asks it.
+  bool two_columns = false;
+  std::vector<std::shared_ptr<rules::PatternSet>> sets;
+};
+
 // All of a snapshot but its plans: what no amendment touches.
 struct SnapshotGround {
   struct NameHash {
@@ -61,6 +71,7 @@ struct SnapshotGround {
   std::vector<TablePlan> tables;  // By the number that rules have for them.
   std::vector<LogOutput*> logs;   // Global ones: for what concerns no proxy.
   std::vector<LogUse> outputs;
+  std::vector<PatternPlan> patterns;  // In the order of their numbers.
   Names frontends, backends;
   std::vector<Side> frontend_sides, backend_sides;
 };

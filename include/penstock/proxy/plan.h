@@ -21,6 +21,7 @@
 #include "penstock/proxy/log_output.h"
 #include "penstock/proxy/persistence.h"
 #include "penstock/rules/compile.h"
+#include "penstock/rules/pattern_set.h"
 
 namespace penstock {
 
@@ -56,6 +57,8 @@ struct Line {
 // Of what a plan was made.
 struct Making {
   std::vector<Question> questions;
+  // Sets of patterns that its rules ask.
+  std::vector<rules::PatternUse> patterns;
   // Those of its rules, in the order of config::Proxy, as they were when it was made.
   std::vector<Line> lines;
   // Nothing was complained about: what is used again would be silent where the administrator must be told once more.

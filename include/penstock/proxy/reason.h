@@ -17,6 +17,8 @@ void note_trouble(const Snapshot& snapshot, rules::Subject& subject);
 // What was wrong with the request. That a client went away, or never said anything, is no fault of anybody's. `seen`:
 // of a head that could not be read; if it is all there, its last byte says nothing.
 void note_request(const Failure& failure, std::string_view seen, rules::Subject& subject);
+// What came and could not be read, for `show errors`.
+void keep_unread(const Failure& failure, bool is_answer, const rules::Subject& subject, ProcessState& process);
 // What stood in the way of an answer, unless something is noted already.
 void note_failure(const Failure& failure, rules::Subject& subject);
 // Notes what stood in the way. `more`, if there is any, stands in brackets behind it.

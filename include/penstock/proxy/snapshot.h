@@ -43,6 +43,7 @@ class Snapshot {
   const std::vector<TablePlan>& tables;
   const std::vector<LogOutput*>& logs;
   const std::vector<LogUse>& outputs;
+  const std::vector<PatternPlan>& patterns;
 
   // -1: there is none.
   int backend_number(std::string_view name) const;

@@ -11,6 +11,7 @@
 #include "penstock/net/tls_context.h"
 #include "penstock/proxy/counters.h"
 #include "penstock/proxy/log_output.h"
+#include "penstock/rules/pattern_set.h"
 
 namespace penstock {
 
@@ -23,6 +24,8 @@ struct Sources {
   ProcessState& process;
   // penstock -c: nothing will be logged.
   bool check_only = false;
+  // What changes take out of sets of patterns.
+  std::shared_ptr<rules::PatternBin> taken_out = std::make_shared<rules::PatternBin>();
 };
 
 }  // namespace penstock

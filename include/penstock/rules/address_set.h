@@ -12,10 +12,13 @@
 
 namespace penstock::rules {
 
+// "10.0.0.0/8", "192.168.1" (manual section 7.1.6: the octets left out are zeros before the last), "10.0.0.0/255.0.0.0",
+// "2001:db8::/32". False if `text` is none of these. Bits behind the mask are as written.
+bool parse_network(std::string_view text, Ip& network, unsigned& bits);
+
 class AddressSet {
  public:
-  // "10.0.0.0/8", "192.168.1" (manual section 7.1.6: the octets left out are zeros before the last),
-  // "10.0.0.0/255.0.0.0", "2001:db8::/32". False if `text` is none of these.
+  // As parse_network().
   bool add(std::string_view text);
   // To be called once, after the last add and before the first contains.
   void finish();

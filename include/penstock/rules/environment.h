@@ -9,6 +9,9 @@
 
 namespace penstock::rules {
 
+class PatternBook;
+struct PatternUse;
+
 // What compiling needs from outside. Nothing is opened here.
 class Environment {
  public:
@@ -25,6 +28,11 @@ class Environment {
   virtual std::string_view hostname() const = 0;
   // The IPv4 address of a host that collect_hosts() named; nothing if it was not asked for.
   virtual std::optional<std::string> address_of(const std::string&) const { return std::nullopt; }
+
+  // Where sets of patterns are shared; null: each use has its own.
+  virtual PatternBook* patterns() const { return nullptr; }
+  // What is being compiled uses this set.
+  virtual void note_patterns(const PatternUse&) const {}
 
  protected:
   ~Environment() = default;

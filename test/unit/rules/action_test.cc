@@ -456,9 +456,9 @@ TEST_CASE("what is not understood in a rule is an error with its place") {
   CHECK(complaint("http-request sett-header X 1") ==
         "2:14 'sett-header' is no action of 'http-request' (did you mean 'set-header'?)\n");
   CHECK(complaint("http-request set-src src") == "2:14 the action 'set-src' is HAProxy's and is not offered yet\n");
-  CHECK(complaint("http-request set-map(/m) %[path] x") ==
-        "2:14 the action 'set-map' is HAProxy's and is not offered yet: write the entries into the map's file, and "
-        "reload\n");
+  CHECK(complaint("http-request set-map(/m) %[path] x") == "2:22 no map reads the file '/m'\n");
+  CHECK(complaint("http-request add-acl %[path]") ==
+        "2:14 'add-acl' expects a file in parentheses: add-acl(/etc/penstock/a.map)\n");
   CHECK(complaint("http-request lua.mine") == "2:14 the action 'lua.mine' is HAProxy's and is not offered yet\n");
   CHECK(complaint("http-request set-status 404") == "2:14 'set-status' is no action of 'http-request'\n");
   CHECK(complaint("http-request set-header X") == "2:26 'set-header' expects the field's value here\n");
