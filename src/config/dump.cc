@@ -111,6 +111,8 @@ class Writer {
       if (tls.min_version != TlsVersion::Unset) append_format(words, " ssl-min-ver {}", version_text(tls.min_version));
       if (tls.max_version != TlsVersion::Unset) append_format(words, " ssl-max-ver {}", version_text(tls.max_version));
       if (!tls.tickets) words += " no-tls-tickets";
+      if (!tls.ca_names) words += " no-ca-names";
+      if (!tls.resume) words += " no-ssl-reuse";
       return words;
     };
     std::string bind = options(global.bind_defaults);
@@ -125,6 +127,26 @@ class Writer {
     name_line("ssl-default-server-ciphers", global.server_defaults.ciphers);
     name_line("ssl-default-server-ciphersuites", global.server_defaults.ciphersuites);
     if (global.server_verify_none) line("ssl-server-verify none");
+    write_extra_files(global);
+  }
+
+  void write_extra_files(const Global& global) {
+    const std::pair<const char*, bool> files[] = {{"bundle", global.load_bundles},
+                                                  {"sctl", global.load_sctl},
+                                                  {"ocsp", global.load_ocsp},
+                                                  {"issuer", global.load_issuer},
+                                                  {"key", global.load_keys}};
+    std::string words;
+    std::size_t count = 0;
+    for (const auto& [word, is_loaded] : files) {
+      if (!is_loaded) continue;
+      append_format(words, " {}", word);
+      ++count;
+    }
+    if (count < std::size(files)) line("ssl-load-extra-files{}", count == 0 ? std::string(" none") : words);
+    if (global.load_without_extension) line("ssl-load-extra-del-ext");
+    if (global.skip_self_issued_ca) line("ssl-skip-self-issued-ca");
+    name_line("issuers-chain-path", global.issuers_chain_path);
   }
 
   void write_tuning(const Global& global) {
@@ -474,6 +496,8 @@ class Writer {
     add_word(words, "crl-file", tls.crl_file);
     add_word(words, "ca-ignore-err", tls.ca_ignore_err);
     add_word(words, "crt-ignore-err", tls.crt_ignore_err);
+    if (tls.ca_names != standard.ca_names) add_flag(words, "no-ca-names", !tls.ca_names);
+    if (tls.resume != standard.resume) words += tls.resume ? " ssl-reuse" : " no-ssl-reuse";
   }
   void write_stats_socket(const StatsSocket& socket) {
     static constexpr const char* kLevels[] = {"user", "operator", "admin"};
@@ -496,7 +520,10 @@ class Writer {
     add_word(words, "name", bind.name);
     add_number(words, "id", bind.id);
     add_tls(words, bind.tls, tls_defaults, true);
-    for (const CertificateSource& certificate : bind.certificates) add_word(words, "crt", certificate.path);
+    for (const CertificateSource& certificate : bind.certificates)
+      add_word(words, certificate.is_list ? "crt-list" : "crt", certificate.path);
+    add_word(words, "password-file", bind.password_file);
+    add_word(words, "tls-ticket-keys", bind.ticket_keys);
     add_flag(words, "strict-sni", bind.strict_sni);
     add_flag(words, "accept-proxy", bind.accept_proxy);
     add_flag(words, "prefer-client-ciphers", bind.prefer_client_ciphers);
@@ -531,6 +558,7 @@ class Writer {
     add_word(words, "verifyhost", server.verify_host);
     add_word(words, "cookie", server.cookie);
     add_word(words, "crt", server.certificate);
+    add_word(words, "password-file", server.password_file);
     add_number(words, "weight", server.weight, standard.weight);
     add_number(words, "maxconn", server.maxconn);
     add_number(words, "minconn", server.minconn);

@@ -90,15 +90,7 @@ void resolve_logs(const Global& global, Proxy& proxy) {
 }
 
 void resolve_binds(Reading& reading, Proxy& proxy) {
-  for (Bind& bind : proxy.binds) {
-    resolve_versions(bind.tls, bind.tls.enabled, reading.diagnostics);
-    if (bind.tls.enabled && bind.tls.verify == Tls::Verify::Unset) bind.tls.verify = Tls::Verify::None;
-    if (proxy.mode != Mode::Http) continue;
-    if (std::erase(bind.tls.alpn, "h2") == 0) continue;
-    reading.diagnostics.warn(bind.tls.place,
-                             "'alpn': HTTP/2 is not offered yet: h2 is left out and clients get http/1.1");
-    if (bind.tls.alpn.empty()) bind.tls.alpn = {"http/1.1"};
-  }
+  for (Bind& bind : proxy.binds) finish_bind_tls(bind.tls, proxy.mode == Mode::Http, reading.diagnostics);
 }
 
 // What is not spoken must not be offered: the server would choose it.
@@ -130,6 +122,14 @@ void resolve_servers(Reading& reading, Draft& draft) {
 }
 
 }  // namespace
+
+void finish_bind_tls(Tls& tls, bool is_http, Diagnostics& diagnostics) {
+  resolve_versions(tls, tls.enabled, diagnostics);
+  if (tls.enabled && tls.verify == Tls::Verify::Unset) tls.verify = Tls::Verify::None;
+  if (!is_http || std::erase(tls.alpn, "h2") == 0) return;
+  diagnostics.warn(tls.place, "'alpn': HTTP/2 is not offered yet: h2 is left out and clients get http/1.1");
+  if (tls.alpn.empty()) tls.alpn = {"http/1.1"};
+}
 
 void finish(Reading& reading) {
   Config& config = reading.config;

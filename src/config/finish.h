@@ -9,4 +9,7 @@ namespace penstock::config {
 // stay for judge().
 void finish(Reading& reading);
 
+// Words about TLS of a bind line, or of one in a crt-list, that speak of each other.
+void finish_bind_tls(Tls& tls, bool is_http, Diagnostics& diagnostics);
+
 }  // namespace penstock::config

@@ -50,6 +50,18 @@ void parse_crt(Line& line, Bind& bind) {
   if (word != nullptr)
     bind.certificates.push_back({based(line.reading.config.global.crt_base, word->text), word->place});
 }
+void parse_crt_list(Line& line, Bind& bind) {
+  const Word* word = line.take("a file that lists certificates");
+  if (word != nullptr)
+    bind.certificates.push_back({based(line.reading.config.global.crt_base, word->text), word->place, true});
+}
+void parse_password_file(Line& line, Bind& bind) {
+  take_based(line, line.reading.config.global.crt_base, "a file", bind.password_file, bind.password_place);
+}
+void parse_ticket_keys(Line& line, Bind& bind) {
+  take_based(line, {}, "a file", bind.ticket_keys, bind.ticket_keys_place);
+}
+void parse_no_ca_names(Line&, Bind& bind) { bind.tls.ca_names = false; }
 void parse_curves(Line& line, Bind& bind) { bind.tls.curves = line.take_text("a list of curves"); }
 void parse_defer_accept(Line&, Bind& bind) { bind.defer_accept = true; }
 void parse_gid(Line& line, Bind& bind) {
@@ -154,7 +166,10 @@ constexpr BindKeyword kBindKeywords[] = {
     {"crt-ignore-err", parse_ignore_err<&Tls::crt_ignore_err>,
      "Errors of a client's certificate that do not end the handshake: 'all' or numbers with commas "
      "(10 expired, 23 revoked); see ssl_c_err."},
-    {"crt-list", refused<Bind>, "Name the certificates with 'crt', one word for each file or folder."},
+    {"crt-list", parse_crt_list,
+     "File that lists certificates, one in a line: its path, words of 'bind' of its own in brackets, and the names it "
+     "is "
+     "for."},
     {"curves", parse_curves,
      "Curves for the key exchange, best first, separated by colons; X25519:P-256:P-384:P-521 unless said otherwise."},
     {"defer-accept", parse_defer_accept,
@@ -181,8 +196,8 @@ constexpr BindKeyword kBindKeywords[] = {
     {"namespace", refused<Bind>, "Start penstock inside the network namespace instead."},
     {"nice", no_effect_parameter<Bind, 1>, "All connections are served alike."},
     {"no-alpn", no_effect_parameter<Bind, 0>, "Without 'alpn' no protocol is offered."},
-    {"no-ca-names", no_effect_parameter<Bind, 0>,
-     "The names of the authorities are always sent with the request for a certificate."},
+    {"no-ca-names", parse_no_ca_names,
+     "Clients are not told the names of the authorities whose certificates are wanted."},
     {"no-sslv3", parse_exclude<TlsVersion::Unset>, "Accepted for the sake of old files: SSLv3 is never spoken."},
     {"no-tls-tickets", parse_no_tickets, "No session tickets: TLS 1.3 clients then resume nothing."},
     {"no-tlsv10", parse_exclude<TlsVersion::Tls10>,
@@ -192,6 +207,8 @@ constexpr BindKeyword kBindKeywords[] = {
     {"no-tlsv12", parse_exclude<TlsVersion::Tls12>, "Do not speak TLSv1.2; 'ssl-min-ver' says it better."},
     {"no-tlsv13", parse_exclude<TlsVersion::Tls13>, "Do not speak TLSv1.3; 'ssl-max-ver' says it better."},
     {"npn", no_effect_parameter<Bind, 1>, "NPN was replaced by ALPN: see 'alpn'."},
+    {"password-file", parse_password_file,
+     "File with the password of 'crt' files that are PFX (PKCS #12), as Exchange exports them; crt-base applies."},
     {"prefer-client-ciphers", parse_prefer_client_ciphers, "The client's order of ciphers counts, not ours."},
     {"process", no_effect_parameter<Bind, 1>, "Every worker accepts on every line."},
     {"proto", parse_proto, "Protocol spoken without asking: 'h1'."},
@@ -207,7 +224,10 @@ constexpr BindKeyword kBindKeywords[] = {
     {"tcp-ut", parse_tcp_ut, "Longest time that a client may leave sent data unacknowledged."},
     {"tfo", parse_tfo, "Accept data in a client's SYN (TCP Fast Open)."},
     {"thread", no_effect_parameter<Bind, 1>, "Every worker accepts on every line."},
-    {"tls-ticket-keys", not_yet_parameter<Bind, 1>, "Keys of session tickets are made and rotated by the process."},
+    {"tls-ticket-keys", parse_ticket_keys,
+     "File of keys for session tickets, base64 of 48 or 80 bytes in each line, shared by several machines; unless "
+     "given, "
+     "the process makes and rotates its own."},
     {"transparent", parse_transparent, "Bind an address that is not (yet) this machine's."},
     {"uid", parse_uid, "User number that owns a unix socket."},
     {"user", parse_user, "User that owns a unix socket, by name."},

@@ -20,6 +20,27 @@ std::uint32_t take_count(Line& line, std::uint64_t low = 0, std::uint64_t high =
 Global& global_of(Reading& reading) { return reading.config.global; }
 
 void parse_ca_base(Line& line, Reading& reading) { global_of(reading).ca_base = line.take_text("a folder"); }
+void parse_issuers_chain_path(Line& line, Reading& reading) {
+  Global& global = global_of(reading);
+  take_based(line, {}, "a folder", global.issuers_chain_path, global.issuers_chain_place);
+}
+void parse_load_extra_del_ext(Line&, Reading& reading) { global_of(reading).load_without_extension = true; }
+void parse_load_extra_files(Line& line, Reading& reading) {
+  constexpr std::string_view kChoices[] = {"none", "all", "bundle", "sctl", "ocsp", "issuer", "key"};
+  constexpr bool Global::*kFiles[] = {&Global::load_bundles, &Global::load_sctl, &Global::load_ocsp,
+                                      &Global::load_issuer, &Global::load_keys};
+  Global& global = global_of(reading);
+  for (const auto file : kFiles) global.*file = false;
+  do {
+    const auto choice = line.take_choice(kChoices);
+    if (!choice) return;
+    if (*choice >= 2) global.*kFiles[*choice - 2] = true;
+    if (*choice < 2) {
+      for (const auto file : kFiles) global.*file = *choice == 1;
+    }
+  } while (line.more());
+}
+void parse_skip_self_issued_ca(Line&, Reading& reading) { global_of(reading).skip_self_issued_ca = true; }
 void parse_crt_base(Line& line, Reading& reading) { global_of(reading).crt_base = line.take_text("a folder"); }
 
 void parse_chroot(Line& line, Reading& reading) {
@@ -228,6 +249,10 @@ void take_tls_options(Line& line, Tls& tls, bool is_bind) {
       line.reading.config.global.bind_prefer_client_ciphers = true;
     else if (word.text == "strict-sni" && is_bind)
       line.reading.config.global.bind_strict_sni = true;
+    else if (word.text == "no-ca-names" && is_bind)
+      tls.ca_names = false;
+    else if (word.text == "no-ssl-reuse" && !is_bind)
+      tls.resume = false;
     else if (word.text == "no-ssl-reuse" || word.text == "allow-0rtt" || word.text == "no-ca-names")
       line.warn(format("'{}' has no effect as a default", word.text));
     else
@@ -330,7 +355,9 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"httpclient.ssl.verify", no_effect<Reading>, "There is no HTTP client inside."},
     {"insecure-fork-wanted", never_done<Reading>, "No program is ever started.", kAnywhere | kNegatable},
     {"insecure-setuid-wanted", no_effect<Reading>, "No program is ever started."},
-    {"issuers-chain-path", refused<Reading>, "Put the whole chain into each file of 'crt'."},
+    {"issuers-chain-path", parse_issuers_chain_path,
+     "Folder of chains, for certificates whose file has none: the one that begins with their issuer is sent with "
+     "them."},
     {"lint-off", parse_lint_off,
      "Silences warnings of penstock -c about Exchange, by their names. A word of penstock's own."},
     {"localpeer", no_effect<Reading>, "There are no peers."},
@@ -403,15 +430,20 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"ssl-dh-param-file", no_effect<Reading>,
      "Finite field Diffie-Hellman is not spoken; clients use elliptic curves."},
     {"ssl-engine", refused<Reading>, "BoringSSL has no engines."},
-    {"ssl-load-extra-del-ext", no_effect<Reading>, "Certificate, chain and key are read from one file."},
-    {"ssl-load-extra-files", no_effect<Reading>, "Certificate, chain and key are read from one file."},
+    {"ssl-load-extra-del-ext", parse_load_extra_del_ext,
+     "Files beside a certificate have their ending in place of its '.crt', not behind it."},
+    {"ssl-load-extra-files", parse_load_extra_files,
+     "What is looked for beside a certificate's file: none, all (the default), or some of bundle, sctl, ocsp, issuer "
+     "and "
+     "key."},
     {"ssl-mode-async", no_effect<Reading>, "BoringSSL has no asynchronous engines."},
     {"ssl-propquery", no_effect<Reading>, "BoringSSL has no providers."},
     {"ssl-provider", refused<Reading>, "BoringSSL has no providers."},
     {"ssl-provider-path", no_effect<Reading>, "BoringSSL has no providers."},
     {"ssl-server-verify", parse_server_verify,
      "Whether certificates of servers are verified where 'verify' is not given: required (the default) or none."},
-    {"ssl-skip-self-issued-ca", no_effect<Reading>, "The chain is sent as it stands in the file."},
+    {"ssl-skip-self-issued-ca", parse_skip_self_issued_ca,
+     "An authority that issued itself is not sent, though it stands in the file."},
     {"stats", parse_global_stats, "The runtime socket: socket, timeout, maxconn; see the words below."},
     {"strict-limits", no_effect<Reading>, "A descriptor limit that is too low is always an error at start.",
      kAnywhere | kNegatable},

@@ -103,6 +103,11 @@ void parse_cookie(Line& line, Server& server) {
 void parse_crl_file(Line& line, Server& server) {
   take_based(line, line.reading.config.global.ca_base, "a file", server.tls.crl_file, server.tls.crl_place);
 }
+void parse_password_file(Line& line, Server& server) {
+  take_based(line, line.reading.config.global.crt_base, "a file", server.password_file, server.password_place);
+}
+void parse_no_ssl_reuse(Line&, Server& server) { server.tls.resume = false; }
+void parse_ssl_reuse(Line&, Server& server) { server.tls.resume = true; }
 void parse_crt(Line& line, Server& server) {
   take_based(line, line.reading.config.global.crt_base, "a PEM file", server.certificate, server.certificate_place);
 }
@@ -298,8 +303,7 @@ constexpr ServerKeyword kServerKeywords[] = {
     {"no-send-proxy-v2-ssl-cn", parse_no_send_proxy_v2_ssl_cn,
      "Undoes what 'send-proxy-v2-ssl-cn' adds to 'send-proxy-v2-ssl'."},
     {"no-ssl", parse_no_ssl, "Undoes 'ssl' of a default-server line."},
-    {"no-ssl-reuse", no_effect_parameter<Server, 0>,
-     "TLS sessions are resumed where the server offers it; write 'no-tls-tickets' to resume less."},
+    {"no-ssl-reuse", parse_no_ssl_reuse, "TLS sessions are never resumed: each connection costs a whole handshake."},
     {"no-sslv3", parse_exclude<TlsVersion::Unset>, "Accepted for the sake of old files: SSLv3 is never spoken."},
     {"no-tfo", parse_nothing, "TCP Fast Open towards servers is not used."},
     {"no-tls-tickets", parse_no_tickets, "Do not resume by session tickets."},
@@ -319,6 +323,8 @@ constexpr ServerKeyword kServerKeywords[] = {
     {"on-marked-up", parse_on_marked_up,
      "What happens when the server comes up: shutdown-backup-sessions closes those of backup "
      "servers."},
+    {"password-file", parse_password_file,
+     "File with the password of a 'crt' that is a PFX file (PKCS #12); crt-base applies."},
     {"pool-low-conn", parse_pool_low_conn, "Idle connections of the server that are kept whatever the recent need."},
     {"pool-max-conn", parse_pool_max_conn,
      "Most idle connections that a worker keeps, and as many that all share; -1, the default, means no limit, 0 none."},
@@ -359,7 +365,7 @@ constexpr ServerKeyword kServerKeywords[] = {
     {"ssl-max-ver", parse_max_version,
      "Newest TLS version spoken; one below TLSv1.2 without 'ssl-min-ver' is spoken alone."},
     {"ssl-min-ver", parse_min_version, "Oldest TLS version spoken; TLSv1.2 unless said otherwise."},
-    {"ssl-reuse", parse_nothing, "TLS sessions are resumed where the server offers it."},
+    {"ssl-reuse", parse_ssl_reuse, "TLS sessions are resumed where the server offers it; undoes 'no-ssl-reuse'."},
     {"stick", parse_stick, "Undoes 'non-stick'."},
     {"tcp-ut", parse_tcp_ut, "Longest time that the server may leave sent data unacknowledged."},
     {"tfo", not_yet_parameter<Server, 0>, "TCP Fast Open towards servers is not used."},

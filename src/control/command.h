@@ -47,6 +47,7 @@ std::span<const Command> pattern_commands();
 std::span<const Command> process_commands();
 std::span<const Command> error_commands();
 std::span<const Command> tls_commands();
+std::span<const Command> tls_list_commands();
 std::span<const Command> master_commands();
 // Whom a command may be for at the socket of `-S`: rows of its help only.
 std::span<const Command> master_aims();

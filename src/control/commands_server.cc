@@ -4,6 +4,7 @@
 #include "command.h"
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
+#include "penstock/config/model.h"
 #include "penstock/control/crew.h"
 #include "realm.h"
 #include "target.h"
@@ -207,6 +208,24 @@ void turn_checks(const CallRef& call) {
   change_for_now(call, *target, wanted, "disabled checks", back);
 }
 
+// Until the next reload.
+void set_tls(const CallRef& call, const Target& target) {
+  const std::string_view wanted = call->argument(2);
+  if (wanted != "on" && wanted != "off") return call->fail("'set server <srv> ssl' expects 'on' or 'off'.\n");
+  bool may_be = false;
+  call->realm().crew().snapshot()->for_each_server_line([&](const std::string& backend, const config::Server& server) {
+    if (backend == target.backend && server.name == target.name)
+      may_be = server.tls.enabled || server.check.ssl || server.tls.verify != config::Tls::Verify::Unset;
+  });
+  if (!may_be) return call->fail("'set server <srv> ssl' cannot be set.  default-server should define ssl settings\n");
+  SetServerTls change{target.backend, target.name, wanted == "on"};
+  call->realm().amend(change, [call, change](const std::string& why) {
+    if (!why.empty()) return call->fail(why + "\n");
+    call->realm().crew().keep_until_reload(format("TLS of server {}/{}", change.backend, change.server), [] {});
+    call->say(Level::Info, "server ssl setting updated.\n");
+  });
+}
+
 void set_server(const CallRef& call) {
   const auto target = target_of(call);
   if (!target) return;
@@ -217,8 +236,7 @@ void set_server(const CallRef& call) {
   if (what == "health") return set_health(call, *target);
   if (what == "check-addr") return set_check_address(call, *target);
   if (what == "check-port") return set_check_port(call, *target);
-  if (what == "ssl")
-    return call->fail("'set server <srv> ssl' is not offered: write it on the server's line, and reload.\n");
+  if (what == "ssl") return set_tls(call, *target);
   if (what == "agent" || what == "agent-addr" || what == "agent-port" || what == "agent-send")
     return call->fail("agent checks are not enabled on this server.\n");
   if (what == "fqdn") return call->fail("set server <b>/<s> fqdn failed because no resolution is configured.\n");

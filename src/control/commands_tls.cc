@@ -12,6 +12,8 @@
 #include "penstock/base/text.h"
 #include "penstock/config/model.h"
 #include "penstock/control/crew.h"
+#include "penstock/net/tls_credentials.h"
+#include "penstock/proxy/tls_uses.h"
 #include "realm.h"
 #include "tls_drafts.h"
 
@@ -47,14 +49,18 @@ std::string certificate_text(const std::string& name, std::string_view status, c
   std::string text =
       format("Filename: {}\nStatus: {}\n", name, credentials.has_certificate() ? status : std::string_view("Empty"));
   bool is_leaf = true;
+  const std::string& chain_file = credentials.chain_file();
   for (const CertificateDetails& details : credentials.details()) {
     if (std::exchange(is_leaf, false)) {
       append_details(text, details);
+      if (!chain_file.empty()) append_format(text, "Chain Filename: {}\n", chain_file);
     } else {
       append_format(text, "Chain Subject: {}\nChain Issuer: {}\n", details.subject, details.issuer);
     }
   }
-  return text + "OCSP Response Key: \n";
+  const auto ocsp = credentials.ocsp();
+  append_format(text, "OCSP Response Key: {}\n", ocsp ? std::string_view(ocsp->key) : std::string_view());
+  return text;
 }
 
 void list_certificates(const CallRef& call) {

@@ -6,11 +6,13 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
 
 #include <utility>
 
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
+#include "penstock/net/tls_credentials.h"
 #include "tls_ciphers.h"
 #include "tls_context_parts.h"
 #include "tls_library.h"
@@ -148,10 +150,23 @@ Result<std::string> alpn_wire(const std::vector<std::string>& names) {
   return wire;
 }
 
-Result<void> set_credentials(SSL_CTX* ctx, const std::string& file, const Credentials& credentials) {
+bool is_self_issued(X509* certificate) {
+  const bool is = X509_check_issued(certificate, certificate) == X509_V_OK;
+  ERR_clear_error();
+  return is;
+}
+
+Result<void> set_credentials(SSL_CTX* ctx, const std::string& file, const Credentials& credentials,
+                             bool skip_self_issued) {
   bool good = SSL_CTX_use_certificate(ctx, credentials.chain.front().get()) == 1;
   for (std::size_t i = 1; good && i < credentials.chain.size(); ++i) {
+    if (skip_self_issued && is_self_issued(credentials.chain[i].get())) continue;
     good = SSL_CTX_add1_chain_cert(ctx, credentials.chain[i].get()) == 1;
+  }
+  const auto bytes = [](const std::string& text) { return reinterpret_cast<const std::uint8_t*>(text.data()); };
+  if (!credentials.ocsp.empty()) SSL_CTX_set_ocsp_response(ctx, bytes(credentials.ocsp), credentials.ocsp.size());
+  if (!credentials.timestamps.empty()) {
+    SSL_CTX_set_signed_cert_timestamp_list(ctx, bytes(credentials.timestamps), credentials.timestamps.size());
   }
   if (good && SSL_CTX_use_PrivateKey(ctx, credentials.key.get()) == 1) return {};
   return Error{format("{}: {}", file, take_library_error())};
@@ -305,6 +320,7 @@ void face_clients(SSL_CTX* ctx, const Recipe& recipe, const Parts& parts) {
   SSL_CTX_set_verify(ctx, verify_mode(terms.check), terms.passes_over ? on_certificate_error : nullptr);
   SSL_CTX_set_cert_verify_callback(ctx, on_client_chain, nullptr);
   // The names we accept certificates of: clients with several choose by them.
+  if (!recipe.options().names_authorities) return;
   for (const bssl::UniquePtr<X509>& authority : recipe.trust().authorities) SSL_CTX_add_client_CA(ctx, authority.get());
 }
 
@@ -344,7 +360,7 @@ Result<void> add_certificate(Parts& parts, const Recipe& recipe, const TlsOffer&
   needs_of(*credentials.key, needs);
   Result<bssl::UniquePtr<SSL_CTX>> ctx = recipe.make();
   if (!ctx) return ctx.error();
-  Result<void> set = set_credentials(ctx->get(), offer.file, credentials);
+  Result<void> set = set_credentials(ctx->get(), offer.file, credentials, recipe.options().skip_self_issued);
   if (!set) return set.error();
   face_clients(ctx->get(), recipe, parts);
   if (recipe.terms().own.max_version == 0) recipe.terms().own = abilities_of(ctx->get());
@@ -406,7 +422,9 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::for_clients(const TlsOptio
   if (certificates.empty() && !strict_sni) return Error{"no certificate was given"};
   auto parts = std::make_shared<TlsContextParts>();
   parts->strict_sni = strict_sni;
-  parts->ticket_keys = &keys;
+  parts->own_ticket_keys = options.ticket_keys;
+  parts->ticket_keys = options.ticket_keys ? options.ticket_keys.get() : &keys;
+  parts->counts = options.counts;
   parts->bio_method = make_bio_method();
   Result<Recipe> recipe = Recipe::from(options, TlsPeer::Client, *parts, parts->terms, nullptr);
   if (!recipe) return recipe.error();
@@ -427,13 +445,14 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::for_clients(const TlsOptio
 Result<std::shared_ptr<const TlsContext>> TlsContext::for_servers(const TlsOptions& options,
                                                                   const TlsCredentials* certificate) {
   auto parts = std::make_shared<TlsContextParts>();
+  parts->counts = options.counts;
   parts->bio_method = make_bio_method();
   Result<Recipe> recipe = Recipe::from(options, TlsPeer::Server, *parts, parts->terms, certificate);
   if (!recipe) return recipe.error();
   Result<bssl::UniquePtr<SSL_CTX>> ctx = recipe->make();
   if (!ctx) return ctx.error();
   if (certificate != nullptr) {
-    Result<void> set = set_credentials(ctx->get(), "its certificate", certificate->inside());
+    Result<void> set = set_credentials(ctx->get(), "its certificate", certificate->inside(), options.skip_self_issued);
     if (!set) return set.error();
   }
   if (!parts->terms.alpn.empty()) {
@@ -441,8 +460,9 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::for_servers(const TlsOptio
                             static_cast<unsigned>(parts->terms.alpn.size()));
   }
   SSL_CTX_set_verify(ctx->get(), parts->terms.check == TlsPeerCheck::None ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
-  SSL_CTX_set_session_cache_mode(ctx->get(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-  SSL_CTX_sess_set_new_cb(ctx->get(), on_new_session);
+  SSL_CTX_set_session_cache_mode(
+      ctx->get(), options.resume ? SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL : SSL_SESS_CACHE_OFF);
+  if (options.resume) SSL_CTX_sess_set_new_cb(ctx->get(), on_new_session);
   parts->contexts.push_back(std::move(*ctx));
   return std::shared_ptr<const TlsContext>(new TlsContext(std::move(parts)));
 }

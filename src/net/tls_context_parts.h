@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "penstock/net/tls_counts.h"
 #include "penstock/net/tls_options.h"
 #include "penstock/net/tls_tickets.h"
 #include "tls_choice.h"
@@ -44,6 +45,7 @@ struct TlsContextParts {
   TlsTerms terms;                                 // Of the line.
   std::vector<std::unique_ptr<TlsTerms>> others;  // Of certificates that have their own.
   std::vector<std::string> warnings;
+  TlsCounts* counts = nullptr;
 
   // Towards clients only.
   std::vector<CertificateFacts> facts;
@@ -52,6 +54,7 @@ struct TlsContextParts {
   NameIndex::Group fallback{};  // For a client that names nothing we know.
   bool strict_sni = false;
   const TicketKeys* ticket_keys = nullptr;
+  std::shared_ptr<const TicketKeys> own_ticket_keys;  // Where those are not the process's.
 
   SSL_CTX* first() const { return contexts.front().get(); }
   struct Choice {

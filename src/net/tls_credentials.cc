@@ -16,12 +16,14 @@
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 #include <utility>
 
 #include "penstock/base/format.h"
 #include "penstock/net/certificate.h"
 #include "tls_choice.h"
 #include "tls_library.h"
+#include "tls_ocsp.h"
 #include "tls_pem.h"
 
 namespace penstock {
@@ -146,25 +148,28 @@ Credentials copy_of(const Credentials& from) {
   if (from.issuer) copy.issuer = bssl::UpRef(from.issuer.get());
   copy.ocsp = from.ocsp;
   copy.timestamps = from.timestamps;
+  copy.chain_file = from.chain_file;
   return copy;
 }
 
 Pointer made(Credentials inside) { return std::make_shared<const TlsCredentials>(std::move(inside)); }
 
-Result<std::string> from_base64(std::string_view text) {
-  std::string packed;
-  for (const char c : text) {
-    if (c != '\n' && c != '\r' && c != ' ') packed += c;
-  }
-  std::string bytes(packed.size(), '\0');
-  std::size_t size = 0;
-  if (packed.empty() || EVP_DecodeBase64(reinterpret_cast<std::uint8_t*>(bytes.data()), &size, bytes.size(),
-                                         reinterpret_cast<const std::uint8_t*>(packed.data()), packed.size()) != 1) {
+// As certificates write it: "20261127180537Z".
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[32];
+  return {text, std::strftime(text, sizeof(text), "%Y%m%d%H%M%SZ", &parts)};
+}
+
+std::string generalized_date(const std::string& text) {
+  bssl::UniquePtr<ASN1_TIME> time(ASN1_GENERALIZEDTIME_new());
+  if (text.empty() || ASN1_GENERALIZEDTIME_set_string(time.get(), text.c_str()) != 1) {
     ERR_clear_error();
-    return Error{"it is not base64"};
+    return {};
   }
-  bytes.resize(size);
-  return bytes;
+  return date_of(time.get());
 }
 
 // RFC 6962 section 3.3: a list of texts, each behind its length.
@@ -201,6 +206,7 @@ Result<Pointer> TlsCredentials::with(Part part, std::string_view text) const {
       Result<Credentials> read = read_loose_credentials({"", text, {}, {}, {}, {}});
       if (!read) return read.error();
       next.chain = std::move(read->chain);
+      next.chain_file.clear();
       next.key = std::move(read->key);
       break;
     }
@@ -219,6 +225,8 @@ Result<Pointer> TlsCredentials::with(Part part, std::string_view text) const {
     case Part::Ocsp: {
       Result<std::string> bytes = from_base64(text);
       if (!bytes) return bytes.error();
+      auto answer = read_ocsp(*bytes);
+      if (!answer) return answer.error();
       next.ocsp = std::move(*bytes);
       break;
     }
@@ -264,7 +272,91 @@ std::vector<CertificateDetails> TlsCredentials::details() const {
   return all;
 }
 
-const std::string& TlsCredentials::ocsp() const { return inside_->ocsp; }
+std::optional<OcspDetails> TlsCredentials::ocsp() const {
+  if (inside_->ocsp.empty()) return std::nullopt;
+  Result<OcspDetails> details = ocsp_details(inside_->ocsp);
+  return details ? std::optional(std::move(*details)) : std::nullopt;
+}
+
+std::string TlsCredentials::ocsp_id() const {
+  if (!has_certificate()) return {};
+  X509& leaf = *inside_->chain.front();
+  const auto is_issuer = [&](X509* other) {
+    const bool is = other != nullptr && X509_check_issued(other, &leaf) == X509_V_OK;
+    ERR_clear_error();
+    return is;
+  };
+  if (is_issuer(inside_->issuer.get())) return ocsp_id_of(leaf, *inside_->issuer);
+  for (const auto& other : inside_->chain) {
+    if (is_issuer(other.get())) return ocsp_id_of(leaf, *other);
+  }
+  return {};
+}
+
+std::string TlsCredentials::ocsp_trouble() const {
+  if (inside_->ocsp.empty()) return {};
+  auto answer = read_ocsp(inside_->ocsp);
+  if (!answer) return answer.error().text;
+  const std::string id = ocsp_id();
+  if (id.empty()) return "the certificate's issuer is not known";
+  if (id != answer->id) return "it is about another certificate";
+  if (answer->status != OcspAnswer::Status::Good) return "it does not say that the certificate is good";
+  const std::string now = utc_now();
+  if (answer->this_update > now) return "it is not good yet";
+  return answer->next_update.empty() || answer->next_update > now ? "" : "it is too old";
+}
+
+Pointer TlsCredentials::without_ocsp() const {
+  Credentials next = copy_of(*inside_);
+  next.ocsp.clear();
+  return made(std::move(next));
+}
+
+Pointer TlsCredentials::completed_by(const TlsCredentials& issuers, const std::string& file) const {
+  if (inside_->chain.size() != 1 || !issuers.has_certificate()) return nullptr;
+  X509* leaf = inside_->chain.front().get();
+  const bool fits = X509_check_issued(issuers.inside_->chain.front().get(), leaf) == X509_V_OK;
+  ERR_clear_error();
+  if (!fits) return nullptr;
+  Credentials next = copy_of(*inside_);
+  for (const auto& certificate : issuers.inside_->chain) next.chain.push_back(bssl::UpRef(certificate.get()));
+  next.chain_file = file;
+  return made(std::move(next));
+}
+
+const std::string& TlsCredentials::chain_file() const { return inside_->chain_file; }
+
+Result<OcspDetails> ocsp_details(std::string_view der) {
+  auto answer = read_ocsp(der);
+  if (!answer) return answer.error();
+  static constexpr const char* kStatuses[] = {"good", "revoked", "unknown"};
+  OcspDetails details;
+  for (const char c : answer->id) append_format(details.key, "{:02x}", static_cast<unsigned char>(c));
+  details.name_hash = answer->name_hash;
+  details.key_hash = answer->key_hash;
+  details.serial = answer->serial;
+  details.status = kStatuses[static_cast<std::size_t>(answer->status)];
+  details.produced_at = generalized_date(answer->produced_at);
+  details.this_update = generalized_date(answer->this_update);
+  details.next_update = generalized_date(answer->next_update);
+  return details;
+}
+
+Result<std::string> from_base64(std::string_view text) {
+  std::string packed;
+  for (const char c : text) {
+    if (c != '\n' && c != '\r' && c != ' ') packed += c;
+  }
+  std::string bytes(packed.size(), '\0');
+  std::size_t size = 0;
+  const bool good =
+      !packed.empty() && EVP_DecodeBase64(reinterpret_cast<std::uint8_t*>(bytes.data()), &size, bytes.size(),
+                                          reinterpret_cast<const std::uint8_t*>(packed.data()), packed.size()) == 1;
+  ERR_clear_error();
+  if (!good) return Error{"it is not base64"};
+  bytes.resize(size);
+  return bytes;
+}
 
 Result<std::vector<CertificateDetails>> certificate_details(std::string_view name, std::string_view pem) {
   std::vector<std::string> skipped;

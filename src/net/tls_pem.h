@@ -19,6 +19,7 @@ struct Credentials {
   bssl::UniquePtr<EVP_PKEY> key;
   bssl::UniquePtr<X509> issuer;  // From a file of its own; null: none.
   std::string ocsp, timestamps;  // DER of what is stapled; empty: nothing.
+  std::string chain_file;        // Where the chain comes from, if from another file.
 };
 
 // Ready to be shown: the key belongs to the leaf.

@@ -9,9 +9,11 @@
 
 #include <algorithm>
 #include <climits>
+#include <ctime>
 #include <utility>
 
 #include "penstock/base/format.h"
+#include "penstock/net/tls_counts.h"
 #include "tls_context_parts.h"
 #include "tls_library.h"
 #include "tls_pem.h"
@@ -41,10 +43,20 @@ struct TlsSession::Implementation {
     BIO* bio = make_bio(context->bio_method, wire);
     SSL_set_bio(ssl.get(), bio, bio);
     SSL_set_shed_handshake_config(ssl.get(), 1);
+    if (context->counts == nullptr) return;
+    context->counts->now.fetch_add(1, std::memory_order_relaxed);
+    context->counts->begun.fetch_add(1, std::memory_order_relaxed);
+  }
+  ~Implementation() {
+    if (context->counts == nullptr) return;
+    context->counts->now.fetch_sub(1, std::memory_order_relaxed);
+    if (!established && !failed) count_failure(TlsFailure::Closed);
   }
 
   Step step_of(int result);
   Step fail();
+  void count_failure(TlsFailure failure);
+  void count_agreement() const;
   void describe_failure(std::uint32_t packed);
   void agreed();
   void prepare_server(std::string_view name, std::string_view verify_name);
@@ -102,11 +114,53 @@ std::string whose_certificate(const SSL& ssl) {
   return out.empty() ? out : "for " + out;
 }
 
+// Alerts of a peer that does not want our certificate (RFC 8446 section 6.2).
+bool refuses_certificate(int alert) {
+  return (alert >= SSL_AD_BAD_CERTIFICATE && alert <= SSL_AD_CERTIFICATE_UNKNOWN) || alert == SSL_AD_UNKNOWN_CA;
+}
+
+TlsFailure failure_of(std::uint32_t packed) {
+  if (packed == 0) return TlsFailure::Closed;
+  if (ERR_GET_LIB(packed) != ERR_LIB_SSL) return TlsFailure::Other;
+  const int reason = ERR_GET_REASON(packed);
+  if (reason > SSL_AD_REASON_OFFSET) {
+    const int alert = reason - SSL_AD_REASON_OFFSET;
+    return refuses_certificate(alert) ? TlsFailure::Refused : TlsFailure::Alert;
+  }
+  switch (reason) {
+    case SSL_R_HTTP_REQUEST:
+    case SSL_R_HTTPS_PROXY_REQUEST:
+    case SSL_R_WRONG_VERSION_NUMBER:
+      return TlsFailure::NotTls;
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_UNKNOWN_PROTOCOL:
+      return TlsFailure::Version;
+    case SSL_R_NO_SHARED_CIPHER:
+    case SSL_R_NO_SHARED_GROUP:
+    case SSL_R_NO_COMMON_SIGNATURE_ALGORITHMS:
+      return TlsFailure::Cipher;
+    case SSL_R_CLIENTHELLO_TLSEXT:
+      return TlsFailure::Name;
+    case SSL_R_CERTIFICATE_VERIFY_FAILED:
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+      return TlsFailure::Certificate;
+    default:
+      return TlsFailure::Other;
+  }
+}
+
 std::string_view text_or_empty(const char* text) {
   return text == nullptr ? std::string_view() : std::string_view(text);
 }
 
 }  // namespace
+
+std::string_view word_of(TlsFailure failure) {
+  static constexpr std::string_view kWords[] = {"closed",      "not_tls", "version", "cipher", "name",
+                                                "certificate", "refused", "alert",   "other"};
+  static_assert(std::size(kWords) == kTlsFailures);
+  return kWords[static_cast<std::size_t>(failure)];
+}
 
 TlsTicket::TlsTicket() = default;
 TlsTicket::TlsTicket(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -136,7 +190,9 @@ TlsSession::Step TlsSession::Implementation::step_of(int result) {
 
 TlsSession::Step TlsSession::Implementation::fail() {
   failed = true;
-  describe_failure(take_library_error_code());
+  const std::uint32_t code = take_library_error_code();
+  describe_failure(code);
+  if (!established) count_failure(failure_of(code));
   return Step::Failed;
 }
 
@@ -164,9 +220,26 @@ void TlsSession::Implementation::describe_failure(std::uint32_t packed) {
     append_format(error, " (it is {}not for \"{}\")", whose_certificate(*ssl), server->verify_name);
 }
 
+void TlsSession::Implementation::count_failure(TlsFailure failure) {
+  if (context->counts == nullptr) return;
+  TlsCounts& counts = *context->counts;
+  TlsCounts::Failures& failures = server == nullptr ? counts.front_failures : counts.back_failures;
+  failures[static_cast<std::size_t>(failure)].fetch_add(1, std::memory_order_relaxed);
+}
+
+void TlsSession::Implementation::count_agreement() const {
+  if (context->counts == nullptr || SSL_session_reused(ssl.get()) == 1) return;
+  // The clock of the loops.
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  const std::int64_t now_ms = std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+  (server == nullptr ? context->counts->front_keys : context->counts->back_keys).count(now_ms);
+}
+
 // The handshake is complete: what was kept for it alone goes.
 void TlsSession::Implementation::agreed() {
   established = true;
+  count_agreement();
   if (server == nullptr) return;
   const bool was_refused = server->session.get() == server->offered && SSL_session_reused(ssl.get()) == 0;
   if (was_refused) server->session.reset();

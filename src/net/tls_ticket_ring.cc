@@ -6,6 +6,7 @@
 #include <openssl/hmac.h>
 #include <openssl/mem.h>
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 
 #include <algorithm>
 #include <cstring>
@@ -31,6 +32,23 @@ bool set_up(const TicketKey& key, Direction direction, const std::uint8_t* iv, E
                     HMAC_Init_ex(hmac, key.hmac.data(), key.hmac.size(), EVP_sha256(), nullptr) == 1;
   wipe_stack(4096);
   return good;
+}
+
+// The library's cipher and digest are the same for both sizes: what a key lacks is made of what it has.
+TicketKey expanded(std::string_view bytes) {
+  TicketKey key;
+  std::memcpy(key.name.data(), bytes.data(), key.name.size());
+  const std::string_view secret = bytes.substr(key.name.size());
+  const auto derive = [&](std::uint8_t use, std::array<std::uint8_t, 32>& out) {
+    SHA256_CTX digest;
+    SHA256_Init(&digest);
+    SHA256_Update(&digest, &use, sizeof(use));
+    SHA256_Update(&digest, secret.data(), secret.size());
+    SHA256_Final(out.data(), &digest);
+  };
+  derive(1, key.aes);
+  derive(2, key.hmac);
+  return key;
 }
 
 }  // namespace
@@ -72,6 +90,21 @@ void TicketRing::add(const TicketKey& key) {
   std::move_backward(keys.begin(), keys.end() - 1, keys.end());
   keys[0] = key;
   count = std::min(count + 1, kRingSize);
+}
+
+void TicketRing::set_file_keys(std::vector<Secret> keys_of_file) {
+  const std::size_t last = keys_of_file.size() - 1;
+  const std::unique_lock hold(lock);
+  keys = {expanded(keys_of_file[last - 1].view()), expanded(keys_of_file[last].view()),
+          expanded(keys_of_file[last - 2].view())};
+  count = kRingSize;
+  from_file = std::move(keys_of_file);
+  wipe_stack(4096);
+}
+
+std::vector<Secret> TicketRing::file_keys() const {
+  const std::shared_lock hold(lock);
+  return from_file;
 }
 
 Secret TicketRing::save() const {

@@ -9,6 +9,7 @@
 #include <shared_mutex>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 #include "penstock/base/secret.h"
 
@@ -30,6 +31,7 @@ struct TicketRing {
   mutable std::shared_mutex lock;
   std::array<TicketKey, kRingSize> keys;  // Newest first.
   std::size_t count = 0;
+  std::vector<Secret> from_file;  // See set_file_keys().
 
   // Where no core dump takes it.
   static void* operator new(std::size_t size);
@@ -40,6 +42,9 @@ struct TicketRing {
   int open(const std::uint8_t* name, const std::uint8_t* iv, EVP_CIPHER_CTX* cipher, HMAC_CTX* hmac) const;
   // See TicketKeys.
   void add(const TicketKey& key);
+  // Of a file, oldest first: 48 or 80 bytes each, three of them.
+  void set_file_keys(std::vector<Secret> keys_of_file);
+  std::vector<Secret> file_keys() const;
   Secret save() const;
   bool restore(std::string_view saved);
 };

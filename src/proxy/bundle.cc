@@ -14,6 +14,7 @@
 #include <system_error>
 
 #include "penstock/base/format.h"
+#include "penstock/config/crt_list.h"
 #include "penstock/config/model.h"
 #include "penstock/rules/compile.h"
 
@@ -71,6 +72,9 @@ bool is_folder(const std::string& path) {
   struct stat info;
   return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
+
+constexpr std::string_view kIssuer = ".issuer", kOcsp = ".ocsp", kTimestamps = ".sctl";
+constexpr std::string_view kBundleEndings[] = {".rsa", ".dsa", ".ecdsa"};
 
 // Files that stand beside certificates without being one.
 bool is_companion(std::string_view name) {
@@ -151,7 +155,7 @@ class Gatherer {
     for (const config::Proxy& proxy : config_.proxies) {
       if (proxy.disabled) continue;
       for (const config::Bind& bind : proxy.binds) {
-        gather_bind_files(bind);
+        gather_bind_files(bind, proxy.mode == config::Mode::Http);
         find_owner(bind);
       }
       for (const config::Server& server : proxy.servers) gather_server(server);
@@ -165,6 +169,8 @@ class Gatherer {
       for (const config::Address& address : socket.bind.addresses) resolve(address, socket.bind.place, false);
       find_owner(socket.bind);
     }
+    if (!config_.global.issuers_chain_path.empty())
+      gather_folder(config_.global.issuers_chain_path, config_.global.issuers_chain_place);
     for (const rules::NamedFile& file : rules::collect_files(config_)) read(file.path, file.place);
     for (const config::Word& host : rules::collect_hosts(config_)) resolve_host(host);
     // Sockets last: nothing is bound for a configuration that cannot be used.
@@ -271,28 +277,81 @@ class Gatherer {
     return Error{format("no certificate store found for {} (install ca-certificates)", kSystemCa)};
   }
 
-  void gather_bind_files(const config::Bind& bind) {
-    for (const config::CertificateSource& source : bind.certificates) gather_certificates(source.path, source.place);
+  void gather_bind_files(const config::Bind& bind, bool is_http) {
+    for (const config::CertificateSource& source : bind.certificates) {
+      if (source.is_list) {
+        gather_list(bind, source, is_http);
+      } else {
+        gather_certificates(source.path, source.place);
+      }
+    }
+    read_keys(bind.password_file, bind.password_place);
+    read_keys(bind.ticket_keys, bind.ticket_keys_place);
     read_authorities(bind.tls.ca_file, bind.tls.ca_place);
     read_authorities(bind.tls.ca_verify_file, bind.tls.ca_verify_place);
     read_authorities(bind.tls.crl_file, bind.tls.crl_place);
     for (const config::Address& address : bind.addresses) resolve(address, bind.place, false);
   }
 
+  // What is wrong in it is told when it is read for good.
+  void gather_list(const config::Bind& bind, const config::CertificateSource& source, bool is_http) {
+    if (!read(source.path, source.place)) return;
+    config::Diagnostics unheard;
+    for (const config::CrtListLine& line :
+         config::read_crt_list(source.path, bundle_.files_[source.path], config_, bind, is_http, unheard)) {
+      gather_certificates(line.certificate, source.place);
+      for (const std::string* path : {&line.tls.ca_file, &line.tls.ca_verify_file, &line.tls.crl_file})
+        read_authorities(*path, source.place);
+    }
+  }
+
   void gather_certificates(const std::string& path, config::Place place) {
     if (bundle_.certificate_files_.contains(path)) return;
+    if (is_folder(path)) return gather_folder(path, place);
     std::vector<std::string> names;
-    if (!is_folder(path)) {
-      if (read_with_key(path, place)) names.push_back(path);
-    } else {
-      const std::size_t errors = diagnostics_.alerts();
-      for (const std::string& file : files_in(path, place)) {
-        if (!is_companion(file) && !is_folder(file) && read_with_key(file, place)) names.push_back(file);
+    if (config_.global.load_bundles && ::access(path.c_str(), F_OK) != 0) {
+      for (const std::string_view ending : kBundleEndings) {
+        const std::string one = path + std::string(ending);
+        if (::access(one.c_str(), F_OK) == 0 && read_with_key(one, place)) names.push_back(one);
       }
-      if (names.empty() && diagnostics_.alerts() == errors)
-        diagnostics_.add(place, format("no certificate in the folder '{}'", path));
     }
+    if (names.empty() && read_with_key(path, place)) names.push_back(path);
     bundle_.certificate_files_[path] = std::move(names);
+  }
+
+  void gather_folder(const std::string& path, config::Place place) {
+    std::vector<std::string> names;
+    const std::size_t errors = diagnostics_.alerts();
+    for (const std::string& file : files_in(path, place)) {
+      if (!is_companion(file) && !is_folder(file) && read_with_key(file, place)) names.push_back(file);
+    }
+    if (names.empty() && diagnostics_.alerts() == errors)
+      diagnostics_.add(place, format("no certificate in the folder '{}'", path));
+    bundle_.certificate_files_[path] = std::move(names);
+  }
+
+  void read_keys(const std::string& path, config::Place place) {
+    if (path.empty() || bundle_.keyed_files_.contains(path)) return;
+    Result<Secret> text = read_secret(path);
+    if (!text) return diagnostics_.add(place, text.error().text);
+    bundle_.keyed_files_[path] = std::move(*text);
+  }
+
+  // What stands beside a certificate, in a file of its own.
+  std::string beside(const std::string& path, std::string_view extension) const {
+    const bool cuts = config_.global.load_without_extension && path.ends_with(".crt");
+    return path.substr(0, path.size() - (cuts ? 4 : 0)).append(extension);
+  }
+
+  void read_beside(const std::string& path) {
+    const config::Global& global = config_.global;
+    const std::pair<std::string_view, bool> all[] = {
+        {kIssuer, global.load_issuer}, {kOcsp, global.load_ocsp}, {kTimestamps, global.load_sctl}};
+    for (const auto& [extension, is_wanted] : all) {
+      if (!is_wanted) continue;
+      Result<std::string> text = read_file(beside(path, extension));
+      if (text) bundle_.files_[path + std::string(extension)] = std::move(*text);
+    }
   }
 
   // The key may stand in a file of its own beside the certificate: NAME.key.
@@ -303,13 +362,14 @@ class Gatherer {
       diagnostics_.add(place, text.error().text);
       return false;
     }
-    if (text->view().find(kKeyLabel) == std::string_view::npos) {
-      Result<Secret> key = read_secret(path + ".key");
+    if (config_.global.load_keys && text->view().find(kKeyLabel) == std::string_view::npos) {
+      Result<Secret> key = read_secret(beside(path, ".key"));
       if (!key && path.ends_with(".crt")) key = read_secret(path.substr(0, path.size() - 4) + ".key");
       // A certificate ends with its line, or should.
       if (key) text = Secret::joined(Secret::joined(text->view(), "\n").view(), key->view());
     }
     bundle_.keyed_files_[path] = std::move(*text);
+    read_beside(path);
     return true;
   }
 
@@ -317,6 +377,7 @@ class Gatherer {
     read_authorities(server.tls.ca_file, server.tls.ca_place);
     read_authorities(server.tls.crl_file, server.tls.crl_place);
     if (!server.certificate.empty()) read_with_key(server.certificate, server.certificate_place);
+    read_keys(server.password_file, server.password_place);
     const bool may_fail = std::find(server.init_addr.begin(), server.init_addr.end(), config::Server::InitAddr::None) !=
                           server.init_addr.end();
     resolve(server.address, server.place, may_fail);
@@ -522,8 +583,16 @@ std::vector<PemFile> Bundle::certificates(const std::string& path) const {
 }
 
 PemFile Bundle::credentials(const std::string& path) const {
+  const auto beside = [&](std::string_view extension) {
+    const std::string* text = content(path + std::string(extension));
+    return text == nullptr ? std::string() : *text;
+  };
+  return {path, secret(path), {}, beside(kIssuer), beside(kOcsp), beside(kTimestamps)};
+}
+
+Secret Bundle::secret(const std::string& path) const {
   const auto found = keyed_files_.find(path);
-  return {path, found == keyed_files_.end() ? Secret() : found->second};
+  return found == keyed_files_.end() ? Secret() : found->second;
 }
 
 void Bundle::hide_keys_from_forks(bool on) const {

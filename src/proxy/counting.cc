@@ -145,6 +145,13 @@ void at_door(Kit& kit, const FrontendPlan& frontend, const Entrance& entrance, E
   entrance.listener->ledgers.of(kit.worker).add(entry);
 }
 
+void handshake_ended(const Way& way, const Connection& connection) {
+  if (!connection.is_tls()) return;
+  if (!connection.ready()) return way.at_server(Entry::TlsFailed);
+  way.at_server(Entry::TlsHandshakes);
+  if (connection.tls_facts().resumed) way.at_server(Entry::TlsResumed);
+}
+
 void lead_to(Kit& kit, BackendState& backend, Way& way) {
   way.backend = &backend;
   way.of_backend = &backend.ledgers.of(kit.worker);

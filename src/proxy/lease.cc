@@ -3,6 +3,7 @@
 #include <string>
 
 #include "penstock/http/h1_back.h"
+#include "penstock/proxy/counting.h"
 
 namespace penstock {
 
@@ -45,6 +46,10 @@ bool Lease::connect(Loop& loop, const BackendPlan& backend, std::string_view tls
   where_ = approach_.where();
   is_new_ = true;
   return true;
+}
+
+void Lease::count_handshake() const {
+  if (is_new_ && back_) counting::handshake_ended(approach_.way(), back_->connection());
 }
 
 void Lease::end(const BackendPlan& backend, bool whole) {

@@ -137,7 +137,7 @@ void PlanMaker::binds(const config::Proxy& proxy, std::vector<BindSpec>& out) {
 void PlanMaker::build_bind(const config::Proxy& proxy, const config::Bind& bind, std::vector<BindSpec>& out) {
   const std::shared_ptr<FrontendState>& frontend = sources_.frontend_states[proxy.name];
   std::shared_ptr<const TlsContext> tls;
-  if (bind.tls.enabled) tls = tls_.for_bind(bind);
+  if (bind.tls.enabled) tls = tls_.for_bind(bind, proxy.mode == config::Mode::Http);
   for (const config::Address& address : bind.addresses) {
     for (int port = address.port_low; port <= std::max<int>(address.port_low, address.port_high); ++port) {
       const std::uint32_t id = bind_numbers_.number(bind.id);
@@ -281,7 +281,7 @@ ServerSpec PlanMaker::build_server(const config::Proxy& proxy, const config::Ser
 }
 
 void PlanMaker::renew_tls(const config::Proxy& proxy, const config::Server& server, ServerSpec& spec) {
-  if (server.tls.enabled) spec.tls = tls_.for_server(server, server.tls);
+  spec.tls = server.tls.enabled ? tls_.for_server(server, server.tls) : nullptr;
   if (server.check.enabled && wants_tls_check(server, proxy.health)) {
     config::Tls tls = server.tls;
     if (!server.check.alpn.empty()) tls.alpn = server.check.alpn;

@@ -48,7 +48,7 @@ class PlanMaker {
         outside_(outside),
         logs_(logs),
         diagnostics_(diagnostics),
-        tls_(config, bundle, outside, files, sources.tickets, diagnostics) {}
+        tls_(config, bundle, outside, files, sources, diagnostics) {}
 
   std::shared_ptr<FrontendPlan> frontend(const config::Proxy& proxy);
   std::shared_ptr<BackendPlan> backend(const config::Proxy& proxy);

@@ -37,7 +37,9 @@ Value connections(const Program& program) {
 }
 Value all_connections(const Program& program) { return Value::u32(program.doors.of(Entry::Connections)); }
 Value all_requests(const Program& program) { return Value::u32(program.doors.requests()); }
-Value all_handshakes(const Program& program) { return Value::u32(program.doors.of(Entry::TlsHandshakes)); }
+Value all_handshakes(const Program& program) {
+  return Value::u32(program.process->tls.begun.load(std::memory_order_relaxed));
+}
 Value rate_of(const Program& program, const Rate& rate) {
   return Value::u32(static_cast<std::uint64_t>(rate.per_second(static_cast<std::int64_t>(program.now_ms))));
 }
@@ -47,10 +49,20 @@ Value arrival_rate(const Program& program) { return rate_of(program, program.pro
 Value most_arrival_rate(const Program& program) { return Value::u32(program.process->arrivals.most()); }
 Value handshake_rate(const Program& program) { return rate_of(program, program.process->handshakes); }
 Value most_handshake_rate(const Program& program) { return Value::u32(program.process->handshakes.most()); }
+// Of the last second, as HAProxy reckons it.
 Value resumed(const Program& program) {
-  const std::uint64_t all = program.doors.of(Entry::TlsHandshakes);
-  return Value::u32(all == 0 ? 0 : program.doors.of(Entry::TlsResumed) * 100 / all);
+  const auto now_ms = static_cast<std::int64_t>(program.now_ms);
+  const std::int64_t all = program.process->handshakes.per_second(now_ms);
+  const std::int64_t keys = program.process->tls.front_keys.per_second(now_ms);
+  return Value::u32(keys >= all ? 0 : static_cast<std::uint64_t>(100 - (100 * keys + (all - 1) / 2) / all));
 }
+Value tls_connections(const Program& program) {
+  return Value::u32(program.process->tls.now.load(std::memory_order_relaxed));
+}
+Value front_keys(const Program& program) { return rate_of(program, program.process->tls.front_keys); }
+Value most_front_keys(const Program& program) { return Value::u32(program.process->tls.front_keys.most()); }
+Value back_keys(const Program& program) { return rate_of(program, program.process->tls.back_keys); }
+Value most_back_keys(const Program& program) { return Value::u32(program.process->tls.back_keys.most()); }
 Value jobs(const Program& program) {
   return Value::u32(program.process->connections.load(std::memory_order_relaxed) + program.snapshot->binds.size());
 }
@@ -96,8 +108,10 @@ constexpr InfoRow kRows[] = {
     {18, "CumConns", "connections_total", "Connections of clients accepted", "MCP", true, all_connections},
     {19, "CumReq", "requests_total", "Requests", "MCP", true, all_requests},
     {20, "MaxSslConns", "max_ssl_connections", "No limit of its own: 0", "MMP", false, nought},
-    {21, "CurrSslConns", "current_ssl_connections", "Not counted: 0", "MGP", false, nought},
-    {22, "CumSslConns", "ssl_connections_total", "TLS handshakes with clients", "MCP", true, all_handshakes},
+    {21, "CurrSslConns", "current_ssl_connections", "TLS connections with clients and servers now", "MGP", false,
+     tls_connections},
+    {22, "CumSslConns", "ssl_connections_total", "TLS connections with clients and servers", "MCP", true,
+     all_handshakes},
     {23, "Maxpipes", "max_pipes", "Nothing is spliced: 0", "CLP", false, nought},
     {24, "PipesUsed", "pipes_used_total", "Nothing is spliced: 0", "MGP", true, nought},
     {25, "PipesFree", "pipes_free_total", "Nothing is spliced: 0", "MGP", true, nought},
@@ -110,12 +124,16 @@ constexpr InfoRow kRows[] = {
     {32, "SslRate", "current_ssl_rate", "TLS handshakes in the last second", "MRP", false, handshake_rate},
     {33, "SslRateLimit", "limit_ssl_rate", "No such limit: 0", "CLP", false, nought},
     {34, "MaxSslRate", "max_ssl_rate", "Most TLS handshakes within a second", "MMP", false, most_handshake_rate},
-    {35, "SslFrontendKeyRate", "current_frontend_ssl_key_rate", "Not counted: 0", "MGP", false, nought},
-    {36, "SslFrontendMaxKeyRate", "max_frontend_ssl_key_rate", "Not counted: 0", "MMP", false, nought},
-    {37, "SslFrontendSessionReuse_pct", "frontend_ssl_reuse", "Percent of TLS handshakes that resumed a session", "MGP",
-     false, resumed},
-    {38, "SslBackendKeyRate", "current_backend_ssl_key_rate", "Not counted: 0", "MRP", false, nought},
-    {39, "SslBackendMaxKeyRate", "max_backend_ssl_key_rate", "Not counted: 0", "MMP", false, nought},
+    {35, "SslFrontendKeyRate", "current_frontend_ssl_key_rate",
+     "TLS handshakes with clients in the last second that resumed nothing", "MGP", false, front_keys},
+    {36, "SslFrontendMaxKeyRate", "max_frontend_ssl_key_rate", "Most of them within a second", "MMP", false,
+     most_front_keys},
+    {37, "SslFrontendSessionReuse_pct", "frontend_ssl_reuse",
+     "Percent of TLS handshakes in the last second that resumed", "MGP", false, resumed},
+    {38, "SslBackendKeyRate", "current_backend_ssl_key_rate",
+     "TLS handshakes with servers in the last second that resumed nothing", "MRP", false, back_keys},
+    {39, "SslBackendMaxKeyRate", "max_backend_ssl_key_rate", "Most of them within a second", "MMP", false,
+     most_back_keys},
     {40, "SslCacheLookups", "ssl_cache_lookups_total", "Sessions lie in tickets, not in a cache: 0", "MCP", true,
      nought},
     {41, "SslCacheMisses", "ssl_cache_misses_total", "Sessions lie in tickets, not in a cache: 0", "MCP", true, nought},

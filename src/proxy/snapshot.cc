@@ -304,7 +304,7 @@ class AmendmentMaker final {
     outside_.keep_in(&next->making);
     next->balance.servers.push_back(maker_.server(proxy, *plan, *wanted.line));
     after_.replace(next);
-    after_.added_[{wanted.backend, wanted.line->name}] = wanted.line;
+    after_.changed_lines_[{wanted.backend, wanted.line->name}] = wanted.line;
   }
 
   void make(const DeleteServer& wanted) {
@@ -322,7 +322,24 @@ class AmendmentMaker final {
     if (is_named(wanted)) return refuse(format("a rule names {}/{}", wanted.backend, wanted.server));
     servers.erase(server);
     after_.replace(next);
-    after_.added_.erase({wanted.backend, wanted.server});
+    after_.changed_lines_.erase({wanted.backend, wanted.server});
+  }
+
+  void make(const SetServerTls& wanted) {
+    std::shared_ptr<config::Server> line;
+    before_.for_each_server_line([&](const std::string& backend, const config::Server& server) {
+      if (backend == wanted.backend && server.name == wanted.server) line = std::make_shared<config::Server>(server);
+    });
+    if (!line) return refuse(format("there is no server '{}/{}'", wanted.backend, wanted.server));
+    line->tls.enabled = wanted.on;
+    if (line->tls.verify == config::Tls::Verify::Unset) {
+      line->tls.verify =
+          before_.config.global.server_verify_none ? config::Tls::Verify::None : config::Tls::Verify::Required;
+    }
+    if (wanted.on && line->tls.verify == config::Tls::Verify::Required && line->tls.ca_file.empty())
+      return refuse("it is to be verified, and has no 'ca-file'");
+    renew_servers(wanted.backend, {line.get()});
+    after_.changed_lines_[{wanted.backend, wanted.server}] = std::move(line);
   }
 
   void make(const SetCertificate& wanted) {
@@ -331,7 +348,7 @@ class AmendmentMaker final {
     } else {
       files_->certificates.erase(wanted.file);
     }
-    renew_tls([&](const config::Bind& bind) { return shows(bind, wanted.file); },
+    renew_tls([&](const config::Bind& bind, bool is_http) { return shows(uses_of(bind, is_http), wanted.file); },
               [&](const config::Server& server) { return server.certificate == wanted.file; });
   }
 
@@ -341,30 +358,39 @@ class AmendmentMaker final {
     } else {
       files_->trusts.erase(wanted.file);
     }
-    const auto names_it = [&](const config::Tls& tls) {
-      return tls.ca_file == wanted.file || tls.ca_verify_file == wanted.file || tls.crl_file == wanted.file;
-    };
-    renew_tls([&](const config::Bind& bind) { return names_it(bind.tls); },
-              [&](const config::Server& server) { return names_it(server.tls); });
+    const auto trusts_it = [&](const CertificateUse& use) { return names(use.tls, wanted.file); };
+    renew_tls(
+        [&](const config::Bind& bind, bool is_http) {
+          const std::vector<CertificateUse> uses = uses_of(bind, is_http);
+          return names(bind.tls, wanted.file) || std::any_of(uses.begin(), uses.end(), trusts_it);
+        },
+        [&](const config::Server& server) { return names(server.tls, wanted.file); });
+  }
+
+  void make(const SetList& wanted) {
+    files_->lists[wanted.path] = wanted.text;
+    const auto names_it = [&](const config::CertificateSource& source) { return source.path == wanted.path; };
+    renew_tls([&](const config::Bind& bind,
+                  bool) { return std::any_of(bind.certificates.begin(), bind.certificates.end(), names_it); },
+              [](const config::Server&) { return false; });
   }
 
  private:
   void refuse(std::string why) { diagnostics_.add(config::Place{}, std::move(why)); }
 
-  bool shows(const config::Bind& bind, const std::string& file) const {
-    for (const config::CertificateSource& source : bind.certificates) {
-      for (const PemFile& one : before_.bundle.certificates(source.path)) {
-        if (one.name == file) return true;
-      }
-    }
-    return false;
+  std::vector<CertificateUse> uses_of(const config::Bind& bind, bool is_http) const {
+    config::Diagnostics unheard;
+    return penstock::uses_of(before_.config, before_.bundle, before_.tls_files(), bind, is_http, unheard);
   }
 
   // All lines that are concerned are made anew, of what the files are now.
   template <class ConcernsBind, class ConcernsServer>
   void renew_tls(ConcernsBind concerns_bind, ConcernsServer concerns_server) {
     for (const config::Proxy& proxy : before_.config.proxies) {
-      if (!proxy.disabled && std::any_of(proxy.binds.begin(), proxy.binds.end(), concerns_bind)) renew_binds(proxy);
+      const auto is_concerned = [&](const config::Bind& bind) {
+        return bind.tls.enabled && concerns_bind(bind, proxy.mode == config::Mode::Http);
+      };
+      if (!proxy.disabled && std::any_of(proxy.binds.begin(), proxy.binds.end(), is_concerned)) renew_binds(proxy);
     }
     std::map<std::string, std::vector<const config::Server*>> servers;
     before_.for_each_server_line([&](const std::string& backend, const config::Server& server) {
@@ -419,7 +445,7 @@ class AmendmentMaker final {
     if (!line.certificate.empty() && !files_->certificate(line.certificate))
       return refuse(format("the file '{}' was not read with the configuration", line.certificate)), false;
     for (const std::string* path : {&line.tls.ca_file, &line.tls.crl_file}) {
-      if (!path->empty() && trust_text(before_, *path) == nullptr)
+      if (!path->empty() && files_->trust(*path) == nullptr && before_.bundle.content(*path) == nullptr)
         return refuse(format("the file '{}' was not read with the configuration", *path)), false;
     }
     return true;
@@ -499,10 +525,11 @@ void Snapshot::for_each_server_line(const std::function<void(const std::string&,
     std::unordered_set<std::string_view> present;
     for (const ServerSpec& server : plan->balance.servers) present.insert(server.name);
     for (const config::Server& server : proxy.servers) {
-      if (present.contains(server.name) && !added_.contains({proxy.name, server.name})) each(proxy.name, server);
+      if (present.contains(server.name) && !changed_lines_.contains({proxy.name, server.name}))
+        each(proxy.name, server);
     }
   }
-  for (const auto& [name, line] : added_) each(name.first, *line);
+  for (const auto& [name, line] : changed_lines_) each(name.first, *line);
 }
 
 int Snapshot::backend_number(std::string_view name) const {

@@ -304,7 +304,9 @@ class Clearing {
 void clear(const Snapshot& snapshot, ProcessState& process, unsigned worker, bool all) {
   const Clearing clearing(worker, all);
   clearing.clear(process.most_connections);
-  for (Rate* rate : {&process.accepted, &process.arrivals, &process.handshakes}) clearing.clear(*rate);
+  for (Rate* rate :
+       {&process.accepted, &process.arrivals, &process.handshakes, &process.tls.front_keys, &process.tls.back_keys})
+    clearing.clear(*rate);
   for (const auto& plan : snapshot.frontends) {
     FrontendState& state = *plan->state;
     clearing.clear(state.ledgers);

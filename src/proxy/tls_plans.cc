@@ -8,6 +8,7 @@
 
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
+#include "penstock/net/tls_credentials.h"
 #include "penstock/proxy/plan.h"
 
 namespace penstock {
@@ -42,7 +43,7 @@ std::string key_of_words(const config::Tls& tls) {
   std::string key = format("{} {} {} {} {} {} {} {} {}", static_cast<int>(tls.min_version),
                            static_cast<int>(tls.max_version), tls.ciphers, tls.curves, tls.tickets,
                            static_cast<int>(tls.verify), tls.ca_file, tls.crl_file, tls.alpn.size());
-  key += format(" {} {} {}", tls.ca_verify_file, tls.ca_ignore_err, tls.crt_ignore_err);
+  key += format(" {} {} {} {} {}", tls.ca_verify_file, tls.ca_ignore_err, tls.crt_ignore_err, tls.ca_names, tls.resume);
   for (const std::string& protocol : tls.alpn) key += " " + protocol;
   return key;
 }
@@ -71,6 +72,10 @@ TlsOptions TlsPlans::options_of(const config::Tls& tls) {
   options.ca_name = tls.ca_file;
   options.crl_name = tls.crl_file;
   options.system_ca = tls.ca_file == kSystemCa;
+  options.names_authorities = tls.ca_names;
+  options.resume = tls.resume;
+  options.skip_self_issued = config_.global.skip_self_issued_ca;
+  options.counts = &sources_.process.tls;
   if (const std::string* text = outside_.content(tls.ca_file)) options.ca_pem = *text;
   if (const std::string* text = outside_.content(tls.crl_file)) options.crl_pem = *text;
   options.extra_ca_name = tls.ca_verify_file;
@@ -80,25 +85,22 @@ TlsOptions TlsPlans::options_of(const config::Tls& tls) {
   return options;
 }
 
-std::shared_ptr<const TlsContext> TlsPlans::for_bind(const config::Bind& bind) {
-  std::string key =
-      key_of_words(bind.tls) + (bind.strict_sni ? " strict" : "") + (bind.prefer_client_ciphers ? " client" : "");
+std::shared_ptr<const TlsContext> TlsPlans::for_bind(const config::Bind& bind, bool is_http) {
+  std::string key = key_of_words(bind.tls) + (bind.strict_sni ? " strict" : "") +
+                    (bind.prefer_client_ciphers ? " client" : "") + (is_http ? " http" : "");
   for (const config::CertificateSource& source : bind.certificates) key += "\n" + source.path;
+  key += "\n" + bind.password_file + "\n" + bind.ticket_keys;
   auto& known = for_binds_[key];
   if (known) return known;
-  std::vector<TlsOffer> certificates;
-  for (const config::CertificateSource& source : bind.certificates) {
-    for (const PemFile& file : bundle_.certificates(source.path)) {
-      auto credentials = credentials_of(file, source.place);
-      if (!credentials) continue;
-      judge_dates(*credentials, file.name, source.place);
-      certificates.push_back({file.name, std::move(credentials), {}, nullptr});
-    }
-  }
-  if (certificates.empty() || diagnostics_.failed()) return nullptr;
+  const std::vector<TlsOffer> offers = offers_of(bind, is_http);
+  std::shared_ptr<const TicketKeys> tickets = ticket_keys_of(bind);
+  if (offers.empty() && !bind.strict_sni && !diagnostics_.failed())
+    diagnostics_.add(bind.tls.place, "no certificate is left for this line");
+  if (diagnostics_.failed()) return nullptr;
   TlsOptions options = options_of(bind.tls);
   options.prefer_client_ciphers = bind.prefer_client_ciphers;
-  auto made = TlsContext::for_clients(options, certificates, bind.strict_sni, tickets_);
+  options.ticket_keys = std::move(tickets);
+  auto made = TlsContext::for_clients(options, offers, bind.strict_sni, sources_.tickets);
   if (!made) {
     const std::string& text = made.error().text;
     diagnostics_.add(place_meant(bind.tls, text, bind.tls.place), text);
@@ -108,16 +110,79 @@ std::shared_ptr<const TlsContext> TlsPlans::for_bind(const config::Bind& bind) {
   return known = *made;
 }
 
+std::vector<TlsOffer> TlsPlans::offers_of(const config::Bind& bind, bool is_http) {
+  std::vector<TlsOffer> offers;
+  for (const CertificateUse& use : uses_of(config_, bundle_, files_, bind, is_http, diagnostics_)) {
+    auto credentials = credentials_of(bundle_.credentials(use.file), bind.password_file, use.place);
+    if (!credentials) continue;
+    judge_dates(*credentials, use.file, use.place);
+    std::shared_ptr<TlsOptions> own;
+    if (use.is_own) {
+      own = std::make_shared<TlsOptions>(options_of(use.tls));
+      own->prefer_client_ciphers = bind.prefer_client_ciphers;
+    }
+    offers.push_back({use.file, std::move(credentials), use.filters, std::move(own)});
+  }
+  return offers;
+}
+
+std::shared_ptr<const TicketKeys> TlsPlans::ticket_keys_of(const config::Bind& bind) {
+  if (bind.ticket_keys.empty()) return nullptr;
+  for (const auto& [path, keys] : files_.ticket_keys) {
+    if (path == bind.ticket_keys) return keys;
+  }
+  auto keys = TicketKeys::of_file(bundle_.secret(bind.ticket_keys).view());
+  if (!keys) {
+    diagnostics_.add(bind.ticket_keys_place, format("'{}': {}", bind.ticket_keys, keys.error().text));
+    return nullptr;
+  }
+  return files_.ticket_keys.emplace_back(bind.ticket_keys, std::move(*keys)).second;
+}
+
 // A certificate that cannot be used is an error, and null; one that soon cannot, a warning.
-std::shared_ptr<const TlsCredentials> TlsPlans::credentials_of(const PemFile& file, config::Place place) {
+std::shared_ptr<const TlsCredentials> TlsPlans::credentials_of(PemFile file, const std::string& password,
+                                                               config::Place place) {
   if (auto known = files_.certificate(file.name)) return known;
+  if (!password.empty()) {
+    const Secret secret = bundle_.secret(password);
+    std::string_view text = secret.view();
+    file.password = Secret(text.substr(0, text.find_first_of("\r\n")));
+  }
   const auto read = TlsCredentials::read(file);
   if (!read) {
     if (judged_.insert(file.name).second) diagnostics_.add(place, read.error().text);
     return nullptr;
   }
-  files_.certificates[file.name] = *read;
-  return *read;
+  return files_.certificates[file.name] = finished(*read, file.name, place);
+}
+
+// With a chain of issuers-chain-path, where it has none, and without an answer of a responder that is not good.
+std::shared_ptr<const TlsCredentials> TlsPlans::finished(std::shared_ptr<const TlsCredentials> credentials,
+                                                         const std::string& file, config::Place place) {
+  read_issuers();
+  for (const auto& [name, issuers] : files_.issuers) {
+    if (auto completed = credentials->completed_by(*issuers, name)) {
+      credentials = std::move(completed);
+      break;
+    }
+  }
+  const std::string trouble = credentials->ocsp_trouble();
+  if (trouble.empty()) return credentials;
+  diagnostics_.warn(place, format("what '{}.ocsp' says is not stapled: {}", file, trouble));
+  return credentials->without_ocsp();
+}
+
+void TlsPlans::read_issuers() {
+  const config::Global& global = config_.global;
+  if (global.issuers_chain_path.empty() || !files_.issuers.empty()) return;
+  for (const PemFile& file : bundle_.certificates(global.issuers_chain_path)) {
+    auto chain = TlsCredentials::empty()->with(TlsCredentials::Part::All, file.text.view());
+    if (chain) {
+      files_.issuers[file.name] = std::move(*chain);
+    } else {
+      diagnostics_.warn(global.issuers_chain_place, format("'{}': {}", file.name, chain.error().text));
+    }
+  }
 }
 
 void TlsPlans::judge_dates(const TlsCredentials& credentials, const std::string& file, config::Place place) {
@@ -157,7 +222,8 @@ std::shared_ptr<const TlsContext> TlsPlans::for_server(const config::Server& ser
   if (known) return known;
   std::shared_ptr<const TlsCredentials> certificate;
   if (!server.certificate.empty()) {
-    certificate = credentials_of(outside_.credentials(server.certificate), server.certificate_place);
+    certificate =
+        credentials_of(outside_.credentials(server.certificate), server.password_file, server.certificate_place);
     if (!certificate) return nullptr;
   }
   auto made = TlsContext::for_servers(options_of(tls), certificate.get());

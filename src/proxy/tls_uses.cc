@@ -1,25 +1,38 @@
-// Who uses the files of TLS in a snapshot.
+#include "penstock/proxy/tls_uses.h"
+
 #include <algorithm>
 
 #include "penstock/config/model.h"
 #include "penstock/proxy/snapshot.h"
-#include "penstock/proxy/tls_files.h"
 
 namespace penstock {
 namespace {
-
-bool names(const config::Tls& tls, const std::string& file) {
-  return tls.ca_file == file || tls.ca_verify_file == file || tls.crl_file == file;
-}
 
 template <class Each>
 void for_each_bind(const Snapshot& snapshot, Each each) {
   for (const config::Proxy& proxy : snapshot.config.proxies) {
     if (proxy.disabled) continue;
     for (const config::Bind& bind : proxy.binds) {
-      if (bind.tls.enabled) each(bind);
+      if (bind.tls.enabled) each(bind, proxy.mode == config::Mode::Http);
     }
   }
+}
+
+std::vector<CertificateUse> uses_of(const Snapshot& snapshot, const config::Bind& bind, bool is_http) {
+  config::Diagnostics unheard;
+  return uses_of(snapshot.config, snapshot.bundle, snapshot.tls_files(), bind, is_http, unheard);
+}
+
+// As a list would name the certificates of a folder.
+std::string text_of_folder(const Bundle& bundle, const std::string& path) {
+  std::string text;
+  for (const PemFile& file : bundle.certificates(path)) text += file.name + "\n";
+  return text;
+}
+
+bool is_folder(const Bundle& bundle, const std::string& path) {
+  const std::vector<PemFile> files = bundle.certificates(path);
+  return !files.empty() && files.front().name.starts_with(path + "/");
 }
 
 }  // namespace
@@ -39,7 +52,12 @@ std::map<std::string, const std::string*> trusts_of(const Snapshot& snapshot, bo
     add(tls.ca_file);
     add(tls.ca_verify_file);
   };
-  for_each_bind(snapshot, [&](const config::Bind& bind) { add_all(bind.tls); });
+  for_each_bind(snapshot, [&](const config::Bind& bind, bool is_http) {
+    add_all(bind.tls);
+    for (const CertificateUse& use : uses_of(snapshot, bind, is_http)) {
+      if (use.is_own) add_all(use.tls);
+    }
+  });
   snapshot.for_each_server_line([&](const std::string&, const config::Server& server) { add_all(server.tls); });
   for (const auto& [file, trust] : snapshot.tls_files().trusts) {
     if (trust.revokes == revoking) add(file);
@@ -49,12 +67,8 @@ std::map<std::string, const std::string*> trusts_of(const Snapshot& snapshot, bo
 
 std::size_t uses_of_certificate(const Snapshot& snapshot, const std::string& file) {
   std::size_t uses = 0;
-  for_each_bind(snapshot, [&](const config::Bind& bind) {
-    for (const config::CertificateSource& source : bind.certificates) {
-      const std::vector<PemFile> files = snapshot.bundle.certificates(source.path);
-      uses += static_cast<std::size_t>(
-          std::count_if(files.begin(), files.end(), [&](const PemFile& one) { return one.name == file; }));
-    }
+  for_each_bind(snapshot, [&](const config::Bind& bind, bool is_http) {
+    for (const CertificateUse& use : uses_of(snapshot, bind, is_http)) uses += use.file == file ? 1 : 0;
   });
   snapshot.for_each_server_line(
       [&](const std::string&, const config::Server& server) { uses += server.certificate == file ? 1 : 0; });
@@ -63,15 +77,35 @@ std::size_t uses_of_certificate(const Snapshot& snapshot, const std::string& fil
 
 std::size_t uses_of_trust(const Snapshot& snapshot, const std::string& file) {
   std::size_t uses = 0;
-  for_each_bind(snapshot, [&](const config::Bind& bind) {
-    if (!names(bind.tls, file)) return;
-    for (const config::CertificateSource& source : bind.certificates)
-      uses += snapshot.bundle.certificates(source.path).size();
+  for_each_bind(snapshot, [&](const config::Bind& bind, bool is_http) {
+    for (const CertificateUse& use : uses_of(snapshot, bind, is_http)) uses += names(use.tls, file) ? 1 : 0;
   });
   snapshot.for_each_server_line([&](const std::string&, const config::Server& server) {
     uses += server.tls.enabled && names(server.tls, file) ? 1 : 0;
   });
   return uses;
+}
+
+std::vector<std::string> lists_of(const Snapshot& snapshot) {
+  std::vector<std::string> lists;
+  for_each_bind(snapshot, [&](const config::Bind& bind, bool) {
+    for (const config::CertificateSource& source : bind.certificates) {
+      const bool is_one = source.is_list || is_folder(snapshot.bundle, source.path);
+      if (is_one && std::find(lists.begin(), lists.end(), source.path) == lists.end()) lists.push_back(source.path);
+    }
+  });
+  std::sort(lists.begin(), lists.end());
+  return lists;
+}
+
+std::optional<std::string> list_text(const Snapshot& snapshot, const std::string& path) {
+  const std::vector<std::string> lists = lists_of(snapshot);
+  if (std::find(lists.begin(), lists.end(), path) == lists.end()) return std::nullopt;
+  const auto set = snapshot.tls_files().lists.find(path);
+  if (set != snapshot.tls_files().lists.end()) return set->second;
+  if (is_folder(snapshot.bundle, path)) return text_of_folder(snapshot.bundle, path);
+  const std::string* text = snapshot.bundle.content(path);
+  return text == nullptr ? std::string() : *text;
 }
 
 }  // namespace penstock

@@ -296,6 +296,7 @@ void Transaction::connect() {
 }
 
 void Transaction::on_back_ready(Back&) {
+  lease_.count_handshake();
   accounting_.connected();
   approach_.connected();
   send_request();
@@ -553,7 +554,10 @@ void Transaction::on_deadline() {
 }
 
 void Transaction::on_back_lost(Back&, const Failure& failure, std::string_view why) {
-  if (step_ == Step::Connect) reason::note(rules::Reason::Kind::Connect, failure.detail, why, subject_);
+  if (step_ == Step::Connect) {
+    reason::note(rules::Reason::Kind::Connect, failure.detail, why, subject_);
+    lease_.count_handshake();
+  }
   lease_.forget();
   if (step_ == Step::Connect) connect_failed(failure);
 }

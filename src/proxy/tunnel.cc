@@ -4,6 +4,7 @@
 
 #include "penstock/net/unread.h"
 #include "penstock/proxy/access_log.h"
+#include "penstock/proxy/counting.h"
 #include "penstock/proxy/reason.h"
 
 namespace penstock {
@@ -171,6 +172,7 @@ void Tunnel::connect_failed(Cause cause, const char* detail) {
 void Tunnel::joined() {
   step_ = Step::Relay;
   joined_ms_ = loop().now();
+  counting::handshake_ended(approach_.way(), *back_);
   approach_.connected();
   approach_.remember_server();
   if (!early_.empty()) back_->send(early_);
@@ -311,6 +313,7 @@ void Tunnel::on_side_lost(bool of_client, const Loss& loss) {
   if (!of_client && step_ == Step::Connect && loss.kind != Loss::Kind::Broken) {
     reason::note(rules::Reason::Kind::Connect,
                  loss.kind == Loss::Kind::Connect ? "connect failed" : "TLS handshake failed", loss.text, subject_);
+    counting::handshake_ended(approach_.way(), *back_);
     return connect_failed(Cause::ServerClosed, "connect failed");
   }
   end(of_client ? Cause::ClientClosed : Cause::ServerClosed, phase_now());

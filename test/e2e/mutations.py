@@ -84,6 +84,10 @@ ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets prefer-client-cipher
 ssl-default-bind-options no-tlsv10 ssl-max-ver TLSv1.3
 ssl-default-server-options ssl-min-ver TLSv1.2 no-tls-tickets
 ssl-server-verify none
+ssl-load-extra-files bundle sctl
+ssl-load-extra-files none
+ssl-load-extra-del-ext
+ssl-skip-self-issued-ca
 tune.bufsize 16384
 tune.idle-pool.shared on
 tune.http.cookielen 63
@@ -171,6 +175,7 @@ bind :::443 v4v6 ssl crt <pem> ca-file <pem> verify optional crt-ignore-err all 
 bind 127.0.0.1:80-83,127.0.0.2:80 accept-proxy
 bind 127.0.0.1:80 accept-proxy id 7
 bind /tmp/sock mode 660 uid 0 gid 0
+bind :443 ssl crt <pem> no-ca-names ca-file <pem> verify optional
 bind :443 ssl crt <pem> strict-sni no-tlsv10 no-tls-tickets ciphers ECDHE-RSA-AES128-GCM-SHA256 curves X25519 prefer-client-ciphers
 bind :443 ssl crt <pem> force-tlsv12 ssl-max-ver TLSv1.3 ecdhe P-256 no-sslv3 verify none
 bind :443 ssl crt <pem> force-tlsv13
@@ -393,7 +398,7 @@ server a 127.0.0.1:443 ssl verify required ca-file <pem> sni req.hdr(host) verif
 server a 127.0.0.1:443 ssl verify none check check-ssl check-sni str check-alpn http/1.1 crt <pem>
 server a 127.0.0.1:443 ssl verify none ssl-min-ver TLSv1.2 ssl-max-ver TLSv1.3 no-tls-tickets ciphers ECDHE-RSA-AES128-GCM-SHA256
 server a 127.0.0.1:443 ssl verify none force-tlsv12 no-sslv3 no-tlsv10 tls-tickets ssl-reuse no-ssl
-server a 127.0.0.1:443 ssl verify none force-tlsv13 send-proxy-v2-ssl
+server a 127.0.0.1:443 ssl verify none force-tlsv13 send-proxy-v2-ssl no-ssl-reuse
 server a 127.0.0.1:443 ssl verify none force-tlsv10
 server a 127.0.0.1:443 ssl verify none force-tlsv11
 server a 127.0.0.1:80 backup cookie a id 99 disabled
@@ -469,7 +474,7 @@ tcp-response content accept
 }
 
 # Words that HAProxy does not have, and those that need more than a line.
-OWN = ('option httplog-json', 'lint-off', 'tune.gulp-budget', 'tune.http.maxhead', 'tune.txn.memory', 'crl-file', 'stats')
+OWN = ('option httplog-json', 'lint-off', 'tune.gulp-budget', 'tune.http.maxhead', 'tune.txn.memory', 'crl-file', 'stats', 'password-file', 'crt-list', 'tls-ticket-keys', 'issuers-chain-path')
 
 NUMBERS = ('-1', '0', '1', '2147483647', '2147483648', '4294967295', '4294967296', '18446744073709551616', '65536', '99999999999999999999999',
            'abc', '', '1.5', '0x10', '007', '+5', '5x', '1e3', '256', '257', '1000000')

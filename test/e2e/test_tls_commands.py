@@ -135,6 +135,11 @@ backend be
         self.compare_given('set ssl ca-file <certs>/other-ca.pem', other)
         self.assertIn('aborted', self.compare('abort ssl ca-file <certs>/other-ca.pem'))
 
+    def test_tls_to_servers_is_set(self):
+        self.compare_all('set server be/s1 ssl', 'set server be/s1 ssl maybe', 'set server be/s2 ssl on',
+                         'set server be/s1 ssl off', 'show servers state be', 'set server be/s1 ssl on',
+                         'show servers state be')
+
     def test_revocations_are_set(self):
         lists, text = self.revoked.path('crl.pem'), os.path.join(self.ours.folder, 'text')
         with open(text, 'w') as file:
@@ -241,6 +246,17 @@ backend be
             self.assertEqual(client.get('/test/server').status, 503)
             self.assertIn('Success!', self.replace(rig, certificate('ca'), name='ca.pem', kind='ca-file'))
             self.assertEqual(client.get('/test/server').body, b'EX01')
+
+    def test_a_server_is_spoken_to_in_clear_text_and_by_tls_again(self):
+        rig = self.rig(self.TEXT.replace('ssl verify required', 'ssl verify none').replace('ca-file <dir>/ca.pem', '')
+                       .replace('<dir>/shown.pem', '<certs>/mail.pem') % '')
+        with Client(rig.addresses['fe'], context=tls_client()) as client:
+            self.assertEqual(client.get('/test/server').status, 200)
+            self.assertIn('updated', ask(rig, 'set server be/s1 ssl off'))
+            # The server's port of TLS does not take it for such.
+            self.assertNotEqual(client.get('/test/server').status, 200)
+            self.assertIn('updated', ask(rig, 'set server be/s1 ssl on'))
+            self.assertEqual(client.get('/test/server').status, 200)
 
     def test_only_an_admin_may(self):
         rig = self.started()

@@ -37,15 +37,18 @@ struct Tls {
   std::string ca_ignore_err, crt_ignore_err;
   Place place;                                             // Of `ssl`, else of the line.
   Place ca_place, crl_place, ca_verify_place, alpn_place;  // Of the paths.
+  bool ca_names = true;                                    // bind: clients are told of whom a certificate is wanted.
+  bool resume = true;                                      // server: sessions are resumed.
   // `no-tlsv1x` words, 1 << TlsVersion each; finish turns them into min_version and max_version.
   unsigned excluded = 0;
   bool operator==(const Tls&) const = default;
 };
 
-// One `crt` word of a bind line: a file, or a folder whose files are all loaded.
+// One `crt` word of a bind line: a file, or a folder whose files are all loaded. Or `crt-list`: a file of such words.
 struct CertificateSource {
   std::string path;  // With crt-base applied.
   Place place;
+  bool is_list = false;
   bool operator==(const CertificateSource&) const = default;
 };
 
@@ -63,6 +66,9 @@ struct Bind {
   std::string name;
   Tls tls;
   std::vector<CertificateSource> certificates;
+  std::string password_file;  // Of those that are PFX files.
+  std::string ticket_keys;    // File of keys for session tickets; empty: the process's own.
+  Place password_place, ticket_keys_place;
   bool strict_sni = false;
   bool accept_proxy = false;
   bool prefer_client_ciphers = false;
@@ -128,6 +134,8 @@ struct Server {
   std::string verify_host;
   std::string certificate;  // `crt`: what we show to the server.
   Place certificate_place;
+  std::string password_file;  // If that is a PFX file.
+  Place password_place;
   Check check;
   std::optional<Word> track;  // `[<backend>/]<server>` whose checks are this one's too.
   std::uint32_t weight = 1;   // 0..256
@@ -350,8 +358,14 @@ struct Global {
   std::string log_tag = "penstock";
   std::string log_send_hostname;  // Empty: none given.
   bool log_send_hostname_on = false;
-  Tls bind_defaults;                        // ssl-default-bind-*
-  Tls server_defaults;                      // ssl-default-server-*
+  Tls bind_defaults;    // ssl-default-bind-*
+  Tls server_defaults;  // ssl-default-server-*
+  // ssl-load-extra-files: what is looked for beside a certificate's file; in place of its `.crt` if del-ext says so.
+  bool load_bundles = true, load_sctl = true, load_ocsp = true, load_issuer = true, load_keys = true;
+  bool load_without_extension = false;
+  bool skip_self_issued_ca = false;
+  std::string issuers_chain_path;
+  Place issuers_chain_place;
   bool bind_prefer_client_ciphers = false;  // Words of ssl-default-bind-options that are no member of Tls.
   bool bind_strict_sni = false;
   bool server_verify_none = false;

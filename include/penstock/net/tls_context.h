@@ -9,13 +9,13 @@
 #include <vector>
 
 #include "penstock/base/result.h"
-#include "penstock/net/tls_credentials.h"
 #include "penstock/net/tls_options.h"
 #include "penstock/net/tls_tickets.h"
 
 namespace penstock {
 
 struct TlsContextParts;
+class TlsCredentials;
 
 // A certificate of a bind line, and when it is shown.
 struct TlsOffer {

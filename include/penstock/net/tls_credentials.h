@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,17 @@ struct RevocationDetails {
   std::vector<Revoked> revoked;
 };
 
+// An answer of an OCSP responder likewise.
+struct OcspDetails {
+  std::string key;  // The DER of the certificate's ID, in hexadecimal digits.
+  std::string name_hash, key_hash, serial;
+  std::string status, produced_at, this_update, next_update;
+};
+// Of one in DER; else why it is none.
+Result<OcspDetails> ocsp_details(std::string_view der);
+// The bytes that are written so; an error says that it is no such text.
+Result<std::string> from_base64(std::string_view text);
+
 class TlsCredentials {
  public:
   // What one text gives.
@@ -60,8 +72,17 @@ class TlsCredentials {
   // Of the chain, leaf first.
   std::vector<CertificateFacts> facts(const std::string& file) const;
   std::vector<CertificateDetails> details() const;
-  // What is stapled, in DER; empty: nothing.
-  const std::string& ocsp() const;
+  // What is stapled about it, in words; nothing if nothing is.
+  std::optional<OcspDetails> ocsp() const;
+  // Why what is to be stapled is not good now; empty: it is, or there is nothing.
+  std::string ocsp_trouble() const;
+  // What an answer of its responder calls it, in DER; empty: its issuer is not known.
+  std::string ocsp_id() const;
+  std::shared_ptr<const TlsCredentials> without_ocsp() const;
+  // With the chain of `issuers`, from `file`, if there is none yet and the first of them is its issuer; else null.
+  std::shared_ptr<const TlsCredentials> completed_by(const TlsCredentials& issuers, const std::string& file) const;
+  // Where its chain comes from, if from another file.
+  const std::string& chain_file() const;
 
   const Credentials& inside() const { return *inside_; }
 

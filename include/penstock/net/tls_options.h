@@ -3,12 +3,16 @@
 
 #include <bitset>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "penstock/base/secret.h"
 
 namespace penstock {
+
+class TicketKeys;
+struct TlsCounts;
 
 // Contents of one file with a certificate: its chain, leaf first, and its private key in any order, in PEM; or a PFX
 // (PKCS #12) that `password` opens. And of the files beside it, empty where there is none.
@@ -41,6 +45,11 @@ struct TlsOptions {
   bool system_ca = false;                   // ca_pem then holds the system's bundle.
   std::string extra_ca_name, extra_ca_pem;  // Believed as well, but not named to clients.
   std::string crl_name, crl_pem;
+  bool names_authorities = true;                  // Clients are told whose certificates are wanted.
+  bool resume = true;                             // Towards servers: sessions are kept to be resumed.
+  bool skip_self_issued = false;                  // Authorities that issued themselves are not sent.
+  std::shared_ptr<const TicketKeys> ticket_keys;  // Null: the process's.
+  TlsCounts* counts = nullptr;  // Where conversations are counted, which outlives them; null: nowhere.
   // Of clients' certificates: errors that do not end the handshake, of the leaf and of those above it.
   VerifyErrors leaf_errors_ignored, ca_errors_ignored;
 };

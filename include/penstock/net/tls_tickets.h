@@ -2,8 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
+#include "penstock/base/result.h"
 #include "penstock/base/secret.h"
 
 namespace penstock {
@@ -20,6 +23,13 @@ class TicketKeys {
   TicketKeys& operator=(const TicketKeys&) = delete;
   // A new sealing key; those before it still open tickets, the oldest of three goes.
   void rotate();
+  // Of a file: base64 of 48 or of 80 bytes in each line, at least three. The last three open tickets, the last but one
+  // seals them, so that a neighbour may have the newest a little later.
+  static Result<std::shared_ptr<TicketKeys>> of_file(std::string_view text);
+  // One more behind those of a file, in base64; false: it is no such key.
+  bool append(std::string_view base64);
+  // Those of a file that are in force, oldest first, in base64; empty: it has none of a file.
+  std::vector<std::string> texts() const;
   // All keys as bytes, newest first, for a process that takes over.
   Secret save() const;
   // Takes the keys that save() gave in place of its own; false, and nothing changed, if they are not such.
@@ -27,6 +37,7 @@ class TicketKeys {
   const TicketRing& ring() const { return *ring_; }
 
  private:
+  explicit TicketKeys(std::unique_ptr<TicketRing> ring);
   std::unique_ptr<TicketRing> ring_;
 };
 

@@ -38,6 +38,17 @@ struct SetTrust {
   TlsFiles::Trust trust;
 };
 
-using Amendment = std::variant<AddServer, DeleteServer, SetCertificate, SetTrust>;
+// Another text of a crt-list, or of a folder read as one.
+struct SetList {
+  std::string path, text;
+};
+
+// TLS towards a server whose line has words for it, or none.
+struct SetServerTls {
+  std::string backend, server;
+  bool on = true;
+};
+
+using Amendment = std::variant<AddServer, DeleteServer, SetCertificate, SetTrust, SetList, SetServerTls>;
 
 }  // namespace penstock

@@ -73,6 +73,8 @@ class Bundle {
   std::vector<PemFile> certificates(const std::string& path) const;
   // A certificate of ours for servers, with its key; its text is empty if it was not read.
   PemFile credentials(const std::string& path) const;
+  // A password, keys of tickets; empty if it was not read.
+  Secret secret(const std::string& path) const;
   // Texts with private keys go: what is to be built of them is built.
   void forget_keys() { keyed_files_.clear(); }
   void hide_keys_from_forks(bool on) const;

@@ -12,6 +12,7 @@
 #include "penstock/base/log.h"
 #include "penstock/net/digest.h"
 #include "penstock/proxy/bad_messages.h"
+#include "penstock/net/tls_counts.h"
 
 namespace penstock {
 
@@ -48,6 +49,7 @@ struct ProcessState {
   ConnectionCount connections{0};  // Of clients.
   Peak most_connections;
   Rate accepted, arrivals, handshakes;  // Connections, clients let in, and those of TLS.
+  TlsCounts tls;
   std::atomic<std::uint32_t> maxconn{0};
   std::uint32_t hard_maxconn = 0;          // As the configuration and the system allow; for the master.
   std::atomic<std::uint32_t> requests{0};  // Names requests: %rt, unique ids.

@@ -4,6 +4,7 @@
 
 #include "penstock/balance/ledger.h"
 #include "penstock/balance/server.h"
+#include "penstock/net/connection.h"
 #include "penstock/proxy/kit.h"
 #include "penstock/proxy/plan.h"
 #include "penstock/rules/subject.h"
@@ -50,6 +51,8 @@ void at_door(Kit& kit, const FrontendPlan& frontend, const Entrance& entrance, E
 // it belongs there.
 void lead_to(Kit& kit, BackendState& backend, Way& way);
 void leave(Way& way);
+// A new connection on that way is ready, or lost before it was: what of it was TLS's.
+void handshake_ended(const Way& way, const Connection& connection);
 void lead_to(Kit& kit, Server& server, bool balanced, Way& way);
 
 }  // namespace penstock::counting

@@ -37,6 +37,8 @@ class Lease {
   bool borrow(const BackendPlan& backend, std::string_view tls_name, bool first, BackOwner& owner);
   // A new one, ready or lost when the owner hears of it. False: nowhere to connect to.
   bool connect(Loop& loop, const BackendPlan& backend, std::string_view tls_name, BackOwner& owner);
+  // It is ready, or lost before it was.
+  void count_handshake() const;
   // Another must not take it over: it has said, or is to say, whose it is.
   bool must_be_private(const BackendPlan& backend) const;
 

@@ -92,7 +92,8 @@ class Snapshot {
 
   std::shared_ptr<const SnapshotGround> ground_;
   std::shared_ptr<const TlsFiles> tls_files_;
-  std::map<std::pair<std::string, std::string>, std::shared_ptr<const config::Server>> added_;  // By backend and name.
+  // Lines that the file does not have, or not so, by backend and name.
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<const config::Server>> changed_lines_;
   std::vector<const FrontendPlan*> frontend_by_number_;
   std::vector<const BackendPlan*> backend_by_number_;
   std::vector<int> with_trackers_;  // Numbers of backends whose servers track others.

@@ -6,13 +6,19 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
-#include "penstock/net/tls_credentials.h"
+#include "penstock/config/diagnostics.h"
+#include "penstock/config/model.h"
 
 namespace penstock {
 
-class Snapshot;
+class Bundle;
+class TicketKeys;
+class TlsCredentials;
 
 struct TlsFiles {
   struct Trust {
@@ -21,20 +27,32 @@ struct TlsFiles {
   };
 
   std::map<std::string, std::shared_ptr<const TlsCredentials>> certificates;
-  std::map<std::string, Trust> trusts;  // Set at run time.
+  std::map<std::string, Trust> trusts;       // Set at run time.
+  std::map<std::string, std::string> lists;  // Texts of crt-lists, and of folders, that were changed at run time.
+  // Keys of `tls-ticket-keys`, in the order of the file.
+  std::vector<std::pair<std::string, std::shared_ptr<TicketKeys>>> ticket_keys;
+  // Chains of issuers-chain-path, by their files.
+  std::map<std::string, std::shared_ptr<const TlsCredentials>> issuers;
 
   // Null: it is not here.
   std::shared_ptr<const TlsCredentials> certificate(const std::string& file) const;
   const std::string* trust(const std::string& file) const;
 };
 
-// The text in force; null: there is none.
-const std::string* trust_text(const Snapshot& snapshot, const std::string& file);
-// Authorities, or revocation lists, that the configuration names or that were made at run time, with their texts.
-std::map<std::string, const std::string*> trusts_of(const Snapshot& snapshot, bool revoking);
-// How many contexts of bind and server lines are made with this certificate, or with this file of authorities or
-// revocations.
-std::size_t uses_of_certificate(const Snapshot& snapshot, const std::string& file);
-std::size_t uses_of_trust(const Snapshot& snapshot, const std::string& file);
+// One certificate of a bind line.
+struct CertificateUse {
+  std::string file;
+  config::Place place;
+  config::Tls tls;      // As the line has it, or one of its lists for this certificate.
+  bool is_own = false;  // The latter.
+  std::vector<std::string> filters;
+};
+// In their order. Complaints are about lists.
+std::vector<CertificateUse> uses_of(const config::Config& config, const Bundle& bundle, const TlsFiles& files,
+                                    const config::Bind& bind, bool is_http, config::Diagnostics& diagnostics);
+// Whether one of them is this certificate.
+bool shows(const std::vector<CertificateUse>& uses, const std::string& file);
+// Whether it is made with these authorities or revocations.
+bool names(const config::Tls& tls, const std::string& file);
 
 }  // namespace penstock

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "penstock/net/tls_context.h"
+#include "penstock/net/tls_credentials.h"
 
 namespace penstock::test {
 

@@ -2,6 +2,7 @@
 // they are wrong.
 #include <ctime>
 
+#include "penstock/net/tls_counts.h"
 #include "unit/catch.h"
 #include "unit/net/tls_pair.h"
 
@@ -297,4 +298,50 @@ TEST_CASE("a certificate with terms of its own is shown under these") {
   REQUIRE(own.shake());
   CHECK(own.front.tls->facts().version == "TLSv1.2");
   CHECK(own.front.tls->facts().alpn == "own");
+}
+
+TEST_CASE("conversations are counted, and by their reason those that did not come about") {
+  TicketKeys keys;
+  TlsCounts counts;
+  TlsOptions options = options_between(0x0303, 0x0304);
+  options.counts = &counts;
+  const auto front = front_context({self_signed({{"a.example"}})}, keys, options, true);
+  const auto failures = [&](TlsFailure reason) {
+    return counts.front_failures[static_cast<std::size_t>(reason)].load();
+  };
+  {
+    TlsPair pair(*front, *back_context(), "a.example");
+    REQUIRE(pair.shake());
+    CHECK(counts.now == 1);
+  }
+  CHECK(counts.now == 0);
+  CHECK(counts.begun == 1);
+  CHECK(counts.front_keys.most() == 1);
+  CHECK_FALSE(TlsPair(*front, *back_context(), "b.example").shake());
+  CHECK(failures(TlsFailure::Name) == 1);
+  CHECK_FALSE(TlsPair(*front, *back_context(options_between(0x0302, 0x0302)), "a.example").shake());
+  CHECK(failures(TlsFailure::Version) == 1);
+  { TlsPair unfinished(*front, *back_context(), "a.example"); }
+  CHECK(failures(TlsFailure::Closed) == 1);
+  CHECK(word_of(TlsFailure::Closed) == "closed");
+  CHECK(word_of(TlsFailure::Other) == "other");
+}
+
+TEST_CASE("keys of tickets come from a file, and one more takes the place of the oldest") {
+  const std::string one(64, 'A'), two = "BBBB" + one.substr(4), three = "CCCC" + one.substr(4);
+  const auto complaint = [](const std::string& text) {
+    const auto keys = TicketKeys::of_file(text);
+    return keys ? std::string("no complaint") : keys.error().text;
+  };
+  CHECK(complaint("") == "at least 3 keys are needed, and it has 0");
+  CHECK(complaint(one + "\n" + two + "\n") == "at least 3 keys are needed, and it has 2");
+  CHECK(complaint(one + "\nAAAA\n") == "key 2 of it is not base64 of 48 or 80 bytes");
+  CHECK(complaint(one + "\n" + std::string(106, 'A') + "A=\n") == "key 2 of it has another size than those before");
+  auto keys = TicketKeys::of_file(one + "\r\n\n" + two + "\n" + three);
+  REQUIRE(keys);
+  CHECK((*keys)->texts() == std::vector<std::string>{one, two, three});
+  CHECK_FALSE((*keys)->append("AAAA"));
+  CHECK((*keys)->append(one));
+  CHECK((*keys)->texts() == std::vector<std::string>{two, three, one});
+  CHECK_FALSE(TicketKeys().append(one));
 }

@@ -1,0 +1,304 @@
+"""Files that TLS is made of: lists of certificates, what lies beside one, PFX files, keys of tickets. And what is counted
+of TLS, compared with HAProxy on the same traffic."""
+import base64
+import os
+import re
+import shutil
+import ssl
+import subprocess
+
+import test_runtime_socket
+from harness import Case, Client, IS_HAPROXY, certificate, check, openssl, penstock_only, run_program, tls_client
+from test_client_certificates import Authority
+from test_runtime_socket import ask
+from test_tls import s_client, subject
+
+Both = test_runtime_socket.Tables.__base__
+
+GLOBAL = """
+global
+    stats socket <dir>/admin.sock level admin
+"""
+
+
+def write(rig, name, text):
+    with open(os.path.join(rig.folder, name), 'w') as file:
+        file.write(text.replace('<dir>', rig.folder).replace('<certs>', os.path.dirname(certificate('mail'))))
+
+
+class Lists(Both):
+    """`crt-list`, and the commands about it."""
+    LIST = """
+# the first is the default
+<certs>/default.pem
+<certs>/wild.pem  *.w.contoso.com !not.w.contoso.com
+<certs>/mail.pem [ssl-max-ver TLSv1.2 alpn http/1.1] mail.contoso.com
+<certs>/autodiscover.pem [ca-file <certs>/ca.pem verify required] auto.contoso.com
+"""
+    TEXT = GLOBAL + """
+frontend fe
+    bind <fe> ssl crt-list <dir>/list
+    http-request return status 200 content-type text/plain lf-string "%[ssl_fc_sni]"
+"""
+
+    def rig(self, text, **options):
+        rig = super().rig(text, start=False, **options)
+        write(rig, 'list', self.LIST)
+        rig.start()
+        return rig
+
+    def compare(self, line, name='admin.sock'):
+        return super().compare(line.replace('<certs>', os.path.dirname(certificate('mail'))), name)
+
+    def both(self, *arguments):
+        seen = [subject(rig.addresses['fe'], *arguments) for rig in (self.ours, self.theirs)]
+        self.assertEqual(*seen, arguments)
+        return seen[0]
+
+    def test_names_choose(self):
+        self.assertEqual(self.both('a.w.contoso.com'), self.both('b.w.contoso.com'))
+        self.assertNotEqual(self.both('a.w.contoso.com'), self.both('not.w.contoso.com'))
+        self.assertEqual(self.both('mail.contoso.com'), 'mail.contoso.com')
+        self.assertEqual(self.both('nobody.contoso.com'), self.both(None))
+        self.both('autodiscover.contoso.com')
+
+    def test_a_line_has_terms_of_its_own(self):
+        for rig in (self.ours, self.theirs):
+            report = s_client(rig.addresses['fe'], '-servername', 'mail.contoso.com', '-alpn', 'http/1.1')
+            self.assertIn('TLSv1.2', report)
+            self.assertIn('ALPN protocol: http/1.1', report)
+            self.assertIn('TLSv1.3', s_client(rig.addresses['fe'], '-servername', 'a.w.contoso.com'))
+            self.assertIn('No ALPN negotiated',
+                          s_client(rig.addresses['fe'], '-servername', 'a.w.contoso.com', '-alpn', 'http/1.1'))
+            context = tls_client(version=ssl.TLSVersion.TLSv1_2)
+            with self.assertRaises((ssl.SSLError, ConnectionError)):
+                Client(rig.addresses['fe'], sni='auto.contoso.com', context=context).get('/')
+            context.load_cert_chain(certificate('client'))
+            with Client(rig.addresses['fe'], sni='auto.contoso.com', context=context) as client:
+                self.assertEqual(client.get('/').body, b'auto.contoso.com')
+
+    def test_lists_are_shown_and_changed(self):
+        self.compare_all('show ssl crt-list', 'show ssl crt-list <dir>/nothing', 'add ssl crt-list', 'del ssl crt-list',
+                         'add ssl crt-list x y', 'del ssl crt-list x y')
+        for rig in (self.ours, self.theirs):
+            path = os.path.join(rig.folder, 'list')
+            lines = ask(rig, 'show ssl crt-list -n ' + path).replace('  ', ' ')
+            self.assertIn('wild.pem:4 *.w.contoso.com !not.w.contoso.com\n', lines)
+            self.assertIn('mail.pem:5 [ssl-max-ver TLSv1.2 alpn http/1.1] mail.contoso.com\n', lines)
+            self.assertIn("certificate 'no.pem' does not exist!", ask(rig, 'add ssl crt-list %s no.pem' % path))
+            ask(rig, 'new ssl cert new.pem')
+            with open(certificate('mail-rsa')) as file:
+                ask(rig, 'set ssl cert new.pem <<\n%s\n' % file.read().strip())
+            ask(rig, 'commit ssl cert new.pem')
+            self.assertEqual(ask(rig, 'add ssl crt-list %s <<\nnew.pem new.contoso.com\n' % path),
+                             "Inserting certificate 'new.pem' in crt-list '%s'.\nSuccess!\n\n" % path)
+            self.assertEqual(subject(rig.addresses['fe'], 'new.contoso.com'), 'mail.contoso.com')
+            self.assertIn('in use', ask(rig, 'del ssl cert new.pem'))
+            self.assertIn("can't be found", ask(rig, 'del ssl crt-list %s new.pem:99' % path))
+            self.assertEqual(ask(rig, 'del ssl crt-list %s new.pem' % path),
+                             "Entry 'new.pem' deleted in crtlist '%s'!\n\n" % path)
+            self.assertNotEqual(subject(rig.addresses['fe'], 'new.contoso.com'), 'mail.contoso.com')
+            self.assertIn('deleted', ask(rig, 'del ssl cert new.pem'))
+
+
+class ListErrors(Case):
+    @penstock_only('texts of its own')
+    def test_what_is_wrong_in_a_list_is_told_with_its_line(self):
+        rig = self.rig('frontend fe\n    bind <fe> ssl crt-list <dir>/list\n', start=False)
+        for line, why in (('[alpn x]', r"list:2:1\] : a certificate's file is expected before '\['"),
+                          ('<certs>/mail.pem [alpn', r'list:2:\d+\] : this bracket is not closed'),
+                          ('<certs>/mail.pem [nonsense x]', r"list:2:\d+\] : .*nonsense"),
+                          ('<certs>/mail.pem a ] b', r"list:2:\d+\] : '\]' has no place here"),
+                          ('<certs>/nothing.pem', r"cannot read '.*nothing\.pem'")):
+            write(rig, 'list', '# a list\n%s\n' % line)
+            self.assertRegex(run_program('-c', '-f', rig.path)[1], why)
+
+
+class Beside(Both):
+    """`.key`, `.issuer`, `.ocsp`, `.sctl`, bundles and issuers-chain-path."""
+    TEXT = GLOBAL + """
+    issuers-chain-path <dir>/issuers
+frontend fe
+    bind <fe> ssl crt <dir>/alone.pem
+    bind <both> ssl crt <dir>/pair
+    http-request return status 200
+"""
+
+    def rig(self, text, **options):
+        rig = super().rig(text, start=False, **options)
+        authority = Authority(rig.folder)
+        issued = authority.issue('me', serial=0x1234)
+        base = issued[:-len('.pem')]
+        shutil.copy(base + '.crt', rig.folder + '/alone.pem')
+        shutil.copy(base + '.key', rig.folder + '/alone.pem.key')
+        os.mkdir(rig.folder + '/issuers')
+        shutil.copy(authority.pem, rig.folder + '/issuers/chain.pem')
+        shutil.copy(authority.pem, rig.folder + '/alone.pem.issuer')
+        with open(authority.path('index.txt'), 'w') as file:
+            file.write('V\t400101000000Z\t\t1234\tunknown\t/CN=me\n')
+        openssl('ocsp', '-index', authority.path('index.txt'), '-rsigner', authority.pem, '-rkey', authority.key, '-CA',
+                authority.pem, '-issuer', authority.pem, '-cert', base + '.crt', '-ndays', '7', '-respout',
+                rig.folder + '/alone.pem.ocsp')
+        for kind, name in (('rsa', 'mail-rsa'), ('ecdsa', 'mail')):
+            shutil.copy(certificate(name), rig.folder + '/pair.' + kind)
+        with open(rig.folder + '/alone.pem.sctl', 'wb') as file:
+            file.write(b'\x00\x06\x00\x04abcd')
+        rig.start()
+        return rig
+
+    def test_what_lies_beside_is_shown(self):
+        for rig in (self.ours, self.theirs):
+            report = s_client(rig.addresses['fe'], '-status', '-showcerts')
+            self.assertIn('OCSP Response Status: successful', report)
+            self.assertEqual(report.count('BEGIN CERTIFICATE'), 3, 'the leaf twice, and its issuer')
+
+    def test_a_bundle_is_one_certificate_of_each_kind(self):
+        for rig in (self.ours, self.theirs):
+            for sigalgs, kind in (('ecdsa_secp256r1_sha256', 'id-ecPublicKey'), ('rsa_pss_rsae_sha256', 'rsaEncryption')):
+                report = s_client(rig.addresses['both'], '-servername', 'mail.contoso.com', '-sigalgs', sigalgs)
+                self.assertIn(kind, report)
+
+    def test_commands_about_staples(self):
+        ids = self.compare('show ssl ocsp-response')
+        key = re.search(r'ID key : (\S+)', ids).group(1)
+        self.compare_all('show ssl ocsp-response x', 'set ssl ocsp-response', 'set ssl ocsp-response x',
+                         'set ssl ocsp-response AAAA')
+        for rig in (self.ours, self.theirs):
+            self.assertIn('Cert Status: good', ask(rig, 'show ssl ocsp-response ' + key))
+            with open(rig.folder + '/alone.pem.ocsp', 'rb') as file:
+                self.assertEqual(ask(rig, 'set ssl ocsp-response ' + base64.b64encode(file.read()).decode()),
+                                 'OCSP Response updated!\n\n')
+        ours, theirs = (re.sub('(?m)^(Serial|SHA1|not).*\n', '', ask(rig, 'show ssl cert %s/alone.pem' % rig.folder)
+                               .replace(rig.folder, '')) for rig in (self.ours, self.theirs))
+        self.assertEqual(ours.splitlines()[:6], theirs.splitlines()[:6])
+        self.assertIn('Chain Filename: /issuers/chain.pem', ours)
+
+
+class Pfx(Case):
+    """What Windows exports."""
+    TEXT = """
+frontend fe
+    bind <fe> ssl crt <dir>/mail.pfx password-file <dir>/password
+    http-request return status 200
+"""
+
+    def export(self, rig, *words):
+        openssl('pkcs12', '-export', '-in', certificate('mail'), '-inkey', certificate('mail', '.key'), '-out',
+                rig.folder + '/mail.pfx', '-passout', 'pass:geh eim', *words)
+
+    @penstock_only('words of its own')
+    def test_a_pfx_is_opened_by_its_password(self):
+        for words in ((), ('-legacy', '-descert')):
+            rig = self.rig(self.TEXT, start=False)
+            write(rig, 'password', 'geh eim\n')
+            try:
+                self.export(rig, *words)
+            except subprocess.CalledProcessError:
+                continue  # This openssl has no old ciphers.
+            rig.start()
+            report = s_client(rig.addresses['fe'])
+            self.assertIn('CN = mail.contoso.com', report.replace('CN=', 'CN = '))
+
+    @penstock_only('words of its own')
+    def test_a_wrong_password_or_none_is_told(self):
+        rig = self.rig(self.TEXT, start=False)
+        self.export(rig)
+        write(rig, 'password', 'wrong\n')
+        text = 'frontend fe\n    bind :0 ssl crt %s/mail.pfx %s\n'
+        for words, why in (('password-file %s/password' % rig.folder, "the password of 'password-file' does not open it"),
+                           ('', 'this PFX has a password: name a file that it stands in')):
+            self.assertIn(why, check(text % (rig.folder, words))[1])
+
+
+class Tickets(Both):
+    """`tls-ticket-keys`."""
+    TEXT = GLOBAL + """
+frontend fe
+    bind <fe> ssl crt <certs>/mail.pem tls-ticket-keys <dir>/keys
+    http-request return status 200
+"""
+    KEYS = [base64.b64encode(bytes([n]) * 80).decode() for n in range(1, 6)]
+
+    def rig(self, text, **options):
+        rig = super().rig(text, start=False, **options)
+        write(rig, 'keys', '\n'.join(self.KEYS[:4]) + '\n')
+        rig.start()
+        return rig
+
+    def test_keys_are_shown_and_set(self):
+        self.compare_all('show tls-keys', 'show tls-keys *', 'show tls-keys #0', 'show tls-keys x', 'set ssl tls-key',
+                         'set ssl tls-key x y', 'set ssl tls-key #0 AAAA', 'set ssl tls-key #0 ' + self.KEYS[4],
+                         'show tls-keys *')
+
+    def test_neighbours_with_the_same_file_resume_each_others_sessions(self):
+        if IS_HAPROXY:
+            self.skipTest('one program is enough')
+        other = self.rig(self.TEXT)
+        context = tls_client(version=ssl.TLSVersion.TLSv1_2)
+        with Client(self.ours.addresses['fe'], context=context) as client:
+            client.get('/')
+            session = client.socket.session
+        with Client(other.addresses['fe'], context=context, reuse=session) as client:
+            client.get('/')
+            self.assertTrue(client.socket.session_reused)
+
+
+class Counted(Both):
+    """What is counted of TLS, on the same traffic."""
+    TEXT = GLOBAL + """
+frontend fe
+    bind <fe> ssl crt <certs>/mail.pem ssl-min-ver TLSv1.2
+    default_backend be
+backend be
+    retries 0
+    http-reuse never
+    server s1 <s1+tls> ssl verify none
+backend bad
+    retries 0
+    server s1 <s1+tls> ssl verify required ca-file <certs>/other-ca.pem
+frontend plain
+    bind <plain>
+    use_backend bad if { path /bad }
+    default_backend be
+"""
+
+    def traffic(self, rig):
+        context = tls_client(version=ssl.TLSVersion.TLSv1_2)
+        session = None
+        for _ in range(4):
+            with Client(rig.addresses['fe'], context=context, reuse=session) as client:
+                client.get('/test/server')
+                session = client.socket.session
+        for _ in range(2):
+            try:
+                Client(rig.addresses['fe'], version=ssl.TLSVersion.TLSv1_1).get('/')
+            except (OSError, ValueError):
+                pass
+        rig.get('/bad', frontend='plain')
+        rig.get('/test/server', frontend='plain')
+
+    def columns(self, rig):
+        rows = ask(rig, 'show stat').lstrip('# ').splitlines()
+        names = rows[0].split(',')
+        wanted = [names.index(name) for name in ('ssl_sess', 'ssl_reused_sess', 'ssl_failed_handshake')]
+        out = {}
+        for row in rows[1:]:
+            cells = row.split(',')
+            if len(cells) > max(wanted):
+                out['/'.join(cells[:2])] = [cells[i] for i in wanted]
+        return out
+
+    def test_columns_and_facts(self):
+        for rig in (self.ours, self.theirs):
+            self.traffic(rig)
+        ours, theirs = self.columns(self.ours), self.columns(self.theirs)
+        for who in ('fe/FRONTEND', 'be/s1', 'bad/s1', 'be/BACKEND', 'bad/BACKEND'):
+            self.assertEqual(ours[who], theirs[who], who)
+        facts = [dict(line.split(': ', 1) for line in ask(rig, 'show info').splitlines() if ': ' in line)
+                 for rig in (self.ours, self.theirs)]
+        for name in ('CurrSslConns', 'CumSslConns', 'SslFrontendMaxKeyRate', 'SslBackendMaxKeyRate', 'SslCacheLookups',
+                     'SslCacheMisses'):
+            self.assertEqual(facts[0][name], facts[1][name], name)
+
+
+del Both
