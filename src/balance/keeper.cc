@@ -268,9 +268,13 @@ BackendTally& Keeper::tally_of(const BackendSpec& backend) {
 
 ServerNote Keeper::note_of(const Server& state, const Orders& orders) {
   const Standing now = state.standing.load(std::memory_order_relaxed);
-  if (!now.in_service()) return {Operation::Up, 0, orders};
+  ServerNote note;
+  note.orders = orders;
+  if (!now.in_service()) return note;
   const bool is_ramping = state.ramp.load(std::memory_order_relaxed) < kWholeWeight;
-  return {now.operation, is_ramping ? state.up_since_ms.load(std::memory_order_relaxed) : 0, orders};
+  note.operation = now.operation;
+  note.up_since_ms = is_ramping ? state.up_since_ms.load(std::memory_order_relaxed) : 0;
+  return note;
 }
 
 void Keeper::begin(const ServerSpec& server, const ServerNote* note) {
@@ -291,7 +295,13 @@ void Keeper::begin(const ServerSpec& server, const ServerNote* note) {
       state.ramp.store(1, std::memory_order_relaxed);  // Until the keeper looks at the clock.
     }
   }
-  if (!server.check.enabled && standing.in_service()) state.check.health = server.check.rise;
+  if (note != nullptr) state.check.last_status = note->status;
+  if (!server.check.enabled && standing.in_service()) {
+    // Nobody finds out otherwise.
+    if (note != nullptr && !is_checked && note->operation != Operation::Up)
+      standing.operation = *(state.told = note->operation);
+    state.check.health = standing.operation == Operation::Down ? 0 : server.check.rise;
+  }
   state.standing.store(standing, std::memory_order_relaxed);
 }
 

@@ -93,6 +93,8 @@ class Writer {
       line("log-send-hostname{}", global.log_send_hostname.empty() ? "" : " " + quoted(global.log_send_hostname));
     for (const std::string& name : global.lint_off) name_line("lint-off", name);
     write_tls_defaults(global);
+    name_line("server-state-base", global.server_state_base);
+    name_line("server-state-file", global.server_state_file);
     number_line("spread-checks", global.spread_checks, 0);
     time_line("max-spread-checks", global.max_spread_checks_ms);
     write_tuning(global);
@@ -334,6 +336,9 @@ class Writer {
   }
 
   void write_back(const Proxy& proxy) {
+    if (proxy.state_from != Proxy::StateFrom::None)
+      line("load-server-state-from-file {}", proxy.state_from == Proxy::StateFrom::Global ? "global" : "local");
+    name_line("server-state-file-name", proxy.state_file);
     number_line("fullconn", proxy.fullconn, 0);
     write_balance(proxy.balance);
     static constexpr const char* kReuse[] = {"never", "safe", "aggressive", "always"};

@@ -121,6 +121,13 @@ void resolve_servers(Reading& reading, Draft& draft) {
   }
 }
 
+void judge_state_file(Reading& reading, const Proxy& proxy) {
+  if (proxy.state_from != Proxy::StateFrom::Global || !reading.config.global.server_state_file.empty()) return;
+  reading.diagnostics.warn(
+      proxy.state_place,
+      "'load-server-state-from-file global' has no effect: there is no 'server-state-file' in global");
+}
+
 }  // namespace
 
 void finish_bind_tls(Tls& tls, bool is_http, Diagnostics& diagnostics) {
@@ -139,6 +146,7 @@ void finish(Reading& reading) {
     resolve_logs(config.global, draft.proxy);
     resolve_binds(reading, draft.proxy);
     resolve_servers(reading, draft);
+    judge_state_file(reading, draft.proxy);
   }
   for (const auto& [name, group] : reading.error_groups) {
     if (!group.used)

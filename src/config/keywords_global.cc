@@ -170,6 +170,18 @@ void parse_resetenv(Line& line, Reading& reading) {
   all_kept = std::move(kept);
 }
 
+// Said twice it is an error, as in HAProxy.
+void parse_state_path(Line& line, std::string& to, std::string_view what) {
+  if (!to.empty()) return line.complain(format("'{}' is given already", line.subject));
+  to = line.take_text(what);
+}
+void parse_server_state_base(Line& line, Reading& reading) {
+  parse_state_path(line, global_of(reading).server_state_base, "a folder");
+}
+void parse_server_state_file(Line& line, Reading& reading) {
+  parse_state_path(line, global_of(reading).server_state_file, "a file");
+}
+
 void parse_spread_checks(Line& line, Reading& reading) { global_of(reading).spread_checks = take_count(line, 0, 50); }
 
 void parse_bind_ciphers(Line& line, Reading& reading) {
@@ -406,8 +418,10 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"profiling.tasks", no_effect<Reading>, "Profile with the system's tools."},
     {"quiet", parse_quiet, "Say nothing at start."},
     {"resetenv", parse_resetenv, "Forget all variables but those named."},
-    {"server-state-base", no_effect<Reading>, "A reload keeps server states by itself."},
-    {"server-state-file", no_effect<Reading>, "A reload keeps server states by itself."},
+    {"server-state-base", parse_server_state_base, "Folder of the files of server states that are no whole paths."},
+    {"server-state-file", parse_server_state_file,
+     "File of the states of servers: read at the start for proxies that say 'load-server-state-from-file global', and "
+     "written when the process is told to stop."},
     {"set-dumpable", never_done<Reading>, "Whether cores are dumped is left to the system.", kAnywhere | kNegatable},
     {"set-var", refused<Reading>, "Variables of the process are not offered; use setenv and \"$NAME\"."},
     {"set-var-fmt", refused<Reading>, "Variables of the process are not offered; use setenv and \"$NAME\"."},

@@ -111,6 +111,16 @@ void parse_default_backend(Line& line, Draft& draft) {
   if (const Word* word = line.take_filled("the name of a backend")) draft.proxy.default_backend = *word;
 }
 
+void parse_load_server_state(Line& line, Draft& draft) {
+  constexpr std::string_view kChoices[] = {"none", "global", "local"};
+  draft.proxy.state_place = line.place;
+  if (const auto choice = line.take_choice(kChoices)) draft.proxy.state_from = static_cast<Proxy::StateFrom>(*choice);
+}
+void parse_server_state_file_name(Line& line, Draft& draft) {
+  draft.proxy.state_file.clear();
+  if (line.more() && !line.accept("use-backend-name")) draft.proxy.state_file = line.take_text("a file");
+}
+
 void parse_description(Line& line, Draft& draft) {
   std::string text = line.take_text("a text");
   if (line.failed()) return;
@@ -402,7 +412,11 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"id", parse_id, "The proxy's number in statistics.", kProxies},
     {"ignore-persist", parse_persist_rule<Rule::Set::IgnorePersist>,
      "Requests that are balanced, whatever their cookie: if|unless <condition>.", kInBackend},
-    {"load-server-state-from-file", no_effect<Draft>, "A reload keeps server states by itself.", kBack},
+    {"load-server-state-from-file", parse_load_server_state,
+     "Where servers find the states that they begin with: global (the file 'server-state-file' of global), local (one "
+     "of "
+     "the proxy's own), none.",
+     kBack},
     {"log", parse_log,
      "Where logs go: 'global', or a target as in the 'global' section; 'no log' drops what "
      "defaults gave.",
@@ -455,7 +469,10 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"rspirep", obsolete<Draft>, kAnswersSuccessor},
     {"rsprep", obsolete<Draft>, kAnswersSuccessor},
     {"server", parse_server, "A server: <name> <address>[:<port>] [words]; see the server keywords.", kBackOnly},
-    {"server-state-file-name", no_effect<Draft>, "A reload keeps server states by itself.", kBack},
+    {"server-state-file-name", parse_server_state_file_name,
+     "File for 'load-server-state-from-file local', in 'server-state-base' unless it is a whole path; with "
+     "use-backend-name, or without the line, one of the proxy's name.",
+     kBack},
     {"server-template", parse_server_template,
      "Several servers of one kind: <prefix> <n>|<low>-<high> <address>[:<port>] [words].", kBackOnly},
     {"source", parse_source, "Address from which we connect to the servers.", kBack},

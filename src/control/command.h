@@ -14,6 +14,7 @@
 
 #include "penstock/base/log.h"
 #include "penstock/config/settings.h"
+#include "penstock/control/legacy.h"
 #include "penstock/net/living.h"
 
 namespace penstock {
@@ -99,6 +100,8 @@ class Call final : public std::enable_shared_from_this<Call> {
   std::string_view argument(std::size_t number) const;
   std::vector<std::string> arguments() const;
   const std::string& payload() const { return payload_; }
+  // For another process, to give this command again.
+  Redo again() const { return {written_, payload_}; }
 
   void run(const Command& command);
 
@@ -109,12 +112,16 @@ class Call final : public std::enable_shared_from_this<Call> {
   void obeyed() { rights_->aim == Aim::Parent ? finish_in_silence() : done(); }
   void answer(std::string text);
   void say(Level severity, std::string_view message);
-  void fail(std::string_view message) { say(Level::Err, message); }
+  void fail(std::string_view message) {
+    failed_ = true;
+    say(Level::Err, message);
+  }
   void answer_by(Pieces pieces);
 
   // For the owner: moves what there is of the answer to `to`, up to a good gulp. False: nothing more will come.
   bool take(std::string& to);
   bool ready() const { return ready_; }
+  bool failed() const { return failed_; }
   // Nobody waits for it any more.
   void abandon();
   bool abandoned() const { return owner_ == nullptr; }
@@ -136,6 +143,7 @@ class Call final : public std::enable_shared_from_this<Call> {
   Pieces pieces_;
   Owned<Mortal> companion_;
   bool ready_ = false;
+  bool failed_ = false;
   bool silent_ = false;
 };
 

@@ -34,10 +34,6 @@ Result<config::Server> read_line(const CallRef& call, std::string_view name) {
   return config.proxies.back().servers.back();
 }
 
-std::string added(const std::string& backend, std::string_view name) {
-  return format("added server {}/{}", backend, name);
-}
-
 // It begins in maintenance, and unchecked, as HAProxy's does.
 void add(const CallRef& call, const std::string& backend, config::Server line) {
   Crew& crew = call->realm().crew();
@@ -48,7 +44,8 @@ void add(const CallRef& call, const std::string& backend, config::Server line) {
   call->realm().amend(std::move(wanted), [call, &crew, backend, name, checked](const std::string& why) {
     if (!why.empty()) return call->fail(why + "\n");
     crew.forget_until_reload(format("deleted server {}/{}", backend, name));
-    crew.keep_until_reload(added(backend, name), [] {});
+    crew.keep_until_reload(
+        added_server(backend, name), [] {}, call->again());
     const auto done = [call] { call->say(Level::Info, "New server registered.\n"); };
     ServerChange change;
     change.checks = false;
@@ -91,10 +88,11 @@ void delete_server(const CallRef& call) {
   Crew& crew = call->realm().crew();
   call->realm().amend(DeleteServer{backend, name}, [call, &crew, backend, name](const std::string& why) {
     if (!why.empty()) return call->fail(why + "\n");
-    if (crew.keeps_until_reload(added(backend, name)))
-      crew.forget_until_reload(added(backend, name));
+    if (crew.keeps_until_reload(added_server(backend, name)))
+      crew.forget_until_reload(added_server(backend, name));
     else
-      crew.keep_until_reload(format("deleted server {}/{}", backend, name), [] {});
+      crew.keep_until_reload(
+          format("deleted server {}/{}", backend, name), [] {}, call->again());
     call->say(Level::Info, "Server deleted.");
   });
 }

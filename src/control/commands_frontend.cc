@@ -35,7 +35,8 @@ void move_door(const CallRef& call, const std::shared_ptr<FrontendState>& state,
   const std::string what = format("frontend {} {}", state->name, door == Door::Shut ? "shut down" : "disabled");
   crew.forget_until_reload(format("frontend {} disabled", state->name));
   if (door != Door::Open) {
-    crew.keep_until_reload(what, [&crew, state] { obey_door(crew, state, Door::Open, [] {}); });
+    crew.keep_until_reload(
+        what, [&crew, state] { obey_door(crew, state, Door::Open, [] {}); }, call->again());
   }
   call->realm().log(Level::Warning, format("{} frontend {}.", saying, state->name));
   obey_door(crew, state, door, [call] { call->done(); });
@@ -82,7 +83,8 @@ void set_maxconn_frontend(const CallRef& call) {
   if (*number < 0 || *number > INT32_MAX) return call->fail("Value out of range.\n");
   Crew& crew = call->realm().crew();
   state->maxconn_order = *number;
-  crew.keep_until_reload(format("maxconn of frontend {}", state->name), [state] { state->maxconn_order = -1; });
+  crew.keep_until_reload(
+      format("maxconn of frontend {}", state->name), [state] { state->maxconn_order = -1; }, call->again());
   // There may be room now.
   crew.wake_who_waits([call] { call->done(); });
 }
@@ -95,7 +97,8 @@ void set_maxconn_global(const CallRef& call) {
   const std::uint32_t most = crew.process().hard_maxconn;
   if (*number < 0 || *number > most) return call->fail("Value out of range.\n");
   crew.process().maxconn = *number == 0 ? most : static_cast<std::uint32_t>(*number);
-  crew.keep_until_reload("maxconn of the process", [] {});  // The reload sets it.
+  crew.keep_until_reload(
+      "maxconn of the process", [] {}, call->again());  // The reload sets it.
   crew.wake_who_waits([call] { call->done(); });
 }
 

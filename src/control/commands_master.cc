@@ -24,9 +24,17 @@ void set_debug(const CallRef& call) {
   call->obeyed();
 }
 
+void save_states(const CallRef& call) {
+  call->realm().save_states([call](bool success, const std::string& said) {
+    if (said.empty()) return call->fail("No 'load-server-state-from-file' names a file.\n");
+    call->say(success ? Level::Info : Level::Err, said);
+  });
+}
+
 constexpr Command kCommands[] = {
     {"mcli-debug-mode", "[on|off]", AccessLevel::Admin, "", set_debug},
     {"reload", "", AccessLevel::Operator, "read the configuration anew, and say how that went", reload},
+    {"save servers state", "", AccessLevel::Admin, "write the files of server states, as a stop does", save_states},
     {"show proc", "", AccessLevel::User, "the processes of the program", show_processes},
 };
 

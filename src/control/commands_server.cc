@@ -144,7 +144,8 @@ void change_for_now(const CallRef& call, const Target& target, const ServerChang
   Crew& crew = call->realm().crew();
   crew.keep_until_reload(
       format("{} of {}/{}", what, target.backend, target.name),
-      [&crew, backend = target.backend, server = target.name, back] { crew.change(backend, server, back, [] {}); });
+      [&crew, backend = target.backend, server = target.name, back] { crew.change(backend, server, back, [] {}); },
+      call->again());
   change(call, target, wanted);
 }
 
@@ -202,7 +203,10 @@ void turn_checks(const CallRef& call) {
   if (!target->spec->check.enabled)
     return On ? call->fail("Health check was not configured on this server, cannot enable.\n") : call->done();
   if constexpr (On) {
-    call->realm().crew().forget_until_reload(disabled_checks(*target));
+    Crew& crew = call->realm().crew();
+    crew.forget_until_reload(disabled_checks(*target));
+    // One that was added begins unchecked.
+    crew.keep_also(added_server(target->backend, target->name), call->again());
     return change(call, *target, wanted);
   }
   change_for_now(call, *target, wanted, "disabled checks", back);

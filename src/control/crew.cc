@@ -169,7 +169,8 @@ void Crew::renew_servers(const ServerNotes& notes) {
       if (gone.contains(server.state.get())) continue;
       const auto note = notes.find({plan->balance.name, server.name});
       Keeper::begin(server, note == notes.end() ? nullptr : &note->second);
-      server.state->changed_at_ms.store(loop_.now(), std::memory_order_relaxed);
+      const bool is_dated = note != notes.end() && note->second.changed_ms != 0;
+      server.state->changed_at_ms.store(is_dated ? note->second.changed_ms : loop_.now(), std::memory_order_relaxed);
       if (note != notes.end()) orders_[note->first] = note->second.orders;
       if (server.tracked_state) followers.push_back(&server);
     }
@@ -231,18 +232,29 @@ void Crew::shut_down_sessions(const std::shared_ptr<Server>& server, std::functi
   pass_all(std::move(done));
 }
 
-void Crew::keep_until_reload(const std::string& what, std::function<void()> undo) {
-  until_reload_[what] = std::move(undo);
+void Crew::keep_until_reload(const std::string& what, std::function<void()> undo, Redo redo) {
+  until_reload_[what] = {std::move(undo), {std::move(redo)}};
+  owner_.on_kept(what, until_reload_[what].redos);
 }
 
-void Crew::forget_until_reload(const std::string& what) { until_reload_.erase(what); }
+void Crew::keep_also(const std::string& what, Redo redo) {
+  const auto kept = until_reload_.find(what);
+  if (kept == until_reload_.end()) return;
+  kept->second.redos.push_back(std::move(redo));
+  owner_.on_kept(what, kept->second.redos);
+}
+
+void Crew::forget_until_reload(const std::string& what) {
+  if (until_reload_.erase(what) != 0) owner_.on_kept(what, {});
+}
 
 std::string Crew::end_what_was_kept() {
   std::string names;
-  for (const auto& [what, undo] : std::exchange(until_reload_, {})) {
+  for (const auto& [what, kept] : std::exchange(until_reload_, {})) {
     names += (names.empty() ? "" : ", ") + what;
-    undo();
+    kept.undo();
   }
+  if (!names.empty()) owner_.on_kept({}, {});
   return names;
 }
 

@@ -7,6 +7,7 @@
 
 #include "penstock/base/packing.h"
 #include "penstock/control/crew.h"
+#include "state_files.h"
 
 namespace penstock {
 namespace {
@@ -60,6 +61,12 @@ Handover gather(Handover texts, const Options& options, const GatherPlan& plan) 
   out.account = account_of(out.config.global, out.diagnostics);
   how.log_sockets = differs(out.account);
   how.replace_sockets = plan.previous == nullptr && !options.former_pids.empty();
+  ServersState states;
+  if (plan.previous == nullptr && !how.check_only) {
+    states = read_state_files(out.config, out.diagnostics);
+    out.notes = std::move(states.notes);
+    how.last_addresses = &states.addresses;
+  }
   out.bundle = Bundle::gather(out.config, plan.previous, how, out.diagnostics);
   out.diagnostics.set_source(nullptr);
   return out;

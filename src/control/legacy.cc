@@ -5,16 +5,25 @@
 #include <optional>
 #include <utility>
 
+#include "penstock/base/format.h"
 #include "penstock/base/packing.h"
 #include "penstock/config/model.h"
 
 namespace penstock {
 namespace {
 
+// Things set by command that another process is to set again.
+constexpr std::size_t kMostKept = 1000;
+
 bool has_server(const config::Config& config, const std::string& backend, const std::string& server) {
   const config::Proxy* proxy = config.find_backend(backend);
   return proxy != nullptr && std::any_of(proxy->servers.begin(), proxy->servers.end(),
                                          [&server](const config::Server& each) { return each.name == server; });
+}
+
+bool is_kept(const Legacy& legacy, const std::string& name) {
+  return std::any_of(legacy.kept.begin(), legacy.kept.end(),
+                     [&](const KeptThing& thing) { return thing.name == name; });
 }
 
 void put(Packer& packer, Administration value) { packer.put_number(static_cast<std::uint64_t>(value)); }
@@ -78,7 +87,7 @@ std::string pack_note(const Server& server, const ServerNote& note) {
   return std::string(std::string_view(packer.bytes()));
 }
 
-void take_note(ServerNotes& notes, std::string_view bytes, const config::Config& config) {
+void take_note(Legacy& legacy, std::string_view bytes, const config::Config& config) {
   Unpacker from(bytes);
   const std::string backend(from.take_text());
   const std::string server(from.take_text());
@@ -88,7 +97,49 @@ void take_note(ServerNotes& notes, std::string_view bytes, const config::Config&
   Orders& orders = note.orders;
   const bool is_good = note.operation <= Operation::Drain && take(from, orders.administration) &&
                        take(from, orders.weight) && take(from, orders.maxconn) && take(from, orders.address);
-  if (is_good && from.ended() && has_server(config, backend, server)) notes[{backend, server}] = std::move(note);
+  if (is_good && from.ended() &&
+      (has_server(config, backend, server) || is_kept(legacy, added_server(backend, server))))
+    legacy.servers[{backend, server}] = std::move(note);
+}
+
+std::string added_server(std::string_view backend, std::string_view server) {
+  return format("added server {}/{}", backend, server);
+}
+
+WipedText pack_redos(const std::vector<Redo>& redos) {
+  Packer packer;
+  packer.put_number(redos.size());
+  for (const Redo& redo : redos) {
+    packer.put_number(redo.words.size());
+    for (const std::string& word : redo.words) packer.put_text(word);
+    packer.put_text(redo.payload);
+  }
+  return packer.bytes();
+}
+
+std::vector<Redo> unpack_redos(std::string_view bytes) {
+  std::vector<Redo> out;
+  Unpacker from(bytes);
+  for (std::uint64_t left = from.take_count(); left > 0; --left) {
+    Redo redo;
+    for (std::uint64_t words = from.take_count(); words > 0; --words) redo.words.emplace_back(from.take_text());
+    redo.payload = from.take_text();
+    out.push_back(std::move(redo));
+  }
+  if (!from.ended()) out.clear();
+  return out;
+}
+
+void keep(Legacy& legacy, std::string_view name, std::string_view redos) {
+  const auto same =
+      std::find_if(legacy.kept.begin(), legacy.kept.end(), [&](const KeptThing& thing) { return thing.name == name; });
+  if (redos.empty()) {
+    if (same != legacy.kept.end()) legacy.kept.erase(same);
+  } else if (same != legacy.kept.end()) {
+    same->redos = Secret(redos);
+  } else if (legacy.kept.size() < kMostKept) {
+    legacy.kept.push_back({std::string(name), Secret(redos)});
+  }
 }
 
 }  // namespace penstock

@@ -13,10 +13,14 @@
 
 #include "desk.h"
 #include "penstock/base/format.h"
+#include "penstock/base/packing.h"
 #include "penstock/base/text.h"
 #include "penstock/control/changes.h"
 #include "processes.h"
 #include "realm.h"
+#include "replay.h"
+#include "servers_seen.h"
+#include "state_files.h"
 #include "tls_drafts.h"
 
 namespace penstock {
@@ -28,6 +32,8 @@ constexpr std::uint64_t kRotationMs = 3600 * 1000;
 constexpr const char* kServing = "Serving.";
 // Of complaints about one configuration.
 constexpr std::size_t kMostTold = 64 * 1024;
+// For files of states to be written; whoever is to stop does not wait for ever.
+constexpr std::uint64_t kSavingMs = 3000;
 
 const char* level_word(config::Severity severity) {
   switch (severity) {
@@ -82,6 +88,9 @@ class Master::Reign final : public Realm {
   }
   bool reload_failed() const override { return master_.failed_ != 0; }
   void processes(std::function<void(std::string text)> done) override { master_.tell_processes(std::move(done)); }
+  void save_states(std::function<void(bool success, const std::string& said)> done) override {
+    master_.save_states(std::move(done));
+  }
   void amend(Amendment amendment, std::function<void(const std::string& why)> done) override {
     master_.amend({std::move(amendment), std::move(done)});
   }
@@ -168,8 +177,18 @@ int Master::run(Handover first, const Legacy& legacy) {
     told_ = legacy.servers;
     story_ = legacy.story;
   }
-  if (const int status = start(std::move(first), legacy.servers); status != 0) return status;
+  ServerNotes notes = std::move(first.notes);
+  for (const auto& [name, note] : legacy.servers) notes[name] = note;
+  if (const int status = start(std::move(first), notes); status != 0) return status;
+  if (!legacy.kept.empty()) {
+    notes_ = legacy.servers;
+    replay_ = std::make_unique<Replay>(*realm_, legacy.kept, [this] {
+      replay_.reset();
+      notes_.clear();
+    });
+  }
   loop_.run();
+  replay_.reset();
   return exit_status_;
 }
 
@@ -194,6 +213,7 @@ int Master::start(Handover first, const ServerNotes& notes) {
   remember(loaded.diagnostics);
   answer(Message::Kind::Accepted, kServing);
   crew_.start(std::move(loaded.snapshot), notes);
+  if (!notes.empty()) tell_of_servers();
   desk_->adopt(crew_.snapshot()->config.global, crew_.snapshot()->bundle);
   mention(format("Started with pid {}: {}.", crew_.process().pid, portrait_of(*crew_.snapshot())));
   return 0;
@@ -237,7 +257,7 @@ void Master::amend_next() {
     std::shared_ptr<const Snapshot> snapshot = crew_.amended(wishes_.front().amendment, diagnostics);
     if (snapshot) {
       amending_ = true;
-      return crew_.put_to_work(std::move(snapshot));
+      return crew_.put_to_work(std::move(snapshot), notes_);
     }
     const Wish wish = std::move(wishes_.front());
     wishes_.pop_front();
@@ -314,6 +334,19 @@ void Master::on_server_changed(const Server& server) {
     servers_untold_ = true;
 }
 
+void Master::on_kept(const std::string& what, const std::vector<Redo>& redos) {
+  if (parent_ == nullptr) return;
+  Packer packer;
+  packer.put_text(what);
+  packer.put_text(redos.empty() ? WipedText() : pack_redos(redos));
+  std::string_view rest = what.empty() ? std::string_view() : std::string_view(packer.bytes());
+  do {
+    const std::string_view piece = rest.substr(0, Channel::kLongestText);
+    rest.remove_prefix(piece.size());
+    (void)parent_->send(Message::Kind::Kept, piece, rest.empty() ? 0 : 1);
+  } while (!rest.empty());
+}
+
 void Master::tell_of_servers() {
   servers_untold_ = false;
   for (const auto& plan : crew_.snapshot()->backends) {
@@ -362,12 +395,17 @@ void Master::on_message(Message message) {
       if (asking_processes_.empty()) return;
       asking_processes_.front()(std::move(message.text));
       return asking_processes_.pop_front();
+    case Message::Kind::StateFile:
+      return fill_state(message);
     case Message::Kind::Complaints:
+    case Message::Kind::WantStateFile:
+    case Message::Kind::StateWritten:
     case Message::Kind::WantProcesses:
     case Message::Kind::Accepted:
     case Message::Kind::Refused:
     case Message::Kind::TicketKeys:
     case Message::Kind::Server:
+    case Message::Kind::Kept:
     case Message::Kind::WantReload:
     case Message::Kind::WantLogSocket:
     case Message::Kind::More:
@@ -391,7 +429,76 @@ void Master::on_signal(int number) {
 
 void Master::stop_by(int signal) {
   if (parent_ == nullptr) announcer_.stopping();
-  finish(options_.master_worker ? 128 + signal : 0);
+  const int status = options_.master_worker ? 128 + signal : 0;
+  // Who asks again does not want to wait.
+  if (std::exchange(saved_, true)) return finish(status);
+  save_states([this, status](bool, const std::string&) { finish(status); });
+}
+
+// Servers as they are now, to every file that the configuration has for them.
+void Master::save_states(SavedStates done) {
+  saving_.push_back(std::move(done));
+  if (saving_.size() != 1) return;
+  states_said_.clear();
+  states_failed_ = false;
+  if (state_files(crew_.snapshot()->config).empty()) return end_state({}, {});
+  saving_end_ms_ = loop_.now() + kSavingMs;
+  std::vector<const BackendPlan*> plans;
+  for (const auto& plan : crew_.snapshot()->backends) plans.push_back(plan.get());
+  look_at_servers(crew_, std::move(plans), [this](const std::shared_ptr<const ServersSeen>& seen) {
+    if (!saving_.empty()) write_states(*seen);
+  });
+}
+
+void Master::write_states(const ServersSeen& seen) {
+  const Snapshot& snapshot = *crew_.snapshot();
+  for (const StateFile& file : state_files(snapshot.config)) {
+    std::string& text = states_[file.path];
+    text = kServersStateHead;
+    for (const auto& plan : snapshot.backends) {
+      if (!file.backend.empty() && file.backend != plan->balance.name) continue;
+      for (const ServerSpec& server : plan->balance.servers) append_server_state(text, snapshot, *plan, server, seen);
+    }
+  }
+  for (const auto& [path, text] : std::map(states_)) {
+    if (parent_ != nullptr) {
+      (void)parent_->send(Message::Kind::WantStateFile, path);
+      continue;
+    }
+    const Result<Descriptor> file = begin_state_file(path);
+    Result<void> written = file ? fill_state_file((*file).get(), text) : Result<void>(file.error());
+    if (file) {
+      const Result<void> ended = end_state_file(path, static_cast<bool>(written));
+      if (written) written = ended;
+    }
+    end_state(path, written ? "" : written.error().text);
+  }
+}
+
+void Master::fill_state(const Message& message) {
+  std::string_view why = message.text;
+  const std::string path(cut(why, '\n'));
+  const auto text = states_.find(path);
+  if (text == states_.end()) return;
+  if (message.descriptors.empty()) return end_state(path, std::string(why));
+  const Result<void> written = fill_state_file(message.descriptors.front().get(), text->second);
+  (void)parent_->send(Message::Kind::StateWritten, path, written ? 1 : 0);
+  if (!written) end_state(path, written.error().text);  // Else when it has taken its place.
+}
+
+// One file is done with, with trouble or without; or, without a path, all are.
+void Master::end_state(const std::string& path, const std::string& trouble) {
+  if (!trouble.empty()) {
+    states_failed_ = true;
+    say(Level::Warning, format("States of servers are not saved: {}.", trouble));
+  }
+  if (!path.empty())
+    append_format(states_said_, "{}{}\n", path, trouble.empty() ? ": written." : format(": {}.", trouble));
+  states_.erase(path);
+  if (!states_.empty() && !path.empty()) return;
+  saving_end_ms_ = 0;
+  states_.clear();
+  for (const SavedStates& done : std::exchange(saving_, {})) done(!states_failed_, states_said_);
 }
 
 void Master::reload() {
@@ -430,6 +537,8 @@ void Master::take_over(Handover handover) {
   changes_ = changes_between(*crew_.snapshot(), *loaded.snapshot, crew_.orders());
   set_limits(*limits);
   remember(loaded.diagnostics);
+  replay_.reset();
+  notes_.clear();
   crew_.put_to_work(std::move(loaded.snapshot));
   const std::string ended = crew_.end_what_was_kept();
   if (!ended.empty()) changes_ += format("; what was set by command has ended: {}", ended);
@@ -500,8 +609,13 @@ void Master::tell_losses() {
   }
 }
 
-// A soft stop; `grace` lets balancers before us notice it while clients are still welcome.
 void Master::leave() {
+  if (std::exchange(saved_, true)) return leave_now();
+  save_states([this](bool, const std::string&) { leave_now(); });
+}
+
+// A soft stop; `grace` lets balancers before us notice it while clients are still welcome.
+void Master::leave_now() {
   const std::uint64_t grace = crew_.snapshot()->config.global.grace_ms;
   if (grace == 0) return drain();
   if (grace_end_ms_ != 0 || draining_) return;
@@ -537,6 +651,7 @@ void Master::tick() {
     send_ticket_keys();
     next_rotation_ms_ = loop_.now() + kRotationMs;
   }
+  if (saving_end_ms_ != 0 && loop_.now() >= saving_end_ms_) end_state({}, "it took too long");
   if (grace_end_ms_ != 0 && loop_.now() >= grace_end_ms_) drain();
   if (drain_end_ms_ != 0 && loop_.now() >= drain_end_ms_) finish(0);
 }

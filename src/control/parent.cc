@@ -16,10 +16,12 @@
 
 #include "lodge.h"
 #include "penstock/base/format.h"
+#include "penstock/base/packing.h"
 #include "penstock/control/crew.h"
 #include "penstock/control/master.h"
 #include "penstock/net/signals.h"
 #include "processes.h"
+#include "state_files.h"
 
 namespace penstock {
 namespace {
@@ -32,6 +34,8 @@ constexpr std::uint64_t kLongestWaitMs = 10000;
 constexpr std::uint64_t kStopMs = 5000;
 // Of complaints about one configuration.
 constexpr std::size_t kMostHeard = 64 * 1024;
+// Of what was set by command and is to be set again.
+constexpr std::size_t kLongestThing = 4 * 1024 * 1024;
 
 std::uint64_t now_ms() {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
@@ -48,6 +52,11 @@ bool ended_on_purpose(int status) {
 std::string end_text(int status) {
   if (WIFSIGNALED(status)) return format("died of signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)));
   return format("ended with status {}", WEXITSTATUS(status));
+}
+
+bool has_state_file(const config::Config& config, const std::string& path) {
+  const std::vector<StateFile> files = state_files(config);
+  return std::any_of(files.begin(), files.end(), [&path](const StateFile& file) { return file.path == path; });
 }
 
 }  // namespace
@@ -123,6 +132,7 @@ Parent::Side Parent::start_child() {
   }
   channel_ = std::move(ends->first);
   heard_.clear();
+  kept_pieces_.clear();
   wanted_ = covered_ = 0;
   child_ = pid;
   child_serves_ = false;
@@ -227,11 +237,17 @@ void Parent::on_message(Message message) {
       ::explicit_bzero(message.text.data(), message.text.size());
       return;
     case Message::Kind::Server:
-      if (offered_) take_note(legacy_.servers, message.text, offered_->config);
-      return take_note(legacy_.servers, message.text, accepted_.config);
+      if (offered_) take_note(legacy_, message.text, offered_->config);
+      return take_note(legacy_, message.text, accepted_.config);
+    case Message::Kind::Kept:
+      return keep_thing(std::move(message));
     case Message::Kind::WantReload:
       ++wanted_;
       return reload();
+    case Message::Kind::WantStateFile:
+      return begin_state(message.text);
+    case Message::Kind::StateWritten:
+      return end_state(message.text, message.number == 1);
     case Message::Kind::WantProcesses:
       channel_->offer(Message::Kind::Processes, processes());
       return;
@@ -244,10 +260,41 @@ void Parent::on_message(Message message) {
     case Message::Kind::Visitor:
     case Message::Kind::Failed:
     case Message::Kind::Processes:
+    case Message::Kind::StateFile:
     case Message::Kind::More:
       return;
   }
   if (std::exchange(reload_again_, false)) reload();
+}
+
+void Parent::keep_thing(Message message) {
+  if (message.text.empty()) return legacy_.kept.clear();
+  if (kept_pieces_.size() < kLongestThing) kept_pieces_.append(message.text);
+  ::explicit_bzero(message.text.data(), message.text.size());
+  if (message.number != 0) return;
+  const WipedText whole = std::exchange(kept_pieces_, {});
+  Unpacker from(whole);
+  const std::string name(from.take_text());
+  const std::string_view redos = from.take_text();
+  if (from.ended() && !name.empty()) keep(legacy_, name, redos);
+}
+
+// Only where the configuration has one: the child may be anybody by now.
+void Parent::begin_state(const std::string& path) {
+  if (!has_state_file(accepted_.config, path)) return;
+  const Result<Descriptor> file = begin_state_file(path);
+  if (!file) {
+    channel_->offer(Message::Kind::StateFile, format("{}\n{}", path, file.error().text));
+    return;
+  }
+  const int fd = (*file).get();
+  channel_->offer(Message::Kind::StateFile, path, {&fd, 1});
+}
+
+void Parent::end_state(const std::string& path, bool is_good) {
+  if (!has_state_file(accepted_.config, path)) return;
+  const Result<void> ended = end_state_file(path, is_good);
+  channel_->offer(Message::Kind::StateFile, format("{}\n{}", path, ended ? "" : ended.error().text));
 }
 
 std::string Parent::processes() const {
@@ -281,6 +328,7 @@ void Parent::on_accepted(const std::string& last_word) {
     end_reload(true, last_word);
   }
   heard_.clear();
+  accepted_.notes.clear();
   served_ = child_serves_ = true;
   announcer_.ready("Serving.");
   if (std::exchange(reload_again_, false)) reload();
@@ -320,6 +368,11 @@ void Parent::restart_later(const std::string& how) {
   start_at_ms_ = now + wait_ms_;
   legacy_.story = format("The serving process {}. Another one is started {}.", how,
                          wait_ms_ == 0 ? "at once" : format("in {} ms: this one died soon after its start", wait_ms_));
+  // A third one that died early may have died of what it was given again.
+  if (wait_ms_ > 2 * kFirstWaitMs && !legacy_.kept.empty()) {
+    legacy_.kept.clear();
+    legacy_.story += " What was set by command is given up.";
+  }
   say(legacy_.story);
 }
 

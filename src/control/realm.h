@@ -28,6 +28,8 @@ class Realm {
   // Reads the configuration anew. `done` hears whether it is at work now, and what there was to say.
   virtual void reload(std::function<void(bool success, const std::string& said)> done) = 0;
   virtual bool reload_failed() const = 0;  // The last one.
+  // Writes the files of server states. `said` is empty if the configuration has none.
+  virtual void save_states(std::function<void(bool success, const std::string& said)> done) = 0;
   // `show proc`
   virtual void processes(std::function<void(std::string text)> done) = 0;
   // Puts the snapshot at work to work with this changed, when others are done. `done` hears why not; empty: every

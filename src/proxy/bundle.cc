@@ -378,9 +378,11 @@ class Gatherer {
     read_authorities(server.tls.crl_file, server.tls.crl_place);
     if (!server.certificate.empty()) read_with_key(server.certificate, server.certificate_place);
     read_keys(server.password_file, server.password_place);
-    const bool may_fail = std::find(server.init_addr.begin(), server.init_addr.end(), config::Server::InitAddr::None) !=
-                          server.init_addr.end();
-    resolve(server.address, server.place, may_fail);
+    const auto allows = [&server](config::Server::InitAddr way) {
+      return std::find(server.init_addr.begin(), server.init_addr.end(), way) != server.init_addr.end();
+    };
+    const bool may_fail = allows(config::Server::InitAddr::None);
+    resolve(server.address, server.place, may_fail, allows(config::Server::InitAddr::Last));
     if (server.check.address) resolve(*server.check.address, server.place, may_fail);
     if (server.source) resolve(*server.source, server.place, false);
   }
@@ -424,7 +426,7 @@ class Gatherer {
     resolve(address, host.place, false);
   }
 
-  void resolve(const config::Address& address, config::Place place, bool may_fail) {
+  void resolve(const config::Address& address, config::Place place, bool may_fail, bool last_will_do = false) {
     if (address.kind != config::Address::Kind::Name) return;
     const std::string key = address_text(address);
     if (bundle_.resolved_.contains(key)) return;
@@ -435,6 +437,9 @@ class Gatherer {
     } else if (previous_ != nullptr && previous_->resolved_.contains(key)) {
       found = previous_->resolved_.at(key);
       diagnostics_.warn(place, result.error().text + "; the address known before is kept");
+    } else if (last_will_do && options_.last_addresses != nullptr && options_.last_addresses->contains(address.host)) {
+      found = options_.last_addresses->at(address.host);
+      diagnostics_.warn(place, format("{}; {} is taken, which it was last", result.error().text, found.ip_text()));
     } else if (may_fail) {
       diagnostics_.warn(place, result.error().text + "; the server stays down (init-addr none)");
     } else {

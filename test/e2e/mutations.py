@@ -76,6 +76,8 @@ setenv NAME value
 unsetenv NAME OTHER
 resetenv PATH
 quiet
+server-state-base /tmp
+server-state-file states
 spread-checks 5
 ssl-default-bind-ciphers ECDHE-RSA-AES128-GCM-SHA256
 ssl-default-server-ciphers ECDHE-RSA-AES128-GCM-SHA256
@@ -130,6 +132,8 @@ errorfiles pages 503
 fullconn 100
 hash-type consistent
 http-reuse safe
+load-server-state-from-file local
+server-state-file-name use-backend-name
 log global
 log 127.0.0.1 local0
 no log

@@ -276,3 +276,89 @@ class Own(Process):
                 self.assertRegex(text, words)
         rig = self.rig(PLAIN, arguments=['-S', SOCKET])
         rig.output.wait('-S: without -W there is no parent, the option has no effect')
+
+
+AMENDED = """
+frontend fe
+    bind <fe>
+    default_backend be
+frontend closed
+    bind 127.0.0.1:0
+    default_backend be
+frontend shut
+    bind 127.0.0.1:0
+    default_backend be
+backend be
+    server s1 <s1>
+    server s2 <dead> check inter 1h
+    server s3 127.0.0.1:9 disabled
+"""
+
+
+@penstock_only('has one process, which outlives nothing')
+class AfterACrash(Process):
+    """What was set by command is in force again in the process that comes after a dead one."""
+
+    def start(self):
+        rig = self.rig(AMENDED, globals_='    stats socket <dir>/admin.sock level admin\n', arguments=['-W'])
+        rig.server('s9')
+        return rig
+
+    def kill(self, rig):
+        child = self.child(rig)
+        os.kill(child, signal.SIGKILL)
+        self.child(rig, other_than=child)
+
+    def commands(self, rig):
+        address = rig.servers['s9'].address
+        return ('add server be/s9 %s check inter 1h weight 5' % address, 'enable health be/s9',
+                'set server be/s9 state ready', 'set server be/s9 weight 7', 'del server be/s3',
+                'disable frontend closed', 'shutdown frontend shut', 'set maxconn frontend fe 17',
+                'set maxconn global 33', 'set server be/s2 check-addr 127.0.0.7 port 99', 'disable health be/s2')
+
+    def facts(self, rig):
+        stat = ask(rig, 'show stat -1 3 -1')
+        limits = re.findall(r'(?m)^(\w+),FRONTEND,(?:[^,]*,){4}(\d+),(?:[^,]*,){10}(\w+),', stat)
+        servers = [line.split()[3:9] + line.split()[13:14] + line.split()[18:19] + line.split()[21:23]
+                   for line in ask(rig, 'show servers state').split('\n') if re.match(r'\d+ be ', line)]
+        return limits, servers, re.findall(r'(?m)^Maxconn: (\d+)', ask(rig, 'show info'))
+
+    def test_servers_limits_and_frontends(self):
+        rig = self.start()
+        ask(rig, 'show version')
+        plain = self.facts(rig)
+        for command in self.commands(rig):
+            self.assertNotRegex(ask(rig, command), '(?i)denied|unknown|cannot|not enabled|expects', command)
+        before = self.facts(rig)
+        self.assertEqual([name for name, *_ in before[1]], ['s1', 's2', 's9'])
+        self.assertIn(['s9', '127.0.0.1', '2', '0', '7', '5'], [server[:6] for server in before[1]])
+        for _ in range(2):
+            self.kill(rig)
+            wait_until(lambda: self.facts(rig) == before, 'all that was in force')
+        # It ends with a reload, which says so.
+        line = ask(rig, 'reload')
+        for what in ('added server be/s9', 'deleted server be/s3', 'frontend closed disabled', 'frontend shut shut down',
+                     'maxconn of frontend fe', 'maxconn of the process', 'disabled checks of be/s2', 'check-addr of be/s2'):
+            self.assertIn(what, line)
+        wait_until(lambda: self.facts(rig)[0] == plain[0], 'the frontends as they were')
+        self.kill(rig)
+        wait_until(lambda: [server[0] for server in self.facts(rig)[1]] == ['s1', 's2', 's3'], 'servers of the file')
+        self.assertNotIn('lost', rig.output.text)
+
+    def test_what_was_taken_back_is_not_set_again(self):
+        rig = self.start()
+        for command in ('disable frontend closed', 'enable frontend closed', 'disable health be/s2', 'enable health be/s2',
+                        'add server be/s9 127.0.0.1:9', 'del server be/s9'):
+            ask(rig, command)
+        before = self.facts(rig)
+        self.kill(rig)
+        wait_until(lambda: self.facts(rig) == before, 'the same')
+
+    def test_processes_that_die_of_it_are_not_given_it_for_ever(self):
+        rig = self.start()
+        ask(rig, 'disable frontend closed')
+        child = 0
+        for _ in range(4):
+            child = self.child(rig, other_than=child)
+            os.kill(child, signal.SIGKILL)
+        rig.output.wait('What was set by command is given up')

@@ -35,6 +35,9 @@ struct ServerNote {
   Operation operation = Operation::Up;
   std::uint64_t up_since_ms = 0;  // Its slow start began, monotonic clock; 0: it is over.
   Orders orders;
+  // Of a state file alone: when its standing changed, monotonic clock (0: not known), and what a check came to last.
+  std::uint64_t changed_ms = 0;
+  CheckStatus status = CheckStatus::Unknown;
   bool operator==(const ServerNote&) const = default;
 };
 

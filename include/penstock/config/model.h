@@ -295,6 +295,10 @@ struct Proxy {
   std::optional<StickTable> stick_table;
 
   std::vector<Server> servers;
+  enum class StateFrom { None, Global, Local };
+  StateFrom state_from = StateFrom::None;  // `load-server-state-from-file`
+  Place state_place;
+  std::string state_file;  // `server-state-file-name`; empty: the proxy's name.
   Balance balance;
   Health health;
   Reuse reuse = Reuse::Safe;
@@ -388,6 +392,7 @@ struct Global {
   std::vector<StatsSocket> stats_sockets;
   std::uint64_t stats_timeout_ms = 10000;
   std::uint32_t stats_maxconn = 10;
+  std::string server_state_base, server_state_file;  // As written.
   // `.notice`, `.warning` and the like were already said while reading.
   bool operator==(const Global&) const = default;
 };

@@ -27,15 +27,21 @@ struct Message {
     Visitor,    // An administrator's connection; the text is what was read from it, `number` the level.
     Failed,     // A reload ended before it came to a TakeOver; the text says why.
     Processes,  // An answer to WantProcesses.
+    // An answer to WantStateFile: the path, and the new file, or behind a line end why there is none. And to
+    // StateWritten: nothing behind it if the file has taken its place.
+    StateFile,
     // To the parent.
-    Complaints,     // A piece of what is to be said of the handover; goes before:
-    Accepted,       // The handover is at work. The text is the last word about it.
-    Refused,        // It is not; all goes on as before. The same.
-    TicketKeys,     // For a child that comes after this one; secret.
-    Server,         // A note about a server, for that one too.
+    Complaints,  // A piece of what is to be said of the handover; goes before:
+    Accepted,    // The handover is at work. The text is the last word about it.
+    Refused,     // It is not; all goes on as before. The same.
+    TicketKeys,  // For a child that comes after this one; secret.
+    Server,      // A note about a server, for that one too.
+    Kept,  // A piece of one of Legacy's, packed; `number` is 1 if more of it follows. Empty: there is none any more.
     WantReload,     // An administrator asked the child.
     WantLogSocket,  // The text is a unix socket's path.
     WantProcesses,  // `show proc`
+    WantStateFile,  // The text is the path of one that the configuration names.
+    StateWritten,   // The same; `number` is 1 if all went well.
     // Between packets of one message.
     More,
   };

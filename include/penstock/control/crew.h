@@ -34,6 +34,8 @@ class CrewOwner {
   virtual void on_crew_idle() = 0;
   // A server's state has changed: see Crew::note_of().
   virtual void on_server_changed(const Server& server) = 0;
+  // Of what ends with a reload: how to do it again. Without a name: all has ended.
+  virtual void on_kept(const std::string& /*what*/, const std::vector<Redo>& /*redos*/) {}
 
  protected:
   ~CrewOwner() = default;
@@ -84,8 +86,10 @@ class Crew final : private WorkerOwner {
   unsigned workers() const { return process_.workers; }
   // What runs through this server ends; `done` as above.
   void shut_down_sessions(const std::shared_ptr<Server>& server, std::function<void()> done);
-  // A change that ends with the next reload, by its name: `undo` is called then, on the crew's loop.
-  void keep_until_reload(const std::string& what, std::function<void()> undo);
+  // A change that ends with the next reload, by its name: `undo` is called then, on the crew's loop. `redo` makes it
+  // again, should a process come after this one; more may belong to it.
+  void keep_until_reload(const std::string& what, std::function<void()> undo, Redo redo);
+  void keep_also(const std::string& what, Redo redo);
   void forget_until_reload(const std::string& what);
   bool keeps_until_reload(const std::string& what) const { return until_reload_.contains(what); }
   // Their names; all are undone.
@@ -151,7 +155,11 @@ class Crew final : private WorkerOwner {
   AddressWatch watch_;
   std::size_t adopting_ = 0;
   std::uint64_t started_ms_ = 0;
-  std::map<std::string, std::function<void()>> until_reload_;
+  struct Kept {
+    std::function<void()> undo;
+    std::vector<Redo> redos;
+  };
+  std::map<std::string, Kept> until_reload_;
   std::size_t empty_workers_ = 0;
 };
 

@@ -11,6 +11,7 @@
 #include "penstock/config/model.h"
 #include "penstock/config/read.h"
 #include "penstock/control/account.h"
+#include "penstock/control/legacy.h"
 #include "penstock/control/options.h"
 #include "penstock/net/socket.h"
 #include "penstock/proxy/bundle.h"
@@ -22,6 +23,7 @@ struct Handover {
   config::Config config;  // What the sources say.
   Bundle bundle;
   Account account;
+  ServerNotes notes;                // Of state files; for the first process that serves.
   config::Diagnostics diagnostics;  // What was found wrong so far; said by whoever builds from this.
 };
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,8 @@ namespace penstock {
 
 class Desk;
 class Realm;
+class Replay;
+class ServersSeen;
 
 class Master final : private CrewOwner, private SignalOwner, private WatchOwner, private LogReach {
  public:
@@ -72,6 +75,7 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   void on_adopted() override;
   void on_crew_idle() override { finish(0); }
   void on_server_changed(const Server& server) override;
+  void on_kept(const std::string& what, const std::vector<Redo>& redos) override;
 
   void reload();
   void take_over(Handover handover);
@@ -84,6 +88,12 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   void end_reload(bool success, const std::string& last_word);
   void tell_processes(std::function<void(std::string text)> done);
   void take_in(Message message);
+  using SavedStates = std::function<void(bool success, const std::string& said)>;
+  void save_states(SavedStates done);
+  void write_states(const ServersSeen& seen);
+  void fill_state(const Message& message);
+  void end_state(const std::string& path, const std::string& trouble);
+  void leave_now();
   void send_ticket_keys();
   void tell_of_servers();
   void amend(Wish wish);
@@ -111,6 +121,8 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   Owned<Ticker> ticker_;
   std::string story_;
   ServerNotes told_;  // What the parent knows.
+  std::unique_ptr<Replay> replay_;
+  ServerNotes notes_;  // For servers that it adds.
   std::uint64_t grace_end_ms_ = 0;
   std::uint64_t drain_end_ms_ = 0;
   std::uint64_t next_rotation_ms_ = 0;
@@ -121,8 +133,14 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   std::string heard_;               // What there was to say of the last configuration, taken or not.
   std::vector<Asking> asking_;
   std::deque<std::function<void(std::string text)>> asking_processes_;
-  std::uint32_t wanted_ = 0;   // Reloads, of us or of the parent;
-  std::uint32_t covered_ = 0;  // those that the one under way covers.
+  std::uint32_t wanted_ = 0;                   // Reloads, of us or of the parent;
+  std::uint32_t covered_ = 0;                  // those that the one under way covers.
+  std::map<std::string, std::string> states_;  // Texts of state files that are not written yet, by their paths.
+  std::string states_said_;
+  std::vector<SavedStates> saving_;
+  std::uint64_t saving_end_ms_ = 0;
+  bool saved_ = false;  // For the stop that was asked for.
+  bool states_failed_ = false;
   unsigned reloads_ = 0;
   unsigned failed_ = 0;      // Since one went well.
   std::deque<Wish> wishes_;  // Amendments that wait, the first of them at work if `amending_`.

@@ -49,6 +49,9 @@ class Parent final {
   bool open_lodge();
   std::string processes() const;
   void on_accepted(const std::string& last_word);
+  void keep_thing(Message message);
+  void begin_state(const std::string& path);
+  void end_state(const std::string& path, bool is_good);
   void end_reload(bool success, const std::string& last_word);
   void fail_reload(const std::string& why);
   void hang_up();
@@ -79,6 +82,7 @@ class Parent final {
   std::unique_ptr<Porter> porter_;
   std::unique_ptr<Lodge> lodge_;  // Null: without -S.
   std::string heard_;             // Complaints about what was handed over, until it is answered.
+  WipedText kept_pieces_;         // Of a message that is not whole yet.
   std::string startup_logs_;      // Of the configuration at work.
   std::uint64_t began_ms_ = 0;
   unsigned reloads_ = 0;

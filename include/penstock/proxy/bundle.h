@@ -59,6 +59,8 @@ struct GatherOptions {
   bool log_sockets = false;
   // What was asked beforehand. Null: the resolver is asked now, and waited for.
   const NameAnswers* names = nullptr;
+  // Of names that cannot be resolved, where `init-addr last` allows it. Null: none are known.
+  const std::map<std::string, SocketAddress>* last_addresses = nullptr;
 };
 
 class Bundle {

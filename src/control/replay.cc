@@ -1,0 +1,75 @@
+#include "replay.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "penstock/base/format.h"
+#include "realm.h"
+
+namespace penstock {
+namespace {
+
+// Servers that come and go wait for every worker; what keeps clients out does not wait for them.
+bool amends(const Redo& redo) {
+  return redo.words.size() > 1 && (redo.words[0] == "add" || redo.words[0] == "del") && redo.words[1] == "server";
+}
+
+}  // namespace
+
+Replay::Replay(Realm& realm, const std::vector<KeptThing>& things, std::function<void()> done)
+    : realm_(realm), done_(std::move(done)) {
+  rights_.level = config::AccessLevel::Admin;
+  rights_.expert = rights_.experimental = true;
+  std::vector<Step> later;
+  for (const KeptThing& thing : things) {
+    std::vector<Redo> redos = unpack_redos(thing.redos.view());
+    const bool waits = std::any_of(redos.begin(), redos.end(), amends);
+    for (Redo& redo : redos) {
+      Step step{thing.name, std::move(redo)};
+      waits || step.name.find('/') != std::string::npos ? later.push_back(std::move(step))
+                                                        : steps_.push_back(std::move(step));
+    }
+  }
+  std::move(later.begin(), later.end(), std::back_inserter(steps_));
+  run_later();
+}
+
+Replay::~Replay() {
+  Later::unlink();
+  if (call_) call_->abandon();
+}
+
+void Replay::on_answer() { realm_.loop().later(*this); }
+
+void Replay::run_later() {
+  if (call_) take_answer();
+  while (!steps_.empty()) {
+    give(steps_.front().redo);
+    if (!call_->ready()) return;
+    take_answer();
+  }
+  if (const auto done = std::exchange(done_, nullptr)) realm_.loop().post(done);
+}
+
+void Replay::give(const Redo& redo) {
+  CallOwner& owner = *this;
+  call_ = std::make_shared<Call>(realm_, owner, rights_, redo.words, redo.payload);
+  if (const Command* command = find_command(redo.words))
+    call_->run(*command);
+  else
+    call_->fail("unknown command");
+}
+
+void Replay::take_answer() {
+  std::string said;
+  while (call_->take(said)) continue;
+  if (call_->failed()) {
+    said.erase(std::find(said.begin(), said.end(), '\n'), said.end());
+    realm_.log(Level::Warning, format("What was set by command is lost: {}: {}", steps_.front().name, said));
+  }
+  std::exchange(call_, nullptr)->abandon();
+  Later::unlink();
+  steps_.pop_front();
+}
+
+}  // namespace penstock
