@@ -233,8 +233,9 @@ void Crew::shut_down_sessions(const std::shared_ptr<Server>& server, std::functi
 }
 
 void Crew::keep_until_reload(const std::string& what, std::function<void()> undo, Redo redo) {
-  until_reload_[what] = {std::move(undo), {std::move(redo)}};
-  owner_.on_kept(what, until_reload_[what].redos);
+  Kept& kept = until_reload_[what] = {std::move(undo), {}};
+  if (!redo.words.empty()) kept.redos.push_back(std::move(redo));
+  owner_.on_kept(what, kept.redos);
 }
 
 void Crew::keep_also(const std::string& what, Redo redo) {

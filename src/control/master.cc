@@ -457,7 +457,10 @@ void Master::write_states(const ServersSeen& seen) {
     text = kServersStateHead;
     for (const auto& plan : snapshot.backends) {
       if (!file.backend.empty() && file.backend != plan->balance.name) continue;
-      for (const ServerSpec& server : plan->balance.servers) append_server_state(text, snapshot, *plan, server, seen);
+      for (const ServerSpec& server : plan->balance.servers) {
+        append_server_state(text, snapshot, *plan, server, seen);
+        append_server_orders(text, server, seen);
+      }
     }
   }
   for (const auto& [path, text] : std::map(states_)) {

@@ -147,6 +147,7 @@ class ArgumentReader {
       value(word, options.pid_file);
     } else if (word == "-S") {
       value(word, options.master_socket);
+      if (options.master_socket.empty()) wrong("'-S' needs an address");
     } else if (word == "-n") {
       number(word, options.maxconn);
     } else if (word == "-W") {

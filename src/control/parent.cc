@@ -276,7 +276,7 @@ void Parent::keep_thing(Message message) {
   Unpacker from(whole);
   const std::string name(from.take_text());
   const std::string_view redos = from.take_text();
-  if (from.ended() && !name.empty()) keep(legacy_, name, redos);
+  if (!name.empty()) keep(legacy_, name, from.ended() ? redos : std::string_view());
 }
 
 // Only where the configuration has one: the child may be anybody by now.

@@ -151,6 +151,29 @@ void append_server_state(std::string& to, const Snapshot& snapshot, const Backen
 
 namespace {
 
+// An address and a port that stand alone.
+bool is_plain(const ServerAddress& address) {
+  return !address.port_from_client && !address.address.empty() && !address.address.is_unix();
+}
+
+}  // namespace
+
+void append_server_orders(std::string& to, const ServerSpec& server, const ServersSeen& seen) {
+  const ServerSeen& one = seen.of(server);
+  if (!one.said) return;
+  const Orders& orders = one.said->orders;
+  const std::string begin = format("# order {} {}", server.state->backend_name, server.name);
+  if (orders.maxconn)
+    append_format(to, "{} maxconn {} in place of {}\n", begin, orders.maxconn->value, orders.maxconn->file);
+  if (orders.address && is_plain(orders.address->value) && is_plain(orders.address->file)) {
+    const SocketAddress &value = orders.address->value.address, &file = orders.address->file.address;
+    append_format(to, "{} address {} {} in place of {} {}\n", begin, value.ip_text(), value.port(), file.ip_text(),
+                  file.port());
+  }
+}
+
+namespace {
+
 // Bits of the state of an administrator: by command, by the server that it tracks, by the file, and by names that could
 // not be resolved or were set.
 constexpr std::uint64_t kForcedMaintenance = 0x01, kFileMaintenance = 0x04, kForcedDrain = 0x08, kAllBits = 0x7f;
@@ -158,6 +181,8 @@ constexpr std::uint64_t kForcedMaintenance = 0x01, kFileMaintenance = 0x04, kFor
 constexpr std::uint64_t kAway = 0x01 | 0x02 | 0x20;
 constexpr std::uint64_t kMostWeight = 256;
 constexpr std::size_t kFewestFields = 20, kMostFields = 25, kMostComplaints = 10;
+constexpr std::string_view kOrderMark = "# order ";
+constexpr std::string_view kInPlaceOf = " in place of ";
 
 CheckStatus status_of(std::uint64_t number) {
   for (std::size_t i = 0; i <= static_cast<std::size_t>(CheckStatus::L7Status); ++i) {
@@ -183,7 +208,10 @@ class StateReader {
     while (!text.empty()) {
       const std::string_view line = cut(text, '\n');
       ++number_;
-      if (!line.empty() && line.front() != '#') take(line);
+      if (line.starts_with(kOrderMark))
+        take_order(line.substr(kOrderMark.size()));
+      else if (!line.empty() && line.front() != '#')
+        take(line);
     }
     if (untold_ != 0) out_.complaints.push_back(format("and {} more lines", untold_));
   }
@@ -218,6 +246,35 @@ class StateReader {
     if ((out.administration & kBoth) == kBoth)
       return complain(format("'{}' cannot be srv_admin_state: maintenance and drain at one time", out.administration));
     keep(out);
+  }
+
+  // A comment that is none of ours, or about nobody, is a comment.
+  void take_order(std::string_view line) {
+    const std::string backend(cut(line, ' ')), server(cut(line, ' '));
+    const std::string_view what = cut(line, ' ');
+    const std::size_t middle = line.find(kInPlaceOf);
+    const auto note = out_.notes.find({backend, server});
+    if (middle == std::string_view::npos || note == out_.notes.end()) return;
+    const std::string_view value = line.substr(0, middle), file = line.substr(middle + kInPlaceOf.size());
+    Orders& orders = note->second.orders;
+    if (what == "maxconn") {
+      const auto now = parse_unsigned(value), then = parse_unsigned(file);
+      if (now && then && *now <= UINT32_MAX && *then <= UINT32_MAX)
+        orders.maxconn = {static_cast<std::uint32_t>(*now), static_cast<std::uint32_t>(*then)};
+    } else if (what == "address") {
+      const auto now = address_of(value), then = address_of(file);
+      if (now && then) orders.address = {*now, *then};
+    }
+  }
+
+  static std::optional<ServerAddress> address_of(std::string_view text) {
+    const std::string_view ip = cut(text, ' ');
+    const auto port = parse_unsigned(text);
+    ServerAddress out;
+    if (!port || *port > 65535 || ip.empty() || ip == "*" ||
+        !SocketAddress::from_ip(ip, static_cast<std::uint16_t>(*port), out.address))
+      return std::nullopt;
+    return out;
   }
 
   bool number(std::string_view text, std::string_view name, std::uint64_t most, std::uint64_t& to) {

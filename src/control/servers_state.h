@@ -30,6 +30,10 @@ Where where_is(const ServerSpec& server);
 void append_server_state(std::string& to, const Snapshot& snapshot, const BackendPlan& plan, const ServerSpec& server,
                          const ServersSeen& seen);
 
+// For a file: what was set about a server and the format has no room for, as comments, which HAProxy passes over:
+// "# order be s1 maxconn 5 in place of 0".
+void append_server_orders(std::string& to, const ServerSpec& server, const ServersSeen& seen);
+
 // What a text in this format says of servers, by names of backend and server; of two lines about one the first counts.
 struct ServersState {
   ServerNotes notes;

@@ -228,7 +228,7 @@ class Servers(Both):
                          'show servers state be')
 
     def test_weights(self):
-        for text in ('50%', '0', '100%', '20', '256', '300%', '3000%', '257', 'x', '12x', '5%x', '', '-1', '1'):
+        for text in ('50%', '0', '100%', '99%', '15%', '20', '256', '300%', '3000%', '257', 'x', '12x', '5%x', '', '-1', '1'):
             with self.subTest(text):
                 self.compare('set server be/s1 weight ' + text)
                 self.compare('get weight be/s1')

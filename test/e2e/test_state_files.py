@@ -220,6 +220,26 @@ class Own(Process):
         self.child(rig, other_than=child)
         wait_until(lambda: states(Admin(rig).send('show servers state be\n').end().rest()) == before, 'the same states')
 
+    def test_limits_and_addresses_that_were_set_stand_over_a_stop_and_a_start(self):
+        rig = self.serving()
+        for command in ('set maxconn server be/s1 5', 'set server be/s2 addr 127.0.0.7 port 99',
+                        'set server be/s5 addr 127.0.0.8'):
+            ask(rig, command)
+        rig.signal(signal.SIGTERM)
+        rig.wait_exit()
+        text = self.content(rig)
+        # HAProxy takes the rest of the file as it is.
+        self.assertEqual(text.count('\n#'), 4)
+
+        def places(servers):
+            again = self.serving(servers, files={'states': text})
+            limit = re.search(r'(?m)^be,s1,(?:[^,]*,){4}(\d*),', ask(again, 'show stat')).group(1)
+            return limit, re.findall(r' (s[25] [\d.]+) ', ask(again, 'show servers state be'))
+        self.assertEqual(places(SERVERS), ('5', ['s2 127.0.0.7', 's5 127.0.0.8']))
+        # As long as the configuration says what it said.
+        self.assertEqual(places(SERVERS.replace('127.0.0.1:9', '127.0.0.1:9 maxconn 3').replace('s2 127.0.0.1', 's2 127.0.0.2')),
+                         ('3', ['s2 127.0.0.2', 's5 127.0.0.8']))
+
     def test_reloads_do_not_read_it_again(self):
         rig = self.serving(files={'states': HEAD + line('s1', administration=8)})
         ask(rig, 'set server be/s1 state ready')

@@ -87,8 +87,8 @@ class Crew final : private WorkerOwner {
   // What runs through this server ends; `done` as above.
   void shut_down_sessions(const std::shared_ptr<Server>& server, std::function<void()> done);
   // A change that ends with the next reload, by its name: `undo` is called then, on the crew's loop. `redo` makes it
-  // again, should a process come after this one; more may belong to it.
-  void keep_until_reload(const std::string& what, std::function<void()> undo, Redo redo);
+  // again, should a process come after this one; more may belong to it. Without words it is lost then.
+  void keep_until_reload(const std::string& what, std::function<void()> undo, Redo redo = {});
   void keep_also(const std::string& what, Redo redo);
   void forget_until_reload(const std::string& what);
   bool keeps_until_reload(const std::string& what) const { return until_reload_.contains(what); }

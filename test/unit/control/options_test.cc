@@ -57,6 +57,6 @@ TEST_CASE("what is taken without effect says so if somebody might count on it") 
   CHECK(parse({"-L", "name", "-dM", "-N", "20", "-V"}).warnings.empty());
   CHECK(parse({"-m", "512"}).warnings.size() == 1);
   CHECK(parse({"-S", "fd@3"}).options.master_socket == "fd@3");
-  CHECK(parse({"-S"}).wish == Arguments::Wish::Wrong);
+  CHECK(wrong({"-S", ""}) == "'-S' needs an address");
   CHECK(wrong({"-Z"}) == "unknown option '-Z'");
 }

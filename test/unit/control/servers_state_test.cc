@@ -34,6 +34,25 @@ TEST_CASE("states of servers become what was found, what was ordered, and since 
   CHECK(state.addresses.at("mail").ip_text() == "10.0.0.1");
 }
 
+TEST_CASE("orders that the format has no room for are comments") {
+  const std::string s1 = line("s1 10.0.0.1 2 0 1 1 0");
+  const auto read = [&](const std::string& orders) {
+    const ServersState state = read_servers_state("1\n" + s1 + orders, 0);
+    CHECK(state.complaints.empty());
+    return state.notes.at({"bk", "s1"}).orders;
+  };
+  CHECK(read("# order bk s1 maxconn 5 in place of 0\n").maxconn == Order<std::uint32_t>{5, 0});
+  const Orders moved = read("# order bk s1 address ::1 10 in place of 10.0.0.1 9\n");
+  REQUIRE(moved.address);
+  CHECK(moved.address->value.address.text() == "[::1]:10");
+  CHECK(moved.address->file.address.text() == "10.0.0.1:9");
+  for (const char* other :
+       {"# order bk s2 maxconn 5 in place of 0\n", "# order bk s1 maxconn 5\n", "# order\n",
+        "# order bk s1 maxconn x in place of 0\n", "# order bk s1 address x 1 in place of ::1 9\n",
+        "# order bk s1 address ::1 99999 in place of ::1 9\n", "# order bk s1 other 1 in place of 2\n"})
+    CHECK(read(other).empty());
+}
+
 TEST_CASE("a line that cannot be one is named and costs nothing else") {
   const ServersState state =
       read_servers_state("1\nhello\n" + line("s1 10.0.0.1 4 0 5 5 10") + line("s1 10.0.0.1 2 9 5 5 10") +
