@@ -26,7 +26,21 @@ using Part = TlsCredentials::Part;
 const Snapshot& snapshot_of(const CallRef& call) { return *call->realm().crew().snapshot(); }
 
 void set_back_at_reload(const CallRef& call, const std::string& what) {
-  call->realm().crew().keep_until_reload(what, [] {});
+  call->realm().crew().keep_until_reload(
+      what, [] {}, call->again());
+}
+
+// What is set in a transaction is set again in a process that comes after this one, and so is what it led to.
+void keep_transaction(const CallRef& call, const std::string& what, std::function<void()> undo) {
+  Crew& crew = call->realm().crew();
+  if (crew.keeps_until_reload(what)) return crew.keep_also(what, call->again());
+  crew.keep_until_reload(what, std::move(undo), call->again());
+}
+
+void end_transaction(const CallRef& call, const std::string& what, const std::string& result) {
+  Crew& crew = call->realm().crew();
+  crew.keep_also(what, call->again());
+  crew.join_kept(what, result);
 }
 
 // Of one that has been begun, and ends with a reload.
@@ -143,8 +157,8 @@ void set_certificate(const CallRef& call) {
   if (!next) return refuse(cannot_load(part, name) + "Can't load the payload\n");
   call->say(Level::Notice, format("Transaction {} for certificate {}!\n", draft ? "updated" : "created", name));
   draft = TlsDrafts::CertificateDraft{name, std::move(*next)};
-  call->realm().crew().keep_until_reload(transaction_of("certificate", name),
-                                         [drafts = &call->realm().tls_drafts()] { drafts->certificate.reset(); });
+  keep_transaction(call, transaction_of("certificate", name),
+                   [drafts = &call->realm().tls_drafts()] { drafts->certificate.reset(); });
 }
 
 void commit_certificate(const CallRef& call) {
@@ -163,8 +177,7 @@ void commit_certificate(const CallRef& call) {
   call->realm().amend(SetCertificate{name, draft->credentials}, [call, name, refuse](const std::string& why) {
     if (!why.empty()) return refuse(why + "\n");
     call->realm().tls_drafts().certificate.reset();
-    call->realm().crew().forget_until_reload(transaction_of("certificate", name));
-    set_back_at_reload(call, "certificate " + name);
+    end_transaction(call, transaction_of("certificate", name), "certificate " + name);
     call->answer(format("Committing {}{}\nSuccess!\n", name, dots(uses_of_certificate(snapshot_of(call), name))));
   });
 }
@@ -311,8 +324,8 @@ void set_trust(const CallRef& call) {
   if (!good) return refuse("Invalid payload\n");
   call->say(Level::Notice, format("transaction {} for {} {}!\n", draft ? "updated" : "created", kind.name, name));
   draft = TlsDrafts::TrustDraft{name, std::make_shared<const std::string>(call->payload())};
-  call->realm().crew().keep_until_reload(transaction_of(kind.words, name),
-                                         [drafts = &call->realm().tls_drafts()] { (drafts->*kind.draft).reset(); });
+  keep_transaction(call, transaction_of(kind.words, name),
+                   [drafts = &call->realm().tls_drafts()] { (drafts->*kind.draft).reset(); });
 }
 
 template <const TrustKind& kind>
@@ -328,8 +341,7 @@ void commit_trust(const CallRef& call) {
   call->realm().amend(std::move(wanted), [call, name, refuse](const std::string& why) {
     if (!why.empty()) return refuse(why + "\n");
     (call->realm().tls_drafts().*kind.draft).reset();
-    call->realm().crew().forget_until_reload(transaction_of(kind.words, name));
-    set_back_at_reload(call, format("{} {}", kind.words, name));
+    end_transaction(call, transaction_of(kind.words, name), format("{} {}", kind.words, name));
     call->answer(format("Committing {}{}\nSuccess!\n", name, dots(uses_of_trust(snapshot_of(call), name))));
   });
 }

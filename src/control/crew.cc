@@ -233,29 +233,31 @@ void Crew::shut_down_sessions(const std::shared_ptr<Server>& server, std::functi
 }
 
 void Crew::keep_until_reload(const std::string& what, std::function<void()> undo, Redo redo) {
-  Kept& kept = until_reload_[what] = {std::move(undo), {}};
-  if (!redo.words.empty()) kept.redos.push_back(std::move(redo));
-  owner_.on_kept(what, kept.redos);
+  until_reload_[what] = std::move(undo);
+  owner_.on_kept({KeptChange::Kind::Set, what, std::move(redo), {}});
 }
 
 void Crew::keep_also(const std::string& what, Redo redo) {
-  const auto kept = until_reload_.find(what);
-  if (kept == until_reload_.end()) return;
-  kept->second.redos.push_back(std::move(redo));
-  owner_.on_kept(what, kept->second.redos);
+  if (until_reload_.contains(what)) owner_.on_kept({KeptChange::Kind::Append, what, std::move(redo), {}});
+}
+
+void Crew::join_kept(const std::string& from, const std::string& to) {
+  until_reload_.erase(from);
+  until_reload_.try_emplace(to, [] {});
+  owner_.on_kept({KeptChange::Kind::Join, to, {}, from});
 }
 
 void Crew::forget_until_reload(const std::string& what) {
-  if (until_reload_.erase(what) != 0) owner_.on_kept(what, {});
+  if (until_reload_.erase(what) != 0) owner_.on_kept({KeptChange::Kind::Forget, what, {}, {}});
 }
 
 std::string Crew::end_what_was_kept() {
   std::string names;
-  for (const auto& [what, kept] : std::exchange(until_reload_, {})) {
+  for (const auto& [what, undo] : std::exchange(until_reload_, {})) {
     names += (names.empty() ? "" : ", ") + what;
-    kept.undo();
+    undo();
   }
-  if (!names.empty()) owner_.on_kept({}, {});
+  if (!names.empty()) owner_.on_kept({});
   return names;
 }
 

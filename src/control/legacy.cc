@@ -14,6 +14,7 @@ namespace {
 
 // Things set by command that another process is to set again.
 constexpr std::size_t kMostKept = 1000;
+constexpr std::size_t kMostRedos = 200;  // Of one.
 
 bool has_server(const config::Config& config, const std::string& backend, const std::string& server) {
   const config::Proxy* proxy = config.find_backend(backend);
@@ -106,39 +107,87 @@ std::string added_server(std::string_view backend, std::string_view server) {
   return format("added server {}/{}", backend, server);
 }
 
-WipedText pack_redos(const std::vector<Redo>& redos) {
+WipedText pack_redo(const Redo& redo) {
   Packer packer;
-  packer.put_number(redos.size());
-  for (const Redo& redo : redos) {
-    packer.put_number(redo.words.size());
-    for (const std::string& word : redo.words) packer.put_text(word);
-    packer.put_text(redo.payload);
-  }
+  packer.put_number(redo.words.size());
+  for (const std::string& word : redo.words) packer.put_text(word);
+  packer.put_text(redo.payload);
   return packer.bytes();
 }
 
-std::vector<Redo> unpack_redos(std::string_view bytes) {
-  std::vector<Redo> out;
+std::optional<Redo> unpack_redo(std::string_view bytes) {
+  Redo redo;
   Unpacker from(bytes);
-  for (std::uint64_t left = from.take_count(); left > 0; --left) {
-    Redo redo;
-    for (std::uint64_t words = from.take_count(); words > 0; --words) redo.words.emplace_back(from.take_text());
-    redo.payload = from.take_text();
-    out.push_back(std::move(redo));
-  }
-  if (!from.ended()) out.clear();
-  return out;
+  for (std::uint64_t words = from.take_count(); words > 0; --words) redo.words.emplace_back(from.take_text());
+  redo.payload = from.take_text();
+  if (!from.ended()) return std::nullopt;
+  return redo;
 }
 
-void keep(Legacy& legacy, std::string_view name, std::string_view redos) {
-  const auto same =
+WipedText pack_change(const KeptChange& change) {
+  Packer packer;
+  packer.put_number(static_cast<std::uint64_t>(change.kind));
+  packer.put_text(change.name);
+  packer.put_text(change.from);
+  packer.put_text(change.redo.words.empty() ? WipedText() : pack_redo(change.redo));
+  return packer.bytes();
+}
+
+namespace {
+
+KeptThing* find_kept(Legacy& legacy, std::string_view name) {
+  const auto found =
       std::find_if(legacy.kept.begin(), legacy.kept.end(), [&](const KeptThing& thing) { return thing.name == name; });
-  if (redos.empty()) {
-    if (same != legacy.kept.end()) legacy.kept.erase(same);
-  } else if (same != legacy.kept.end()) {
-    same->redos = Secret(redos);
-  } else if (legacy.kept.size() < kMostKept) {
-    legacy.kept.push_back({std::string(name), Secret(redos)});
+  return found == legacy.kept.end() ? nullptr : &*found;
+}
+
+void forget_kept(Legacy& legacy, std::string_view name) {
+  std::erase_if(legacy.kept, [&](const KeptThing& thing) { return thing.name == name; });
+}
+
+// One of that name; null: there are too many.
+KeptThing* kept_of(Legacy& legacy, std::string_view name) {
+  if (KeptThing* known = find_kept(legacy, name)) return known;
+  if (legacy.kept.size() >= kMostKept) return nullptr;
+  return &legacy.kept.emplace_back(KeptThing{std::string(name), {}});
+}
+
+void add_redo(Legacy& legacy, std::string_view name, std::string_view redo) {
+  if (redo.empty()) return;
+  KeptThing* thing = kept_of(legacy, name);
+  if (thing == nullptr) return;
+  // Half of what made it would make something else.
+  if (thing->redos.size() >= kMostRedos) return forget_kept(legacy, name);
+  thing->redos.emplace_back(redo);
+}
+
+void join(Legacy& legacy, std::string_view from, std::string_view to) {
+  const KeptThing* source = find_kept(legacy, from);
+  const std::vector<Secret> redos = source == nullptr ? std::vector<Secret>() : source->redos;
+  forget_kept(legacy, from);
+  for (const Secret& redo : redos) add_redo(legacy, to, redo.view());
+}
+
+}  // namespace
+
+void take_change(Legacy& legacy, std::string_view bytes) {
+  Unpacker unpacker(bytes);
+  const auto kind = static_cast<KeptChange::Kind>(std::min<std::uint64_t>(unpacker.take_number(), UINT8_MAX));
+  const std::string_view name = unpacker.take_text(), from = unpacker.take_text(), redo = unpacker.take_text();
+  // One that was too long to come here whole takes what it was about along.
+  if (!unpacker.ended()) return forget_kept(legacy, name);
+  switch (kind) {
+    case KeptChange::Kind::Set:
+      forget_kept(legacy, name);
+      return add_redo(legacy, name, redo);
+    case KeptChange::Kind::Append:
+      return add_redo(legacy, name, redo);
+    case KeptChange::Kind::Join:
+      return join(legacy, from, name);
+    case KeptChange::Kind::Forget:
+      return forget_kept(legacy, name);
+    case KeptChange::Kind::ForgetAll:
+      return legacy.kept.clear();
   }
 }
 

@@ -13,7 +13,6 @@
 
 #include "desk.h"
 #include "penstock/base/format.h"
-#include "penstock/base/packing.h"
 #include "penstock/base/text.h"
 #include "penstock/control/changes.h"
 #include "processes.h"
@@ -334,17 +333,14 @@ void Master::on_server_changed(const Server& server) {
     servers_untold_ = true;
 }
 
-void Master::on_kept(const std::string& what, const std::vector<Redo>& redos) {
+void Master::on_kept(const KeptChange& change) {
   if (parent_ == nullptr) return;
-  Packer packer;
-  packer.put_text(what);
-  packer.put_text(redos.empty() ? WipedText() : pack_redos(redos));
-  std::string_view rest = what.empty() ? std::string_view() : std::string_view(packer.bytes());
-  do {
+  const WipedText packed = pack_change(change);
+  for (std::string_view rest = packed; !rest.empty();) {
     const std::string_view piece = rest.substr(0, Channel::kLongestText);
     rest.remove_prefix(piece.size());
     (void)parent_->send(Message::Kind::Kept, piece, rest.empty() ? 0 : 1);
-  } while (!rest.empty());
+  }
 }
 
 void Master::tell_of_servers() {

@@ -16,7 +16,6 @@
 
 #include "lodge.h"
 #include "penstock/base/format.h"
-#include "penstock/base/packing.h"
 #include "penstock/control/crew.h"
 #include "penstock/control/master.h"
 #include "penstock/net/signals.h"
@@ -268,15 +267,9 @@ void Parent::on_message(Message message) {
 }
 
 void Parent::keep_thing(Message message) {
-  if (message.text.empty()) return legacy_.kept.clear();
   if (kept_pieces_.size() < kLongestThing) kept_pieces_.append(message.text);
   ::explicit_bzero(message.text.data(), message.text.size());
-  if (message.number != 0) return;
-  const WipedText whole = std::exchange(kept_pieces_, {});
-  Unpacker from(whole);
-  const std::string name(from.take_text());
-  const std::string_view redos = from.take_text();
-  if (!name.empty()) keep(legacy_, name, from.ended() ? redos : std::string_view());
+  if (message.number == 0) take_change(legacy_, std::exchange(kept_pieces_, {}));
 }
 
 // Only where the configuration has one: the child may be anybody by now.

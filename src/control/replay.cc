@@ -1,6 +1,7 @@
 #include "replay.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "penstock/base/format.h"
@@ -22,7 +23,10 @@ Replay::Replay(Realm& realm, const std::vector<KeptThing>& things, std::function
   rights_.expert = rights_.experimental = true;
   std::vector<Step> later;
   for (const KeptThing& thing : things) {
-    std::vector<Redo> redos = unpack_redos(thing.redos.view());
+    std::vector<Redo> redos;
+    for (const Secret& packed : thing.redos) {
+      if (std::optional<Redo> redo = unpack_redo(packed.view())) redos.push_back(std::move(*redo));
+    }
     const bool waits = std::any_of(redos.begin(), redos.end(), amends);
     for (Redo& redo : redos) {
       Step step{thing.name, std::move(redo)};

@@ -7,7 +7,8 @@ import signal
 import socket
 import subprocess
 
-from harness import IS_HAPROXY, PATIENCE, PROGRAM, Case, penstock_only, run_program, wait_until
+from harness import (IS_HAPROXY, PATIENCE, PROGRAM, Case, certificate, certificates, penstock_only, run_program,
+                     wait_until)
 from test_process import PLAIN, Process
 from test_runtime_socket import Admin, ask
 
@@ -344,6 +345,35 @@ class AfterACrash(Process):
         self.kill(rig)
         wait_until(lambda: [server[0] for server in self.facts(rig)[1]] == ['s1', 's2', 's3'], 'servers of the file')
         self.assertNotIn('lost', rig.output.text)
+
+    def test_certificates_and_authorities(self):
+        folder = self.jail()
+        for name in ('mail.pem', 'ca.pem'):
+            shutil.copy(os.path.join(certificates(), name), folder)
+        file, authorities = os.path.join(folder, 'mail.pem'), os.path.join(folder, 'ca.pem')
+        text = ('frontend fe\n    bind <fe> ssl crt %s\n    http-request return status 200\n'
+                'backend be\n    server s1 127.0.0.1:9 ssl verify required ca-file %s\n' % (file, authorities))
+        rig = self.rig(text, globals_='    stats socket <dir>/admin.sock level admin\n', arguments=['-W'])
+        with open(certificate('other')) as other:
+            pem = re.sub(r'\n+', '\n', other.read())
+        with open(os.path.join(certificates(), 'other-ca.pem')) as other:
+            authority = re.sub(r'\n+', '\n', other.read())
+        for kind, name, payload in (('cert', file, pem), ('ca-file', authorities, authority)):
+            self.assertNotIn("Can't", ask(rig, 'set ssl %s %s <<\n%s\n' % (kind, name, payload)))
+            self.assertIn('Success!', ask(rig, 'commit ssl %s %s' % (kind, name)))
+        self.assertNotIn("Can't", ask(rig, 'set ssl cert %s <<\n%s\n' % (file, pem)))
+
+        def shown():
+            return [re.sub(r'Status: .*', '', ask(rig, 'show ssl ' + words)) for words in (
+                'cert ' + file, 'ca-file ' + authorities, 'cert')]
+        before = shown()
+        self.kill(rig)
+        wait_until(lambda: shown() == before, 'what was set')
+        self.assertIn('Success!', ask(rig, 'commit ssl cert ' + file))
+        line = ask(rig, 'reload')
+        self.assertIn('certificate ' + file, line)
+        self.kill(rig)
+        wait_until(lambda: shown()[0] not in ('', before[0]), 'the certificate of the file')
 
     def test_what_was_taken_back_is_not_set_again(self):
         rig = self.start()

@@ -31,12 +31,12 @@ struct Message {
     // StateWritten: nothing behind it if the file has taken its place.
     StateFile,
     // To the parent.
-    Complaints,  // A piece of what is to be said of the handover; goes before:
-    Accepted,    // The handover is at work. The text is the last word about it.
-    Refused,     // It is not; all goes on as before. The same.
-    TicketKeys,  // For a child that comes after this one; secret.
-    Server,      // A note about a server, for that one too.
-    Kept,  // A piece of one of Legacy's, packed; `number` is 1 if more of it follows. Empty: there is none any more.
+    Complaints,     // A piece of what is to be said of the handover; goes before:
+    Accepted,       // The handover is at work. The text is the last word about it.
+    Refused,        // It is not; all goes on as before. The same.
+    TicketKeys,     // For a child that comes after this one; secret.
+    Server,         // A note about a server, for that one too.
+    Kept,           // A piece of a packed KeptChange; `number` is 1 if more of it follows.
     WantReload,     // An administrator asked the child.
     WantLogSocket,  // The text is a unix socket's path.
     WantProcesses,  // `show proc`

@@ -34,8 +34,8 @@ class CrewOwner {
   virtual void on_crew_idle() = 0;
   // A server's state has changed: see Crew::note_of().
   virtual void on_server_changed(const Server& server) = 0;
-  // Of what ends with a reload: how to do it again. Without a name: all has ended.
-  virtual void on_kept(const std::string& /*what*/, const std::vector<Redo>& /*redos*/) {}
+  // Of what ends with a reload: how to do it again.
+  virtual void on_kept(const KeptChange& /*change*/) {}
 
  protected:
   ~CrewOwner() = default;
@@ -90,6 +90,8 @@ class Crew final : private WorkerOwner {
   // again, should a process come after this one; more may belong to it. Without words it is lost then.
   void keep_until_reload(const std::string& what, std::function<void()> undo, Redo redo = {});
   void keep_also(const std::string& what, Redo redo);
+  // What was kept as `from` is so as `to` from now on, with what that was before.
+  void join_kept(const std::string& from, const std::string& to);
   void forget_until_reload(const std::string& what);
   bool keeps_until_reload(const std::string& what) const { return until_reload_.contains(what); }
   // Their names; all are undone.
@@ -155,11 +157,7 @@ class Crew final : private WorkerOwner {
   AddressWatch watch_;
   std::size_t adopting_ = 0;
   std::uint64_t started_ms_ = 0;
-  struct Kept {
-    std::function<void()> undo;
-    std::vector<Redo> redos;
-  };
-  std::map<std::string, Kept> until_reload_;
+  std::map<std::string, std::function<void()>> until_reload_;
   std::size_t empty_workers_ = 0;
 };
 

@@ -2,7 +2,9 @@
 // while it lives.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,8 +30,23 @@ struct Redo {
 
 // What was set by command and ends with a reload.
 struct KeptThing {
-  std::string name;  // "frontend fe disabled"
-  Secret redos;      // As pack_redos() has them.
+  std::string name;           // "frontend fe disabled"
+  std::vector<Secret> redos;  // Each as pack_redo() has it.
+};
+
+// How that changes.
+struct KeptChange {
+  enum class Kind : std::uint8_t {
+    Set,        // It is there, made by `redo` alone; without words by nothing.
+    Append,     // `redo` belongs to it, too.
+    Join,       // What belongs to `from` does, and that is there no more.
+    Forget,     // It is there no more.
+    ForgetAll,  // None is.
+  };
+  Kind kind = Kind::ForgetAll;
+  std::string name;
+  Redo redo;
+  std::string from;
 };
 
 struct Legacy {
@@ -41,11 +58,12 @@ struct Legacy {
 
 std::string added_server(std::string_view backend, std::string_view server);
 
-WipedText pack_redos(const std::vector<Redo>& redos);
+WipedText pack_redo(const Redo& redo);
 // Of what is no such bytes: nothing.
-std::vector<Redo> unpack_redos(std::string_view bytes);
-// One thing more, or the same set anew; without redos it is none any more. What is beyond a measure is not kept.
-void keep(Legacy& legacy, std::string_view name, std::string_view redos);
+std::optional<Redo> unpack_redo(std::string_view bytes);
+WipedText pack_change(const KeptChange& change);
+// Takes what pack_change() gave, up to a measure. Of a piece of it nothing is taken, and what it names is forgotten.
+void take_change(Legacy& legacy, std::string_view bytes);
 
 std::string pack_note(const Server& server, const ServerNote& note);
 // Adds what pack_note() gave about a server of `config`, or one that was added. Other bytes and names change nothing: who

@@ -75,7 +75,7 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   void on_adopted() override;
   void on_crew_idle() override { finish(0); }
   void on_server_changed(const Server& server) override;
-  void on_kept(const std::string& what, const std::vector<Redo>& redos) override;
+  void on_kept(const KeptChange& change) override;
 
   void reload();
   void take_over(Handover handover);

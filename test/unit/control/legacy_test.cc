@@ -83,34 +83,69 @@ TEST_CASE("an order that cannot be one is not taken") {
   CHECK(notes.empty());
 }
 
-TEST_CASE("what was set by command is kept in its order, set anew in its place, and forgotten") {
+namespace {
+
+using Kind = KeptChange::Kind;
+void change(Legacy& legacy, Kind kind, const std::string& name, Redo redo = {}, const std::string& from = {}) {
+  take_change(legacy, pack_change({kind, name, std::move(redo), from}));
+}
+std::vector<std::string> names_of(const Legacy& legacy) {
+  std::vector<std::string> names;
+  for (const KeptThing& thing : legacy.kept) names.push_back(thing.name);
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("what was set by command is kept in its order, joined, and forgotten") {
   Legacy legacy;
-  const std::vector<Redo> first = {{{"add", "server", "bk/s9", "127.0.0.1:9"}, ""},
-                                   {{"enable", "health", "bk/s9"}, ""}};
-  keep(legacy, added_server("bk", "s9"), pack_redos(first));
-  keep(legacy, "frontend fe disabled", pack_redos({{{"disable", "frontend", "fe"}, "payload\n"}}));
-  keep(legacy, added_server("bk", "s9"), pack_redos({first[0]}));
-  REQUIRE(legacy.kept.size() == 2);
-  CHECK(unpack_redos(legacy.kept[0].redos.view()).size() == 1);
-  const std::vector<Redo> second = unpack_redos(legacy.kept[1].redos.view());
-  CHECK(second.at(0).words == std::vector<std::string>{"disable", "frontend", "fe"});
-  CHECK(second.at(0).payload == "payload\n");
-  // A server that was added may leave a note; one that is forgotten may not.
-  take_note(legacy, pack_note(Server("bk", "s9"), {Operation::Down, 0, {}}), with_servers());
+  change(legacy, Kind::Set, "frontend fe disabled", {{"disable", "frontend", "fe"}, ""});
+  change(legacy, Kind::Set, "transaction", {{"set", "ssl", "cert", "c"}, "pem\n"});
+  change(legacy, Kind::Append, "transaction", {{"commit", "ssl", "cert", "c"}, ""});
+  change(legacy, Kind::Join, "certificate", {}, "transaction");
+  CHECK(names_of(legacy) == std::vector<std::string>{"frontend fe disabled", "certificate"});
+  REQUIRE(legacy.kept[1].redos.size() == 2);
+  const std::optional<Redo> first = unpack_redo(legacy.kept[1].redos[0].view());
+  REQUIRE(first);
+  CHECK(first->words == std::vector<std::string>{"set", "ssl", "cert", "c"});
+  CHECK(first->payload == "pem\n");
+  // Said again it is there once, and later; without a command it is not.
+  change(legacy, Kind::Set, "frontend fe disabled", {{"disable", "frontend", "fe"}, ""});
+  CHECK(names_of(legacy) == std::vector<std::string>{"certificate", "frontend fe disabled"});
+  change(legacy, Kind::Set, "frontend fe disabled");
+  change(legacy, Kind::Join, "other", {}, "nothing");
+  change(legacy, Kind::Forget, "nothing");
+  CHECK(names_of(legacy) == std::vector<std::string>{"certificate"});
+  change(legacy, Kind::ForgetAll, "");
+  CHECK(legacy.kept.empty());
+}
+
+TEST_CASE("a server that was added may leave a note, one that was deleted not") {
+  Legacy legacy;
+  const std::string note = pack_note(Server("bk", "s9"), {Operation::Down, 0, {}});
+  change(legacy, Kind::Set, added_server("bk", "s9"), {{"add", "server", "bk/s9"}, ""});
+  take_note(legacy, note, with_servers());
   CHECK(legacy.servers.size() == 1);
-  keep(legacy, added_server("bk", "s9"), {});
-  CHECK(legacy.kept.size() == 1);
   legacy.servers.clear();
-  take_note(legacy, pack_note(Server("bk", "s9"), {Operation::Down, 0, {}}), with_servers());
+  change(legacy, Kind::Forget, added_server("bk", "s9"));
+  take_note(legacy, note, with_servers());
   CHECK(legacy.servers.empty());
 }
 
-TEST_CASE("of bytes that are no commands there are none, and of too many things some") {
-  const WipedText good = pack_redos({{{"a", "b"}, "c"}});
-  for (std::size_t size = 0; size < good.size(); ++size)
-    CHECK(unpack_redos(std::string_view(good).substr(0, size)).empty());
-  CHECK(unpack_redos(std::string(good) + "x").empty());
+TEST_CASE("bytes that are no change change nothing, and there is a measure") {
   Legacy legacy;
-  for (int i = 0; i < 3000; ++i) keep(legacy, std::to_string(i), good);
+  const WipedText good = pack_change({Kind::Set, "a", {{"b"}, "c"}, {}});
+  for (std::size_t size = 0; size < good.size(); ++size) take_change(legacy, std::string_view(good).substr(0, size));
+  take_change(legacy, std::string(good) + "x");
+  take_change(legacy, pack_change({static_cast<Kind>(77), "a", {{"b"}, "c"}, {}}));
+  CHECK(legacy.kept.empty());
+  CHECK_FALSE(unpack_redo("x"));
+  for (int i = 0; i < 3000; ++i) change(legacy, Kind::Set, std::to_string(i), {{"a"}, ""});
   CHECK(legacy.kept.size() == 1000);
+  // Half of what made it would make something else.
+  change(legacy, Kind::ForgetAll, "");
+  for (int i = 0; i < 200; ++i) change(legacy, Kind::Append, "a", {{"a"}, ""});
+  CHECK(legacy.kept.at(0).redos.size() == 200);
+  change(legacy, Kind::Append, "a", {{"a"}, ""});
+  CHECK(legacy.kept.empty());
 }
