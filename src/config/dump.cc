@@ -7,6 +7,7 @@
 #include "lexer.h"
 #include "penstock/config/read.h"
 #include "penstock/config/rule_words.h"
+#include "penstock/config/stick_names.h"
 #include "stick_length.h"
 
 namespace penstock::config {
@@ -383,10 +384,13 @@ class Writer {
     append_format(words, " size {}", table.size);
     add_time(words, "expire", table.expire_ms);
     add_flag(words, "nopurge", table.no_purge);
+    if (table.server_by_address) words += " srvkey addr";
     for (std::size_t i = 0; i < table.store.size(); ++i) {
       const StickTable::Stored& stored = table.store[i];
       append_format(words, "{}{}", i == 0 ? " store " : ",", stick_data_name(stored.data));
-      if (is_rate(stored.data)) append_format(words, "({})", duration_text(stored.period_ms));
+      std::string measures = is_array(stored.data) ? format("{}", stored.count) : "";
+      if (is_rate(stored.data)) measures += (measures.empty() ? "" : ",") + duration_text(stored.period_ms);
+      if (!measures.empty()) append_format(words, "({})", measures);
     }
     line("stick-table {}", words);
   }

@@ -59,8 +59,6 @@ void parse_server_template(Line& line, Draft& draft);
 // `stick` and `stick-table` behind their keywords.
 void parse_stick(Line& line, Draft& draft);
 void parse_stick_table(Line& line, Draft& draft);
-std::string_view stick_key_name(StickTable::Key key);
-std::string_view stick_data_name(StickData data);
 
 // `log` behind its keyword: a target, or nothing after a complaint or a warning.
 std::optional<LogTarget> take_log_target(Line& line);

@@ -491,7 +491,7 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      kInBackend},
     {"stick-table", parse_stick_table,
      "What is remembered of clients: type ip|ipv6|integer|string|binary [len <n>] size <n> "
-     "[expire <time>] [nopurge] [store <data>[,...]].",
+     "[expire <time>] [nopurge] [srvkey addr|name] [store <data>[,...]].",
      kProxies},
     {"tcp-check", parse_tcp_check, "Steps of a TCP health check; see the tcp-check keywords.", kBack},
     {"tcp-request", parse_tcp_request,

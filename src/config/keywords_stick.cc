@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "keywords.h"
+#include "penstock/config/stick_names.h"
 #include "stick_length.h"
 
 namespace penstock::config {
@@ -11,10 +12,11 @@ namespace {
 
 constexpr std::string_view kKeys[] = {"ip", "ipv6", "integer", "string", "binary"};
 constexpr std::string_view kData[] = {
-    "server_id",      "conn_cur",     "gpt0",          "conn_cnt",      "conn_rate",      "sess_cnt",
-    "sess_rate",      "http_req_cnt", "http_req_rate", "http_err_cnt",  "http_err_rate",  "http_fail_cnt",
-    "http_fail_rate", "bytes_in_cnt", "bytes_in_rate", "bytes_out_cnt", "bytes_out_rate", "gpc0",
-    "gpc0_rate",      "gpc1",         "gpc1_rate"};
+    "server_id",     "gpt0",           "gpc0",          "gpc0_rate",    "conn_cnt",
+    "conn_rate",     "conn_cur",       "sess_cnt",      "sess_rate",    "http_req_cnt",
+    "http_req_rate", "http_err_cnt",   "http_err_rate", "bytes_in_cnt", "bytes_in_rate",
+    "bytes_out_cnt", "bytes_out_rate", "gpc1",          "gpc1_rate",    "server_key",
+    "http_fail_cnt", "http_fail_rate", "gpt",           "gpc",          "gpc_rate"};
 static_assert(std::size(kData) == kStickDataCount);
 constexpr std::string_view kKinds[] = {"match", "on", "store-request", "store-response"};
 
@@ -39,51 +41,102 @@ void parse_type(Line& line, StickTable& table) {
     table.length = static_cast<std::uint32_t>(line.take_number("a length", 1, 65535));
 }
 
-void parse_server_key(Line& line, StickTable&) {
+void parse_server_key(Line& line, StickTable& table) {
   constexpr std::string_view kWays[] = {"addr", "name"};
-  const Place place = line.more() ? line.peek().place : line.place;
-  if (line.take_choice(kWays) == std::size_t{0})
-    line.warn(place, "'srvkey addr' has no effect: servers are known by their names");
+  table.server_by_address = line.take_choice(kWays) == std::size_t{0};
 }
 
-// One word of the list behind `store`: "conn_cnt", "conn_rate(30s)".
+constexpr std::uint64_t kMostElements = 100;
+
+// What stands in parentheses behind the name of what is stored: "(30s)", "(3)", "(3,30s)". False after a complaint.
+bool take_measures(Line& line, std::string_view text, std::string_view inside, Place place,
+                   StickTable::Stored& stored) {
+  const auto complain = [&](std::string what) {
+    line.complain(place, std::move(what));
+    return false;
+  };
+  if (!inside.ends_with(')')) return complain(format("the parenthesis of '{}' is not closed", text));
+  inside.remove_suffix(1);
+  if (is_array(stored.data)) {
+    const auto count = parse_unsigned(cut(inside, ','));
+    if (!count || *count == 0 || *count > kMostElements)
+      return complain(format("'{}' does not say a number of elements from 1 to {}", text, kMostElements));
+    stored.count = static_cast<std::uint32_t>(*count);
+  }
+  if (!is_rate(stored.data)) return inside.empty() || complain(format("'{}' takes no period", text));
+  const auto ms = parse_duration_ms(inside);
+  if (!ms || *ms == 0 || *ms > 2147483647) return complain(format("'{}' does not say a time such as 30s", text));
+  stored.period_ms = *ms;
+  return true;
+}
+
+const char* example_of(StickData data) {
+  if (!is_array(data)) return "(30s)";
+  return is_rate(data) ? "(2,30s)" : "(2)";
+}
+
+// An array takes the place of the single counters of its kind.
+std::optional<StickData> array_of(StickData data) {
+  switch (data) {
+    case StickData::Gpt0:
+      return StickData::Gpt;
+    case StickData::Gpc0:
+    case StickData::Gpc1:
+      return StickData::Gpc;
+    case StickData::Gpc0Rate:
+    case StickData::Gpc1Rate:
+      return StickData::GpcRate;
+    default:
+      return std::nullopt;
+  }
+}
+
+// One word of the list behind `store`: "conn_cnt", "conn_rate(30s)", "gpc(3)".
 void take_stored(Line& line, std::string_view text, Place place, StickTable& table) {
-  std::string_view period = text;
-  const std::string_view name = cut(period, '(');
+  std::string_view inside = text;
+  const std::string_view name = cut(inside, '(');
   const auto* const row = std::find(std::begin(kData), std::end(kData), name);
   if (row == std::end(kData)) {
-    if (name == "gpc" || name == "gpc_rate" || name == "gpt" || name == "server_key") {
-      return line.warn(place, format("'store {}' is not offered yet and has no effect", name));
-    }
     const std::string_view near = nearest(name, kData);
     return line.complain(place, format("'{}' is nothing that a table can store{}", name,
                                        near.empty() ? "" : format("; did you mean '{}'?", near)));
   }
-  StickTable::Stored stored{static_cast<StickData>(row - kData), 0};
-  if (is_rate(stored.data) != (name.size() != text.size())) {
-    return line.complain(place, is_rate(stored.data)
-                                    ? format("'{}' needs the time that it looks back: {}(30s)", name, name)
-                                    : format("'{}' takes no parentheses", name));
+  StickTable::Stored stored{static_cast<StickData>(row - kData)};
+  const bool measured = is_rate(stored.data) || is_array(stored.data);
+  if (measured != (name.size() != text.size())) {
+    return line.complain(
+        place, measured ? format("'{}' needs {}: {}{}", name,
+                                 is_array(stored.data) ? "its number of elements" : "the time that it looks back", name,
+                                 example_of(stored.data))
+                        : format("'{}' takes no parentheses", name));
   }
-  if (is_rate(stored.data)) {
-    const auto ms = period.ends_with(')') ? parse_duration_ms(period.substr(0, period.size() - 1)) : std::nullopt;
-    if (!ms || *ms == 0 || *ms > 2147483647)
-      return line.complain(place, format("'{}' does not say a time such as 30s", text));
-    stored.period_ms = *ms;
+  if (measured && !take_measures(line, text, inside, place, stored)) return;
+  for (const StickTable::Stored& other : table.store) {
+    if (other.data == stored.data) return line.warn(place, format("'{}' is stored already: no effect", name));
+    if (array_of(other.data) == stored.data || array_of(stored.data) == other.data)
+      return line.complain(
+          place, format("'{}' and '{}' are the same counters: store one of them", name, stick_data_name(other.data)));
   }
-  const auto same = [&](const StickTable::Stored& other) { return other.data == stored.data; };
-  if (std::any_of(table.store.begin(), table.store.end(), same))
-    return line.complain(place, format("'{}' is stored already", name));
-  if (stored.data == StickData::ServerId) return;
-  line.warn(place, format("'store {}' has no effect: tables remember servers and count nothing yet", name));
   table.store.push_back(stored);
+}
+
+// Up to the next comma that stands in no parentheses.
+std::string_view cut_item(std::string_view& rest) {
+  std::size_t end = 0;
+  for (bool inside = false; end < rest.size() && (inside || rest[end] != ','); ++end) {
+    if (rest[end] == '(') inside = true;
+    if (rest[end] == ')') inside = false;
+  }
+  const std::string_view item = rest.substr(0, end);
+  rest.remove_prefix(std::min(end + 1, rest.size()));
+  return item;
 }
 
 void parse_store(Line& line, StickTable& table) {
   const Word* word = line.take("what to store, for example http_req_rate(10s)");
   if (word == nullptr) return;
   for (std::string_view rest = word->text; !rest.empty() && !line.failed();) {
-    take_stored(line, cut(rest, ','), word->place, table);
+    take_stored(line, cut_item(rest), word->place, table);
   }
 }
 
@@ -94,8 +147,10 @@ constexpr TableKeyword kTableKeywords[] = {
     {"nopurge", parse_no_purge, "A full table learns nothing new; else the oldest makes room."},
     {"peers", no_effect_parameter<StickTable, 1>, "Tables are not exchanged between peers."},
     {"size", parse_size, "Most entries: 200k."},
-    {"srvkey", parse_server_key, "Servers are known by 'name'."},
-    {"store", parse_store, "What entries hold, with commas between: 'server_id'. Counts and rates have no effect yet."},
+    {"srvkey", parse_server_key, "How servers are known: 'addr' or 'name', which is usual."},
+    {"store", parse_store,
+     "What entries hold, with commas between: counts, rates over a period, arrays: "
+     "conn_cur,http_req_rate(10s),gpc(2)."},
     {"type", parse_type,
      "What an entry is found by: ip, ipv6, integer, string, binary [len <n>]; 31 bytes of a string and 32 of binary "
      "count unless said otherwise."},

@@ -20,11 +20,6 @@ constexpr NotOffered kWords[] = {
     {Kind::Action, "expect-netscaler-cip", ""},
     {Kind::Action, "normalize-uri", ""},
     {Kind::Action, "ot-group", ""},
-    {Kind::Action, "sc-inc-gpc", ""},
-    {Kind::Action, "sc-inc-gpc0", ""},
-    {Kind::Action, "sc-inc-gpc1", ""},
-    {Kind::Action, "sc-set-gpt", ""},
-    {Kind::Action, "sc-set-gpt0", ""},
     {Kind::Action, "send-spoe-group", ""},
     {Kind::Action, "set-dst", ""},
     {Kind::Action, "set-dst-port", ""},
@@ -35,10 +30,6 @@ constexpr NotOffered kWords[] = {
     {Kind::Action, "set-src", ""},
     {Kind::Action, "set-src-port", ""},
     {Kind::Action, "set-tos", ""},
-    {Kind::Action, "track-sc", ""},
-    {Kind::Action, "track-sc0", ""},
-    {Kind::Action, "track-sc1", ""},
-    {Kind::Action, "track-sc2", ""},
     {Kind::Action, "wait-for-body", ""},
     {Kind::Action, "wait-for-handshake", ""},
     {Kind::Sample, "base32+src", ""},
@@ -166,8 +157,6 @@ constexpr NotOffered kWords[] = {
     {Kind::Sample, "ssl_s_sha1", ""},
     {Kind::Sample, "ssl_s_sig_alg", ""},
     {Kind::Sample, "ssl_s_version", ""},
-    {Kind::Sample, "table_avl", ""},
-    {Kind::Sample, "table_cnt", ""},
     {Kind::Sample, "thread", ""},
     {Kind::Sample, "url32+src", ""},
     {Kind::Converter, "aes_gcm_dec", ""},
@@ -176,7 +165,6 @@ constexpr NotOffered kWords[] = {
     {Kind::Converter, "fix_is_valid", ""},
     {Kind::Converter, "fix_tag_value", ""},
     {Kind::Converter, "hmac", ""},
-    {Kind::Converter, "in_table", ""},
     {Kind::Converter, "json", ""},
     {Kind::Converter, "json_query", ""},
     {Kind::Converter, "jwt_header_query", ""},
@@ -198,25 +186,8 @@ constexpr NotOffered kWords[] = {
     {Kind::Acl, "RDP_COOKIE", ""},
 };
 
-// Samples and converters of stick tables' counters have one name for each of these beginnings.
-constexpr std::string_view kOfCounters[] = {"sc0_", "sc1_", "sc2_", "sc_", "src_", "table_"};
-constexpr std::string_view kCounters[] = {
-    "bytes_in_rate", "bytes_out_rate", "clr_gpc",      "clr_gpc0",      "clr_gpc1",     "conn_cnt",
-    "conn_cur",      "conn_rate",      "expire",       "get_gpc",       "get_gpc0",     "get_gpc1",
-    "get_gpt",       "get_gpt0",       "gpc",          "gpc0",          "gpc0_rate",    "gpc1",
-    "gpc1_rate",     "gpc_rate",       "gpt",          "gpt0",          "http_err_cnt", "http_err_rate",
-    "http_fail_cnt", "http_fail_rate", "http_req_cnt", "http_req_rate", "idle",         "inc_gpc",
-    "inc_gpc0",      "inc_gpc1",       "kbytes_in",    "kbytes_out",    "server_id",    "sess_cnt",
-    "sess_rate",     "tracked",        "trackers",     "updt_conn_cnt"};
 // What modules of HAProxy name so, not all of them known beforehand.
 constexpr std::string_view kModules[] = {"51d.", "da-csv", "internal.", "lua.", "wurfl-"};
-
-bool is_of_counters(std::string_view name) {
-  return std::any_of(std::begin(kOfCounters), std::end(kOfCounters), [name](std::string_view begin) {
-    return name.starts_with(begin) &&
-           std::find(std::begin(kCounters), std::end(kCounters), name.substr(begin.size())) != std::end(kCounters);
-  });
-}
 
 bool is_of_a_module(std::string_view name) {
   return std::any_of(std::begin(kModules), std::end(kModules),
@@ -234,7 +205,6 @@ std::optional<std::string> not_offered(Kind kind, std::string_view name) {
     return word.instead.empty() ? std::string(kSaid) : format("{}: write {}", kSaid, word.instead);
   }
   const bool is_called = kind == Kind::Sample || kind == Kind::Converter;
-  if (is_called && is_of_counters(name)) return kSaid;
   if ((is_called || kind == Kind::Action) && is_of_a_module(name)) return kSaid;
   return std::nullopt;
 }

@@ -85,6 +85,9 @@ constexpr ActionWords kActions[] = {
     {"strict-mode", 1},
     {"switch-mode", 1, kModeWords},
     {"tarpit", 0, kReplyWords},
+    {"track-sc0", 1, kStickWords},
+    {"track-sc1", 1, kStickWords},
+    {"track-sc2", 1, kStickWords},
     {"use-service", 1},
 };
 

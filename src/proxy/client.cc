@@ -40,6 +40,7 @@ void Client::on_close() {
   tunnel_.reset();
   pins_.clear();
   front_.reset();
+  if (facts_.tracking) facts_.tracking->end(loop().now());
   owner_.on_client_left(*entrance_);
 }
 

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "penstock/rules/tracked.h"
+
 namespace penstock::counting {
 namespace {
 
@@ -90,6 +92,7 @@ Durations& count_steps(const Kit& kit, const Way& way, const rules::LogFacts& lo
 
 void count_all(const Books& books, const rules::Subject& subject) {
   const rules::LogFacts& log = subject.log;
+  rules::tracked::count_bytes(subject, log.bytes_uploaded, log.bytes_read);
   add_bytes(books.frontend, log);
   if (books.listener != nullptr) add_bytes(*books.listener, log);
   if (books.backend != nullptr) add_bytes(*books.backend, log);

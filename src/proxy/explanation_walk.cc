@@ -79,6 +79,9 @@ class Walk::SeenNumbers final : public rules::Numbers {
   }
   bool stopping() const override { return running_ != nullptr && running_->stopping(); }
   int backend_named(std::string_view name) const override { return snapshot_.backend_number(name); }
+  // None, so that nothing is tracked.
+  const std::shared_ptr<StickTable>* table(int) const override { return nullptr; }
+  std::uint64_t now_ms() const override { return running_ == nullptr ? 0 : running_->now_ms(); }
 
  private:
   const Snapshot& snapshot_;

@@ -100,6 +100,13 @@ std::string_view Generation::sni_of(const ServerSpec& server, rules::Subject& su
   return name;
 }
 
+const std::shared_ptr<StickTable>* Generation::table(int number) const {
+  const auto& tables = snapshot_->tables;
+  if (number < 0 || static_cast<std::size_t>(number) >= tables.size()) return nullptr;
+  const std::shared_ptr<StickTable>& table = tables[static_cast<std::size_t>(number)].table;
+  return table == nullptr ? nullptr : &table;
+}
+
 std::int64_t Generation::backend(rules::BackendNumber number, int backend) const {
   const BackendPlan* plan = snapshot_->backend(backend);
   if (plan == nullptr) return -1;

@@ -10,6 +10,7 @@
 #include "penstock/proxy/access_log.h"
 #include "penstock/proxy/counting.h"
 #include "penstock/proxy/reason.h"
+#include "penstock/rules/tracked.h"
 
 namespace penstock {
 namespace {
@@ -85,6 +86,7 @@ bool Greeter::pass() {
     return false;
   }
   counting::let_in(door_.kit(), frontend, entrance);
+  rules::tracked::let_in(facts_, loop().now());
   owner_.on_greeted(std::move(connection_), since_ms_);
   return true;
 }

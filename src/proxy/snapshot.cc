@@ -192,7 +192,20 @@ class SnapshotBuilder final {
   void add_table(const config::Proxy& proxy, int number) {
     TablePlan& plan = grown(ground_.tables, number);
     if (plan.table) return;
-    plan = {proxy.name, sources_.tables.table(proxy.name, *proxy.stick_table), *proxy.stick_table};
+    plan = {proxy.name, sources_.tables.table(proxy.name, *proxy.stick_table), *proxy.stick_table,
+            of_servers_.contains(proxy.name)};
+  }
+
+  static std::set<std::string, std::less<>> tables_of_servers(const config::Config& config) {
+    std::set<std::string, std::less<>> names;
+    for (const config::Proxy& proxy : config.proxies) {
+      for (const config::Rule& rule : proxy.rules) {
+        if (rule.set != config::Rule::Set::Stick) continue;
+        const bool named = rule.words.size() > 3 && rule.words[2].text == "table";
+        names.insert(named ? rule.words[3].text : proxy.name);
+      }
+    }
+    return names;
   }
 
   // Whether what was made of `was` is what would be made of `proxy`.
@@ -275,6 +288,7 @@ class SnapshotBuilder final {
   LogLines logs_;
   PlanMaker maker_;
   bool shares_ = false;
+  const std::set<std::string, std::less<>> of_servers_ = tables_of_servers(config_);
   std::vector<std::shared_ptr<BackendState>> states_;  // So that none goes before its plan is there.
   Kind<BackendPlan> backends_{&Snapshot::backends, &SnapshotGround::backends, &SnapshotGround::backend_sides,
                               &PlanMaker::backend};

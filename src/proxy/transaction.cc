@@ -11,6 +11,7 @@
 #include "penstock/proxy/reason.h"
 #include "penstock/proxy/reply.h"
 #include "penstock/proxy/statistics_page.h"
+#include "penstock/rules/tracked.h"
 
 namespace penstock {
 
@@ -48,6 +49,7 @@ Transaction::~Transaction() = default;
 void Transaction::on_close() {
   ListNode<LaterTag>::unlink();
   ListNode<PutOffTag>::unlink();
+  rules::tracked::end(subject_);
   approach_.leave();
   approach_.leave_backend();
   lease_.forget();
@@ -61,6 +63,7 @@ void Transaction::on_request_head(Head& head) {
   frontend_.state->requests.count(static_cast<std::int64_t>(loop().now()));
   accounting_.body_came(front_.hop().wire_size);
   subject_.request = &head;
+  rules::tracked::request_came(subject_);
   frontend_.rules.begin(subject_, generation_->snapshot().config.global.log_uri_length);
   forwarding::drop_hop_fields(head, front_.hop().upgrade);
   // Rules that lead upgrades to servers of their own ask for it; prepare_request() takes it away again.
@@ -174,6 +177,7 @@ bool Transaction::obey(const rules::Verdict& verdict, Phase phase, std::uint64_t
     case Kind::Reply:
     case Kind::Error:
       if (of_answer) drop_answer();
+      if (verdict.kind == Kind::Deny && !of_answer) rules::tracked::request_failed(subject_);
       if (verdict.kind != Kind::Reply) reason::note_rule(generation_->snapshot(), verdict.place, subject_);
       reply(verdict.kind == Kind::Error ? rules::Reply::of(500) : verdict.reply,
             verdict.kind == Kind::Reply ? Cause::Local : Cause::Denied, phase);
@@ -197,6 +201,7 @@ bool Transaction::obey(const rules::Verdict& verdict, Phase phase, std::uint64_t
 }
 
 void Transaction::begin_tarpit(const rules::Reply& reply, std::uint64_t wait_ms) {
+  rules::tracked::request_failed(subject_);
   step_ = Step::Tarpit;
   approach_.begin_wait(loop().now());
   accounting_.request_never_came();  // Its time is that of waiting, as for a request not read yet.
@@ -330,6 +335,7 @@ void Transaction::on_response_head(Head& head) {
   }
   step_ = Step::Data;
   accounting_.answer_came(approach_, head.status);
+  rules::tracked::answer_came(subject_, head.status);
   subject_.response = &head;
   approach_.note_server();
   pins_.look_at_answer(head);
@@ -425,6 +431,7 @@ void Transaction::end() {
   if (step_ == Step::Done) return;
   write_log();
   accounting_.count(approach_, request_failed_);
+  rules::tracked::end(subject_);
   step_ = Step::Done;
   if (lease_) lease_.end(*backend_spec_, response_ended_);
   approach_.leave();
@@ -488,6 +495,7 @@ void Transaction::on_client_failure(const Failure& failure) {
     accounting_.hush();
     return cut(failure.cause, Phase::Request);
   }
+  note_bad_request(failure);
   // Tarpitted it was, whether it waited for the end or not.
   if (step_ == Step::Tarpit) {
     approach_.note_wait();
@@ -501,6 +509,14 @@ void Transaction::on_client_failure(const Failure& failure) {
   reason::keep_unread(failure, false, subject_, kit_.process);
   reason::note_request(failure, subject_.request == nullptr ? front_.raw_head() : std::string_view(), subject_);
   fail(here);
+}
+
+// For who is tracked: it cannot be read, or was never whole. One that is late is a request all the same.
+void Transaction::note_bad_request(const Failure& failure) {
+  const bool never_came = subject_.request == nullptr;
+  if (never_came) rules::tracked::request_came(subject_);
+  if (failure.cause == Cause::Denied || (never_came && failure.cause != Cause::ClientTimeout))
+    rules::tracked::request_failed(subject_);
 }
 
 void Transaction::on_server_failure(const Failure& failure) {
@@ -518,6 +534,7 @@ void Transaction::on_server_failure(const Failure& failure) {
     }
   }
   if (repeats_after(failure)) return repeat(failure);
+  if (step_ == Step::Headers) rules::tracked::answer_failed(subject_);
   fail(failure);
 }
 

@@ -6,6 +6,7 @@
 #include "penstock/proxy/access_log.h"
 #include "penstock/proxy/counting.h"
 #include "penstock/proxy/reason.h"
+#include "penstock/rules/tracked.h"
 
 namespace penstock {
 namespace {
@@ -39,6 +40,7 @@ Tunnel::~Tunnel() = default;
 
 void Tunnel::on_close() {
   Later::unlink();
+  rules::tracked::end(subject_);
   keep_ticket();
   approach_.leave();
   back_.reset();
@@ -390,6 +392,7 @@ void Tunnel::end(Cause cause, Phase phase) {
   if (back_ && frontend_.rules.asks_back_address()) log.back_source = &back_->local();
   counting::tunnel_ended(kit_, frontend_, approach_.way(), subject_);
   if (!frontend_.logs.empty()) access_log::write(frontend_, subject_, log.bytes_uploaded != 0);
+  rules::tracked::end(subject_);
   // What a client did not end in order no server must take for the whole.
   if (cause == Cause::ClientClosed && step_ == Step::Relay && !server_.ended()) back_->reset_on_close();
   if (step_ == Step::Approach || step_ == Step::Connect) forget_unread(front_->descriptor());

@@ -207,6 +207,7 @@ class ChangePatterns final : public Action {
       : act_(act), set_(std::move(set)), key_(std::move(key)), value_(std::move(value)) {}
 
   Flow run(Subject& subject, Verdict&) const override {
+    if (subject.explained != nullptr) return Flow::Next;
     const std::string_view key = key_.expand(subject);
     if (act_ == PatternAct::Remove)
       set_->remove(key);

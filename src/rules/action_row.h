@@ -91,16 +91,27 @@ constexpr unsigned kAfter = in(config::Rule::Set::HttpAfterResponse);
 constexpr unsigned kTcp = kConnection | kWelcomed | kContent | kTcpResponse;
 constexpr unsigned kHttp = kRequest | kResponse | kAfter;
 
+// What stands in parentheses behind an action's word; an example of it. Some may be left out.
+struct Parentheses {
+  std::string_view what, example;
+  bool optional = false;
+};
+constexpr Parentheses kVariable = {"a variable", "txn.name"}, kCounter = {"the number of a counter", "0", true},
+                      kElementAndCounter = {"an element and the number of a counter", "0,0"},
+                      kFile = {"a file", "/etc/penstock/a.map"};
+
 struct ActionRow {
   std::string_view name;
   unsigned sets;  // Where it may stand.
   // Reads the action's words up to the condition; null after a complaint.
   std::unique_ptr<Action> (*compile)(Work&);
+  Parentheses parentheses = {};
 };
 
 // The families, each in a file of its own.
 std::span<const ActionRow> message_actions();  // rule_message.cc
 std::span<const ActionRow> reply_actions();    // rule_reply.cc
 std::span<const ActionRow> other_actions();    // rule_other.cc
+std::span<const ActionRow> track_actions();    // rule_track.cc
 
 }  // namespace penstock::rules

@@ -12,6 +12,7 @@
 #include "rule_compiler.h"
 #include "rule_index.h"
 #include "rule_reply.h"
+#include "track.h"
 #include "use_backend.h"
 
 namespace penstock::rules {
@@ -87,25 +88,6 @@ StatsRules compile_stats(Compiling& compiling) {
     if (compile_condition_of(compiling, rule, at, out.condition)) stats.request.push_back(std::move(out));
   }
   return stats;
-}
-
-// The table of the proxy named, or the section's own. False after a complaint.
-bool find_table(Compiling& compiling, const Word* name, config::Place place, StickRule& stick) {
-  const std::vector<const config::Proxy*> tables = compiling.config->tables();
-  const std::string& wanted = name != nullptr ? name->text : compiling.proxy->name;
-  for (const config::Proxy* proxy : tables) {
-    if (proxy->name != wanted) continue;
-    stick.line = *proxy->stick_table;
-    stick.table = compiling.environment.table_index(wanted);
-    return true;
-  }
-  std::vector<std::string_view> names;
-  for (const config::Proxy* proxy : tables) names.push_back(proxy->name);
-  compiling.diagnostics.add(
-      name != nullptr ? name->place : place,
-      name != nullptr ? format("there is no stick-table '{}'{}", wanted, hint(wanted, names))
-                      : format("'{}' has no stick-table: write 'table' and the name of a proxy that has one", wanted));
-  return false;
 }
 
 ErrorReplies compile_errors(Compiling& compiling) {
@@ -400,7 +382,10 @@ class BackendCompiler {
     StickRule stick;
     stick.matches = kind == "on" || kind == "match";
     stick.stores = kind != "match";
-    if (!find_table(compiling_, named ? &words[3] : nullptr, rule.place, stick)) return;
+    const config::StickTable* line = nullptr;
+    stick.table = find_table(compiling_, named ? words[3].text : "", named ? words[3].place : rule.place, &line);
+    if (stick.table < 0) return;
+    stick.line = *line;
     const unsigned available = available_to(of_answer ? Rule::Set::TcpResponse : Rule::Set::TcpContent, proxy_.mode);
     auto sample = parse_whole_expression(compiling_, words[1].text, words[1].place, available);
     if (sample == nullptr) return;

@@ -97,7 +97,8 @@ using FetchFunction = bool (*)(const Call&, Subject&, Cursor&, Value&);
 using ConvertFunction = bool (*)(const Call&, Subject&, Value&);
 
 // Arguments by letters, those behind '|' may be left out: t text, i integer, b backend, f frontend,
-// s server, v variable, n variable or number, u unit of time, m mask. Empty text for none.
+// s server, v variable, n variable or number, u unit of time, m mask, T stick table (the section's own if nothing is
+// given), o stick table or none, c number of a counter. Empty text for none.
 struct Fetch {
   std::string_view name;
   Type type;  // None: known when it runs.
@@ -142,8 +143,11 @@ std::span<const Fetch> internal_fetches();
 std::span<const Fetch> connection_fetches();
 std::span<const Fetch> certificate_fetches();
 std::span<const Fetch> http_fetches();
+std::span<const Fetch> counter_fetches();
+std::span<const Fetch> table_fetches();
 std::span<const Converter> basic_converters();
 std::span<const Converter> text_converters();
+std::span<const Converter> table_converters();
 
 const Fetch* find_fetch(std::string_view name);
 std::vector<std::string_view> fetch_names();

@@ -1,5 +1,6 @@
 // Text to expressions: names found in the tables, arguments read as their rows ask, what the place offers.
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 
 #include "expression.h"
@@ -8,6 +9,8 @@
 #include "penstock/base/text.h"
 #include "penstock/config/model.h"
 #include "penstock/config/not_offered.h"
+#include "penstock/tables/tracking.h"
+#include "track.h"
 
 namespace penstock::rules {
 
@@ -16,9 +19,18 @@ bool is_method(const Expression& expression) {
   return expression.converters.empty() && (name == "method" || name == "meth");
 }
 
+namespace {
+
+std::array<std::span<const Fetch>, 6> families() {
+  return {internal_fetches(), connection_fetches(), certificate_fetches(),
+          http_fetches(),     counter_fetches(),    table_fetches()};
+}
+
+}  // namespace
+
 const Fetch* find_fetch(std::string_view name) {
-  for (std::span<const Fetch> table :
-       {internal_fetches(), connection_fetches(), certificate_fetches(), http_fetches()}) {
+  if (name.empty()) return nullptr;
+  for (std::span<const Fetch> table : families()) {
     for (const Fetch& fetch : table) {
       if (fetch.name == name) return &fetch;
     }
@@ -28,9 +40,10 @@ const Fetch* find_fetch(std::string_view name) {
 
 std::vector<std::string_view> fetch_names() {
   std::vector<std::string_view> names;
-  for (std::span<const Fetch> table :
-       {internal_fetches(), connection_fetches(), certificate_fetches(), http_fetches()}) {
-    for (const Fetch& fetch : table) names.push_back(fetch.name);
+  for (std::span<const Fetch> table : families()) {
+    for (const Fetch& fetch : table) {
+      if (!fetch.name.empty()) names.push_back(fetch.name);
+    }
   }
   return names;
 }
@@ -85,7 +98,7 @@ std::uint64_t hash_of(std::string_view text) {
 }
 
 const Converter* find_converter(std::string_view name) {
-  for (std::span<const Converter> table : {basic_converters(), text_converters()}) {
+  for (std::span<const Converter> table : {basic_converters(), text_converters(), table_converters()}) {
     for (const Converter& converter : table) {
       if (converter.name == name) return &converter;
     }
@@ -95,7 +108,7 @@ const Converter* find_converter(std::string_view name) {
 
 std::vector<std::string_view> converter_names() {
   std::vector<std::string_view> names;
-  for (std::span<const Converter> table : {basic_converters(), text_converters()}) {
+  for (std::span<const Converter> table : {basic_converters(), text_converters(), table_converters()}) {
     for (const Converter& converter : table) names.push_back(converter.name);
   }
   return names;
@@ -125,11 +138,12 @@ class ArgumentReader {
       if (argument.given && !fill(kinds[i], argument)) return false;
       out.push_back(std::move(argument));
     }
-    if (texts.size() < mandatory)
+    if (texts.size() < mandatory && !(texts.empty() && kinds.starts_with('T')))
       return complain(format("'{}' needs {} argument{}", name_, mandatory, mandatory == 1 ? "" : "s"));
     // A backend or server left out is the section's own.
     if (kinds == "b" && out.empty()) out.emplace_back().integer = compiling_.own_backend;
     if (kinds == "f" && out.empty()) out.emplace_back().integer = compiling_.own_frontend;
+    if (kinds.starts_with('T') && out.empty()) return fill_table(out.emplace_back());
     return true;
   }
 
@@ -161,8 +175,26 @@ class ArgumentReader {
         return complain(format("'{}' of '{}' is no unit of time: s, ms or us was expected", argument.text, name_));
       case 'm':
         return true;
+      case 'T':
+      case 'o':
+        return fill_table(argument);
+      case 'c':
+        return fill_counter(argument);
     }
     return false;
+  }
+
+  bool fill_table(Argument& argument) {
+    argument.integer = find_table(compiling_, argument.text, place_, nullptr);
+    return argument.integer >= 0;
+  }
+
+  bool fill_counter(Argument& argument) {
+    if (!fill_integer(argument)) return false;
+    if (argument.integer < 0 || argument.integer >= static_cast<std::int64_t>(Tracking::kCounters))
+      compiling_.diagnostics.warn(place_, format("'{}({})' never has a value: counters are 0 to {}", name_,
+                                                 argument.text, Tracking::kCounters - 1));
+    return true;
   }
 
   bool fill_integer(Argument& argument) {
@@ -372,7 +404,8 @@ bool parse_converter(Compiling& compiling, std::string_view& text, config::Place
   for (const Argument& argument : call.arguments) {
     if (argument.is_variable) expression.depends |= kOnVariables;
   }
-  if (name == "set-var" || name == "unset-var" || name == "nbsrv" || name == "srv_queue")
+  if (name == "set-var" || name == "unset-var" || name == "nbsrv" || name == "srv_queue" || name == "in_table" ||
+      name.starts_with("table_"))
     expression.depends |= kOnMoment;
   if (converter->out != Type::None)
     expression.type = converter->out;

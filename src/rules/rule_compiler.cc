@@ -44,7 +44,9 @@ unsigned available_to(Rule::Set set, config::Mode mode) {
 
 namespace {
 
-std::array<std::span<const ActionRow>, 3> families() { return {message_actions(), reply_actions(), other_actions()}; }
+std::array<std::span<const ActionRow>, 4> families() {
+  return {message_actions(), reply_actions(), other_actions(), track_actions()};
+}
 
 const ActionRow* find_action(std::string_view name) {
   for (const std::span<const ActionRow> family : families()) {
@@ -74,13 +76,11 @@ class RuleCompiler {
     }
     const ActionRow* row = find_action(name);
     if (row == nullptr || (row->sets & in(rule_.set)) == 0) return complain_about(name, row, word.place);
-    const bool takes_variable = name.ends_with("-var") || name == "set-var-fmt";
-    const bool takes_file = name.ends_with("-map") || name.ends_with("-acl");
-    if (takes_variable || takes_file ? argument.empty() : has_parentheses) {
+    const Parentheses& inside = row->parentheses;
+    if (inside.what.empty() && has_parentheses) return complain(word.place, format("'{}' takes no parentheses", name));
+    if (!inside.what.empty() && !inside.optional && argument.empty()) {
       return complain(word.place,
-                      takes_variable ? format("'{}' expects a variable in parentheses: {}(txn.name)", name, name)
-                      : takes_file   ? format("'{}' expects a file in parentheses: {}(/etc/penstock/a.map)", name, name)
-                                     : format("'{}' takes no parentheses", name));
+                      format("'{}' expects {} in parentheses: {}({})", name, inside.what, name, inside.example));
     }
     return compile_action(*row, argument);
   }

@@ -43,7 +43,7 @@ backend be from d
     server s2 127.0.0.1:3 check
 backend other from d
     errorfiles pages
-    stick-table type ip size 1k
+    stick-table type ip size 1k store gpc0,gpt0,conn_cur,http_req_rate(10s)
     server s1 127.0.0.1:4
 '''
 PLACES = ('global', 'errors', 'defaults', 'frontend', 'backend')
@@ -318,6 +318,32 @@ http-after-response set-var(txn.d) status
 http-after-response allow if { status 200 }
 http-after-response replace-value A b c
 stick-table type ip size 100k expire 30m
+stick-table type ipv6 size 1m expire 10s store conn_cnt,conn_cur,conn_rate(10s),sess_cnt,sess_rate(10s),http_req_cnt,http_req_rate(10s)
+stick-table type string len 32 size 1k store http_err_cnt,http_err_rate(1m),http_fail_cnt,http_fail_rate(1m) store bytes_in_cnt,bytes_in_rate(1s)
+stick-table type ip size 10k expire 1d store gpc0,gpc0_rate(10s),gpc1,gpc1_rate(10s),gpt0,bytes_out_cnt,bytes_out_rate(1h)
+stick-table type integer size 1k store gpc(3),gpc_rate(2,10s),gpt(4)
+tcp-request connection track-sc0 src table other
+tcp-request connection track-sc1 src,ipmask(24) table other if { src 10.0.0.0/8 }
+tcp-request connection reject if { src_conn_rate(other) gt 3 }
+tcp-request connection sc-inc-gpc0(0)
+tcp-request session track-sc2 src table other
+tcp-request session sc-set-gpt0(2) 1
+tcp-request session reject if { sc0_conn_cur gt 10 }
+tcp-request content track-sc1 hdr(X-Forwarded-For) table other
+tcp-request content sc-inc-gpc1(1) if { path /x }
+http-request track-sc0 src table other
+http-request track-sc1 req.hdr_ip(X-Forwarded-For,-1) table other unless { src 10.0.0.0/8 }
+http-request deny deny_status 429 if { sc_http_req_rate(0) gt 20 }
+http-request deny deny_status 429 if { sc0_http_req_rate(other) gt 20 } or { src,table_http_req_rate(other) gt 30 }
+http-request sc-inc-gpc(1,0) if { path_beg /login }
+http-request sc-set-gpt(1,0) 5
+http-request sc-set-gpt0(1) int(7),add(1)
+http-request tarpit if { src_inc_gpc0(other) gt 5 }
+http-request set-header X-Rate %[sc_gpc_rate(0,1)],%[sc2_trackers],%[sc_tracked(0)],%[table_cnt(other)]
+http-request deny if { src,in_table(other) }
+http-request set-var(txn.left) src,table_expire(other,0)
+http-response track-sc2 status table other
+http-response sc-inc-gpc0(0) if { status 401 }
 ''',
     'backend': '''
 acl a path_beg /a
@@ -423,6 +449,7 @@ srvtcpka-cnt 3
 stick-table type ip size 200k expire 30m nopurge
 stick-table type string len 32 size 10m expire 1h srvkey name
 stick-table type integer size 100 store server_id
+stick-table type ip size 1k srvkey addr store server_id,gpc0
 stick on src table other
 stick match src table other if { src 10.0.0.0/8 }
 stick store-request src table other

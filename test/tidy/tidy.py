@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 
-ROOMS = ['base', 'config', 'net', 'http', 'rules', 'balance', 'proxy', 'control']
+ROOMS = ['base', 'config', 'net', 'http', 'tables', 'rules', 'balance', 'proxy', 'control']
 STRANGERS = [('config', 'net'), ('config', 'http')]      # Neither knows the other.
 DOORS = {     # Library header: where it may be included.
     r'uv\.h': ['include/penstock/net/', 'src/net/'],

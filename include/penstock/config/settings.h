@@ -123,51 +123,71 @@ struct Cookie {
 
 enum class HttpMode { KeepAlive, ServerClose, Close };
 
-// What an entry of a stick table may hold (manual section 4.2, "stick-table"). A rate stands behind
-// the count that it is the rate of.
+// What an entry of a stick table may hold (manual section 4.2, "stick-table"), in the order in which an entry is shown. A
+// rate stands behind the count that it is the rate of. The last three are arrays.
 enum class StickData : std::uint8_t {
   ServerId,
-  ConnCur,
   Gpt0,
+  Gpc0,
+  Gpc0Rate,
   ConnCnt,
   ConnRate,
+  ConnCur,
   SessCnt,
   SessRate,
   HttpReqCnt,
   HttpReqRate,
   HttpErrCnt,
   HttpErrRate,
-  HttpFailCnt,
-  HttpFailRate,
   BytesInCnt,
   BytesInRate,
   BytesOutCnt,
   BytesOutRate,
-  Gpc0,
-  Gpc0Rate,
   Gpc1,
   Gpc1Rate,
+  ServerKey,
+  HttpFailCnt,
+  HttpFailRate,
+  Gpt,
+  Gpc,
+  GpcRate,
 };
-constexpr std::size_t kStickDataCount = 21;
+constexpr std::size_t kStickDataCount = 25;
+constexpr bool is_array(StickData data) { return data >= StickData::Gpt; }
 constexpr bool is_rate(StickData data) {
-  const int behind_first = static_cast<int>(data) - static_cast<int>(StickData::ConnCnt);
-  return behind_first > 0 && behind_first % 2 == 1;
+  switch (data) {
+    case StickData::Gpc0Rate:
+    case StickData::ConnRate:
+    case StickData::SessRate:
+    case StickData::HttpReqRate:
+    case StickData::HttpErrRate:
+    case StickData::BytesInRate:
+    case StickData::BytesOutRate:
+    case StickData::Gpc1Rate:
+    case StickData::HttpFailRate:
+    case StickData::GpcRate:
+      return true;
+    default:
+      return false;
+  }
 }
 
-// `stick-table type <key> [len <n>] size <n> [expire <time>] [nopurge] [store <data>...]`
+// `stick-table type <key> [len <n>] size <n> [expire <time>] [nopurge] [srvkey addr|name] [store <data>...]`
 struct StickTable {
   enum class Key : std::uint8_t { Ip, Ip6, Integer, String, Binary };
   struct Stored {
     StickData data = StickData::ServerId;
+    std::uint32_t count = 1;      // Of elements; more than one in arrays only.
     std::uint64_t period_ms = 0;  // Of rates.
     bool operator==(const Stored&) const = default;
   };
   Key key = Key::Ip;
-  std::uint32_t length = 32;    // Most of a String that counts; all of a Binary.
-  std::uint64_t size = 0;       // Most entries.
-  std::uint64_t expire_ms = 0;  // 0: never.
-  bool no_purge = false;        // When it is full, new keys are turned away.
-  std::vector<Stored> store;    // Without ServerId, which every entry has.
+  std::uint32_t length = 32;       // Most of a String that counts; all of a Binary.
+  std::uint64_t size = 0;          // Most entries.
+  std::uint64_t expire_ms = 0;     // 0: never.
+  bool no_purge = false;           // When it is full, new keys are turned away.
+  bool server_by_address = false;  // Servers are known by their addresses, not by their names.
+  std::vector<Stored> store;       // ServerId is among them if a line says so; every entry has room for a server.
   Place place;
   bool operator==(const StickTable&) const = default;
 };

@@ -56,6 +56,8 @@ class Generation final : public Counted<Generation>, public ListNode<>, private 
   std::int64_t server(rules::ServerNumber number, int backend, int server) const override;
   bool stopping() const override { return stopping_; }
   int backend_named(std::string_view name) const override { return snapshot_->backend_number(name); }
+  const std::shared_ptr<StickTable>* table(int number) const override;
+  std::uint64_t now_ms() const override { return loop_.now(); }
   Ref<Backend>& place_of(int number);
   // If it is the last generation that uses it.
   Backend* own(int number);

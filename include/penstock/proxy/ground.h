@@ -10,11 +10,11 @@
 #include <unordered_map>
 #include <vector>
 
-#include "penstock/balance/stick_table.h"
 #include "penstock/config/settings.h"
 #include "penstock/proxy/bundle.h"
 #include "penstock/proxy/log_output.h"
 #include "penstock/proxy/plan.h"
+#include "penstock/tables/stick_table.h"
 
 namespace penstock {
 
@@ -29,6 +29,7 @@ struct TablePlan {
   std::string proxy;
   std::shared_ptr<StickTable> table;
   config::StickTable line;
+  bool of_servers = false;  // `stick` lines use it.
 };
 
 // A set of patterns as the runtime socket names it. One place may stand for several sets, where sections share it.

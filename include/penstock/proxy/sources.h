@@ -7,11 +7,11 @@
 #include <string>
 
 #include "penstock/balance/server.h"
-#include "penstock/balance/stick_table.h"
 #include "penstock/net/tls_context.h"
 #include "penstock/proxy/counters.h"
 #include "penstock/proxy/log_output.h"
 #include "penstock/rules/pattern_set.h"
+#include "penstock/tables/stick_table.h"
 
 namespace penstock {
 

@@ -146,6 +146,7 @@ class Transaction final : public InBlock,
   void on_server_writable() { front_.set_reading(true); }
 
   void on_client_failure(const Failure& failure);
+  void note_bad_request(const Failure& failure);
   void on_server_failure(const Failure& failure);
   void on_server() override { follow(Approach::Step::Server); }
   void on_no_server() override { follow(Approach::Step::None); }

@@ -18,6 +18,7 @@
 #include "penstock/net/tls_session.h"
 #include "penstock/rules/place.h"
 #include "penstock/rules/value.h"
+#include "penstock/tables/tracking.h"
 
 namespace penstock::rules {
 
@@ -61,6 +62,7 @@ struct ClientFacts {
   const SocketAddress& source() const { return ends->peer(); }
   const SocketAddress& destination() const { return ends->local(); }
   mutable std::unique_ptr<ConnectionVariables> variables;  // Made by the first rule that asks for one.
+  mutable std::unique_ptr<ConnectionTracking> tracking;    // Made by the first rule that tracks something.
 };
 
 // Numbers and letters of the log (manual sections 8.2 to 8.5). Times are in milliseconds, -1 when that
@@ -128,6 +130,9 @@ class Numbers {
   virtual bool stopping() const = 0;
   // The number of the backend of this name; -1: there is none.
   virtual int backend_named(std::string_view name) const = 0;
+  // The stick table of that number; null: there is none. And the clock of its entries.
+  virtual const std::shared_ptr<StickTable>* table(int number) const = 0;
+  virtual std::uint64_t now_ms() const = 0;
 
  protected:
   ~Numbers() = default;
@@ -259,6 +264,7 @@ struct Subject {
   std::size_t held_body = 0;  // Bytes of the request's body that have come and wait (`option http-buffer-request`).
 
   VariableSet transaction, request_variables, response_variables;
+  Tracking* tracking = nullptr;  // Of what the transaction tracks; null: nothing. See tracked::end().
   // Slots of `capture request|response header` and the capture actions, in order of declaration;
   // null data() where nothing was captured. Made by FrontendRules::begin().
   std::span<std::string_view> request_captures;

@@ -311,6 +311,8 @@ class Names final : public Numbers {
   std::int64_t server(ServerNumber, int, int) const override { return -1; }
   bool stopping() const override { return false; }
   int backend_named(std::string_view name) const override { return rig_.backend_index(std::string(name)); }
+  const std::shared_ptr<StickTable>* table(int) const override { return nullptr; }
+  std::uint64_t now_ms() const override { return 0; }
 
  private:
   const Rig& rig_;
@@ -603,11 +605,48 @@ TEST_CASE("no word that is said not to be offered is known, and none is taken fo
     CHECK(said(word.kind, std::string(word.name))
               .find("'" + std::string(word.name) + "' is HAProxy's and is not offered yet") != std::string::npos);
   }
-  for (const char* name : {"sc0_http_req_rate(st)", "sc_get_gpt0(0,st)", "src_conn_cur", "src_updt_conn_cnt(st)",
-                           "lua.mine", "internal.htx.data"})
+  for (const char* name : {"lua.mine", "internal.htx.data"})
     CHECK(said(Kind::Sample, name).find("is HAProxy's and is not offered yet") != std::string::npos);
-  CHECK(said(Kind::Converter, "table_http_req_rate(st)").find("is HAProxy's and is not offered yet") !=
-        std::string::npos);
   CHECK(said(Kind::Sample, "fc_err_str").find("is not offered yet: write fc_err\n") != std::string::npos);
-  CHECK(said(Kind::Sample, "src_contains") == "2:29 the sample 'src_contains' is not known here\n");
+  CHECK(said(Kind::Sample, "origin_of") == "2:29 the sample 'origin_of' is not known here\n");
+}
+
+TEST_CASE("what is wrong in a rule that tracks or counts is said with its place") {
+  const auto said = [](const std::string& line) {
+    Rig rig("frontend fe\n" + line + "\nbackend all\nstick-table\n");
+    rig.frontend();
+    return rig.complaints();
+  };
+  CHECK(said("http-request track-sc0 src table all") == "");
+  CHECK(said("http-request track-sc0 src") == "2:14 'fe' has no stick-table: name a proxy that has one\n");
+  CHECK(said("http-request track-sc0") == "2:23 'track-sc0' expects a sample such as src here\n");
+  CHECK(said("http-request track-sc0 src table") ==
+        "2:33 'track-sc0' expects the name of a proxy with a stick-table here\n");
+  CHECK(said("http-request track-sc0 src table alll") == "2:34 there is no stick-table 'alll' (did you mean 'all'?)\n");
+  CHECK(said("http-request track-sc0 bool(true) table all") == "2:24 'bool' cannot be a key of this table\n");
+  CHECK(said("http-request track-sc3 src table all") ==
+        "2:14 'track-sc3' is no action of 'http-request' (did you mean 'track-sc0'?)\n");
+  CHECK(said("http-request track-sc0(1) src table all") == "2:14 'track-sc0' takes no parentheses\n");
+  CHECK(said("http-after-response track-sc0 src table all") ==
+        "2:21 'track-sc0' is no action of 'http-after-response'\n");
+  CHECK(said("http-request sc-inc-gpc0") == "");
+  CHECK(said("http-request sc-inc-gpc") ==
+        "2:14 'sc-inc-gpc' expects an element and the number of a counter in parentheses: sc-inc-gpc(0,0)\n");
+  CHECK(said("http-request sc-inc-gpc(1)") == "2:14 '' is no number of a counter from 0 to 2\n");
+  CHECK(said("http-request sc-inc-gpc(100,0)") == "2:25 '100' is no element of an array from 0 to 99\n");
+  CHECK(said("http-request sc-inc-gpc0(3)") == "2:26 '3' is no number of a counter from 0 to 2\n");
+  CHECK(said("http-request sc-inc-gpc0(0,1)") == "2:28 '1' is not understood behind the number of a counter\n");
+  CHECK(said("http-request sc-set-gpt0(0)") == "2:28 'sc-set-gpt0' expects a number or a sample here\n");
+  CHECK(said("http-request deny if { sc_http_req_rat(0) gt 1 }") ==
+        "2:24 the sample 'sc_http_req_rat' is not known here (did you mean 'sc_http_req_rate'?)\n");
+  CHECK(said("http-request deny if { sc_http_req_rate gt 1 }") == "2:24 'sc_http_req_rate' needs 1 argument\n");
+  CHECK(said("http-request deny if { sc_http_req_rate(5) gt 1 }") ==
+        "warning 2:24 'sc_http_req_rate(5)' never has a value: counters are 0 to 2\n");
+  CHECK(said("http-request deny if { src_conn_cnt gt 1 }") ==
+        "2:24 'fe' has no stick-table: name a proxy that has one\n");
+  CHECK(said("http-request deny if { src,table_conn_cnt(al) gt 1 }") ==
+        "2:43 there is no stick-table 'al' (did you mean 'all'?)\n");
+  CHECK(said("http-request deny if { src,table_gpc(all) gt 1 }") == "2:38 'all' of 'table_gpc' is no number\n");
+  CHECK(said("http-request deny if { sc0_get_gpc(0) gt 1 }").find("the sample 'sc0_get_gpc' is not known here") !=
+        std::string::npos);
 }

@@ -126,7 +126,9 @@ class Rig final : public Environment {
     config::Proxy& proxy = config_.proxies.back();
     const std::vector<config::Word> rest(words.begin() + 1, words.end());
     const std::vector<config::Word> rest2(words.begin() + std::min<std::ptrdiff_t>(2, std::ssize(words)), words.end());
-    if (first == "acl")
+    if (first == "stick-table")
+      proxy.stick_table.emplace();
+    else if (first == "acl")
       proxy.acls.push_back({words[1], rest2});
     else if (first == "redirect")
       proxy.rules.push_back({config::Rule::Set::HttpRequest, words[0].place, words});

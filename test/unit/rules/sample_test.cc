@@ -194,6 +194,8 @@ class FixedNumbers final : public Numbers {
   }
   bool stopping() const override { return true; }
   int backend_named(std::string_view) const override { return -1; }
+  const std::shared_ptr<StickTable>* table(int) const override { return nullptr; }
+  std::uint64_t now_ms() const override { return 0; }
 };
 
 }  // namespace
