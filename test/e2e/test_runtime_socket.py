@@ -202,8 +202,8 @@ class Talk(Both):
         self.assertEqual([usage.strip() for usage in usages[0] if usage not in usages[1]],
                          ['drain host <host> [hard] [wait <time>]', 'get map <map> <value>', 'maint host <host>',
                           'new ssl crl-file <crlfile>', 'prepare map <map>', 'ready host <host>', 'reload',
-                          'show acl [[@<ver>] <acl>]', 'show map [[@<ver>] <map>]', 'show pins', 'show proc',
-                          'show requests', 'show why <bk>/<srv>'])
+                          'save servers state', 'show acl [[@<ver>] <acl>]', 'show map [[@<ver>] <map>]', 'show pins',
+                          'show proc', 'show requests', 'show why <bk>/<srv>'])
 
 
 class Servers(Both):

@@ -16,7 +16,7 @@ TEST_CASE("commands of a line have ';' between them, and words blanks") {
 TEST_CASE("what is escaped parts nothing") {
   const WrittenLine line = read_command_line("a\\ b\\;c \\\\ d\\");
   REQUIRE(line.commands.size() == 1);
-  CHECK(line.commands[0] == std::vector<std::string>{"a b;c", "\\", "d\\"});
+  CHECK(line.commands[0] == std::vector<std::string>{"a b;c", "\\", "d"});
 }
 
 TEST_CASE("a last word << announces a payload, a glued one does not") {
