@@ -9,6 +9,12 @@
 #include "penstock/base/require.h"
 
 namespace penstock {
+namespace {
+
+// Other workers may have nothing to check: the first check of all does not wait long for theirs.
+constexpr std::uint64_t kLongestForOthersMs = 1000;
+
+}  // namespace
 
 // The checks of one server, one after the other.
 class Check final : public Living, public ListNode<Checks::WaitingTag>, private ProbeOwner {
@@ -179,11 +185,11 @@ void Checks::add(const std::vector<Target>& targets) {
     added.push_back(check);
     shortest_ms = std::min(shortest_ms, check->interval_ms());
   }
-  const std::uint64_t count = added.size() * options_.workers;
-  for (std::size_t i = 0; i < added.size(); ++i) {
-    const std::uint64_t position = i * options_.workers + options_.worker;
-    added[i]->begin(first_check_after_ms(shortest_ms, options_.spread_limit_ms, position, count));
-  }
+  const std::uint64_t limit_ms = options_.spread_limit_ms, count = added.size();
+  const std::uint64_t others_ms = std::min(
+      kLongestForOthersMs, first_check_after_ms(shortest_ms, limit_ms, options_.worker, count * options_.workers));
+  for (std::size_t i = 0; i < count; ++i)
+    added[i]->begin(others_ms + first_check_after_ms(shortest_ms, limit_ms, i, count));
 }
 
 void Checks::drop(const BackendSpec& backend) { checks_.erase(&backend); }

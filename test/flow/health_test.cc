@@ -802,6 +802,19 @@ TEST_CASE("first checks are spread over the shortest interval") {
   CHECK(after == std::vector<std::uint64_t>{125, 375, 625, 875});
 }
 
+TEST_CASE("the first check does not wait long for those of other workers") {
+  Rig rig;
+  ScriptedServer server(rig.loop);
+  server.next();
+  CheckSpec check = tcp_check();
+  check.fastinter_ms = 3600000;
+  rig.server(server.address(), check);
+  rig.options.worker = 3;
+  rig.options.workers = 4;
+  rig.start();
+  CHECK(rig.spec.servers.front().state->check.next_ms - rig.loop.now() == 1000);
+}
+
 TEST_CASE("spread-checks moves checks by some part of the interval and no more") {
   Rig rig;
   ScriptedServer server(rig.loop);
