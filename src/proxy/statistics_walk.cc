@@ -235,7 +235,7 @@ void Walk::make_backend() {
   object_.fullconn = fullconn();
 }
 
-// A plan has it only where servers need it.
+// A plan does not know what the process admits.
 std::uint64_t Walk::fullconn() {
   if (object_.line->fullconn != 0) return object_.line->fullconn;
   if (!std::exchange(doors_known_, true)) sum_up_doors();

@@ -240,8 +240,11 @@ class FrontendCompiler {
     if (compile_condition_of(compiling_, rule, 1, use.condition)) rules_.use_backend_.push_back(std::move(use));
   }
 
+  // Where there is a log each client's address is known; without one no format of it asks.
   void compile_log_format(std::string_view text, config::Place place, Format& out) {
+    const bool asked_before = compiling_.asks_client;
     if (auto format = compile_format(compiling_, text, place, FormatUse::Log, kForLog)) out = std::move(*format);
+    compiling_.asks_client = asked_before;
   }
 
   void compile_formats() {
