@@ -10,8 +10,8 @@
 #include "penstock/proxy/station.h"
 #include "realm.h"
 #include "servers_seen.h"
-#include "target.h"
 #include "servers_state.h"
+#include "target.h"
 
 namespace penstock {
 namespace {

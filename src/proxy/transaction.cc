@@ -592,29 +592,9 @@ void Transaction::repeat(const Failure& failure) {
 
 // Every failure of any step ends here: the client is told, or cut off.
 std::string_view Transaction::step_word() const {
-  switch (step_) {
-    case Step::Request:
-      return "request";
-    case Step::Body:
-    case Step::BackendBody:
-    case Step::PageBody:
-      return "body";
-    case Step::Tarpit:
-      return "tarpit";
-    case Step::Approach:
-      return "queue";
-    case Step::Connect:
-      return "connect";
-    case Step::Headers:
-      return "headers";
-    case Step::Data:
-      return "answer";
-    case Step::Last:
-      return "last";
-    case Step::Done:
-      break;
-  }
-  return "done";
+  constexpr std::string_view kWords[] = {"request", "body",    "body",   "body", "tarpit", "queue",
+                                         "connect", "headers", "answer", "last", "done"};
+  return kWords[static_cast<std::size_t>(step_)];
 }
 
 void Transaction::tell(Running& running) const {

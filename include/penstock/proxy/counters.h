@@ -11,8 +11,8 @@
 #include "penstock/base/count.h"
 #include "penstock/base/log.h"
 #include "penstock/net/digest.h"
-#include "penstock/proxy/bad_messages.h"
 #include "penstock/net/tls_counts.h"
+#include "penstock/proxy/bad_messages.h"
 
 namespace penstock {
 
