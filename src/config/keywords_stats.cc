@@ -86,7 +86,9 @@ constexpr Keyword<Draft> kStatsKeywords[] = {
     {"realm", parse_realm,
      "What a browser calls that which the password is for; HAProxy Statistics unless said "
      "otherwise."},
-    {"refresh", parse_refresh, "How often a browser shows the page anew."},
+    {"refresh", parse_refresh,
+     "How often a browser shows the page anew: the page does that itself, without it every five seconds, or the "
+     "browser where it runs no scripts."},
     {"scope", parse_scope, "A proxy that the page shows, '.' for this one; all unless any is named."},
     {"show-desc", parse_show_description, "The page shows this text, or that of 'description' in global."},
     {"show-legends", parse_show_legends, "The page shows addresses, cookies and the like."},

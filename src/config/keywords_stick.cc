@@ -55,7 +55,10 @@ bool take_measures(Line& line, std::string_view text, std::string_view inside, P
     line.complain(place, std::move(what));
     return false;
   };
-  if (!inside.ends_with(')')) return complain(format("the parenthesis of '{}' is not closed", text));
+  const std::size_t closed = inside.find(')');
+  if (closed == std::string_view::npos) return complain(format("the parenthesis of '{}' is not closed", text));
+  if (const std::string_view more = inside.substr(closed + 1); !more.empty())
+    return complain(format("'{}' is not understood behind '{}'", more, text.substr(0, text.size() - more.size())));
   inside.remove_suffix(1);
   if (is_array(stored.data)) {
     const auto count = parse_unsigned(cut(inside, ','));

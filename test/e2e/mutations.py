@@ -723,7 +723,7 @@ STRICTER = re.compile('|'.join((
     "'' ", 'this is empty',
     # A number that goes on in letters, or beyond its bounds.
     'expects (a|an|the|one of) [^,]*[^:]*, not', "is no (number|port|status|code|IP|list of status|name for)", "the sample '[0-9]",
-    "\\('? is not known in a '(bind|server)' line", "\\(\\)' is not known in a", 'a range cannot be compared', "'default' can stand before", 'its check has a port', 'unknown kind of address', 'is too long a time', 'expects a size from',
+    "\\('? is not known in a '(bind|server)' line", "\\(\\)' is not known in a", 'a range cannot be compared', "'default' can stand before", 'its check has a port', 'unknown kind of address', 'is too long a time', 'does not say a (number|time)', 'expects a size from',
     # Text that would be taken for something else than was meant.
     'is no flag of a log-format', 'is no variable of a log-format', "a variable's name must begin", 'a NUL byte cannot', 'is no name of a header',
     'is not how', "the converter '' is not known",
