@@ -62,12 +62,12 @@ void append_details(std::string& to, const CertificateDetails& details) {
 std::string certificate_text(const std::string& name, std::string_view status, const TlsCredentials& credentials) {
   std::string text =
       format("Filename: {}\nStatus: {}\n", name, credentials.has_certificate() ? status : std::string_view("Empty"));
+  if (const std::string& chain_file = credentials.chain_file(); !chain_file.empty())
+    append_format(text, "Chain Filename: {}\n", chain_file);
   bool is_leaf = true;
-  const std::string& chain_file = credentials.chain_file();
   for (const CertificateDetails& details : credentials.details()) {
     if (std::exchange(is_leaf, false)) {
       append_details(text, details);
-      if (!chain_file.empty()) append_format(text, "Chain Filename: {}\n", chain_file);
     } else {
       append_format(text, "Chain Subject: {}\nChain Issuer: {}\n", details.subject, details.issuer);
     }

@@ -110,7 +110,12 @@ void delete_from_list(const CallRef& call) {
   config::Diagnostics unheard;
   std::vector<std::uint32_t> found;
   for (const config::CrtListLine& entry : entries_of(snapshot_of(call), path, *list, unheard)) {
-    if (entry.certificate == name && (number == 0 || entry.line == number)) found.push_back(entry.line);
+    if (entry.certificate == name) found.push_back(entry.line);
+  }
+  if (const auto wanted = std::find(found.begin(), found.end(), number); wanted != found.end()) {
+    found = {*wanted};
+  } else if (number != 0 && !found.empty()) {
+    return refuse(format("certificate '{}' stands in line {} of it!", name, found.front()));
   }
   if (found.empty()) return refuse(format("certificate '{}' can't be found in crt-list '{}'!", name, path));
   if (found.size() > 1)

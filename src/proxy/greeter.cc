@@ -119,8 +119,7 @@ void Greeter::count_handshake(const FrontendPlan& frontend) {
   if (!facts_.tls) return;
   const Entrance& entrance = *door_.bind().entrance;
   door_.kit().process.handshakes.count(static_cast<std::int64_t>(loop().now()));
-  counting::at_door(door_.kit(), frontend, entrance, Entry::TlsHandshakes);
-  if (facts_.tls->resumed) counting::at_door(door_.kit(), frontend, entrance, Entry::TlsResumed);
+  counting::at_door(door_.kit(), frontend, entrance, facts_.tls->resumed ? Entry::TlsResumed : Entry::TlsHandshakes);
 }
 
 void Greeter::on_lost(const Loss& loss) {

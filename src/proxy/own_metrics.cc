@@ -143,7 +143,24 @@ void OwnMetrics::write_process(std::string& out) const {
   write_one("penstock_process_last_reload_timestamp_seconds", "When the last reload was, 0 for none", "gauge",
             process_.reloaded_at_s.load(std::memory_order_relaxed));
   write_dropped(out);
+  write_failures(out);
   write_certificates(out);
+}
+
+void OwnMetrics::write_failures(std::string& out) const {
+  constexpr std::string_view kName = "penstock_tls_handshake_failures_total";
+  if (!wish_.wants(kName)) return;
+  write_heading(kName, "TLS handshakes that failed, with clients (front) and servers (back), by their reason",
+                "counter", out);
+  const auto write_side = [&](std::string_view side, const TlsCounts::Failures& failures) {
+    for (std::size_t i = 0; i < failures.size(); ++i) {
+      append({kName, "{side=\"", side, "\",reason=\"", word_of(static_cast<TlsFailure>(i)), "\"} "}, out);
+      append_number(static_cast<std::int64_t>(failures[i].load(std::memory_order_relaxed)), out);
+      out += '\n';
+    }
+  };
+  write_side("front", process_.tls.front_failures);
+  write_side("back", process_.tls.back_failures);
 }
 
 void OwnMetrics::write_dropped(std::string& out) const {

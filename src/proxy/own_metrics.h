@@ -22,6 +22,7 @@ class OwnMetrics {
  private:
   void write_process(std::string& out) const;
   void write_dropped(std::string& out) const;
+  void write_failures(std::string& out) const;
   void write_certificates(std::string& out) const;
 
   const Snapshot& snapshot_;

@@ -445,7 +445,7 @@ constexpr Column kColumns[] = {
     {"agg_check_status", "agg_check_status", "Servers by the result of their last check", Shape::Gauge, kB, 0,
      nought32},
     {"-", "", "", Shape::Counter, 0, 0, nothing},
-    {"ssl_sess", "", "TLS handshakes done", Shape::Counter, kAll, 0, entry_of<Entry::TlsHandshakes>},
+    {"ssl_sess", "", "TLS handshakes that resumed nothing", Shape::Counter, kAll, 0, entry_of<Entry::TlsHandshakes>},
     {"ssl_reused_sess", "", "TLS sessions resumed", Shape::Counter, kAll, 0, entry_of<Entry::TlsResumed>},
     {"ssl_failed_handshake", "", "TLS handshakes that failed", Shape::Counter, kAll, 0, entry_of<Entry::TlsFailed>},
     {"h2_headers_rcvd", "", "HTTP/2 is not spoken", Shape::Counter, kF | kB, 0, nought},

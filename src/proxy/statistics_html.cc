@@ -108,7 +108,7 @@ constexpr Entry kServer[] = {{"Status", "status"},  {"Since", "lastchg"}, {"Last
                              {"Wght", "weight"},    {"Act", "act"},       {"Bck", "bck"},
                              {"Chk", "chkfail"},    {"Dwn", "chkdown"},   {"Dwntme", "downtime"},
                              {"Thrtle", "throttle"}};
-constexpr Entry kTls[] = {{"Done", "ssl_sess"}, {"Resumed", "ssl_reused_sess"}, {"Failed", "ssl_failed_handshake"}};
+constexpr Entry kTls[] = {{"New", "ssl_sess"}, {"Resumed", "ssl_reused_sess"}, {"Failed", "ssl_failed_handshake"}};
 // The last one for `stats show-modules`.
 constexpr Group kGroups[] = {{"Queue", kQueue},       {"Session rate", kRate}, {"Sessions", kNow},
                              {"Bytes", kBytes},       {"Denied", kDenied},     {"Errors", kErrors},
