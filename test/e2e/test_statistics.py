@@ -137,11 +137,13 @@ backend be_after
     server also <raw> track be_checked/up
 """
 
-# Of each traffic what only a clock can tell, and what has no meaning here.
-PASSED_OVER = {
-    # Of the moment, or of time.
+# What only a clock can tell: it never rests.
+OF_TIME = {
     'rate', 'rate_max', 'req_rate', 'req_rate_max', 'conn_rate', 'conn_rate_max', 'lastchg', 'lastsess', 'downtime',
     'qtime', 'ctime', 'rtime', 'ttime', 'qtime_max', 'ctime_max', 'rtime_max', 'ttime_max', 'check_duration',
+}
+# Of each traffic that, and what has no meaning here.
+PASSED_OVER = OF_TIME | {
     # Of how bytes are counted, and what is kept idle.
     'bin', 'bout', 'srv_icur', 'idle_conn_cur', 'safe_conn_cur', 'used_conn_cur', 'need_conn_est',
     # Of the process.
@@ -204,14 +206,18 @@ class Both(Case):
 
     def resting(self, rig):
         """When nobody is served any more, and two looks see the same."""
-        last = [None]
+        last, moves = [None], []
 
         def rests():
-            now = table(rig)
-            busy = any(row['scur'] not in ('', '0') for row in now.values())
-            same, last[0] = now == last[0], now
-            return same and not busy
-        wait_until(rests, 'the counts to rest', pause=0.03)
+            before, last[0] = last[0], table(rig)
+            moves[:] = [(name, column, value) for name, row in last[0].items() for column, value in row.items()
+                        if column == 'scur' and value not in ('', '0') or column not in OF_TIME
+                        and before and before[name][column] != value]
+            return before and not moves
+        try:
+            wait_until(rests, 'the counts to rest', pause=0.03)
+        except AssertionError as error:
+            raise AssertionError('%s of %s: %r' % (error, rig.program, moves)) from None
         return last[0]
 
     def same(self, traffic, different=(), **options):
