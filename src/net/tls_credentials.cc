@@ -193,6 +193,8 @@ Pointer TlsCredentials::empty() { return made({}); }
 Result<Pointer> TlsCredentials::read(const PemFile& file) {
   Result<Credentials> inside = read_credentials(file);
   if (!inside) return inside.error();
+  if (!inside->timestamps.empty() && !is_timestamp_list(inside->timestamps))
+    return Error{format("{}.sctl: it is no list of timestamps", file.name)};
   Pointer credentials = made(std::move(*inside));
   const std::string trouble = credentials->trouble();
   if (!trouble.empty()) return Error{format("{}: {}", file.name, trouble)};

@@ -296,6 +296,11 @@ class Gatherer {
   // What is wrong in it is told when it is read for good.
   void gather_list(const config::Bind& bind, const config::CertificateSource& source, bool is_http) {
     if (!read(source.path, source.place)) return;
+    if (std::string& text = bundle_.files_[source.path]; text.find(kKeyLabel) != std::string::npos) {
+      text = without_keys(text);
+      return diagnostics_.add(source.place,
+                              format("'{}' is a certificate with its key, no list: name it with 'crt'", source.path));
+    }
     config::Diagnostics unheard;
     for (const config::CrtListLine& line :
          config::read_crt_list(source.path, bundle_.files_[source.path], config_, bind, is_http, unheard)) {
@@ -343,14 +348,20 @@ class Gatherer {
     return path.substr(0, path.size() - (cuts ? 4 : 0)).append(extension);
   }
 
-  void read_beside(const std::string& path) {
+  void read_beside(const std::string& path, config::Place place) {
     const config::Global& global = config_.global;
     const std::pair<std::string_view, bool> all[] = {
         {kIssuer, global.load_issuer}, {kOcsp, global.load_ocsp}, {kTimestamps, global.load_sctl}};
     for (const auto& [extension, is_wanted] : all) {
-      if (!is_wanted) continue;
-      Result<std::string> text = read_file(beside(path, extension));
-      if (text) bundle_.files_[path + std::string(extension)] = std::move(*text);
+      const std::string file = beside(path, extension);
+      if (!is_wanted || ::access(file.c_str(), F_OK) != 0) continue;
+      Result<std::string> text = read_file(file);
+      if (!text) {
+        diagnostics_.add(place, text.error().text);
+        continue;
+      }
+      if (text->empty()) diagnostics_.warn(place, format("'{}' is empty and has no effect", file));
+      bundle_.files_[path + std::string(extension)] = std::move(*text);
     }
   }
 
@@ -369,7 +380,7 @@ class Gatherer {
       if (key) text = Secret::joined(Secret::joined(text->view(), "\n").view(), key->view());
     }
     bundle_.keyed_files_[path] = std::move(*text);
-    read_beside(path);
+    read_beside(path, place);
     return true;
   }
 

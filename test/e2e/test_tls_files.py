@@ -4,8 +4,10 @@ import base64
 import os
 import re
 import shutil
+import signal
 import ssl
 import subprocess
+import tempfile
 
 import test_runtime_socket
 from harness import Case, Client, Cut, IS_HAPROXY, certificate, check, openssl, penstock_only, run_program, tls_client
@@ -245,6 +247,106 @@ frontend fe
         with Client(other.addresses['fe'], context=context, reuse=session) as client:
             client.get('/')
             self.assertTrue(client.socket.session_reused)
+
+    @penstock_only('HAProxy shows keys to everyone')
+    def test_keys_are_for_administrators_only(self):
+        rig = self.rig(self.TEXT.replace('\nfrontend', """    stats socket <dir>/user.sock level user
+    stats socket <dir>/operator.sock level operator
+frontend fe_metrics
+    bind <fe_metrics>
+    http-request use-service prometheus-exporter
+frontend""", 1))
+        rig.log.keeps_all = True
+        commands = ('show tls-keys', 'show tls-keys *', 'show tls-keys #0', 'set ssl tls-key #0 ' + self.KEYS[4],
+                    'set ssl tls-key #0 %sAAAA' % self.KEYS[4], 'set ssl tls-key nothing ' + self.KEYS[4])
+        for name in ('user.sock', 'operator.sock'):
+            for line in commands:
+                self.assertIn('Permission denied', ask(rig, line, name), line)
+        self.assertIn(self.KEYS[3], ask(rig, 'show tls-keys *'))
+        for line in commands[3:]:
+            self.assertNotIn(self.KEYS[4], ask(rig, line), line)
+        self.assertIn(self.KEYS[4], ask(rig, 'show tls-keys *'))
+        s_client(rig.addresses['fe'])
+        seen = [ask(rig, line) for line in ('show info', 'show stat', 'show errors', 'show ssl cert', 'show env', 'help')]
+        seen.append(rig.get('/', frontend='fe_metrics').body.decode())
+        rig.signal(signal.SIGTERM)
+        rig.wait_exit()
+        seen += [*rig.log.drain(), *rig.log.reasons, rig.output.text]
+        for key in self.KEYS:
+            self.assertNotIn(key, '\n'.join(seen))
+
+
+class BadFiles(Case):
+    """Each costs an error, or a warning, that points to a word; and no secret is told."""
+    SECRET = base64.b64encode(b'x' * 48).decode()
+
+    def verdict(self, words, globals_=''):
+        status, text = check('global\n    %s\nfrontend fe\n    bind :0 ssl %s\n' % (globals_, words))
+        self.assertIn(status, (0, 1), text)
+        self.assertRegex(text, r'(?m)^\[(ALERT|WARNING)\] .* : parsing \[.*:\d+:\d+\] : .*\n.*\n *\^$')
+        for secret in (self.SECRET, 'hidden', open(certificate('mail', '.key')).read().splitlines()[1]):
+            self.assertNotIn(secret, text)
+        return status, text
+
+    def put(self, name, content):
+        path = os.path.join(self.folder, name)
+        with open(path, 'wb') as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix='penstock-e2e.')
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    @penstock_only('texts of its own')
+    def test_files_beside_a_certificate(self):
+        shutil.copy(certificate('mail'), self.folder + '/a.pem')
+        for name, content, wanted, why in (
+                ('.ocsp', b'', 0, 'is empty'), ('.ocsp', b'\xff' * 9, 0, 'is not stapled: it is no answer'),
+                ('.ocsp', b'\x30\x80' * 5000, 0, 'is not stapled'), ('.ocsp', b'\x30\x84\xff\xff\xff\xff', 0, 'is not'),
+                ('.sctl', b'', 0, 'is empty'), ('.sctl', b'\x00\x00', 1, r'a\.pem\.sctl: it is no list of timestamps'),
+                ('.sctl', b'\x00\x05\x00\x04ab', 1, 'no list'), ('.sctl', b'\x00\x02\x00\x00', 1, 'no list'),
+                ('.issuer', b'', 0, 'is empty'), ('.issuer', b'hidden', 1, r'a\.pem\.issuer: no certificate in it')):
+            with self.subTest(name=name, content=content[:9]):
+                path = self.put('a.pem' + name, content)
+                status, text = self.verdict('crt %s/a.pem' % self.folder)
+                os.remove(path)
+                self.assertRegex(text, why)
+                self.assertEqual(status, wanted)
+        os.mkdir(self.folder + '/a.pem.ocsp')
+        self.assertIn('Is a directory', self.verdict('crt %s/a.pem' % self.folder)[1])
+
+    @penstock_only('texts of its own')
+    def test_keys_of_tickets(self):
+        line = self.SECRET + '\n'
+        for content, why in (('', 'at least 3 keys are needed, and it has 0'), (line * 2, 'and it has 2'),
+                             (line * 2 + 'hidden\n', 'key 3 of it is not base64'), (b'\xff\0' * 999, 'key 1 of it'),
+                             (line * 2 + base64.b64encode(b'x' * 80).decode(), 'key 3 of it has another size')):
+            with self.subTest(why):
+                path = self.put('keys', content)
+                self.assertIn(why, self.verdict('crt <certs>/mail.pem tls-ticket-keys ' + path)[1])
+        self.assertIn('No such file', self.verdict('crt <certs>/mail.pem tls-ticket-keys <dir>/none')[1])
+
+    @penstock_only('words of its own')
+    def test_pfx(self):
+        path = self.folder + '/a.pfx'
+        openssl('pkcs12', '-export', '-in', certificate('mail'), '-out', path, '-passout', 'pass:hidden')
+        with open(path, 'rb') as file:
+            good = file.read()
+        password, other = self.put('password', 'hidden\n'), self.put('other', 'hidden as well\n')
+        self.assertEqual(check('frontend fe\n    bind :0 ssl crt %s password-file %s\n' % (path, password))[0], 0)
+        self.assertIn('does not open it', self.verdict('crt %s password-file %s' % (path, other))[1])
+        self.assertIn('has a password', self.verdict('crt ' + path)[1])
+        for content in (good[:100], good[:-20], good[:200] + bytes(30) + good[230:], b'', b'\x30\x82\xff\xff\x02\x01\x03'):
+            self.assertEqual(self.verdict('crt %s password-file %s' % (self.put('bad.pfx', content), password))[0], 1)
+
+    @penstock_only('texts of its own')
+    def test_a_certificate_is_no_list(self):
+        status, text = self.verdict('crt-list <certs>/mail.pem')
+        self.assertIn("mail.pem' is a certificate with its key, no list: name it with 'crt'", text)
+        self.assertEqual(status, 1)
+        for content in ('', b'\xff\0\n' * 50, self.folder + '/list\n'):
+            self.assertEqual(self.verdict('crt-list ' + self.put('list', content))[0], 1, content)
 
 
 class Counted(Both):
