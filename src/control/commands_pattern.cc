@@ -133,7 +133,9 @@ PatternChange change_all(const PatternPlan& plan, Change change) {
 // What was changed is from the next reload on as the configuration has it: the reload's line names it.
 void note_change(const CallRef& call, const PatternPlan& plan) {
   const std::string name = plan.file.empty() ? format("#{}", plan.id) : plan.file;
-  call->realm().crew().keep_until_reload(format("{} {}", plan.by_map ? "map" : "ACL", name), [] {});
+  const std::string what = format("{} {}", plan.by_map ? "map" : "ACL", name);
+  Crew& crew = call->realm().crew();
+  if (!crew.keeps_until_reload(what)) crew.keep_until_reload(what, [] {});
 }
 
 void finish(const CallRef& call, const PatternPlan& plan, const PatternChange& done, std::string_view if_none) {

@@ -225,7 +225,8 @@ void set_tls(const CallRef& call, const Target& target) {
   SetServerTls change{target.backend, target.name, wanted == "on"};
   call->realm().amend(change, [call, change](const std::string& why) {
     if (!why.empty()) return call->fail(why + "\n");
-    call->realm().crew().keep_until_reload(format("TLS of server {}/{}", change.backend, change.server), [] {});
+    call->realm().crew().keep_until_reload(
+        format("TLS of server {}/{}", change.backend, change.server), [] {}, call->again());
     call->say(Level::Info, "server ssl setting updated.\n");
   });
 }

@@ -162,7 +162,13 @@ void set_ticket_key(const CallRef& call) {
   if (keys == nullptr) return call->fail("'set ssl tls-key' unable to locate referenced filename\n");
   if (!from_base64(key)) return call->fail("'set ssl tls-key' received invalid base64 encoded TLS key.\n");
   if (!keys->append(key)) return call->fail("'set ssl tls-key' received a key of wrong size.\n");
-  call->realm().crew().keep_until_reload("keys of tickets of " + name, [] {});
+  Crew& crew = call->realm().crew();
+  const std::string what = "keys of tickets of " + name;
+  if (crew.keeps_until_reload(what))
+    crew.keep_also(what, call->again());
+  else
+    crew.keep_until_reload(
+        what, [] {}, call->again());
   call->say(Level::Info, "TLS ticket key updated!\n");
 }
 
@@ -211,7 +217,8 @@ void set_ocsp_of(const CallRef& call, const std::string& base64, std::vector<std
   call->realm().amend(SetCertificate{file, std::move(*next)},
                       [call, base64, file, files = std::move(files)](const std::string& why) {
                         if (!why.empty()) return call->fail(why + "\n");
-                        call->realm().crew().keep_until_reload("OCSP response of " + file, [] {});
+                        call->realm().crew().keep_until_reload(
+                            "OCSP response of " + file, [] {}, call->again());
                         set_ocsp_of(call, base64, files);
                       });
 }

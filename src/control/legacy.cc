@@ -15,6 +15,8 @@ namespace {
 // Things set by command that another process is to set again.
 constexpr std::size_t kMostKept = 1000;
 constexpr std::size_t kMostRedos = 200;  // Of one.
+// Of all: each has a page of its own.
+constexpr std::size_t kMostRedosOfAll = 5000, kMostBytesOfAll = std::size_t{64} * 1024 * 1024;
 
 bool has_server(const config::Config& config, const std::string& backend, const std::string& server) {
   const config::Proxy* proxy = config.find_backend(backend);
@@ -152,20 +154,40 @@ KeptThing* kept_of(Legacy& legacy, std::string_view name) {
   return &legacy.kept.emplace_back(KeptThing{std::string(name), {}});
 }
 
-void add_redo(Legacy& legacy, std::string_view name, std::string_view redo) {
-  if (redo.empty()) return;
+bool has_room(const Legacy& legacy, const KeptThing& thing) {
+  std::size_t count = 0, bytes = 0;
+  for (const KeptThing& each : legacy.kept) {
+    count += each.redos.size();
+    for (const Secret& redo : each.redos) bytes += redo.view().size();
+  }
+  return thing.redos.size() < kMostRedos && count < kMostRedosOfAll && bytes < kMostBytesOfAll;
+}
+
+void set_redo(Legacy& legacy, std::string_view name, std::string_view redo) {
+  forget_kept(legacy, name);
   KeptThing* thing = kept_of(legacy, name);
-  if (thing == nullptr) return;
-  // Half of what made it would make something else.
-  if (thing->redos.size() >= kMostRedos) return forget_kept(legacy, name);
-  thing->redos.emplace_back(redo);
+  if (thing != nullptr && !redo.empty() && has_room(legacy, *thing)) thing->redos.emplace_back(redo);
+}
+
+// Half of what made it would make something else: then it cannot be made again.
+void add_redo(KeptThing& thing, const Legacy& legacy, std::string_view redo) {
+  if (thing.redos.empty()) return;
+  if (redo.empty() || !has_room(legacy, thing)) return thing.redos.clear();
+  thing.redos.emplace_back(redo);
 }
 
 void join(Legacy& legacy, std::string_view from, std::string_view to) {
   const KeptThing* source = find_kept(legacy, from);
-  const std::vector<Secret> redos = source == nullptr ? std::vector<Secret>() : source->redos;
+  if (source == nullptr) return;
+  const std::vector<Secret> redos = source->redos;
   forget_kept(legacy, from);
-  for (const Secret& redo : redos) add_redo(legacy, to, redo.view());
+  if (find_kept(legacy, to) == nullptr) {
+    if (KeptThing* thing = kept_of(legacy, to)) thing->redos = redos;
+    return;
+  }
+  KeptThing& thing = *find_kept(legacy, to);
+  if (redos.empty()) thing.redos.clear();
+  for (const Secret& redo : redos) add_redo(thing, legacy, redo.view());
 }
 
 }  // namespace
@@ -178,10 +200,10 @@ void take_change(Legacy& legacy, std::string_view bytes) {
   if (!unpacker.ended()) return forget_kept(legacy, name);
   switch (kind) {
     case KeptChange::Kind::Set:
-      forget_kept(legacy, name);
-      return add_redo(legacy, name, redo);
+      return set_redo(legacy, name, redo);
     case KeptChange::Kind::Append:
-      return add_redo(legacy, name, redo);
+      if (KeptThing* thing = find_kept(legacy, name)) add_redo(*thing, legacy, redo);
+      return;
     case KeptChange::Kind::Join:
       return join(legacy, from, name);
     case KeptChange::Kind::Forget:
@@ -189,6 +211,15 @@ void take_change(Legacy& legacy, std::string_view bytes) {
     case KeptChange::Kind::ForgetAll:
       return legacy.kept.clear();
   }
+}
+
+std::string take_lost(Legacy& legacy) {
+  std::string names;
+  std::erase_if(legacy.kept, [&](const KeptThing& thing) {
+    if (thing.redos.empty()) names += (names.empty() ? "" : ", ") + thing.name;
+    return thing.redos.empty();
+  });
+  return names;
 }
 
 }  // namespace penstock

@@ -361,6 +361,9 @@ void Parent::restart_later(const std::string& how) {
   start_at_ms_ = now + wait_ms_;
   legacy_.story = format("The serving process {}. Another one is started {}.", how,
                          wait_ms_ == 0 ? "at once" : format("in {} ms: this one died soon after its start", wait_ms_));
+  kept_pieces_.clear();
+  if (const std::string lost = take_lost(legacy_); !lost.empty())
+    legacy_.story += format(" What was set by command is lost: {}.", lost);
   // A third one that died early may have died of what it was given again.
   if (wait_ms_ > 2 * kFirstWaitMs && !legacy_.kept.empty()) {
     legacy_.kept.clear();

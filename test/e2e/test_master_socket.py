@@ -10,7 +10,7 @@ import subprocess
 from harness import (IS_HAPROXY, PATIENCE, PROGRAM, Case, certificate, certificates, penstock_only, run_program,
                      wait_until)
 from test_process import PLAIN, Process
-from test_runtime_socket import Admin, ask
+from test_runtime_socket import Admin, ask, until_answer
 
 HAPROXY = shutil.which('haproxy')
 
@@ -303,6 +303,7 @@ class AfterACrash(Process):
     def start(self):
         rig = self.rig(AMENDED, globals_='    stats socket <dir>/admin.sock level admin\n', arguments=['-W'])
         rig.server('s9')
+        until_answer(rig, 'show servers state', r' s2 \S+ 0 ')
         return rig
 
     def kill(self, rig):
@@ -374,6 +375,21 @@ class AfterACrash(Process):
         self.assertIn('certificate ' + file, line)
         self.kill(rig)
         wait_until(lambda: shown()[0] not in ('', before[0]), 'the certificate of the file')
+
+    def test_what_cannot_be_set_again_is_named(self):
+        folder = self.jail()
+        names = os.path.join(folder, 'names.map')
+        with open(names, 'w') as file:
+            file.write('a 1\n')
+        text = 'frontend fe\n    bind <fe>\n    http-request return status 200 hdr x %%[path,map(%s)]\n' % names
+        rig = self.rig(text, globals_='    stats socket <dir>/admin.sock level admin\n', arguments=['-W'])
+        ask(rig, 'add map %s b 2' % names)
+        ask(rig, 'set maxconn frontend fe 17')
+        before = self.facts(rig)
+        self.kill(rig)
+        rig.output.wait('What was set by command is lost: map ' + names)
+        wait_until(lambda: self.facts(rig) == before, 'what can be')
+        self.assertRegex(ask(rig, 'show map ' + names), r'\A0x\w+ a 1\n\n\Z')
 
     def test_what_was_taken_back_is_not_set_again(self):
         rig = self.start()

@@ -31,14 +31,14 @@ struct Redo {
 // What was set by command and ends with a reload.
 struct KeptThing {
   std::string name;           // "frontend fe disabled"
-  std::vector<Secret> redos;  // Each as pack_redo() has it.
+  std::vector<Secret> redos;  // Each as pack_redo() has it. None: it cannot be made again.
 };
 
 // How that changes.
 struct KeptChange {
   enum class Kind : std::uint8_t {
-    Set,        // It is there, made by `redo` alone; without words by nothing.
-    Append,     // `redo` belongs to it, too.
+    Set,        // It is there, made by `redo` alone; without words it cannot be made again.
+    Append,     // `redo` belongs to it, too, if it is there.
     Join,       // What belongs to `from` does, and that is there no more.
     Forget,     // It is there no more.
     ForgetAll,  // None is.
@@ -64,6 +64,8 @@ std::optional<Redo> unpack_redo(std::string_view bytes);
 WipedText pack_change(const KeptChange& change);
 // Takes what pack_change() gave, up to a measure. Of a piece of it nothing is taken, and what it names is forgotten.
 void take_change(Legacy& legacy, std::string_view bytes);
+// The names of what cannot be made again, which is forgotten.
+std::string take_lost(Legacy& legacy);
 
 std::string pack_note(const Server& server, const ServerNote& note);
 // Adds what pack_note() gave about a server of `config`, or one that was added. Other bytes and names change nothing: who

@@ -109,10 +109,14 @@ TEST_CASE("what was set by command is kept in its order, joined, and forgotten")
   REQUIRE(first);
   CHECK(first->words == std::vector<std::string>{"set", "ssl", "cert", "c"});
   CHECK(first->payload == "pem\n");
-  // Said again it is there once, and later; without a command it is not.
+  // Said again it is there once, and later; without a command it is lost with the process, and is said to be.
   change(legacy, Kind::Set, "frontend fe disabled", {{"disable", "frontend", "fe"}, ""});
   CHECK(names_of(legacy) == std::vector<std::string>{"certificate", "frontend fe disabled"});
+  change(legacy, Kind::Set, "map a");
+  change(legacy, Kind::Append, "map a", {{"add", "map", "a", "k", "v"}, ""});
   change(legacy, Kind::Set, "frontend fe disabled");
+  CHECK(take_lost(legacy) == "map a, frontend fe disabled");
+  CHECK(take_lost(legacy).empty());
   change(legacy, Kind::Join, "other", {}, "nothing");
   change(legacy, Kind::Forget, "nothing");
   CHECK(names_of(legacy) == std::vector<std::string>{"certificate"});
@@ -144,8 +148,12 @@ TEST_CASE("bytes that are no change change nothing, and there is a measure") {
   CHECK(legacy.kept.size() == 1000);
   // Half of what made it would make something else.
   change(legacy, Kind::ForgetAll, "");
-  for (int i = 0; i < 200; ++i) change(legacy, Kind::Append, "a", {{"a"}, ""});
+  change(legacy, Kind::Set, "a", {{"a"}, ""});
+  for (int i = 1; i < 200; ++i) change(legacy, Kind::Append, "a", {{"a"}, ""});
   CHECK(legacy.kept.at(0).redos.size() == 200);
   change(legacy, Kind::Append, "a", {{"a"}, ""});
+  CHECK(take_lost(legacy) == "a");
   CHECK(legacy.kept.empty());
+  for (int i = 0; i < 100; ++i) change(legacy, Kind::Set, std::to_string(i), {{"a"}, std::string(1 << 20, 'x')});
+  CHECK(take_lost(legacy).starts_with("64, 65, "));
 }
