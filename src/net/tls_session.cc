@@ -72,6 +72,7 @@ struct TlsSession::Implementation {
   bssl::UniquePtr<SSL> ssl;  // Goes before what it looks at.
   std::string error;
   bool established = false;
+  std::uint8_t clear_alert = 0;  // What the handshake read last, if that was an alert which nothing seals.
   bool failed = false;
   bool read_ended = false;
   bool closed = false;
@@ -117,6 +118,16 @@ std::string whose_certificate(const SSL& ssl) {
 // Alerts of a peer that does not want our certificate (RFC 8446 section 6.2).
 bool refuses_certificate(int alert) {
   return (alert >= SSL_AD_BAD_CERTIFICATE && alert <= SSL_AD_CERTIFICATE_UNKNOWN) || alert == SSL_AD_UNKNOWN_CA;
+}
+
+// OpenSSL's clients of TLS 1.3 refuse a certificate in clear text, where the library expects it sealed. The description
+// of an alert that ends `bytes`; 0: none does.
+std::uint8_t alert_at_end(std::span<const char> bytes) {
+  constexpr std::string_view kFatal("\x15\x03\x03\x00\x02\x02", 6);
+  if (bytes.size() <= kFatal.size()) return 0;
+  const auto record = bytes.last(kFatal.size() + 1);
+  if (std::string_view(record.data(), kFatal.size()) != kFatal) return 0;
+  return static_cast<std::uint8_t>(record.back());
 }
 
 TlsFailure failure_of(std::uint32_t packed) {
@@ -190,7 +201,9 @@ TlsSession::Step TlsSession::Implementation::step_of(int result) {
 
 TlsSession::Step TlsSession::Implementation::fail() {
   failed = true;
-  const std::uint32_t code = take_library_error_code();
+  std::uint32_t code = take_library_error_code();
+  const bool unsealed = ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_BAD_PACKET_LENGTH;
+  if (unsealed && clear_alert != 0) code = ERR_PACK(ERR_LIB_SSL, SSL_AD_REASON_OFFSET + clear_alert);
   describe_failure(code);
   if (!established) count_failure(failure_of(code));
   return Step::Failed;
@@ -346,11 +359,13 @@ TlsSession::Step TlsSession::handshake() {
   if (self.failed) return Step::Failed;
   if (self.established) return Step::Done;
   ERR_clear_error();
+  const std::span<const char> input = self.wire.input;
   const int result = SSL_do_handshake(self.ssl.get());
   if (result == 1) {
     self.agreed();
     return Step::Done;
   }
+  self.clear_alert = alert_at_end(input.first(input.size() - self.wire.input.size()));
   const Step step = self.step_of(result);
   // A close_notify here ends it as well as an alert would.
   return step == Step::Closed ? self.fail() : step;

@@ -415,13 +415,15 @@ frontend fe_plain
         rig = self.ours
         self.traffic(rig)
         authority = Authority(rig.folder, 'strange')
-        s_client(rig.addresses['fe'], '-tls1_2', '-CAfile', authority.pem, '-verify_return_error')
+        for version in ('-tls1_2', '-tls1_3'):
+            s_client(rig.addresses['fe'], version, '-CAfile', authority.pem, '-verify_return_error')
+            rig.log.wait(r"SSL handshake failure \(the peer's alert: unknown CA\)")
         text = rig.get('/metrics', frontend='fe_plain').body.decode()
         found = dict(re.findall(r'^penstock_tls_handshake_failures_total\{side="(.*)"\} (\d+)$', text, re.MULTILINE))
         self.assertEqual(len(found), 18)
         self.assertEqual({key: int(count) for key, count in found.items() if count != '0'},
                          {'front",reason="closed': 2, 'front",reason="not_tls': 2, 'front",reason="version': 2,
-                          'front",reason="refused': 1, 'back",reason="certificate': 1})
+                          'front",reason="refused': 2, 'back",reason="certificate': 1})
         self.assertEqual(text.count('# TYPE penstock_tls_handshake_failures_total counter\n'), 1)
 
 
