@@ -70,7 +70,13 @@ class RuleCompiler {
     const std::size_t open = name.find('(');
     const bool has_parentheses = open != std::string_view::npos;
     if (has_parentheses) {
-      if (!name.ends_with(')')) return complain(word.place, format("the parenthesis of '{}' is not closed", name));
+      const std::size_t end = name.rfind(')');
+      if (end == std::string_view::npos)
+        return complain(word.place, format("the parenthesis of '{}' is not closed", name));
+      if (end + 1 != name.size()) {
+        return complain(word.place,
+                        format("'{}' is not understood behind '{}'", name.substr(end + 1), name.substr(0, end + 1)));
+      }
       argument = name.substr(open + 1, name.size() - open - 2);
       name = name.substr(0, open);
     }

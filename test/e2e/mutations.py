@@ -732,7 +732,7 @@ STRICTER = re.compile('|'.join((
 
 # What HAProxy refuses and penstock knows what to do with, by what HAProxy says.
 LOOSER = re.compile('|'.join((
-    'cannot inherit from', 'MUX protocol', "invalid port '0'", 'Internal error', 'loop detected for default_backend', "'http-request set-timeout' rule : proxy 'fe' has no backend")))
+    'cannot inherit from', 'header occurrence must be >= -10', 'MUX protocol', "invalid port '0'", 'Internal error', 'loop detected for default_backend', "'http-request set-timeout' rule : proxy 'fe' has no backend")))
 
 
 def known(ours, theirs, what):

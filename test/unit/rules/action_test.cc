@@ -463,6 +463,8 @@ TEST_CASE("what is not understood in a rule is an error with its place") {
         "2:14 'add-acl' expects a file in parentheses: add-acl(/etc/penstock/a.map)\n");
   CHECK(complaint("http-request lua.mine") == "2:14 the action 'lua.mine' is HAProxy's and is not offered yet\n");
   CHECK(complaint("http-request set-status 404") == "2:14 'set-status' is no action of 'http-request'\n");
+  CHECK(complaint("http-request sc-inc-gpc0(0") == "2:14 the parenthesis of 'sc-inc-gpc0(0' is not closed\n");
+  CHECK(complaint("http-request sc-inc-gpc0(0)x") == "2:28 'x' is not understood behind 'sc-inc-gpc0(0)'\n");
   CHECK(complaint("http-request set-header X") == "2:26 'set-header' expects the field's value here\n");
   CHECK(complaint("http-request set-header X 1 2") ==
         "2:29 '2' is not understood behind 'set-header': 'if', 'unless' or the end of the line was expected\n");
