@@ -211,6 +211,8 @@ class Own(Process):
 
     def test_the_socket_outlives_the_serving_process(self):
         rig = self.start()
+        # Who dies before it serves ends the program.
+        self.assertIn('Success=1', ask(rig, 'reload', SOCKET))
         child = served(rig)
         os.kill(child, signal.SIGKILL)
         self.assertNotEqual(self.child(rig, other_than=child), child)
