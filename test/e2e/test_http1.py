@@ -661,14 +661,16 @@ class Memory(Case):
         def talk(sock, _):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             read_head(sock)
+            begun.set()
             stop.wait(PATIENCE * 3)
-        stop = threading.Event()
+        begun, stop = threading.Event(), threading.Event()
         self.addCleanup(stop.set)
         script = self.script(talk)
         rig = self.rig(PLAIN.replace('<s1>', script.address))
         sent = [0] * 20
         for n in range(20):
-            if n == 1:  # By now the program's own pages have been touched.
+            if n == 1:  # The program serves, so its own pages have been touched.
+                self.assertTrue(begun.wait(PATIENCE))
                 before = rig.rss()
             client = rig.connect()
             client.request('POST', '/', [('Content-Length', '30000000')])
