@@ -243,6 +243,7 @@ class Traffic(Shared):
 
     def test_an_upload_of_35_mb_arrives_whole_and_is_not_kept(self):
         body = pattern_bytes(35 << 20)
+        self.assertEqual(self.connect().get('/test/server').status, 200)  # The program serves: its pages are touched.
         before = self.r.rss()
         for fields in ([], [('Expect', '100-continue')]):
             answer = self.connect().post('/test/echo', body, fields).json()
