@@ -159,6 +159,12 @@ class Writer {
     number_line("tune.http.maxhdr", global.max_headers, standard.max_headers);
     number_line("tune.http.cookielen", global.cookie_length, standard.cookie_length);
     number_line("tune.http.logurilen", global.log_uri_length, standard.log_uri_length);
+    number_line("maxcomprate", global.max_comp_rate, 0);
+    number_line("maxcompcpuusage", global.max_comp_cpu, 100);
+    number_line("maxzlibmem", global.max_zlib_memory, 0);
+    number_line("tune.comp.maxlevel", global.comp_level, standard.comp_level);
+    number_line("tune.zlib.memlevel", global.zlib_memory_level, standard.zlib_memory_level);
+    number_line("tune.zlib.windowsize", global.zlib_window, standard.zlib_window);
     number_line("tune.gulp-budget", global.gulp_budget, standard.gulp_budget);
     if (!global.idle_pool_shared) line("tune.idle-pool.shared off");
     number_line("tune.ssl.lifetime", global.ssl_lifetime_s, standard.ssl_lifetime_s);
@@ -297,6 +303,18 @@ class Writer {
     flag_line("option socket-stats", proxy.socket_stats);
   }
 
+  void write_compression(const Compression& compression) {
+    static constexpr std::string_view kAlgorithms[] = {"identity", "gzip", "deflate", "raw-deflate"};
+    std::string words;
+    for (const Compression::Algorithm algorithm : compression.algorithms)
+      append_format(words, " {}", kAlgorithms[static_cast<std::size_t>(algorithm)]);
+    if (!words.empty()) line("compression algo{}", words);
+    words.clear();
+    for (const std::string& type : compression.types) append_format(words, " {}", quoted(type));
+    if (!words.empty()) line("compression type{}", words);
+    flag_line("compression offload", compression.offload);
+  }
+
   void write_timeouts(const Proxy& proxy) {
     const Timeouts& timeout = proxy.timeout;
     if (proxy.is_frontend) {
@@ -316,6 +334,7 @@ class Writer {
   }
 
   void write_http_options(const Proxy& proxy) {
+    write_compression(proxy.compression);
     switch (proxy.http_mode) {
       case HttpMode::KeepAlive:
         break;

@@ -44,6 +44,9 @@ std::string address_text(const Address& address, AddressUse use);
 // `source` behind its keyword, on lines of servers and of sections.
 std::optional<Address> take_source(Line& line, bool may_be_range);
 
+// `compression` and `filter` behind their keywords.
+void parse_compression(Line& line, Draft& draft);
+void parse_filter(Line& line, Draft& draft);
 void parse_cookie(Line& line, Draft& draft);
 void parse_balance(Line& line, Draft& draft);
 void parse_hash_type(Line& line, Draft& draft);

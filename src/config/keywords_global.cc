@@ -290,6 +290,12 @@ void parse_bufsize(Line& line, Reading& reading) {
     return line.complain(place, "'tune.bufsize' expects a size from 1k to 1g");
   global_of(reading).buffer_size = size;
 }
+void parse_comp_cpu(Line& line, Reading& reading) { global_of(reading).max_comp_cpu = take_count(line, 0, 100); }
+void parse_comp_rate(Line& line, Reading& reading) { global_of(reading).max_comp_rate = take_count(line); }
+void parse_zlib_memory(Line& line, Reading& reading) { global_of(reading).max_zlib_memory = take_count(line); }
+void parse_comp_level(Line& line, Reading& reading) { global_of(reading).comp_level = take_count(line, 1, 9); }
+void parse_zlib_level(Line& line, Reading& reading) { global_of(reading).zlib_memory_level = take_count(line, 1, 9); }
+void parse_zlib_window(Line& line, Reading& reading) { global_of(reading).zlib_window = take_count(line, 8, 15); }
 void parse_gulp_budget(Line& line, Reading& reading) { global_of(reading).gulp_budget = line.take_size(); }
 void parse_idle_pool_shared(Line& line, Reading& reading) {
   const Word* word = line.take("'on' or 'off'");
@@ -387,15 +393,20 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
      "Serve in a child that is started again when it dies, as -W does; always so where privileges "
      "are dropped."},
     {"max-spread-checks", parse_max_spread_checks, "Longest time over which first checks are spread at start."},
-    {"maxcompcpuusage", no_effect<Reading>, "Nothing is compressed."},
-    {"maxcomprate", no_effect<Reading>, "Nothing is compressed."},
+    {"maxcompcpuusage", parse_comp_cpu,
+     "Percent of their time that workers may spend before new answers are sent uncompressed; 100, no limit, unless "
+     "said otherwise."},
+    {"maxcomprate", parse_comp_rate,
+     "KiB a second that may be compressed before new answers are sent as they are; 0, no limit, unless said "
+     "otherwise."},
     {"maxconn", parse_maxconn, "Most client connections at one time; computed from the descriptor limit if not given."},
     {"maxconnrate", not_yet<Reading>, "Rates are not limited."},
     {"maxpipes", no_effect<Reading>, "Bytes are not moved through pipes."},
     {"maxsessrate", not_yet<Reading>, "Rates are not limited."},
     {"maxsslconn", not_yet<Reading>, "TLS connections are not limited apart; use 'maxconn'."},
     {"maxsslrate", not_yet<Reading>, "Rates are not limited."},
-    {"maxzlibmem", no_effect<Reading>, "Nothing is compressed."},
+    {"maxzlibmem", parse_zlib_memory,
+     "MiB that compression may hold before new answers are sent as they are; 0, no limit, unless said otherwise."},
     {"mworker-max-reloads", no_effect<Reading>, "A reload makes no new process."},
     {"nbproc", obsolete<Reading>, "There is one process with several workers: write 'nbthread'."},
     {"nbthread", parse_nbthread, "Number of workers; one for each processor if not given."},
@@ -466,7 +477,7 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"tune.buffers.limit", no_effect<Reading>, kMemory},
     {"tune.buffers.reserve", no_effect<Reading>, kMemory},
     {"tune.bufsize", parse_bufsize, "Raises 'tune.http.maxhead' if it is larger; buffers have their own sizes here."},
-    {"tune.comp.maxlevel", no_effect<Reading>, "Nothing is compressed."},
+    {"tune.comp.maxlevel", parse_comp_level, "How hard compression tries, 1 to 9, 1 unless said otherwise."},
     {"tune.fail-alloc", no_effect<Reading>, kMemory},
     {"tune.fd.edge-triggered", no_effect<Reading>, "The event loop chooses its ways."},
     {"tune.gulp-budget", parse_gulp_budget,
@@ -538,8 +549,9 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"tune.vars.reqres-max-size", no_effect<Reading>, kMemory},
     {"tune.vars.sess-max-size", no_effect<Reading>, kMemory},
     {"tune.vars.txn-max-size", no_effect<Reading>, kMemory},
-    {"tune.zlib.memlevel", no_effect<Reading>, "Nothing is compressed."},
-    {"tune.zlib.windowsize", no_effect<Reading>, "Nothing is compressed."},
+    {"tune.zlib.memlevel", parse_zlib_level, "Memory of a compressed answer, 1 to 9, 8 unless said otherwise."},
+    {"tune.zlib.windowsize", parse_zlib_window,
+     "How far compression looks back, 8 to 15 as a power of two, 15 unless said otherwise."},
     {"uid", parse_uid, "User number of the serving process; needs a start as root."},
     {"ulimit-n", parse_ulimit_n, "Descriptor limit to set at start; computed from 'maxconn' if not given."},
     {"unix-bind", not_yet<Reading>, "Give mode, uid and gid on each 'bind' line."},

@@ -48,14 +48,6 @@ void parse_probe_count(Line& line, Draft& draft) {
   (draft.proxy.*Side).count = static_cast<std::uint32_t>(line.take_number("a number", 1, 127));
 }
 
-void parse_compression(Line& line, Draft& draft) {
-  draft.proxy.compression = true;  // The linter has a word to say.
-  line.warn(
-      "'compression' is not offered yet, the line has no effect. Exchange compresses what is worth "
-      "it by itself.");
-  line.skip_rest();
-}
-
 void parse_backlog(Line& line, Draft& draft) { draft.proxy.backlog = take_count(line); }
 
 void parse_capture(Line& line, Draft& draft) {
@@ -363,7 +355,8 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      "Time between TCP keep-alive probes of a client; without a unit, in seconds.", kFront},
     {"clitimeout", obsolete<Draft>, "Write 'timeout client'."},
     {"compression", parse_compression,
-     "Not offered yet, has no effect. Exchange compresses what is worth it by itself."},
+     "Make answers smaller for clients that can read it: 'algo' with identity, gzip, deflate, raw-deflate; 'type' with "
+     "how the Content-Type of such answers begins; 'offload' hides from servers what clients can read."},
     {"contimeout", obsolete<Draft>, "Write 'timeout connect'."},
     {"cookie", parse_cookie, "Clients come back to their server by a cookie: <name> [words]; see the cookie keywords.",
      kBack},
@@ -387,7 +380,7 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"errorloc303", not_yet<Draft>, kErrorLocation},
     {"external-check", refused<Draft>, "No program is ever started; use 'option httpchk' or 'option tcp-check'.",
      kBack},
-    {"filter", refused<Draft>, "There are no filters; what they change would stay as it is.", kProxies},
+    {"filter", parse_filter, "'compression', which its own lines turn on too, is the one filter there is.", kProxies},
     {"force-persist", parse_persist_rule<Rule::Set::ForcePersist>,
      "Requests that go to their server even if it is down: if|unless <condition>.", kInBackend},
     {"fullconn", parse_fullconn,

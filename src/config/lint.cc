@@ -435,7 +435,7 @@ class Linter {
       look_at_timeout(proxy, "server", timeout.server, timeout.server_place);
     if (proxy.mode != Mode::Http) return;
     look_at_headers(proxy);
-    if (proxy.compression && serves(proxy, Vdir::Oab)) {
+    if (!proxy.compression.algorithms.empty() && serves(proxy, Vdir::Oab)) {
       warn("oab-compression", proxy.place,
            format("the address book is fetched in ranges and is compressed already: write no "
                   "'compression' in '{}'",

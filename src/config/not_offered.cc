@@ -94,8 +94,6 @@ constexpr NotOffered kWords[] = {
     {Kind::Sample, "res.body_len", ""},
     {Kind::Sample, "res.cache_hit", ""},
     {Kind::Sample, "res.cache_name", ""},
-    {Kind::Sample, "res.comp", ""},
-    {Kind::Sample, "res.comp_algo", ""},
     {Kind::Sample, "res.hdrs_bin", ""},
     {Kind::Sample, "src_is_local", ""},
     {Kind::Sample, "ssl_bc", ""},

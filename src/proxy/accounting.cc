@@ -52,6 +52,7 @@ void Accounting::note_connections(Approach& approach, Back* back) {
 
 void Accounting::sum_up(bool lost) {
   log().bytes_read = lost ? front_.tally().bytes_written - front_.tally().bytes_unsent : front_.bytes_written();
+  log().bytes_read = static_cast<std::uint64_t>(static_cast<std::int64_t>(log().bytes_read) + saved_);
   log().ta = static_cast<std::int64_t>(spent_ms());
 }
 

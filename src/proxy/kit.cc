@@ -7,7 +7,8 @@
 
 namespace penstock {
 
-Kit::Kit(Loop& loop, unsigned worker, ProcessState& process) : loop(loop), worker(worker), process(process) {
+Kit::Kit(Loop& loop, unsigned worker, ProcessState& process)
+    : loop(loop), worker(worker), process(process), deflaters(process.compressed) {
   std::random_device device;
   // The whole process has so many.
   drains.most = std::max<std::size_t>(1, drains.most / process.workers);

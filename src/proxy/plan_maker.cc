@@ -121,6 +121,7 @@ std::shared_ptr<FrontendPlan> PlanMaker::frontend(const config::Proxy& proxy) {
   spec.buffer_request = proxy.http_buffer_request;
   spec.socket_stats = proxy.socket_stats;
   spec.stats = proxy.stats;
+  spec.compression = proxy.compression;
   spec.logs = logs_.of(proxy.logs, tag_of(proxy));
   spec.state = sources_.frontend_states[proxy.name];
   spec.number = spec.state->number;
@@ -177,6 +178,7 @@ std::shared_ptr<BackendPlan> PlanMaker::backend(const config::Proxy& proxy) {
   BackendPlan& spec = *plan;
   BackendSpec& balance = spec.balance;
   if (!proxy.is_frontend) spec.stats = proxy.stats;
+  spec.compression = proxy.compression;
   balance.name = proxy.name;
   balance.balance = balance_kind(proxy.balance.kind);
   balance.random_draws = proxy.balance.random_draws;

@@ -15,7 +15,6 @@ constexpr std::uint64_t kMiB = 1024 * 1024;
 
 std::uint64_t uptime_s(const Program& program) { return (program.now_ms - program.process->started_ms) / 1000; }
 
-Value none(const Program&) { return {}; }
 Value nought(const Program&) { return Value::u32(0); }
 Value nought64(const Program&) { return Value::u64(0); }
 Value one(const Program&) { return Value::u32(1); }
@@ -63,6 +62,15 @@ Value front_keys(const Program& program) { return rate_of(program, program.proce
 Value most_front_keys(const Program& program) { return Value::u32(program.process->tls.front_keys.most()); }
 Value back_keys(const Program& program) { return rate_of(program, program.process->tls.back_keys); }
 Value most_back_keys(const Program& program) { return Value::u32(program.process->tls.back_keys.most()); }
+Value compressed_in(const Program& program) { return rate_of(program, program.process->compressed.taken); }
+Value compressed_out(const Program& program) { return rate_of(program, program.process->compressed.given); }
+Value compression_limit(const Program& program) {
+  return Value::u32(program.snapshot->config.global.max_comp_rate << 10);
+}
+Value zlib_memory(const Program& program) {
+  return Value::u64(program.process->compressed.memory.load(std::memory_order_relaxed));
+}
+Value zlib_limit(const Program& program) { return Value::u64(program.snapshot->config.global.max_zlib_memory << 20); }
 Value jobs(const Program& program) {
   return Value::u32(program.process->connections.load(std::memory_order_relaxed) + program.snapshot->binds.size());
 }
@@ -137,11 +145,14 @@ constexpr InfoRow kRows[] = {
     {40, "SslCacheLookups", "ssl_cache_lookups_total", "Sessions lie in tickets, not in a cache: 0", "MCP", true,
      nought},
     {41, "SslCacheMisses", "ssl_cache_misses_total", "Sessions lie in tickets, not in a cache: 0", "MCP", true, nought},
-    {42, "CompressBpsIn", "http_comp_bytes_in_total", "Nothing is compressed: 0", "MRP", true, nought},
-    {43, "CompressBpsOut", "http_comp_bytes_out_total", "Nothing is compressed: 0", "MRP", true, nought},
-    {44, "CompressBpsRateLim", "limit_http_comp", "Nothing is compressed: 0", "CLP", false, nought},
-    {45, "ZlibMemUsage", "current_zlib_memory", "Nothing is compressed", "MGP", false, none},
-    {46, "MaxZlibMemUsage", "max_zlib_memory", "Nothing is compressed", "CLP", false, none},
+    {42, "CompressBpsIn", "http_comp_bytes_in_total", "Bytes given to compression in the last second", "MRP", true,
+     compressed_in},
+    {43, "CompressBpsOut", "http_comp_bytes_out_total", "Bytes that compression gave in the last second", "MRP", true,
+     compressed_out},
+    {44, "CompressBpsRateLim", "limit_http_comp", "Bytes that may be compressed in a second, 0 for no limit", "CLP",
+     false, compression_limit},
+    {45, "ZlibMemUsage", "current_zlib_memory", "Bytes that compression holds", "MGP", false, zlib_memory},
+    {46, "MaxZlibMemUsage", "max_zlib_memory", "Bytes that it may hold, 0 for no limit", "CLP", false, zlib_limit},
     {47, "Tasks", "current_tasks", "Connections of clients now", "MGP", false, connections},
     {48, "Run_queue", "current_run_queue", "Not counted: 0", "MGP", false, nought},
     {49, "Idle_pct", "idle_time_percent", "Percent of their time that workers had nothing to do", "MaP", false, idle},

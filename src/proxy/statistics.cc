@@ -293,6 +293,15 @@ Value get_open_h1_streams(const Object& object) {
   return Value::u64(object.kind == Kind::Frontend ? object.sums.of(Entry::Open) : object.together.in_use);
 }
 
+template <Count CompressionCounts::*Member>
+Value compressed(const Object& object) {
+  const Copies<CompressionCounts>& copies =
+      object.kind == Kind::Frontend ? object.frontend->state->compressed : object.backend->balance.state->compressed;
+  std::uint64_t sum = 0;
+  copies.each([&](const CompressionCounts& counts) { sum += (counts.*Member).value(); });
+  return Value::u64(sum);
+}
+
 // ---- The table.
 
 constexpr unsigned kF = bit(Kind::Frontend), kL = bit(Kind::Listener), kS = bit(Kind::Server), kB = bit(Kind::Backend);
@@ -373,11 +382,14 @@ constexpr Column kColumns[] = {
      entry_of<Entry::ClientAborts>},
     {"srv_abrt", "server_aborts_total", "Answers that the server broke off", Shape::Counter, kS | kB, 0,
      entry_of<Entry::ServerAborts>},
-    {"comp_in", "http_comp_bytes_in_total", "Bytes given to compression", Shape::Counter, kF | kB, 0, nought},
-    {"comp_out", "http_comp_bytes_out_total", "Bytes that compression gave", Shape::Counter, kF | kB, 0, nought},
+    {"comp_in", "http_comp_bytes_in_total", "Bytes given to compression", Shape::Counter, kF | kB, 0,
+     compressed<&CompressionCounts::taken>},
+    {"comp_out", "http_comp_bytes_out_total", "Bytes that compression gave", Shape::Counter, kF | kB, 0,
+     compressed<&CompressionCounts::given>},
     {"comp_byp", "http_comp_bytes_bypassed_total", "Bytes that compression left alone", Shape::Counter, kF | kB, 0,
-     nought},
-    {"comp_rsp", "http_comp_responses_total", "Answers compressed", Shape::Counter, kF | kB, 0, nought},
+     compressed<&CompressionCounts::passed_by>},
+    {"comp_rsp", "http_comp_responses_total", "Answers compressed", Shape::Counter, kF | kB, 0,
+     compressed<&CompressionCounts::answers>},
     {"lastsess", "last_session_seconds", "Seconds since the last session, -1 for none", Shape::Age, kS | kB, 0,
      get_last_arrival},
     {"last_chk", "", "What the last check heard", Shape::Output, kS, 0, get_check_text},

@@ -279,6 +279,11 @@ class Clearing {
     Durations* durations = all.find(worker_);
     if (all_ && durations != nullptr) durations->clear();
   }
+  void clear(const Copies<CompressionCounts>& all) const {
+    CompressionCounts* counts = all.find(worker_);
+    if (!all_ || counts == nullptr) return;
+    for (Count* count : {&counts->answers, &counts->taken, &counts->given, &counts->passed_by}) count->clear();
+  }
   // Those of the whole process: one does it for all.
   void clear(Peak& peak) const {
     if (worker_ == 0) peak.clear();
@@ -310,6 +315,7 @@ void clear(const Snapshot& snapshot, ProcessState& process, unsigned worker, boo
   for (const auto& plan : snapshot.frontends) {
     FrontendState& state = *plan->state;
     clearing.clear(state.ledgers);
+    clearing.clear(state.compressed);
     clearing.clear(state.most_connections);
     for (Rate* rate : {&state.accepted, &state.arrivals, &state.requests}) clearing.clear(*rate);
   }
@@ -321,6 +327,7 @@ void clear(const Snapshot& snapshot, ProcessState& process, unsigned worker, boo
     BackendState& state = *plan->balance.state;
     clearing.clear(state.ledgers);
     clearing.clear(state.durations);
+    clearing.clear(state.compressed);
     for (Peak* peak : {&state.most_in_use, &state.most_waiting}) clearing.clear(*peak);
     clearing.clear(state.rate);
     if (clearing.does_all()) state.downs = 0;

@@ -260,6 +260,7 @@ void Transaction::apply_backend_rules() {
 void Transaction::prepare_request() {
   // Before a server is chosen: who it is must not be said where others have been or will be.
   pins_.look_at_request(*subject_.request);
+  compression_.look_at_request(frontend_, backend_spec_, *subject_.request);
   forwarding::prepare(frontend_, *backend_spec_, front_.hop().upgrade, subject_);
   if (forwarding::closes_client(frontend_, *backend_spec_)) front_.close_after_answer();
   if (subject_.effects.timeout_client_ms > 0) {
@@ -370,6 +371,7 @@ void Transaction::send_response(Head& head) {
   // A server that closes takes no more; so much is not read for nobody.
   if (!request_ended_ && !lease_->hop().keep_alive && front_.body_left() > FrontStream::kServedDrainLimit)
     front_.close_after_answer();
+  begin_compression(head);
   front_.send_head(head);
   if (head.body.kind == BodyLength::Kind::Tunnel) start_tunnel();
   if (frontend_.log_asap) {
@@ -396,13 +398,13 @@ void Transaction::wait_for_server_alone() {
 }
 
 void Transaction::on_response_body(Slice bytes) {
-  if (!front_.send_body(std::move(bytes)) && lease_) lease_->set_reading(false);
+  if (!to_client().send_body(std::move(bytes)) && lease_) lease_->set_reading(false);
 }
 
 void Transaction::on_response_end(const Trailers& trailers) {
   response_ended_ = true;
   if (tunnel_) lease_->set_server_ms(0);
-  front_.send_end(trailers);
+  to_client().send_end(trailers);
   if (request_ended_) return finish();
   // What the client still sends goes on to the server, if that takes it.
   if (!tunnel_ && !lease_->takes_more()) drop_rest_of_request(Cause::ServerClosed);
@@ -431,6 +433,8 @@ void Transaction::end() {
   if (step_ == Step::Done) return;
   write_log();
   accounting_.count(approach_, request_failed_);
+  compression_.count(kit_.worker, *frontend_.state,
+                     backend_spec_ == nullptr ? nullptr : backend_spec_->balance.state.get());
   rules::tracked::end(subject_);
   step_ = Step::Done;
   if (lease_) lease_.end(*backend_spec_, response_ended_);
@@ -467,6 +471,7 @@ void Transaction::on_request_end(const Trailers& trailers) {
 }
 
 void Transaction::on_client_writable() {
+  compression_.note_writable();
   if (step_ == Step::Last) return run_later();
   if (own_body_ != nullptr) return send_own_body();
   if (lease_.opened()) lease_->set_reading(true);
@@ -640,7 +645,13 @@ void Transaction::serve_metrics() {
 void Transaction::serve(std::unique_ptr<Service> service, std::string_view name) {
   service_ = std::move(service);
   subject_.server = name;
+  compression_.look_at_request(frontend_, backend_spec_, *subject_.request);
   reply(service_->head(front_.arena()), Cause::Local, Phase::Request);
+}
+
+void Transaction::begin_compression(Head& answer) {
+  compression_.look_at_answer(kit_, frontend_, backend_spec_, answer, front_.arena(), front_);
+  subject_.log.compressed_by = compression_.name();
 }
 
 void Transaction::reply(const rules::Reply& reply, Cause cause, Phase phase) {
@@ -651,6 +662,7 @@ void Transaction::reply(const rules::Reply& reply, Cause cause, Phase phase) {
   if (request_failed_) front_.close_after_answer();
   head_answered_ = true;
   if (!request_ended_) front_.drop_rest(FrontStream::Rest::OfOwnAnswer);
+  if (service_ != nullptr) begin_compression(*subject_.response);
   front_.send_head(*subject_.response);
   own_body_ = answer.body(front_.arena());
   step_ = Step::Data;
@@ -663,11 +675,11 @@ void Transaction::send_own_body() {
   for (std::size_t made = 0; !own_body_->ended();) {
     Slice piece = own_body_->next(kBlockSize);
     made += piece.empty() ? kMadeAtOnce : piece.size();
-    if (!piece.empty() && !front_.send_body(std::move(piece)) && !request_failed_) return;
+    if (!piece.empty() && !to_client().send_body(std::move(piece)) && !request_failed_) return;
     if (made >= kMadeAtOnce && !own_body_->ended()) return let_others();
   }
   own_body_ = nullptr;
-  front_.send_end(Trailers());
+  to_client().send_end(Trailers());
   finish();
 }
 
@@ -677,6 +689,7 @@ void Transaction::let_others() {
 
 void Transaction::write_log() {
   accounting_.note_connections(approach_, lease_.back());
+  accounting_.note_saved(compression_.saved());
   accounting_.write(generation_->snapshot(), request_failed_);
 }
 

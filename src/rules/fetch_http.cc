@@ -177,6 +177,16 @@ bool fetch_response_body_size(const Call&, Subject& subject, Cursor&, Value& out
   return fetch_body_size(response_of(subject), out);
 }
 
+bool fetch_compressed(const Call&, Subject& subject, Cursor&, Value& out) {
+  out.set_bool(!subject.log.compressed_by.empty());
+  return true;
+}
+
+bool fetch_compression(const Call&, Subject& subject, Cursor&, Value& out) {
+  out.set_text(subject.log.compressed_by);
+  return !subject.log.compressed_by.empty();
+}
+
 // Fields.
 
 // Where the comma separated value that starts at `from` ends; commas within quotes do not separate.
@@ -543,6 +553,8 @@ constexpr Fetch kFetches[] = {
     {"req_proto_http", Type::Bool, "", kNeedsKeptRequest, kOnNothing, fetch_is_http},
     {"req_ver", Type::Text, "", kNeedsRequest, kOnNothing, fetch_request_version},
     {"res.body_size", Type::Integer, "", kNeedsResponse, kOnNothing, fetch_response_body_size},
+    {"res.comp", Type::Bool, "", kNeedsKeptResponse, kOnMoment, fetch_compressed},
+    {"res.comp_algo", Type::Text, "", kNeedsKeptResponse, kOnMoment, fetch_compression},
     {"res.cook", Type::Text, "|t", kNeedsResponse, kOnFields, fetch_cookie<Side::Response>},
     {"res.cook_cnt", Type::Integer, "|t", kNeedsResponse, kOnFields, fetch_cookie_count<Side::Response>},
     {"res.cook_val", Type::Integer, "|t", kNeedsResponse, kOnFields, fetch_cookie_integer<Side::Response>},

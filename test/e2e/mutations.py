@@ -67,7 +67,10 @@ log-send-hostname mail
 log-tag penstock
 master-worker no-exit-on-failure
 max-spread-checks 2s
+maxcompcpuusage 50
+maxcomprate 1000
 maxconn 1000
+maxzlibmem 20
 nbthread 2
 node name
 pidfile /tmp/pid
@@ -91,6 +94,7 @@ ssl-load-extra-files none
 ssl-load-extra-del-ext
 ssl-skip-self-issued-ca
 tune.bufsize 16384
+tune.comp.maxlevel 5
 tune.idle-pool.shared on
 tune.http.cookielen 63
 tune.http.logurilen 1024
@@ -118,6 +122,8 @@ errorfile 404 /dev/null
 acl a path_beg /a
 backlog 100
 balance roundrobin
+compression algo gzip deflate
+compression type text/html application/json
 clitcpka-cnt 3
 clitcpka-idle 30s
 clitcpka-intvl 5s
@@ -163,6 +169,9 @@ unique-id-format %{+X}o%ci:%cp
 unique-id-header X-Id
 ''',
     'frontend': '''
+compression algo identity raw-deflate
+compression offload
+filter compression
 acl admin path_beg -i /ecp /admin
 acl long req.hdr(User-Agent) -m reg -i ^x.*y$
 acl nets src 10.0.0.0/8 127.0.0.1
@@ -505,7 +514,7 @@ tcp-response content accept
 }
 
 # Words that HAProxy does not have, and those that need more than a line.
-OWN = ('option httplog-json', 'lint-off', 'tune.gulp-budget', 'tune.http.maxhead', 'tune.txn.memory', 'crl-file', 'stats', 'password-file', 'crt-list', 'tls-ticket-keys', 'issuers-chain-path')
+OWN = ('option httplog-json', 'lint-off', 'tune.gulp-budget', 'tune.http.maxhead', 'tune.txn.memory', 'tune.zlib.memlevel', 'tune.zlib.windowsize', 'crl-file', 'stats', 'password-file', 'crt-list', 'tls-ticket-keys', 'issuers-chain-path')
 
 NUMBERS = ('-1', '0', '1', '2147483647', '2147483648', '4294967295', '4294967296', '18446744073709551616', '65536', '99999999999999999999999',
            'abc', '', '1.5', '0x10', '007', '+5', '5x', '1e3', '256', '257', '1000000')

@@ -90,6 +90,13 @@ struct Durations {
   void clear();
 };
 
+// What was compressed of a frontend's or backend's answers. Of one worker.
+struct CompressionCounts {
+  Count answers;
+  Count taken, given;  // Bytes of their bodies, before and after.
+  Count passed_by;     // Bytes that were sent as they are, since limits were reached.
+};
+
 // Of the ledgers of all workers.
 struct Sums {
   Sums() = default;

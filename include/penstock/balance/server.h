@@ -185,6 +185,7 @@ class BackendState : public std::enable_shared_from_this<BackendState> {
   Peak most_in_use, most_waiting;
   Copies<Ledger> ledgers;
   Copies<Durations> durations;
+  Copies<CompressionCounts> compressed;
   // By the master: requests that ended and their mean time in ms, those in use, failures.
   History<4> history;
   struct Passed {

@@ -77,9 +77,9 @@ class Peak {
 // it. Two that turn the second at once may lose a few.
 class Rate {
  public:
-  void count(std::int64_t now_ms) {
+  void count(std::int64_t now_ms, std::uint32_t more = 1) {
     turn(now_ms / kSecond);
-    peak_.note(current_.fetch_add(1, std::memory_order_relaxed) + 1);
+    peak_.note(current_.fetch_add(more, std::memory_order_relaxed) + more);
   }
   std::int64_t per_second(std::int64_t now_ms) const {
     const std::int64_t age = now_ms / kSecond - second_.load(std::memory_order_relaxed);

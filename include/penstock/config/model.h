@@ -340,7 +340,7 @@ struct Proxy {
   bool log_asap = false;
   bool log_separate_errors = false;
   bool socket_stats = false;  // Statistics of each bind line.
-  bool compression = false;   // Asked for; not offered.
+  Compression compression;
   bool tcp_ka_client = false, tcp_ka_server = false;
   KeepAliveProbes client_probes, server_probes;
   bool operator==(const Proxy&) const = default;
@@ -384,6 +384,12 @@ struct Global {
   bool idle_pool_shared = true;                  // tune.idle-pool.shared
   std::uint64_t ssl_lifetime_s = 300;            // tune.ssl.lifetime
   std::uint64_t txn_memory = 4 * 1024 * 1024;    // tune.txn.memory
+  std::uint32_t comp_level = 1;                  // tune.comp.maxlevel
+  std::uint32_t zlib_memory_level = 8;           // tune.zlib.memlevel
+  std::uint32_t zlib_window = 15;                // tune.zlib.windowsize
+  std::uint32_t max_comp_cpu = 100;              // maxcompcpuusage
+  std::uint64_t max_comp_rate = 0;               // maxcomprate, KiB a second; 0: no limit.
+  std::uint64_t max_zlib_memory = 0;             // maxzlibmem, MiB; 0: no limit.
   std::uint64_t sndbuf_client = 0, rcvbuf_client = 0, sndbuf_server = 0, rcvbuf_server = 0;
   std::optional<std::vector<std::string>> kept_env;  // `resetenv`: all that is left of the process's environment.
   // What `setenv` and its kin make of that; nothing: taken away.

@@ -72,6 +72,15 @@ struct Rule {
   bool operator==(const Rule&) const = default;
 };
 
+// `compression ...`: answers made smaller on their way (manual, "compression algo").
+struct Compression {
+  enum class Algorithm { Identity, Gzip, Deflate, RawDeflate };
+  std::vector<Algorithm> algorithms;  // None: nothing is compressed.
+  std::vector<std::string> types;     // How the Content-Type of what is compressed begins; none: all.
+  bool offload = false;               // Servers are not told what a client could read.
+  bool operator==(const Compression&) const = default;
+};
+
 // `stats ...`: where a frontend or backend shows the statistics.
 struct StatsPage {
   std::string uri = "/haproxy?stats";  // How the targets begin that ask for it.

@@ -36,6 +36,8 @@ class Accounting {
   bool has_ended() const { return subject_.log.termination[0] != static_cast<char>(Cause::None); }
   // What is known of connections while the transaction still has them.
   void note_connections(Approach& approach, Back* back);
+  // Bytes that the answer was before compression, beyond those that it became: what is said is what servers sent.
+  void note_saved(std::int64_t bytes) { saved_ = bytes; }
   // No line is written of it (again).
   void hush() { hushed_ = true; }
   // The reason, if something stood in the way of it, and the line. `lost`: the client does not get what is unsent.
@@ -55,6 +57,7 @@ class Accounting {
   rules::Subject& subject_;
   std::uint64_t start_ms_ = 0;  // Loop time when the wait for this request ended: its first byte.
   std::uint64_t connected_ms_ = 0;
+  std::int64_t saved_ = 0;
   SocketAddress back_source_;  // Ours towards the server, if the log asks.
   bool hushed_ = false;
 };

@@ -10,6 +10,7 @@
 #include "penstock/balance/ledger.h"
 #include "penstock/base/count.h"
 #include "penstock/base/log.h"
+#include "penstock/http/deflate.h"
 #include "penstock/net/digest.h"
 #include "penstock/net/tls_counts.h"
 #include "penstock/proxy/bad_messages.h"
@@ -26,6 +27,7 @@ struct FrontendState {
   ConnectionCount connections{0};
   Peak most_connections;
   Copies<Ledger> ledgers;
+  Copies<CompressionCounts> compressed;
   // What administrators have said of it, until the next reload. Paused: nobody comes in; Shut: nor will, whatever they
   // say next.
   enum class Door : std::uint8_t { Open, Paused, Shut };
@@ -50,6 +52,7 @@ struct ProcessState {
   Peak most_connections;
   Rate accepted, arrivals, handshakes;  // Connections, clients let in, and those of TLS.
   TlsCounts tls;
+  DeflateTotals compressed;
   std::atomic<std::uint32_t> maxconn{0};
   std::uint32_t hard_maxconn = 0;          // As the configuration and the system allow; for the master.
   std::atomic<std::uint32_t> requests{0};  // Names requests: %rt, unique ids.

@@ -6,6 +6,7 @@
 
 #include "penstock/balance/server_state.h"
 #include "penstock/base/counted.h"
+#include "penstock/http/deflate.h"
 #include "penstock/http/drains.h"
 #include "penstock/net/loop.h"
 #include "penstock/proxy/counters.h"
@@ -36,6 +37,7 @@ struct Kit {
   Ref<Generation> generation;  // Of the configuration now in force; null before the first and after the last.
   rules::DateCache dates;
   Drains drains;
+  Deflaters deflaters;
   std::uint64_t random;  // Never 0.
 };
 

@@ -105,6 +105,7 @@ struct FrontendPlan {
   bool buffer_request = false;
   bool socket_stats = false;
   std::optional<config::StatsPage> stats;
+  config::Compression compression;
   std::uint64_t body_ms = 0;  // For a body that is waited for: timeout http-request.
   std::vector<LogOutput*> logs;
   std::shared_ptr<FrontendState> state;
@@ -133,6 +134,7 @@ struct BackendPlan {
   std::uint64_t body_ms = 0;  // For its body to come: timeout http-request.
   RetryOn retry_on;
   std::optional<config::StatsPage> stats;
+  config::Compression compression;
   config::HttpMode http_mode = config::HttpMode::KeepAlive;
   config::ForwardFor forward_for;
   std::vector<LogOutput*> logs;  // Health of its servers.

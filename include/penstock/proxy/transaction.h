@@ -15,6 +15,7 @@
 #include "penstock/net/living.h"
 #include "penstock/proxy/accounting.h"
 #include "penstock/proxy/approach.h"
+#include "penstock/proxy/compression.h"
 #include "penstock/proxy/generation.h"
 #include "penstock/proxy/held_body.h"
 #include "penstock/proxy/lease.h"
@@ -166,6 +167,8 @@ class Transaction final : public InBlock,
   void serve(std::unique_ptr<Service> service, std::string_view name);
   bool shows_statistics(const config::StatsPage& page, const rules::StatsRules& rules);
   void show_statistics(const config::StatsPage& page, const rules::StatsRules& rules);
+  void begin_compression(Head& answer);
+  Stream& to_client() { return compression_.stream(front_); }
   void send_own_body();
   void let_others();
   void cut(Cause cause, Phase phase);
@@ -197,6 +200,7 @@ class Transaction final : public InBlock,
   Lease lease_;
   Accounting accounting_;
   HeldBody held_;
+  Compression compression_;
   Step step_ = Step::Request;
   bool request_ended_ = false;
   bool response_ended_ = false;

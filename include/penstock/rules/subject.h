@@ -87,6 +87,7 @@ struct LogFacts {
   const SocketAddress* back_source = nullptr;        // %bi %bp: our address towards the server.
   const SocketAddress* server_address = nullptr;     // %si %sp
   std::string_view request_cookie, response_cookie;  // %CC %CS: "name=value" captured.
+  std::string_view compressed_by;                    // The algorithm; empty: the answer's body is as it came.
 };
 
 // Printed dates of one worker, made anew when the second changes. Null in a Subject: printed each time.
