@@ -16,6 +16,7 @@
 #include "penstock/control/master.h"
 #include "penstock/control/options.h"
 #include "penstock/control/parent.h"
+#include "penstock/control/vocabulary.h"
 #include "penstock/net/signals.h"
 
 using namespace penstock;
@@ -64,6 +65,16 @@ int serve(Options options) {
   return Master(options, announcer).run(std::move(first));
 }
 
+// HAProxy lists the words of the configuration in a form of its own; ours has the help of each.
+int list_words(const std::string& classes) {
+  if (classes == "cfg") return std::fputs(config::keyword_list().c_str(), stdout) < 0;
+  if (const auto words = vocabulary(classes); words && !classes.empty()) return std::fputs(words->c_str(), stdout) < 0;
+  const bool is_help = classes == "help";
+  std::fprintf(is_help ? stdout : stderr, "penstock: -dK with classes, commas between them: %s\n",
+               std::string(vocabulary_classes()).c_str());
+  return is_help ? 0 : 1;
+}
+
 }  // namespace
 
 int main(int count, char** words) {
@@ -80,8 +91,7 @@ int main(int count, char** words) {
       std::fputs(usage_text().c_str(), stdout);
       return 0;
     case Arguments::Wish::Keywords:
-      std::fputs(config::keyword_list().c_str(), stdout);
-      return 0;
+      return list_words(arguments.classes);
     case Arguments::Wish::Wrong:
       std::fprintf(stderr, "penstock: %s\n%s", arguments.wrong.c_str(), usage_text().c_str());
       return 1;

@@ -170,7 +170,9 @@ std::vector<Complaint> Diagnostics::in_order() const {
     std::vector<std::string> words;
     const std::string name = kind_of(complaint.text, words);
     const Kind& kind = kinds.at(name);
-    const bool floods = kind.texts.size() >= kFlood && kind.varying < words.size();
+    // A line to write is told of each.
+    const bool is_shown = complaint.text.find(": write '") != std::string::npos;
+    const bool floods = kind.texts.size() >= kFlood && kind.varying < words.size() && !is_shown;
     const auto [at, is_new] =
         known.try_emplace({complaint.severity, floods ? name : complaint.text}, Joined{out.size(), {}, {}});
     if (is_new || complaint.place.line == 0) {

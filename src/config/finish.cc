@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "keywords.h"
+#include "old_words.h"
+#include "penstock/config/fixed_text.h"
 
 namespace penstock::config {
 
@@ -106,6 +108,27 @@ bool checks_over_tls(const Proxy& proxy) {
                      [](const CheckStep& step) { return step.ssl; });
 }
 
+// `ssl` without a word of whom to trust: the system's authorities, and the name that is known. The words are told, which
+// are then to be written. Without a name any certificate of any authority would do, which is an error (judge).
+void trust_system(Reading& reading, Server& server) {
+  using Kind = Address::Kind;
+  const bool asks_name =
+      !server.verify_host.empty() || (server.tls.enabled ? server.sni.has_value() : !server.check.sni.empty());
+  if (!asks_name && server.address.kind != Kind::Name) return;
+  if (!asks_name) server.verify_host = server.address.host;
+  server.tls.ca_file = "@system-ca";
+  server.tls.ca_place = server.place;
+  std::string words = "verify required ca-file @system-ca";
+  if (!asks_name) words += " verifyhost " + quoted(server.verify_host);
+  reading.diagnostics.warn(
+      server.place, format("server '{}' speaks TLS and no word says whom to trust: it is the system's authorities "
+                           "and the server's name; write '{}' behind it, or 'verify none'",
+                           server.name, words));
+  const std::string_view line = reading.config.lines[server.place.file][server.place.line - 1];
+  const std::size_t begin = line.find_first_not_of(" \t");
+  reading.diagnostics.set_instead(format("{} {}", line.substr(begin, end_of_words(line) - begin), words));
+}
+
 void resolve_servers(Reading& reading, Draft& draft) {
   const bool script_tls = checks_over_tls(draft.proxy);
   for (Server& server : draft.proxy.servers) {
@@ -118,6 +141,7 @@ void resolve_servers(Reading& reading, Draft& draft) {
     }
     if (!speaks_tls || server.tls.verify != Tls::Verify::Unset) continue;
     server.tls.verify = reading.config.global.server_verify_none ? Tls::Verify::None : Tls::Verify::Required;
+    if (server.tls.verify == Tls::Verify::Required && server.tls.ca_file.empty()) trust_system(reading, server);
   }
 }
 
@@ -142,6 +166,7 @@ void finish(Reading& reading) {
   Config& config = reading.config;
   for (Draft& draft : reading.drafts) {
     resolve_error_files(reading, draft);
+    place_old_rules(reading, draft);
     place_redirects(reading, draft);
     resolve_logs(config.global, draft.proxy);
     resolve_binds(reading, draft.proxy);

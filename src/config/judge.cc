@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "keywords.h"
+#include "penstock/config/fixed_text.h"
 #include "penstock/config/lint.h"
 #include "penstock/config/rule_words.h"
 
@@ -220,11 +221,14 @@ class Judge {
     const Tls& tls = server.tls;
     const bool speaks_tls = tls.enabled || server.check.ssl || (server.check.enabled && has_tls_step(proxy));
     if (speaks_tls && tls.verify == Tls::Verify::Required && tls.ca_file.empty()) {
-      complaints_.add(tls.place, format("server '{}' is to be verified, which is the default, and "
-                                        "no 'ca-file' is given: write 'ca-file FILE' with the "
-                                        "authority of its certificate ('ca-file @system-ca' for "
-                                        "public ones), or 'verify none' to trust any server",
-                                        server.name));
+      const std::string_view line = config_.lines[server.place.file][server.place.line - 1];
+      const std::string_view words = trim(line.substr(0, end_of_words(line)));
+      complaints_.add(tls.place,
+                      format("server '{}' is to be verified, which is the default, and no 'ca-file' says by "
+                             "whom: write '{} {}ca-file FILE' with the authority of its certificate "
+                             "('@system-ca' for public ones), or '{} verify none' to trust any server",
+                             server.name, words,
+                             words.find(" verify ") == std::string_view::npos ? "verify required " : "", words));
     }
     if (!speaks_tls && !tls.ca_file.empty())
       complaints_.warn(server.place,

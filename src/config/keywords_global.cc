@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "keywords.h"
+#include "old_words.h"
 #include "penstock/config/lint.h"
 
 namespace penstock::config {
@@ -408,7 +409,8 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"maxzlibmem", parse_zlib_memory,
      "MiB that compression may hold before new answers are sent as they are; 0, no limit, unless said otherwise."},
     {"mworker-max-reloads", no_effect<Reading>, "A reload makes no new process."},
-    {"nbproc", obsolete<Reading>, "There is one process with several workers: write 'nbthread'."},
+    {"nbproc", parse_old_global,
+     "An old word: 1 is taken with a warning, more is an error that shows 'nbthread'; there is one process."},
     {"nbthread", parse_nbthread, "Number of workers; one for each processor if not given."},
     {"no-memory-trimming", no_effect<Reading>, kMemory},
     {"node", parse_node, "Name of this machine, for the statistics."},
@@ -477,6 +479,7 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"tune.buffers.limit", no_effect<Reading>, kMemory},
     {"tune.buffers.reserve", no_effect<Reading>, kMemory},
     {"tune.bufsize", parse_bufsize, "Raises 'tune.http.maxhead' if it is larger; buffers have their own sizes here."},
+    {"tune.chksize", parse_old_global, "An old word, taken with a warning: checks read answers of any length."},
     {"tune.comp.maxlevel", parse_comp_level, "How hard compression tries, 1 to 9, 1 unless said otherwise."},
     {"tune.fail-alloc", no_effect<Reading>, kMemory},
     {"tune.fd.edge-triggered", no_effect<Reading>, "The event loop chooses its ways."},

@@ -1,5 +1,6 @@
 // `option` lines (configuration manual section 4.2).
 #include "keywords.h"
+#include "old_words.h"
 
 namespace penstock::config {
 
@@ -176,7 +177,7 @@ constexpr OptionKeyword kOptionKeywords[] = {
     {"dontlognull", parse_switch<&Proxy::dont_log_null>, "Do not log connections without any data.", kFrontSwitch},
     {"external-check", refused<Draft>, "No program is ever started; use 'option httpchk' or 'option tcp-check'.",
      kBack},
-    {"forceclose", obsolete<Draft>, "Write 'option httpclose'.", kSwitch},
+    {"forceclose", parse_old_second, "An old word for httpclose, carried out with a warning.", kSwitch},
     {"forwardfor", parse_forwardfor,
      "Add the client's address to requests: [except <network>] [header <name>] [if-none]; the header is "
      "X-Forwarded-For unless said otherwise.",
@@ -198,8 +199,8 @@ constexpr OptionKeyword kOptionKeywords[] = {
      "Names pass as they came; delete headers with 'http-request del-header'.", kAnywhere},
     {"http-server-close", parse_http_mode<HttpMode::ServerClose>,
      "Close the server's connection after each answer, keep the client's.", kSwitch},
-    {"http-tunnel", obsolete<Draft>, "Connections are kept and every request is seen: remove the line.", kSwitch},
-    {"http-use-htx", obsolete<Draft>, "It is always so: remove the line.", kSwitch},
+    {"http-tunnel", parse_old_second, "Obsolete, an error: connections are kept and every request is seen.", kSwitch},
+    {"http-use-htx", parse_old_second, "An old word for what is always so, taken with a warning.", kSwitch},
     {"http-use-proxy-header", never_done<Draft>, "Proxy-Connection is no header that counts.", kFrontSwitch},
     {"httpchk", parse_httpchk,
      "Check health by an HTTP request: [<method>] [<path>] [<version>]; OPTIONS / HTTP/1.0 unless said otherwise; see "

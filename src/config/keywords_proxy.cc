@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "keywords.h"
+#include "old_words.h"
 
 namespace penstock::config {
 
@@ -209,7 +210,9 @@ void parse_mode(Line& line, Draft& draft) {
   else if (word->text == "tcp")
     draft.proxy.mode = Mode::Tcp;
   else if (word->text == "health")
-    line.complain(word->place, "'mode health' is no longer part of the grammar: write 'mode http' and 'monitor-uri'");
+    line.complain(
+        word->place,
+        "'mode health' is no longer part of the grammar: write 'mode http' and 'http-request return status 200'");
   else
     line.complain(word->place, format("'mode' expects 'http' or 'tcp', not '{}'", word->text));
 }
@@ -320,11 +323,12 @@ constexpr unsigned kBack = kInDefaults | kInBackend;
 constexpr unsigned kFrontOnly = kInFrontend | kStrict;
 constexpr unsigned kBackOnly = kInBackend | kStrict;
 
-constexpr std::string_view kHeadersSuccessor =
-    "Write 'http-request add-header', 'set-header', 'replace-header' or 'del-header'.";
-constexpr std::string_view kAnswersSuccessor =
-    "Write 'http-response add-header', 'set-header', 'replace-header' or 'del-header'.";
-constexpr std::string_view kDenySuccessor = "Write 'http-request deny if' and a condition.";
+// How old words are told of; what is certain is carried out with a warning, the rest is an error.
+constexpr std::string_view kOldChange =
+    "An old word. Where one line is certain to do the same it is carried out behind all http-request or http-response "
+    "lines, with a warning that shows that line; else it is an error that shows what to write.";
+constexpr std::string_view kOldError = "Obsolete, an error that shows the line to write.";
+constexpr std::string_view kOldTimeout = "An old word, carried out with a warning that shows the line to write.";
 constexpr std::string_view kErrorLocation =
     "The built-in answer is sent; write 'http-error status <code>' or 'errorfile'.";
 
@@ -333,7 +337,7 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      "Names a test: <name> <criterion> [flags] [operator] <value>...; several of one name are "
      "alternatives.",
      kAnywhere | kNamedDefaults},
-    {"appsession", obsolete<Draft>, "Write 'stick-table' and 'stick on'."},
+    {"appsession", parse_old, kOldError},
     {"backlog", parse_backlog,
      "Length of the kernel's queue of connections not yet accepted, 4096 unless said otherwise.", kFront},
     {"balance", parse_balance,
@@ -344,20 +348,21 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"bind", parse_bind, "Where clients are accepted: <address>:<port>[-<port>][,...] [words]; see the bind keywords.",
      kInFrontend},
     {"bind-process", no_effect<Draft>, "There is one process; all its workers serve every proxy."},
-    {"block", obsolete<Draft>, kDenySuccessor},
+    {"block", parse_old, kOldTimeout, kProxies},
     {"capture", parse_capture,
      "Log a header or a cookie: request|response header <name> len <n>, cookie <name> len <n>.", kInFrontend},
+    {"cliexp", parse_old, kOldChange, kProxies},
     {"clitcpka-cnt", parse_probe_count<&Proxy::client_probes>,
      "TCP keep-alive probes that a client may leave unanswered.", kFront},
     {"clitcpka-idle", parse_probe_time<&Proxy::client_probes, &KeepAliveProbes::idle_ms>,
      "Silence of a client before the first TCP keep-alive probe; without a unit, in seconds.", kFront},
     {"clitcpka-intvl", parse_probe_time<&Proxy::client_probes, &KeepAliveProbes::interval_ms>,
      "Time between TCP keep-alive probes of a client; without a unit, in seconds.", kFront},
-    {"clitimeout", obsolete<Draft>, "Write 'timeout client'."},
+    {"clitimeout", parse_old, kOldTimeout},
     {"compression", parse_compression,
      "Make answers smaller for clients that can read it: 'algo' with identity, gzip, deflate, raw-deflate; 'type' with "
      "how the Content-Type of such answers begins; 'offload' hides from servers what clients can read."},
-    {"contimeout", obsolete<Draft>, "Write 'timeout connect'."},
+    {"contimeout", parse_old, kOldTimeout},
     {"cookie", parse_cookie, "Clients come back to their server by a cookie: <name> [words]; see the cookie keywords.",
      kBack},
     {"declare", parse_declare, "Reserve a slot that rules capture into: capture request|response len <n>.", kFrontOnly},
@@ -387,7 +392,7 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      "Load of a backend at which its servers reach 'maxconn'; see 'minconn'. A tenth of the 'maxconn' of the frontends "
      "that lead there unless said otherwise.",
      kBack},
-    {"grace", obsolete<Draft>, "Write 'grace' in the 'global' section."},
+    {"grace", parse_old, kOldError},
     {"hash-type", parse_hash_type, "How hashes name servers: map-based (the default) or consistent.", kBack},
     {"http-after-response", parse_rule<Rule::Set::HttpAfterResponse>,
      "A rule for all answers, our own included: <action> [if|unless <condition>].", kAnywhere | kNamedDefaults},
@@ -427,40 +432,40 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      kFront},
     {"mode", parse_mode, "http or tcp, tcp unless said otherwise."},
     {"monitor", parse_monitor, "When 'monitor-uri' answers 503: fail if|unless <condition>.", kInFrontend},
-    {"monitor-net", obsolete<Draft>, "Write 'http-request return status 200 if { src <network> }'."},
+    {"monitor-net", parse_old, kOldError},
     {"monitor-uri", parse_monitor_uri, "Path that answers 200 itself, for those who watch us; never logged.", kFront},
     {"option", parse_option, "See the option keywords.", kAnywhere | kNegatable},
     {"persist", no_effect<Draft>, "RDP cookies are not read.", kBack},
     {"rate-limit", not_yet<Draft>, "Rates are not limited; use 'maxconn'.", kFront},
     {"redirect", parse_redirect, "The same as 'http-request redirect' below all other http-request lines.",
      kProxies | kStrict},
-    {"redisp", obsolete<Draft>, "Write 'option redispatch'."},
-    {"redispatch", obsolete<Draft>, "Write 'option redispatch'."},
-    {"reqadd", obsolete<Draft>, "Write 'http-request add-header'."},
-    {"reqallow", obsolete<Draft>, "Write 'http-request allow if' and a condition."},
-    {"reqdel", obsolete<Draft>, "Write 'http-request del-header'."},
-    {"reqdeny", obsolete<Draft>, kDenySuccessor},
-    {"reqiallow", obsolete<Draft>, "Write 'http-request allow if' and a condition."},
-    {"reqidel", obsolete<Draft>, "Write 'http-request del-header'."},
-    {"reqideny", obsolete<Draft>, kDenySuccessor},
-    {"reqipass", obsolete<Draft>, kDenySuccessor},
-    {"reqirep", obsolete<Draft>, kHeadersSuccessor},
-    {"reqisetbe", obsolete<Draft>, "Write 'use_backend' and a condition."},
-    {"reqitarpit", obsolete<Draft>, "Write 'http-request tarpit if' and a condition."},
-    {"reqpass", obsolete<Draft>, kDenySuccessor},
-    {"reqrep", obsolete<Draft>, kHeadersSuccessor},
-    {"reqsetbe", obsolete<Draft>, "Write 'use_backend' and a condition."},
-    {"reqtarpit", obsolete<Draft>, "Write 'http-request tarpit if' and a condition."},
+    {"redisp", parse_old, kOldTimeout},
+    {"redispatch", parse_old, kOldTimeout},
+    {"reqadd", parse_old, kOldChange, kProxies},
+    {"reqallow", parse_old, kOldError, kProxies},
+    {"reqdel", parse_old, kOldError, kProxies},
+    {"reqdeny", parse_old, kOldError, kProxies},
+    {"reqiallow", parse_old, kOldError, kProxies},
+    {"reqidel", parse_old, kOldChange, kProxies},
+    {"reqideny", parse_old, kOldError, kProxies},
+    {"reqipass", parse_old, kOldError, kProxies},
+    {"reqirep", parse_old, kOldChange, kProxies},
+    {"reqisetbe", parse_old, kOldError, kProxies},
+    {"reqitarpit", parse_old, kOldError, kProxies},
+    {"reqpass", parse_old, kOldError, kProxies},
+    {"reqrep", parse_old, kOldChange, kProxies},
+    {"reqsetbe", parse_old, kOldError, kProxies},
+    {"reqtarpit", parse_old, kOldError, kProxies},
     {"retries", parse_retries, "Retries when a server cannot be connected to, 3 unless said otherwise.", kBack},
     {"retry-on", parse_retry_on, "Events after which a request is tried again; conn-failure if not given.",
      kBack | kStrict},
-    {"rspadd", obsolete<Draft>, "Write 'http-response add-header'."},
-    {"rspdel", obsolete<Draft>, "Write 'http-response del-header'."},
-    {"rspdeny", obsolete<Draft>, "Write 'http-response deny if' and a condition."},
-    {"rspidel", obsolete<Draft>, "Write 'http-response del-header'."},
-    {"rspideny", obsolete<Draft>, "Write 'http-response deny if' and a condition."},
-    {"rspirep", obsolete<Draft>, kAnswersSuccessor},
-    {"rsprep", obsolete<Draft>, kAnswersSuccessor},
+    {"rspadd", parse_old, kOldChange, kProxies},
+    {"rspdel", parse_old, kOldError, kProxies},
+    {"rspdeny", parse_old, kOldError, kProxies},
+    {"rspidel", parse_old, kOldChange, kProxies},
+    {"rspideny", parse_old, kOldError, kProxies},
+    {"rspirep", parse_old, kOldChange, kProxies},
+    {"rsprep", parse_old, kOldError, kProxies},
     {"server", parse_server, "A server: <name> <address>[:<port>] [words]; see the server keywords.", kBackOnly},
     {"server-state-file-name", parse_server_state_file_name,
      "File for 'load-server-state-from-file local', in 'server-state-base' unless it is a whole path; with "
@@ -469,14 +474,14 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"server-template", parse_server_template,
      "Several servers of one kind: <prefix> <n>|<low>-<high> <address>[:<port>] [words].", kBackOnly},
     {"source", parse_source, "Address from which we connect to the servers.", kBack},
-    {"srvexp", obsolete<Draft>, "Write 'timeout server'."},
+    {"srvexp", parse_old, kOldError, kProxies},
     {"srvtcpka-cnt", parse_probe_count<&Proxy::server_probes>,
      "TCP keep-alive probes that a server may leave unanswered.", kBack},
     {"srvtcpka-idle", parse_probe_time<&Proxy::server_probes, &KeepAliveProbes::idle_ms>,
      "Silence of a server before the first TCP keep-alive probe; without a unit, in seconds.", kBack},
     {"srvtcpka-intvl", parse_probe_time<&Proxy::server_probes, &KeepAliveProbes::interval_ms>,
      "Time between TCP keep-alive probes of a server; without a unit, in seconds.", kBack},
-    {"srvtimeout", obsolete<Draft>, "Write 'timeout server'."},
+    {"srvtimeout", parse_old, kOldTimeout},
     {"stats", parse_stats, "The page of statistics; see the stats keywords."},
     {"stick", parse_stick,
      "Keeps clients on the server that a stick table remembers: on|match|store-request|"

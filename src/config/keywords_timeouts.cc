@@ -1,5 +1,6 @@
 // `timeout` lines (configuration manual section 4.2).
 #include "keywords.h"
+#include "old_words.h"
 #include "penstock/config/lint.h"
 
 namespace penstock::config {
@@ -31,6 +32,8 @@ void parse_optional(Line& line, Draft& draft) {
   draft.proxy.timeout.*Member = take_timeout(line, draft);
 }
 
+constexpr std::string_view kOldTimeout = "An old word, carried out with a warning that shows the line to write.";
+
 constexpr TimeoutKeyword kTimeoutKeywords[] = {
     {"check", parse_timeout<&Timeouts::check>,
      "Longest time for a check's answer once it is connected; 'inter' in all if not given.", kInDefaults | kInBackend},
@@ -38,8 +41,10 @@ constexpr TimeoutKeyword kTimeoutKeywords[] = {
      kInDefaults | kInFrontend},
     {"client-fin", parse_timeout<&Timeouts::client_fin>,
      "Longest silence of a client after one side has ended; 'timeout client' if not given.", kInDefaults | kInFrontend},
+    {"clitimeout", parse_old_second, kOldTimeout},
     {"connect", parse_timeout<&Timeouts::connect>, "Longest time for a connection to a server, TLS included.",
      kInDefaults | kInBackend},
+    {"contimeout", parse_old_second, kOldTimeout},
     {"http-keep-alive", parse_optional<&Timeouts::http_keep_alive>,
      "Longest wait for the next request of a client; 'timeout http-request', else 'timeout client' if not given.",
      kInDefaults | kInFrontend},
@@ -53,6 +58,7 @@ constexpr TimeoutKeyword kTimeoutKeywords[] = {
      kInDefaults | kInBackend},
     {"server-fin", parse_timeout<&Timeouts::server_fin>,
      "Longest silence of a server after one side has ended; 'timeout server' if not given.", kInDefaults | kInBackend},
+    {"srvtimeout", parse_old_second, kOldTimeout},
     {"tarpit", parse_timeout<&Timeouts::tarpit>,
      "Time that 'http-request tarpit' holds a request; 'timeout connect' if not given.", kAnywhere},
     {"tunnel", parse_placed<&Timeouts::tunnel, &Timeouts::tunnel_place>,

@@ -4,6 +4,7 @@
 
 #include "condition.h"
 #include "keywords.h"
+#include "old_words.h"
 
 namespace penstock::config {
 
@@ -312,11 +313,8 @@ void Parser::begin_proxy(Line& line, SectionKind kind) {
   }
   reading_.drafts.push_back(std::move(draft));
   reading_.draft = &reading_.drafts.back();
-  // An old form.
-  if (kind != SectionKind::Backend && line.more() && line.peek_text().find(':') != std::string::npos) {
-    const Word& address = line.peek();
-    line.complain(address.place, format("addresses stand on lines of their own: write 'bind {}' below", address.text));
-  }
+  if (kind != SectionKind::Backend && line.more() && line.peek_text().find(':') != std::string::npos)
+    parse_old_address(line, *reading_.draft, kind == SectionKind::Listen ? "listen" : "frontend");
 }
 
 void Parser::begin_http_errors(Line& line) {
@@ -407,7 +405,12 @@ void Parser::take_keyword(Line& line, const Word& keyword) {
       if (row == nullptr) return complain_unknown(line, keyword, "a proxy section", names_of(proxy_keywords()));
       if (!is_negatable(line, row->name, row->where)) return;
       line.start(*row, keyword);
-      if (stands_rightly(line, *reading_.draft, row->where)) row->parse(line, *reading_.draft);
+      if (!stands_rightly(line, *reading_.draft, row->where)) return;
+      row->parse(line, *reading_.draft);
+      if (keyword.text == "http-request")
+        settle_old_lines(*reading_.draft, Rule::Set::HttpRequest, reading_.diagnostics);
+      if (keyword.text == "http-response")
+        settle_old_lines(*reading_.draft, Rule::Set::HttpResponse, reading_.diagnostics);
       return;
     }
     case SectionKind::HttpErrors:

@@ -28,6 +28,20 @@ struct ErrorFilesUse {
   std::vector<std::uint32_t> codes;  // Empty: all.
 };
 
+// When a line of old words acted, in its section.
+enum class OldOrder {
+  Here,         // As any line of its new words does.
+  BeforeRules,  // Ahead of all http-request rules.
+  BehindRules,  // Behind all of them: first what changes and deletes,
+  Last,         // then what adds.
+};
+
+struct OldRule {
+  Rule rule;
+  OldOrder order = OldOrder::Here;
+  std::size_t complaint = 0;  // Which one shows the line to write now.
+};
+
 // A proxy being written, or what a `defaults` section presets, with all that a Config does not
 // keep.
 struct Draft {
@@ -37,6 +51,7 @@ struct Draft {
   Server default_server;          // What each `server` line starts from.
   std::optional<Address> source;  // `source` of the section.
   std::vector<Rule> redirects;    // `redirect` lines: they act behind all http-request lines.
+  std::vector<OldRule> old_rules;
   std::vector<ErrorFilesUse> error_files;
   bool own_steps = false;                    // The section began its own health check; inherited steps are gone.
   bool broken = false;                       // A line was refused: what the section lacks may have stood there.
@@ -136,6 +151,7 @@ class Line {
 
   bool failed() const { return failed_; }
   bool more() const { return at_ < words_.size() && !failed_; }
+  std::string_view text() const { return text_; }
   // The next word; there must be one.
   const Word& peek() const { return words_[at_]; }
   std::string_view peek_text() const { return more() ? std::string_view(words_[at_].text) : std::string_view(); }

@@ -8,11 +8,7 @@
 #include "penstock/base/text.h"
 
 namespace penstock {
-namespace {
 
-constexpr std::size_t kMostMeant = 5;
-
-// All rows in the order of their words.
 std::vector<const Command*> all_commands() {
   std::vector<const Command*> all;
   for (const auto table :
@@ -24,6 +20,10 @@ std::vector<const Command*> all_commands() {
   std::sort(all.begin(), all.end(), [](const Command* a, const Command* b) { return a->words < b->words; });
   return all;
 }
+
+namespace {
+
+constexpr std::size_t kMostMeant = 5;
 
 // Those that every list ends with.
 bool is_last(const Command& command) {

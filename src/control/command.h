@@ -32,6 +32,8 @@ struct Command {
   void (*run)(const CallRef& call) = nullptr;
 };
 
+// All rows in the order of their words.
+std::vector<const Command*> all_commands();
 // The tables, by families.
 std::span<const Command> talk_commands();
 std::span<const Command> show_commands();

@@ -11,6 +11,7 @@
 #include "penstock/balance/survey.h"
 #include "penstock/base/format.h"
 #include "penstock/config/difference.h"
+#include "penstock/config/fixed_text.h"
 #include "penstock/config/graph.h"
 #include "penstock/config/lint.h"
 #include "penstock/config/read.h"
@@ -121,7 +122,8 @@ int Inspection::run() {
   if (!options_.compared.empty()) return compare();
   if (!options_.graph.empty()) return draw();
   if (!options_.supposed.empty()) return explain();
-  return options_.probe ? probe() : check();
+  if (options_.probe) return probe();
+  return options_.fix ? fix() : check();
 }
 
 Inspection::Reading Inspection::read(const std::vector<std::string>& files, bool with_lint) {
@@ -176,6 +178,25 @@ int Inspection::check() {
   // Taking a large configuration apart piece by piece would be time for nothing.
   std::fflush(stdout);
   std::_Exit(0);
+}
+
+// What is rewritten is not complained about: 0 if the text that is left has no error of its grammar.
+int Inspection::fix() {
+  config::Diagnostics diagnostics;
+  const std::vector<config::Source> sources = config::load_sources(options_.files, diagnostics);
+  if (sources.size() != 1 || diagnostics.failed()) {
+    print(diagnostics);
+    if (sources.size() > 1) std::fputs("penstock: '--fix' takes one file, not a folder of several\n", stderr);
+    return 1;
+  }
+  config::read(sources, diagnostics);
+  const std::string text = config::fixed_text(sources[0].text, 0, diagnostics);
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  config::Diagnostics left;
+  const config::Config config = config::read({{sources[0].name, text}}, left);
+  left.set_source(&config);
+  print(left);
+  return left.failed() ? 1 : 0;
 }
 
 // As diff(1) ends: 0 if there is no difference, 1 if there is, 2 if one of the two cannot be read. Where certificates and

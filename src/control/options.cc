@@ -29,6 +29,7 @@ std::string usage_text() {
   -c              check the configuration and end: 0 if it can be used, else 1
   -c -d           the same, and print what was understood
   -c --json       the same, complaints as JSON
+  -c --fix        print the file with old lines rewritten, where others are certain to do the same
   --diff OLD NEW  say what differs between two configurations: 0 nothing, 1 something
   --graph[=dot|svg]
                   print who leads where
@@ -48,7 +49,7 @@ std::string usage_text() {
   -sf PID..., -st PID...
                   when we serve, these processes end: softly, at once
   -dW             a warning is an error
-  -dKcfg          list the keywords known
+  -dKall          list all words known and what becomes of each; -dKhelp: some alone
   -L, -m, -N, -dM, -x: taken as haproxy does, see penstock(8)
   -v, --version, -vv, -h, --help
 )";
@@ -98,6 +99,8 @@ class ArgumentReader {
     if (reads && options.files.empty()) wrong("no configuration file: name one with -f");
     if (options.json && !options.check && options.supposed.empty())
       wrong("'--json' goes with '-c' and with '--explain'");
+    if (options.fix && (!options.check || options.files.size() != 1 || options.json || options.dump))
+      wrong("'--fix' goes with '-c' and one file");
     if (!details_.empty() && options.supposed.empty()) wrong(format("'{}' goes with '--explain'", details_.front()));
     out_.options.supposed.insert(out_.options.supposed.end(), details_.begin(), details_.end());
     return out_;
@@ -121,6 +124,8 @@ class ArgumentReader {
     } else if (word == "-cc") {
       options.test_condition = true;
       value(word, options.condition);
+    } else if (word == "--fix") {
+      options.fix = true;
     } else if (word == "--json") {
       options.json = true;
     } else if (word == "--explain") {
@@ -165,7 +170,8 @@ class ArgumentReader {
       wish(Arguments::Wish::LongVersion);
     } else if (word == "-h" || word == "--help") {
       wish(Arguments::Wish::Help);
-    } else if (word == "-dKcfg") {
+    } else if (word.starts_with("-dK")) {
+      out_.classes = word.substr(3);
       wish(Arguments::Wish::Keywords);
     } else {
       take_without_effect(word);

@@ -7,6 +7,7 @@
 #include "penstock/config/model.h"
 #include "penstock/config/not_offered.h"
 #include "penstock/config/rule_words.h"
+#include "rows.h"
 
 namespace penstock::rules {
 
@@ -552,6 +553,12 @@ void collect_acl_hosts(std::span<const config::Word> words, std::vector<config::
 
 void collect_acl_files(std::span<const config::Word> words, std::vector<NamedFile>& files) {
   for (const config::Word* file : config::flags_of(words).files) files.push_back({file->text, file->place});
+}
+
+std::vector<std::string_view> predefined_acls() {
+  std::vector<std::string_view> names;
+  for (const Predefined& row : kPredefined) names.push_back(row.name);
+  return names;
 }
 
 }  // namespace penstock::rules

@@ -10,6 +10,7 @@
 #include "penstock/config/model.h"
 #include "penstock/config/not_offered.h"
 #include "penstock/tables/tracking.h"
+#include "rows.h"
 #include "track.h"
 
 namespace penstock::rules {
@@ -44,6 +45,14 @@ std::vector<std::string_view> fetch_names() {
     for (const Fetch& fetch : table) {
       if (!fetch.name.empty()) names.push_back(fetch.name);
     }
+  }
+  return names;
+}
+
+std::vector<std::string_view> converter_names() {
+  std::vector<std::string_view> names;
+  for (std::span<const Converter> table : {basic_converters(), text_converters(), table_converters()}) {
+    for (const Converter& converter : table) names.push_back(converter.name);
   }
   return names;
 }
@@ -104,14 +113,6 @@ const Converter* find_converter(std::string_view name) {
     }
   }
   return nullptr;
-}
-
-std::vector<std::string_view> converter_names() {
-  std::vector<std::string_view> names;
-  for (std::span<const Converter> table : {basic_converters(), text_converters(), table_converters()}) {
-    for (const Converter& converter : table) names.push_back(converter.name);
-  }
-  return names;
 }
 
 // The texts of one call's arguments to what its row asks for.

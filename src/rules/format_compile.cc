@@ -5,6 +5,7 @@
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
 #include "penstock/config/model.h"
+#include "rows.h"
 
 namespace penstock::rules {
 
@@ -247,11 +248,7 @@ class FormatCompiler {
     return true;
   }
 
-  static std::string name_hint(std::string_view name) {
-    std::vector<std::string_view> names;
-    for (const VariableRow& row : kVariables) names.push_back(row.name);
-    return hint(name, names);
-  }
+  static std::string name_hint(std::string_view name) { return hint(name, log_variables()); }
 
   Compiling& compiling_;
   config::Place place_;
@@ -267,6 +264,12 @@ class FormatCompiler {
 std::optional<Format> compile_format(Compiling& compiling, std::string_view text, config::Place place, FormatUse use,
                                      unsigned available) {
   return FormatCompiler(compiling, place, use, available).compile(text);
+}
+
+std::vector<std::string_view> log_variables() {
+  std::vector<std::string_view> names;
+  for (const VariableRow& row : kVariables) names.push_back(row.name);
+  return names;
 }
 
 Format plain_format(std::string_view text) {

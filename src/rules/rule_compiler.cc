@@ -8,6 +8,7 @@
 #include "penstock/config/model.h"
 #include "penstock/config/not_offered.h"
 #include "penstock/config/rule_words.h"
+#include "rows.h"
 
 namespace penstock::rules {
 
@@ -152,6 +153,14 @@ class RuleCompiler {
   const Slots& slots_;
 };
 }  // namespace
+
+std::vector<const ActionRow*> all_actions() {
+  std::vector<const ActionRow*> all;
+  for (const std::span<const ActionRow> family : families()) {
+    for (const ActionRow& row : family) all.push_back(&row);
+  }
+  return all;
+}
 
 std::optional<Step> compile_rule(Compiling& compiling, const Rule& rule, const Slots& slots) {
   return RuleCompiler(compiling, rule, slots).compile();

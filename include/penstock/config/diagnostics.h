@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -27,6 +28,8 @@ struct Complaint {
   std::string file;  // "" when the complaint is about no file.
   std::string line;  // The text of the line, without its end; "" when unknown.
   std::string text;  // What is wrong, and what was expected or what to write instead.
+  // The words that do the same and draw no complaint; none at all: the line may go.
+  std::optional<std::string> instead;
 };
 
 class Diagnostics {
@@ -38,6 +41,10 @@ class Diagnostics {
   void add(Place place, std::string text) { add(Severity::Alert, place, std::move(text)); }
   void warn(Place place, std::string text) { add(Severity::Warning, place, std::move(text)); }
   void add(Severity severity, Place place, std::string text);
+
+  // Of the last complaint.
+  void set_instead(std::optional<std::string> words) { complaints_.back().instead = std::move(words); }
+  void withdraw_instead(std::size_t complaint) { complaints_[complaint].instead.reset(); }
 
   bool failed() const { return alerts_ != 0; }
   std::size_t alerts() const { return alerts_; }

@@ -27,6 +27,7 @@ class Inspection final : private CrewOwner {
   };
   Reading read(const std::vector<std::string>& files, bool with_lint);
   int check();
+  int fix();
   int compare();
   int draw();
   int explain();

@@ -17,6 +17,7 @@ struct Options {
   bool check = false;                 // -c
   bool dump = false;                  // -d with -c
   bool json = false;                  // --json with -c, --explain
+  bool fix = false;                   // --fix with -c
   bool probe = false;                 // --probe
   std::string graph;                  // --graph: "text", "dot" or "svg".
   std::vector<std::string> compared;  // --diff: the two
@@ -38,7 +39,8 @@ struct Arguments {
   Wish wish = Wish::Run;
   Options options;
   std::vector<std::string> warnings;
-  std::string wrong;  // What cannot be understood.
+  std::string classes;  // Of the words that Keywords asks for.
+  std::string wrong;    // What cannot be understood.
 };
 
 // Something is to be said of the configuration in place of serving it.
