@@ -91,7 +91,36 @@ void resolve_logs(const Global& global, Proxy& proxy) {
   if (proxy.log_global) proxy.logs.insert(proxy.logs.begin(), global.logs.begin(), global.logs.end());
 }
 
+// What `unix-bind` says holds for unix sockets whose line does not.
+void take_unix_bind(const Bind& given, Bind& bind) {
+  const bool is_unix = std::any_of(bind.addresses.begin(), bind.addresses.end(),
+                                   [](const Address& address) { return address.kind == Address::Kind::Unix; });
+  if (!is_unix) return;
+  if (!bind.unix_mode) bind.unix_mode = given.unix_mode;
+  if (!bind.unix_uid && bind.unix_user.empty()) {
+    bind.unix_uid = given.unix_uid;
+    bind.unix_user = given.unix_user;
+  }
+  if (!bind.unix_gid && bind.unix_group.empty()) {
+    bind.unix_gid = given.unix_gid;
+    bind.unix_group = given.unix_group;
+  }
+}
+
+// `option http-restrict-req-hdr-names` acts ahead of all rules.
+void restrict_names(Draft& draft) {
+  if (draft.odd_names == Draft::Names::Any || draft.proxy.mode != Mode::Http) return;
+  const bool deletes = draft.odd_names == Draft::Names::Deleted;
+  const std::vector<std::string_view> texts =
+      deletes ? std::vector<std::string_view>{"del-header", "[^A-Za-z0-9-]", "-m", "reg"}
+              : std::vector<std::string_view>{"deny", "if", "{", "req.hdr_names", "-m", "reg", "[^A-Za-z0-9,-]", "}"};
+  Rule rule{Rule::Set::HttpRequest, draft.odd_names_place, {}};
+  for (const std::string_view text : texts) rule.words.push_back({std::string(text), draft.odd_names_place});
+  draft.proxy.rules.insert(draft.proxy.rules.begin(), std::move(rule));
+}
+
 void resolve_binds(Reading& reading, Proxy& proxy) {
+  for (Bind& bind : proxy.binds) take_unix_bind(reading.unix_bind, bind);
   for (Bind& bind : proxy.binds) finish_bind_tls(bind.tls, proxy.mode == Mode::Http, reading.diagnostics);
 }
 
@@ -168,6 +197,7 @@ void finish(Reading& reading) {
     resolve_error_files(reading, draft);
     place_old_rules(reading, draft);
     place_redirects(reading, draft);
+    restrict_names(draft);
     resolve_logs(config.global, draft.proxy);
     resolve_binds(reading, draft.proxy);
     resolve_servers(reading, draft);

@@ -77,6 +77,8 @@ void exclude_version(Line& line, Tls& tls, TlsVersion version);
 void force_version(Line& line, Tls& tls, TlsVersion version);
 std::vector<std::string> take_alpn(Line& line);
 void warn_ciphersuites(Line& line);
+// False after a complaint: the value of a word that has no effect is none that it could have.
+bool is_value_sound(Line& line);
 // `path` below `base`, unless it is absolute or begins with '@'.
 std::string based(std::string_view base, std::string path);
 // The next word, with a base put before it.

@@ -137,7 +137,7 @@ constexpr BindKeyword kBindKeywords[] = {
     {"accept-proxy", parse_accept_proxy,
      "Each connection begins with a header of the PROXY protocol, whose addresses are the "
      "client's."},
-    {"allow-0rtt", not_yet_parameter<Bind, 0>, "Early data of TLS 1.3 is never accepted, since it can be replayed."},
+    {"allow-0rtt", no_effect_parameter<Bind, 0>, "Early data of TLS 1.3 is never accepted, since it can be replayed."},
     {"alpn", parse_alpn,
      "Protocols offered to TLS clients, best first. In mode http only http/1.1 is offered for now: "
      "h2 is left out with a warning."},
@@ -249,6 +249,8 @@ bool take_bind_addresses(Line& line, Bind& bind, std::string_view what) {
     const std::string_view one = cut(rest, ',');
     std::string error;
     auto address = parse_address(one, AddressUse::Bind, error);
+    if (address && address->kind == Address::Kind::Unix && what == "bind")
+      address->host = line.reading.unix_prefix + address->host;
     if (!address) {
       line.complain(inside(line.reading.config, word->place, before), format("'{}': {}", what, error));
       return false;

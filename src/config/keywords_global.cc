@@ -171,6 +171,27 @@ void parse_resetenv(Line& line, Reading& reading) {
   all_kept = std::move(kept);
 }
 
+void parse_localpeer(Line& line, Reading& reading) {
+  const std::string name = line.take_text("a name");
+  if (!line.failed()) reading.environment.set("HAPROXY_LOCALPEER", name);
+}
+void parse_zero_warning(Line&, Reading& reading) { reading.zero_warning = true; }
+void parse_unix_bind(Line& line, Reading& reading) {
+  constexpr std::string_view kWords[] = {"prefix", "mode", "user", "uid", "group", "gid"};
+  while (line.more()) {
+    const Word& word = line.pop();
+    if (word.text == "prefix") {
+      reading.unix_prefix = line.take_text("a path");
+      continue;
+    }
+    if (std::find(std::begin(kWords), std::end(kWords), word.text) == std::end(kWords))
+      return complain_unknown(line, word, "'unix-bind'", kWords);
+    const auto* keyword = find_keyword(bind_keywords(), word.text);
+    line.start(*keyword, word, "unix-bind");
+    keyword->parse(line, reading.unix_bind);
+  }
+}
+
 // Said twice it is an error, as in HAProxy.
 void parse_state_path(Line& line, std::string& to, std::string_view what) {
   if (!to.empty()) return line.complain(format("'{}' is given already", line.subject));
@@ -379,7 +400,8 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
      "them."},
     {"lint-off", parse_lint_off,
      "Silences warnings of penstock -c about Exchange, by their names. A word of penstock's own."},
-    {"localpeer", no_effect<Reading>, "There are no peers."},
+    {"localpeer", parse_localpeer,
+     "Name of this process among peers, told as \"$HAPROXY_LOCALPEER\"; peers themselves are not offered."},
     {"log", parse_log,
      "Where logs go: target [len n] [format f] facility [level [minlevel]]; targets are "
      "address:port, a unix path, stdout, stderr, fd@n. Lost lines are told on stderr and in the other logs.",
@@ -557,14 +579,15 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
      "How far compression looks back, 8 to 15 as a power of two, 15 unless said otherwise."},
     {"uid", parse_uid, "User number of the serving process; needs a start as root."},
     {"ulimit-n", parse_ulimit_n, "Descriptor limit to set at start; computed from 'maxconn' if not given."},
-    {"unix-bind", not_yet<Reading>, "Give mode, uid and gid on each 'bind' line."},
+    {"unix-bind", parse_unix_bind,
+     "What 'bind' lines of unix sockets begin with: prefix <path>, mode, user, uid, group, gid."},
     {"unsetenv", parse_unsetenv, "Forget variables."},
     {"user", parse_user, "User of the serving process, by name; without 'group', the user's own group is taken."},
     {"wurfl-cache-size", no_effect<Reading>, "Device detection is not built in."},
     {"wurfl-data-file", refused<Reading>, "Device detection is not built in."},
     {"wurfl-information-list", no_effect<Reading>, "Device detection is not built in."},
     {"wurfl-information-list-separator", no_effect<Reading>, "Device detection is not built in."},
-    {"zero-warning", no_effect<Reading>, "Start with -dW instead, so that warnings become errors."},
+    {"zero-warning", parse_zero_warning, "A warning about the configuration is an error, as with -dW."},
 };
 static_assert(is_sorted(kGlobalKeywords));
 

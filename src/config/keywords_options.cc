@@ -59,6 +59,12 @@ void parse_forwardfor(Line& line, Draft& draft) {
   draft.proxy.forward_for = std::move(forward_for);
 }
 
+void parse_restrict_names(Line& line, Draft& draft) {
+  constexpr std::string_view kChoices[] = {"preserve", "delete", "reject"};
+  draft.odd_names_place = line.place;
+  if (const auto choice = line.take_choice(kChoices)) draft.odd_names = static_cast<Draft::Names>(*choice);
+}
+
 void parse_redispatch(Line& line, Draft& draft) {
   draft.proxy.redispatch = !line.negated;
   draft.proxy.redispatch_interval = -1;
@@ -195,8 +201,10 @@ constexpr OptionKeyword kOptionKeywords[] = {
     {"http-no-delay", parse_nothing, "Every piece is sent at once, however small, always.", kSwitch},
     {"http-pretend-keepalive", no_effect<Draft>, "Servers are asked to keep their connections wherever they may.",
      kBackSwitch},
-    {"http-restrict-req-hdr-names", not_yet<Draft>,
-     "Names pass as they came; delete headers with 'http-request del-header'.", kAnywhere},
+    {"http-restrict-req-hdr-names", parse_restrict_names,
+     "Requests with a header whose name has more than letters, digits and hyphens: preserve (the default) leaves it, "
+     "delete takes it out, reject answers 403.",
+     kAnywhere},
     {"http-server-close", parse_http_mode<HttpMode::ServerClose>,
      "Close the server's connection after each answer, keep the client's.", kSwitch},
     {"http-tunnel", parse_old_second, "Obsolete, an error: connections are kept and every request is seen.", kSwitch},
@@ -214,8 +222,8 @@ constexpr OptionKeyword kOptionKeywords[] = {
      kFront},
     {"idle-close-on-response", no_effect<Draft>, "A stop waits for kept connections as 'hard-stop-after' allows.",
      kFrontSwitch},
-    {"independent-streams", not_yet<Draft>, "Bytes sent count as life of both directions; 'timeout tunnel' is apart.",
-     kSwitch},
+    {"independent-streams", never_done<Draft>,
+     "Bytes that go either way count as life of both; 'timeout tunnel' is apart.", kSwitch},
     {"ldap-check", refused<Draft>, "Write the conversation with 'option tcp-check'.", kBack},
     {"log-health-checks", parse_switch<&Proxy::log_health_checks>, "Log each change of a check's result.", kBackSwitch},
     {"log-separate-errors", parse_switch<&Proxy::log_separate_errors>, "Log what went wrong at level err.",

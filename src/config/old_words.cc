@@ -4,6 +4,8 @@
 
 #include "keywords.h"
 #include "old_patterns.h"
+#include "penstock/config/rule_words.h"
+#include "penstock/config/secrets.h"
 
 namespace penstock::config {
 
@@ -227,7 +229,7 @@ std::optional<Successor> take_old(Line& line, std::string_view name) {
   if (line.negated && name == "http-tunnel") now = nothing_any_more();
   if (!now.is_equal) {
     line.complain(format("'{}' is no longer part of the grammar, and no line is certain to do the same: write '{}'",
-                         line.subject, now.shown));
+                         line.subject, without_secrets(now.shown)));
     return std::nullopt;
   }
   const std::string text = (line.negated ? "no " : "") + text_of(now.words);
@@ -236,7 +238,7 @@ std::optional<Successor> take_old(Line& line, std::string_view name) {
   if (now.words.empty())
     line.warn(format("'{}' is an old word that says nothing any more: remove the line", line.subject));
   else
-    line.warn(format("'{}' is an old word: write '{}'", line.subject, text));
+    line.warn(format("'{}' is an old word: write '{}'", line.subject, without_secrets(text)));
   line.reading.diagnostics.set_instead(std::move(instead));
   return now;
 }
@@ -330,12 +332,11 @@ void place_old_rules(Reading& reading, Draft& draft) {
       return rule.set == old.rule.set && rule.words[0].text == "allow";
     });
     if (may_end) {
-      reading.diagnostics.add(
-          old.rule.place,
-          format("this old line acted behind '{} allow' too, where its new words would not: write "
-                 "'{} {}' above it",
-                 old.rule.set == Rule::Set::HttpRequest ? "http-request" : "http-response",
-                 old.rule.set == Rule::Set::HttpRequest ? "http-request" : "http-response", text_of(old.rule.words)));
+      const std::string_view set = name_of(old.rule.set);
+      const std::string words = without_secrets(format("{} {}", set, text_of(old.rule.words)));
+      reading.diagnostics.add(old.rule.place, format("this old line acted behind '{} allow' too, where its new words "
+                                                     "would not: write '{}' above it",
+                                                     set, words));
     }
     // Behind the last of its set, as if it stood there.
     const auto last =

@@ -340,6 +340,10 @@ void Parser::take_http_errors_keyword(Line& line, const Word& keyword) {
 
 namespace {
 
+bool has_no_effect(const Keyword<Reading>& row) {
+  return row.parse == no_effect<Reading> || row.parse == never_done<Reading>;
+}
+
 // True unless `no` or `default` stands before a word that neither takes back; then it was
 // complained about.
 bool is_negatable(Line& line, std::string_view word, unsigned where) {
@@ -392,6 +396,7 @@ void Parser::take_keyword(Line& line, const Word& keyword) {
       if (row == nullptr) return complain_unknown(line, keyword, "section 'global'", names_of(global_keywords()));
       if (is_negatable(line, row->name, row->where)) {
         line.start(*row, keyword);
+        if (has_no_effect(*row) && !is_value_sound(line)) return;
         row->parse(line, reading_);
       }
       return;

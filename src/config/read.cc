@@ -114,6 +114,8 @@ Config read(std::vector<Source> sources, Diagnostics& diagnostics) {
   }
   finish(reading);
   judge(reading);
+  if (reading.zero_warning && !diagnostics.failed() && diagnostics.warnings() != 0)
+    diagnostics.add({}, "a warning is an error here, since 'zero-warning' is there");
   diagnostics.set_source(nullptr);
   return config;
 }

@@ -53,6 +53,9 @@ struct Draft {
   std::vector<Rule> redirects;    // `redirect` lines: they act behind all http-request lines.
   std::vector<OldRule> old_rules;
   std::vector<ErrorFilesUse> error_files;
+  enum class Names { Any, Deleted, Refused };
+  Names odd_names = Names::Any;  // `option http-restrict-req-hdr-names`
+  Place odd_names_place;
   bool own_steps = false;                    // The section began its own health check; inherited steps are gone.
   bool broken = false;                       // A line was refused: what the section lacks may have stood there.
   bool own_stats = false;                    // The section began its own page of statistics.
@@ -74,6 +77,9 @@ struct Reading {
   Config& config;
   Diagnostics& diagnostics;
   Environment environment;
+  Bind unix_bind;           // `unix-bind`: what bind lines of unix sockets begin with,
+  std::string unix_prefix;  // and what their paths do.
+  bool zero_warning = false;
   SectionKind kind = SectionKind::None;
   std::string section;       // Its name, or its type.
   std::deque<Draft> drafts;  // In order of the file; addresses stay.

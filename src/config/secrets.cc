@@ -74,6 +74,8 @@ class Finder {
     // A conversation may log in.
     if (keyword == "tcp-check" && word(1).starts_with("send")) hide_from(2);
     if (keyword == "user" && word(2).ends_with("password")) hide_from(3);
+    // Old words, whose first word is a whole field.
+    if ((keyword.starts_with("req") || keyword.starts_with("rsp")) && is_credential(word(1))) hide_from(1);
     if (keyword == "acl" && is_secret_criterion(word(2))) hide_patterns(3);
   }
 

@@ -514,7 +514,7 @@ tcp-response content accept
 }
 
 # Words that HAProxy does not have, and those that need more than a line.
-OWN = ('option httplog-json', 'lint-off', 'tune.gulp-budget', 'tune.http.maxhead', 'tune.txn.memory', 'tune.zlib.memlevel', 'tune.zlib.windowsize', 'crl-file', 'stats', 'password-file', 'crt-list', 'tls-ticket-keys', 'issuers-chain-path')
+OWN = ('zero-warning', 'localpeer', 'unix-bind', 'option http-restrict-req-hdr-names', 'option httplog-json', 'lint-off', 'tune.gulp-budget', 'tune.http.maxhead', 'tune.txn.memory', 'tune.zlib.memlevel', 'tune.zlib.windowsize', 'crl-file', 'stats', 'password-file', 'crt-list', 'tls-ticket-keys', 'issuers-chain-path')
 
 NUMBERS = ('-1', '0', '1', '2147483647', '2147483648', '4294967295', '4294967296', '18446744073709551616', '65536', '99999999999999999999999',
            'abc', '', '1.5', '0x10', '007', '+5', '5x', '1e3', '256', '257', '1000000')
