@@ -52,4 +52,25 @@ std::uint64_t xxh64(std::string_view bytes, std::uint64_t seed) {
   return hash ^ hash >> 32;
 }
 
+std::uint32_t xxh32(std::string_view bytes, std::uint32_t seed) {
+  constexpr std::uint32_t kOne = 0x9E3779B1, kTwo = 0x85EBCA77, kThree = 0xC2B2AE3D, kFour = 0x27D4EB2F,
+                          kFive = 0x165667B1;
+  const auto word = [&bytes] { return static_cast<std::uint32_t>(take<std::uint32_t>(bytes)); };
+  const auto size = static_cast<std::uint32_t>(bytes.size());
+  std::uint32_t hash = seed + kFive;
+  if (bytes.size() >= 16) {
+    std::uint32_t lanes[] = {seed + kOne + kTwo, seed + kTwo, seed, seed - kOne};
+    while (bytes.size() >= 16) {
+      for (std::uint32_t& lane : lanes) lane = std::rotl(lane + word() * kTwo, 13) * kOne;
+    }
+    hash = std::rotl(lanes[0], 1) + std::rotl(lanes[1], 7) + std::rotl(lanes[2], 12) + std::rotl(lanes[3], 18);
+  }
+  hash += size;
+  while (bytes.size() >= 4) hash = std::rotl(hash + word() * kThree, 17) * kFour;
+  for (const char byte : bytes) hash = std::rotl(hash + static_cast<unsigned char>(byte) * kFive, 11) * kOne;
+  hash = (hash ^ hash >> 15) * kTwo;
+  hash = (hash ^ hash >> 13) * kThree;
+  return hash ^ hash >> 16;
+}
+
 }  // namespace penstock

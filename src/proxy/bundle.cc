@@ -17,6 +17,7 @@
 #include "penstock/config/crt_list.h"
 #include "penstock/config/model.h"
 #include "penstock/rules/compile.h"
+#include "penstock/rules/key_files.h"
 
 namespace penstock {
 namespace {
@@ -172,6 +173,7 @@ class Gatherer {
     if (!config_.global.issuers_chain_path.empty())
       gather_folder(config_.global.issuers_chain_path, config_.global.issuers_chain_place);
     for (const rules::NamedFile& file : rules::collect_files(config_)) read(file.path, file.place);
+    for (const rules::KeyFile& file : rules::collect_key_files(config_)) read_key(file);
     for (const config::Word& host : rules::collect_hosts(config_)) resolve_host(host);
     // Sockets last: nothing is bound for a configuration that cannot be used.
     if (diagnostics_.failed()) return;
@@ -224,6 +226,13 @@ class Gatherer {
     }
     bundle_.files_[path] = std::move(*text);
     return true;
+  }
+
+  void read_key(const rules::KeyFile& file) {
+    if (file.path.empty() || bundle_.files_.contains(file.path)) return;
+    Result<Secret> text = read_secret(file.path);
+    if (text) bundle_.files_[file.path] = without_keys(text->view());
+    if (!text && !file.may_be_secret) diagnostics_.add(file.place, text.error().text);
   }
 
   // A file of PEM blocks, or a folder of such files.

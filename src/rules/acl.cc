@@ -37,6 +37,7 @@ constexpr Predefined kPredefined[] = {
     {"METH_POST", "method POST"},
     {"METH_PUT", "method PUT"},
     {"METH_TRACE", "method TRACE"},
+    {"RDP_COOKIE", "req_rdp_cookie_cnt gt 0"},
     {"REQ_CONTENT", "req.len gt 0"},
     {"TRUE", "always_true"},
     {"WAIT_END", "wait_end"},

@@ -9,6 +9,7 @@
 #include "penstock/base/text.h"
 #include "penstock/config/model.h"
 #include "penstock/config/rule_words.h"
+#include "penstock/rules/key_files.h"
 #include "rule_compiler.h"
 #include "rule_index.h"
 #include "rule_reply.h"
@@ -506,6 +507,27 @@ std::vector<Word> collect_hosts(const config::Config& config) {
     }
   }
   return hosts;
+}
+
+std::vector<KeyFile> collect_key_files(const config::Config& config) {
+  std::vector<KeyFile> files;
+  const auto collect = [&files](const Word& word) { collect_key_files(word, files); };
+  for (const config::Proxy& proxy : config.proxies) {
+    for (const config::Acl& acl : proxy.acls) {
+      if (!acl.words.empty()) collect(acl.words[0]);
+    }
+    for (const Rule& rule : proxy.rules) std::for_each(rule.words.begin(), rule.words.end(), collect);
+    for (const config::ErrorReply& error : proxy.errors) std::for_each(error.words.begin(), error.words.end(), collect);
+    for (const auto* word :
+         {&proxy.log_format, &proxy.error_log_format, &proxy.log_format_sd, &proxy.unique_id_format}) {
+      if (*word) collect(**word);
+    }
+    for (const config::Server& server : proxy.servers) {
+      if (server.sni) collect(*server.sni);
+    }
+    std::for_each(proxy.balance.arguments.begin(), proxy.balance.arguments.end(), collect);
+  }
+  return files;
 }
 
 std::vector<NamedFile> collect_files(const config::Config& config) {

@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "expression.h"
-#include "hash.h"
 #include "map_table.h"
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
@@ -91,13 +90,6 @@ bool convert_mask(const Call& call, Subject&, Value& value) {
   const std::size_t size = ip.is6 ? 16 : 4;
   for (std::size_t i = 0; i < size; ++i) ip.bytes[i] &= call.arguments[which].ip.bytes[i];
   value.set_ip(ip);
-  return true;
-}
-
-template <std::uint32_t (*hash)(std::string_view)>
-bool convert_hash(const Call& call, Subject&, Value& value) {
-  const std::uint32_t plain = hash(value.text);
-  value.set_integer(call.integer(0, 0) == 1 ? avalanche(plain) : plain);
   return true;
 }
 
@@ -208,6 +200,17 @@ bool convert_capture_response(const Call& call, Subject& subject, Value& value) 
   return keep_capture(subject, true, static_cast<std::size_t>(call.arguments[0].integer), value.text);
 }
 
+// Numbers of the proxy's, by names that are known when they are asked for.
+
+bool convert_usable_servers(const Call&, Subject& subject, Value& value) {
+  if (subject.numbers == nullptr) return false;
+  const int backend = subject.numbers->backend_named(value.text);
+  const std::int64_t usable = backend < 0 ? -1 : subject.numbers->backend(BackendNumber::UsableServers, backend);
+  return usable >= 0 && (value.set_integer(usable), true);
+}
+
+bool convert_nothing(const Call&, Subject&, Value&) { return true; }
+
 // Maps. A map whose file could not be read has been complained about; it never runs.
 
 template <Type in>
@@ -232,10 +235,8 @@ constexpr Converter kConverters[] = {
     {"capture-res", Type::Text, Type::Text, "i", convert_capture_response},
     {"concat", Type::Text, Type::Text, "|tvt", convert_concat},
     {"cpl", Type::Integer, Type::Integer, "", convert_complement},
-    {"crc32", Type::Binary, Type::Integer, "|i", convert_hash<hash_crc<0xedb88320u>>},
-    {"crc32c", Type::Binary, Type::Integer, "|i", convert_hash<hash_crc<0x82f63b78u>>},
+    {"debug", Type::None, Type::None, "|tt", convert_nothing},
     {"div", Type::Integer, Type::Integer, "n", convert_by<divide_bounded>},
-    {"djb2", Type::Binary, Type::Integer, "|i", convert_hash<hash_djb2>},
     {"even", Type::Integer, Type::Bool, "", convert_even},
     {"htonl", Type::Integer, Type::Binary, "", convert_network_order},
     {"http_date", Type::Integer, Type::Text, "|iu", convert_http_date},
@@ -273,11 +274,11 @@ constexpr Converter kConverters[] = {
     {"map_sub_ip", Type::Text, Type::Address, "t|t", kMapText},
     {"mod", Type::Integer, Type::Integer, "n", convert_by<remainder_of>},
     {"mul", Type::Integer, Type::Integer, "n", convert_by<multiply_bounded>},
+    {"nbsrv", Type::Text, Type::Integer, "", convert_usable_servers},
     {"neg", Type::Integer, Type::Integer, "", convert_negation},
     {"not", Type::Integer, Type::Bool, "", convert_not},
     {"odd", Type::Integer, Type::Bool, "", convert_odd},
     {"or", Type::Integer, Type::Integer, "n", convert_by<bit_or>},
-    {"sdbm", Type::Binary, Type::Integer, "|i", convert_hash<hash_sdbm>},
     {"secure_memcmp", Type::Binary, Type::Bool, "v", convert_secure_compare},
     {"set-var", Type::None, Type::None, "v|tttt", convert_set_variable},
     {"strcmp", Type::Text, Type::Integer, "v", convert_compare},
@@ -350,6 +351,17 @@ std::span<const Converter> basic_converters() { return kConverters; }
 bool finish_converter(Compiling& compiling, Call& call, config::Place place) {
   const std::string_view name = call.converter->name;
   if (name.starts_with("map")) return finish_map(compiling, call, place);
+  if (name == "debug") {
+    const std::string_view to = call.text(1);
+    if (!to.empty() && to != "buf0" && to != "stdout" && to != "stderr") {
+      compiling.diagnostics.add(place, format("there is no '{}' to write to: buf0, stdout or stderr was expected", to));
+      return false;
+    }
+    compiling.diagnostics.warn(place,
+                               "'debug' passes values on and writes nothing: 'set-var' and %[var(...)] of a "
+                               "log-format show them");
+    return true;
+  }
   if (name == "ipmask") {
     for (std::size_t i = 0; i < call.arguments.size(); ++i) {
       if (!finish_mask(compiling, call.arguments[i], i == 1, place)) return false;
@@ -366,7 +378,9 @@ bool finish_converter(Compiling& compiling, Call& call, config::Place place) {
     if (call.arguments.size() > 1) call.arguments[1].integer = conditions;
     return true;
   }
-  return finish_text_converter(compiling, call, place);
+  return finish_text_converter(compiling, call, place) && finish_digest_converter(compiling, call, place) &&
+         finish_json_converter(compiling, call, place) && finish_wire_converter(compiling, call, place) &&
+         finish_mqtt_converter(compiling, call, place);
 }
 
 }  // namespace penstock::rules

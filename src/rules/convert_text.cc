@@ -5,7 +5,7 @@
 #include "hex.h"
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
-#include "penstock/net/digest.h"
+#include "penstock/net/hashing.h"
 #include "stopwatch.h"
 
 namespace penstock::rules {
@@ -110,9 +110,6 @@ bool convert_chunks_to_numbers(const Call& call, Subject& subject, Value& value)
 }
 
 // RFC 4648 sections 4 and 5.
-constexpr char kBase64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr char kBase64Url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
 template <Base64 form>
 bool convert_to_base64(const Call&, Subject& subject, Value& value) {
   char* to = space_for(subject, base64_space(value.text.size()));
@@ -121,29 +118,12 @@ bool convert_to_base64(const Call&, Subject& subject, Value& value) {
   return true;
 }
 
-template <bool for_url>
+template <Base64 form>
 bool convert_from_base64(const Call&, Subject& subject, Value& value) {
-  const std::string_view letters(for_url ? kBase64Url : kBase64, 64);
-  std::string_view text = value.text;
-  if (!for_url && text.size() % 4 != 0) return false;
-  for (int padding = 0; padding < 2 && text.ends_with('='); ++padding) text.remove_suffix(1);
-  if (text.size() % 4 == 1) return false;
-  char* to = space_for(subject, text.size());
-  if (to == nullptr) return false;
-  char* at = to;
-  std::uint32_t bits = 0;
-  unsigned held = 0;
-  for (const char c : text) {
-    const std::size_t six = letters.find(c);
-    if (six == std::string_view::npos) return false;
-    bits = (bits << 6) | static_cast<std::uint32_t>(six);
-    held += 6;
-    if (held < 8) continue;
-    held -= 8;
-    *at++ = static_cast<char>(bits >> held);
-  }
-  value.set_binary({to, static_cast<std::size_t>(at - to)});
-  return true;
+  char* to = space_for(subject, value.text.size());
+  const auto size = to == nullptr ? std::nullopt : read_base64(value.text, to, form);
+  if (size) value.set_binary({to, *size});
+  return size.has_value();
 }
 
 bool convert_bytes(const Call& call, Subject&, Value& value) {
@@ -296,8 +276,53 @@ bool convert_substitute(const Call& call, Subject& subject, Value& value) {
   return true;
 }
 
+// Thousandths (RFC 9110 section 12.4.2); what is none, or has more digits, is 1.
+int quality(std::string_view text) {
+  constexpr int kMost = 1000;
+  const auto digit = [&text](std::size_t at) {
+    return at < text.size() && text[at] >= '0' && text[at] <= '9' ? text[at] - '0' : -1;
+  };
+  if (digit(0) < 0) return kMost;
+  int found = digit(0) * kMost;
+  if (text.size() > 1 && text[1] == '.') {
+    int weight = kMost / 10;
+    std::size_t at = 2;
+    for (; at < 5 && digit(at) >= 0; ++at, weight /= 10) found += digit(at) * weight;
+    if (digit(at) >= 0) return kMost;
+  }
+  return std::min(found, kMost);
+}
+
+// Of the languages that a client can read the one it likes best, of those in a list.
+bool convert_language(const Call& call, Subject&, Value& value) {
+  // The first of the list that it is, or that it is a variant of.
+  const auto listed = [&call](std::string_view language) {
+    const std::string_view without_variant = language.substr(0, language.find('-'));
+    for (std::string_view rest = call.text(0); !rest.empty();) {
+      const std::string_view one = cut(rest, ';');
+      if (!one.empty() && (one == language || one == without_variant)) return one;
+    }
+    return std::string_view();
+  };
+  std::string_view best;
+  int most = 0;
+  for (std::string_view rest = value.text; !rest.empty();) {
+    std::string_view parameters = trim(cut(rest, ','));
+    const std::string_view language = trim(cut(parameters, ';'));
+    parameters = trim(parameters);
+    const int found = parameters.starts_with("q=") ? quality(parameters.substr(2)) : 1000;
+    if (found <= most) continue;
+    const std::string_view name = listed(language);
+    if (name.empty()) continue;
+    best = name;
+    most = found;
+  }
+  if (best.empty()) best = call.text(1);
+  return !best.empty() && (value.set_text(best), true);
+}
+
 constexpr Converter kConverters[] = {
-    {"b64dec", Type::Text, Type::Binary, "", convert_from_base64<false>},
+    {"b64dec", Type::Text, Type::Binary, "", convert_from_base64<Base64::Plain>},
     {"base64", Type::Binary, Type::Text, "", convert_to_base64<Base64::Plain>},
     {"be2dec", Type::Binary, Type::Text, "ti|i", convert_chunks_to_numbers},
     {"be2hex", Type::Binary, Type::Text, "|tii", convert_chunks_to_hex},
@@ -307,13 +332,14 @@ constexpr Converter kConverters[] = {
     {"hex", Type::Binary, Type::Text, "", convert_hex},
     {"hex2i", Type::Text, Type::Integer, "", convert_hex_to_integer},
     {"host_only", Type::Text, Type::Text, "", convert_host},
+    {"language", Type::Text, Type::Text, "t|t", convert_language},
     {"length", Type::Text, Type::Integer, "", convert_length},
     {"lower", Type::Text, Type::Text, "", convert_each<to_lower>},
     {"ltrim", Type::Text, Type::Text, "t", convert_trim_left},
     {"port_only", Type::Text, Type::Integer, "", convert_port},
     {"regsub", Type::Text, Type::Text, "tt|t", convert_substitute},
     {"rtrim", Type::Text, Type::Text, "t", convert_trim_right},
-    {"ub64dec", Type::Text, Type::Binary, "", convert_from_base64<true>},
+    {"ub64dec", Type::Text, Type::Binary, "", convert_from_base64<Base64::ForUrls>},
     {"ub64enc", Type::Binary, Type::Text, "", convert_to_base64<Base64::ForUrls>},
     {"upper", Type::Text, Type::Text, "", convert_each<to_upper>},
     {"url_dec", Type::Text, Type::Text, "|i", convert_url_decode},

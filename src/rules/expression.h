@@ -7,11 +7,14 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "json_path.h"
 #include "map_table.h"
 #include "penstock/config/diagnostics.h"
 #include "penstock/config/settings.h"
+#include "penstock/net/signature.h"
 #include "penstock/rules/environment.h"
 #include "penstock/rules/subject.h"
 #include "regex.h"
@@ -71,6 +74,9 @@ enum SetVarIf : unsigned {
   kIfLess = 128
 };
 
+// Public keys by the names of their files.
+using NamedKeys = std::vector<std::pair<std::string, std::shared_ptr<const PublicKey>>>;
+
 struct Argument {
   bool given = false;
   std::string text;
@@ -80,6 +86,8 @@ struct Argument {
   VariableName variable;
   std::unique_ptr<Regex> regex;
   std::unique_ptr<MapTable> map;
+  std::shared_ptr<const NamedKeys> keys;
+  std::unique_ptr<JsonPath> json;
   Ip ip;
 };
 
@@ -97,7 +105,8 @@ using FetchFunction = bool (*)(const Call&, Subject&, Cursor&, Value&);
 using ConvertFunction = bool (*)(const Call&, Subject&, Value&);
 
 // Arguments by letters, those behind '|' may be left out: t text, i integer, b backend, f frontend,
-// s server, v variable, n variable or number, u unit of time, m mask, T stick table (the section's own if nothing is
+// s server, v variable, n variable or number, x variable or text, 6 variable or text in base64, which is
+// decoded, u unit of time, m mask, T stick table (the section's own if nothing is
 // given), o stick table or none, c number of a counter. Empty text for none.
 struct Fetch {
   std::string_view name;
@@ -143,10 +152,17 @@ std::span<const Fetch> internal_fetches();
 std::span<const Fetch> connection_fetches();
 std::span<const Fetch> certificate_fetches();
 std::span<const Fetch> http_fetches();
+std::span<const Fetch> path_fetches();
+std::span<const Fetch> body_fetches();
+std::span<const Fetch> auth_fetches();
 std::span<const Fetch> counter_fetches();
 std::span<const Fetch> table_fetches();
 std::span<const Converter> basic_converters();
 std::span<const Converter> text_converters();
+std::span<const Converter> digest_converters();
+std::span<const Converter> json_converters();
+std::span<const Converter> wire_converters();
+std::span<const Converter> mqtt_converters();
 std::span<const Converter> table_converters();
 
 const Fetch* find_fetch(std::string_view name);
@@ -217,6 +233,8 @@ unsigned parse_set_var_condition(Compiling& compiling, std::string_view word, co
 bool take_arguments(std::string_view& text, std::vector<std::string>& out);
 // True if `needs` is offered by `available`.
 bool offered(unsigned needs, unsigned available);
+// The same of an expression; after a warning for one about raw bytes where there is a message: it never has a value.
+bool accepted(Compiling& compiling, const Expression& expression, unsigned available, config::Place place);
 std::string_view needs_text(unsigned needs);
 
 // The set of a file; null: it is read with another number of columns elsewhere.
@@ -226,8 +244,19 @@ std::shared_ptr<PatternSet> patterns_of_file(Compiling& compiling, const std::st
 // What single converters check and prepare beyond the kind of their arguments; false after a complaint.
 bool finish_converter(Compiling& compiling, Call& call, config::Place place);
 bool finish_text_converter(Compiling& compiling, Call& call, config::Place place);
+bool finish_digest_converter(Compiling& compiling, Call& call, config::Place place);
+bool finish_json_converter(Compiling& compiling, Call& call, config::Place place);
+bool finish_wire_converter(Compiling& compiling, Call& call, config::Place place);
+bool finish_mqtt_converter(Compiling& compiling, Call& call, config::Place place);
 
-// Files of maps that a word with expressions in it names.
+// Whether a token's algorithm of that name takes a public key, so that a file is named for it.
+bool names_key_file(std::string_view algorithm);
+// Whether a text begins as variables do, with a scope.
+bool is_variable_name(std::string_view text);
+
+struct KeyFile;
+// Files of keys, and of maps, that a word with expressions in it names.
+void collect_key_files(const config::Word& word, std::vector<KeyFile>& files);
 void collect_map_files(const config::Word& word, std::vector<NamedFile>& files);
 
 // " (did you mean 'x'?)" or "".

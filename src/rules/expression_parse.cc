@@ -9,6 +9,8 @@
 #include "penstock/base/text.h"
 #include "penstock/config/model.h"
 #include "penstock/config/not_offered.h"
+#include "penstock/net/hashing.h"
+#include "penstock/rules/key_files.h"
 #include "penstock/tables/tracking.h"
 #include "rows.h"
 #include "track.h"
@@ -22,9 +24,14 @@ bool is_method(const Expression& expression) {
 
 namespace {
 
-std::array<std::span<const Fetch>, 6> families() {
-  return {internal_fetches(), connection_fetches(), certificate_fetches(),
-          http_fetches(),     counter_fetches(),    table_fetches()};
+std::array<std::span<const Fetch>, 9> families() {
+  return {internal_fetches(), connection_fetches(), path_fetches(),  certificate_fetches(), http_fetches(),
+          body_fetches(),     counter_fetches(),    table_fetches(), auth_fetches()};
+}
+
+std::array<std::span<const Converter>, 7> converter_families() {
+  return {basic_converters(), text_converters(), digest_converters(), json_converters(),
+          wire_converters(),  mqtt_converters(), table_converters()};
 }
 
 }  // namespace
@@ -51,7 +58,7 @@ std::vector<std::string_view> fetch_names() {
 
 std::vector<std::string_view> converter_names() {
   std::vector<std::string_view> names;
-  for (std::span<const Converter> table : {basic_converters(), text_converters(), table_converters()}) {
+  for (std::span<const Converter> table : converter_families()) {
     for (const Converter& converter : table) names.push_back(converter.name);
   }
   return names;
@@ -68,6 +75,17 @@ bool offered(unsigned needs, unsigned available) {
   if ((needs & kNeedsMessage) != 0 && (available & (kNeedsRequest | kNeedsResponse)) == 0) return false;
   if ((needs & kNeedsBytes) != 0 && (available & (kNeedsBuffer | kNeedsAnswer)) == 0) return false;
   return (needs & ~unsigned{kNeedsMessage | kNeedsBytes} & ~available) == 0;
+}
+
+bool accepted(Compiling& compiling, const Expression& expression, unsigned available, config::Place place) {
+  if (offered(expression.needs, available)) return true;
+  constexpr unsigned kRaw = kNeedsBuffer | kNeedsAnswer | kNeedsBytes, kHead = kNeedsRequest | kNeedsResponse;
+  if ((available & kHead) == 0 || !offered(expression.needs & ~kRaw, available)) return false;
+  compiling.diagnostics.warn(place,
+                             format("'{}' never has a value here: raw bytes are seen by content rules in mode tcp "
+                                    "only; of a body there is req.body",
+                                    expression.name));
+  return true;
 }
 
 std::string_view needs_text(unsigned needs) {
@@ -107,7 +125,7 @@ std::uint64_t hash_of(std::string_view text) {
 }
 
 const Converter* find_converter(std::string_view name) {
-  for (std::span<const Converter> table : {basic_converters(), text_converters(), table_converters()}) {
+  for (std::span<const Converter> table : converter_families()) {
     for (const Converter& converter : table) {
       if (converter.name == name) return &converter;
     }
@@ -134,7 +152,7 @@ class ArgumentReader {
       Argument argument;
       argument.text = texts[i];
       // An empty text is a text; of any other kind it is an argument left out.
-      argument.given = !texts[i].empty() || kinds[i] == 't';
+      argument.given = !texts[i].empty() || kinds[i] == 't' || kinds[i] == 'x' || kinds[i] == '6';
       if (!argument.given && i < mandatory) return complain(format("argument {} of '{}' is empty", i + 1, name_));
       if (argument.given && !fill(kinds[i], argument)) return false;
       out.push_back(std::move(argument));
@@ -167,10 +185,13 @@ class ArgumentReader {
       case 's':
         return fill_server(argument);
       case 'v':
-        argument.is_variable = true;
-        return parse_variable_name(compiling_, argument.text, place_, argument.variable);
+        return fill_variable(argument);
       case 'n':
         return fill_number_or_variable(argument);
+      case 'x':
+        return !is_variable_name(argument.text) || fill_variable(argument);
+      case '6':
+        return is_variable_name(argument.text) ? fill_variable(argument) : fill_bytes(argument);
       case 'u':
         if (argument.text == "s" || argument.text == "ms" || argument.text == "us") return true;
         return complain(format("'{}' of '{}' is no unit of time: s, ms or us was expected", argument.text, name_));
@@ -210,8 +231,21 @@ class ArgumentReader {
       argument.integer = *number;
       return true;
     }
+    return fill_variable(argument);
+  }
+
+  bool fill_variable(Argument& argument) {
     argument.is_variable = true;
     return parse_variable_name(compiling_, argument.text, place_, argument.variable);
+  }
+
+  bool fill_bytes(Argument& argument) {
+    std::string bytes(argument.text.size(), '\0');
+    const auto size = read_base64(argument.text, bytes.data());
+    if (!size) return complain(format("'{}' of '{}' is neither base64 nor a variable", argument.text, name_));
+    bytes.resize(*size);
+    argument.text = std::move(bytes);
+    return true;
   }
 
   bool fill_backend(Argument& argument) {
@@ -418,6 +452,12 @@ bool parse_converter(Compiling& compiling, std::string_view& text, config::Place
 
 }  // namespace
 
+bool is_variable_name(std::string_view text) {
+  constexpr std::string_view kScopes[] = {"sess", "txn", "req", "res", "proc"};
+  return text.find('.') != std::string_view::npos &&
+         std::find(std::begin(kScopes), std::end(kScopes), text.substr(0, text.find('.'))) != std::end(kScopes);
+}
+
 bool take_arguments(std::string_view& text, std::vector<std::string>& out) {
   std::string argument;
   char quote = '\0';
@@ -448,37 +488,53 @@ bool take_arguments(std::string_view& text, std::vector<std::string>& out) {
 
 namespace {
 
-// Of the expression that `text` begins with; what is none names no file. Leaves what stands behind it.
-void collect_expression_files(std::string_view& text, config::Place place, std::vector<NamedFile>& files) {
+// Each converter, with its arguments, of the expression that `text` begins with; what is none has none. Leaves what
+// stands behind it.
+template <class Each>
+void each_converter_of(std::string_view& text, Each each) {
   const std::string_view fetch = take_name(text);
   // An ACL's name may have a suffix: "path_beg".
   if (find_fetch(fetch) == nullptr && find_fetch(fetch.substr(0, fetch.rfind('_'))) == nullptr) return;
-  bool is_map = false;
+  const Converter* converter = nullptr;
   for (;;) {
     std::vector<std::string> arguments;
     if (text.starts_with('(') && !take_arguments(text, arguments)) return;
-    if (is_map && !arguments.empty()) files.push_back({arguments[0], place});
+    if (converter != nullptr) each(converter->name, arguments);
     if (!text.starts_with(',')) return;
     text.remove_prefix(1);
-    const std::string_view name = take_name(text);
-    is_map = name.starts_with("map") && find_converter(name) != nullptr;
+    converter = find_converter(take_name(text));
   }
 }
 
-}  // namespace
-
-void collect_map_files(const config::Word& word, std::vector<NamedFile>& files) {
-  std::string_view text = word.text;
+template <class Each>
+void each_converter(std::string_view text, Each each) {
   if (text.find("%[") == std::string_view::npos && text.find("%{") == std::string_view::npos)
-    return collect_expression_files(text, word.place, files);
+    return each_converter_of(text, each);
   // A format: "%%" is a text, "%{+Q}[" begins a sample as "%[" does.
   for (std::size_t at = text.find('%'); at != std::string_view::npos; at = text.find('%')) {
     text.remove_prefix(std::min(at + 1, text.size()));
     if (text.starts_with('{')) text.remove_prefix(std::min(text.find('}'), text.size() - 1) + 1);
     const bool is_sample = text.starts_with('[');
     if (is_sample || text.starts_with('%')) text.remove_prefix(1);
-    if (is_sample) collect_expression_files(text, word.place, files);
+    if (is_sample) each_converter_of(text, each);
   }
+}
+
+}  // namespace
+
+void collect_map_files(const config::Word& word, std::vector<NamedFile>& files) {
+  each_converter(word.text, [&](std::string_view name, const std::vector<std::string>& arguments) {
+    if (name.starts_with("map") && !arguments.empty()) files.push_back({arguments[0], word.place});
+  });
+}
+
+void collect_key_files(const config::Word& word, std::vector<KeyFile>& files) {
+  each_converter(word.text, [&](std::string_view name, const std::vector<std::string>& arguments) {
+    if (name != "jwt_verify" || arguments.size() < 2 || is_variable_name(arguments[1])) return;
+    // Of an algorithm that is not known yet it may be a secret.
+    const bool may_be_secret = is_variable_name(arguments[0]);
+    if (may_be_secret || names_key_file(arguments[0])) files.push_back({arguments[1], word.place, may_be_secret});
+  });
 }
 
 Type result_type(std::string_view expression) {
@@ -522,7 +578,7 @@ std::unique_ptr<Expression> parse_whole_expression(Compiling& compiling, std::st
     return nullptr;
   }
   expression->available = available;
-  if (offered(expression->needs, available)) return expression;
+  if (accepted(compiling, *expression, available, place)) return expression;
   compiling.diagnostics.add(place, format("the sample '{}' cannot be used here: it needs {}", expression->name,
                                           needs_text(expression->needs & ~available)));
   return nullptr;

@@ -148,6 +148,14 @@ bool fetch_tls_no_error(const Call&, Subject& subject, Cursor&, Value& out) {
   return true;
 }
 
+// A failed handshake has no rules, and nobody speaks NPN any more.
+bool fetch_nothing(const Call&, Subject&, Cursor&, Value&) { return false; }
+
+// Early data is not taken.
+bool fetch_has_early(const Call&, Subject& subject, Cursor&, Value& out) {
+  return tls_of(subject) != nullptr && (out.set_bool(false), true);
+}
+
 // Raw bytes.
 
 bool fetch_wait_end(const Call&, Subject& subject, Cursor& cursor, Value& out) {
@@ -158,6 +166,7 @@ bool fetch_wait_end(const Call&, Subject& subject, Cursor& cursor, Value& out) {
 }
 
 bool fetch_length(const Call&, Subject& subject, Cursor& cursor, Value& out) {
+  if ((subject.available & (kNeedsBuffer | kNeedsAnswer)) == 0) return false;
   cursor.undecided = !subject.buffer_final;
   out.set_integer(static_cast<std::int64_t>(subject.buffer.size()));
   return true;
@@ -324,8 +333,11 @@ constexpr Fetch kFetches[] = {
     {"ssl_fc_alpn", Type::Text, "", kNeedsHandshake, kOnNothing, fetch_tls_text<&TlsFacts::alpn>},
     {"ssl_fc_cipher", Type::Text, "", kNeedsHandshake, kOnNothing, fetch_tls_text<&TlsFacts::cipher>},
     {"ssl_fc_err", Type::Integer, "", kNeedsHandshake, kOnNothing, fetch_tls_no_error},
+    {"ssl_fc_err_str", Type::Text, "", kNeedsHandshake, kOnNothing, fetch_nothing},
+    {"ssl_fc_has_early", Type::Bool, "", kNeedsHandshake, kOnNothing, fetch_has_early},
     {"ssl_fc_has_sni", Type::Bool, "", kNeedsHandshake, kOnNothing, fetch_has_sni},
     {"ssl_fc_is_resumed", Type::Bool, "", kNeedsHandshake, kOnNothing, fetch_tls_bool<&TlsFacts::resumed>},
+    {"ssl_fc_npn", Type::Text, "", kNeedsHandshake, kOnNothing, fetch_nothing},
     {"ssl_fc_protocol", Type::Text, "", kNeedsHandshake, kOnNothing, fetch_tls_text<&TlsFacts::version>},
     {"ssl_fc_session_id", Type::Binary, "", kNeedsHandshake, kOnNothing, fetch_resumption_id},
     {"ssl_fc_sni", Type::Text, "", kNeedsHandshake, kOnNothing, fetch_tls_text<&TlsFacts::sni>},

@@ -133,6 +133,19 @@ bool fetch_url32(const Call&, Subject& subject, Cursor&, Value& out) {
   return true;
 }
 
+// The hash and the client's address, as bytes.
+template <FetchFunction hash>
+bool fetch_with_source(const Call& call, Subject& subject, Cursor& cursor, Value& out) {
+  Ip ip;
+  if (subject.client == nullptr || subject.client->ends == nullptr || !Ip::of(subject.client->source(), ip) ||
+      !hash(call, subject, cursor, out))
+    return false;
+  char number[4];
+  for (int i = 0; i < 4; ++i) number[i] = static_cast<char>(out.integer >> (24 - 8 * i));
+  out.set_binary(subject.arena.concat({{number, sizeof(number)}, ip.view()}));
+  return true;
+}
+
 bool set_version(HttpVersion version, Value& out) {
   out.set_text(version == HttpVersion::Http10 ? "1.0" : "1.1");
   return true;
@@ -144,12 +157,6 @@ bool fetch_request_version(const Call&, Subject& subject, Cursor&, Value& out) {
 
 bool fetch_response_version(const Call&, Subject& subject, Cursor&, Value& out) {
   return response_of(subject) != nullptr && set_version(subject.response->version, out);
-}
-
-bool fetch_is_http(const Call&, Subject& subject, Cursor&, Value& out) {
-  if (subject.request == nullptr && subject.received_method.empty()) return false;
-  out.set_bool(true);
-  return true;
 }
 
 bool fetch_status(const Call&, Subject& subject, Cursor&, Value& out) {
@@ -516,6 +523,7 @@ constexpr unsigned kAnywhere = kOnTarget | kOnFields;
 constexpr Fetch kFetches[] = {
     {"base", Type::Text, "", kNeedsRequest, kAnywhere, fetch_base},
     {"base32", Type::Integer, "", kNeedsRequest, kAnywhere, fetch_base32},
+    {"base32+src", Type::Binary, "", kNeedsRequest | kNeedsClient, kAnywhere, fetch_with_source<fetch_base32>},
     {"baseq", Type::Text, "", kNeedsRequest, kAnywhere, fetch_base_and_query},
     {"capture.req.hdr", Type::Text, "i", kNeedsKeptRequest, kOnMoment, fetch_request_capture},
     {"capture.req.method", Type::Text, "", kNeedsKeptRequest, kOnNothing, fetch_kept_method},
@@ -548,9 +556,7 @@ constexpr Fetch kFetches[] = {
     {"req.hdr_names", Type::Text, "|t", kNeedsRequest, kOnFields, fetch_field_names<Side::Request>},
     {"req.hdr_val", Type::Integer, "|ti", kNeedsRequest, kOnFields, fetch_field_integer<Side::Request>},
     {"req.hdrs", Type::Text, "", kNeedsRequest, kOnFields, fetch_all_fields<Side::Request>},
-    {"req.proto_http", Type::Bool, "", kNeedsKeptRequest, kOnNothing, fetch_is_http},
     {"req.ver", Type::Text, "", kNeedsRequest, kOnNothing, fetch_request_version},
-    {"req_proto_http", Type::Bool, "", kNeedsKeptRequest, kOnNothing, fetch_is_http},
     {"req_ver", Type::Text, "", kNeedsRequest, kOnNothing, fetch_request_version},
     {"res.body_size", Type::Integer, "", kNeedsResponse, kOnNothing, fetch_response_body_size},
     {"res.comp", Type::Bool, "", kNeedsKeptResponse, kOnMoment, fetch_compressed},
@@ -579,6 +585,7 @@ constexpr Fetch kFetches[] = {
     {"status", Type::Integer, "", kNeedsKeptResponse, kOnMoment, fetch_status},
     {"url", Type::Text, "", kNeedsRequest, kOnTarget, fetch_url},
     {"url32", Type::Integer, "", kNeedsRequest, kAnywhere, fetch_url32},
+    {"url32+src", Type::Binary, "", kNeedsRequest | kNeedsClient, kAnywhere, fetch_with_source<fetch_url32>},
     {"url_ip", Type::Address, "", kNeedsRequest, kOnTarget, fetch_url_ip},
     {"url_param", Type::Text, "|tt", kNeedsRequest, kOnTarget, fetch_parameter},
     {"url_port", Type::Integer, "", kNeedsRequest, kOnTarget, fetch_url_port},

@@ -179,6 +179,7 @@ constexpr Fetch kFetches[] = {
     {"ipv4", Type::Address, "t", kNeedsNothing, kOnNothing, fetch_ip},
     {"ipv6", Type::Address, "t", kNeedsNothing, kOnNothing, fetch_ip},
     {"meth", Type::Text, "t", kNeedsNothing, kOnNothing, fetch_text},
+    {"nbproc", Type::Integer, "", kNeedsNothing, kOnNothing, fetch_one},
     {"nbsrv", Type::Integer, "|b", kNeedsNothing, kOnMoment, fetch_backend<BackendNumber::UsableServers>},
     {"proc", Type::Integer, "", kNeedsNothing, kOnNothing, fetch_one},
     {"queue", Type::Integer, "|b", kNeedsNothing, kOnMoment, fetch_backend<BackendNumber::Queue>},

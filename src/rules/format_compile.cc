@@ -210,7 +210,7 @@ class FormatCompiler {
     if (!text.starts_with(']'))
       return complain(format("']' was expected behind the sample '{}', not '{}'", sample->name, text));
     text.remove_prefix(1);
-    if (!offered(sample->needs, available_)) {
+    if (!accepted(compiling_, *sample, available_, place_)) {
       return complain(format("the sample '{}' cannot be used here: it needs {}", sample->name,
                              needs_text(sample->needs & ~available_)));
     }

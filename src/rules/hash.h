@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <string_view>
 
@@ -34,6 +35,22 @@ inline std::uint32_t hash_crc(std::string_view bytes) {
   std::uint32_t crc = 0xffffffff;
   for (const char c : bytes) crc = (crc >> 8) ^ kTable[(crc ^ static_cast<unsigned char>(c)) & 0xff];
   return ~crc;
+}
+
+// WT6: two halves that turn each other by as much as the last byte made of them.
+inline std::uint32_t hash_wt6(std::string_view bytes) {
+  std::uint32_t low = 0xa53c965a, high = 0x5ca6953a;
+  int turn_high = 6, turn_low = 18;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    const std::uint32_t turned = std::rotl(~(high + byte), turn_high);
+    high = std::rotl(~(low ^ byte), turn_low);
+    low = turned;
+    const std::uint32_t mixed = (low >> 16 ^ high) & 0xffff;
+    turn_high = static_cast<int>(mixed & 31);
+    turn_low = static_cast<int>(mixed >> 11);
+  }
+  return low ^ high;
 }
 
 // Bob Jenkins' full avalanche of 32 bits, then spread by a multiplication: what `hash(1)` means.

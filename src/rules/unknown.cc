@@ -18,9 +18,10 @@ constexpr std::string_view kOfTheMoment[] = {"date_us",    "rand",      "srv_id"
 constexpr std::string_view kOfHandshake[] = {"ssl_fc_alg_keysize", "ssl_fc_alpn",       "ssl_fc_cipher",
                                              "ssl_fc_has_crt",     "ssl_fc_is_resumed", "ssl_fc_protocol",
                                              "ssl_fc_session_id",  "ssl_fc_use_keysize"};
-constexpr std::string_view kOfSource[] = {"src", "fc_src"};
+constexpr std::string_view kOfSource[] = {"base32+src", "fc_src",       "fc_src_is_local",
+                                          "src",        "src_is_local", "url32+src"};
 constexpr std::string_view kOfSourcePort[] = {"src_port", "fc_src_port"};
-constexpr std::string_view kOfDestination[] = {"dst", "fc_dst"};
+constexpr std::string_view kOfDestination[] = {"dst", "dst_is_local", "fc_dst", "fc_dst_is_local"};
 
 bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -29,7 +30,7 @@ bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
 // Of what the process remembers of clients.
 bool asks_table(std::string_view name) {
   if (name.starts_with("sc_") || name.starts_with("table_") || name == "in_table") return true;
-  if (name.starts_with("src_")) return !is_one_of(name, kOfSourcePort);
+  if (name.starts_with("src_")) return !is_one_of(name, kOfSourcePort) && !is_one_of(name, kOfSource);
   return name.size() > 3 && name.starts_with("sc") && name[2] >= '0' && name[2] <= '9' && name[3] == '_';
 }
 
@@ -60,16 +61,18 @@ bool only_traffic_knows(const Expression& expression, const Subject& subject) {
   const Explained& known = *subject.explained;
   const bool tls = subject.client != nullptr && subject.client->tls != nullptr;
   if (is_one_of(name, kNumbers)) return !known.numbers;
-  if (is_one_of(name, kOfTheMoment) || asks_table(name)) return true;
+  if (is_one_of(name, kOfTheMoment)) return true;
   if (name.starts_with("ssl_c_") || is_one_of(name, kOfHandshake)) return tls;
   if (is_one_of(name, kOfSource)) return !known.source;
+  if (asks_table(name)) return true;
   if (is_one_of(name, kOfSourcePort)) return !known.source_port;
   if (is_one_of(name, kOfDestination)) return !known.destination;
   if (name.starts_with("req.body")) return may_have_body(subject);
   return is_of_bytes(expression, name) || is_of_answer(expression.fetch.fetch->needs, subject);
 }
 
-bool only_traffic_knows(const Call& converter, const Subject&, const Value& value) {
+bool only_traffic_knows(const Call& converter, const Subject& subject, const Value& value) {
+  if (is_one_of(converter.converter->name, kNumbers)) return !subject.explained->numbers;
   return asks_table(converter.converter->name) ||
          (value.is_text() && value.text.find(kUnknownHere) != std::string_view::npos);
 }

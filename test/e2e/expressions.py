@@ -5,6 +5,8 @@ requests: expressions.py PROGRAM [--count N] [--requests N] [--seed N] prints wh
 Lines that either of them refuses are left away; where only one refuses, that is shown too.
 """
 import argparse
+import base64
+import hmac
 import os
 import random
 import re
@@ -34,6 +36,61 @@ REPLACEMENTS = ['', 'X', 'XY', '<\\1>', '\\2\\1', '\\0\\0', '-']
 MAP_KEYS = ['a', 'abc', 'ab', '10.0.0.0/8', '127.0.0.1', '2001:db8::/32', '::1', '1', '0', '-1', 'www', 'example.com',
             'contoso', '/x', 'x', 'y', 'mail.contoso.com', 'b', '10.1.2.3', 'one two', 'GET']
 VARIABLES = ['txn.a', 'txn.b', 'txn.n', 'txn.ip', 'txn.empty', 'txn.none', 'req.a', 'txn.bin', 'txn.flag']
+
+
+JSONS = ['{"a":1,"b":"x","c":true,"d":null,"e":[1,[],{"z":"two"}],"f":{"g":1.5,"h":-7,"i":123456789012},"j.k":"dot"}',
+         '{"a":{"b":{"c":"deep"}},"e":[[1,2],[3]],"b":false}', '[1,"a",{"a":5}]', '"text"', '5', 'true', '{"a":"l1\\nl2"}',
+         '{"a":1e21,"b":0.1,"f":{"g":9223372036854775807}}', '{ "a" : 2 , "b" : [ ] }', '{"a":tru}', '{"a":1', '{"b":2}x', '{"a":"12ab"}']
+PATHS = ['$.a', '$.b', '$.c', '$.d', '$.e[0]', '$.e[2].z', '$.e[1][0]', '$.f.g', '$.f.h', '$.f.i', '$', '$[1]', '$[2].a', '$.a.b.c']
+LANGUAGES = ['en-us,en;q=0.5', 'fr;q=0.2, en;q=0.3, de', 'da, en-gb;q=0.8, en;q=0.7', '*', 'en;q=0, fr;q=0.001,de;q=0.0015', 'fr ; q=0.9,en ;q=0.95',
+             'EN,fr;q=1.0;x=y', 'en-us-x,fr;q=abc', ',,fr;q=,en;q=2', 'en;q=0.5,fr;q=0.5', 'fr;level=1;q=0.3,en;q=0.4', 'de;q=0.7,fr;q=0.75,en;q=0.755']
+
+
+TOKENS = ['%s.%s.%s' % (head, said, base64.urlsafe_b64encode(hmac.new(key, ('%s.%s' % (head, said)).encode(), 'sha256').digest()).decode().rstrip('='))
+          for head in ('eyJhIjoxfQ', 'eyJhIjoieCJ9') for said in ('eyJiIjoyfQ', 'eyJiIjoidHdvIn0') for key in (b'key', b'abc')]
+TOKENS += [TOKENS[0][:-1], TOKENS[0][:-3], TOKENS[0] + 'A', 'eyJhIjoxfQ', 'eyJhIjoxfQ.', 'eyJhIjoxfQ.eyJiIjoyfQ', 'eyJhIjoxfQ.eyJiIjoyfQ.', '..', 'a.b.c',
+           'eyJhIjoxfQ.eyJiIjoyfQ.c.d', '.eyJiIjoyfQ.c', 'eyJhIjoxfQ..c', 'eyJhIjoxfQ==.eyJiIjoyfQ.', 'eyJhIjoxfQ.eyJi!joyfQ.']
+
+
+def mutated(r, text):
+    """Bytes in hexadecimal, some of them changed now and then."""
+    data = bytearray.fromhex(text)
+    if r.random() < 0.5 and data:
+        for _ in range(r.choice([1, 1, 2])):
+            data[r.randrange(len(data))] = r.choice([0, 1, 2, 3, 0x10, 0x31, 0x3d, 0x80, 0xff, r.randrange(256)])
+    if r.random() < 0.15:
+        del data[r.randrange(len(data)):]
+    if r.random() < 0.1:
+        data += bytes(r.randrange(256) for _ in range(r.randint(1, 9)))
+    return data.hex() or '00'
+
+
+MESSAGES = {
+    'protobuf': ['0a0361626310ac02', '10ffffffffffffffffff01', '110102030405060788', '1501020384', '0a041005200112020802', '0a02100510071201ff',
+                 '0a06120408011005', '11000000000000f83f150000c03f'],
+    'ungrpc': ['00000000080a0361626310ac02', '00000000030a016100000000020807', '000000000a0a041005200112020802'],
+    'fix': ['383d4649582e342e3401393d33300133353d410134393d434c49454e540135363d5345525645520139383d300131303d31373101',
+            '383d4649582e342e3201393d350133353d410131303d31373801', '383d464958542e312e3101393d350133353d410131303d30303201'],
+    'mqtt': ['101e00044d51545404c2003c0006636c69656e740004757365720004' + '70617373', '20020100', '101b00044d51545404f6003c00016300027774000277700001750001' + '70',
+             '2043008740110000006421000a240125012700' + '00004d1200036369642200031f0003776879280129002a0113001e1a0004696e666f1c0003737276150002616d16000261' + '64',
+             '101100044d51545405020002041100000064000163', '102000064d51497364700302003c0000'],
+}
+
+
+def binary(r):
+    return mutated(r, r.choice(MESSAGES[r.choice(list(MESSAGES))]))
+
+
+def mqtt_field(r):
+    if r.random() < 0.7:
+        return 'connect,' + r.choice(['flags', 'protocol_name', 'protocol_version', 'client_identifier', 'will_topic', 'will_payload', 'username',
+                                      'password', 'keepalive', '17', '33', '39', '34', '25', '24', '1', '3'])
+    return 'connack,' + r.choice(['flags', 'protocol_version', 'reason_code', '17', '18', '31', '19', '42'])
+
+
+def field_path(r):
+    return r.choice(['1', '2', '3', '1.2', '1.4', '2.1', '1.2.1']) + r.choice(['', '', ',int32', ',sint32', ',uint64', ',bool', ',fixed32', ',sfixed32', ',fixed64',
+                                                                           ',double', ',float', ',sint64'])
 
 
 def number(r):
@@ -68,6 +125,14 @@ CONVERTERS = {
     'be2hex': lambda r: r.choice(['', ':', ':,1', ':,3', '-,2,1', '-,64', ',2']),
     'be2dec': lambda r: r.choice([':,1', ':,2', ':,3', '-,2,1', '-,8', ',2']),
     'http_date': lambda r: r.choice(['', '0', '3600', '-60']), 'utime': lambda r: '%Y-%m-%dT%H:%M:%S',
+    'wt6': lambda r: r.choice(['', '1', '2']), 'xxh32': lambda r: r.choice(['', '7', '-1']), 'xxh64': lambda r: r.choice(['', '7', '-1']),
+    'xxh3': lambda r: r.choice(['', '7', '-1']), 'language': lambda r: r.choice(['en;fr', 'fr;en', 'de', 'en-us;en', 'en,xx']),
+    'json': lambda r: r.choice(['', 'ascii', 'utf8', 'utf8s', 'utf8p', 'utf8ps']),
+    'json_query': lambda r: "'%s'%s" % (r.choice(PATHS), r.choice(['', '', ',int'])),
+    'jwt_header_query': lambda r: "'$.a'", 'jwt_payload_query': lambda r: "'$.%s'%s" % (r.choice('ab'), r.choice(['', ',int'])),
+    'jwt_verify': lambda r: r.choice(['HS256', 'HS384', 'none', 'txn.a', 'txn.alg', 'txn.none']) + ',' + r.choice(['key', 'other', 'txn.a', 'txn.none']),
+    'nbsrv': None, 'srv_queue': None, 'protobuf': field_path, 'ungrpc': field_path, 'fix_is_valid': None,
+    'fix_tag_value': lambda r: r.choice(['8', 'MsgType', '49', 'CheckSum', '98']), 'mqtt_is_valid': None, 'mqtt_field_value': mqtt_field,
     'set-var': lambda r: r.choice(['txn.t', 'txn.u', 'req.t']), 'capture-req': lambda r: r.choice(['0', '1']),
 }
 MAPS = ['map', 'map_str', 'map_beg', 'map_end', 'map_sub', 'map_dir', 'map_dom', 'map_reg', 'map_regm', 'map_int',
@@ -108,7 +173,10 @@ FETCHES = {
     'req.body_size': None, 'req.proto_http': None, 'fc_http_major': None, 'http_first_req': None, 'nbsrv': lambda r: 'be',
     'str': lambda r: r.choice([t for t in TEXTS if not re.search('[,()"\'\\\\ ]', t)]), 'int': number,
     'bool': lambda r: r.choice(['true', 'false', '1', '0', 'yes']),
-    'bin': lambda r: r.choice(['61ff', '616263', '0a', '01', 'c3a4']),
+    'bin': lambda r: r.choice([r.choice(['61ff', '616263', '0a', '01', 'c3a4', '61c0af62', 'f09f9880', '61e28262']), binary(r), binary(r)]),
+    'base32+src': None, 'url32+src': None, 'req.body': None, 'req.body_len': None, 'req.body_param': lambda r: r.choice(['', 'a', 'b', 'none']),
+    'fe_client_timeout': None, 'fe_defbe': None, 'nbproc': None, 'thread': None, 'src_is_local': None, 'dst_is_local': None, 'fc_src_is_local': None,
+    'fc_dst_is_local': None, 'fc_err_str': None, 'fc_pp_authority': None, 'fc_pp_unique_id': None, 'capture.res.ver': None,
     'ipv4': lambda r: r.choice(['10.1.2.3', '127.0.0.1']), 'ipv6': lambda r: r.choice(['::1', '2001:db8::1', '::ffff:10.1.2.3']),
     'meth': lambda r: r.choice(['GET', 'POST', 'FOO']), 'var': lambda r: r.choice(VARIABLES), 'always_true': None,
     'always_false': None, 'ssl_fc': None, 'fc_rcvd_proxy': None, 'srv_is_up': lambda r: 'be/s1', 'stopping': None,
@@ -119,6 +187,7 @@ RESPONSE_FETCHES = {
     'res.cook_val': lambda r: r.choice(COOKIES), 'status': None, 'res.ver': None, 'res.hdr_names': lambda r: '',
     'capture.res.hdr': lambda r: '0', 'capture.req.hdr': lambda r: r.choice(['0', '1']), 'method': None,
     'var': lambda r: r.choice(VARIABLES), 'src': None, 'capture.req.uri': None, 'srv_id': None, 'srv_name': None,
+    'bc_dst': None, 'bc_dst_port': None, 'bc_err': None, 'bc_err_str': None, 'bc_http_major': None, 'be_server_timeout': None, 'cur_server_timeout': None,
     'shdr': field, 'scook': lambda r: r.choice(COOKIES), 'str': FETCHES['str'],
 }
 
@@ -139,13 +208,31 @@ def converter(r, folder):
             'reg' if 'reg' in name else 'str'
         default = r.choice(['', {'int': ',7', 'ip': ',9.9.9.9', 'txt': ',none'}[kind]])
         return '%s(%s/%s_%s.map%s)' % (name, folder, match, kind, default)
-    name = r.choice(list(CONVERTERS) + ['htonl'])
+    name = r.choice(list(CONVERTERS) + ['htonl', 'digest'])
     if name == 'htonl':
         return 'htonl,hex'
+    if name == 'digest':
+        return r.choice(['sha1', 'sha2', 'sha2(384)', 'digest(sha512)', 'digest(md5)', 'hmac(sha256,a2V5)', 'hmac(sha1,txn.a)', 'hmac(sha1,txn.none)']) + ',hex'
     return call(r, name, CONVERTERS[name]) + (',hex' if name == 'bytes' and r.random() < 0.7 else '')
 
 
+# What reads a text of a form of its own, and where one is.
+READERS = {'json_query': 'req.fhdr(x-json)', 'language': 'req.fhdr(accept-language)', 'jwt_verify': 'req.hdr(x-token)', 'jwt_header_query': 'req.hdr(x-token)',
+           'jwt_payload_query': 'req.hdr(x-token)', 'json': 'req.fhdr(x-b)', 'nbsrv': 'str(be)', 'srv_queue': 'str(be/s1)'}
+
+
+def reading(r):
+    """A converter of a form of text or bytes, behind what has that form."""
+    kind = r.choice(list(READERS) + list(MESSAGES))
+    if kind in READERS:
+        return '%s,%s' % (READERS[kind], call(r, kind, CONVERTERS[kind]))
+    name = r.choice([name for name in CONVERTERS if name.startswith(kind)])
+    return 'bin(%s),%s' % (mutated(r, r.choice(MESSAGES[kind])), call(r, name, CONVERTERS[name]) + (',hex' if kind in ('protobuf', 'ungrpc') else ''))
+
+
 def expression(r, folder, fetches):
+    if fetches is FETCHES and r.random() < 0.25:
+        return reading(r)
     name = r.choice(list(fetches))
     count = r.choice([0, 0, 1, 1, 2, 2, 3, 4])
     return ','.join([call(r, name, fetches[name])] + [converter(r, folder) for _ in range(count)])
@@ -236,13 +323,14 @@ class Configuration:
                 owners[len(lines)] = owner
         add('frontend fe')
         add('    bind <fe>')
+        add('    option http-buffer-request')
         add('    capture request header x-a len 12')
         add('    capture request header host len 40')
         add('    capture response header x-a len 12')
         add('    declare capture request len 8')
         for name, what in (('txn.a', 'str(abc)'), ('txn.b', 'req.hdr(x-b)'), ('txn.n', 'int(42)'),
                            ('txn.ip', 'ipv4(10.1.2.3)'), ('txn.empty', 'str()'), ('req.a', 'str(A.B.C)'),
-                           ('txn.bin', 'bin(01ff41)'), ('txn.flag', 'bool(true)')):
+                           ('txn.bin', 'bin(01ff41)'), ('txn.alg', 'str(HS256)'), ('txn.flag', 'bool(true)')):
             add('    http-request set-var(%s) %s' % (name, what))
         for number, text in self.formats.items():
             add('    http-request set-header Q%d "<%s>" if { req.fhdr(pick) %d }' % (number, text, number // GROUP), number)
@@ -318,11 +406,15 @@ def request(r):
     if r.random() < 0.3:
         fields.append(('X-Auth', r.choice(['Bearer abc', 'abc', 'Basic x y', 'Bearer'])))
     if r.random() < 0.3:
-        fields.append(('Accept-Language', r.choice(['en-us,en;q=0.5', 'de', '*', 'fr;q=0.2, en'])))
+        fields.append(('Accept-Language', r.choice(LANGUAGES)))
+    if r.random() < 0.8:
+        fields.append(('X-Json', r.choice(JSONS)))
+    if r.random() < 0.8:
+        fields.append(('X-Token', r.choice(TOKENS)))
     r.shuffle(fields)
     body = b''
     if method in ('POST', 'PUT'):
-        body = b'x' * r.choice([0, 3])
+        body = r.choice([b'', b'xxx', b'a=1&b=two&a=3', b'b=%41+x', b'a', b'\x01\xff&b=2'])
         fields.append(('Content-Length', str(len(body))))
     answer = [('X-A', value()), ('x-b', value()), ('X-Ip', r.choice(['10.0.0.1', '::1', 'x'])), ('X-Num', r.choice(['1', '', '-7', '3,4']))]
     answer += [('X-List', r.choice(['a,b', '"a,b",c', 'a,,b', '']))]
@@ -454,6 +546,12 @@ KNOWN = {
         lambda rule, head, ours, theirs: re.match(r'(src|dst|ipv4|[\w.]*hdr_ip|var\(txn.ip\)|url_ip).* -m bool', rule),
     'what is no port is its leading digits, or 0':
         lambda rule, head, ours, theirs: 'port_only' in rule,
+    'a packet of MQTT ends where it says, and is none if its properties cannot be read':
+        lambda rule, head, ours, theirs: 'mqtt_is_valid' in rule and re.search(r'bin\(20', rule),
+    'a token that is read without a path is what is written there':
+        lambda rule, head, ours, theirs: re.search(r'jwt_\w+_query($|[,)])', rule),
+    'escapes of JSON are resolved, to UTF-8':
+        lambda rule, head, ours, theirs: 'json_query' in rule and '\\u' in head,
     '-1 in a map is that number alone':
         lambda rule, head, ours, theirs: re.search(r'map_int(_ip)?\([^)]*\)', rule) and re.search(
             r'\b(neg|cpl|sub|strcmp|and|or|mul|div|mod|\w+_val|urlp|url_param|hdr|fhdr|cook|int|var|map_\w*int)\b.*map_int', rule),

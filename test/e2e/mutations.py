@@ -283,6 +283,9 @@ http-request set-query %[query,regsub(a,b,g)]
 http-request set-uri /c
 http-request set-method GET if { method HEAD }
 http-request set-var(txn.a) req.hdr(a),lower,field(1,:)
+http-request set-var(txn.c) req.hdr(a),sha2(384),hmac(sha256,a2V5),base64
+http-request set-var(txn.c) req.fhdr(accept-language),language(en;fr,de),xxh64(1)
+http-request set-var(txn.d) http_auth_user,json(utf8s)
 http-request set-var-fmt(txn.b) %[src]:%[dst_port]
 http-request unset-var(txn.a)
 http-request use-service prometheus-exporter if { path /metrics }

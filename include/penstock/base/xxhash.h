@@ -1,4 +1,5 @@
-// XXH64, the hash of HAProxy's dynamic cookies. Not for security.
+// The hashes of the xxHash family, as HAProxy uses them: XXH64 for its dynamic cookies, all of them as converters. Not
+// for security.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +7,9 @@
 
 namespace penstock {
 
+std::uint32_t xxh32(std::string_view bytes, std::uint32_t seed = 0);
 std::uint64_t xxh64(std::string_view bytes, std::uint64_t seed = 0);
+// XXH3, 64 bits.
+std::uint64_t xxh3(std::string_view bytes, std::uint64_t seed = 0);
 
 }  // namespace penstock

@@ -1,3 +1,4 @@
+#include "penstock/base/xxhash.h"
 #include "rig.h"
 #include "unit/catch.h"
 
@@ -225,7 +226,9 @@ TEST_CASE("samples about backends and servers ask whoever knows") {
 TEST_CASE("an expression that is not understood is an error that names the word") {
   CHECK(of("pth") == "?the sample 'pth' is not known here (did you mean 'path'?)");
   CHECK(of("path,lowr") == "?the converter 'lowr' is not known here (did you mean 'lower'?)");
-  CHECK(of("path,json(ascii)") == "?the converter 'json' is HAProxy's and is not offered yet");
+  CHECK(
+      of("res.body") ==
+      "?the sample 'res.body' is not offered: an answer passes on as it comes: res.body_size says how long it will be");
   CHECK(of("path x") == "?' x' behind the sample 'path' is not understood: ',<converter>' or the end was expected");
   CHECK(of("req.hdr(a") == "?the parenthesis behind 'req.hdr' is not closed");
   CHECK(of("req.hdr(a,b)") == "?'b' of 'req.hdr' is no number");
@@ -237,9 +240,7 @@ TEST_CASE("an expression that is not understood is an error that names the word"
   CHECK(of("ipv4(::1)") == "?'::1' is no IPv4 address");
   CHECK(of("") == "?a sample such as req.hdr(host) was expected, not ''");
   CHECK(of("res.hdr(a)") == "?the sample 'res.hdr' cannot be used here: it needs the response's head");
-  CHECK(of("req.len") ==
-        "?the sample 'req.len' cannot be used here: it needs raw bytes of a client, which only 'tcp-request content' "
-        "in mode tcp has");
+  CHECK(of("req.len") == "-");
   CHECK(of("var(foo.x)") == "?the variable 'foo.x' must begin with its scope: sess., txn., req. or res.");
   CHECK(of("var(proc.x)") == "?'proc.x': variables of the process are not offered here; sess, txn, req and res are");
   CHECK(of("var(txn.a-b)") == "?the variable 'txn.a-b' may hold letters, digits, '.' and '_' only");
@@ -449,4 +450,235 @@ TEST_CASE("maps give the value of the finest key") {
   CHECK(sample_text(exchange, "str(a),map(/m/none)", &rig) == "?the map '/m/none' could not be read");
   CHECK(sample_text(exchange, "str(a),map_str_int(/m/num,x)", &rig) ==
         "?the default 'x' of 'map_str_int' is no number");
+}
+TEST_CASE("hashes and digests are HAProxy's") {
+  CHECK(of("str(abc),xxh32(7)") == "1473238068");
+  CHECK(of("str(abc),xxh32(-1)") == "2989167648");
+  CHECK(of("str(abc),xxh64") == "4952883123889572249");
+  CHECK(of("int(5),xxh64") == "-2651856156047985796");
+  CHECK(of("str(abc),xxh3") == "8696274497037089104");
+  CHECK(of("str(abc),xxh3(7)") == "5260018501835528466");
+  CHECK(of("str(abc),wt6") == "2483038440");
+  CHECK(of("str(abc),wt6(1)") == "266135527");
+  CHECK(of("str(abc),wt6(2)") == "266135527");
+  CHECK(of("str(),wt6") == "4187620192");
+  CHECK(of("str(abc),sha1,hex") == "A9993E364706816ABA3E25717850C26C9CD0D89D");
+  CHECK(of("str(abc),sha2,hex") == "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD");
+  CHECK(of("str(abc),digest(SHA2-256),hex") == of("str(abc),sha2(256),hex"));
+  CHECK(of("str(abc),digest(RSA-SHA256),hex") == of("str(abc),sha2(256),hex"));
+  CHECK(of("str(abc),digest(sha512-256),hex") == "53048E2681941EF99B2E29B76B4C7DABE4C2D0C634FC6D46E0E2F13107E7AF23");
+  CHECK(of("str(abc),hmac(sha1,a2V5),hex") == "4FD0B215276EF12F2B3E4C8ECAC2811498B656FC");
+  CHECK(of("str(abc),hmac(sha1,),hex") == "9B4A918F398D74D3E367970ABA3CBE54E4D2B5D9");
+  CHECK(of("str(abc),hmac(sha1,txn.none)") == "-");
+  CHECK(of("str(abc),hmac(sha1,a2V)") == "?'a2V' of 'hmac' is neither base64 nor a variable");
+  CHECK(of("str(abc),digest(sha3-256)") ==
+        "?'sha3-256' is no digest: md5, sha1, sha224, sha256, sha384, sha512 or sha512-256 was expected");
+  CHECK(of("str(abc),sha2(1)") == "?SHA-2 has 224, 256, 384 or 512 bits, not 1");
+}
+
+TEST_CASE("XXH3 of texts of every range of sizes") {
+  const std::pair<std::size_t, std::uint64_t> kKnown[] = {
+      {0, 10239759111265881381ull},   {1, 16285893450381600383ull},   {3, 17282488285829545751ull},
+      {4, 555333993862369798ull},     {8, 3962791155206142717ull},    {9, 5706585569988602534ull},
+      {16, 15090329181069220138ull},  {17, 13618812417152593139ull},  {32, 8120475797543059784ull},
+      {33, 8254398801440038442ull},   {96, 15966960214587778429ull},  {97, 9156213627177999519ull},
+      {128, 13355292395717917477ull}, {129, 18190852665717738325ull}, {240, 15737659604714187581ull},
+      {241, 12757835438739805258ull}, {1024, 2198985413453611768ull}, {1025, 1924732121121926662ull},
+      {2048, 7271250637430177436ull}, {3000, 4244363335626888160ull}};
+  std::string text;
+  for (std::size_t i = 0; i < 3000; ++i) text += static_cast<char>(i * 7 % 251);
+  for (const auto& [size, hash] : kKnown) CHECK(xxh3(std::string_view(text).substr(0, size), 9) == hash);
+}
+
+TEST_CASE("AES-GCM gives what was encrypted, and nothing of what was changed") {
+  CHECK(of("bin(fb09cba2093b873125a115e555c8),aes_gcm_dec(128,AAECAwQFBgcICQoL,AAECAwQFBgcICQoLDA0ODw==,MfcNqQIy7rvwRs+"
+           "7UFXzOw==)") == "hello penstock");
+  CHECK(of("bin(fb09cba2093b873125a115e555c8),aes_gcm_dec(128,AAECAwQFBgcICQoL,AAECAwQFBgcICQoLDA0ODw==,MPcNqQIy7rvwRs+"
+           "7UFXzOw==)") == "-");
+  CHECK(of("bin(fb09cba2093b873125a115e555c8),aes_gcm_dec(128,AAECAwQFBgcICQoL,AAECAwQFBgcICQoLDA0ODw==,MfcNqQ==)") ==
+        "-");
+  CHECK(of("bin(00),aes_gcm_dec(128,AAECAwQFBgcICQoL,a2V5,MfcNqQIy7rvwRs+7UFXzOw==)") ==
+        "?the key of 'aes_gcm_dec(128)' has 16 bytes, not 3");
+  CHECK(of("bin(00),aes_gcm_dec(129,txn.a,txn.b,txn.c)") == "?AES has keys of 128, 192 or 256 bits, not 129");
+}
+
+TEST_CASE("json escapes what came, and tells what is no UTF-8") {
+  CHECK(of("bin(612f622263),json") == "a\\/b\\\"c");
+  CHECK(of("bin(c3a4e282ac),json") == "\\u00c3\\u00a4\\u00e2\\u0082\\u00ac");
+  CHECK(of("bin(c3a4e282ac),json(utf8)") == "\\u00e4\\u20ac");
+  CHECK(of("bin(f09f9880),json(utf8)") == "-");
+  CHECK(of("bin(61f09f988062),json(utf8s)") == "ab");
+  CHECK(of("bin(61c0af62),json(utf8)") == "-");
+  CHECK(of("bin(61c0af62),json(utf8s)") == "ab");
+  CHECK(of("bin(61c0af62),json(utf8p)") == "a\\/b");
+  CHECK(of("bin(61eda08062),json(utf8ps)") == "ab");
+  CHECK(of("bin(61f8888080806264),json(utf8s)") == "abd");
+  CHECK(of("bin(61e282),json(utf8s)") == "a");
+  CHECK(of("bin(7f),json(utf8)") == "\\u007f");
+  CHECK(of("str(a),json(nope)") ==
+        "?'nope' is no way to read a text: ascii, utf8, utf8s, utf8p or utf8ps was expected");
+}
+
+TEST_CASE("json_query finds texts, numbers and truths") {
+  Try exchange(
+      "GET / HTTP/1.1\nJ: "
+      "{\"a\":1,\"b\":\"x\\ny\",\"c\":true,\"d\":null,\"e\":[1,[],{\"z\":2}],\"f\":{\"g\":1.5,\"i\":123456789012},"
+      "\"j.k\":\"dot\",\"m\":1e21,\"o\":\"\\u0041\\u00e4\\ud83d\\ude00\\/"
+      "\",\"p\":\"\\ud83d\",\"q\":9223372036854775807}\n");
+  const auto query = [&](const std::string& arguments) {
+    return sample_text(exchange, "req.fhdr(j),json_query(" + arguments + ")");
+  };
+  CHECK(query("'$.a'") == "1");
+  CHECK(query("'$.a',int") == "1");
+  CHECK(query("'$.b'") == "x\ny");
+  CHECK(query("'$.c'") == "1");
+  CHECK(query("'$.d'") == "-");
+  CHECK(query("'$.e'") == "-");
+  CHECK(query("'$.e[0]'") == "1");
+  CHECK(query("'$.e[2].z'") == "2");
+  CHECK(query("'$.e[3]'") == "-");
+  CHECK(query("'$.f.g'") == "1.5");
+  CHECK(query("'$.f.g',int") == "1");
+  CHECK(query("'$.f.i'") == "1.23457e+11");
+  CHECK(query("'$.f.i',int") == "123456789012");
+  CHECK(query("'$.j\\.k'") == "dot");
+  CHECK(query("'$.m'") == "1e+21");
+  CHECK(query("'$.o'") == "A\u00e4\U0001F600/");
+  CHECK(query("'$.p'") == "-");
+  CHECK(query("'$.q',int") == "-");
+  CHECK(query("'a'") == "?'a' is no path of a JSON text: $.name or $.list[0] was expected");
+  CHECK(query("'$.a',str") == "?'json_query' gives no 'str': nothing or 'int' was expected");
+  CHECK(of("str(5),json_query('$')") == "5");
+}
+
+TEST_CASE("a token's parts are read, and its signature by a secret is verified") {
+  const std::string token =
+      "eyJhbGciOiJYIiwidHlwIjoiSldUIn0.eyJzdWIiOiJtZSIsIm4iOjd9.yZHah7VrXOvovYFX50cjpE0uvh-EOHRTBPlmaZAjohg";
+  CHECK(of("str(" + token + "),jwt_header_query('$.typ')") == "JWT");
+  CHECK(of("str(" + token + "),jwt_payload_query('$.n',int),add(1)") == "8");
+  CHECK(of("str(eyJhIjoxfQ),jwt_header_query") == "{\"a\":1}");
+  CHECK(of("str(eyJhIjoxfQ),jwt_payload_query") == "-");
+  CHECK(of("str(" + token + "),jwt_verify(HS256,key)") == "1");
+  CHECK(of("str(" + token + "),jwt_verify(HS256,wrong)") == "0");
+  CHECK(of("str(" + token + "),jwt_verify(HS512,key)") == "0");
+  CHECK(of("str(" + token + "),jwt_verify(none,key)") == "0");
+  CHECK(of("str(eyJhIjoxfQ.),jwt_verify(none,key)") == "1");
+  CHECK(of("str(eyJhIjoxfQ),jwt_verify(HS256,key)") == "-3");
+  CHECK(of("str(a.b.c.d),jwt_verify(none,key)") == "-3");
+  CHECK(of("str(a.b.c),jwt_verify(HS257,key)") ==
+        "?'HS257' is no algorithm of a token's signature (did you mean 'HS256'?)");
+}
+
+TEST_CASE("a token's signature by a public key, and by the certificate of one, is verified") {
+  Rig rig("frontend fe\n");
+  rig.files["/key.pem"] = R"(-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEq+WWJoSyBu4ualAjwAJ/VCCxzGXu
+zSHO/5lAioSBpBNN8MPptHb+ebAKOsn9gmCgVhI+xDtWsqi2dd9Rk4kAZQ==
+-----END PUBLIC KEY-----
+)";
+  rig.files["/certificate.pem"] = R"(-----BEGIN CERTIFICATE-----
+MIIBcTCCARegAwIBAgIUVtb/M1v4catPNYOPOkKNx0EJ+ygwCgYIKoZIzj0EAwIw
+DjEMMAoGA1UEAwwDand0MB4XDTI2MTEyNzIxMzcwMloXDTI3MDMwNzIxMzcwMlow
+DjEMMAoGA1UEAwwDand0MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEq+WWJoSy
+Bu4ualAjwAJ/VCCxzGXuzSHO/5lAioSBpBNN8MPptHb+ebAKOsn9gmCgVhI+xDtW
+sqi2dd9Rk4kAZaNTMFEwHQYDVR0OBBYEFCjCwzXaCXt5RejX1hBOT/OegmBNMB8G
+A1UdIwQYMBaAFCjCwzXaCXt5RejX1hBOT/OegmBNMA8GA1UdEwEB/wQFMAMBAf8w
+CgYIKoZIzj0EAwIDSAAwRQIgW8NzAM1k6PwLCNwAjqExAH7VZjcgoSu8Y2pn5l5D
++sQCIQDWqriDgJdLOy8euFUmb2qTNLDa86FtVJRMoiDmGeNB8A==
+-----END CERTIFICATE-----
+)";
+  rig.files["/rsa.pem"] = R"(-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAtXFb64rS0jUz1Mfo8Abr
+YHueI4NyUkGWC6UIxOGc0NpyeAn4Bem4bDBm05vUICY+xXWSDFwRRze6UdEzID58
+j3gR6+UtxeXxvsno4nC2eRZ3YaaUmbYUKQD2dS0cusFTI8AViXb4jgaatzZ6eBCA
+19wTyASkXf53omEzVLP2CzoI3nOuCwHHfBlKo1QZ/jXwwVyV1PJtuBAYtVy0GHdj
+TrnMLkI+zaMvEaVBybWC0b8l7QZ41gzLzO+bwRVGmdGufTghLl842oyVZqewho61
+ryakXHERi4P4IdUKlpd1Bmbq36LSe4vHwNi0jvDFb/WiJH6o+oA8MJleWlQGIbv2
+nQIDAQAB
+-----END PUBLIC KEY-----
+)";
+  Try exchange("GET / HTTP/1.1\n");
+  const auto verified = [&](const std::string& token, const std::string& arguments) {
+    return sample_text(exchange, "str(" + token + "),jwt_verify(" + arguments + ")", &rig);
+  };
+  const std::string by_curve =
+      "eyJhbGciOiJYIiwidHlwIjoiSldUIn0.eyJzdWIiOiJtZSIsIm4iOjd9.4sRBoZJdfiZ_E691lPbGXYmpubVUUXTWWDRej-"
+      "y66kyC1fhOdhkCo2586X8c9NDJfVsicxsdkbhaYKrIzxWgsg";
+  const std::string by_rsa =
+      "eyJhbGciOiJYIiwidHlwIjoiSldUIn0.eyJzdWIiOiJtZSIsIm4iOjd9.n5U_cwW_"
+      "zzUjqnirICX01casDbG6f9NssXjqnPYwWHOTCyTWW6PK63lHWnqsGWtiRaporwqQOjPSQMnXJuf_Lmnq_EqTG17BaTHh08Z0pipuweNliitV-"
+      "PJF8jUDoIl58mrLlYmFFMzUcaLiX95J1itT_BDRSm_KA9AiFhUfKNJxYxpR6oIYESQ576aYeKbvPCTbQGgB1nV4RwmD8c1HYDBZa2m6SU5fMEf-"
+      "S-rlQXWg2I_CGH2gEPgjndlwbXBPHGtb8us2y5lYa2dWCqbYzOY6w90ICPa18uCYn2kFI6Fd49LNEM6s0O3raUFvWrjKiA_IxGq4Yn-"
+      "AE9ClQxefUg";
+  const std::string by_pss =
+      "eyJhbGciOiJYIiwidHlwIjoiSldUIn0.eyJzdWIiOiJtZSIsIm4iOjd9.YhLgIZCrq2orAxvU6mOk_ck0hJeWpsu4vwVTJgEuvqp_"
+      "dUvqc7Wb2y76zFMxhVZ4GMrPlCmNgL7YFZO7GD24wl1jj6g5VePh160eoKIbcYtkEUBtDf09G3yrY4Fk_JrcO_laib8chL7IVM5c85WYobogklP_"
+      "g5sykpwIr8i0OuBeHHK3QgTjA7_Q4qXT9yPa7Xv41cSPBJJkZZgLMynocAe_2NJ1nsSFTXOoH2kAtzAtkAvveWQ4yQ44Z_"
+      "i6Wz7Gxyk38ZDpsKG6lmkDXCjVQxLCVXQEM_ArLmgV2CK_cHpWqRF_4WEotxy6iyRkMOaGzK1wgxLtwS5wRINAKQChbw";
+  CHECK(verified(by_curve, "ES256,/key.pem") == "1");
+  CHECK(verified(by_curve, "ES256,/certificate.pem") == "1");
+  CHECK(verified(by_curve, "ES384,/key.pem") == "0");
+  CHECK(verified(by_curve, "RS256,/key.pem") == "0");
+  CHECK(verified(by_rsa, "RS256,/rsa.pem") == "1");
+  CHECK(verified(by_rsa, "PS256,/rsa.pem") == "0");
+  CHECK(verified(by_pss, "PS256,/rsa.pem") == "1");
+  CHECK(verified(by_rsa, "ES256,/rsa.pem") == "0");
+  CHECK(verified("a.b.c", "RS256,/nothing.pem") ==
+        "?'/nothing.pem' holds neither a public key nor a certificate in PEM");
+}
+
+TEST_CASE("the language that a client likes best") {
+  CHECK(of("str('en-us,en;q=0.5'),language(en;fr)") == "en");
+  CHECK(of("str('en-us,en;q=0.5'),language(en-us;fr)") == "en-us");
+  CHECK(of("str('fr;q=0.2, en;q=0.3, de'),language(en;fr)") == "en");
+  CHECK(of("str('fr;q=0.2, en;q=0.3, de'),language(en;fr;de)") == "de");
+  CHECK(of("str('en;q=0'),language(en,xx)") == "xx");
+  CHECK(of("str('en;q=0.5,fr;q=0.5'),language(fr;en)") == "en");
+  CHECK(of("str(*),language(en)") == "-");
+}
+
+TEST_CASE("fields of protocol buffers and of gRPC") {
+  CHECK(of("bin(0a0361626310ac02),protobuf(1)") == "abc");
+  CHECK(of("bin(0a0361626310ac02),protobuf(2),hex") == "AC02");
+  CHECK(of("bin(0a0361626310ac02),protobuf(2,int32)") == "300");
+  CHECK(of("bin(0a0361626310ac02),protobuf(1,int32)") == "-");
+  CHECK(of("bin(10ffffffffffffffffff01),protobuf(2,sint64)") == "-9223372036854775808");
+  CHECK(of("bin(1003),protobuf(2,sint32)") == "-2");
+  CHECK(of("bin(11000000000000f8bf),protobuf(2,double)") == "-1");
+  CHECK(of("bin(1501020384),protobuf(2,sfixed32)") == "-2080177663");
+  CHECK(of("bin(0a0410052001),protobuf(1.4,int32)") == "1");
+  CHECK(of("bin(0aff),protobuf(1)") == "-");
+  CHECK(of("bin(1305),protobuf(2)") == "-");
+  CHECK(of("bin(00000000080a0361626310ac02),ungrpc(2,int32)") == "300");
+  CHECK(of("bin(00000000090a0361626310ac02),ungrpc(1)") == "-");
+  CHECK(of("bin(0000000003120161000000000208070000),ungrpc(1,int32)") == "7");
+  CHECK(of("bin(00),protobuf(1.x)") ==
+        "?'1.x' is no number of a field: one, or several with points between, was expected");
+  CHECK(of("bin(00),protobuf(1,int3)") == "?'int3' is no type of a field (did you mean 'int32'?)");
+}
+
+TEST_CASE("messages of FIX and packets of MQTT") {
+  const std::string fix = "bin(383d4649582e342e3401393d350133353d410131303d31373801),";
+  CHECK(of("bin(383d4649582e342e3201393d350133353d410131303d31373801),fix_is_valid") == "1");
+  CHECK(of(fix + "fix_is_valid") == "0");
+  CHECK(of(fix + "fix_tag_value(MsgType)") == "A");
+  CHECK(of(fix + "fix_tag_value(49)") == "-");
+  CHECK(of("str(8=),fix_is_valid") == "-");
+  CHECK(of("bin(00),fix_tag_value(Nope)") == "?'Nope' is no tag of FIX");
+  const std::string packet = "bin(101e00044d51545404c2003c0006636c69656e74000475736572000470617373),";
+  CHECK(of(packet + "mqtt_is_valid") == "1");
+  CHECK(of(packet + "mqtt_field_value(connect,username)") == "user");
+  CHECK(of(packet + "mqtt_field_value(CONNECT,Flags)") == "194");
+  CHECK(of(packet + "mqtt_field_value(1,17)") == "-");
+  CHECK(of(packet + "mqtt_field_value(2,flags)") == "-");
+  CHECK(of("bin(10),mqtt_is_valid") == "-");
+  CHECK(of("bin(3003616263),mqtt_is_valid") == "0");
+  CHECK(of("bin(10),mqtt_field_value(connect,99)") == "?a packet connect of MQTT has no '99'");
+}
+
+TEST_CASE("bytes of a head are samples") {
+  CHECK(of("base32+src,length") == "8");
+  CHECK(of("url32+src,bytes(4,4),hex") == "0A010203");
+  Try exchange("POST / HTTP/1.1\nHost: h\nX-A: v\n");
+  CHECK(sample_text(exchange, "req.hdrs_bin,hex") == "04686F7374016803782D6101760000");
 }
