@@ -3,25 +3,35 @@
 #include <cstdlib>
 #include <new>
 
+#include "penstock/base/reused.h"
+
 namespace penstock {
 namespace {
 
-constexpr std::size_t kCapacities[] = {kSmallBlockSize, 4 * 1024, 16 * 1024, 64 * 1024, 256 * 1024};
-constexpr std::uint32_t kSizeClasses = 5;
-constexpr std::uint32_t kNoClass = kSizeClasses;
 // What a worker keeps for its next turn; beyond it, memory goes back to the system.
 constexpr std::size_t kKeptLimit[] = {512, 256, 128, 16, 8};
 
-struct Kept {
-  Block* first[kSizeClasses] = {};
-  std::size_t count[kSizeClasses] = {};
-  std::size_t in_use[kSizeClasses + 1] = {};  // Bytes.
-};
-
-// The worker's block cache: the one thread_local of the program.
-thread_local Kept t_kept;
-
 }  // namespace
+
+constinit thread_local Block::Kept Block::kept_;
+constinit thread_local Reused::Kept Reused::kept_;
+
+// As large as its class, for whoever takes it next.
+[[gnu::noinline]] void* Reused::make(std::size_t size) {
+  void* memory = std::malloc(room_of(class_of(size)));
+  require(memory != nullptr);
+  return memory;
+}
+
+void Reused::free_kept() {
+  for (std::size_t c = 0; c < kClasses; ++c) {
+    while (Piece* piece = kept_.first[c]) {
+      kept_.first[c] = piece->next;
+      std::free(piece);
+    }
+    kept_.count[c] = 0;
+  }
+}
 
 // Apart, so that taking what was kept costs no more than that.
 [[gnu::noinline]] Block* Block::make(std::uint32_t size_class, std::size_t capacity) {
@@ -31,48 +41,47 @@ thread_local Kept t_kept;
   auto* block = new (memory) Block;
   block->capacity_ = size;
   block->size_class_ = size_class;
-  t_kept.in_use[size_class] += size;
+  if (size_class < kSizeClasses)
+    ++kept_.made[size_class];
+  else
+    kept_.large += size;
   return block;
 }
 
-Block* Block::take(std::size_t capacity) {
-  std::uint32_t size_class = 0;
-  while (size_class < kSizeClasses && kCapacities[size_class] < capacity) ++size_class;
-  Block* const block = size_class < kSizeClasses ? t_kept.first[size_class] : nullptr;
-  if (block == nullptr) return make(size_class, capacity);
-  t_kept.first[size_class] = block->next_kept_;
-  --t_kept.count[size_class];
-  t_kept.in_use[size_class] += block->capacity_;
-  block->uses_ = 1;
-  return block;
+[[gnu::noinline]] void Block::free() {
+  if (size_class_ < kSizeClasses)
+    --kept_.made[size_class_];
+  else
+    kept_.large -= capacity_;
+  std::free(this);
 }
 
 void Block::give_back() {
-  t_kept.in_use[size_class_] -= capacity_;
-  if (size_class_ == kNoClass || t_kept.count[size_class_] >= kKeptLimit[size_class_]) return std::free(this);
-  next_kept_ = t_kept.first[size_class_];
-  t_kept.first[size_class_] = this;
-  ++t_kept.count[size_class_];
+  if (size_class_ >= kSizeClasses || kept_.count[size_class_] >= kKeptLimit[size_class_]) return free();
+  next_kept_ = kept_.first[size_class_];
+  kept_.first[size_class_] = this;
+  ++kept_.count[size_class_];
 }
 
 void Block::free_kept() {
+  Reused::free_kept();
   for (std::uint32_t c = 0; c < kSizeClasses; ++c) {
-    while (t_kept.first[c] != nullptr) {
-      Block* block = t_kept.first[c];
-      t_kept.first[c] = block->next_kept_;
-      std::free(block);
+    while (kept_.first[c] != nullptr) {
+      Block* block = kept_.first[c];
+      kept_.first[c] = block->next_kept_;
+      block->free();
     }
-    t_kept.count[c] = 0;
+    kept_.count[c] = 0;
   }
 }
 
 std::size_t Block::bytes_in_use() {
-  std::size_t sum = 0;
-  for (const std::size_t bytes : t_kept.in_use) sum += bytes;
+  std::size_t sum = kept_.large;
+  for (std::uint32_t c = 0; c < kSizeClasses; ++c) sum += in_use(c);
   return sum;
 }
 
-std::size_t Block::gulps_in_use() { return t_kept.in_use[kSizeClasses - 2] + t_kept.in_use[kSizeClasses - 1]; }
+std::size_t Block::gulps_in_use() { return in_use(kSizeClasses - 2) + in_use(kSizeClasses - 1); }
 
 Slice Slice::copy(std::string_view text) {
   Block* block = Block::take(text.size());

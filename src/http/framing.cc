@@ -27,6 +27,7 @@ struct Said {
   bool connection_upgrade = false;
   bool upgrade = false;
   bool h2c = false;
+  bool more_than_length = false;  // Transfer-Encoding or Upgrade, or a name that looks like them by length.
 };
 
 void take_connection(std::string_view list, Said& said) {
@@ -61,7 +62,9 @@ void take_field(const Field& field, Said& said) {
       said.host = &field;
       return;
     case 7:
-      if (first == 'u' && equal_nocase(name, "upgrade")) take_upgrade(field.value, said);
+      if (first != 'u') return;
+      said.more_than_length = true;
+      if (equal_nocase(name, "upgrade")) take_upgrade(field.value, said);
       return;
     case 10:
       if (first == 'c' && equal_nocase(name, "connection")) take_connection(field.value, said);
@@ -72,9 +75,9 @@ void take_field(const Field& field, Said& said) {
       }
       return;
     case 17:
-      if (first == 't' && equal_nocase(name, "transfer-encoding")) {
-        take_once(said.coding, field, "two Transfer-Encoding fields", said);
-      }
+      if (first != 't') return;
+      said.more_than_length = true;
+      if (equal_nocase(name, "transfer-encoding")) take_once(said.coding, field, "two Transfer-Encoding fields", said);
       return;
     default:
       return;
@@ -89,6 +92,8 @@ struct Authority {
 // RFC 3986 section 3.2 without user information, or none if it is not one. The host may be empty.
 std::optional<Authority> read_authority(std::string_view text) {
   Authority authority{text, {}};
+  // Most have neither a port nor brackets.
+  if (all_bytes(text, kHostByte)) return authority;
   const std::size_t bracket = text.starts_with('[') ? text.find(']') : 0;
   if (bracket == std::string_view::npos) return std::nullopt;
   const std::size_t colon = text.find(':', bracket);
@@ -177,9 +182,15 @@ const char* refuse_route(const Head& head, const Said& said) {
 
 // Digits and nothing else; "010" is eight to some readers.
 std::optional<std::uint64_t> read_length(std::string_view text) {
-  if (text.empty() || text.size() > kLengthDigits || !all_bytes(text, kDigitByte)) return std::nullopt;
+  if (text.empty() || text.size() > kLengthDigits) return std::nullopt;
   if (text.size() > 1 && text[0] == '0') return std::nullopt;
-  return parse_unsigned(text);
+  std::uint64_t length = 0;
+  for (const char c : text) {
+    const auto digit = static_cast<unsigned char>(c - '0');
+    if (digit > 9) return std::nullopt;
+    length = length * 10 + digit;
+  }
+  return length;
 }
 
 // Who sent both may have meant one for us and one for the next reader.
@@ -248,6 +259,7 @@ Judgement judge(const Head& head, Kind kind) {
     bytes = *length;
   }
   const bool http11 = head.version == HttpVersion::Http11;
+  judgement.plain = !said.more_than_length && head.method != "CONNECT";
   judgement.keep_alive = !said.close && (http11 || said.keep_alive);
   judgement.upgrade = http11 && said.connection_upgrade && said.upgrade;
   if (is_request) {

@@ -18,7 +18,7 @@ H1Back::H1Back(Loop& loop, const BackOptions& options, BackOwner& owner)
 Owned<H1Back> H1Back::connect(Loop& loop, const SocketAddress& address, const SocketOptions& socket,
                               const TlsTarget& tls, TlsTicket ticket, const BackOptions& options, BackOwner& owner) {
   Owned<H1Back> self(new H1Back(loop, options, owner));
-  self->tls_name_ = tls.name;
+  if (!tls.name.empty()) self->tls_name_ = tls.name;
   self->connection_ = Connection::connect(loop, address, socket, tls, std::move(ticket), *self);
   self->connection_->set_deadline(options.connect_ms);
   return self;

@@ -61,13 +61,23 @@ H1Error read_version(std::string_view text, HttpVersion& version) {
   return {400, "malformed start line"};
 }
 
+// Where the last blank of a request line is: before the version, as a rule.
+std::size_t last_blank(std::string_view line) {
+  const std::size_t usual = line.size() - kVersion11.size() - 1;
+  const bool is_usual = line.size() > kVersion11.size() && line[usual] == ' ' && line.ends_with(kVersion11);
+  return is_usual ? usual : line.rfind(' ');
+}
+
 // RFC 9112 section 3: method SP target SP version, one blank each.
 H1Error read_request_line(std::string_view line, Head& head) {
-  const std::size_t first = line.find(' ');
-  const std::size_t last = line.rfind(' ');
+  std::size_t first = 0;
+  while (first < line.size() && is_byte(line[first], kTokenByte)) ++first;
+  const std::size_t method_end = first;
+  if (first == line.size() || line[first] != ' ') first = line.find(' ', first);
+  const std::size_t last = last_blank(line);
   if (first == std::string_view::npos || first == last) return {400, "malformed start line"};
   head.method = {line.data(), first};
-  if (head.method.empty() || !all_bytes(head.method, kTokenByte)) return {400, "malformed method"};
+  if (first == 0 || first != method_end) return {400, "malformed method"};
   const H1Error error = read_version({line.data() + last + 1, line.size() - last - 1}, head.version);
   if (error.status != 0) return error;
   head.target = {line.data() + first + 1, last - first - 1};
@@ -83,8 +93,9 @@ H1Error read_status_line(std::string_view line, Head& head) {
   const H1Error error = read_version({line.data(), kStatusAt - 1}, head.version);
   if (error.status != 0) return error;
   const std::string_view digits(line.data() + kStatusAt, 3);
-  if (!all_bytes(digits, kDigitByte) || digits[0] == '0') return {400, "malformed status"};
-  head.status = static_cast<std::uint16_t>((digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0'));
+  const auto digit = [digits](std::size_t i) { return static_cast<unsigned char>(digits[i] - '0'); };
+  if (digit(0) > 9 || digit(1) > 9 || digit(2) > 9 || digit(0) == 0) return {400, "malformed status"};
+  head.status = static_cast<std::uint16_t>(digit(0) * 100 + digit(1) * 10 + digit(2));
   line.remove_prefix(kStatusAt + 3);
   if (line.empty()) return {};
   if (line[0] != ' ') return {400, "malformed start line"};
@@ -124,21 +135,12 @@ bool may_frame(std::string_view name) {
   }
 }
 
-// Without a coding or an upgrade all that can be said about framing is one length, which was judged:
-// digits, and the first of them no zero. No reader takes it for another.
-bool is_plainly_framed(const Head& head) {
-  if (head.method == "CONNECT") return false;
-  return std::none_of(head.fields.begin(), head.fields.end(), [](const Field& field) {
-    return may_frame(field.name) && field.name.size() != 10 && field.name.size() != 14;
-  });
-}
-
 }  // namespace
 
 // llhttp reads start line, chunks and those fields that it knows to bear on framing, and has to
 // agree with us. Other fields it would only walk through, byte by byte, for most of the time a head
 // takes; all that it could find there was found when the end of the head was looked for and the
-// names were read. It is asked about nothing that is_plainly_framed().
+// names were read. It is asked about nothing that is framed plainly (framing::Judgement::plain).
 struct H1Parser::Machine : InBlock {
   enum class State : std::uint8_t { Start, Head, Counted, Chunked, Trailers, UntilClose, Ended, Over, Failed };
 
@@ -297,7 +299,8 @@ bool H1Parser::skip_blank_lines(Slice& input) {
   return true;
 }
 
-H1Parser::Step H1Parser::read_head(Slice& input) {
+// Apart, as is what reads chunks: next() is asked for more often than for heads.
+[[gnu::noinline]] H1Parser::Step H1Parser::read_head(Slice& input) {
   Machine& machine = *machine_;
   if (machine.state == Machine::State::Start) {
     if (machine.kind == framing::Kind::Request && !skip_blank_lines(input)) {
@@ -347,7 +350,6 @@ H1Error H1Parser::read_fields(std::string_view lines, ArenaVector<Field>& fields
 // llhttp knows a list of methods, and some of them only together with other protocols. All methods
 // but CONNECT are framed alike (RFC 9112 section 6), so it is given one of them in place of each.
 bool H1Parser::agree_on_head() {
-  if (is_plainly_framed(head_)) return true;
   Machine& machine = *machine_;
   machine.start_reader();
   std::string_view start_line = head_bytes_.view().substr(0, machine.head_scan.first_line() + kLineEnd.size());
@@ -382,7 +384,7 @@ H1Parser::Step H1Parser::finish_head() {
   if (malformed.status != 0) return fail(malformed);
   const framing::Judgement judgement = framing::judge(head_, machine.kind);
   if (judgement.refused != nullptr) return fail({400, judgement.refused});
-  if (!agree_on_head()) return fail({400, machine.reason()});
+  if (!judgement.plain && !agree_on_head()) return fail({400, machine.reason()});
   head_.body = judgement.body;
   hop_ = {.keep_alive = judgement.keep_alive, .upgrade = judgement.upgrade, .wire_size = head_bytes_.size()};
   return start_body();
@@ -438,7 +440,7 @@ H1Parser::Step H1Parser::read_counted(Slice& input) {
   return Step::Body;
 }
 
-H1Parser::Step H1Parser::read_chunked(Slice& input) {
+[[gnu::noinline]] H1Parser::Step H1Parser::read_chunked(Slice& input) {
   Machine& machine = *machine_;
   if (input.empty()) return Step::More;
   if (machine.left == 0) {
@@ -464,7 +466,7 @@ H1Parser::Step H1Parser::read_chunked(Slice& input) {
   return Step::Body;
 }
 
-H1Parser::Step H1Parser::read_trailers(Slice& input) {
+[[gnu::noinline]] H1Parser::Step H1Parser::read_trailers(Slice& input) {
   Machine& machine = *machine_;
   if (input.empty()) return Step::More;
   const std::size_t room = limits_.head - machine.trailer_bytes.size();

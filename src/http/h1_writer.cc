@@ -14,7 +14,7 @@ namespace {
 // send.
 constexpr std::size_t kCopyLimit = 1024;
 
-// Gathers a head's many small texts, so that the outbox is asked few times.
+// Puts a head's many small texts where they will be sent from, so that the outbox is asked few times.
 class Packer {
  public:
   explicit Packer(Outbox& out) : out_(out) {}
@@ -37,16 +37,18 @@ class Packer {
   // Fields that lie behind each other as they go out, which is how they came, are copied as one text.
   void add_field(std::string_view name, std::string_view value) {
     const char* const end = name.data() + name.size();
-    const bool lies_ready = end + 2 == value.data() && end[0] == ':' && end[1] == ' ';
-    if (lies_ready && follows_run(name.data())) {
-      run_ = {run_.data(), static_cast<std::size_t>(value.data() + value.size() - run_.data())};
+    if (end + 2 == value.data() && end[0] == ':' && end[1] == ' ') {
+      const char* const field_end = value.data() + value.size();
+      if (follows_run(name.data())) {
+        run_end_ = field_end;
+        return;
+      }
+      end_run();
+      run_ = name.data();
+      run_end_ = field_end;
       return;
     }
     end_run();
-    if (lies_ready) {
-      run_ = {name.data(), name.size() + 2 + value.size()};
-      return;
-    }
     copy(name);
     copy(": ");
     copy(value);
@@ -54,41 +56,59 @@ class Packer {
   }
 
  private:
+  // Asked for at once; few heads need more.
+  static constexpr std::size_t kSpace = 1024;
+
   bool follows_run(const char* at) const {
-    const char* const end = run_.data() + run_.size();
-    return !run_.empty() && end + 2 == at && end[0] == '\r' && end[1] == '\n';
+    return run_ != nullptr && run_end_ + 2 == at && run_end_[0] == '\r' && run_end_[1] == '\n';
   }
   void end_run() {
-    if (run_.empty()) return;
-    copy(std::exchange(run_, {}));
+    if (run_ == nullptr) return;
+    const std::string_view run(run_, static_cast<std::size_t>(run_end_ - run_));
+    run_ = nullptr;
+    copy(run);
     copy("\r\n");
   }
   void copy(std::string_view text) {
     if (text.empty()) return;
-    if (text.size() > sizeof(space_) - used_) {
-      flush();
-      if (text.size() > sizeof(space_)) return out_.append(text);
-    }
-    std::memcpy(space_ + used_, text.data(), text.size());
-    used_ += text.size();
+    if (text.size() > static_cast<std::size_t>(end_ - at_)) return copy_far(text);
+    std::memcpy(at_, text.data(), text.size());
+    at_ += text.size();
   }
   // Of a length that is known, and short: a store or two.
   template <std::size_t N>
   void copy(const char (&text)[N]) {
     constexpr std::size_t kSize = N - 1;
     static_assert(kSize <= 32);
-    if (kSize > sizeof(space_) - used_) flush();
-    std::memcpy(space_ + used_, text, kSize);
-    used_ += kSize;
+    if (kSize > static_cast<std::size_t>(end_ - at_)) make_space();
+    std::memcpy(at_, text, kSize);
+    at_ += kSize;
+  }
+  [[gnu::noinline]] void copy_far(std::string_view text) {
+    if (text.size() > kSpace) {
+      flush();
+      return out_.append(text);
+    }
+    make_space();
+    std::memcpy(at_, text.data(), text.size());
+    at_ += text.size();
+  }
+  [[gnu::noinline]] void make_space() {
+    flush();
+    begin_ = at_ = out_.space(kSpace);
+    end_ = at_ + out_.room();
   }
   void flush() {
-    if (used_ != 0) out_.append(std::string_view(space_, used_));
-    used_ = 0;
+    if (at_ != begin_) out_.wrote(static_cast<std::size_t>(at_ - begin_));
+    begin_ = at_ = end_ = nullptr;
   }
+
   Outbox& out_;
-  std::string_view run_;  // Fields to be copied, without the end of the last one's line.
-  std::size_t used_ = 0;
-  char space_[2048];
+  const char* run_ = nullptr;  // Fields to be copied, without the end of the last one's line.
+  const char* run_end_ = nullptr;
+  char* begin_ = nullptr;  // The outbox's space, what was put there, and its end.
+  char* at_ = nullptr;
+  char* end_ = nullptr;
 };
 
 // The one framing field that a head may carry. What else of that kind stands in it is left out, so
@@ -112,10 +132,23 @@ class Number {
   char* end_;
 };
 
-bool may_stand(bool is_length, std::string_view value, Framed framed, std::string_view bytes) {
+// The digits of `number`, and nothing else.
+bool says(std::string_view text, std::uint64_t number) {
+  constexpr std::size_t kMostDigits = 18;  // As framing::judge has it.
+  if (text.empty() || text.size() > kMostDigits || (text.size() > 1 && text[0] == '0')) return false;
+  std::uint64_t said = 0;
+  for (const char c : text) {
+    const auto digit = static_cast<unsigned char>(c - '0');
+    if (digit > 9) return false;
+    said = said * 10 + digit;
+  }
+  return said == number;
+}
+
+bool may_stand(bool is_length, std::string_view value, Framed framed, std::uint64_t bytes) {
   switch (framed) {
     case Framed::Length:
-      return is_length && value == bytes;
+      return is_length && says(value, bytes);
     case Framed::Chunked:
       return !is_length && equal_nocase(value, "chunked");
     case Framed::ZeroLength:
@@ -131,18 +164,17 @@ bool may_stand(bool is_length, std::string_view value, Framed framed, std::strin
 }
 
 void add_fields(Packer& pack, const Head& head, Framed framed) {
-  const Number number(head.body.bytes);
   bool stands = false;
   for (const Field& field : head.fields) {
     const bool is_length = field.name.size() == 14 && equal_nocase(field.name, "content-length");
     if (is_length || (field.name.size() == 17 && equal_nocase(field.name, "transfer-encoding"))) {
-      if (stands || !may_stand(is_length, field.value, framed, number.text())) continue;
+      if (stands || !may_stand(is_length, field.value, framed, head.body.bytes)) continue;
       stands = true;
     }
     pack.add_field(field.name, field.value);
   }
   if (stands) return;
-  if (framed == Framed::Length) pack.add_field("Content-Length", number.text());
+  if (framed == Framed::Length) pack.add_field("Content-Length", Number(head.body.bytes).text());
   if (framed == Framed::Chunked) pack.add_field("Transfer-Encoding", "chunked");
 }
 
@@ -224,9 +256,10 @@ void H1Writer::response_head(Outbox& out, const Head& head, ConnectionToken conn
   if (no_body && kind != BodyLength::Kind::Tunnel) framing_ = Framing::NoBody;
   require(head.status >= 100 && head.status <= 999);
   Packer pack(out);
+  const char status[] = {static_cast<char>('0' + head.status / 100), static_cast<char>('0' + head.status / 10 % 10),
+                         static_cast<char>('0' + head.status % 10), ' ', '\0'};
   pack.add("HTTP/1.1 ");
-  pack.add(Number(head.status).text());
-  pack.add(" ");
+  pack.add(status);
   pack.add(head.reason);
   pack.add("\r\n");
   add_fields(pack, head, framed_of_response(head, no_body, chunks_allowed));

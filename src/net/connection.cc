@@ -1,6 +1,5 @@
 #include "penstock/net/connection.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -43,20 +42,22 @@ union Connection::Socket {
 
 struct Connection::Request {
   uv_write_t write;
+  // What of `out_` is with libuv.
+  std::uint32_t bytes = 0;
+  std::uint32_t left = 0;  // Of those, when last looked at.
 };
 
 struct Connection::Ends {
   SocketAddress peer, local;
 };
 
-struct Connection::Greeting {
+struct Connection::Opening {
+  // Of an accepted one: the PROXY header as far as it came, and what it is then.
   std::string bytes;
-  State next;
+  State next = State::Ready;
   const char* error = nullptr;
-};
-
-struct Connection::TlsStart {
-  const TlsContext* context;
+  // Of one that connects: what TLS will need.
+  const TlsContext* context = nullptr;
   std::string name;
   std::string verify_name;
   TlsTicket ticket;
@@ -146,41 +147,18 @@ Owned<Connection> Connection::connect(Loop& loop, const SocketAddress& address, 
   self->out_.append(tls.greeting);
   if (tls.context != nullptr) {
     self->plain_ = std::make_unique<Outbox>();
-    self->tls_start_.reset(
-        new TlsStart{tls.context, std::string(tls.name), std::string(tls.verify_name), std::move(ticket)});
+    self->opening_.reset(new Opening{.context = tls.context,
+                                     .name = std::string(tls.name),
+                                     .verify_name = std::string(tls.verify_name),
+                                     .ticket = std::move(ticket)});
   }
   const int status = self->start_connect(address, options);
   if (status != 0) {
     // Told in a later turn, as all that concerns connecting.
-    self->broken_.status = status;
+    self->broken_.status = static_cast<std::int16_t>(status);
     loop.later(*self);
   }
   return self;
-}
-
-DetachedConnection::~DetachedConnection() {
-  if (!fd_) return;
-  if (count_ != nullptr) count_->fetch_sub(1, std::memory_order_relaxed);
-  make_close_a_reset(fd_.get());
-}
-
-bool DetachedConnection::quiet() const { return is_quiet(fd_.get()); }
-
-std::optional<DetachedConnection> Connection::detach() {
-  const bool rests = state_ == State::Ready && unsent() == 0 && handed_.bytes == 0 && !held_ && !request_;
-  if (!rests || read_end_ != ReadEnd::None || broken_.noted || sending_ != Sending::Open || (tls_ && !tls_->drained()))
-    return std::nullopt;
-  // The handle closes its own descriptor.
-  Descriptor fd(::fcntl(descriptor(), F_DUPFD_CLOEXEC, 0));
-  if (!fd) return std::nullopt;
-  DetachedConnection detached;
-  detached.fd_ = std::move(fd);
-  detached.is_unix_ = is_unix_;
-  detached.tls_ = std::move(tls_);
-  detached.count_ = loop().descriptors;
-  if (detached.count_ != nullptr) detached.count_->fetch_add(1, std::memory_order_relaxed);
-  state_ = State::Lost;
-  return detached;
 }
 
 Owned<Connection> Connection::attach(Loop& loop, DetachedConnection detached, ConnectionEvents& events) {
@@ -225,12 +203,12 @@ void Connection::await_connect() {
 }
 
 void Connection::expect_proxy_header() {
-  greeting_.reset(new Greeting{{}, state_});
+  opening_.reset(new Opening{.next = state_});
   state_ = State::Greeting;
 }
 
 void Connection::greeted(std::string_view bytes) {
-  Greeting& greeting = *greeting_;
+  Opening& greeting = *opening_;
   heard_ = true;
   greeting.bytes += bytes;
   ProxyHeader header;
@@ -247,7 +225,7 @@ void Connection::greeted(std::string_view bytes) {
   proxied_ = true;
   state_ = greeting.next;
   const Slice rest = Slice::copy(std::string_view(greeting.bytes).substr(header.size));
-  greeting_.reset();
+  opening_.reset();
   loop().later(*this);
   if (tls_) {
     tls_->receive(rest.view());
@@ -261,10 +239,10 @@ void Connection::greeted(std::string_view bytes) {
 void Connection::connected(int status) {
   request_.reset();
   if (status != 0) return fail(Loss::Kind::Connect, status);
-  if (tls_start_) {
-    start_tls(TlsSession::for_server(*tls_start_->context, out_, tls_start_->name, tls_start_->verify_name,
-                                     std::move(tls_start_->ticket)));
-    tls_start_.reset();
+  if (opening_) {
+    start_tls(TlsSession::for_server(*opening_->context, out_, opening_->name, opening_->verify_name,
+                                     std::move(opening_->ticket)));
+    opening_.reset();
     loop().later(*this);
     shake();
     return;
@@ -389,7 +367,7 @@ int Connection::death() const {
 // A client that is not read from could go without a sign. While something waits to be written, that tells.
 void Connection::look() {
   if (state_ != State::Ready || wants_bytes()) return;
-  if (handed_.bytes == 0) {
+  if (handed() == 0) {
     if (const int error = death()) return fail(Loss::Kind::Broken, -error);
   }
   loop().patrol(*this);
@@ -426,16 +404,21 @@ void Connection::glance() {
   arrived(status);
 }
 
+// What of `out_` is with libuv.
+std::size_t Connection::handed() const { return request_ ? request_->bytes : 0; }
+
+// For ciphertext.
+std::size_t Connection::sealed_space() const { return appetite_.gulp == 0 ? kRecordSize + 1024 : kGulpSize; }
+
 void Connection::offer_space(char** base, std::size_t* size) {
-  if (tls_ || greeting_) {
+  if (tls_ || opening_) {
     *base = loop().scratch();
-    appetite_.offered = appetite_.gulp == 0 ? kRecordSize + 1024 : kGulpSize;
+    *size = sealed_space();
   } else {
     Filling& filling = landing();
     *base = filling.space();
-    appetite_.offered = appetite_.gulp == 0 ? static_cast<std::uint32_t>(filling.room()) : appetite_.gulp;
+    *size = appetite_.gulp == 0 ? filling.room() : appetite_.gulp;
   }
-  *size = appetite_.offered;
 }
 
 void Connection::arrived(std::ptrdiff_t count) {
@@ -453,7 +436,7 @@ void Connection::arrived(std::ptrdiff_t count) {
     uv_read_stop(&socket().stream);
     return fail(state_ != State::Ready ? Loss::Kind::Handshake : Loss::Kind::Broken, static_cast<int>(count));
   }
-  if (greeting_) return greeted({loop().scratch(), static_cast<std::size_t>(count)});
+  if (opening_) return greeted({loop().scratch(), static_cast<std::size_t>(count)});
   if (tls_) return cipher_arrived(static_cast<std::size_t>(count));
   plain_arrived(static_cast<std::size_t>(count));
 }
@@ -470,8 +453,11 @@ int Connection::hidden_reset() {
 }
 
 void Connection::plain_arrived(std::size_t count) {
-  Slice bytes = (appetite_.gulp != 0 ? loop().gulp_block() : loop().read_block()).filled(count);
-  adapt_gulp(count, appetite_.offered);
+  const std::uint32_t gulp = appetite_.gulp;
+  Filling& filling = gulp != 0 ? loop().gulp_block() : loop().read_block();
+  const std::size_t offered = gulp != 0 ? gulp : filling.room();
+  Slice bytes = filling.filled(count);
+  adapt_gulp(count, offered);
   events_->on_bytes(std::move(bytes));
 }
 
@@ -479,8 +465,8 @@ void Connection::plain_arrived(std::size_t count) {
 // budget goes; it falls back when it goes quiet.
 void Connection::adapt_gulp(std::size_t count, std::size_t offered) {
   if (count == offered && count >= kRecordSize / 2) {
-    if (appetite_.restraint != 0) {
-      --appetite_.restraint;
+    if (restraint_ != 0) {
+      --restraint_;
       return;
     }
     const std::size_t wanted = appetite_.gulp == 0 ? kFirstGulp : kGulpSize;
@@ -495,9 +481,9 @@ void Connection::temper_gulp() {
   const auto now_ms = static_cast<std::uint32_t>(loop().now());
   if (reading()) {
     appetite_.paused_at_ms = now_ms;
-  } else if ((appetite_.gulp != 0 || appetite_.restraint != 0) && now_ms - appetite_.paused_at_ms >= kLongPauseMs) {
+  } else if ((appetite_.gulp != 0 || restraint_ != 0) && now_ms - appetite_.paused_at_ms >= kLongPauseMs) {
     appetite_.gulp = 0;
-    appetite_.restraint = kRestraint;
+    restraint_ = kRestraint;
   }
 }
 
@@ -540,7 +526,7 @@ void Connection::send(std::string_view text) {
 void Connection::wrote() {
   if (state_ != State::Lost && !broken_.noted) return loop().later(*this);
   // What libuv still holds must stay; the rest goes nowhere.
-  if (handed_.bytes != 0) return;
+  if (handed() != 0) return;
   broken_.thrown_away += static_cast<std::uint32_t>(outbox().bytes());
   outbox().clear();
 }
@@ -603,7 +589,7 @@ std::ptrdiff_t Connection::offer(std::size_t& bytes) const {
 
 // Sends what the system takes. Nobody is told from here: of a failure flush() does.
 void Connection::push() {
-  while (handed_.bytes == 0 && broken_.status == 0) {
+  while (broken_.status == 0 && handed() == 0) {
     if (tls_ && state_ == State::Ready) {
       if (!seal()) broken_.status = kUnsealable;
       if (plain_->empty() && sending_ == Sending::Finishing) tls_->close();
@@ -615,7 +601,7 @@ void Connection::push() {
     if (sent > 0) out_.remove(static_cast<std::size_t>(sent));
     // Short of memory is no end either: libuv tries again when there is room.
     if (sent < 0 && errno != EAGAIN && errno != ENOBUFS) {
-      broken_.status = -errno;
+      broken_.status = static_cast<std::int16_t>(-errno);
     } else if (sent < 0 || static_cast<std::size_t>(sent) < bytes) {
       hand_to_libuv();
     }
@@ -639,24 +625,24 @@ void Connection::hand_to_libuv() {
   for (; count < kHandSlices && count < out_.slices(); ++count) {
     const Slice& slice = out_.peek(count);
     buffers[count] = uv_buf_init(const_cast<char*>(slice.data()), static_cast<unsigned>(slice.size()));
-    handed_.bytes += static_cast<std::uint32_t>(slice.size());
+    request_->bytes += static_cast<std::uint32_t>(slice.size());
   }
   const int status = uv_write(&request_->write, &socket().stream, buffers, count, ConnectionCallbacks::on_uv_written);
   require(status == 0);
-  handed_.left = static_cast<std::uint32_t>(uv_stream_get_write_queue_size(&socket().stream));
+  request_->left = static_cast<std::uint32_t>(uv_stream_get_write_queue_size(&socket().stream));
 }
 
 // What libuv holds may be a megabyte: it is told of only when all of it has gone.
 void Connection::on_deadline() {
-  if (state_ == State::Ready && handed_.bytes != 0) {
+  if (state_ == State::Ready && handed() != 0) {
     const auto left = static_cast<std::uint32_t>(uv_stream_get_write_queue_size(&socket().stream));
-    if (left < std::exchange(handed_.left, left)) return Living::set_deadline(patience_ms_);
+    if (left < std::exchange(request_->left, left)) return Living::set_deadline(patience_ms_);
   }
   events_->on_time_out();
 }
 
 void Connection::written(int status) {
-  const std::size_t handed = std::exchange(handed_.bytes, 0u);
+  const std::size_t handed = std::exchange(request_->bytes, 0u);
   if (status != 0) return write_failed(status);
   out_.remove(handed);
   if (out_.empty()) request_.reset();
@@ -666,7 +652,7 @@ void Connection::written(int status) {
 // A client that cannot be answered is gone, whatever of it is still unread: its end might wait behind that for
 // ever. Of a server what it said before is still to be read, and its end or its reset follow.
 void Connection::write_failed(int status) {
-  broken_ = {static_cast<std::uint32_t>(unsent()), status, true};
+  broken_ = {static_cast<std::uint32_t>(unsent()), static_cast<std::int16_t>(status), true};
   out_.clear();
   if (plain_) plain_->clear();
   if (is_accepted_ || read_end_ != ReadEnd::None) return fail(Loss::Kind::Broken, status);
@@ -678,7 +664,7 @@ void Connection::write_failed(int status) {
 
 void Connection::shut_down_if_due() {
   if (sending_ != Sending::Finishing || broken_.noted) return;
-  if (unsent() != 0 || handed_.bytes != 0 || state_ != State::Ready) return;
+  if (unsent() != 0 || handed() != 0 || state_ != State::Ready) return;
   sending_ = Sending::Finished;
   ::shutdown(descriptor(), SHUT_WR);
 }
@@ -691,7 +677,7 @@ void Connection::fail(Loss::Kind kind, int status) {
   if (polling_) uv_read_stop(&socket().stream);
   polling_ = false;
   std::string text = tls_ && status == 0 ? tls_->error() : std::string();
-  if (greeting_ && greeting_->error != nullptr) text = greeting_->error;
+  if (opening_ && opening_->error != nullptr) text = opening_->error;
   if (text.empty()) text = status != 0 ? std::string_view(uv_strerror(status)) : Loss::kClosed;
   events_->on_lost(Loss{kind, heard_, status, text});
 }

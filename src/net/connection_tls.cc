@@ -30,7 +30,7 @@ void Connection::cipher_arrived(std::size_t count) {
   loop().later(*this);
   const bool is_new = state_ == State::Handshake;
   if (is_new && !shake()) return;
-  adapt_gulp(count, appetite_.offered);
+  adapt_gulp(count, sealed_space());
   if (!decipher() && is_new && !closed() && unsent() == 0) acknowledge();
 }
 

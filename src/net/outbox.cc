@@ -5,12 +5,6 @@
 #include <utility>
 
 namespace penstock {
-namespace {
-
-constexpr std::size_t kPackedCapacity = 4 * 1024;
-
-}  // namespace
-
 void Outbox::make_ring() {
   constexpr std::uint32_t kFirst = 16;
   static_assert(kFirst * sizeof(Slice) <= kSmallBlockSize);
@@ -49,23 +43,30 @@ void Outbox::append(Slice slice) {
   ++count_;
 }
 
+[[gnu::noinline]] void Outbox::start_tail(std::size_t least) {
+  tail_.start(least > kMostSpace ? kBlockSize : kMostSpace);
+  open_ = false;
+}
+
+void Outbox::wrote(std::size_t count) {
+  if (count == 0) return;
+  if (open_ && count_ != 0) {
+    tail_.extend(count);
+    last().extend(count);
+    if (is_ring_) ring_.bytes += count;
+    return;
+  }
+  append(tail_.filled(count));
+  open_ = true;
+}
+
 void Outbox::append(std::string_view text) {
   while (!text.empty()) {
-    if (tail_.room() == 0) {
-      tail_.start(text.size() > kPackedCapacity ? kBlockSize : kPackedCapacity);
-      open_ = false;
-    }
+    if (tail_.room() == 0) start_tail(text.size());
     const std::size_t count = text.size() < tail_.room() ? text.size() : tail_.room();
     std::memcpy(tail_.space(), text.data(), count);
     text.remove_prefix(count);
-    if (open_ && count_ != 0) {
-      tail_.extend(count);
-      last() = std::move(last()).extended(count);
-      if (is_ring_) ring_.bytes += count;
-      continue;
-    }
-    append(tail_.filled(count));
-    open_ = true;
+    wrote(count);
   }
 }
 

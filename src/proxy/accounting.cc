@@ -7,9 +7,13 @@
 namespace penstock {
 
 Accounting::Accounting(Kit& kit, FrontStream& front, const FrontendPlan& frontend, rules::Subject& subject)
-    : kit_(kit), front_(front), frontend_(frontend), subject_(subject) {
+    : kit_(kit),
+      front_(front),
+      frontend_(frontend),
+      ledger_(frontend.state->ledgers.of(kit.worker)),
+      subject_(subject) {
   const Tally tally = front.tally();
-  counting::request_begun(kit, frontend, tally.begun_at != 0);
+  counting::request_begun(ledger_, tally.begun_at != 0);
   start_ms_ = tally.begun_at != 0 ? tally.begun_at : tally.waiting_since;
   log().request_counter = kit.process.requests.fetch_add(1, std::memory_order_relaxed);
   log().pid = kit.process.pid;
@@ -68,9 +72,9 @@ void Accounting::write(const Snapshot& snapshot, bool lost) {
 
 void Accounting::count(const Approach& approach, bool lost) {
   sum_up(lost);
-  counting::request_ended(kit_, frontend_, approach.way(), subject_);
+  counting::request_ended(kit_, frontend_, ledger_, approach.way(), subject_);
 }
 
-void Accounting::gone() { counting::request_gone(kit_, frontend_); }
+void Accounting::gone() { counting::request_gone(ledger_); }
 
 }  // namespace penstock

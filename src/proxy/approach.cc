@@ -207,6 +207,7 @@ Approach::Step Approach::late() {
 }
 
 void Approach::leave() {
+  if (state_ == State::Idle && slot_ == nullptr && !Waiting::linked()) return;
   Later::unlink();
   if (backend_ != nullptr) backend_->leave_line(*this);
   state_ = State::Idle;

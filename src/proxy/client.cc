@@ -6,8 +6,8 @@
 
 namespace penstock {
 
-Client::Client(ClientOwner& owner) : Mortal(owner.kit().loop), owner_(owner), entrance_(owner.bind().entrance) {
-  facts_.bind = entrance_.get();
+Client::Client(ClientOwner& owner) : Mortal(owner.kit().loop), owner_(owner), entrance_(owner.entrance()) {
+  facts_.bind = entrance_->entrance.get();
 }
 
 Client::~Client() = default;
@@ -41,7 +41,7 @@ void Client::on_close() {
   pins_.clear();
   front_.reset();
   if (facts_.tracking) facts_.tracking->end(loop().now());
-  owner_.on_client_left(*entrance_);
+  owner_.on_client_left(*entrance_->entrance);
 }
 
 StreamEvents& Client::on_request(FrontStream& stream) {
@@ -57,7 +57,9 @@ void Client::on_transaction_done(Transaction& transaction) {
 }
 
 const FrontOptions* Client::next_options() {
-  if (leaving_ || !owner_.takes_more() || trust() != owner_.bind().entrance->trust) return nullptr;
+  if (leaving_ || !owner_.takes_more()) return nullptr;
+  const Ref<KeptEntrance>& now = owner_.entrance();
+  if (now != entrance_ && trust() != now->entrance->trust) return nullptr;
   return &owner_.frontend().http;
 }
 

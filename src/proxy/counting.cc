@@ -29,11 +29,11 @@ struct Books {
   }
 };
 
-Books books_of(Kit& kit, const FrontendPlan& frontend, const Way& way, const rules::Subject& subject) {
+Books books_of(Kit& kit, const FrontendPlan& frontend, Ledger& ledger, const Way& way, const rules::Subject& subject) {
   Ledger* listener = nullptr;
   if (frontend.socket_stats)
     listener = &static_cast<const Entrance*>(subject.client->bind)->listener->ledgers.of(kit.worker);
-  return {frontend.state->ledgers.of(kit.worker), listener, way.of_backend, way.of_server};
+  return {ledger, listener, way.of_backend, way.of_server};
 }
 
 void add_bytes(Ledger& ledger, const rules::LogFacts& log) {
@@ -51,7 +51,7 @@ void count_denied(const Books& books, Phase phase, rules::Reason::Kind reason) {
 }
 
 // What stood in its way, by the two letters that the log has of it.
-void count_end(const Books& books, const rules::Subject& subject) {
+[[gnu::noinline]] void count_end(const Books& books, const rules::Subject& subject) {
   if (subject.reason.kind == rules::Reason::Kind::Memory) {
     books.add(Entry::FailedRewrites);
     return books.add(Entry::InternalErrors);
@@ -103,18 +103,14 @@ void count_all(const Books& books, const rules::Subject& subject) {
 
 }  // namespace
 
-void request_begun(Kit& kit, const FrontendPlan& frontend, bool heard) {
-  Ledger& ledger = frontend.state->ledgers.of(kit.worker);
+void request_begun(Ledger& ledger, bool heard) {
   if (heard) ledger.add(Entry::Streams);
   ledger.add(Entry::Open);
 }
 
-void request_gone(Kit& kit, const FrontendPlan& frontend) {
-  frontend.state->ledgers.of(kit.worker).take_back(Entry::Open);
-}
-
-void request_ended(Kit& kit, const FrontendPlan& frontend, const Way& way, const rules::Subject& subject) {
-  const Books books = books_of(kit, frontend, way, subject);
+void request_ended(Kit& kit, const FrontendPlan& frontend, Ledger& ledger, const Way& way,
+                   const rules::Subject& subject) {
+  const Books books = books_of(kit, frontend, ledger, way, subject);
   count_all(books, subject);
   if (subject.request == nullptr && subject.log.status <= 0) return;
   const Entry status = entry_of_status(subject.log.status);
@@ -125,7 +121,7 @@ void request_ended(Kit& kit, const FrontendPlan& frontend, const Way& way, const
 }
 
 void tunnel_ended(Kit& kit, const FrontendPlan& frontend, const Way& way, const rules::Subject& subject) {
-  count_all(books_of(kit, frontend, way, subject), subject);
+  count_all(books_of(kit, frontend, frontend.state->ledgers.of(kit.worker), way, subject), subject);
   if (way.backend != nullptr) count_steps(kit, way, subject.log);
 }
 
@@ -159,7 +155,7 @@ void lead_to(Kit& kit, BackendState& backend, Way& way) {
   way.of_backend = &backend.ledgers.of(kit.worker);
   way.of_backend->add(Entry::Arrivals);
   backend.most_in_use.note(backend.in_use.fetch_add(1, std::memory_order_relaxed) + 1);
-  backend.rate.count(static_cast<std::int64_t>(kit.loop.now()));
+  backend.rate.count(*way.of_backend, static_cast<std::int64_t>(kit.loop.now()));
 }
 
 void leave(Way& way) {
@@ -173,7 +169,7 @@ void lead_to(Kit& kit, Server& server, bool balanced, Way& way) {
   way.server = &server;
   way.of_server = &server.ledgers.of(kit.worker);
   const std::uint64_t now_ms = kit.loop.now();
-  server.rate.count(static_cast<std::int64_t>(now_ms));
+  server.rate.count(*way.of_server, static_cast<std::int64_t>(now_ms));
   way.of_server->add(Entry::Arrivals);
   way.of_server->note_arrival(now_ms);
   way.of_backend->note_arrival(now_ms);

@@ -39,9 +39,9 @@ HopField hop_field(std::string_view name) {
   switch (name.size()) {
     case 7:
       return equal_nocase(name, "upgrade") ? HopField::Upgrade : HopField::None;
-    case 10:
-      if (equal_nocase(name, "connection")) return HopField::Connection;
-      return equal_nocase(name, "keep-alive") ? HopField::Other : HopField::None;
+    case 10:  // As long as User-Agent.
+      if (to_lower(name[0]) == 'c') return equal_nocase(name, "connection") ? HopField::Connection : HopField::None;
+      return to_lower(name[0]) == 'k' && equal_nocase(name, "keep-alive") ? HopField::Other : HopField::None;
     case 16:
       return equal_nocase(name, "proxy-connection") ? HopField::Other : HopField::None;
     default:
@@ -90,9 +90,8 @@ void add_fields(const FrontendPlan& frontend, const BackendPlan& backend, rules:
     subject.request->fields.push_back(subject.arena, {frontend.unique_id_header, subject.unique_id});
 }
 
-}  // namespace
-
-void drop_hop_fields(Head& head, bool upgrades) {
+// Most heads have none of them.
+[[gnu::noinline]] void drop_those(Head& head, bool upgrades) {
   // The values stay where they are while fields go: they are views into the head's bytes.
   constexpr std::size_t kAtOnce = 8;
   std::string_view lists[kAtOnce];
@@ -108,6 +107,15 @@ void drop_hop_fields(Head& head, bool upgrades) {
     }
     for (std::size_t i = 0; i < count; ++i) drop_named(head, lists[i], upgrades);
   } while (count == kAtOnce);
+}
+
+}  // namespace
+
+void drop_hop_fields(Head& head, bool upgrades) {
+  for (const Field& field : head.fields) {
+    const HopField kind = hop_field(field.name);
+    if (kind != HopField::None && (kind != HopField::Upgrade || !upgrades)) return drop_those(head, upgrades);
+  }
 }
 
 void raise_version(Head& head) {

@@ -6,7 +6,9 @@
 
 namespace penstock {
 
-Frontend::Frontend(FrontendOwner& owner, const BindSpec& bind) : owner_(owner), bind_(&bind) {
+Frontend::Frontend(FrontendOwner& owner, const BindSpec& bind)
+    : owner_(owner), kit_(owner.kit()), bind_(&bind), entrance_(make_ref<KeptEntrance>(bind.entrance)) {
+  take_plan();
   open(std::move(bind.bound->shares[kit().worker]));
 }
 
@@ -37,11 +39,11 @@ Frontend::~Frontend() {
   while (!clients_.empty()) on_client_over(clients_.front());
 }
 
-const Ref<Generation>& Frontend::generation() const { return last_ ? last_ : owner_.kit().generation; }
-
 void Frontend::adopt(const BindSpec& bind, bool asks_trust) {
   const bool other_trust = asks_trust && bind.entrance->trust != bind_->entrance->trust;
   bind_ = &bind;
+  if (entrance_->entrance != bind.entrance) entrance_ = make_ref<KeptEntrance>(bind.entrance);
+  take_plan();
   change_options(bind.bound->sockets[kit().worker % bind.bound->sockets.size()].get(), bind.accepted);
   set_manners();
   for (Client& client : clients_) {
@@ -94,6 +96,7 @@ void Frontend::resume() {
 void Frontend::close(Ref<Generation> last) {
   closed_ = true;
   last_ = std::move(last);
+  take_plan();
   // What the system has queued was promised an answer: it is taken before the socket goes.
   while (listener_ && listener_->take_queued()) {
     on_connection(*listener_);

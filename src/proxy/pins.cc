@@ -26,12 +26,24 @@ void PinBook::look_at_answer(const Head& head) {
   if (forwarding::asks_connection_credential(head)) pin();
 }
 
-Owned<Back> PinBook::lend(const Server& server, std::string_view tls_name, std::uint64_t& where) {
-  for (std::size_t i = 0; i < pins_.size(); ++i) {
-    if (pins_[i].server.get() != &server || !pins_[i].back || pins_[i].back->tls_name() != tls_name) continue;
-    Owned<Back> back = std::move(pins_[i].back);
-    where = pins_[i].where;
-    pins_.erase(pins_.begin() + static_cast<std::ptrdiff_t>(i));
+PinBook::Kept& PinBook::kept() {
+  if (!kept_) kept_ = std::make_unique<Kept>();
+  return *kept_;
+}
+
+void PinBook::set_last(const std::shared_ptr<Server>& server, bool must_stay) {
+  Kept& kept = this->kept();
+  if (kept.last != server) kept.last = server;
+  kept.must_stay = must_stay;
+}
+
+Owned<Back> PinBook::lend_own(const Server& server, std::string_view tls_name, std::uint64_t& where) {
+  std::vector<Pin>& pins = kept_->pins;
+  for (std::size_t i = 0; i < pins.size(); ++i) {
+    if (pins[i].server.get() != &server || !pins[i].back || pins[i].back->tls_name() != tls_name) continue;
+    Owned<Back> back = std::move(pins[i].back);
+    where = pins[i].where;
+    pins.erase(pins.begin() + static_cast<std::ptrdiff_t>(i));
     return back;
   }
   return nullptr;
@@ -40,24 +52,26 @@ Owned<Back> PinBook::lend(const Server& server, std::string_view tls_name, std::
 void PinBook::keep(const ServerSpec& server, std::uint64_t where, Owned<Back> back) {
   make_room();
   back->set_owner(*this);
-  pins_.push_back({server.state, std::move(back), where, server.where});
+  kept().pins.push_back({server.state, std::move(back), where, server.where});
 }
 
 void PinBook::make_room() {
-  if (pins_.size() < kMostPins) return;
-  pins_.erase(pins_.begin());
+  if (pins().size() < kMostPins) return;
+  kept_->pins.erase(kept_->pins.begin());
   if (pinned_) owner_.on_pin_lost();
 }
 
 const Server* PinBook::server(std::string_view backend) const {
-  for (std::size_t i = pins_.size(); i-- > 0;) {
-    if (pins_[i].server->backend_name == backend) return pins_[i].server.get();
+  const std::span<Pin> pins = this->pins();
+  for (std::size_t i = pins.size(); i-- > 0;) {
+    if (pins[i].server->backend_name == backend) return pins[i].server.get();
   }
   return nullptr;
 }
 
 bool PinBook::lost(std::string_view backend) const {
-  return std::any_of(pins_.begin(), pins_.end(),
+  const std::span<Pin> pins = this->pins();
+  return std::any_of(pins.begin(), pins.end(),
                      [&](const Pin& pin) { return !pin.back && pin.server->backend_name == backend; });
 }
 
@@ -80,19 +94,19 @@ void PinBook::on_back_lost(Back& back, const Failure&, std::string_view) {
 template <typename Which>
 void PinBook::lose_some(Which which) {
   bool any = false;
-  for (Pin& pin : pins_) {
+  for (Pin& pin : pins()) {
     if (!pin.back || !which(pin)) continue;
     pin.back.reset();
     any = true;
   }
   if (!any) return;
   if (pinned_) return owner_.on_pin_lost();
-  std::erase_if(pins_, [](const Pin& pin) { return !pin.back; });
+  std::erase_if(kept_->pins, [](const Pin& pin) { return !pin.back; });
 }
 
 std::vector<std::string> PinBook::names() const {
   std::vector<std::string> out;
-  for (const Pin& pin : pins_) {
+  for (const Pin& pin : pins()) {
     if (pin.back) out.push_back(pin.server->backend_name + "/" + pin.server->name);
   }
   return out;

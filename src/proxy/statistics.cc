@@ -196,23 +196,30 @@ Value get_tracked(const Object& object) {
   return object.server->tracked.empty() ? Value::none() : Value::of(object.server->tracked);
 }
 
-const Rate& arrival_rate(const Object& object) {
+template <class AnyRate>
+Value now_of(const AnyRate& rate, const Object& object) {
+  return Value::u32(static_cast<std::uint64_t>(rate.per_second(static_cast<std::int64_t>(object.now_ms))));
+}
+// Of what came here.
+template <class Ask>
+Value ask_rate(const Object& object, Ask ask) {
   switch (object.kind) {
     case Kind::Backend:
-      return object.backend->balance.state->rate;
+      return ask(object.backend->balance.state->rate);
     case Kind::Server:
-      return object.server->state->rate;
+      return ask(object.server->state->rate);
     case Kind::Frontend:
     case Kind::Listener:
       break;
   }
-  return object.frontend->state->arrivals;
+  return ask(object.frontend->state->arrivals);
 }
-Value now_of(const Rate& rate, const Object& object) {
-  return Value::u32(static_cast<std::uint64_t>(rate.per_second(static_cast<std::int64_t>(object.now_ms))));
+Value get_rate(const Object& object) {
+  return ask_rate(object, [&](const auto& rate) { return now_of(rate, object); });
 }
-Value get_rate(const Object& object) { return now_of(arrival_rate(object), object); }
-Value get_most_rate(const Object& object) { return Value::u32(arrival_rate(object).most()); }
+Value get_most_rate(const Object& object) {
+  return ask_rate(object, [](const auto& rate) { return Value::u32(rate.most()); });
+}
 Value get_request_rate(const Object& object) { return now_of(object.frontend->state->requests, object); }
 Value get_most_request_rate(const Object& object) { return Value::u32(object.frontend->state->requests.most()); }
 Value get_connection_rate(const Object& object) { return now_of(object.frontend->state->accepted, object); }

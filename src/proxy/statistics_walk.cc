@@ -291,6 +291,9 @@ class Clearing {
   void clear(Rate& rate) const {
     if (worker_ == 0) rate.clear_most();
   }
+  void clear(RequestRate& rate) const {
+    if (worker_ == 0) rate.clear_most();
+  }
   // Of what only the keeper of a server counts.
   void clear_checks(Server& server, unsigned workers) const {
     if (!all_ || server.keeper(workers) != worker_) return;
@@ -317,7 +320,8 @@ void clear(const Snapshot& snapshot, ProcessState& process, unsigned worker, boo
     clearing.clear(state.ledgers);
     clearing.clear(state.compressed);
     clearing.clear(state.most_connections);
-    for (Rate* rate : {&state.accepted, &state.arrivals, &state.requests}) clearing.clear(*rate);
+    for (Rate* rate : {&state.accepted, &state.arrivals}) clearing.clear(*rate);
+    clearing.clear(state.requests);
   }
   for (const BindSpec& bind : snapshot.binds) {
     clearing.clear(bind.bound->state->ledgers);

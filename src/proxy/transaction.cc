@@ -60,7 +60,7 @@ void Transaction::on_close() {
 
 void Transaction::on_request_head(Head& head) {
   accounting_.request_came();
-  frontend_.state->requests.count(static_cast<std::int64_t>(loop().now()));
+  accounting_.count_request();
   accounting_.body_came(front_.hop().wire_size);
   subject_.request = &head;
   rules::tracked::request_came(subject_);
@@ -149,12 +149,8 @@ void Transaction::show_statistics(const config::StatsPage& page, const rules::St
   reply(answer.reply, answer.denied ? Cause::Denied : Cause::Local, Phase::Request);
 }
 
-// True if the transaction goes on to its next step; else the rules have answered or ended it.
-bool Transaction::run_rules(const rules::Program& program, Phase phase, std::uint64_t tarpit_ms) {
-  return program.empty() || obey(program.run(subject_), phase, tarpit_ms);
-}
-
-bool Transaction::obey(const rules::Verdict& verdict, Phase phase, std::uint64_t tarpit_ms) {
+// Apart, as most requests meet few rules.
+[[gnu::noinline]] bool Transaction::obey(const rules::Verdict& verdict, Phase phase, std::uint64_t tarpit_ms) {
   using Kind = rules::Verdict::Kind;
   const bool of_answer = phase == Phase::Headers;
   switch (verdict.kind) {
@@ -216,9 +212,7 @@ void Transaction::drop_answer() {
   lease_.close({});
 }
 
-// A rule could not be asked. What it would have said is not known, so nothing passes.
-bool Transaction::gave_up(Phase phase) {
-  if (!subject_.in_trouble()) return false;
+[[gnu::noinline]] bool Transaction::give_up(Phase phase) {
   reason::note_trouble(generation_->snapshot(), subject_);
   const Failure failure = outcome::of_trouble(subject_.trouble, phase);
   subject_.recover();
@@ -241,12 +235,13 @@ void Transaction::choose_backend() {
     return reply(rules::Reply::of(503), Cause::ServerClosed, Phase::Connect);
   }
   backend_spec_ = generation_->snapshot().backend(index);
+  is_listen_ = backend_spec_->balance.name == frontend_.name;
   approach_.begin(index);
   if (!waits_for_body(true)) apply_backend_rules();
 }
 
 void Transaction::apply_backend_rules() {
-  if (!is_listen()) {
+  if (!is_listen_) {
     const rules::BackendRules& rules = *backend_spec_->rules;
     const std::uint64_t tarpit_ms = backend_spec_->tarpit_ms;
     if (!run_rules(rules.tcp_content, Phase::Request, tarpit_ms)) return;
@@ -341,7 +336,7 @@ void Transaction::on_response_head(Head& head) {
   approach_.note_server();
   pins_.look_at_answer(head);
   if (pins_.pinned() && !lease_->hop().keep_alive) front_.close_after_answer();
-  pins_.set_last(approach_.slot()->spec.state, head.status == 401 || head.status == 407);
+  note_last_server(head.status == 401 || head.status == 407);
   if (backend_spec_->rules->sticks()) approach_.remember_answer();
   // Unless something was upgraded, what is said of it was said to us.
   forwarding::drop_hop_fields(head, head.status == 101 && lease_->hop().upgrade);
@@ -350,11 +345,20 @@ void Transaction::on_response_head(Head& head) {
   send_response(head);
 }
 
+// Few clients are to come back to the server that served them: nobody keeps it for the others.
+void Transaction::note_last_server(bool must_stay) {
+  if (must_stay || backend_spec_->balance.prefer_last_server) {
+    pins_.set_last(approach_.slot()->spec.state, must_stay);
+  } else {
+    pins_.forget_last();
+  }
+}
+
 // Those of the backend first; a `listen` has but one set.
 bool Transaction::run_response_rules() {
   const rules::BackendRules& rules = *backend_spec_->rules;
   return run_rules(rules.tcp_response, Phase::Headers, 0) &&
-         (is_listen() || run_rules(rules.http_response, Phase::Headers, 0)) &&
+         (is_listen_ || run_rules(rules.http_response, Phase::Headers, 0)) &&
          run_rules(frontend_.rules.http_response, Phase::Headers, 0);
 }
 

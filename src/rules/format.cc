@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 
 #include "format_node.h"
@@ -45,7 +46,7 @@ class Sink {
   std::string_view written() const { return {begin_, static_cast<std::size_t>(at_ - begin_)}; }
   bool ends_with_blank = true;  // Also true at the start: a line does not begin with one.
 
-  void put(char c) {
+  [[gnu::always_inline]] void put(char c) {
     if (at_ == end_ && !grow(1)) return;
     *at_++ = c;
   }
@@ -56,6 +57,8 @@ class Sink {
     at_ += size;
   }
   void put_number(std::int64_t number) {
+    // Most times are short.
+    if (static_cast<std::uint64_t>(number) < 10) return put(static_cast<char>('0' + number));
     char digits[20];
     const auto [end, error] = std::to_chars(digits, digits + sizeof(digits), number);
     put(std::string_view(digits, static_cast<std::size_t>(end - digits)));
@@ -70,10 +73,11 @@ class Sink {
  private:
   static constexpr std::size_t kFirstSize = 256;
   std::size_t room() const { return static_cast<std::size_t>(end_ - at_); }
-  bool grow(std::size_t more) {
+  // Apart: few texts outgrow their space.
+  [[gnu::noinline]] bool grow(std::size_t more) {
     if (subject_ == nullptr) return false;
     const std::size_t used = static_cast<std::size_t>(at_ - begin_);
-    const std::size_t size = std::max(2 * used, used + more);
+    const std::size_t size = std::bit_ceil(std::max(2 * used, used + more));
     if (!subject_->has_room(size)) return false;
     char* larger = static_cast<char*>(subject_->arena.allocate(size, 1));
     if (used != 0) std::memcpy(larger, begin_, used);
@@ -115,17 +119,21 @@ class Printer {
   bool for_log() const { return node_->use == FormatUse::Log; }
 
   void escaped(std::string_view text, const EscapeTable& escapes, char mark) {
-    for (const char c : text) {
-      if (escapes[static_cast<unsigned char>(c)]) {
-        sink_.put(mark);
+    const bool escapes_quotes = has(kEscaped);
+    std::size_t begin = 0;  // Of what may stand as it is.
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const char c = text[i];
+      const bool by_table = escapes[static_cast<unsigned char>(c)];
+      if (!by_table && !(escapes_quotes && (c == '"' || c == '\\' || c == ']'))) continue;
+      sink_.put(text.substr(begin, i - begin));
+      begin = i + 1;
+      sink_.put(by_table ? mark : '\\');
+      if (by_table)
         sink_.put_hex(static_cast<unsigned char>(c), 2);
-      } else if (has(kEscaped) && (c == '"' || c == '\\' || c == ']')) {
-        sink_.put('\\');
+      else
         sink_.put(c);
-      } else {
-        sink_.put(c);
-      }
     }
+    sink_.put(text.substr(begin));
   }
 
   // A text that needs no escaping but by +E.

@@ -11,11 +11,23 @@
 
 namespace penstock {
 
+// What each request adds to comes first, so that it lies in few lines of the processor's memory.
 enum class Entry : std::uint8_t {
-  Connections,  // Accepted.
-  Arrivals,     // Of them those that were let in; of a backend or server what was led there.
+  Status1xx,
+  Status2xx,
+  Status3xx,
+  Status4xx,
+  Status5xx,
+  StatusOther,
   BytesIn,
   BytesOut,
+  Arrivals,  // Connections that were let in; of a backend or server what was led there.
+  Balanced,  // Chosen by balancing, not because a client belongs there.
+  Connects,
+  Reuses,
+  Streams,      // Requests, whatever came of them.
+  Open,         // Requests now: one that ends takes back what it added. No clearing touches it.
+  Connections,  // Accepted.
   DeniedConnections,
   DeniedArrivals,
   DeniedRequests,
@@ -25,27 +37,16 @@ enum class Entry : std::uint8_t {
   FailedAnswers,
   Retries,
   Redispatches,
-  Balanced,  // Chosen by balancing, not because a client belongs there.
-  Status1xx,
-  Status2xx,
-  Status3xx,
-  Status4xx,
-  Status5xx,
-  StatusOther,
   ClientAborts,
   ServerAborts,
   Intercepted,
   InternalErrors,
   FailedRewrites,
-  Connects,
-  Reuses,
   TlsHandshakes,
   TlsResumed,
   TlsFailed,
-  Streams,  // Requests, whatever came of them.
-  Open,     // Requests now: one that ends takes back what it added. No clearing touches it.
 };
-constexpr std::size_t kEntries = static_cast<std::size_t>(Entry::Open) + 1;
+constexpr std::size_t kEntries = static_cast<std::size_t>(Entry::TlsFailed) + 1;
 
 // By its first digit.
 inline Entry entry_of_status(int status) {
@@ -56,8 +57,26 @@ inline Entry entry_of_status(int status) {
 // What is measured of a request: waiting for the server, connecting, waiting for the answer, all of it.
 enum class Time : std::uint8_t { Queue, Connect, Answer, Total };
 
+// How many of something one worker has had in this second and in the one before.
+class Pace {
+ public:
+  // One more, in the second last turned to.
+  void add() { current_.store(current_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
+  // That second is over.
+  bool is_over(std::int64_t now_ms) const { return now_ms >= end_ms_; }
+  void turn(std::int64_t now_ms);
+  // -1: there was none.
+  std::int64_t second() const { return second_.load(std::memory_order_relaxed); }
+  std::uint32_t in(std::int64_t second) const;
+
+ private:
+  std::int64_t end_ms_ = 0;  // Its own worker's alone.
+  std::atomic<std::int64_t> second_{-1};
+  std::atomic<std::uint32_t> current_{0}, previous_{0};
+};
+
 // Of one worker.
-class Ledger {
+class alignas(64) Ledger {
  public:
   void add(Entry entry, std::uint64_t more = 1) { entries_[static_cast<std::size_t>(entry)].add(more); }
   void take_back(Entry entry) { add(entry, ~std::uint64_t{0}); }
@@ -66,13 +85,45 @@ class Ledger {
   // By its own worker.
   void clear();
 
-  // Of a server, in ms: in the order of Time.
-  Means<4> times;
-
  private:
   friend struct Sums;
   std::array<Count, kEntries> entries_;
   std::atomic<std::uint64_t> last_arrival_ms_{0};
+
+ public:
+  Pace pace;  // Of requests: those of a frontend, those led to a backend or server.
+  // Of a server, in ms: in the order of Time.
+  Means<4> times;
+};
+
+// How many requests all workers together had in the last second, and the most there were within one, as Rate has it.
+// Each worker counts in its own ledger, and looks at those of others once a second.
+class RequestRate {
+ public:
+  explicit RequestRate(const Copies<Ledger>& ledgers) : ledgers_(ledgers) {}
+  // `mine`: that of the worker which counts.
+  void count(Ledger& mine, std::int64_t now_ms) {
+    if (mine.pace.is_over(now_ms)) turn(mine, now_ms);
+    mine.pace.add();
+  }
+  std::int64_t per_second(std::int64_t now_ms) const;
+  std::uint32_t most() const;
+  void clear_most();
+
+ private:
+  // Later seconds are more, and more requests in one second.
+  static std::uint64_t moment(std::int64_t second, std::uint32_t sum) {
+    return static_cast<std::uint64_t>(second) << 32 | sum;
+  }
+  void turn(Ledger& mine, std::int64_t now_ms);
+  std::int64_t newest() const;
+  std::uint32_t in(std::int64_t second) const;
+  // 0: up to when the most was cleared.
+  std::uint32_t since_cleared(std::int64_t second) const;
+
+  const Copies<Ledger>& ledgers_;
+  Peak peak_;  // Of seconds that ended.
+  std::atomic<std::uint64_t> cleared_{0};
 };
 
 // How long the requests of a backend took, and the checks of its servers. Of one worker.

@@ -77,9 +77,9 @@ class Server {
   std::atomic<std::int64_t> idle{0};
   // Requests that wait for this very server, of all workers.
   std::atomic<std::uint32_t> waiting{0};
-  Rate rate;  // Of requests that were led here.
   Peak most_in_use, most_waiting;
   Copies<Ledger> ledgers;
+  RequestRate rate{ledgers};   // Of requests that were led here.
   Count failed_checks, downs;  // By its keeper: checks that failed while it was up; turns to where nobody may come.
   Count down_ms;               // The same: how long it was so, up to the last turn.
   // The backend's turn at which leastconn last chose it.
@@ -181,9 +181,9 @@ class BackendState : public std::enable_shared_from_this<BackendState> {
   Tickets tickets;
   // Requests, or connections in mode tcp, that were led here and are not over.
   std::atomic<std::uint32_t> in_use{0};
-  Rate rate;  // Of the same.
   Peak most_in_use, most_waiting;
   Copies<Ledger> ledgers;
+  RequestRate rate{ledgers};  // Of the same.
   Copies<Durations> durations;
   Copies<CompressionCounts> compressed;
   // By the master: requests that ended and their mean time in ms, those in use, failures.

@@ -24,7 +24,15 @@ class Block {
  public:
   // A block of at least `capacity` bytes, count 1. Sizes up to 472 bytes, 4, 16, 64 and 256 KiB come
   // from this thread's free list; larger ones from the heap each time.
-  static Block* take(std::size_t capacity = kBlockSize);
+  static Block* take(std::size_t capacity = kBlockSize) {
+    const std::uint32_t size_class = class_of(capacity);
+    Block* const block = size_class < kSizeClasses ? kept_.first[size_class] : nullptr;
+    if (block == nullptr) return make(size_class, capacity);
+    kept_.first[size_class] = block->next_kept_;
+    --kept_.count[size_class];
+    block->uses_ = 1;
+    return block;
+  }
   void add_use() { ++uses_; }
   void drop_use() {
     if (--uses_ == 0) give_back();
@@ -41,8 +49,29 @@ class Block {
   static std::size_t gulps_in_use();
 
  private:
+  static constexpr std::size_t kCapacities[] = {kSmallBlockSize, 4 * 1024, 16 * 1024, 64 * 1024, 256 * 1024};
+  static constexpr std::uint32_t kSizeClasses = 5;
+  // What a worker has, and what of that it keeps for its next turn.
+  struct Kept {
+    Block* first[kSizeClasses] = {};
+    std::size_t count[kSizeClasses] = {};
+    std::size_t made[kSizeClasses] = {};  // Kept or in use.
+    std::size_t large = 0;                // Bytes of those above all classes.
+  };
+  // The worker's block cache: the one thread_local of the program.
+  static constinit thread_local Kept kept_;
+
+  static constexpr std::uint32_t class_of(std::size_t capacity) {
+    std::uint32_t size_class = 0;
+    while (size_class < kSizeClasses && kCapacities[size_class] < capacity) ++size_class;
+    return size_class;
+  }
+  static std::size_t in_use(std::uint32_t size_class) {
+    return (kept_.made[size_class] - kept_.count[size_class]) * kCapacities[size_class];
+  }
   static Block* make(std::uint32_t size_class, std::size_t capacity);
   void give_back();
+  void free();
   std::uint32_t uses_ = 1;
   std::uint32_t size_class_ = 0;
   std::size_t capacity_ = 0;
@@ -103,11 +132,8 @@ class Slice {
     begin_ += count;
     size_ -= count;
   }
-  // This slice and the `count` bytes behind it in its block, which must have been written.
-  Slice extended(std::size_t count) && {
-    size_ += count;
-    return std::move(*this);
-  }
+  // By the `count` bytes behind it in its block, which must have been written.
+  void extend(std::size_t count) { size_ += count; }
   void clear() { *this = Slice(); }
 
  private:

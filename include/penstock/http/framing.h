@@ -22,6 +22,9 @@ struct Judgement {
   BodyLength body;
   bool keep_alive = true;
   bool upgrade = false;
+  // Without a coding or an upgrade all that can be said about framing is one length, which was judged: digits, and the
+  // first of them no zero. No reader takes it for another. False also where a name merely looks like one of these.
+  bool plain = true;
 };
 
 // Looks at start line and fields, not at Head::body and the flags behind it, which it is there to

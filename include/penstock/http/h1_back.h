@@ -5,13 +5,14 @@
 #include <optional>
 #include <string>
 
+#include "penstock/base/reused.h"
 #include "penstock/http/back.h"
 #include "penstock/http/h1_parser.h"
 #include "penstock/http/h1_writer.h"
 
 namespace penstock {
 
-class H1Back final : public Back, public BackStream, private ConnectionEvents, private Later {
+class H1Back final : public Reused, public Back, public BackStream, private ConnectionEvents, private Later {
  public:
   static Owned<H1Back> connect(Loop& loop, const SocketAddress& address, const SocketOptions& socket,
                                const TlsTarget& tls, TlsTicket ticket, const BackOptions& options, BackOwner& owner);

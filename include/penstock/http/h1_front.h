@@ -4,11 +4,12 @@
 #include <cstdint>
 #include <memory>
 
+#include "penstock/base/reused.h"
 #include "penstock/http/front.h"
 
 namespace penstock {
 
-class H1Front final : public Front, private ConnectionEvents, private Later {
+class H1Front final : public Reused, public Front, private ConnectionEvents, private Later {
  public:
   // `options` stay in place until next_options() names others.
   static Owned<H1Front> make(Loop& loop, const FrontOptions& options, FrontOwner& owner);

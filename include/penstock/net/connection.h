@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "penstock/base/block.h"
+#include "penstock/base/reused.h"
 #include "penstock/net/address.h"
 #include "penstock/net/living.h"
 #include "penstock/net/outbox.h"
@@ -78,7 +79,7 @@ class DetachedConnection {
   std::atomic<std::int32_t>* count_ = nullptr;  // Of the process's descriptors; null: not counted.
 };
 
-class Connection final : public Living, public Endpoints, private PutOff, private Patrolled {
+class Connection final : public Reused, public Living, public Endpoints, private PutOff, private Patrolled {
  public:
   // Takes over `fd`, connected. TLS, if a context is given, is the side of the server. Without TLS
   // the connection is ready at once and on_ready() is not called.
@@ -100,7 +101,7 @@ class Connection final : public Living, public Endpoints, private PutOff, privat
   // Of a connection just accepted: it begins with a header of the PROXY protocol, whose addresses
   // become its own. on_ready() tells of it, or on_lost().
   void expect_proxy_header();
-  bool awaits_proxy_header() const { return greeting_ != nullptr; }
+  bool awaits_proxy_header() const { return is_accepted_ && opening_ != nullptr; }
   bool proxied() const { return proxied_; }
 
   void set_events(ConnectionEvents& events) { events_ = &events; }
@@ -166,25 +167,17 @@ class Connection final : public Living, public Endpoints, private PutOff, privat
   enum class Glance : std::uint8_t { ToTry, Ahead, Had };
   // How much is read at once.
   struct Appetite {
-    std::uint32_t offered = 0;
     std::uint32_t gulp = 0;          // Bytes read at once in bulk; 0: talk.
     std::uint32_t paused_at_ms = 0;  // When reading was last turned off.
-    std::uint8_t restraint = 0;      // Full blocks to read before there are gulps again.
-  };
-  // What of `out_` is with libuv.
-  struct Handed {
-    std::uint32_t bytes = 0;
-    std::uint32_t left = 0;  // Of those, when last looked at.
   };
   // Of writing that has failed.
   struct Broken {
     std::uint32_t thrown_away = 0;  // Bytes, since then.
-    int status = 0;                 // Why; 0: it has not.
+    std::int16_t status = 0;        // Why; 0: it has not.
     bool noted = false;             // Nothing more can be written; reading goes on to its end.
   };
   struct Request;
-  struct TlsStart;
-  struct Greeting;
+  struct Opening;
   struct Ends;
   union Socket;
 
@@ -232,36 +225,38 @@ class Connection final : public Living, public Endpoints, private PutOff, privat
   void shut_down_if_due();
   Filling& landing();
   void adapt_gulp(std::size_t count, std::size_t offered);
+  std::size_t handed() const;
+  std::size_t sealed_space() const;
   void temper_gulp();
 
   static constexpr std::size_t kSocketSpace = 248;
   alignas(8) char socket_space_[kSocketSpace];
   ConnectionEvents* events_;
   std::unique_ptr<TlsSession> tls_;
-  std::unique_ptr<Request> request_;     // While a connect or a write is with libuv.
-  std::unique_ptr<Outbox> held_;         // Deciphered while reading was off.
-  std::unique_ptr<TlsStart> tls_start_;  // What TLS will need once connected.
-  std::unique_ptr<Greeting> greeting_;   // While a PROXY header is awaited.
-  std::unique_ptr<Ends> ends_;           // As far as somebody asked.
-  Outbox out_;                           // For the wire.
-  std::unique_ptr<Outbox> plain_;        // For TLS to seal.
+  std::unique_ptr<Request> request_;  // While a connect or a write is with libuv.
+  std::unique_ptr<Outbox> held_;      // Deciphered while reading was off.
+  std::unique_ptr<Opening> opening_;  // While a PROXY header is awaited, or TLS to begin once it is connected.
+  std::unique_ptr<Ends> ends_;        // As far as somebody asked.
+  Outbox out_;                        // For the wire.
+  std::unique_ptr<Outbox> plain_;     // For TLS to seal.
+  // Many connections wait for long, and few bytes make many of them: what is seldom needed lies elsewhere.
   Broken broken_;
-  Handed handed_;
   Appetite appetite_;
   std::uint32_t patience_ms_ = 0;
+  std::uint8_t restraint_ = 0;  // Full blocks to read before there are gulps again.
   State state_ = State::Connecting;
   Reading reading_ = Reading::On;
   ReadEnd read_end_ = ReadEnd::None;
   Sending sending_ = Sending::Open;
   Glance glance_ = Glance::Had;
-  bool is_unix_ = false;
-  bool is_accepted_ = false;  // The peer is a client.
-  bool has_socket_ = false;
-  bool proxied_ = false;
-  bool heard_ = false;      // Before it was ready.
-  bool dozed_ = false;      // Or dozing, since it became quiet.
-  bool polling_ = false;    // What libuv was told.
-  bool congested_ = false;  // The user waits for on_sent().
+  bool dozed_ = false;            // Or dozing, since it became quiet.
+  bool polling_ = false;          // What libuv was told.
+  bool congested_ = false;        // The user waits for on_sent().
+  bool is_accepted_ : 1 = false;  // The peer is a client.
+  bool is_unix_ : 1 = false;
+  bool has_socket_ : 1 = false;
+  bool proxied_ : 1 = false;
+  bool heard_ : 1 = false;  // Before it was ready.
 };
 
 }  // namespace penstock

@@ -26,6 +26,15 @@ class Outbox {
   void append(std::string_view text);
   // Takes the slice as it is.
   void append(Slice slice);
+  // Room for a text of at least `least` bytes, up to kMostSpace, and how much there is: what is put there is said by
+  // wrote(), before anything else is asked of the box.
+  static constexpr std::size_t kMostSpace = 4 * 1024;
+  char* space(std::size_t least) {
+    if (tail_.room() < least) start_tail(least);
+    return tail_.space();
+  }
+  std::size_t room() const { return tail_.room(); }
+  void wrote(std::size_t count);
   // The i-th slice, 0 being the next to go.
   const Slice& peek(std::size_t index) const { return holds_one() ? one_ : item(static_cast<std::uint32_t>(index)); }
   // The first `count` bytes are gone.
@@ -43,6 +52,7 @@ class Outbox {
   Slice* items() const { return reinterpret_cast<Slice*>(ring_.block->data()); }
   Slice& item(std::uint32_t index) const { return items()[(ring_.first + index) & (ring_.capacity - 1)]; }
   Slice& last() { return is_ring_ ? item(count_ - 1) : one_; }
+  void start_tail(std::size_t least);
   void make_ring();
   void grow();
   void forget_tail();

@@ -23,6 +23,8 @@ class Accounting {
   std::uint64_t start_ms() const { return start_ms_; }
   // Its head is there, or so much of its body as rules wait for.
   void request_came();
+  // It has a head that can be read.
+  void count_request() { frontend_.state->requests.count(ledger_, static_cast<std::int64_t>(kit_.loop.now())); }
   // It never came whole, or its time was spent waiting on purpose.
   void request_never_came();
   void body_came(std::size_t size) { log().bytes_uploaded += size; }
@@ -54,6 +56,7 @@ class Accounting {
   Kit& kit_;
   FrontStream& front_;
   const FrontendPlan& frontend_;
+  Ledger& ledger_;  // The frontend's.
   rules::Subject& subject_;
   std::uint64_t start_ms_ = 0;  // Loop time when the wait for this request ended: its first byte.
   std::uint64_t connected_ms_ = 0;

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
+#include "penstock/base/counted.h"
 #include "penstock/base/list.h"
+#include "penstock/base/reused.h"
 #include "penstock/http/front.h"
 #include "penstock/net/living.h"
 #include "penstock/proxy/greeter.h"
@@ -21,9 +24,16 @@ class Client;
 class Listener;
 struct ClientTag;
 
+// An entrance for as long as a worker's clients are there that came in by it. They count on their worker alone.
+struct KeptEntrance final : Counted<KeptEntrance> {
+  explicit KeptEntrance(std::shared_ptr<const Entrance> entrance) : entrance(std::move(entrance)) {}
+  const std::shared_ptr<const Entrance> entrance;
+};
+
 // Where a client came in.
 class ClientOwner : public Door {
  public:
+  virtual const Ref<KeptEntrance>& entrance() const = 0;
   // A client that is served may ask more.
   virtual bool takes_more() const = 0;
   // The connection is over; the owner drops the client.
@@ -35,7 +45,8 @@ class ClientOwner : public Door {
   ~ClientOwner() = default;
 };
 
-class Client final : public Mortal,
+class Client final : public Reused,
+                     public Mortal,
                      public ListNode<ClientTag>,
                      private GreeterOwner,
                      private FrontOwner,
@@ -55,7 +66,7 @@ class Client final : public Mortal,
   void tell(std::vector<Running>& all);
   std::uint64_t id() const { return reinterpret_cast<std::uintptr_t>(this); }
   void kill();
-  const std::string& trust() const { return entrance_->trust; }
+  const std::string& trust() const { return entrance_->entrance->trust; }
 
  private:
   explicit Client(ClientOwner& owner);
@@ -73,7 +84,7 @@ class Client final : public Mortal,
   void on_pin_lost() override { leave(); }
 
   ClientOwner& owner_;
-  const std::shared_ptr<const Entrance> entrance_;
+  const Ref<KeptEntrance> entrance_;
   Owned<Greeter> greeter_;  // Until the connection was greeted.
   Owned<Front> front_;
   List<Transaction, TransactionTag> transactions_;

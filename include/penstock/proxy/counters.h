@@ -35,7 +35,8 @@ struct FrontendState {
   std::atomic<std::int64_t> maxconn_order{-1};  // Most clients; -1: as the file says.
   // What was refused or failed is told of, by rules::Reason::Kind.
   std::array<AtMostEvery, 8> reports;
-  Rate accepted, arrivals, requests;     // Connections, clients let in, and what they asked for.
+  Rate accepted, arrivals;               // Connections, and clients let in.
+  RequestRate requests{ledgers};         // What they asked for.
   std::atomic<std::uint32_t> logged{0};  // Lines of the log, counted where its format asks (%lc).
 };
 

@@ -33,11 +33,13 @@ struct Way {
 };
 
 // A request is waited for (`heard`: its first bytes are there), and has gone.
-void request_begun(Kit& kit, const FrontendPlan& frontend, bool heard);
-void request_gone(Kit& kit, const FrontendPlan& frontend);
+// `ledger`: of its frontend.
+void request_begun(Ledger& ledger, bool heard);
+inline void request_gone(Ledger& ledger) { ledger.take_back(Entry::Open); }
 
 // A request that is over. Its facts for the log are complete.
-void request_ended(Kit& kit, const FrontendPlan& frontend, const Way& way, const rules::Subject& subject);
+void request_ended(Kit& kit, const FrontendPlan& frontend, Ledger& ledger, const Way& way,
+                   const rules::Subject& subject);
 // The same of a client in mode tcp.
 void tunnel_ended(Kit& kit, const FrontendPlan& frontend, const Way& way, const rules::Subject& subject);
 

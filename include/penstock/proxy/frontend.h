@@ -55,9 +55,12 @@ class Frontend final : private ListenerOwner, private ClientOwner {
   bool empty() const { return clients_.empty(); }
 
  private:
-  Kit& kit() override { return owner_.kit(); }
+  Kit& kit() override { return kit_; }
   const BindSpec& bind() const override { return *bind_; }
-  const Ref<Generation>& generation() const override;
+  const Ref<Generation>& generation() const override { return last_ ? last_ : kit_.generation; }
+  const FrontendPlan& frontend() const override { return *plan_; }
+  const Ref<KeptEntrance>& entrance() const override { return entrance_; }
+  void take_plan() { plan_ = generation()->snapshot().frontend(bind_->frontend); }
   bool takes_more() const override { return !closed_ && !owner_.draining(); }
   void on_client_over(Client& client) override;
   void on_client_left(const Entrance& entrance) override { owner_.dismiss(entrance); }
@@ -66,8 +69,11 @@ class Frontend final : private ListenerOwner, private ClientOwner {
   void open(Descriptor own);
 
   FrontendOwner& owner_;
+  Kit& kit_;
   const BindSpec* bind_;
-  Ref<Generation> last_;  // Once closed, while there are clients.
+  Ref<KeptEntrance> entrance_;  // Of that bind line.
+  const FrontendPlan* plan_;    // Of that generation.
+  Ref<Generation> last_;        // Once closed, while there are clients.
   Owned<Listener> listener_;
   List<Client, ClientTag> clients_;
   bool paused_ = false;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "penstock/base/reused.h"
 #include "penstock/net/connection.h"
 #include "penstock/net/living.h"
 #include "penstock/proxy/kit.h"
@@ -21,7 +22,8 @@ class Door {
   virtual const BindSpec& bind() const = 0;
   // What serves those who come in here.
   virtual const Ref<Generation>& generation() const = 0;
-  const FrontendPlan& frontend() const { return *generation()->snapshot().frontend(bind().frontend); }
+  // Its plan there.
+  virtual const FrontendPlan& frontend() const = 0;
 
  protected:
   ~Door() = default;
@@ -39,7 +41,7 @@ class GreeterOwner {
   ~GreeterOwner() = default;
 };
 
-class Greeter final : public Mortal, private ConnectionEvents {
+class Greeter final : public Reused, public Mortal, private ConnectionEvents {
  public:
   // `facts` are filled in as they become known.
   static Owned<Greeter> make(Door& door, rules::ClientFacts& facts, GreeterOwner& owner);

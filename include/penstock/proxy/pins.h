@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -40,7 +41,9 @@ class PinBook final : private BackOwner {
   void look_at_answer(const Head& head);
 
   // Its own connection to `server`, if there is one idle; `where`: see keep().
-  Owned<Back> lend(const Server& server, std::string_view tls_name, std::uint64_t& where);
+  Owned<Back> lend(const Server& server, std::string_view tls_name, std::uint64_t& where) {
+    return kept_ ? lend_own(server, tls_name, where) : nullptr;
+  }
   // `where`: a digest of the address that it goes to.
   void keep(const ServerSpec& server, std::uint64_t where, Owned<Back> back);
   // One more is to be made: the one that was idle longest ends if there are too many.
@@ -52,12 +55,13 @@ class PinBook final : private BackOwner {
   // One of them has ended, and with it whom the client said to be there.
   bool lost(std::string_view backend) const;
 
-  // The server that served the last request, if one did. Must stay: half of what identifies the client was said there.
-  const std::shared_ptr<Server>& last() const { return last_; }
-  bool must_stay() const { return must_stay_; }
-  void set_last(const std::shared_ptr<Server>& server, bool must_stay) {
-    if (last_ != server) last_ = server;
-    must_stay_ = must_stay;
+  // The server that served the last request, where the next is to go there if it can. Must stay: half of what
+  // identifies the client was said there.
+  const Server* last() const { return kept_ ? kept_->last.get() : nullptr; }
+  bool must_stay() const { return kept_ && kept_->must_stay; }
+  void set_last(const std::shared_ptr<Server>& server, bool must_stay);
+  void forget_last() {
+    if (kept_) kept_->last = nullptr;
   }
 
   // Those whose server is gone, or is elsewhere now by the configuration, end. What a change
@@ -65,7 +69,7 @@ class PinBook final : private BackOwner {
   void adopt(const Snapshot& snapshot);
   // `on-marked-down shutdown-sessions`
   void shut_down(const Server& server);
-  void clear() { pins_.clear(); }
+  void clear() { kept_.reset(); }
 
  private:
   // Each belongs to one server of one backend, which its state stands for. Null if it ended: whom the client said to
@@ -81,10 +85,18 @@ class PinBook final : private BackOwner {
   template <typename Which>
   void lose_some(Which which);
 
+  // What few clients have.
+  struct Kept {
+    std::vector<Pin> pins;
+    std::shared_ptr<Server> last;
+    bool must_stay = false;
+  };
+  Kept& kept();
+  Owned<Back> lend_own(const Server& server, std::string_view tls_name, std::uint64_t& where);
+  std::span<Pin> pins() const { return kept_ ? std::span<Pin>(kept_->pins) : std::span<Pin>(); }
+
   PinBookOwner& owner_;
-  std::vector<Pin> pins_;
-  std::shared_ptr<Server> last_;
-  bool must_stay_ = false;
+  std::unique_ptr<Kept> kept_;
   bool pinned_ = false;
 };
 

@@ -123,10 +123,15 @@ class Transaction final : public InBlock,
   void hold(Slice bytes);
   void body_came();
   void apply_request_rules();
-  bool run_rules(const rules::Program& program, Phase phase, std::uint64_t tarpit_ms);
+  // True if the transaction goes on to its next step; else the rules have answered or ended it.
+  bool run_rules(const rules::Program& program, Phase phase, std::uint64_t tarpit_ms) {
+    return program.empty() || obey(program.run(subject_), phase, tarpit_ms);
+  }
   bool obey(const rules::Verdict& verdict, Phase phase, std::uint64_t tarpit_ms);
   void begin_tarpit(const rules::Reply& reply, std::uint64_t wait_ms);
-  bool gave_up(Phase phase);
+  // A rule could not be asked. What it would have said is not known, so nothing passes.
+  bool gave_up(Phase phase) { return subject_.in_trouble() && give_up(phase); }
+  bool give_up(Phase phase);
   void choose_backend();
   void apply_backend_rules();
   void prepare_request();
@@ -173,7 +178,7 @@ class Transaction final : public InBlock,
   void let_others();
   void cut(Cause cause, Phase phase);
   void connect_failed(const Failure& failure) { follow(approach_.try_again(failure, Approach::Again::Connecting)); }
-  bool is_listen() const { return subject_.backend == subject_.frontend; }
+  void note_last_server(bool must_stay);
   bool run_response_rules();
   void drop_answer();
   void start_tunnel();
@@ -202,6 +207,7 @@ class Transaction final : public InBlock,
   HeldBody held_;
   Compression compression_;
   Step step_ = Step::Request;
+  bool is_listen_ = false;  // Frontend and backend are one section.
   bool request_ended_ = false;
   bool response_ended_ = false;
   bool head_answered_ = false;  // The client got the final head.
