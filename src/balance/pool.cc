@@ -34,22 +34,41 @@ Pool::Pool(Loop& loop, const PoolSpec& spec, std::shared_ptr<Shelf> shelf, std::
 
 Pool::~Pool() {
   idle_.clear();
+  safe_ = 0;
   count_idle();
 }
 
 // Once in a while: what is lent meanwhile is counted as idle until the next time.
 void Pool::count_idle() {
-  if (server_ == nullptr || idle_.size() == counted_) return;
-  const auto more = static_cast<std::int64_t>(idle_.size()) - static_cast<std::int64_t>(counted_);
-  server_->idle.fetch_add(more, std::memory_order_relaxed);
-  counted_ = idle_.size();
+  if (server_ == nullptr) return;
+  const auto count = [](std::atomic<std::int64_t>& in_all, std::size_t now, std::size_t& counted) {
+    const auto before = static_cast<std::int64_t>(std::exchange(counted, now));
+    if (const std::int64_t more = static_cast<std::int64_t>(now) - before; more != 0)
+      in_all.fetch_add(more, std::memory_order_relaxed);
+  };
+  count(server_->idle, idle_.size(), counted_);
+  count(server_->idle_safe, safe_, counted_safe_);
+}
+
+void Pool::count_safe() {
+  safe_ = static_cast<std::size_t>(
+      std::count_if(idle_.begin(), idle_.end(), [](const auto& back) { return is_safe(back->served()); }));
+}
+
+// The oldest go.
+void Pool::keep(std::size_t most) {
+  while (idle_.size() > most) {
+    if (is_safe(idle_.front()->served())) --safe_;
+    idle_.erase(idle_.begin());
+  }
 }
 
 Owned<Back> Pool::lend(std::string_view tls_name, bool used_only, const BackOptions& options) {
   quiet_rounds_ = 0;
   for (std::size_t i = idle_.size(); i-- > 0;) {
     Back& back = *idle_[i];
-    if (back.tls_name() != tls_name || (used_only && back.served() < 2)) continue;
+    if (back.tls_name() != tls_name || (used_only && !is_safe(back.served()))) continue;
+    if (is_safe(back.served())) --safe_;
     Owned<Back> lent = std::move(idle_[i]);
     idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(i));
     unneeded_ = std::min(unneeded_, idle_.size());
@@ -92,11 +111,12 @@ void Pool::give_home(Owned<Back> back) {
   move_window();
   const std::size_t allowed = allowed_idle();
   if (allowed == 0) return;
-  while (idle_.size() >= allowed) idle_.erase(idle_.begin());
+  keep(allowed - 1);
   back->set_owner(*this);
   back->rest();
   const std::uint64_t before_ms = std::exchange(home_at_ms_, loop_.now());
   if (shelf_ && home_at_ms_ >= before_ms + kSeldomMs && put_on_shelf(*back)) return begin_rounds(sweep_ms());
+  if (is_safe(back->served())) ++safe_;
   idle_.push_back(std::move(back));
   count_idle();
   begin_rounds(shelf_ ? kRoundMs : window());
@@ -133,7 +153,7 @@ void Pool::purge() {
   ++in_use_;  // As if one more came home: allowed_idle() counts without it.
   const std::size_t allowed = allowed_idle();
   --in_use_;
-  while (idle_.size() > allowed) idle_.erase(idle_.begin());
+  keep(allowed);
   count_idle();
 }
 
@@ -145,6 +165,7 @@ void Pool::share() {
   while (given < most && put_on_shelf(*idle_[given])) ++given;
   idle_.erase(idle_.begin(), idle_.begin() + static_cast<std::ptrdiff_t>(given));
   unneeded_ = idle_.size();
+  count_safe();
   count_idle();
   const std::uint64_t now = loop_.now();
   if (now < sweep_at_ms_) return;
@@ -154,6 +175,7 @@ void Pool::share() {
 
 void Pool::clear() {
   idle_.clear();
+  safe_ = 0;
   count_idle();
   rounds_.reset();
   if (shelf_) shelf_->clear();
@@ -164,7 +186,7 @@ void Pool::obey(const PoolSpec& spec, std::shared_ptr<Shelf> shelf) {
   shelf_ = std::move(shelf);
   if (spec_.max < 0) return;
   const auto most = static_cast<std::size_t>(spec_.max);
-  while (idle_.size() > most) idle_.erase(idle_.begin());
+  keep(most);
   count_idle();
   if (shelf_) shelf_->sweep(UINT64_MAX, most);
 }
@@ -177,6 +199,7 @@ void Pool::close() {
 
 void Pool::on_back_lost(Back& back, const Failure&, std::string_view) {
   std::erase_if(idle_, [&](const auto& idle) { return idle.get() == &back; });
+  count_safe();
   count_idle();
 }
 

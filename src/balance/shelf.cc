@@ -13,8 +13,9 @@ bool Shelf::put(Back& back, std::uint64_t now_ms, std::size_t limit) {
     if (!guard) continue;
     std::optional<ParkedBack> parked = back.park();
     if (!parked) return false;
-    board.entries.push_back({std::move(*parked), now_ms});
     size_.fetch_add(1, std::memory_order_relaxed);
+    if (is_safe(parked->served)) safe_.fetch_add(1, std::memory_order_relaxed);
+    board.entries.push_back({std::move(*parked), now_ms});
     return true;
   }
   return false;
@@ -35,13 +36,18 @@ std::optional<Shelf::Entry> Shelf::take_from(Board& board, std::string_view tls_
   if (!guard) return std::nullopt;
   for (std::size_t i = board.entries.size(); i-- > 0;) {
     const ParkedBack& back = board.entries[i].back;
-    if (back.tls_name != tls_name || (used_only && back.served < 2)) continue;
+    if (back.tls_name != tls_name || (used_only && !is_safe(back.served))) continue;
     Entry entry = std::move(board.entries[i]);
     board.entries.erase(board.entries.begin() + static_cast<std::ptrdiff_t>(i));
-    size_.fetch_sub(1, std::memory_order_relaxed);
+    take_off(entry);
     return entry;
   }
   return std::nullopt;
+}
+
+void Shelf::take_off(const Entry& entry) {
+  size_.fetch_sub(1, std::memory_order_relaxed);
+  if (is_safe(entry.back.served)) safe_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void Shelf::sweep(std::uint64_t since_ms, std::size_t keep) {
@@ -54,10 +60,10 @@ void Shelf::sweep(std::uint64_t since_ms, std::size_t keep) {
     for (Entry& entry : board.entries) {
       const bool is_spare = left > keep && entry.since_ms < since_ms;
       const bool stays = !is_spare && entry.back.connection.quiet();
+      if (!stays) take_off(entry);
       (stays ? staying : ended).push_back(std::move(entry));
       if (!stays) --left;
     }
-    size_.fetch_sub(board.entries.size() - staying.size(), std::memory_order_relaxed);
     board.entries.swap(staying);
   }
 }
@@ -66,7 +72,7 @@ void Shelf::clear() {
   std::vector<Entry> ended;
   for (Board& board : boards_) {
     std::lock_guard guard(board.lock);
-    size_.fetch_sub(board.entries.size(), std::memory_order_relaxed);
+    for (const Entry& entry : board.entries) take_off(entry);
     std::move(board.entries.begin(), board.entries.end(), std::back_inserter(ended));
     board.entries.clear();
   }
@@ -84,11 +90,14 @@ std::shared_ptr<Shelf> Shelves::of(std::uint64_t identity) {
   return shelf;
 }
 
-std::size_t Shelves::idle() const {
+Shelves::Idle Shelves::count_idle() const {
   const std::lock_guard hold(lock_);
-  std::size_t sum = 0;
+  Idle sum;
   for (const auto& [identity, shelf] : known_) {
-    if (const auto living = shelf.lock()) sum += living->size();
+    const auto living = shelf.lock();
+    if (!living) continue;
+    sum.all += living->size();
+    sum.safe += living->safe();
   }
   return sum;
 }

@@ -14,6 +14,7 @@
 #include "penstock/balance/health_result.h"
 #include "penstock/base/format.h"
 #include "penstock/base/require.h"
+#include "penstock/config/stick_names.h"
 #include "penstock/proxy/process_facts.h"
 #include "penstock/proxy/statistics_walk.h"
 #include "penstock/rules/subject.h"
@@ -141,7 +142,7 @@ class Metrics final : public Service {
         own_(*snapshot, process, wish_),
         walk_(std::move(snapshot), process, now_ms, {}) {
     for (const Family& family : kFamilies) add_rows(family);
-    stage_ = wish_.process ? Stage::Process : wish_.kinds != 0 ? Stage::See : Stage::Own;
+    stage_ = wish_.process ? Stage::Process : wish_.kinds != 0 ? Stage::See : Stage::Tables;
   }
 
   rules::Reply head(Arena&) override {
@@ -159,7 +160,7 @@ class Metrics final : public Service {
   bool ended() const override { return stage_ == Stage::Done && made_.empty(); }
 
  private:
-  enum class Stage : std::uint8_t { Process, See, Write, Own, Done };
+  enum class Stage : std::uint8_t { Process, See, Write, Tables, Own, Done };
   static constexpr std::size_t kSeenAtOnce = 512;
 
   void add_rows(const Family& family) {
@@ -176,7 +177,7 @@ class Metrics final : public Service {
     switch (stage_) {
       case Stage::Process:
         write_process();
-        stage_ = wish_.kinds == 0 ? Stage::Own : Stage::See;
+        stage_ = wish_.kinds == 0 ? Stage::Tables : Stage::See;
         return;
       case Stage::See:
         for (std::size_t left = kSeenAtOnce; left != 0; --left) {
@@ -190,6 +191,15 @@ class Metrics final : public Service {
         return;
       case Stage::Write:
         while (made_.size() < room && stage_ == Stage::Write) write_more();
+        return;
+      case Stage::Tables:
+        if (wish_.tables) {
+          write_tables("haproxy_sticktable_size", "Entries that a stick table has room for",
+                       [](const TablePlan& table) { return std::uint64_t{table.line.size}; });
+          write_tables("haproxy_sticktable_used", "Entries that are in a stick table",
+                       [](const TablePlan& table) { return std::uint64_t{table.table->size()}; });
+        }
+        stage_ = Stage::Own;
         return;
       case Stage::Own:
         while (made_.size() < room && stage_ == Stage::Own) {
@@ -237,7 +247,7 @@ class Metrics final : public Service {
     const Part& part = part_of(family.kind);
     if (row_ == part.rows.size()) {
       row_ = 0;
-      if (++family_ == std::size(kFamilies)) stage_ = Stage::Own;
+      if (++family_ == std::size(kFamilies)) stage_ = Stage::Tables;
       return;
     }
     if (object_ == part.seen.size()) {
@@ -306,6 +316,24 @@ class Metrics final : public Service {
         append_format(made_, "{{version=\"{}\"}} 1\n", value.text);
       else
         append_format(made_, " {}\n", value.number);
+    }
+  }
+
+  // The last one of the file first, as HAProxy has them.
+  template <class Number>
+  void write_tables(std::string_view name, std::string_view help, Number number) {
+    if (!wish_.wants(name)) return;
+    bool headed = false;
+    for (auto table = snapshot_->tables.rbegin(); table != snapshot_->tables.rend(); ++table) {
+      if (!table->table) continue;
+      if (!std::exchange(headed, true)) metrics_line::write_heading(name, help, "gauge", made_);
+      std::string labels;
+      metrics_line::append_label("name", table->proxy, labels);
+      labels += ',';
+      metrics_line::append_label("type", config::stick_key_name(table->line.key), labels);
+      metrics_line::append({name, "{", labels, "} "}, made_);
+      metrics_line::append_number(static_cast<std::int64_t>(number(*table)), made_);
+      made_ += '\n';
     }
   }
 

@@ -13,7 +13,7 @@ namespace {
 
 using Kind = Question::Kind;
 
-// What a frontend is taken to admit where nothing says how many.
+// What a frontend is taken to admit where nothing says how many: nothing is served then.
 constexpr std::uint32_t kUsualMaxconn = 2000;
 // Of servers that track servers; a longer one goes in a circle, which was complained about.
 constexpr std::size_t kLongestChain = 10000;
@@ -177,6 +177,8 @@ std::uint64_t Outside::fullconn(const config::Proxy& proxy) const {
 // What frontends admit, by the names of the backends they may lead to; those that may lead anywhere under no name.
 Outside::Admitted Outside::sum_admitted() const {
   Admitted sums;
+  const std::uint32_t process = sources_.process.hard_maxconn;
+  const std::uint32_t all = process != 0 ? process : std::max(ground_.config->global.maxconn, kUsualMaxconn);
   for (const auto& [name, named] : ground_.frontends) {
     const config::Proxy& frontend = ground_.config->proxies[named.proxy];
     std::set<std::string> where;
@@ -187,8 +189,7 @@ Outside::Admitted Outside::sum_admitted() const {
     }
     const auto unknown = [](const std::string& backend) { return backend.find('%') != std::string::npos; };
     if (std::any_of(where.begin(), where.end(), unknown)) where = {""};
-    const std::uint64_t admits =
-        frontend.maxconn != 0 ? frontend.maxconn : std::max(ground_.config->global.maxconn, kUsualMaxconn);
+    const std::uint64_t admits = frontend.maxconn != 0 ? frontend.maxconn : all;
     for (const std::string& backend : where) sums[backend] += admits;
   }
   return sums;

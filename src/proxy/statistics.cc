@@ -277,6 +277,11 @@ Value get_used(const Object& object) {
   return Value::u32(object.server->state->in_use.load(std::memory_order_relaxed));
 }
 Value get_idle(const Object& object) { return Value::u32(idle_of(*object.server)); }
+Value get_safe_idle(const Object& object) { return Value::u32(safe_idle_of(*object.server)); }
+Value get_unsafe_idle(const Object& object) {
+  const std::uint64_t all = idle_of(*object.server), safe = safe_idle_of(*object.server);
+  return Value::u32(all > safe ? all - safe : 0);
+}
 Value get_idle_limit(const Object& object) {
   const std::int32_t most = object.server->pool.max;
   return most < 0 ? Value::none() : Value::u32(static_cast<std::uint64_t>(most));
@@ -452,9 +457,10 @@ constexpr Column kColumns[] = {
     {"ttime_max", "max_total_time_seconds", "Longest time of all of a request", Shape::Peak, kS | kB, 0,
      most_of<Time::Total>},
     {"eint", "internal_errors_total", "Failures of our own", Shape::Counter, kAll, 0, entry_of<Entry::InternalErrors>},
-    {"idle_conn_cur", "unsafe_idle_connections_current", "Idle connections", Shape::Gauge, kS, 0, get_idle},
-    {"safe_conn_cur", "safe_idle_connections_current", "Not told apart from the others: 0", Shape::Gauge, kS, 0,
-     nought32},
+    {"idle_conn_cur", "unsafe_idle_connections_current", "Idle connections that have served one request", Shape::Gauge,
+     kS, 0, get_unsafe_idle},
+    {"safe_conn_cur", "safe_idle_connections_current", "Idle connections that have served more", Shape::Gauge, kS, 0,
+     get_safe_idle},
     {"used_conn_cur", "used_connections_current", "Connections in use", Shape::Gauge, kS, 0, get_used},
     {"need_conn_est", "need_connections_current", "Connections that will be needed", Shape::Gauge, kS, 0, get_used},
     {"uweight", "uweight", "Weight as the administrator has it", Shape::Mean, kS | kB, 0, get_user_weight},
@@ -545,6 +551,11 @@ std::uint64_t weight_in_force(const ServerSpec& server) {
 std::uint64_t idle_of(const ServerSpec& server) {
   const std::int64_t pooled = server.state->idle.load(std::memory_order_relaxed);
   return static_cast<std::uint64_t>(std::max<std::int64_t>(0, pooled)) + server.state->shelves.idle();
+}
+
+std::uint64_t safe_idle_of(const ServerSpec& server) {
+  const std::int64_t pooled = server.state->idle_safe.load(std::memory_order_relaxed);
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, pooled)) + server.state->shelves.count_idle().safe;
 }
 
 std::span<const Column> columns() { return kColumns; }

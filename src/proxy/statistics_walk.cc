@@ -1,7 +1,6 @@
 #include "penstock/proxy/statistics_walk.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "penstock/base/format.h"
@@ -232,36 +231,7 @@ void Walk::make_backend() {
   object_.sums = Sums(backend_->balance.state->ledgers);
   object_.sums.join_times(std::exchange(times_, {}));
   object_.together = together_of(backend_->balance);
-  object_.fullconn = fullconn();
-}
-
-// A plan does not know what the process admits.
-std::uint64_t Walk::fullconn() {
-  if (object_.line->fullconn != 0) return object_.line->fullconn;
-  if (!std::exchange(doors_known_, true)) sum_up_doors();
-  const auto found = doors_.find(backend_->balance.name);
-  return std::max<std::uint64_t>(1, (doors_to_all_ + (found == doors_.end() ? 0 : found->second)) / 10);
-}
-
-void Walk::sum_up_doors() {
-  const std::uint64_t process = process_.maxconn.load(std::memory_order_relaxed);
-  for (const auto& plan : snapshot_->frontends) {
-    const config::Proxy* line = snapshot_->config.find(plan->name);
-    if (line == nullptr) continue;
-    std::set<std::string_view> names;
-    if (line->is_backend) names.insert(line->name);
-    if (line->default_backend) names.insert(line->default_backend->text);
-    for (const config::Rule& rule : line->rules) {
-      if (rule.set == config::Rule::Set::UseBackend) names.insert(rule.words[0].text);
-    }
-    const std::uint64_t admits = plan->maxconn != 0 ? plan->maxconn : process;
-    const bool to_all = std::any_of(names.begin(), names.end(), [](auto name) { return name.find('%') != name.npos; });
-    if (to_all) {
-      doors_to_all_ += admits;
-      continue;
-    }
-    for (const std::string_view name : names) doors_[name] += admits;
-  }
+  object_.fullconn = backend_->balance.fullconn;
 }
 
 namespace {

@@ -447,6 +447,45 @@ backend app
         text = rig.get('/metrics?scope=server').body.decode()
         self.assertEqual({line.split('_')[1] for line in text.splitlines() if not line.startswith('#')}, {'server'})
 
+    def test_metrics_of_stick_tables(self):
+        rig = self.rig("""
+frontend fe
+    bind <fe>
+    http-request use-service prometheus-exporter if { path /metrics }
+    http-request track-sc0 src table first
+    http-request return status 200
+backend first
+    stick-table type ip size 100k expire 1m store conn_cur
+backend second
+    stick-table type string len 20 size 1k expire 1m store gpc0
+""")
+        rig.get('/')
+        text = rig.get('/metrics?scope=sticktable').body.decode()
+        self.assertEqual([line for line in text.splitlines() if not line.startswith('# HELP')], [
+            '# TYPE haproxy_sticktable_size gauge',
+            'haproxy_sticktable_size{name="second",type="string"} 1024',
+            'haproxy_sticktable_size{name="first",type="ip"} 102400',
+            '# TYPE haproxy_sticktable_used gauge',
+            'haproxy_sticktable_used{name="second",type="string"} 0',
+            'haproxy_sticktable_used{name="first",type="ip"} 1'])
+        self.assertIn('haproxy_sticktable_used{name="first"', rig.get('/metrics').body.decode())
+        self.assertNotIn('sticktable', rig.get('/metrics?scope=server').body.decode())
+
+    def test_idle_connections_that_served_once_and_more(self):
+        rig = self.rig(self.PAGE % '', nbthread=1)
+
+        def idle():
+            row = [row for row in csv.DictReader(io.StringIO(rig.get('/stats;csv').body.decode()[2:]))
+                   if row['svname'] == 's1'][0]
+            return [row[name] for name in ('srv_icur', 'idle_conn_cur', 'safe_conn_cur')]
+        with rig.connect() as client:
+            client.get('/test/server')
+        wait_until(lambda: idle() == ['1', '1', '0'], 'one that served once')
+        with rig.connect() as client:
+            client.get('/test/server')
+            client.get('/test/server')
+        wait_until(lambda: idle()[2] == '1', 'one that served more')
+
     def own(self, rig, query=''):
         """Metrics of our own: by their series."""
         lines = rig.get('/metrics' + query).body.decode().splitlines()

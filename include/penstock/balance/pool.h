@@ -55,6 +55,8 @@ class Pool final : public Counted<Pool>, private BackOwner {
 
  private:
   void count_idle();
+  void count_safe();
+  void keep(std::size_t most);
   void on_back_ready(Back&) override {}
   void on_back_lost(Back& back, const Failure& failure, std::string_view why) override;
   // Where connections come home less often than kSeldomMs, none is kept for this worker alone. Else those are given to
@@ -79,6 +81,8 @@ class Pool final : public Counted<Pool>, private BackOwner {
   std::shared_ptr<Shelf> shelf_;
   const std::shared_ptr<Server> server_;
   std::size_t counted_ = 0;        // There, as idle.
+  std::size_t safe_ = 0;           // Of those that are idle, see is_safe().
+  std::size_t counted_safe_ = 0;   // There, as idle_safe.
   std::vector<Owned<Back>> idle_;  // The most recently used last.
   std::vector<std::pair<std::string, TlsTicket>> tickets_;
   std::size_t in_use_ = 0;

@@ -75,6 +75,7 @@ class Server {
   std::atomic<std::uint32_t> in_use{0};
   // Idle connections in pools, of all workers; those on shelves are not among them.
   std::atomic<std::int64_t> idle{0};
+  std::atomic<std::int64_t> idle_safe{0};  // Of these, such that is_safe() holds.
   // Requests that wait for this very server, of all workers.
   std::atomic<std::uint32_t> waiting{0};
   Peak most_in_use, most_waiting;

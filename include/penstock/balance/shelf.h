@@ -30,6 +30,7 @@ class Shelf {
   void clear();
   bool empty() const { return size() == 0; }
   std::size_t size() const { return size_.load(std::memory_order_relaxed); }
+  std::size_t safe() const { return safe_.load(std::memory_order_relaxed); }
 
  private:
   struct Entry {
@@ -43,17 +44,23 @@ class Shelf {
     std::vector<Entry> entries;  // In the order in which they came.
   };
   std::optional<Entry> take_from(Board& board, std::string_view tls_name, bool used_only);
+  // Of the counts.
+  void take_off(const Entry& entry);
 
   std::array<Board, 4> boards_;
-  std::atomic<std::size_t> size_{0};
+  std::atomic<std::size_t> size_{0}, safe_{0};
 };
 
 // The shelves of one server: one for each identity that it has for somebody (ServerSpec::identity).
 class Shelves {
  public:
   std::shared_ptr<Shelf> of(std::uint64_t identity);
-  // Connections on all of them.
-  std::size_t idle() const;
+  // Connections on all of them, and those of them such that is_safe() holds.
+  struct Idle {
+    std::size_t all = 0, safe = 0;
+  };
+  Idle count_idle() const;
+  std::size_t idle() const { return count_idle().all; }
 
  private:
   mutable std::mutex lock_;

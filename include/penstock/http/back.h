@@ -16,6 +16,9 @@ namespace penstock {
 
 class Back;
 
+// A connection that has served so many requests has been lent again and stood it: HAProxy calls it safe.
+constexpr bool is_safe(std::uint32_t served) { return served > 1; }
+
 // What whoever holds a connection that serves no request hears of it.
 class BackOwner {
  public:

@@ -108,5 +108,7 @@ Value value_of(const Column& column, const Object& object);
 std::uint64_t weight_in_force(const ServerSpec& server);
 // Idle connections to it.
 std::uint64_t idle_of(const ServerSpec& server);
+// Those of them that have served more than one request.
+std::uint64_t safe_idle_of(const ServerSpec& server);
 
 }  // namespace penstock::statistics

@@ -6,8 +6,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "penstock/proxy/statistics.h"
@@ -45,8 +43,6 @@ class Walk {
   void make_listener(const BindSpec& bind);
   void make_server(const ServerSpec& server);
   void make_backend();
-  void sum_up_doors();
-  std::uint64_t fullconn();
   bool next_listener();
   bool next_server();
   void next_proxy();
@@ -63,11 +59,6 @@ class Walk {
   Stage stage_ = Stage::Frontend;
   bool begun_ = false;
   Sums times_;  // Of the servers of the backend that comes.
-  // What the frontends admit that may lead to a backend, by its name; and those that may lead anywhere. Summed up when
-  // the first backend is asked for.
-  std::unordered_map<std::string_view, std::uint64_t> doors_;
-  std::uint64_t doors_to_all_ = 0;
-  bool doors_known_ = false;
   Object object_;
 };
 
