@@ -18,7 +18,10 @@ using config::AccessLevel;
 constexpr std::size_t kMostWays = 64;
 
 void explain(const CallRef& call) {
-  const Result<explanation::Supposed> supposed = explanation::suppose(call->arguments());
+  std::vector<std::string> words = call->arguments();
+  const bool as_json = !words.empty() && words.front() == "json";
+  if (as_json) words.erase(words.begin());
+  const Result<explanation::Supposed> supposed = explanation::suppose(words);
   if (!supposed) return call->fail(format("{}\n", supposed.error().text));
   const auto explained = std::make_shared<explanation::Branch>();
   call->realm().crew().ask(
@@ -27,11 +30,13 @@ void explain(const CallRef& call) {
         const Generation& generation = *station.generation();
         *explained = explanation::explain(generation.snapshot(), &generation.numbers(), request, kMostWays);
       },
-      [call, explained] { call->answer(explanation::text_of(*explained)); });
+      [call, explained, as_json] {
+        call->answer(as_json ? explanation::json_of(*explained) : explanation::text_of(*explained));
+      });
 }
 
 constexpr Command kCommands[] = {
-    {"explain", "[METHOD] <url> [src <addr>] [header <name: value>]* [to <where>]", AccessLevel::Operator,
+    {"explain", "[json] [METHOD] <url> [src <addr>] [header <name: value>]* [to <where>]", AccessLevel::Operator,
      "what the rules would do with this request", explain},
 };
 

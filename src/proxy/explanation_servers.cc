@@ -8,6 +8,7 @@
 #include "penstock/config/model.h"
 #include "penstock/net/loop.h"
 #include "penstock/proxy/persistence.h"
+#include "penstock/proxy/sticking.h"
 
 namespace penstock::explanation {
 namespace {
@@ -131,6 +132,8 @@ void Walk::ask_tables() {
     const std::string& table = snapshot_.tables[static_cast<std::size_t>(rule.table)].proxy;
     if (!found) {
       say(Kind::Effect, "the request has no key");
+    } else if (rule.matches && server_ == nullptr && is_running_) {
+      look_up(rule, table, value);
     } else if (rule.matches && server_ == nullptr) {
       say(Kind::Effect, format("the server that table {} has for \"{}\", if it has one: unknown here", table,
                                words_.shown(text_of(value))));
@@ -139,6 +142,23 @@ void Walk::ask_tables() {
       say(Kind::Effect, format("key of table {}: \"{}\"", table, words_.shown(text_of(value))));
     }
   }
+}
+
+void Walk::look_up(const rules::StickRule& rule, const std::string& name, const rules::Value& value) {
+  const std::optional<std::string_view> key = rule.key(subject_);
+  const std::shared_ptr<StickTable>& table = snapshot_.tables[static_cast<std::size_t>(rule.table)].table;
+  const std::string shown = words_.shown(text_of(value));
+  int place = -1;
+  if (key && table) {
+    const StickTable::Hold hold = table->look(*key, numbers_now());
+    if (hold && hold.mark() != nullptr) place = place_of(*table, *hold.mark(), backend_->balance);
+  }
+  if (place < 0) return say(Kind::Effect, format("table {} knows no server for \"{}\"", name, shown));
+  const ServerSpec& server = backend_->balance.servers[static_cast<std::size_t>(place)];
+  say(Kind::Effect, format("table {} has server {} for \"{}\"", name, server.name, shown));
+  if (!is_in_service(server)) return say(Kind::Fact, format("server {} is out of service", server.name));
+  server_ = &server;
+  chosen_by_ = format("by stick table {}", name);
 }
 
 // The hash of what is balanced by, if that is known.

@@ -79,8 +79,10 @@ class Walk::SeenNumbers final : public rules::Numbers {
   }
   bool stopping() const override { return running_ != nullptr && running_->stopping(); }
   int backend_named(std::string_view name) const override { return snapshot_.backend_number(name); }
-  // None, so that nothing is tracked.
-  const std::shared_ptr<StickTable>* table(int) const override { return nullptr; }
+  // To be looked at: nothing is tracked for an explanation.
+  const std::shared_ptr<StickTable>* table(int number) const override {
+    return running_ == nullptr ? nullptr : running_->table(number);
+  }
   std::uint64_t now_ms() const override { return running_ == nullptr ? 0 : running_->now_ms(); }
 
  private:
@@ -106,6 +108,8 @@ Walk::Walk(const Snapshot& snapshot, const rules::Numbers* running, const Suppos
 }
 
 Walk::~Walk() = default;
+
+std::uint64_t Walk::numbers_now() const { return numbers_->now_ms(); }
 
 // ---- What is heard, and said.
 
@@ -357,12 +361,12 @@ void Walk::walk_request() {
   }
   if (!run(rules.tcp_content, "tcp-request content")) return;
   if (is_http() && !run(rules.http_request, "http-request")) return;
-  if (is_http() && shows_statistics(frontend_->stats)) return;
+  if (is_http() && shows_statistics(frontend_->stats, frontend_->rules.stats)) return;
   if (!choose_backend()) return;
   if (!is_listen()) {
     if (!run(backend_->rules->tcp_content, "tcp-request content")) return;
     if (is_http() && !run(backend_->rules->http_request, "http-request")) return;
-    if (is_http() && shows_statistics(backend_->stats)) return;
+    if (is_http() && shows_statistics(backend_->stats, backend_->rules->stats)) return;
   }
   prepare_request();
   choose_server();
@@ -458,11 +462,18 @@ bool Walk::asks_monitor_uri() {
   return true;
 }
 
-bool Walk::shows_statistics(const std::optional<config::StatsPage>& page) {
+// As statistics_page.cc decides who may see it.
+bool Walk::shows_statistics(const std::optional<config::StatsPage>& page, const rules::StatsRules& rules) {
   if (!page || !statistics_page::is_asked_for(*page, *subject_.request)) return false;
-  end(format("answered here: the page of statistics, to whom its own rules and users let see it (uri {})", page->uri),
-      {{"outcome", "statistics"}});
-  return true;
+  say(Kind::Heading, format("the page of statistics: {}", page->uri));
+  using RuleKind = rules::StatsRule::Kind;
+  const rules::StatsRule* rule = rules.find(subject_, *this);
+  const bool asks = rule != nullptr ? rule->kind == RuleKind::Ask : !page->users.empty();
+  if (rule != nullptr && rule->kind == RuleKind::Deny)
+    return !end("denied by a rule of the page: 403 Forbidden", {{"outcome", "deny"}, {"status", "403"}});
+  if (asks && !statistics_page::is_known(*page, *subject_.request))
+    return !end("asked for a user and a password: 401 Unauthorized", {{"outcome", "deny"}, {"status", "401"}});
+  return !end("answered here: the page of statistics", {{"outcome", "statistics"}});
 }
 
 bool Walk::choose_backend() {

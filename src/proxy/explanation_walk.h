@@ -59,7 +59,7 @@ class Walk final : private rules::Witness, private Endpoints {
   bool answer(const rules::Verdict& verdict);
   bool answer(const rules::Reply& reply, std::string_view outcome, std::string_view why);
   bool asks_monitor_uri();
-  bool shows_statistics(const std::optional<config::StatsPage>& page);
+  bool shows_statistics(const std::optional<config::StatsPage>& page, const rules::StatsRules& rules);
   bool choose_backend();
   bool is_listen() const { return backend_->balance.name == frontend_->name; }
   bool is_http() const { return frontend_->mode == config::Mode::Http; }
@@ -69,6 +69,8 @@ class Walk final : private rules::Witness, private Endpoints {
   bool ask_rules_about_server();
   void ask_cookie();
   void ask_tables();
+  void look_up(const rules::StickRule& rule, const std::string& name, const rules::Value& value);
+  std::uint64_t numbers_now() const;
   void balance();
   std::optional<std::uint32_t> key();
   std::vector<Candidate> candidates() const;

@@ -20,18 +20,6 @@
 namespace penstock::statistics_page {
 namespace {
 
-bool is_known(const config::StatsPage& page, const Head& request) {
-  const Field* field = request.find("authorization");
-  if (field == nullptr) return false;
-  std::string_view value = trim(field->value);
-  if (!equal_nocase(cut(value, ' '), "basic")) return false;
-  value = trim(value);
-  bool known = false;
-  for (const auto& [user, password] : page.users)
-    known = is_same_secret(value, base64_of(user + ":" + password)) || known;
-  return known;
-}
-
 // The part of the target that says what is asked for.
 std::string_view asked_of(const Head& request) { return rules::split_target(request.target).path_and_query; }
 
@@ -244,6 +232,18 @@ Answer change(const Page& page, const Body& body, const Snapshot& snapshot, cons
 }
 
 }  // namespace
+
+bool is_known(const config::StatsPage& page, const Head& request) {
+  const Field* field = request.find("authorization");
+  if (field == nullptr) return false;
+  std::string_view value = trim(field->value);
+  if (!equal_nocase(cut(value, ' '), "basic")) return false;
+  value = trim(value);
+  bool known = false;
+  for (const auto& [user, password] : page.users)
+    known = is_same_secret(value, base64_of(user + ":" + password)) || known;
+  return known;
+}
 
 bool is_asked_for(const config::StatsPage& page, const Head& request) {
   const bool may = request.method == "GET" || request.method == "HEAD" || request.method == "POST";

@@ -28,8 +28,8 @@ bool is_known(const StickTable& table, const StickTable::Mark* mark, const Serve
          (!table.line().server_by_address || mark->key == key_of(table, server));
 }
 
-// By name, or by address where a table has that; an entry that another backend made means the server of the same id, if
-// none has the name.
+}  // namespace
+
 int place_of(const StickTable& table, const StickTable::Mark& mark, const BackendSpec& backend) {
   const auto find = [&](auto is_meant) {
     const auto at = std::find_if(backend.servers.begin(), backend.servers.end(), is_meant);
@@ -40,8 +40,6 @@ int place_of(const StickTable& table, const StickTable::Mark& mark, const Backen
   if (known >= 0 || mark.backend == backend.name) return known;
   return find([&](const ServerSpec& server) { return server.id == mark.id; });
 }
-
-}  // namespace
 
 int Sticking::look_up(const Snapshot& snapshot, const BackendPlan& backend, bool anyhow, rules::Subject& subject,
                       std::uint64_t now_ms) {

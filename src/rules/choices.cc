@@ -54,6 +54,12 @@ const StatsRule* StatsRules::find(Subject& subject) const {
   return found == request.end() ? nullptr : &*found;
 }
 
+const StatsRule* StatsRules::find(Subject& subject, Witness& witness) const {
+  const auto found = std::find_if(request.begin(), request.end(),
+                                  [&](const StatsRule& rule) { return rule.condition.holds(subject, witness); });
+  return found == request.end() ? nullptr : &*found;
+}
+
 bool StatsRules::may_change(Subject& subject) const {
   return std::any_of(admin.begin(), admin.end(), [&](const Condition& condition) { return condition.holds(subject); });
 }

@@ -21,6 +21,7 @@ class Track final : public Action {
       : number_(number), table_(table), key_(std::move(key)), of_connection_(of_connection), of_answer_(of_answer) {}
 
   Flow run(Subject& subject, Verdict&) const override {
+    if (subject.explained != nullptr) return Flow::Next;
     // The first rule that finds a key decides.
     if (tracked_by(subject, static_cast<std::int64_t>(number_)) != nullptr) return Flow::Next;
     const auto* table = table_at(subject, table_);

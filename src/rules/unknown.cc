@@ -34,6 +34,14 @@ bool asks_table(std::string_view name) {
   return name.size() > 3 && name.starts_with("sc") && name[2] >= '0' && name[2] <= '9' && name[3] == '_';
 }
 
+// What it is asked about is found without changing anything, by a key that is known.
+bool is_looked_up(std::string_view name, const Explained& known) {
+  if (!known.numbers) return false;
+  if (name.starts_with("table_") || name == "in_table") return true;
+  const bool changes = name.starts_with("src_inc_") || name.starts_with("src_clr_") || name.starts_with("src_updt_");
+  return name.starts_with("src_") && !changes && known.source;
+}
+
 // Without a field that says so, a request of these methods is taken to have none.
 bool may_have_body(const Subject& subject) {
   if (subject.request == nullptr) return true;
@@ -64,7 +72,7 @@ bool only_traffic_knows(const Expression& expression, const Subject& subject) {
   if (is_one_of(name, kOfTheMoment)) return true;
   if (name.starts_with("ssl_c_") || is_one_of(name, kOfHandshake)) return tls;
   if (is_one_of(name, kOfSource)) return !known.source;
-  if (asks_table(name)) return true;
+  if (asks_table(name)) return !is_looked_up(name, known);
   if (is_one_of(name, kOfSourcePort)) return !known.source_port;
   if (is_one_of(name, kOfDestination)) return !known.destination;
   if (name.starts_with("req.body")) return may_have_body(subject);
@@ -72,8 +80,9 @@ bool only_traffic_knows(const Expression& expression, const Subject& subject) {
 }
 
 bool only_traffic_knows(const Call& converter, const Subject& subject, const Value& value) {
-  if (is_one_of(converter.converter->name, kNumbers)) return !subject.explained->numbers;
-  return asks_table(converter.converter->name) ||
+  const std::string_view name = converter.converter->name;
+  if (is_one_of(name, kNumbers)) return !subject.explained->numbers;
+  return (asks_table(name) && !is_looked_up(name, *subject.explained)) ||
          (value.is_text() && value.text.find(kUnknownHere) != std::string_view::npos);
 }
 

@@ -1,11 +1,12 @@
 """penstock --explain and the command of the runtime socket: what they say, and that the proxy does it. The second reader of
 every explanation is the running proxy, asked by the same request."""
+import base64
 import json
 import os
 import random
 import re
 
-from harness import ROOT, Case, Client, certificates, penstock_only, run_program
+from harness import ROOT, Case, Client, certificates, penstock_only, run_program, wait_until
 from test_exchange import example_rig
 from test_runtime_socket import ask
 
@@ -123,6 +124,70 @@ class Words(Explaining):
         ask(self.r, 'disable server b2/s3')
         text = self.asked(self.r, wishes('GET', 'h', '/x', ()))
         self.assertIn('yes: { nbsrv(b2) lt 1 }: "0"\n', text)
+
+    def test_who_may_see_the_page_of_statistics(self):
+        rig = self.rig("""
+frontend fe
+    bind <fe>
+    stats uri /stats
+    stats auth admin:T0psecret
+    stats http-request deny if { hdr(x) no }
+    stats http-request allow if { src 192.0.2.1 }
+    http-request return status 200 unless { path /stats }
+""", globals_='    stats socket <dir>/admin.sock level admin\n')
+        basic = 'Basic ' + base64.b64encode(b'admin:T0psecret').decode()
+        for source, fields, wanted in (
+                ('192.0.2.1', [], r'yes: \{ src 192.0.2.1 \}: .*\n=> answered here: the page of statistics\n$'),
+                ('192.0.2.1', [('X', 'no')], r'yes: \{ hdr\(x\) no \}: "no"\n=> denied by a rule of the page: 403'),
+                ('192.0.2.2', [], r'no:  \{ src 192.0.2.1 \}: .*\n=> asked for a user and a password: 401'),
+                ('192.0.2.2', [('Authorization', basic)], r'\n=> answered here: the page of statistics\n$')):
+            words = ['http://h/stats', '--src', source] + [
+                word for name, value in fields for word in ('--header', '%s: %s' % (name, value))]
+            told = self.explained(rig, words)
+            self.assertRegex(told, wanted)
+            self.assertNotIn(basic, told)
+        self.assertIn('unknown here: { src 192.0.2.1 }\n', self.explained(rig, ['http://h/stats']))
+        # Answered before the page is asked for.
+        self.assertIn('=> answered by a rule: 200', self.explained(rig, ['http://h/other']))
+
+    def test_what_stick_tables_know_is_looked_up_in_the_running_proxy(self):
+        rig = self.rig("""
+frontend fe
+    bind <fe>
+    http-request track-sc0 src table clients
+    http-request deny if { src_http_req_cnt(clients) ge 3 }
+    http-request deny if { src,table_http_req_cnt(clients) gt 100 }
+    http-request deny if { sc_http_req_cnt(0) gt 100 }
+    default_backend be
+backend clients
+    stick-table type ip size 1k expire 1h store http_req_cnt
+backend be
+    stick-table type ip size 1k expire 1h
+    stick on src
+    server s1 <s1>
+    server s2 <s2>
+""", globals_='    stats socket <dir>/admin.sock level admin\n')
+        told = self.explained(rig, ['http://h/', '--src', '127.0.0.1'])
+        for wanted in ('unknown here: { src_http_req_cnt(clients) ge 3 }\n', 'if it has one: unknown here'):
+            self.assertIn(wanted, told)
+        told = ask(rig, 'explain http://h/ src 127.0.0.1')
+        self.assertIn('table be knows no server for "127.0.0.1"\n', told)
+        name = 's1' if rig.get('/test/server').body == b'EX01' else 's2'
+        wait_until(lambda: 'server_id' in ask(rig, 'show table be'), 'the table to know')
+        told = ask(rig, 'explain http://h/ src 127.0.0.1')
+        self.assertIn('no:  { src_http_req_cnt(clients) ge 3 }: "1"\n', told)
+        self.assertIn('no:  { src,table_http_req_cnt(clients) gt 100 }: "1"\n', told)
+        self.assertIn('unknown here: { sc_http_req_cnt(0) gt 100 }\n', told)
+        self.assertIn('table be has server %s for "127.0.0.1"\n' % name, told)
+        self.assertIn('server %s, by stick table be\n' % name, told)
+        # Nothing was counted by asking.
+        self.assertIn(' use=0 ', ask(rig, 'show table clients'))
+        self.assertIn('http_req_cnt=1\n', ask(rig, 'show table clients'))
+
+    def test_json_of_the_command(self):
+        told = json.loads(ask(self.r, 'explain json GET http://h/ews/ src 127.0.0.1'))
+        self.assertEqual(leaves(told)[-1]['outcome'], 'pool')
+        self.assertIn("'[METHOD] URL'", ask(self.r, 'explain json'))
 
     def test_the_command_is_like_the_option(self):
         quoted = ask(self.r, 'explain http://h/ews/ src 127.0.0.1 header "X-A: a b"')

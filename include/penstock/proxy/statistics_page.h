@@ -26,6 +26,9 @@ struct Page {
 // `request` is for this page.
 bool is_asked_for(const config::StatsPage& page, const Head& request);
 
+// It says a user of the page, and the password.
+bool is_known(const config::StatsPage& page, const Head& request);
+
 // What an administrator wants of a server.
 struct Wanted {
   std::string backend, server;

@@ -11,6 +11,10 @@
 
 namespace penstock {
 
+// The place of the server that an entry means; -1: none of this backend. By name, or by address where a table has that;
+// an entry that another backend made means the server of the same id, if none has the name.
+int place_of(const StickTable& table, const StickTable::Mark& mark, const BackendSpec& backend);
+
 class Sticking {
  public:
   // Asks the tables in order of the lines: the place of the first server named that may be had, -1

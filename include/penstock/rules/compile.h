@@ -51,6 +51,7 @@ struct StatsRules {
   std::vector<Condition> admin;
   // The first rule that holds; null: none does.
   const StatsRule* find(Subject& subject) const;
+  const StatsRule* find(Subject& subject, Witness& witness) const;
   bool may_change(Subject& subject) const;
 };
 
