@@ -20,6 +20,7 @@ class Writer {
 
   std::string run() {
     write_global(config_.global);
+    for (const Ring& ring : config_.rings) write_ring(ring);
     for (const Proxy& proxy : config_.proxies) write_proxy(proxy);
     return std::move(text_);
   }
@@ -192,15 +193,34 @@ class Writer {
       case LogTarget::Kind::Stderr:
         text = "stderr";
         break;
+      case LogTarget::Kind::Ring:
+        text = "ring@" + quoted(target.ring);
+        break;
     }
     if (target.length != standard.length) append_format(text, " len {}", target.length);
-    if (target.format) append_format(text, " format {}", log_formats()[static_cast<std::size_t>(*target.format)]);
+    if (target.format && target.kind != LogTarget::Kind::Ring)
+      append_format(text, " format {}", log_formats()[static_cast<std::size_t>(*target.format)]);
     append_format(text, " {}", log_facilities()[static_cast<std::size_t>(target.facility)]);
     const bool has_min = target.min_level != standard.min_level;
     if (target.level != standard.level || has_min)
       append_format(text, " {}", log_levels()[static_cast<std::size_t>(target.level)]);
     if (has_min) append_format(text, " {}", log_levels()[static_cast<std::size_t>(target.min_level)]);
     return text;
+  }
+
+  void write_ring(const Ring& ring) {
+    const Ring standard;
+    append_format(text_, "{}ring {}\n", text_.empty() ? "" : "\n", ring.name);
+    name_line("description", ring.description);
+    if (ring.format != standard.format) line("format {}", log_formats()[static_cast<std::size_t>(ring.format)]);
+    number_line("maxlen", ring.length, standard.length);
+    number_line("size", ring.size, standard.size);
+    time_line("timeout connect", ring.connect_ms);
+    time_line("timeout server", ring.server_ms);
+    for (const RingServer& server : ring.servers) {
+      line("server {} {}{}", server.name, quoted(address_text(server.address, AddressUse::Server)),
+           server.octet_count ? " log-proto octet-count" : "");
+    }
   }
 
   // Proxies.

@@ -12,6 +12,7 @@ namespace penstock::config {
 
 std::span<const Keyword<Reading>> global_keywords();
 std::span<const Keyword<Draft>> proxy_keywords();
+std::span<const Keyword<Ring>> ring_keywords();
 std::span<const Keyword<Draft>> option_keywords();   // Behind `option`.
 std::span<const Keyword<Draft>> timeout_keywords();  // Behind `timeout`.
 std::span<const Keyword<Draft>> http_check_keywords();
@@ -58,6 +59,11 @@ void parse_global_stats(Line& line, Reading& reading);
 void parse_server(Line& line, Draft& draft);
 void parse_default_server(Line& line, Draft& draft);
 void parse_server_template(Line& line, Draft& draft);
+
+// `ring` behind its keyword: what a section begins with, or nothing after a complaint.
+std::optional<Ring> take_ring(Line& line);
+// What `log ring@<name>` is about is known once all rings are.
+void resolve_rings(Reading& reading);
 
 // `stick` and `stick-table` behind their keywords.
 void parse_stick(Line& line, Draft& draft);

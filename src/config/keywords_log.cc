@@ -19,8 +19,14 @@ bool set_target(Line& line, const Word& word, LogTarget& target) {
     target.kind = word.text == "stdout" ? LogTarget::Kind::Stdout : LogTarget::Kind::Stderr;
     return true;
   }
+  if (word.text.starts_with("ring@")) {
+    target.kind = LogTarget::Kind::Ring;
+    target.ring = word.text.substr(5);
+    return true;
+  }
   if (word.text.starts_with("tcp")) {
-    line.complain(word.place, "logs over TCP are not offered; use UDP, a unix socket, stdout or stderr");
+    line.complain(word.place,
+                  "logs go over TCP by a ring: write 'log ring@<name>', and a section 'ring' with a server");
     return false;
   }
   const auto text = address_word(line, word);
@@ -79,17 +85,12 @@ std::span<const std::string_view> log_levels() { return kLevels; }
 std::optional<LogTarget> take_log_target(Line& line) {
   const Word* word = line.take("a target: address:port, a unix path, stdout, stderr or 'global'");
   if (word == nullptr) return std::nullopt;
-  if (word->text.starts_with("ring@")) {
-    line.warn(word->place,
-              "'ring' sections are not offered: this line logs nothing; use UDP, a unix socket, "
-              "stdout or stderr");
-    line.skip_rest();
-    return std::nullopt;
-  }
   LogTarget target;
   target.place = word->place;
   if (!set_target(line, *word, target)) return std::nullopt;
   set_words(line, target);
+  if (target.kind == LogTarget::Kind::Ring && target.format)
+    line.warn(word->place, format("'format' has no effect here: 'ring {}' says how its lines look", target.ring));
   if (const auto facility = line.take_choice(kFacilities)) target.facility = static_cast<int>(*facility);
   if (line.more()) {
     if (const auto level = line.take_choice(kLevels)) target.level = static_cast<Level>(*level);

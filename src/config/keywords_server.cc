@@ -283,7 +283,7 @@ constexpr ServerKeyword kServerKeywords[] = {
      "How a host name becomes an address at start: last, libc, none, in the order to try; last,libc unless said "
      "otherwise."},
     {"inter", parse_inter, "Time between checks, 2s unless said otherwise."},
-    {"log-proto", no_effect_parameter<Server, 1>, "It concerns servers of log rings."},
+    {"log-proto", no_effect_parameter<Server, 1>, "It concerns servers of rings."},
     {"max-reuse", parse_max_reuse,
      "Requests that one server connection carries at most; -1, the default, means no limit."},
     {"maxconn", parse_maxconn,

@@ -26,7 +26,7 @@ constexpr SectionName kSections[] = {
     {"program", SectionKind::Skipped, true, "No program is ever started; write a unit for the service manager."},
     {"resolvers", SectionKind::Skipped, false,
      "Names are resolved at start and at each reload, by the system's resolver."},
-    {"ring", SectionKind::Skipped, false, "Logs go to UDP, unix sockets, stdout or stderr."},
+    {"ring", SectionKind::Ring, false, "The latest lines of logs, kept in memory for 'log ring@<name>': <name>."},
     {"traces", SectionKind::Skipped, false, "Exchanges are not traced."},
     {"userlist", SectionKind::Skipped, false, "Passwords are not asked for; Exchange asks for its own."},
 };
@@ -57,6 +57,7 @@ void Parser::read_file(std::uint32_t file) {
   branches_.clear();
   const std::vector<std::string>& lines = reading_.config.lines[file];
   for (std::size_t i = 0; i < lines.size(); ++i) read_line(lines[i], {file, static_cast<std::uint32_t>(i + 1), 1});
+  end_section();
   if (!branches_.empty()) reading_.diagnostics.add(branches_.back().place, "this '.if' has no '.endif'");
 }
 
@@ -199,7 +200,13 @@ void Parser::take_words(std::string_view text) {
   line.end();
 }
 
+void Parser::end_section() {
+  if (reading_.ring) reading_.config.rings.push_back(std::move(*reading_.ring));
+  reading_.ring.reset();
+}
+
 void Parser::begin_section(Line& line, const Word& keyword) {
+  end_section();
   const SectionName& section = *std::find_if(std::begin(kSections), std::end(kSections),
                                              [&](const SectionName& s) { return s.name == keyword.text; });
   reading_.kind = section.kind;
@@ -217,6 +224,9 @@ void Parser::begin_section(Line& line, const Word& keyword) {
       break;
     case SectionKind::HttpErrors:
       begin_http_errors(line);
+      break;
+    case SectionKind::Ring:
+      reading_.ring = take_ring(line);
       break;
     case SectionKind::Skipped: {
       const std::string text = format("section '{}' {}. {}", section.name,
@@ -421,6 +431,14 @@ void Parser::take_keyword(Line& line, const Word& keyword) {
     case SectionKind::HttpErrors:
       if (is_negatable(line, {}, 0)) take_http_errors_keyword(line, keyword);
       return;
+    case SectionKind::Ring: {
+      const auto* row = find_keyword(ring_keywords(), keyword.text);
+      if (row == nullptr) return complain_unknown(line, keyword, "section 'ring'", names_of(ring_keywords()));
+      if (!is_negatable(line, {}, 0) || !reading_.ring) return line.skip_rest();
+      line.start(*row, keyword);
+      row->parse(line, *reading_.ring);
+      return;
+    }
     case SectionKind::Skipped:
       return line.skip_rest();
   }

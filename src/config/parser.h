@@ -40,6 +40,7 @@ class Parser {
   void take_message(Line& line, std::string_view kind);
 
   void begin_section(Line& line, const Word& keyword);
+  void end_section();
   void begin_proxy(Line& line, SectionKind kind);
   void begin_defaults(Line& line);
   void begin_http_errors(Line& line);

@@ -20,7 +20,7 @@
 
 namespace penstock::config {
 
-enum class SectionKind { None, Global, Defaults, Frontend, Backend, Listen, HttpErrors, Skipped };
+enum class SectionKind { None, Global, Defaults, Frontend, Backend, Listen, HttpErrors, Ring, Skipped };
 
 // `errorfiles <name> [<code>...]`, resolved when all `http-errors` sections are known.
 struct ErrorFilesUse {
@@ -87,6 +87,7 @@ struct Reading {
   Draft* draft = nullptr;  // The proxy or defaults being written.
   std::unordered_map<std::string, ErrorGroup> error_groups;
   ErrorGroup* error_group = nullptr;
+  std::optional<Ring> ring;                 // Being written, or refused.
   std::set<std::string, std::less<>> said;  // Complaints about `global` that are made once.
 };
 

@@ -37,7 +37,7 @@ Owned<Administrator> Administrator::receive(Realm& realm, Descriptor connection,
   ConnectionEvents& events = *self;
   const bool is_unix = SocketAddress::local_of(connection.get()).is_unix();
   self->connection_ = Connection::adopt(realm.loop(), connection.release(), is_unix, nullptr, events);
-  self->unread_ = std::move(said);
+  self->unread_ = said;
   self->rest();
   realm.loop().later(*self);
   return self;
@@ -52,14 +52,15 @@ void Administrator::on_close() {
 
 // Whoever says nothing, or takes nothing, does not stay.
 void Administrator::rest() {
-  if (call_ && call_->patient) return connection_->clear_deadline();
+  if (call_ && call_->patient && !connection_->congested()) return connection_->clear_deadline();
   connection_->set_deadline(rights_.timeout_ms);
 }
 
 void Administrator::on_bytes(Slice bytes) {
   if (left_) return;
-  unread_ += bytes.view();
   rest();
+  if (call_ && call_->listens) return interrupt();
+  unread_ += bytes.view();
   // While an answer is under way no more is read than what has come.
   if (unread_.size() > kLongestLine) connection_->set_reading(false);
   go_on();
@@ -68,7 +69,13 @@ void Administrator::on_bytes(Slice bytes) {
 void Administrator::on_read_end(bool) {
   read_ended_ = true;
   if (left_) return part();
+  if (call_ && call_->listens) return interrupt();
   go_on();
+}
+
+void Administrator::interrupt() {
+  call_->heard();
+  call_->resume();
 }
 
 void Administrator::on_sent() {
@@ -85,6 +92,10 @@ bool Administrator::has_left() const { return read_ended_ && is_abandoned(connec
 void Administrator::go_on() {
   while (!left_) {
     if (call_) {
+      if (call_->listens && (read_ended_ || !unread_.empty())) {
+        unread_.clear();
+        call_->heard();
+      }
       if (!call_->ready() || !send_answer()) return;
       end_answer();
     } else if (!next_call() && !take_line()) {
@@ -102,16 +113,19 @@ bool Administrator::next_call() {
   waiting_.pop_front();
   if (aim_ != Aim::None && !take_aim(written)) return true;
   CallOwner& owner = *this;
-  call_ = std::make_shared<Call>(realm_, owner, rights_, written,
-                                 waiting_.empty() ? std::exchange(payload_, {}) : std::string());
   const Command* command = find_command(written);
+  const bool is_last = waiting_.empty();
+  call_ = std::make_shared<Call>(realm_, owner, rights_, std::move(written),
+                                 is_last ? std::string(std::string_view(payload_)) : std::string());
+  if (is_last) WipedText().swap(payload_);
   if (command != nullptr) {
     call_->run(*command);
     rest();
   } else {
-    const char* why = written.empty() ? "Unknown command. Please enter one of the following commands only:\n"
-                                      : "Unknown command, but maybe one of the following ones is a better match:\n";
-    call_->say(Level::Info, why + command_list(written, rights_.aim == Aim::Parent));
+    const char* why = call_->written().empty()
+                          ? "Unknown command. Please enter one of the following commands only:\n"
+                          : "Unknown command, but maybe one of the following ones is a better match:\n";
+    call_->say(Level::Info, why + command_list(call_->written(), rights_.aim == Aim::Parent));
   }
   return true;
 }
@@ -153,11 +167,12 @@ bool Administrator::take_line() {
   if (wants_payload_ && rights_.prompt && !std::exchange(payload_asked_, true)) connection_->send("+ ");
   const std::size_t end = unread_.find('\n');
   if (end == std::string::npos) return false;
-  std::string line = unread_.substr(0, end);
-  unread_.erase(0, end + 1);
-  if (!line.empty() && line.back() == '\r') line.pop_back();
+  const WipedText whole = unread_.substr(0, end);
+  unread_ = unread_.substr(end + 1);
+  std::string_view line = whole;
+  if (line.ends_with('\r')) line.remove_suffix(1);
   if (wants_payload_) {
-    take_payload_line(std::move(line));
+    take_payload_line(line);
     return true;
   }
   if (looks_like_http(line)) {
@@ -171,7 +186,7 @@ bool Administrator::take_line() {
   return true;
 }
 
-void Administrator::take_payload_line(std::string line) {
+void Administrator::take_payload_line(std::string_view line) {
   if (line.empty()) {
     wants_payload_ = payload_asked_ = false;
     return;
@@ -182,15 +197,22 @@ void Administrator::take_payload_line(std::string line) {
   if (rights_.prompt) connection_->send("+ ");
 }
 
+// Whoever takes nothing of it has no more time for being looked after often. False, always.
+bool Administrator::wait_for_taker() {
+  if (!connection_->congested() || !connection_->has_deadline()) rest();
+  return false;
+}
+
 // False: the rest of it is yet to come, or to go.
 bool Administrator::send_answer() {
   while (true) {
-    if (connection_->congested()) return false;
+    if (connection_->congested()) return wait_for_taker();
     std::string piece;
     bool more = true;
-    while (more && piece.size() < kGulp) more = call_->take(piece);
-    connection_->send(piece);
+    while (more && !call_->paused() && piece.size() < kGulp) more = call_->take(piece);
+    if (!piece.empty()) connection_->send(piece);
     if (!more) return true;
+    if (call_->paused()) return wait_for_taker();
   }
 }
 

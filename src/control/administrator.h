@@ -11,6 +11,7 @@
 
 #include "command.h"
 #include "penstock/base/list.h"
+#include "penstock/base/secret.h"
 #include "penstock/net/connection.h"
 #include "penstock/net/listener.h"
 #include "penstock/net/living.h"
@@ -60,12 +61,14 @@ class Administrator final : public Mortal,
 
   void go_on();
   bool take_line();
-  void take_payload_line(std::string line);
+  void take_payload_line(std::string_view line);
   bool next_call();
   bool take_aim(std::vector<std::string>& written);
   std::string prompt_text() const;
   bool send_answer();
+  bool wait_for_taker();
   void end_answer();
+  void interrupt();
   void leave();
   void part();
   void rest();
@@ -76,9 +79,9 @@ class Administrator final : public Mortal,
   Rights rights_;
   Aim aim_;  // Of commands that do not say whom they are for.
   Owned<Connection> connection_;
-  std::string unread_;
+  WipedText unread_;                              // May be a key, as what follows.
   std::deque<std::vector<std::string>> waiting_;  // Commands of the line being answered.
-  std::string payload_;
+  WipedText payload_;
   CallRef call_;  // Being answered.
   bool wants_payload_ = false;
   bool payload_asked_ = false;

@@ -11,10 +11,10 @@ namespace penstock {
 
 std::vector<const Command*> all_commands() {
   std::vector<const Command*> all;
-  for (const auto table :
-       {talk_commands(), show_commands(), server_commands(), frontend_commands(), counts_commands(), clients_commands(),
-        host_commands(), why_commands(), explain_commands(), amend_commands(), table_commands(), pattern_commands(),
-        process_commands(), error_commands(), tls_commands(), tls_list_commands(), master_commands()}) {
+  for (const auto table : {talk_commands(), show_commands(), server_commands(), frontend_commands(), counts_commands(),
+                           clients_commands(), host_commands(), why_commands(), explain_commands(), event_commands(),
+                           amend_commands(), table_commands(), pattern_commands(), process_commands(), error_commands(),
+                           tls_commands(), tls_list_commands(), master_commands()}) {
     for (const Command& command : table) all.push_back(&command);
   }
   std::sort(all.begin(), all.end(), [](const Command* a, const Command* b) { return a->words < b->words; });
@@ -142,6 +142,11 @@ Call::Call(Realm& realm, CallOwner& owner, Rights& rights, std::vector<std::stri
       written_(std::move(written)),
       payload_(std::move(payload)) {}
 
+Call::~Call() {
+  Redo gone{std::move(written_), std::move(payload_)};
+  wipe(gone);
+}
+
 std::string_view Call::argument(std::size_t number) const {
   const std::size_t place = own_words_ + number;
   return place < written_.size() ? std::string_view(written_[place]) : std::string_view();
@@ -187,6 +192,11 @@ bool Call::take(std::string& to) {
   pieces_ = nullptr;
   if (!silent_) to += '\n';
   return false;
+}
+
+void Call::resume() {
+  if (!std::exchange(paused_, false) || abandoned()) return;
+  owner_->on_answer();
 }
 
 void Call::abandon() {

@@ -44,6 +44,7 @@ std::span<const Command> clients_commands();
 std::span<const Command> host_commands();
 std::span<const Command> why_commands();
 std::span<const Command> explain_commands();
+std::span<const Command> event_commands();
 std::span<const Command> amend_commands();
 std::span<const Command> table_commands();
 std::span<const Command> pattern_commands();
@@ -74,6 +75,7 @@ struct Rights {
   bool expert = false, experimental = false, debug = false;
   Aim aim = Aim::None;   // Of the command being answered.
   bool leaving = false;  // `quit`
+  bool again = false;    // What is commanded was in force before, in another process.
 };
 
 class CallOwner {
@@ -92,6 +94,8 @@ class Call final : public std::enable_shared_from_this<Call> {
   using Pieces = std::function<bool(std::string& to)>;
 
   Call(Realm& realm, CallOwner& owner, Rights& rights, std::vector<std::string> written, std::string payload);
+  // What was written may be a key: it is wiped.
+  ~Call();
 
   Realm& realm() const { return realm_; }
   // Good until the call is answered or abandoned.
@@ -122,6 +126,13 @@ class Call final : public std::enable_shared_from_this<Call> {
 
   // For the owner: moves what there is of the answer to `to`, up to a good gulp. False: nothing more will come.
   bool take(std::string& to);
+  // There is no more of the answer now; on_answer() will tell when there is.
+  void pause() { paused_ = true; }
+  void resume();
+  bool paused() const { return paused_; }
+  // Whatever the administrator says, or that it says no more, ends the answer.
+  void heard() { heard_ = true; }
+  bool was_heard() const { return heard_; }
   bool ready() const { return ready_; }
   bool failed() const { return failed_; }
   // Nobody waits for it any more.
@@ -131,22 +142,26 @@ class Call final : public std::enable_shared_from_this<Call> {
   bool left() const { return owner_ == nullptr || owner_->has_left(); }
   // What works for it, and goes with it.
   void keep(Owned<Mortal> companion) { companion_ = std::move(companion); }
-  // Its time is its own: nobody is sent away while it lasts.
+  // Its time is its own: nobody is sent away while it lasts, but who does not take what there is of the answer.
   bool patient = false;
+  // What is said meanwhile is for it, see heard(), and no command.
+  bool listens = false;
 
  private:
   Realm& realm_;
   CallOwner* owner_;
   Rights* rights_;
   const config::AccessLevel level_;
-  const std::vector<std::string> written_;
-  const std::string payload_;
+  std::vector<std::string> written_;
+  std::string payload_;
   std::size_t own_words_ = 0;
   Pieces pieces_;
   Owned<Mortal> companion_;
   bool ready_ = false;
   bool failed_ = false;
   bool silent_ = false;
+  bool paused_ = false;
+  bool heard_ = false;
 };
 
 }  // namespace penstock

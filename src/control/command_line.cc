@@ -26,6 +26,8 @@ unsigned distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+constexpr std::size_t kLongestKey = 256;
+
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 }  // namespace
@@ -50,6 +52,8 @@ WrittenLine read_command_line(std::string_view line) {
     } else {
       // At the end of a line it escapes nothing, and is nothing.
       if (c == '\\' && i + 1 == line.size()) break;
+      // A key does not leave pieces of itself behind as it grows.
+      if (word.empty()) word.reserve(kLongestKey);
       word += c == '\\' ? line[++i] : c;
       in_word = true;
     }

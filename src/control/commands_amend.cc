@@ -43,7 +43,7 @@ void add(const CallRef& call, const std::string& backend, config::Server line) {
   AddServer wanted{backend, std::make_shared<const config::Server>(std::move(line))};
   call->realm().amend(std::move(wanted), [call, &crew, backend, name, checked](const std::string& why) {
     if (!why.empty()) return call->fail(why + "\n");
-    crew.forget_until_reload(format("deleted server {}/{}", backend, name));
+    // One of that name may have been deleted: that stays so, and comes before this.
     crew.keep_until_reload(
         added_server(backend, name), [] {}, call->again());
     const auto done = [call] { call->say(Level::Info, "New server registered.\n"); };
@@ -81,9 +81,10 @@ void delete_server(const CallRef& call) {
   const ServerSpec* spec = snapshot.find_server(backend, name);
   if (spec == nullptr) return call->fail("No such server.");
   const Server& state = *spec->state;
-  if (state.standing.load(std::memory_order_relaxed).in_service())
+  const bool again = call->rights().again;
+  if (!again && state.standing.load(std::memory_order_relaxed).in_service())
     return call->fail("Only servers in maintenance mode can be deleted.");
-  if (state.in_use.load(std::memory_order_relaxed) != 0)
+  if (!again && state.in_use.load(std::memory_order_relaxed) != 0)
     return call->fail("Server still has connections attached to it, cannot remove it.");
   Crew& crew = call->realm().crew();
   call->realm().amend(DeleteServer{backend, name}, [call, &crew, backend, name](const std::string& why) {

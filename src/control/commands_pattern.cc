@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "command.h"
+#include "pattern_notes.h"
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
 #include "penstock/control/crew.h"
@@ -130,25 +131,16 @@ PatternChange change_all(const PatternPlan& plan, Change change) {
   return *first;
 }
 
-// What was changed is from the next reload on as the configuration has it: the reload's line names it.
-void note_change(const CallRef& call, const PatternPlan& plan) {
-  const std::string name = plan.file.empty() ? format("#{}", plan.id) : plan.file;
-  const std::string what = format("{} {}", plan.by_map ? "map" : "ACL", name);
-  Crew& crew = call->realm().crew();
-  if (!crew.keeps_until_reload(what)) crew.keep_until_reload(what, [] {});
-}
-
-void finish(const CallRef& call, const PatternPlan& plan, const PatternChange& done, std::string_view if_none) {
-  if (!done.error.empty()) return call->fail(done.error + "\n");
-  if (done.entries == 0) return call->fail(if_none);
-  note_change(call, plan);
-  call->done();
+bool is_matched(const PatternPlan& plan, std::optional<std::uint32_t> version) {
+  return !version || *version == plan.sets.front()->current_version();
 }
 
 std::string add_entry(const CallRef& call, const PatternPlan& plan, std::string_view key, std::string_view value,
                       std::optional<std::uint32_t> version) {
-  note_change(call, plan);
-  return change_all(plan, [&](PatternSet& set) { return set.add(key, value, version); }).error;
+  const PatternNote note(call, plan);
+  const std::string error = change_all(plan, [&](PatternSet& set) { return set.add(key, value, version); }).error;
+  if (error.empty() && is_matched(plan, version)) note.added(key, value);
+  return error;
 }
 
 // Each line of a payload is a key and a value, of an ACL a pattern. Those before one in error stay.
@@ -210,9 +202,14 @@ void set_map(const CallRef& call) {
   if (plan == nullptr) return call->fail(unknown(kMap));
   const std::string_view key = call->argument(1), value = call->argument(2);
   const auto id = reference(key);
+  const PatternNote note(call, *plan);
+  const auto only_key = id ? note.only_key_of(*id) : std::optional(std::string(key));
   const PatternChange done =
       change_all(*plan, [&](PatternSet& set) { return id ? set.set(*id, value) : set.set(key, value); });
-  finish(call, *plan, done, id ? "key or pattern not found.\n" : "entry not found.\n");
+  if (!done.error.empty()) return call->fail(done.error + "\n");
+  if (done.entries == 0) return call->fail(id ? "key or pattern not found.\n" : "entry not found.\n");
+  only_key ? note.set(*only_key, value) : note.changed();
+  call->done();
 }
 
 template <const Kind& kind>
@@ -223,8 +220,13 @@ void remove(const CallRef& call) {
   if (plan == nullptr) return call->fail(unknown(kMap));
   const std::string_view key = call->argument(1);
   const auto id = reference(key);
-  finish(call, *plan, change_all(*plan, [&](PatternSet& set) { return id ? set.remove(*id) : set.remove(key); }),
-         "Key not found.\n");
+  const PatternNote note(call, *plan);
+  const auto only_key = id ? note.only_key_of(*id) : std::optional(std::string(key));
+  const PatternChange done = change_all(*plan, [&](PatternSet& set) { return id ? set.remove(*id) : set.remove(key); });
+  if (!done.error.empty()) return call->fail(done.error + "\n");
+  if (done.entries == 0) return call->fail("Key not found.\n");
+  only_key ? note.removed(*only_key) : note.changed();
+  call->done();
 }
 
 template <const Kind& kind>
@@ -233,8 +235,9 @@ void clear(const CallRef& call) {
   if (arguments[0].empty()) return call->fail(format("Missing {} identifier.\n", kind.title));
   const PatternPlan* plan = find_plan(call, kind, arguments[0]);
   if (plan == nullptr) return call->fail(unknown(kind));
+  const PatternNote note(call, *plan);
   for (const auto& set : plan->sets) set->clear(arguments.version);
-  note_change(call, *plan);
+  if (is_matched(*plan, arguments.version)) note.cleared();
   call->done();
 }
 
@@ -254,10 +257,11 @@ void commit(const CallRef& call) {
   if (arguments[0].empty()) return call->fail(format("Missing {} identifier.\n", kind.title));
   const PatternPlan* plan = find_plan(call, kind, arguments[0]);
   if (plan == nullptr) return call->fail(unknown(kind));
+  const PatternNote note(call, *plan);
   bool known = false;
   for (const auto& set : plan->sets) known = set->commit(*arguments.version);
   if (!known) return call->fail("Version number out of range.\n");
-  note_change(call, *plan);
+  note.replaced();
   call->done();
 }
 

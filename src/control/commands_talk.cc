@@ -137,7 +137,7 @@ constexpr Command kCommands[] = {
     {"show cli level", "", AccessLevel::User, "what this connection may do", show_level},
     {"show cli sockets", "", AccessLevel::User, "the runtime sockets", show_sockets},
     {"show env", "[var]", AccessLevel::Operator, "variables of the environment, secret ones hidden", show_env},
-    {"show startup-logs", "", AccessLevel::User, "what was complained about at the start or the last reload",
+    {"show startup-logs", "", AccessLevel::Operator, "what was complained about at the start or the last reload",
      show_startup_logs},
     {"show version", "", AccessLevel::User, "which program this is", show_version},
     {"user", "", AccessLevel::User, "go on as a user, who changes nothing", lower_level<AccessLevel::User>},

@@ -43,6 +43,11 @@ void end_transaction(const CallRef& call, const std::string& what, const std::st
   crew.join_kept(what, result);
 }
 
+// Why a command about `name` does nothing.
+std::string about_another(std::string_view begun, std::string_view verb, std::string_view name) {
+  return format("The ongoing transaction is about '{}' but you are trying to {} '{}'\n", begun, verb, name);
+}
+
 // Of one that has been begun, and ends with a reload.
 std::string transaction_of(std::string_view kind, std::string_view file) {
   return format("the transaction of {} {}", kind, file);
@@ -149,8 +154,7 @@ void set_certificate(const CallRef& call) {
     break;
   }
   auto& draft = call->realm().tls_drafts().certificate;
-  if (draft && draft->file != name)
-    return refuse(format("The ongoing transaction is about '{}' but you are trying to set '{}'\n", draft->file, name));
+  if (draft && draft->file != name) return refuse(about_another(draft->file, "set", name));
   const auto before = draft ? draft->credentials : files.certificate(name);
   if (!before) return refuse("Can't replace a certificate which is not referenced by the configuration!\n");
   auto next = before->with(part, call->payload());
@@ -167,8 +171,7 @@ void commit_certificate(const CallRef& call) {
   const auto refuse = [call, name](std::string_view why) { call->fail(format("{}Can't commit {}!\n", why, name)); };
   const auto& draft = call->realm().tls_drafts().certificate;
   if (!draft) return refuse("No ongoing transaction! !\n");
-  if (draft->file != name)
-    return refuse(format("The ongoing transaction is about '{}' but you are trying to set '{}'\n", draft->file, name));
+  if (draft->file != name) return refuse(about_another(draft->file, "set", name));
   const TlsCredentials& credentials = *draft->credentials;
   if (!credentials.has_certificate() || !credentials.has_key())
     return refuse("The transaction must contain at least a certificate and a private key!\n");
@@ -187,10 +190,7 @@ void abort_certificate(const CallRef& call) {
   if (name.empty()) return call->fail("'abort ssl cert' expects a filename\n");
   auto& draft = call->realm().tls_drafts().certificate;
   if (!draft) return call->fail("No ongoing transaction!\n");
-  if (draft->file != name)
-    return call->fail(
-        format("The ongoing transaction is about '{}' but you are trying to abort a transaction for '{}'\n",
-               draft->file, name));
+  if (draft->file != name) return call->fail(about_another(draft->file, "abort a transaction for", name));
   draft.reset();
   call->realm().crew().forget_until_reload(transaction_of("certificate", name));
   call->say(Level::Notice, format("Transaction aborted for certificate '{}'!\n", name));
@@ -315,8 +315,7 @@ void set_trust(const CallRef& call) {
     return call->fail(format("'set ssl {} expects a filename and {} as a payload\n", kind.words, kind.content));
   const auto refuse = [&](std::string_view why) { call->fail(format("{}Can't update {}!\n", why, name)); };
   auto& draft = call->realm().tls_drafts().*kind.draft;
-  if (draft && draft->file != name)
-    return refuse(format("The ongoing transaction is about '{}' but you are trying to set '{}'\n", draft->file, name));
+  if (draft && draft->file != name) return refuse(about_another(draft->file, "set", name));
   if (!trusts_of(snapshot_of(call), kind.revokes).contains(name))
     return refuse(format("Can't replace a {} file which is not referenced by the configuration!\n", kind.name));
   const bool good = kind.revokes ? static_cast<bool>(revocation_details("", call->payload()))
@@ -335,8 +334,7 @@ void commit_trust(const CallRef& call) {
   const auto refuse = [call, name](std::string_view why) { call->fail(format("{}Can't commit {}!\n", why, name)); };
   const auto& draft = call->realm().tls_drafts().*kind.draft;
   if (!draft) return refuse("No ongoing transaction! !\n");
-  if (draft->file != name)
-    return refuse(format("The ongoing transaction is about '{}' but you are trying to set '{}'\n", draft->file, name));
+  if (draft->file != name) return refuse(about_another(draft->file, "set", name));
   SetTrust wanted{name, {draft->pem, kind.revokes}};
   call->realm().amend(std::move(wanted), [call, name, refuse](const std::string& why) {
     if (!why.empty()) return refuse(why + "\n");
@@ -352,10 +350,7 @@ void abort_trust(const CallRef& call) {
   if (name.empty()) return call->fail(format("'abort ssl {}' expects a filename\n", kind.words));
   auto& draft = call->realm().tls_drafts().*kind.draft;
   if (!draft) return call->fail("No ongoing transaction!\n");
-  if (draft->file != name)
-    return call->fail(
-        format("The ongoing transaction is about '{}' but you are trying to abort a transaction for '{}'\n",
-               draft->file, name));
+  if (draft->file != name) return call->fail(about_another(draft->file, "abort a transaction for", name));
   draft.reset();
   call->realm().crew().forget_until_reload(transaction_of(kind.words, name));
   call->say(Level::Notice, format("Transaction aborted for certificate '{}'!\n", name));

@@ -63,10 +63,18 @@ void show_lists(const CallRef& call) {
   call->answer(std::move(text));
 }
 
+// What several commands may add up to.
+void keep_step(const CallRef& call, const std::string& what) {
+  Crew& crew = call->realm().crew();
+  if (crew.keeps_until_reload(what)) return crew.keep_also(what, call->again());
+  crew.keep_until_reload(
+      what, [] {}, call->again());
+}
+
 void set_list(const CallRef& call, const std::string& path, std::string text, std::string said) {
   call->realm().amend(SetList{path, std::move(text)}, [call, path, said = std::move(said)](const std::string& why) {
     if (!why.empty()) return call->fail(format("Can't edit the crt-list: {}\n", why));
-    call->realm().crew().keep_until_reload("crt-list " + path, [] {});
+    keep_step(call, "crt-list " + path);
     call->answer(said);
   });
 }
@@ -160,15 +168,15 @@ void set_ticket_key(const CallRef& call) {
     return call->fail("'set ssl tls-key' expects a filename and the new TLS key in base64 encoding.\n");
   TicketKeys* keys = find_keys(call, name);
   if (keys == nullptr) return call->fail("'set ssl tls-key' unable to locate referenced filename\n");
-  if (!from_base64(key)) return call->fail("'set ssl tls-key' received invalid base64 encoded TLS key.\n");
-  if (!keys->append(key)) return call->fail("'set ssl tls-key' received a key of wrong size.\n");
-  Crew& crew = call->realm().crew();
-  const std::string what = "keys of tickets of " + name;
-  if (crew.keeps_until_reload(what))
-    crew.keep_also(what, call->again());
-  else
-    crew.keep_until_reload(
-        what, [] {}, call->again());
+  switch (keys->append(key)) {
+    case TicketKeys::Appended::NotBase64:
+      return call->fail("'set ssl tls-key' received invalid base64 encoded TLS key.\n");
+    case TicketKeys::Appended::WrongSize:
+      return call->fail("'set ssl tls-key' received a key of wrong size.\n");
+    case TicketKeys::Appended::Yes:
+      break;
+  }
+  keep_step(call, "keys of tickets of " + name);
   call->say(Level::Info, "TLS ticket key updated!\n");
 }
 

@@ -78,7 +78,7 @@ std::shared_ptr<const Snapshot> Crew::build(config::Config config, Bundle bundle
 }
 
 Sources Crew::sources(bool check_only) {
-  return {servers_, tables_, tickets_, frontend_states_, log_outputs_, process_, check_only, taken_out_};
+  return {servers_, tables_, tickets_, frontend_states_, log_outputs_, rings_, process_, check_only, taken_out_};
 }
 
 std::shared_ptr<const Snapshot> Crew::amended(const Amendment& amendment, config::Diagnostics& diagnostics) {
@@ -148,6 +148,7 @@ void Crew::put_to_work(std::shared_ptr<const Snapshot> snapshot, const ServerNot
   renew_servers(notes);
   if (snapshot_) former_.push_back(std::move(snapshot_));
   snapshot_ = std::move(snapshot);
+  feeds_.adopt(loop_, snapshot_->rings);
   settle_orders();
   watch_addresses();
   adopting_ = workers_.size();
@@ -232,13 +233,23 @@ void Crew::shut_down_sessions(const std::shared_ptr<Server>& server, std::functi
   pass_all(std::move(done));
 }
 
+void Crew::tell(KeptChange change) {
+  owner_.on_kept(change);
+  wipe(change.redo);
+}
+
 void Crew::keep_until_reload(const std::string& what, std::function<void()> undo, Redo redo) {
   until_reload_[what] = std::move(undo);
-  owner_.on_kept({KeptChange::Kind::Set, what, std::move(redo), {}});
+  tell({KeptChange::Kind::Set, what, std::move(redo), {}});
 }
 
 void Crew::keep_also(const std::string& what, Redo redo) {
-  if (until_reload_.contains(what)) owner_.on_kept({KeptChange::Kind::Append, what, std::move(redo), {}});
+  if (until_reload_.contains(what)) tell({KeptChange::Kind::Append, what, std::move(redo), {}});
+}
+
+void Crew::keep_entry(const std::string& what, std::function<void()> undo, std::string key, Redo redo, bool told) {
+  until_reload_.try_emplace(what, std::move(undo));
+  if (told) owner_.on_kept({KeptChange::Kind::Entry, what, std::move(redo), std::move(key)});
 }
 
 void Crew::join_kept(const std::string& from, const std::string& to) {
@@ -338,6 +349,7 @@ void Crew::sweep() {
   servers_.sweep();
   tables_.sweep();
   std::erase_if(log_outputs_, [](const auto& entry) { return entry.second.use_count() == 1; });
+  std::erase_if(rings_, [](const auto& entry) { return entry.second.use_count() == 1; });
   // The system may have back what two snapshots took together.
   if (taken_apart) ::malloc_trim(0);
 }

@@ -1,5 +1,7 @@
 #include "penstock/control/legacy.h"
 
+#include <string.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <optional>
@@ -7,6 +9,7 @@
 
 #include "penstock/base/format.h"
 #include "penstock/base/packing.h"
+#include "penstock/base/text.h"
 #include "penstock/config/model.h"
 
 namespace penstock {
@@ -109,6 +112,11 @@ std::string added_server(std::string_view backend, std::string_view server) {
   return format("added server {}/{}", backend, server);
 }
 
+void wipe(Redo& redo) {
+  for (std::string& word : redo.words) ::explicit_bzero(word.data(), word.size());
+  ::explicit_bzero(redo.payload.data(), redo.payload.size());
+}
+
 WipedText pack_redo(const Redo& redo) {
   Packer packer;
   packer.put_number(redo.words.size());
@@ -158,28 +166,30 @@ bool has_room(const Legacy& legacy, const KeptThing& thing) {
   std::size_t count = 0, bytes = 0;
   for (const KeptThing& each : legacy.kept) {
     count += each.redos.size();
-    for (const Secret& redo : each.redos) bytes += redo.view().size();
+    for (const KeptRedo& redo : each.redos) bytes += redo.packed.view().size();
   }
   return thing.redos.size() < kMostRedos && count < kMostRedosOfAll && bytes < kMostBytesOfAll;
 }
 
 void set_redo(Legacy& legacy, std::string_view name, std::string_view redo) {
   forget_kept(legacy, name);
+  legacy.entries.erase(std::string(name));
   KeptThing* thing = kept_of(legacy, name);
-  if (thing != nullptr && !redo.empty() && has_room(legacy, *thing)) thing->redos.emplace_back(redo);
+  if (thing != nullptr && !redo.empty() && has_room(legacy, *thing))
+    thing->redos.push_back({legacy.next_redo++, Secret(redo)});
 }
 
 // Half of what made it would make something else: then it cannot be made again.
-void add_redo(KeptThing& thing, const Legacy& legacy, std::string_view redo) {
+void add_redo(KeptThing& thing, const Legacy& legacy, KeptRedo redo) {
   if (thing.redos.empty()) return;
-  if (redo.empty() || !has_room(legacy, thing)) return thing.redos.clear();
-  thing.redos.emplace_back(redo);
+  if (redo.packed.view().empty() || !has_room(legacy, thing)) return thing.redos.clear();
+  thing.redos.push_back(std::move(redo));
 }
 
 void join(Legacy& legacy, std::string_view from, std::string_view to) {
   const KeptThing* source = find_kept(legacy, from);
   if (source == nullptr) return;
-  const std::vector<Secret> redos = source->redos;
+  const std::vector<KeptRedo> redos = source->redos;
   forget_kept(legacy, from);
   if (find_kept(legacy, to) == nullptr) {
     if (KeptThing* thing = kept_of(legacy, to)) thing->redos = redos;
@@ -187,7 +197,17 @@ void join(Legacy& legacy, std::string_view from, std::string_view to) {
   }
   KeptThing& thing = *find_kept(legacy, to);
   if (redos.empty()) thing.redos.clear();
-  for (const Secret& redo : redos) add_redo(thing, legacy, redo.view());
+  for (const KeptRedo& redo : redos) add_redo(thing, legacy, redo);
+}
+
+// Of one that cannot be made again any more nothing need be known.
+void take_entry(Legacy& legacy, std::string_view name, std::string_view key, std::string_view packed) {
+  if (find_kept(legacy, name) != nullptr) return;
+  const std::optional<Redo> redo = unpack_redo(packed);
+  if (!redo || redo->words.empty()) return;
+  KeptEntries& entries = legacy.entries[std::string(name)];
+  entries.take(key, *redo);
+  if (entries.is_too_much() || legacy.entries.size() > kMostKept) set_redo(legacy, name, {});
 }
 
 }  // namespace
@@ -202,15 +222,80 @@ void take_change(Legacy& legacy, std::string_view bytes) {
     case KeptChange::Kind::Set:
       return set_redo(legacy, name, redo);
     case KeptChange::Kind::Append:
-      if (KeptThing* thing = find_kept(legacy, name)) add_redo(*thing, legacy, redo);
+      if (KeptThing* thing = find_kept(legacy, name)) add_redo(*thing, legacy, {legacy.next_redo++, Secret(redo)});
       return;
+    case KeptChange::Kind::Entry:
+      return take_entry(legacy, name, from, redo);
     case KeptChange::Kind::Join:
       return join(legacy, from, name);
     case KeptChange::Kind::Forget:
       return forget_kept(legacy, name);
     case KeptChange::Kind::ForgetAll:
-      return legacy.kept.clear();
+      return legacy.forget_kept();
   }
+}
+
+void KeptEntries::add(std::string_view key, const Redo& redo) {
+  for (const std::string& word : redo.words) bytes_ += word.size();
+  by_key_.emplace(key, next_);
+  redos_.emplace(next_++, Redo{redo.words, {}});
+}
+
+// Those about a key; with a verb, those alone.
+void KeptEntries::drop(const std::string& key, std::string_view verb) {
+  const auto [begin, end] = by_key_.equal_range(key);
+  for (auto at = begin; at != end;) {
+    const auto redo = redos_.find(at->second);
+    if (!verb.empty() && redo->second.words[0] != verb) {
+      ++at;
+      continue;
+    }
+    for (const std::string& word : redo->second.words) bytes_ -= word.size();
+    redos_.erase(redo);
+    at = by_key_.erase(at);
+  }
+}
+
+void KeptEntries::take(std::string_view key, const Redo& redo) {
+  const std::string& verb = redo.words[0];
+  if (verb == "clear") *this = {};
+  if (verb == "set") drop(std::string(key), "set");
+  if (verb == "del") drop(std::string(key), {});
+  if (verb != "del" || !redo.payload.empty()) add(key, redo);
+}
+
+namespace {
+
+constexpr std::size_t kMostPayload = 65536;
+
+// As a line of a payload it would be read as it is.
+bool is_plain(const Redo& redo) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const std::string& key = redo.words[3];
+  if (redo.words[0] != "add" || key.empty() || key.find_first_of(kBlanks) != std::string::npos) return false;
+  if (redo.words.size() == 4) return true;
+  const std::string& value = redo.words[4];
+  return value.find_first_of("\r\n") == std::string::npos && trim(value) == value;
+}
+
+}  // namespace
+
+std::vector<Redo> KeptEntries::commands() const {
+  std::vector<Redo> commands;
+  for (const auto& [number, redo] : redos_) {
+    if (redo.words.size() < 4 || !is_plain(redo)) {
+      commands.push_back(redo);
+      continue;
+    }
+    const std::vector<std::string> begin(redo.words.begin(), redo.words.begin() + 3);
+    if (commands.empty() || commands.back().words != begin || commands.back().payload.size() > kMostPayload)
+      commands.push_back({begin, {}});
+    std::string& payload = commands.back().payload;
+    payload += redo.words[3];
+    if (redo.words.size() > 4) payload += " " + redo.words[4];
+    payload += '\n';
+  }
+  return commands;
 }
 
 std::string take_lost(Legacy& legacy) {

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "desk.h"
+#include "pattern_notes.h"
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
 #include "penstock/control/changes.h"
@@ -80,6 +81,7 @@ class Master::Reign final : public Realm {
   const Desk& desk() const override { return *master_.desk_; }
   const Options& options() const override { return master_.options_; }
   TlsDrafts& tls_drafts() override { return tls_drafts_; }
+  PatternNotes& pattern_notes() override { return pattern_notes_; }
   const std::string& complaints() const override { return master_.complaints_; }
   void log(Level level, const std::string& line) override { master_.log(level, line); }
   void reload(std::function<void(bool success, const std::string& said)> done) override {
@@ -97,6 +99,7 @@ class Master::Reign final : public Realm {
  private:
   Master& master_;
   TlsDrafts tls_drafts_;
+  PatternNotes pattern_notes_;
 };
 
 Master::Master(const Options& options, Announcer& announcer, Channel* parent)
@@ -179,9 +182,9 @@ int Master::run(Handover first, const Legacy& legacy) {
   ServerNotes notes = std::move(first.notes);
   for (const auto& [name, note] : legacy.servers) notes[name] = note;
   if (const int status = start(std::move(first), notes); status != 0) return status;
-  if (!legacy.kept.empty()) {
+  if (legacy.has_kept()) {
     notes_ = legacy.servers;
-    replay_ = std::make_unique<Replay>(*realm_, legacy.kept, [this] {
+    replay_ = std::make_unique<Replay>(*realm_, legacy, [this] {
       replay_.reset();
       notes_.clear();
     });
@@ -523,6 +526,9 @@ void Master::take_over(Handover handover) {
   reload_begun_ms_ = loop_.now();
   const bool is_readable = !handover.diagnostics.failed();
   const Result<Limits> limits = is_readable ? make_room_for_descriptors(handover) : Limits{};
+  // Backends are made by what all frontends admit.
+  const std::uint32_t limit_before = crew_.process().hard_maxconn;
+  if (is_readable && limits) crew_.process().hard_maxconn = (*limits).maxconn;
   Loaded loaded = build(std::move(handover));
   if (loaded.snapshot && loaded.snapshot->binds.empty())
     loaded.diagnostics.add(config::Place{}, "there is nothing to listen on");
@@ -531,7 +537,10 @@ void Master::take_over(Handover handover) {
   const std::string later = loaded.snapshot ? changes_for_next_start(started_, loaded.snapshot->config.global) : "";
   if (!later.empty()) loaded.diagnostics.warn(config::Place{}, later + ": a change takes effect at the next start");
   print(loaded.diagnostics);
-  if (loaded.diagnostics.failed()) return refuse(loaded.diagnostics);
+  if (loaded.diagnostics.failed()) {
+    crew_.process().hard_maxconn = limit_before;
+    return refuse(loaded.diagnostics);
+  }
   for (const config::Complaint& complaint : loaded.diagnostics.complaints()) log_complaint(complaint);
   changes_ = changes_between(*crew_.snapshot(), *loaded.snapshot, crew_.orders());
   set_limits(*limits);

@@ -365,8 +365,8 @@ void Parent::restart_later(const std::string& how) {
   if (const std::string lost = take_lost(legacy_); !lost.empty())
     legacy_.story += format(" What was set by command is lost: {}.", lost);
   // A third one that died early may have died of what it was given again.
-  if (wait_ms_ > 2 * kFirstWaitMs && !legacy_.kept.empty()) {
-    legacy_.kept.clear();
+  if (wait_ms_ > 2 * kFirstWaitMs && legacy_.has_kept()) {
+    legacy_.forget_kept();
     legacy_.story += " What was set by command is given up.";
   }
   say(legacy_.story);

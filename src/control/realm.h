@@ -13,6 +13,7 @@ class Crew;
 class Desk;
 class Loop;
 struct Options;
+struct PatternNotes;
 struct TlsDrafts;
 
 class Realm {
@@ -22,6 +23,7 @@ class Realm {
   virtual const Desk& desk() const = 0;
   virtual const Options& options() const = 0;
   virtual TlsDrafts& tls_drafts() = 0;
+  virtual PatternNotes& pattern_notes() = 0;
   // What was complained about when the process started or took its last configuration.
   virtual const std::string& complaints() const = 0;
   virtual void log(Level level, const std::string& line) = 0;

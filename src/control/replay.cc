@@ -1,6 +1,7 @@
 #include "replay.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -17,24 +18,27 @@ bool amends(const Redo& redo) {
 
 }  // namespace
 
-Replay::Replay(Realm& realm, const std::vector<KeptThing>& things, std::function<void()> done)
-    : realm_(realm), done_(std::move(done)) {
+Replay::Replay(Realm& realm, const Legacy& legacy, std::function<void()> done) : realm_(realm), done_(std::move(done)) {
   rights_.level = config::AccessLevel::Admin;
-  rights_.expert = rights_.experimental = true;
-  std::vector<Step> later;
-  for (const KeptThing& thing : things) {
-    std::vector<Redo> redos;
-    for (const Secret& packed : thing.redos) {
-      if (std::optional<Redo> redo = unpack_redo(packed.view())) redos.push_back(std::move(*redo));
+  rights_.expert = rights_.experimental = rights_.again = true;
+  // In the order in which they were given: one may need what another one made.
+  std::map<std::uint64_t, Step> at_once, later;
+  for (const KeptThing& thing : legacy.kept) {
+    std::map<std::uint64_t, Step> steps;
+    bool waits = thing.name.find('/') != std::string::npos;
+    for (const KeptRedo& kept : thing.redos) {
+      std::optional<Redo> redo = unpack_redo(kept.packed.view());
+      if (!redo) continue;
+      waits = waits || amends(*redo);
+      steps.emplace(kept.number, Step{thing.name, std::move(*redo)});
     }
-    const bool waits = std::any_of(redos.begin(), redos.end(), amends);
-    for (Redo& redo : redos) {
-      Step step{thing.name, std::move(redo)};
-      waits || step.name.find('/') != std::string::npos ? later.push_back(std::move(step))
-                                                        : steps_.push_back(std::move(step));
-    }
+    (waits ? later : at_once).merge(steps);
   }
-  std::move(later.begin(), later.end(), std::back_inserter(steps_));
+  for (auto& [number, step] : at_once) steps_.push_back(std::move(step));
+  for (const auto& [name, entries] : legacy.entries) {
+    for (Redo& redo : entries.commands()) steps_.push_back({name, std::move(redo)});
+  }
+  for (auto& [number, step] : later) steps_.push_back(std::move(step));
   run_later();
 }
 
@@ -73,6 +77,7 @@ void Replay::take_answer() {
   }
   std::exchange(call_, nullptr)->abandon();
   Later::unlink();
+  wipe(steps_.front().redo);
   steps_.pop_front();
 }
 

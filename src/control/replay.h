@@ -15,7 +15,7 @@ namespace penstock {
 class Replay final : private CallOwner, private Later {
  public:
   // `done` is called when all are in force or have failed, never from within; it may end the replay.
-  Replay(Realm& realm, const std::vector<KeptThing>& things, std::function<void()> done);
+  Replay(Realm& realm, const Legacy& legacy, std::function<void()> done);
   ~Replay();
   Replay(const Replay&) = delete;
   Replay& operator=(const Replay&) = delete;

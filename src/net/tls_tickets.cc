@@ -15,15 +15,21 @@
 namespace penstock {
 namespace {
 
-// 48 or 80 bytes; else none.
-std::optional<Secret> key_of(std::string_view base64) {
+std::optional<Secret> bytes_of(std::string_view base64) {
   WipedText bytes(base64.size(), '\0');
   std::size_t size = 0;
   const bool good = EVP_DecodeBase64(reinterpret_cast<std::uint8_t*>(bytes.data()), &size, bytes.size(),
                                      reinterpret_cast<const std::uint8_t*>(base64.data()), base64.size()) == 1;
   ERR_clear_error();
-  if (!good || (size != 48 && size != 80)) return std::nullopt;
+  if (!good) return std::nullopt;
   return Secret(std::string_view(bytes).substr(0, size));
+}
+
+// 48 or 80 bytes; else none.
+std::optional<Secret> key_of(std::string_view base64) {
+  std::optional<Secret> bytes = bytes_of(base64);
+  if (bytes && bytes->view().size() != 48 && bytes->view().size() != 80) return std::nullopt;
+  return bytes;
 }
 
 }  // namespace
@@ -53,14 +59,15 @@ Result<std::shared_ptr<TicketKeys>> TicketKeys::of_file(std::string_view text) {
   return std::shared_ptr<TicketKeys>(new TicketKeys(std::move(ring)));
 }
 
-bool TicketKeys::append(std::string_view base64) {
+TicketKeys::Appended TicketKeys::append(std::string_view base64) {
   std::vector<Secret> keys = ring_->file_keys();
-  std::optional<Secret> key = key_of(base64);
-  if (keys.empty() || !key || key->view().size() != keys.front().view().size()) return false;
+  std::optional<Secret> key = bytes_of(base64);
+  if (!key) return Appended::NotBase64;
+  if (keys.empty() || key->view().size() != keys.front().view().size()) return Appended::WrongSize;
   keys.erase(keys.begin());
   keys.push_back(std::move(*key));
   ring_->set_file_keys(std::move(keys));
-  return true;
+  return Appended::Yes;
 }
 
 std::vector<std::string> TicketKeys::texts() const {

@@ -124,6 +124,9 @@ std::set<Name> names_in(const config::Config& config) {
     for (const config::LogTarget& target : logs) add(target.address);
   };
   add_logs(config.global.logs);
+  for (const config::Ring& ring : config.rings) {
+    for (const config::RingServer& server : ring.servers) add(server.address);
+  }
   for (const config::StatsSocket& socket : config.global.stats_sockets) {
     for (const config::Address& address : socket.bind.addresses) add(address);
   }
@@ -166,6 +169,9 @@ class Gatherer {
       for (const config::LogTarget& target : proxy.logs) resolve_log(target);
     }
     for (const config::LogTarget& target : config_.global.logs) resolve_log(target);
+    for (const config::Ring& ring : config_.rings) {
+      for (const config::RingServer& server : ring.servers) resolve(server.address, server.place, false);
+    }
     for (const config::StatsSocket& socket : config_.global.stats_sockets) {
       for (const config::Address& address : socket.bind.addresses) resolve(address, socket.bind.place, false);
       find_owner(socket.bind);

@@ -7,6 +7,12 @@
 
 namespace penstock {
 
+std::shared_ptr<Ring> LogLines::ring(const std::string& name, std::uint64_t size) {
+  std::shared_ptr<Ring>& known = sources_.rings[format("{} {}", name, size)];
+  if (!known) known = std::make_shared<Ring>(size);
+  return known;
+}
+
 std::vector<LogOutput*> LogLines::of(const std::vector<config::LogTarget>& targets, const std::string& tag) {
   std::vector<LogOutput*> out;
   for (const config::LogTarget& target : targets) {
@@ -51,8 +57,11 @@ std::shared_ptr<LogOutput> LogLines::output(const config::LogTarget& target, con
   const std::string key =
       format("{} {} {} {} {} {} {} {} {} {} {}", static_cast<int>(target.kind), address.text(), target.address.host,
              target.fd, target.length, wanted_format, target.facility, static_cast<int>(target.level),
-             static_cast<int>(target.min_level), tag, identity.hostname);
+             static_cast<int>(target.min_level), tag, identity.hostname) +
+      (target.kind == Kind::Ring ? format(" {} {}", target.ring, target.ring_size) : "");
   std::shared_ptr<LogOutput>& known = sources_.log_outputs[key];
+  if (!known && target.kind == Kind::Ring)
+    known = std::make_shared<LogOutput>(wanted, identity, ring(target.ring, target.ring_size));
   if (!known) known = std::make_shared<LogOutput>(wanted, identity, address);
   return known;
 }

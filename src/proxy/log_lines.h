@@ -21,6 +21,8 @@ class LogLines {
            std::vector<LogUse>& all)
       : config_(config), sources_(sources), outside_(outside), diagnostics_(diagnostics), all_(all) {}
 
+  // The ring of that name and size, whatever snapshot began it.
+  std::shared_ptr<Ring> ring(const std::string& name, std::uint64_t size);
   std::vector<LogOutput*> of(const std::vector<config::LogTarget>& targets, const std::string& tag);
   // Those of a plan that is used again.
   void keep(const std::vector<LogOutput*>& outputs, const std::vector<LogUse>& before);

@@ -96,6 +96,8 @@ std::string name_text(const config::LogTarget& target) {
       return format("fd@{}", target.fd);
     case Kind::Unix:
       return target.address.host;
+    case Kind::Ring:
+      return "ring@" + target.ring;
     case Kind::Udp:
       break;
   }
@@ -113,6 +115,7 @@ class Line {
     std::memcpy(at_, text.data(), count);
     at_ += count;
   }
+  std::string_view text() const { return {begin_, static_cast<std::size_t>(at_ - begin_)}; }
   // The line end stands beyond the limit.
   std::string_view ended() {
     *at_++ = '\n';
@@ -445,6 +448,11 @@ std::optional<std::string> LogLosses::report(std::int64_t now_us) {
 }
 
 LogOutput::LogOutput(const config::LogTarget& target, const LogIdentity& identity, const SocketAddress& resolved)
+    : LogOutput(target, identity, std::shared_ptr<Ring>()) {
+  address_ = resolved;
+}
+
+LogOutput::LogOutput(const config::LogTarget& target, const LogIdentity& identity, std::shared_ptr<Ring> ring)
     : name_(name_text(target)),
       kind_(target.kind),
       target_(target.address),
@@ -453,10 +461,10 @@ LogOutput::LogOutput(const config::LogTarget& target, const LogIdentity& identit
       level_(target.level),
       min_level_(target.min_level),
       facility_(target.facility),
-      // As HAProxy counts: of a raw line its end is part of the length.
-      limit_(std::clamp<std::size_t>(target.length, 1, kLongestLine) - (format_ == Format::Raw ? 1 : 0)),
+      // As HAProxy counts: of a raw line its end is part of the length. In a ring lines have none.
+      limit_(std::clamp<std::size_t>(target.length, 1, kLongestLine) - (format_ == Format::Raw && !ring ? 1 : 0)),
       speaker_(speaker_text(format_, identity)),
-      address_(resolved),
+      ring_(std::move(ring)),
       own_losses_(name_) {}
 
 LogOutput::~LogOutput() = default;
@@ -472,6 +480,8 @@ Result<void> LogOutput::open(LogDescriptors* descriptors) {
     case Kind::Unix:
     case Kind::Udp:
       break;
+    case Kind::Ring:
+      return {};
   }
   return open_datagrams();
 }
@@ -553,6 +563,7 @@ void LogOutput::write(Level level, std::string_view message, std::int64_t now_us
     line.append(" ");
   }
   line.append(message);
+  if (ring_) return ring_->write(line.text());
   if (descriptor_ != nullptr) return descriptor_->push(line.ended());
   send(line.ended(), now_us);
 }

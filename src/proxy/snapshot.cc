@@ -114,9 +114,27 @@ class SnapshotBuilder final {
     snapshot_.index();
     snapshot_.find_followers();
     list_patterns();
+    list_rings();
   }
 
  private:
+  void list_rings() {
+    const std::string built_in(config::Ring::kBuiltIn);
+    const auto used = sources_.rings.find(format("{} {}", built_in, config::Ring::kBuiltInSize));
+    ground_.rings.push_back(
+        {built_in, "in-memory ring buffer", used == sources_.rings.end() ? nullptr : used->second, {}});
+    for (const config::Ring& ring : config_.rings) {
+      RingPlan plan{ring.name, ring.description.empty() ? ring.name : ring.description, nullptr, {}};
+      if (!sources_.check_only) plan.ring = logs_.ring(ring.name, ring.size);
+      constexpr std::uint64_t kUsualConnectMs = 5000;
+      for (const config::RingServer& server : ring.servers) {
+        plan.servers.push_back({server.name, outside_.resolved(server.address), server.octet_count,
+                                ring.connect_ms != 0 ? ring.connect_ms : kUsualConnectMs, ring.server_ms});
+      }
+      ground_.rings.push_back(std::move(plan));
+    }
+  }
+
   void number_proxies() {
     Numbering numbers;
     for (const config::Proxy& proxy : config_.proxies) numbers.take(proxy.id);
@@ -494,6 +512,7 @@ Snapshot::Snapshot(std::shared_ptr<const SnapshotGround> ground)
       logs(ground->logs),
       outputs(ground->outputs),
       patterns(ground->patterns),
+      rings(ground->rings),
       ground_(std::move(ground)) {}
 
 void Snapshot::index() {

@@ -22,6 +22,7 @@ const std::map<std::string, std::string> kHeadings = {{"SECTIONS", "section"},
                                                       {"PROXY KEYWORDS", "proxy"},
                                                       {"BIND KEYWORDS", "bind"},
                                                       {"STATS SOCKET KEYWORDS", "stats socket"},
+                                                      {"RING KEYWORDS", "ring"},
                                                       {"SERVER KEYWORDS", "server"}};
 
 Words words_of_page(const std::string& path) {

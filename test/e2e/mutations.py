@@ -24,9 +24,12 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 # What stands around a mutated line. A key is where the line goes: a section, and its mode if it is tcp.
 FRAME = '''global
 {global}
+    log ring@lines local0
 http-errors pages
     errorfile 503 /dev/null
 {errors}
+ring lines
+{ring}
 defaults d
     mode {mode}
     timeout connect 5s
@@ -46,7 +49,7 @@ backend other from d
     stick-table type ip size 1k store gpc0,gpt0,conn_cur,http_req_rate(10s)
     server s1 127.0.0.1:4
 '''
-PLACES = ('global', 'errors', 'defaults', 'frontend', 'backend')
+PLACES = ('global', 'errors', 'ring', 'defaults', 'frontend', 'backend')
 
 SETTINGS = {
     'global': '''
@@ -114,6 +117,17 @@ ulimit-n 4096
 user root
 no strict-limits
 no insecure-fork-wanted
+''',
+    'ring': '''
+description a text of words
+format rfc5424
+format raw
+maxlen 1200
+size 32764
+timeout connect 5s
+timeout server 10s
+server s1 127.0.0.1:514 log-proto octet-count
+server s1 127.0.0.1:514 log-proto legacy
 ''',
     'errors': '''
 errorfile 404 /dev/null

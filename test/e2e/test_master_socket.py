@@ -378,20 +378,101 @@ class AfterACrash(Process):
         self.kill(rig)
         wait_until(lambda: shown()[0] not in ('', before[0]), 'the certificate of the file')
 
-    def test_what_cannot_be_set_again_is_named(self):
+    def with_maps(self):
         folder = self.jail()
-        names = os.path.join(folder, 'names.map')
+        names, words = os.path.join(folder, 'names.map'), os.path.join(folder, 'words.lst')
         with open(names, 'w') as file:
-            file.write('a 1\n')
-        text = 'frontend fe\n    bind <fe>\n    http-request return status 200 hdr x %%[path,map(%s)]\n' % names
-        rig = self.rig(text, globals_='    stats socket <dir>/admin.sock level admin\n', arguments=['-W'])
-        ask(rig, 'add map %s b 2' % names)
+            file.write('a 1\nb 2\nc 3\nd 4\nd 5\n')
+        with open(words, 'w') as file:
+            file.write('red\ngreen\n')
+        text = ('frontend fe\n    bind <fe>\n    acl w hdr(x) -f %s\n    http-request deny if w\n'
+                '    http-request return status 200 hdr x %%[path,map(%s)]\n' % (words, names))
+        return self.rig(text, globals_='    stats socket <dir>/admin.sock level admin\n', arguments=['-W']), names, words
+
+    @staticmethod
+    def entries(rig, what):
+        return re.findall(r'(?m)^0x\w+ (.*)$', ask(rig, 'show ' + what))
+
+    def test_maps_and_acls(self):
+        rig, names, words = self.with_maps()
+        ask(rig, 'set map %s a 10' % names)
+        ask(rig, 'set map %s a 11' % names)
+        ask(rig, 'del map %s b' % names)
+        ask(rig, 'add map %s b 20' % names)
+        ask(rig, 'add map %s gone 1;del map %s gone' % (names, names))
+        ask(rig, 'add map %s <<\ne 6\nf 7 8\n' % names)
+        ask(rig, 'add acl %s blue' % words)
+        ask(rig, 'del acl %s red' % words)
+        maps, acls = ['a 11', 'c 3', 'd 4', 'd 5', 'b 20', 'e 6', 'f 7 8'], ['green', 'blue']
+        self.assertEqual(self.entries(rig, 'map ' + names), maps)
+        self.assertEqual(self.entries(rig, 'acl ' + words), acls)
+        self.kill(rig)
+        wait_until(lambda: (self.entries(rig, 'map ' + names), self.entries(rig, 'acl ' + words)) == (maps, acls),
+                   'maps and ACLs as they were')
+        # A version that was committed is all there is; one that was not is none.
+        ask(rig, 'prepare map %s;add map @1 %s x 1;commit map @1 %s;prepare map %s;add map @2 %s y 1'
+            % (names, names, names, names, names))
+        ask(rig, 'clear acl ' + words)
+        self.kill(rig)
+        wait_until(lambda: (self.entries(rig, 'map ' + names), self.entries(rig, 'acl ' + words)) == (['x 1'], []),
+                   'the version that was committed')
+        line = ask(rig, 'reload')
+        self.assertIn('map ' + names, line)
+        self.assertIn('ACL ' + words, line)
+        self.kill(rig)
+        wait_until(lambda: self.entries(rig, 'acl ' + words) == ['red', 'green'], 'what the file says')
+        self.assertNotIn('lost', rig.output.text)
+
+    def test_what_cannot_be_set_again_is_named(self):
+        rig, names, _ = self.with_maps()
+        second = re.search(r'(0x\w+) d 5', ask(rig, 'show map ' + names)).group(1)
+        ask(rig, 'set map %s #%s 50' % (names, second))
         ask(rig, 'set maxconn frontend fe 17')
         before = self.facts(rig)
         self.kill(rig)
         rig.output.wait('What was set by command is lost: map ' + names)
         wait_until(lambda: self.facts(rig) == before, 'what can be')
-        self.assertRegex(ask(rig, 'show map ' + names), r'\A0x\w+ a 1\n\n\Z')
+        self.assertEqual(self.entries(rig, 'map ' + names)[-1], 'd 5')
+
+    def test_a_server_deleted_and_added_again(self):
+        rig = self.start()
+        before = self.facts(rig)
+        for command in ('set server be/s3 state maint', 'del server be/s3', 'add server be/s3 127.0.0.1:99 weight 9',
+                        'set server be/s3 state ready', 'set server be/s3 weight 8'):
+            self.assertNotRegex(ask(rig, command), '(?i)denied|unknown|cannot|only|expects', command)
+        after = self.facts(rig)
+        self.assertNotEqual(after, before)
+        self.kill(rig)
+        wait_until(lambda: self.facts(rig) == after, 'the second server of that name')
+        for command in ('set server be/s3 state maint', 'del server be/s3'):
+            ask(rig, command)
+        self.kill(rig)
+        wait_until(lambda: [server[0] for server in self.facts(rig)[1]] == ['s1', 's2'], 'none of that name')
+        self.assertNotIn('lost', rig.output.text)
+
+    def test_lists_of_certificates(self):
+        folder = self.jail()
+        for name in ('mail.pem', 'other.pem'):
+            shutil.copy(os.path.join(certificates(), name), folder)
+        first, second, listing = [os.path.join(folder, name) for name in ('mail.pem', 'other.pem', 'list')]
+        with open(listing, 'w') as file:
+            file.write(first + '\n')
+        rig = self.rig('frontend fe\n    bind <fe> ssl crt-list %s\n    http-request return status 200\n' % listing,
+                       globals_='    stats socket <dir>/admin.sock level admin\n', arguments=['-W'])
+        with open(second) as file:
+            pem = re.sub(r'\n+', '\n', file.read())
+        # What is listed is made after a line of the list was changed, and must be there before the line is.
+        ask(rig, 'add ssl crt-list %s %s' % (listing, first))
+        ask(rig, 'new ssl cert %s' % second)
+        ask(rig, 'set ssl cert %s <<\n%s\n' % (second, pem))
+        self.assertIn('Success!', ask(rig, 'commit ssl cert %s' % second))
+        self.assertIn('Success!', ask(rig, 'add ssl crt-list %s %s' % (listing, second)))
+        before = ask(rig, 'show ssl crt-list %s' % listing)
+        self.assertEqual(before.count(first), 2)
+        self.assertIn(second, before)
+        self.kill(rig)
+        wait_until(lambda: ask(rig, 'show ssl crt-list %s' % listing) == before, 'the list as it was')
+        self.assertNotIn('lost', rig.output.text)
 
     def test_what_was_taken_back_is_not_set_again(self):
         rig = self.start()

@@ -403,12 +403,39 @@ struct Global {
   bool operator==(const Global&) const = default;
 };
 
+// Who gets a copy of each line of a ring, over a connection of its own.
+struct RingServer {
+  Place place;
+  std::string name;
+  Address address;
+  bool octet_count = false;  // `log-proto octet-count`: each line has its length before it, and no line end.
+  bool operator==(const RingServer&) const = default;
+};
+
+// `ring <name>`: the latest lines of logs, kept in memory.
+struct Ring {
+  static constexpr std::string_view kBuiltIn = "buf0";  // There without a section.
+  static constexpr std::uint64_t kBuiltInSize = 1048576;
+  static constexpr LogTarget::Format kBuiltInFormat = LogTarget::Format::Timed;
+
+  Place place;
+  std::string name;
+  std::string description;  // Empty: the name.
+  LogTarget::Format format = LogTarget::Format::Raw;
+  std::uint64_t size = 16384;
+  std::uint64_t length = 0;  // Of a line at most; 0: as many as fit.
+  std::uint64_t connect_ms = 0, server_ms = 0;
+  std::vector<RingServer> servers;
+  bool operator==(const Ring&) const = default;
+};
+
 struct Config {
   std::vector<std::string> files;  // Place::file points here.
   // Lines of each file as read, for carets in complaints made later.
   std::vector<std::vector<std::string>> lines;
   Global global;
   std::vector<Proxy> proxies;  // In order of the file.
+  std::vector<Ring> rings;     // Likewise.
 
   // A frontend and a backend may share one name: who looks for one side says so.
   const Proxy* find_frontend(const std::string& name) const {

@@ -32,11 +32,13 @@ struct Address {
 
 // `log <target> [len n] [format f] [sample ..] <facility> [<level> [<minlevel>]]`
 struct LogTarget {
-  enum class Kind { Udp, Unix, Fd, Stdout, Stderr };
+  enum class Kind { Udp, Unix, Fd, Stdout, Stderr, Ring };
   enum class Format { Rfc3164, Rfc5424, Local, Priority, Short, Timed, Iso, Raw };
   Kind kind = Kind::Udp;
   Address address;  // Udp (port 514 if none), Unix.
   int fd = -1;
+  std::string ring;             // `ring@<name>`: lines look as its section says.
+  std::uint64_t ring_size = 0;  // Its bytes.
   std::uint32_t length = 1024;
   std::optional<Format> format;  // None given: local, or rfc3164 under `log-send-hostname`.
   int facility = 0;

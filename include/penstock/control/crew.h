@@ -13,6 +13,7 @@
 
 #include "penstock/balance/health_watch.h"
 #include "penstock/control/changes.h"
+#include "penstock/control/feed.h"
 #include "penstock/control/legacy.h"
 #include "penstock/control/worker.h"
 #include "penstock/net/loop.h"
@@ -61,6 +62,7 @@ class Crew final : private WorkerOwner {
                                         config::Diagnostics& diagnostics);
   // The snapshot at work with one thing changed, to be put to work. Null after complaints.
   std::shared_ptr<const Snapshot> amended(const Amendment& amendment, config::Diagnostics& diagnostics);
+  const Feeds& feeds() const { return feeds_; }
   // What the next build() is to keep.
   const Bundle* bundle() const { return snapshot_ ? &snapshot_->bundle : nullptr; }
 
@@ -90,6 +92,8 @@ class Crew final : private WorkerOwner {
   // again, should a process come after this one; more may belong to it. Without words it is lost then.
   void keep_until_reload(const std::string& what, std::function<void()> undo, Redo redo = {});
   void keep_also(const std::string& what, Redo redo);
+  // Of a map or ACL: one change of many, see KeptEntries. `told`: else whoever makes it again knows it already.
+  void keep_entry(const std::string& what, std::function<void()> undo, std::string key, Redo redo, bool told);
   // What was kept as `from` is so as `to` from now on, with what that was before.
   void join_kept(const std::string& from, const std::string& to);
   void forget_until_reload(const std::string& what);
@@ -119,6 +123,7 @@ class Crew final : private WorkerOwner {
   TicketKeys& tickets() { return tickets_; }
 
  private:
+  void tell(KeptChange change);
   void wake_lines(std::shared_ptr<BackendState> state) override;
   void wake_listeners() override;
   void on_worker_empty(unsigned worker) override;
@@ -149,6 +154,8 @@ class Crew final : private WorkerOwner {
   LogReach* log_reach_ = nullptr;
   std::map<std::string, std::shared_ptr<FrontendState>> frontend_states_;
   std::map<std::string, std::shared_ptr<LogOutput>> log_outputs_;
+  std::map<std::string, std::shared_ptr<Ring>> rings_;
+  Feeds feeds_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::shared_ptr<const Difference> change_;             // From the snapshot before it.
   std::vector<std::shared_ptr<const Snapshot>> former_;  // Freed here when nobody uses them any more.

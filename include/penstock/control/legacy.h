@@ -28,10 +28,42 @@ struct Redo {
   std::string payload;
 };
 
+// Overwrites what may be a key.
+void wipe(Redo& redo);
+
+struct KeptRedo {
+  std::uint64_t number = 0;  // They came in this order, whatever they belong to.
+  Secret packed;             // As pack_redo() has it.
+};
+
 // What was set by command and ends with a reload.
 struct KeptThing {
-  std::string name;           // "frontend fe disabled"
-  std::vector<Secret> redos;  // Each as pack_redo() has it. None: it cannot be made again.
+  std::string name;             // "frontend fe disabled"
+  std::vector<KeptRedo> redos;  // None: it cannot be made again.
+};
+
+// What commands changed of a map or of the patterns of an ACL: what they add up to, not all that were given. Those that
+// add a pattern, set a value or take something out, each about one key, and what makes the commands before it needless
+// takes their place.
+class KeptEntries {
+ public:
+  static constexpr std::size_t kMost = 100'000, kMostBytes = std::size_t{32} * 1024 * 1024;
+
+  // `key`: empty for what concerns all. A `del` has a payload if the configuration gave what it takes out.
+  void take(std::string_view key, const Redo& redo);
+  // Too much for another process to be given.
+  bool is_too_much() const { return redos_.size() > kMost || bytes_ > kMostBytes; }
+  // In order. Many of a kind become one.
+  std::vector<Redo> commands() const;
+
+ private:
+  void add(std::string_view key, const Redo& redo);
+  void drop(const std::string& key, std::string_view verb);
+
+  std::map<std::uint64_t, Redo> redos_;
+  std::multimap<std::string, std::uint64_t, std::less<>> by_key_;
+  std::uint64_t next_ = 0;
+  std::size_t bytes_ = 0;
 };
 
 // How that changes.
@@ -41,6 +73,7 @@ struct KeptChange {
     Append,     // `redo` belongs to it, too, if it is there.
     Join,       // What belongs to `from` does, and that is there no more.
     Forget,     // It is there no more.
+    Entry,      // `redo` is about the key `from` of that map or ACL: see KeptEntries.
     ForgetAll,  // None is.
   };
   Kind kind = Kind::ForgetAll;
@@ -53,7 +86,15 @@ struct Legacy {
   Secret ticket_keys;
   ServerNotes servers;
   std::vector<KeptThing> kept;  // In the order in which they were set.
-  std::string story;            // How it ended.
+  std::map<std::string, KeptEntries> entries;
+  std::uint64_t next_redo = 0;
+  std::string story;  // How it ended.
+
+  bool has_kept() const { return !kept.empty() || !entries.empty(); }
+  void forget_kept() {
+    kept.clear();
+    entries.clear();
+  }
 };
 
 std::string added_server(std::string_view backend, std::string_view server);

@@ -26,8 +26,9 @@ class TicketKeys {
   // Of a file: base64 of 48 or of 80 bytes in each line, at least three. The last three open tickets, the last but one
   // seals them, so that a neighbour may have the newest a little later.
   static Result<std::shared_ptr<TicketKeys>> of_file(std::string_view text);
-  // One more behind those of a file, in base64; false: it is no such key.
-  bool append(std::string_view base64);
+  // One more behind those of a file, in base64; but for Yes nothing has changed.
+  enum class Appended { Yes, NotBase64, WrongSize };
+  Appended append(std::string_view base64);
   // Those of a file that are in force, oldest first, in base64; empty: it has none of a file.
   std::vector<std::string> texts() const;
   // All keys as bytes, newest first, for a process that takes over.

@@ -42,6 +42,21 @@ struct PatternPlan {
   std::vector<std::shared_ptr<rules::PatternSet>> sets;
 };
 
+// A server that gets what is written to a ring.
+struct RingServerPlan {
+  std::string name;
+  SocketAddress address;
+  bool octet_count = false;
+  std::uint64_t connect_ms = 0, server_ms = 0;  // 0: no limit.
+  bool operator==(const RingServerPlan&) const = default;
+};
+
+struct RingPlan {
+  std::string name, description;
+  std::shared_ptr<Ring> ring;  // Null: nobody writes there.
+  std::vector<RingServerPlan> servers;
+};
+
 // All of a snapshot but its plans: what no amendment touches.
 struct SnapshotGround {
   struct NameHash {
@@ -73,6 +88,7 @@ struct SnapshotGround {
   std::vector<LogOutput*> logs;   // Global ones: for what concerns no proxy.
   std::vector<LogUse> outputs;
   std::vector<PatternPlan> patterns;  // In the order of their numbers.
+  std::vector<RingPlan> rings;        // The built-in one first.
   Names frontends, backends;
   std::vector<Side> frontend_sides, backend_sides;
 };

@@ -17,6 +17,7 @@
 
 #include "penstock/base/log.h"
 #include "penstock/base/result.h"
+#include "penstock/base/ring.h"
 #include "penstock/config/settings.h"
 #include "penstock/net/address.h"
 #include "penstock/net/socket.h"
@@ -81,10 +82,12 @@ class LogOutput final : public LogSink {
  public:
   // `resolved` is where a target given by name is; empty: asked when it is opened.
   LogOutput(const config::LogTarget& target, const LogIdentity& identity, const SocketAddress& resolved = {});
+  // One that writes to a ring.
+  LogOutput(const config::LogTarget& target, const LogIdentity& identity, std::shared_ptr<Ring> ring);
   // To be called before anybody writes. A UDP or unix target that cannot be reached now is not an error: it is tried
   // again. Outputs on one descriptor share its thread if they are given the same `descriptors`.
   Result<void> open(LogDescriptors* descriptors = nullptr);
-  bool opened() const { return descriptor_ != nullptr || datagrams_; }
+  bool opened() const { return descriptor_ != nullptr || datagrams_ || ring_; }
   // Gives an inherited descriptor a tenth of a second to take what is left. Nobody may write any
   // more.
   ~LogOutput();
@@ -130,6 +133,7 @@ class LogOutput final : public LogSink {
   // word, so that threads need no lock.
   std::atomic<std::int64_t> offset_{-1};
 
+  const std::shared_ptr<Ring> ring_;
   SocketAddress address_;
   Descriptor datagrams_;
   AtMostEvery reconnects_{1000000};

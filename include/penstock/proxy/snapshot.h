@@ -44,6 +44,7 @@ class Snapshot {
   const std::vector<LogOutput*>& logs;
   const std::vector<LogUse>& outputs;
   const std::vector<PatternPlan>& patterns;
+  const std::vector<RingPlan>& rings;
 
   // -1: there is none.
   int backend_number(std::string_view name) const;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "penstock/balance/server.h"
+#include "penstock/base/ring.h"
 #include "penstock/net/tls_context.h"
 #include "penstock/proxy/counters.h"
 #include "penstock/proxy/log_output.h"
@@ -21,6 +22,7 @@ struct Sources {
   TicketKeys& tickets;
   std::map<std::string, std::shared_ptr<FrontendState>>& frontend_states;
   std::map<std::string, std::shared_ptr<LogOutput>>& log_outputs;
+  std::map<std::string, std::shared_ptr<Ring>>& rings;
   ProcessState& process;
   // penstock -c: nothing will be logged.
   bool check_only = false;

@@ -105,7 +105,7 @@ TEST_CASE("what was set by command is kept in its order, joined, and forgotten")
   change(legacy, Kind::Join, "certificate", {}, "transaction");
   CHECK(names_of(legacy) == std::vector<std::string>{"frontend fe disabled", "certificate"});
   REQUIRE(legacy.kept[1].redos.size() == 2);
-  const std::optional<Redo> first = unpack_redo(legacy.kept[1].redos[0].view());
+  const std::optional<Redo> first = unpack_redo(legacy.kept[1].redos[0].packed.view());
   REQUIRE(first);
   CHECK(first->words == std::vector<std::string>{"set", "ssl", "cert", "c"});
   CHECK(first->payload == "pem\n");
@@ -156,4 +156,67 @@ TEST_CASE("bytes that are no change change nothing, and there is a measure") {
   CHECK(legacy.kept.empty());
   for (int i = 0; i < 100; ++i) change(legacy, Kind::Set, std::to_string(i), {{"a"}, std::string(1 << 20, 'x')});
   CHECK(take_lost(legacy).starts_with("64, 65, "));
+}
+
+namespace {
+
+void change_map(Legacy& legacy, const std::string& verb, const std::string& key, const std::string& value = "",
+                bool given = false) {
+  Redo redo{{verb, "map", "m"}, given ? "given" : ""};
+  if (!key.empty()) redo.words.push_back(key);
+  if (!value.empty()) redo.words.push_back(value);
+  change(legacy, Kind::Entry, "map m", std::move(redo), key);
+}
+
+std::string text_of(const Legacy& legacy) {
+  std::string text;
+  const auto found = legacy.entries.find("map m");
+  if (found == legacy.entries.end()) return text;
+  for (const Redo& redo : found->second.commands()) {
+    for (const std::string& word : redo.words) text += word + " ";
+    text += redo.payload + "|";
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("of the commands about a map those are kept that still say something") {
+  Legacy legacy;
+  // Neither of a key that came and went nor of values between is anything left.
+  for (int i = 0; i < 1000; ++i) {
+    change_map(legacy, "add", std::to_string(i), "v");
+    change_map(legacy, "set", "a", std::to_string(i));
+    change_map(legacy, "del", std::to_string(i));
+  }
+  CHECK(text_of(legacy) == "set map m a 999 |");
+  change_map(legacy, "del", "a", "", true);
+  change_map(legacy, "add", "a", "1");
+  change_map(legacy, "add", "b", "2");
+  change_map(legacy, "add", "with blank", "3");
+  change_map(legacy, "set", "a", "4");
+  CHECK(text_of(legacy) == "del map m a |add map m a 1\nb 2\n|add map m with blank 3 |set map m a 4 |");
+  // What is known of a command's order stays when it goes and comes again.
+  change_map(legacy, "del", "b");
+  CHECK(text_of(legacy) == "del map m a |add map m a 1\n|add map m with blank 3 |set map m a 4 |");
+  change_map(legacy, "clear", "");
+  change_map(legacy, "add", "c", "5");
+  CHECK(text_of(legacy) == "clear map m |add map m c 5\n|");
+  CHECK(take_lost(legacy).empty());
+  change(legacy, Kind::ForgetAll, "");
+  CHECK_FALSE(legacy.has_kept());
+}
+
+TEST_CASE("a map that was changed too much, or in a way that cannot be told, is lost as a whole") {
+  Legacy legacy;
+  for (std::size_t i = 0; i <= KeptEntries::kMost; ++i) change_map(legacy, "add", std::to_string(i), "v");
+  CHECK(text_of(legacy).empty());
+  change_map(legacy, "add", "more", "v");
+  CHECK(text_of(legacy).empty());
+  CHECK(take_lost(legacy) == "map m");
+  change_map(legacy, "add", "a", "v");
+  change(legacy, Kind::Set, "map m");
+  change_map(legacy, "add", "b", "v");
+  CHECK(text_of(legacy).empty());
+  CHECK(take_lost(legacy) == "map m");
 }

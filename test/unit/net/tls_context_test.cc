@@ -340,8 +340,9 @@ TEST_CASE("keys of tickets come from a file, and one more takes the place of the
   auto keys = TicketKeys::of_file(one + "\r\n\n" + two + "\n" + three);
   REQUIRE(keys);
   CHECK((*keys)->texts() == std::vector<std::string>{one, two, three});
-  CHECK_FALSE((*keys)->append("AAAA"));
-  CHECK((*keys)->append(one));
+  CHECK((*keys)->append("AAAA") == TicketKeys::Appended::WrongSize);
+  CHECK((*keys)->append("A!") == TicketKeys::Appended::NotBase64);
+  CHECK((*keys)->append(one) == TicketKeys::Appended::Yes);
   CHECK((*keys)->texts() == std::vector<std::string>{two, three, one});
-  CHECK_FALSE(TicketKeys().append(one));
+  CHECK(TicketKeys().append(one) == TicketKeys::Appended::WrongSize);
 }
