@@ -7,6 +7,14 @@
 #include "penstock/base/require.h"
 
 namespace penstock {
+namespace {
+
+std::uint64_t load_on(const Candidate& candidate) {
+  const Server& state = *candidate.spec->state;
+  return std::uint64_t{state.in_use.load(std::memory_order_relaxed)} + state.waiting.load(std::memory_order_relaxed);
+}
+
+}  // namespace
 
 Backend::Backend(Loop& loop, const BackendSpec& spec, LineWaker& waker, std::uint64_t seed)
     : loop_(loop), spec_(spec), waker_(waker), random_(seed | 1) {
@@ -57,6 +65,24 @@ std::span<const Candidate> Backend::candidates_besides(Tried tried) {
   return besides_.empty() ? candidates_ : besides_;
 }
 
+// Those that have less than their share and what `hash-balance-factor` allows beyond it; all if nobody has.
+std::span<const Candidate> Backend::candidates_within_share(std::span<const Candidate> candidates) {
+  if (spec_.factor == 0) return candidates;
+  std::uint64_t total = 1, weight = 0;
+  for (const Candidate& candidate : candidates) {
+    total += load_on(candidate);
+    weight += candidate.weight;
+  }
+  const std::uint64_t places = (total * spec_.factor + 99) / 100;
+  within_share_.clear();
+  for (const Candidate& candidate : candidates) {
+    const std::uint64_t share =
+        std::max<std::uint64_t>(1, places * candidate.weight / std::max<std::uint64_t>(1, weight));
+    if (load_on(candidate) < share) within_share_.push_back(candidate);
+  }
+  return within_share_.empty() ? candidates : within_share_;
+}
+
 const Candidate* Backend::candidate_by_turn(Tried tried) {
   const Candidate* candidate = nullptr;
   for (std::size_t left = schedule_.size(); left != 0; --left) {
@@ -86,11 +112,11 @@ const Candidate* Backend::candidate_by_policy(std::uint32_t hash, Tried tried) {
       return candidates.empty() ? nullptr : &candidates.front();
     case BalanceKind::Source:
     case BalanceKind::Hash:
-      if (spec_.consistent) return by_rating(candidates, hash);
+      if (spec_.consistent) return by_rating(candidates_within_share(candidates), hash);
       if (candidates.size() == candidates_.size()) return by_hash(candidates_, schedule_, hash);
       return by_hash(candidates, weighted_map(candidates), hash);
     case BalanceKind::Random:
-      return by_chance(candidates, spec_.random_draws, random_);
+      return by_chance(candidates_within_share(candidates), spec_.random_draws, random_);
   }
   return nullptr;
 }
@@ -185,8 +211,25 @@ std::uint32_t Backend::last_place(const ServerSlot* wanted) const {
   return 1 + (wanted != nullptr ? wanted->spec.state->waiting : spec_.state->waiting).load();
 }
 
-void Backend::stand_in_line(Waiting& waiting, ServerSlot* wanted) {
-  line_.push_back(waiting);
+// While the line is being served who stands in it again stands at its end, until all were asked.
+void Backend::put_in_line(Waiting& waiting) {
+  const bool is_last = serving_line_ || line_.empty() || line_.back().rank_ <= waiting.rank_;
+  if (is_last) return line_.push_back(waiting);
+  for (Waiting& other : line_) {
+    if (other.rank_ > waiting.rank_) return line_.insert_before(other, waiting);
+  }
+}
+
+void Backend::put_in_order() {
+  List<Waiting, LineTag> all;
+  all.take_all(line_);
+  while (!all.empty()) put_in_line(all.pop_front());
+}
+
+void Backend::stand_in_line(Waiting& waiting, ServerSlot* wanted, Priority priority) {
+  if (waiting.rank_ == 0) waiting.rank_ = spec_.state->tickets.rank(priority);
+  by_rank_ = by_rank_ || priority != Priority();
+  put_in_line(waiting);
   waiting.wanted_ = wanted;
   if (wanted != nullptr) {
     Server& state = *wanted->spec.state;
@@ -194,7 +237,7 @@ void Backend::stand_in_line(Waiting& waiting, ServerSlot* wanted) {
   }
   if (wanted == nullptr) {
     waiting.ticket_ = std::exchange(ticket_in_turn_, 0);
-    if (waiting.ticket_ == 0) waiting.ticket_ = spec_.state->tickets.take();
+    if (waiting.ticket_ == 0) waiting.ticket_ = spec_.state->tickets.take(waiting.rank_);
   }
   ++line_length_;
   spec_.state->most_waiting.note(spec_.state->waiting.fetch_add(1) + 1);
@@ -257,6 +300,7 @@ void Backend::serve_line() {
     line_.push_front(last);
   }
   serving_line_ = false;
+  if (by_rank_) put_in_order();
 }
 
 void Backend::hand_line_to(Backend& next) {
@@ -272,12 +316,13 @@ void Backend::hand_line_to(Backend& next) {
       first.wanted_ = next.find(wanted);
       if (first.wanted_ == nullptr) {
         wanted.waiting.fetch_sub(1, std::memory_order_relaxed);
-        first.ticket_ = spec_.state->tickets.take();
+        first.ticket_ = spec_.state->tickets.take(first.rank_);
       }
     }
     next.line_.push_back(first);
     ++next.line_length_;
   }
+  if (std::exchange(by_rank_, false)) next.by_rank_ = true;
   next.serve_line();
 }
 

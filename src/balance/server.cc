@@ -1,6 +1,7 @@
 #include "penstock/balance/server.h"
 
 #include <algorithm>
+#include <ctime>
 #include <functional>
 #include <utility>
 
@@ -54,11 +55,27 @@ void BackendState::note_down(bool down, std::uint64_t now_ms) {
     down_ms.fetch_add(now_ms - since_ms);
 }
 
-std::uint64_t Tickets::take() {
+// Of a rank the highest bits are the class, those in the middle the time in milliseconds, and the lowest tell those of
+// one millisecond apart.
+std::uint64_t Tickets::rank(Priority priority) {
+  constexpr unsigned kTimeBits = 52, kCountBits = 14;
+  constexpr std::int64_t kHighestClass = 2048, kLongestOffset = std::int64_t{1} << 20;
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  const auto now_ms = static_cast<std::uint64_t>(now.tv_sec * 1000 + now.tv_nsec / 1000000 + kLongestOffset);
   const std::lock_guard hold(lock_);
-  taken_.insert(++last_);
+  last_ = std::max(last_ + 1, now_ms << kCountBits);
+  const auto offset = static_cast<std::uint64_t>(priority.offset_ms) << kCountBits;
+  std::uint64_t rank = (static_cast<std::uint64_t>(priority.of_class + kHighestClass) << kTimeBits) + last_ + offset;
+  while (taken_.contains(rank)) ++rank;
+  return rank;
+}
+
+std::uint64_t Tickets::take(std::uint64_t rank) {
+  const std::lock_guard hold(lock_);
+  while (!taken_.insert(rank).second) ++rank;
   count_.store(taken_.size());
-  return last_;
+  return rank;
 }
 
 bool Tickets::give_back(std::uint64_t ticket) {

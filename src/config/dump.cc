@@ -82,6 +82,10 @@ class Writer {
     write_base("ca-base", global.ca_base);
     write_base("crt-base", global.crt_base);
     number_line("maxconn", global.maxconn, 0);
+    number_line("maxconnrate", global.maxconnrate, 0);
+    number_line("maxsessrate", global.maxsessrate, 0);
+    number_line("maxsslconn", global.maxsslconn, 0);
+    number_line("maxsslrate", global.maxsslrate, 0);
     number_line("nbthread", global.nbthread, 0);
     number_line("ulimit-n", global.ulimit_n, 0);
     time_line("hard-stop-after", global.hard_stop_after_ms);
@@ -97,6 +101,10 @@ class Writer {
     write_tls_defaults(global);
     name_line("server-state-base", global.server_state_base);
     name_line("server-state-file", global.server_state_file);
+    for (const ProcessVariable& variable : global.variables) {
+      line("set-var{} {} {}", variable.formatted ? "-fmt" : "", quoted(variable.name.text),
+           quoted(variable.value.text));
+    }
     number_line("spread-checks", global.spread_checks, 0);
     time_line("max-spread-checks", global.max_spread_checks_ms);
     write_tuning(global);
@@ -237,7 +245,9 @@ class Writer {
     write_timeouts(proxy);
     write_http_options(proxy);
     for (const ErrorReply& reply : proxy.errors) {
-      if (!reply.file.empty())
+      if (!reply.location.empty())
+        line("errorloc{} {} {}", reply.location_status, reply.status, quoted(reply.location));
+      else if (!reply.file.empty())
         line("errorfile {} {}", reply.status, quoted(reply.file));
       else
         line_of(format("http-error status {}", reply.status), reply.words);
@@ -257,6 +267,7 @@ class Writer {
   void write_front(const Proxy& proxy) {
     number_line("maxconn", proxy.maxconn, 0);
     number_line("backlog", proxy.backlog, 0);
+    number_line("rate-limit sessions", proxy.session_rate, 0);
     for (const Bind& bind : proxy.binds) write_bind(bind);
     for (const Capture& capture : proxy.captures) {
       const char* side = capture.side == Capture::Side::Request ? "request" : "response";
@@ -434,8 +445,19 @@ class Writer {
     line("stick-table {}", words);
   }
 
+  void write_hash_type(const Balance& balance) {
+    constexpr std::string_view kFunctions[] = {"sdbm", "djb2", "wt6", "crc32"};
+    const bool says_function = balance.function != Balance::Function::Sdbm || balance.avalanche;
+    if (!balance.consistent && !says_function) return;
+    std::string text = balance.consistent ? "consistent" : "map-based";
+    if (says_function) append_format(text, " {}", kFunctions[static_cast<std::size_t>(balance.function)]);
+    if (balance.avalanche) text += " avalanche";
+    line("hash-type {}", text);
+  }
+
   void write_balance(const Balance& balance) {
-    if (balance.consistent) line("hash-type consistent");
+    write_hash_type(balance);
+    number_line("hash-balance-factor", balance.factor, 0);
     switch (balance.kind) {
       case Balance::Kind::Unset:
         return;
@@ -459,7 +481,8 @@ class Writer {
         if (balance.random_draws == 2) return line("balance random");
         return line("balance random({})", balance.random_draws);
       case Balance::Kind::Header:
-        return line("balance {}", quoted(format("hdr({})", balance.arguments[0].text)));
+        return line("balance {}{}", quoted(format("hdr({})", balance.arguments[0].text)),
+                    balance.arguments.size() > 1 ? " use_domain_only" : "");
     }
   }
 

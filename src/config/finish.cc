@@ -5,6 +5,7 @@
 #include "keywords.h"
 #include "old_words.h"
 #include "penstock/config/fixed_text.h"
+#include "penstock/config/rule_words.h"
 
 namespace penstock::config {
 
@@ -70,6 +71,52 @@ void resolve_error_files(Reading& reading, Draft& draft) {
       std::erase_if(draft.proxy.errors, [&](const ErrorReply& other) { return other.status == reply.status; });
       draft.proxy.errors.push_back(reply);
     }
+  }
+}
+
+// What an answer is by default.
+std::string_view usual_status(const Rule& rule) {
+  const std::string& action = rule.words[0].text;
+  if (action == "return") return "200";
+  if (action == "tarpit") return "500";
+  return rule.set == Rule::Set::HttpRequest ? "403" : "502";
+}
+
+// `deny ... errorfiles <name>` and its like: the file of that status is what stands there.
+void resolve_error_files(Reading& reading, Rule& rule) {
+  const std::size_t end = std::min(parts_of(rule).condition, rule.words.size());
+  const auto words = std::span(rule.words).first(end);
+  const auto named = [&](std::string_view name) {
+    return std::find_if(words.begin(), words.end(), [&](const Word& word) { return word.text == name; });
+  };
+  const auto at = named("errorfiles");
+  if (at == words.end() || at + 1 == words.end()) return;
+  const Word& name = *(at + 1);
+  const auto group = reading.error_groups.find(name.text);
+  if (group == reading.error_groups.end())
+    return reading.diagnostics.add(name.place, format("there is no section 'http-errors {}'", name.text));
+  group->second.used = true;
+  auto status = named("status");
+  if (status == words.end()) status = named("deny_status");
+  const std::string_view wanted =
+      status == words.end() || status + 1 == words.end() ? usual_status(rule) : std::string_view((status + 1)->text);
+  for (const ErrorReply& reply : group->second.files) {
+    if (format("{}", reply.status) != wanted) continue;
+    at->text = "errorfile";
+    (at + 1)->text = reply.file;
+    return;
+  }
+  reading.diagnostics.warn(
+      name.place, format("'http-errors {}' has no file for status {}: the usual page is sent", name.text, wanted));
+  at->text = "default-errorfiles";
+  rule.words.erase(rule.words.begin() + (at - words.begin()) + 1);
+}
+
+void resolve_error_files_of_rules(Reading& reading, Draft& draft) {
+  for (Rule& rule : draft.proxy.rules) {
+    const bool answers = !rule.words.empty() && (rule.words[0].text == "deny" || rule.words[0].text == "return" ||
+                                                 rule.words[0].text == "tarpit");
+    if (answers) resolve_error_files(reading, rule);
   }
 }
 
@@ -199,6 +246,7 @@ void finish(Reading& reading) {
     place_old_rules(reading, draft);
     place_redirects(reading, draft);
     restrict_names(draft);
+    resolve_error_files_of_rules(reading, draft);
     resolve_logs(config.global, draft.proxy);
     resolve_binds(reading, draft.proxy);
     resolve_servers(reading, draft);

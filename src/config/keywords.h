@@ -50,6 +50,7 @@ void parse_compression(Line& line, Draft& draft);
 void parse_filter(Line& line, Draft& draft);
 void parse_cookie(Line& line, Draft& draft);
 void parse_balance(Line& line, Draft& draft);
+void parse_hash_balance_factor(Line& line, Draft& draft);
 void parse_hash_type(Line& line, Draft& draft);
 
 // `bind` behind its keyword, `server` and `default-server` behind theirs.

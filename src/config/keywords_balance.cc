@@ -29,13 +29,7 @@ void take_uri_words(Line& line, Balance& balance) {
     const Word& word = line.pop();
     balance.arguments.push_back(word);
     if (word.text == "whole" || word.text == "path-only") continue;
-    if (word.text == "depth") {
-      balance.arguments.pop_back();
-      line.warn(word.place, "'depth' has no effect: write 'len', or 'balance hash' and an expression");
-      take_length(line);
-      continue;
-    }
-    if (word.text != "len") {
+    if (word.text != "len" && word.text != "depth") {
       return line.complain(word.place,
                            format("'balance uri' expects len, depth, whole or path-only, not '{}'", word.text));
     }
@@ -58,8 +52,7 @@ void take_balance_arguments(Line& line, Balance& balance, std::string_view inner
       if (inner.empty()) return line.complain(word.place, "'hdr' expects the name of a header: hdr(Host)");
       balance.arguments.push_back({std::string(inner), word.place});
       if (line.peek_text() != "use_domain_only") return;
-      line.warn(line.peek().place, "'use_domain_only' has no effect: the whole value counts");
-      line.skip_rest();
+      balance.arguments.push_back(line.pop());
       return;
     case Balance::Kind::Uri:
       return take_uri_words(line, balance);
@@ -67,8 +60,8 @@ void take_balance_arguments(Line& line, Balance& balance, std::string_view inner
       const Word* name = line.take_filled("the name of a parameter");
       if (name != nullptr) balance.arguments.push_back(*name);
       if (line.peek_text() != "check_post") return;
-      line.warn(line.peek().place, "'check_post' has no effect: parameters are looked for in the URL alone");
-      line.skip_rest();
+      balance.arguments.push_back(line.pop());
+      if (line.more()) line.pop();  // How long to wait for the body, once.
       return;
     }
     case Balance::Kind::Hash: {
@@ -107,9 +100,10 @@ void parse_balance(Line& line, Draft& draft) {
     return line.complain(word->place, format("'{}' is not how '{}' is written", word->text, name));
   }
   if (has_parentheses) inner.remove_suffix(1);
-  Balance balance;
+  Balance balance = draft.proxy.balance;
   balance.kind = row->kind;
-  balance.consistent = draft.proxy.balance.consistent;
+  balance.arguments.clear();
+  balance.random_draws = Balance().random_draws;
   balance.place = line.place;
   take_balance_arguments(line, balance, has_parentheses ? inner : std::string_view(), *word);
   if (!line.failed()) draft.proxy.balance = std::move(balance);
@@ -119,15 +113,24 @@ void parse_hash_type(Line& line, Draft& draft) {
   constexpr std::string_view kMethods[] = {"map-based", "consistent"};
   const auto method = line.take_choice(kMethods);
   if (!method) return;
-  draft.proxy.balance.consistent = *method == 1;
-  if (!line.more()) return;
+  Balance& balance = draft.proxy.balance;
+  balance.consistent = *method == 1;
+  balance.function = Balance::Function::Sdbm;
+  balance.avalanche = false;
   constexpr std::string_view kFunctions[] = {"sdbm", "djb2", "wt6", "crc32"};
   constexpr std::string_view kModifiers[] = {"avalanche"};
-  const Place place = line.peek().place;
-  line.take_choice(kFunctions);
-  if (line.more()) line.take_choice(kModifiers);
-  if (!line.failed())
-    line.warn(place, "the hash function is always the same here: what stands behind the method has no effect");
+  if (!line.more()) return;
+  if (const auto function = line.take_choice(kFunctions)) balance.function = static_cast<Balance::Function>(*function);
+  if (line.more()) balance.avalanche = line.take_choice(kModifiers).has_value();
+}
+
+void parse_hash_balance_factor(Line& line, Draft& draft) {
+  const Place place = line.more() ? line.peek().place : line.end_place();
+  const std::uint64_t factor = line.take_number("a number of percent", 0, 2147483647);
+  if (line.failed()) return;
+  if (factor != 0 && factor <= 100)
+    return line.complain(place, "'hash-balance-factor' expects more than 100, or 0 for no limit");
+  draft.proxy.balance.factor = static_cast<std::uint32_t>(factor);
 }
 
 }  // namespace penstock::config

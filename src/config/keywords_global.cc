@@ -115,6 +115,10 @@ void parse_log_send_hostname(Line& line, Reading& reading) {
 void parse_log_tag(Line& line, Reading& reading) { global_of(reading).log_tag = line.take_text("a tag"); }
 void parse_max_spread_checks(Line& line, Reading& reading) { global_of(reading).max_spread_checks_ms = line.take_ms(); }
 void parse_maxconn(Line& line, Reading& reading) { global_of(reading).maxconn = take_count(line); }
+template <std::uint32_t Global::*Limit>
+void parse_limit(Line& line, Reading& reading) {
+  global_of(reading).*Limit = take_count(line);
+}
 void parse_nbthread(Line& line, Reading& reading) { global_of(reading).nbthread = take_count(line, 1, 64); }
 void parse_node(Line& line, Reading& reading) { global_of(reading).node = line.take_text("a name"); }
 void parse_pidfile(Line& line, Reading& reading) { global_of(reading).pid_file = line.take_text("a file"); }
@@ -204,6 +208,18 @@ void parse_server_state_file(Line& line, Reading& reading) {
   parse_state_path(line, global_of(reading).server_state_file, "a file");
 }
 
+template <bool formatted>
+void parse_set_var(Line& line, Reading& reading) {
+  ProcessVariable variable;
+  variable.place = line.place;
+  variable.formatted = formatted;
+  const Word* name = line.take("a variable such as proc.name");
+  const Word* value = name == nullptr ? nullptr : line.take(formatted ? "a format" : "a sample such as str(text)");
+  if (value == nullptr) return;
+  variable.name = *name;
+  variable.value = *value;
+  global_of(reading).variables.push_back(std::move(variable));
+}
 void parse_spread_checks(Line& line, Reading& reading) { global_of(reading).spread_checks = take_count(line, 0, 50); }
 
 void parse_bind_ciphers(Line& line, Reading& reading) {
@@ -423,11 +439,16 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
      "KiB a second that may be compressed before new answers are sent as they are; 0, no limit, unless said "
      "otherwise."},
     {"maxconn", parse_maxconn, "Most client connections at one time; computed from the descriptor limit if not given."},
-    {"maxconnrate", not_yet<Reading>, "Rates are not limited."},
+    {"maxconnrate", parse_limit<&Global::maxconnrate>,
+     "Connections a second that are accepted; who comes beyond waits in the kernel. 0, the default, means no limit."},
     {"maxpipes", no_effect<Reading>, "Bytes are not moved through pipes."},
-    {"maxsessrate", not_yet<Reading>, "Rates are not limited."},
-    {"maxsslconn", not_yet<Reading>, "TLS connections are not limited apart; use 'maxconn'."},
-    {"maxsslrate", not_yet<Reading>, "Rates are not limited."},
+    {"maxsessrate", parse_limit<&Global::maxsessrate>,
+     "Clients a second that are let in by 'tcp-request connection'; who comes beyond waits in the kernel."},
+    {"maxsslconn", parse_limit<&Global::maxsslconn>,
+     "TLS connections at one time, those to servers counted too, beyond which no client of a 'bind ... ssl' is "
+     "accepted."},
+    {"maxsslrate", parse_limit<&Global::maxsslrate>,
+     "TLS clients a second that are accepted, before their handshake; who comes beyond waits in the kernel."},
     {"maxzlibmem", parse_zlib_memory,
      "MiB that compression may hold before new answers are sent as they are; 0, no limit, unless said otherwise."},
     {"mworker-max-reloads", no_effect<Reading>, "A reload makes no new process."},
@@ -458,8 +479,8 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
      "File of the states of servers: read at the start for proxies that say 'load-server-state-from-file global', and "
      "written when the process is told to stop."},
     {"set-dumpable", never_done<Reading>, "Whether cores are dumped is left to the system.", kAnywhere | kNegatable},
-    {"set-var", refused<Reading>, "Variables of the process are not offered; use setenv and \"$NAME\"."},
-    {"set-var-fmt", refused<Reading>, "Variables of the process are not offered; use setenv and \"$NAME\"."},
+    {"set-var", parse_set_var<false>, "A variable of the process from the start on: proc.<name> <sample>."},
+    {"set-var-fmt", parse_set_var<true>, "A variable of the process from the start on: proc.<name> <format>."},
     {"setenv", parse_setenv, "Set a variable for \"$NAME\" in this file and for the sample env."},
     {"spread-checks", parse_spread_checks,
      "Percentage, 0 to 50, by which times between checks vary, 0 unless said otherwise."},

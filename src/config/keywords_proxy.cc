@@ -135,6 +135,19 @@ void parse_errorfile(Line& line, Draft& draft) {
   reply.file = line.take_text("a file");
   if (!line.failed()) put_error(draft.proxy, std::move(reply));
 }
+template <std::uint32_t status>
+void parse_errorloc(Line& line, Draft& draft) {
+  ErrorReply reply;
+  reply.place = line.place;
+  reply.status = take_status(line);
+  const Place place = line.more() ? line.peek().place : line.place;
+  reply.location = line.take_text("an address");
+  reply.location_status = status;
+  if (line.failed()) return;
+  if (reply.location.find_first_of("\r\n") != std::string::npos)
+    return line.complain(place, "an address cannot hold a line end");
+  put_error(draft.proxy, std::move(reply));
+}
 void parse_errorfiles(Line& line, Draft& draft) {
   const Word* name = line.take("the name of an 'http-errors' section");
   if (name == nullptr) return;
@@ -200,6 +213,10 @@ void parse_log_format(Line& line, Draft& draft) {
   draft.proxy.*Format = *word;
 }
 void parse_log_tag(Line& line, Draft& draft) { draft.proxy.log_tag = line.take_text("a tag"); }
+void parse_rate_limit(Line& line, Draft& draft) {
+  constexpr std::string_view kWhat[] = {"sessions"};
+  if (line.take_choice(kWhat)) draft.proxy.session_rate = take_count(line);
+}
 void parse_maxconn(Line& line, Draft& draft) { draft.proxy.maxconn = take_count(line); }
 
 void parse_mode(Line& line, Draft& draft) {
@@ -330,7 +347,7 @@ constexpr std::string_view kOldChange =
 constexpr std::string_view kOldError = "Obsolete, an error that shows the line to write.";
 constexpr std::string_view kOldTimeout = "An old word, carried out with a warning that shows the line to write.";
 constexpr std::string_view kErrorLocation =
-    "The built-in answer is sent; write 'http-error status <code>' or 'errorfile'.";
+    "Where clients are sent by 302 (303) in place of one of our own statuses: <code> <url>.";
 
 constexpr ProxyKeyword kProxyKeywords[] = {
     {"acl", parse_acl,
@@ -380,9 +397,9 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      "The format of lines about who came to no request: see 'log-format'.", kFront},
     {"errorfile", parse_errorfile, "A file with a complete answer for one of our own statuses: <code> <file>."},
     {"errorfiles", parse_errorfiles, "Answers from an 'http-errors' section: <name> [<code>...]."},
-    {"errorloc", not_yet<Draft>, kErrorLocation},
-    {"errorloc302", not_yet<Draft>, kErrorLocation},
-    {"errorloc303", not_yet<Draft>, kErrorLocation},
+    {"errorloc", parse_errorloc<302>, kErrorLocation},
+    {"errorloc302", parse_errorloc<302>, kErrorLocation},
+    {"errorloc303", parse_errorloc<303>, kErrorLocation},
     {"external-check", refused<Draft>, "No program is ever started; use 'option httpchk' or 'option tcp-check'.",
      kBack},
     {"filter", parse_filter, "'compression', which its own lines turn on too, is the one filter there is.", kProxies},
@@ -393,7 +410,12 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      "that lead there unless said otherwise.",
      kBack},
     {"grace", parse_old, kOldError},
-    {"hash-type", parse_hash_type, "How hashes name servers: map-based (the default) or consistent.", kBack},
+    {"hash-balance-factor", parse_hash_balance_factor,
+     "How much more than its share of requests a server may have where servers are chosen by consistent hashes or by "
+     "chance, in percent above 100; 0, the default, means no limit.",
+     kBack},
+    {"hash-type", parse_hash_type,
+     "How hashes name servers: map-based (the default) or consistent, [sdbm|djb2|wt6|crc32] [avalanche].", kBack},
     {"http-after-response", parse_rule<Rule::Set::HttpAfterResponse>,
      "A rule for all answers, our own included: <action> [if|unless <condition>].", kAnywhere | kNamedDefaults},
     {"http-check", parse_http_check, "Steps of an HTTP health check; see the http-check keywords.", kBack},
@@ -436,7 +458,10 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"monitor-uri", parse_monitor_uri, "Path that answers 200 itself, for those who watch us; never logged.", kFront},
     {"option", parse_option, "See the option keywords.", kAnywhere | kNegatable},
     {"persist", no_effect<Draft>, "RDP cookies are not read.", kBack},
-    {"rate-limit", not_yet<Draft>, "Rates are not limited; use 'maxconn'.", kFront},
+    {"rate-limit", parse_rate_limit,
+     "Most clients a second that the frontend lets in: sessions <n>; who comes beyond waits in the kernel. 0, the "
+     "default, means no limit.",
+     kFront},
     {"redirect", parse_redirect, "The same as 'http-request redirect' below all other http-request lines.",
      kProxies | kStrict},
     {"redisp", parse_old, kOldTimeout},

@@ -102,6 +102,41 @@ void set_maxconn_global(const CallRef& call) {
   crew.wake_who_waits([call] { call->done(); });
 }
 
+// A number as C's atoi reads it: what is none is 0, and what does not fit comes around.
+std::int32_t number_at_start(std::string_view text) {
+  const bool negative = text.starts_with('-');
+  if (negative || text.starts_with('+')) text.remove_prefix(1);
+  std::uint32_t number = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') break;
+    number = number * 10 + static_cast<std::uint32_t>(c - '0');
+  }
+  return static_cast<std::int32_t>(negative ? 0 - number : number);
+}
+
+template <std::atomic<std::uint32_t> Limits::*limit>
+void set_rate_limit(const CallRef& call) {
+  const std::string_view word = call->argument(0);
+  if (word.empty()) return call->fail("Expects an integer value.\n");
+  const std::int32_t number = number_at_start(word);
+  if (number < 0) return call->fail("Value out of range.\n");
+  Crew& crew = call->realm().crew();
+  crew.process().limits.*limit = static_cast<std::uint32_t>(number);
+  crew.keep_until_reload(
+      format("rate limit of {}", call->written()[2]), [] {}, call->again());  // The reload sets it.
+  // More may come now.
+  crew.wake_who_waits([call] { call->done(); });
+}
+
+void set_other_rate_limit(const CallRef& call) {
+  call->fail(
+      "'set rate-limit' only supports :\n"
+      "   - 'connections global' to set the per-process maximum connection rate\n"
+      "   - 'sessions global' to set the per-process maximum session rate\n"
+      "   - 'ssl-sessions global' to set the per-process maximum SSL session rate\n"
+      "   - 'http-compression global' to set the per-process maximum compression speed in kB/s\n");
+}
+
 constexpr Command kCommands[] = {
     {"disable frontend", "<frontend>", AccessLevel::Admin, "nobody comes in there, until it is enabled",
      disable_frontend},
@@ -109,6 +144,14 @@ constexpr Command kCommands[] = {
     {"set maxconn frontend", "<frontend> <value>", AccessLevel::Admin, "most clients of a frontend",
      set_maxconn_frontend},
     {"set maxconn global", "<value>", AccessLevel::Admin, "most clients of the process", set_maxconn_global},
+    {"set rate-limit", "<setting> <value>", AccessLevel::Admin, "names the rates that can be limited",
+     set_other_rate_limit},
+    {"set rate-limit connections global", "<value>", AccessLevel::Admin, "most connections a second",
+     set_rate_limit<&Limits::connections>},
+    {"set rate-limit sessions global", "<value>", AccessLevel::Admin, "most clients a second",
+     set_rate_limit<&Limits::arrivals>},
+    {"set rate-limit ssl-sessions global", "<value>", AccessLevel::Admin, "most TLS handshakes a second",
+     set_rate_limit<&Limits::tls_arrivals>},
     {"shutdown frontend", "<frontend>", AccessLevel::Admin, "nobody comes in there until the next reload",
      shut_down_frontend},
 };

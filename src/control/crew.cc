@@ -78,7 +78,8 @@ std::shared_ptr<const Snapshot> Crew::build(config::Config config, Bundle bundle
 }
 
 Sources Crew::sources(bool check_only) {
-  return {servers_, tables_, tickets_, frontend_states_, log_outputs_, rings_, process_, check_only, taken_out_};
+  return {servers_, tables_,  tickets_,   frontend_states_, log_outputs_,
+          rings_,   process_, check_only, taken_out_,       variables_};
 }
 
 std::shared_ptr<const Snapshot> Crew::amended(const Amendment& amendment, config::Diagnostics& diagnostics) {
@@ -144,6 +145,9 @@ void Crew::put_to_work(std::shared_ptr<const Snapshot> snapshot, const ServerNot
   change_ = std::make_shared<const Difference>(snapshot_.get(), *snapshot);
   for (const TablePlan& table : snapshot->tables) {
     if (table.table) table.table->set_limits(table.line);
+  }
+  if (!snapshot_ || !snapshot->is_amendment_of(*snapshot_)) {
+    for (const rules::ProcessSetting& setting : snapshot->settings) setting.apply();
   }
   renew_servers(notes);
   if (snapshot_) former_.push_back(std::move(snapshot_));

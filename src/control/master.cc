@@ -157,10 +157,14 @@ Result<Master::Limits> Master::make_room_for_descriptors(const Handover& handove
                 global.maxconn != 0 ? global.maxconn : static_cast<std::uint32_t>((got - fixed) / 2)};
 }
 
-void Master::set_limits(const Limits& limits) {
+void Master::set_limits(const Limits& limits, const config::Global& global) {
   crew_.process().descriptor_limit = limits.descriptors;
   crew_.process().maxconn = limits.maxconn;
   crew_.process().hard_maxconn = limits.maxconn;
+  crew_.process().limits.connections = global.maxconnrate;
+  crew_.process().limits.arrivals = global.maxsessrate;
+  crew_.process().limits.tls_arrivals = global.maxsslrate;
+  crew_.process().limits.tls_connections = global.maxsslconn;
 }
 
 int Master::run(Handover first, const Legacy& legacy) {
@@ -199,7 +203,7 @@ int Master::start(Handover first, const ServerNotes& notes) {
     // The limit may be raised by whoever has privileges, so first this.
     const Result<Limits> limits = make_room_for_descriptors(first);
     if (!limits) return fail(1, limits.error().text);
-    set_limits(*limits);
+    set_limits(*limits, first.config.global);
     if (Result<void> done = become(first.account); !done) return fail(1, done.error().text);
   }
   Loaded loaded = build(std::move(first));
@@ -543,7 +547,7 @@ void Master::take_over(Handover handover) {
   }
   for (const config::Complaint& complaint : loaded.diagnostics.complaints()) log_complaint(complaint);
   changes_ = changes_between(*crew_.snapshot(), *loaded.snapshot, crew_.orders());
-  set_limits(*limits);
+  set_limits(*limits, loaded.snapshot->config.global);
   remember(loaded.diagnostics);
   replay_.reset();
   notes_.clear();

@@ -47,10 +47,6 @@ struct Connection::Request {
   std::uint32_t left = 0;  // Of those, when last looked at.
 };
 
-struct Connection::Ends {
-  SocketAddress peer, local;
-};
-
 struct Connection::Opening {
   // Of an accepted one: the PROXY header as far as it came, and what it is then.
   std::string bytes;
@@ -222,7 +218,7 @@ void Connection::greeted(std::string_view bytes) {
       break;
   }
   if (!header.local) ends() = {header.source, header.destination};
-  proxied_ = true;
+  proxied_ = renamed_ = true;
   state_ = greeting.next;
   const Slice rest = Slice::copy(std::string_view(greeting.bytes).substr(header.size));
   opening_.reset();
@@ -257,27 +253,6 @@ int Connection::descriptor() const {
   uv_os_fd_t fd = -1;
   if (has_socket_) uv_fileno(&socket().handle, &fd);
   return fd;
-}
-
-Connection::Ends& Connection::ends() {
-  if (!ends_) ends_ = std::make_unique<Ends>();
-  return *ends_;
-}
-
-bool Connection::has_peer() const {
-  return is_unix_ || (ends_ && !ends_->peer.empty()) || !SocketAddress::peer_of(descriptor()).empty();
-}
-
-const SocketAddress& Connection::peer() {
-  SocketAddress& peer = ends().peer;
-  if (peer.empty()) peer = SocketAddress::peer_of(descriptor());
-  return peer;
-}
-
-const SocketAddress& Connection::local() {
-  SocketAddress& local = ends().local;
-  if (local.empty()) local = SocketAddress::local_of(descriptor());
-  return local;
 }
 
 // The end of the callback in which something was written, or reading turned on or off.

@@ -105,7 +105,8 @@ Approach::Step Approach::stand_in_line(ServerSlot* wanted) {
     kit_.loop.later(*this);
   }
   state_ = State::Line;
-  backend_->stand_in_line(*this, wanted);
+  const rules::Effects& effects = subject_.effects;
+  backend_->stand_in_line(*this, wanted, {effects.priority_class, effects.priority_offset});
   return Step::Waiting;
 }
 
@@ -229,7 +230,7 @@ SocketAddress Approach::address() const {
   SocketAddress address = moved_ ? moved_->to.address : spec.address;
   if (has_port_of_client()) {
     const int offset = moved_ ? moved_->to.port_offset : spec.port_offset;
-    address.set_port(static_cast<std::uint16_t>(subject_.client->destination().port() + offset));
+    address.set_port(static_cast<std::uint16_t>(subject_.destination().port() + offset));
   }
   return address;
 }
@@ -237,7 +238,7 @@ SocketAddress Approach::address() const {
 std::string Approach::greeting() const {
   const ServerSpec& spec = slot_->spec;
   if (spec.send_proxy == ProxyVersion::None) return {};
-  return proxy_header(spec.send_proxy, subject_.client->source(), subject_.client->destination(),
+  return proxy_header(spec.send_proxy, subject_.source(), subject_.destination(),
                       {spec.proxy_wishes, subject_.client->tls.get(), subject_.unique_id});
 }
 

@@ -165,11 +165,11 @@ void Walk::look_up(const rules::StickRule& rule, const std::string& name, const 
 std::optional<std::uint32_t> Walk::key() {
   if (backend_->balance.balance == BalanceKind::Source) {
     if (!explained_.source) return std::nullopt;
-    return address_hash(supposed_.source.ip_bytes());
+    return backend_->rules->hash_key.spread(address_hash(supposed_.source.ip_bytes()));
   }
   const auto key = backend_->rules->hash_key.bytes(subject_);
   if (!key || key->empty() || key->find(rules::kUnknownHere) != std::string_view::npos) return std::nullopt;
-  return sdbm_hash(*key);
+  return backend_->rules->hash_key.hash(*key);
 }
 
 void Walk::balance() {

@@ -393,6 +393,7 @@ bool Walk::obey(const rules::Verdict& verdict, std::string_view name) {
       if (verdict.final) say(Kind::Effect, format("no more of '{}' is asked", name));
       return true;
     case Verdict::Close:
+    case Verdict::Body:
       return true;
     case Verdict::Serve:
       return end("answered here: metrics", {{"outcome", "serve"}});

@@ -72,7 +72,7 @@ void add_forwarded_for(const FrontendPlan& frontend, const BackendPlan& backend,
   Head& head = *subject.request;
   const bool front = frontend.forward_for.enabled, back = backend.forward_for.enabled;
   if (!front && !back) return;
-  const SocketAddress& source = subject.client->source();  // The system may have to be asked.
+  const SocketAddress& source = subject.source();  // The system may have to be asked.
   if (source.is_unix()) return;
   if (front && frontend.rules.forward_for_except.contains(source)) return;
   if (back && backend.rules->forward_for_except.contains(source)) return;

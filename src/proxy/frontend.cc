@@ -4,7 +4,23 @@
 
 #include <utility>
 
+#include "pace.h"
+
 namespace penstock {
+
+// Until a rate allows the next client.
+class Pause final : public Living {
+ public:
+  Pause(Loop& loop, Frontend& frontend) : Living(loop), frontend_(frontend) {}
+  void wait(std::uint64_t ms) { set_deadline(ms); }
+
+ private:
+  void on_deadline() override {
+    clear_deadline();
+    frontend_.resume();
+  }
+  Frontend& frontend_;
+};
 
 Frontend::Frontend(FrontendOwner& owner, const BindSpec& bind)
     : owner_(owner), kit_(owner.kit()), bind_(&bind), entrance_(make_ref<KeptEntrance>(bind.entrance)) {
@@ -77,7 +93,20 @@ bool Frontend::kill(std::uint64_t id) {
   return false;
 }
 
+// What a closed door has queued is not kept waiting.
+bool Frontend::waits_for_rates() {
+  const std::uint64_t wait_ms = closed_ ? 0 : pace::wait_ms(kit(), frontend(), *bind_);
+  if (wait_ms == 0) return false;
+  if (!pause_) pause_.reset(new Pause(kit().loop, *this));
+  pause_->wait(wait_ms);
+  return true;
+}
+
 void Frontend::on_connection(Listener& listener) {
+  if (waits_for_rates()) {
+    paused_ = true;
+    return;
+  }
   if (!owner_.admit(frontend(), *bind_)) {
     paused_ = true;
     return;

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "pace.h"
 #include "penstock/base/format.h"
 #include "penstock/http/front.h"
 #include "penstock/net/listener.h"
@@ -54,6 +55,7 @@ bool Greeter::receive(Listener& listener) {
     connection_->reset_on_close();
     return false;
   }
+  pace::welcomed(door_.kit(), frontend, bind);
   const std::uint64_t head_ms = frontend.mode == config::Mode::Http ? frontend.http.head_ms : 0;
   connection_->set_deadline(shorter(head_ms, frontend.client_ms));
   return !connection_->ready() || pass();

@@ -1,5 +1,7 @@
 #include "penstock/proxy/own_answer.h"
 
+#include <memory>
+
 #include "penstock/proxy/reason.h"
 #include "penstock/proxy/reply.h"
 
@@ -26,6 +28,7 @@ OwnAnswer::OwnAnswer(const rules::Reply& reply, BodySource* source, const Snapsh
   if (reply.standard) {
     subject.response = nullptr;  // The server's, if there was one, went with its connection.
     reply_ = reply::page_of(reply.status, frontend, backend, subject);
+    if (!reply.challenge.empty()) add_challenge(reply.challenge, subject.arena);
   }
   subject.log.status = reply_.status;
   if (reply_.silent) return;
@@ -38,6 +41,14 @@ OwnAnswer::OwnAnswer(const rules::Reply& reply, BodySource* source, const Snapsh
   source_ = nullptr;
   subject.log.status = reply_.status;
   make_head(subject);
+}
+
+void OwnAnswer::add_challenge(std::string_view challenge, Arena& arena) {
+  const std::size_t count = reply_.fields.size();
+  auto* const fields = static_cast<Field*>(arena.allocate((count + 1) * sizeof(Field), alignof(Field)));
+  std::uninitialized_copy(reply_.fields.begin(), reply_.fields.end(), fields);
+  fields[count] = {"WWW-Authenticate", challenge};
+  reply_.fields = {fields, count + 1};
 }
 
 void OwnAnswer::make_head(rules::Subject& subject) {

@@ -17,11 +17,11 @@ std::string date_text(std::int64_t unix_time) {
 }
 
 std::uint32_t BackendPlan::key_of(rules::Subject& subject) const {
-  if (balance.balance == BalanceKind::Source) return address_hash(subject.client->source().ip_bytes());
+  if (balance.balance == BalanceKind::Source) return rules->hash_key.spread(address_hash(subject.source().ip_bytes()));
   if (balance.balance != BalanceKind::Hash) return 0;
   const auto key = rules->hash_key.bytes(subject);
-  // Without a key the turn goes round, as the manual has it; an empty one names nothing.
-  return key && !key->empty() ? sdbm_hash(*key) : balance.state->turn.fetch_add(1, std::memory_order_relaxed);
+  // Without a key the turn goes round, as the manual has it.
+  return key ? rules->hash_key.hash(*key) : balance.state->turn.fetch_add(1, std::memory_order_relaxed);
 }
 
 std::string_view BackendPlan::sni_of(const ServerSpec& server, rules::Subject& subject) const {

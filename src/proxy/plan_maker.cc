@@ -99,6 +99,7 @@ std::shared_ptr<FrontendPlan> PlanMaker::frontend(const config::Proxy& proxy) {
   spec.name = proxy.name;
   spec.mode = proxy.mode;
   spec.maxconn = proxy.maxconn;
+  spec.session_rate = proxy.session_rate;
   spec.rules = rules::compile_frontend(config_, proxy, outside_, diagnostics_);
   const config::Timeouts& timeout = proxy.timeout;
   spec.http.limits = head_limits();
@@ -183,6 +184,7 @@ std::shared_ptr<BackendPlan> PlanMaker::backend(const config::Proxy& proxy) {
   balance.balance = balance_kind(proxy.balance.kind);
   balance.random_draws = proxy.balance.random_draws;
   balance.consistent = proxy.balance.consistent;
+  balance.factor = proxy.balance.factor;
   balance.fixed_turns = proxy.balance.kind == config::Balance::Kind::StaticRoundRobin;
   balance.fullconn = static_cast<std::uint32_t>(outside_.fullconn(proxy));
   balance.reuse = reuse_mode(proxy.reuse);
@@ -205,7 +207,9 @@ std::shared_ptr<BackendPlan> PlanMaker::backend(const config::Proxy& proxy) {
   spec.redispatch = proxy.redispatch;
   spec.redispatch_interval = proxy.redispatch_interval;
   spec.abort_on_close = proxy.abort_on_close;
-  spec.buffer_request = proxy.http_buffer_request;
+  const bool looks_at_body =
+      proxy.balance.kind == config::Balance::Kind::UrlParam && proxy.balance.arguments.size() > 1;  // check_post
+  spec.buffer_request = proxy.http_buffer_request || looks_at_body;
   spec.body_ms = proxy.timeout.http_request.value_or(0);
   spec.retry_on = retry_on_of(proxy);
   spec.http_mode = proxy.http_mode;

@@ -31,6 +31,11 @@ Value descriptors(const Program& program) {
   return Value::u32(static_cast<std::uint64_t>(program.process->descriptor_limit.load(std::memory_order_relaxed)));
 }
 Value limit(const Program& program) { return Value::u32(program.process->maxconn.load(std::memory_order_relaxed)); }
+Value limit_of(const std::atomic<std::uint32_t>& limit) { return Value::u32(limit.load(std::memory_order_relaxed)); }
+Value connection_limit(const Program& program) { return limit_of(program.process->limits.connections); }
+Value arrival_limit(const Program& program) { return limit_of(program.process->limits.arrivals); }
+Value handshake_limit(const Program& program) { return limit_of(program.process->limits.tls_arrivals); }
+Value tls_limit(const Program& program) { return limit_of(program.process->limits.tls_connections); }
 Value connections(const Program& program) {
   return Value::u32(program.process->connections.load(std::memory_order_relaxed));
 }
@@ -115,7 +120,7 @@ constexpr InfoRow kRows[] = {
     {17, "CurrConns", "current_connections", "Connections of clients now", "MGP", false, connections},
     {18, "CumConns", "connections_total", "Connections of clients accepted", "MCP", true, all_connections},
     {19, "CumReq", "requests_total", "Requests", "MCP", true, all_requests},
-    {20, "MaxSslConns", "max_ssl_connections", "No limit of its own: 0", "MMP", false, nought},
+    {20, "MaxSslConns", "max_ssl_connections", "TLS connections allowed, 0 for no limit", "MMP", false, tls_limit},
     {21, "CurrSslConns", "current_ssl_connections", "TLS connections with clients and servers now", "MGP", false,
      tls_connections},
     {22, "CumSslConns", "ssl_connections_total", "TLS connections with clients and servers", "MCP", true,
@@ -124,13 +129,16 @@ constexpr InfoRow kRows[] = {
     {24, "PipesUsed", "pipes_used_total", "Nothing is spliced: 0", "MGP", true, nought},
     {25, "PipesFree", "pipes_free_total", "Nothing is spliced: 0", "MGP", true, nought},
     {26, "ConnRate", "current_connection_rate", "Connections in the last second", "MRP", false, connection_rate},
-    {27, "ConnRateLimit", "limit_connection_rate", "No such limit: 0", "CLP", false, nought},
+    {27, "ConnRateLimit", "limit_connection_rate", "Connections a second allowed, 0 for no limit", "CLP", false,
+     connection_limit},
     {28, "MaxConnRate", "max_connection_rate", "Most connections within a second", "MMP", false, most_connection_rate},
     {29, "SessRate", "current_session_rate", "Clients let in in the last second", "MRP", false, arrival_rate},
-    {30, "SessRateLimit", "limit_session_rate", "No such limit: 0", "CLP", false, nought},
+    {30, "SessRateLimit", "limit_session_rate", "Clients a second allowed, 0 for no limit", "CLP", false,
+     arrival_limit},
     {31, "MaxSessRate", "max_session_rate", "Most clients let in within a second", "MRP", false, most_arrival_rate},
     {32, "SslRate", "current_ssl_rate", "TLS handshakes in the last second", "MRP", false, handshake_rate},
-    {33, "SslRateLimit", "limit_ssl_rate", "No such limit: 0", "CLP", false, nought},
+    {33, "SslRateLimit", "limit_ssl_rate", "TLS handshakes a second allowed, 0 for no limit", "CLP", false,
+     handshake_limit},
     {34, "MaxSslRate", "max_ssl_rate", "Most TLS handshakes within a second", "MMP", false, most_handshake_rate},
     {35, "SslFrontendKeyRate", "current_frontend_ssl_key_rate",
      "TLS handshakes with clients in the last second that resumed nothing", "MGP", false, front_keys},

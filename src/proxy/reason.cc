@@ -13,7 +13,7 @@ using Kind = rules::Reason::Kind;
 
 std::string client_text(const rules::Subject& subject) {
   if (subject.client == nullptr || subject.client->ends == nullptr) return "a client";
-  const SocketAddress& source = subject.client->source();
+  const SocketAddress& source = subject.source();
   if (source.is_unix() || source.empty()) return "a client";
   char space[64];
   return format("{}:{}", source.write_ip(space), source.port());

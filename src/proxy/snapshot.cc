@@ -101,6 +101,7 @@ class SnapshotBuilder final {
   void run() {
     number_proxies();
     number_tables();
+    snapshot_.settings = rules::compile_process_variables(config_, outside_, diagnostics_);
     ground_.logs = logs_.of(config_.global.logs, config_.global.log_tag);
     for (const config::Proxy& proxy : config_.proxies) {
       if (proxy.is_backend && !proxy.disabled) add(proxy, backends_);

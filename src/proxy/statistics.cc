@@ -118,6 +118,8 @@ Value get_limit(const Object& object) {
   return limit == 0 ? Value::none() : Value::u32(limit);
 }
 
+Value get_rate_limit(const Object& object) { return Value::u32(object.frontend->session_rate); }
+
 std::string_view door_word(FrontendState::Door door) {
   switch (door) {
     case FrontendState::Door::Open:
@@ -365,7 +367,7 @@ constexpr Column kColumns[] = {
     {"tracked", "", "Server whose checks count here", Shape::Label, kS, 0, get_tracked},
     {"type", "", "0 frontend, 1 backend, 2 server, 3 bind line", Shape::Setting, kAll, 0, get_kind},
     {"rate", "", "Sessions in the last second", Shape::RateOrGauge, kF | kS | kB, 0, get_rate},
-    {"rate_lim", "limit_session_rate", "Sessions a second allowed", Shape::Limit, kF, 0, nought32},
+    {"rate_lim", "limit_session_rate", "Sessions a second allowed", Shape::Limit, kF, 0, get_rate_limit},
     {"rate_max", "max_session_rate", "Most sessions within a second", Shape::PeakOrGauge, kF | kS | kB, 0,
      get_most_rate},
     {"check_status", "check_status", "Result of the last check, one series for each with 1 for the one there was",

@@ -75,50 +75,6 @@ void Transaction::on_request_head(Head& head) {
   if (!waits_for_body(false)) apply_request_rules();
 }
 
-// `option http-buffer-request`: the body, or as much as a buffer takes, comes first.
-bool Transaction::waits_for_body(bool of_backend) {
-  const bool wanted = of_backend ? backend_spec_->buffer_request : frontend_.buffer_request;
-  const std::uint64_t limit_ms = of_backend && backend_spec_->body_ms != 0 ? backend_spec_->body_ms : frontend_.body_ms;
-  return wanted && waits_for_body(of_backend ? Step::BackendBody : Step::Body, limit_ms);
-}
-
-bool Transaction::waits_for_body(Step step, std::uint64_t limit_ms) {
-  Head& head = *subject_.request;
-  if (request_ended_ || !held_.empty() || front_.hop().upgrade) return false;
-  if (head.body.kind != BodyLength::Kind::Counted && head.body.kind != BodyLength::Kind::Chunked) return false;
-  step_ = step;
-  const std::uint64_t spent_ms = accounting_.spent_ms();
-  if (limit_ms != 0) set_deadline(limit_ms > spent_ms ? limit_ms - spent_ms : 1);
-  if (head.find("expect") != nullptr) {
-    // We ask for it ourselves; the server then need not.
-    front_.send_head(*reply::go_on(front_.arena()));
-    head.drop("expect");
-  }
-  front_.set_reading(true);
-  return true;
-}
-
-void Transaction::hold(Slice bytes) {
-  held_.add(std::move(bytes));
-  if (held_.size() < generation_->snapshot().config.global.buffer_size) return;
-  front_.set_reading(false);
-  body_came();
-}
-
-void Transaction::body_came() {
-  clear_deadline();
-  accounting_.request_came();
-  subject_.held_body = held_.size();
-  const Step came = std::exchange(step_, Step::Request);
-  if (came == Step::PageBody) {
-    const bool of_backend = backend_spec_ != nullptr;
-    return show_statistics(of_backend ? *backend_spec_->stats : *frontend_.stats,
-                           of_backend ? backend_spec_->rules->stats : frontend_.rules.stats);
-  }
-  if (came == Step::BackendBody) return apply_backend_rules();
-  apply_request_rules();
-}
-
 void Transaction::apply_request_rules() {
   if (!frontend_.unique_id_header.empty() || !frontend_.rules.unique_id.empty())
     frontend_.rules.make_unique_id(subject_);
@@ -126,8 +82,11 @@ void Transaction::apply_request_rules() {
   const auto run = [this](const rules::Program& program) {
     return run_rules(program, Phase::Request, frontend_.tarpit_ms);
   };
-  if (!run(rules.tcp_content) || !run(rules.http_request)) return;
-  if (frontend_.stats && shows_statistics(*frontend_.stats, rules.stats)) return;
+  if (run(rules.tcp_content) && run(rules.http_request)) request_rules_passed();
+}
+
+void Transaction::request_rules_passed() {
+  if (frontend_.stats && shows_statistics(*frontend_.stats, frontend_.rules.stats)) return;
   choose_backend();
 }
 
@@ -149,6 +108,15 @@ void Transaction::show_statistics(const config::StatsPage& page, const rules::St
   reply(answer.reply, answer.denied ? Cause::Denied : Cause::Local, Phase::Request);
 }
 
+bool Transaction::ask_rules(const rules::Program& program, Phase phase, std::uint64_t tarpit_ms) {
+  const bool goes_on = std::exchange(rules_wait_, false);
+  rules::Verdict verdict = goes_on ? program.resume(subject_, go_on_) : program.run(subject_);
+  while (verdict.kind == rules::Verdict::Kind::Body && !waits_for_body(verdict.wait))
+    verdict = program.resume(subject_, verdict.wait);
+  if (!subject_.early_hints.empty()) send_early_hints();
+  return obey(verdict, phase, tarpit_ms);
+}
+
 // Apart, as most requests meet few rules.
 [[gnu::noinline]] bool Transaction::obey(const rules::Verdict& verdict, Phase phase, std::uint64_t tarpit_ms) {
   using Kind = rules::Verdict::Kind;
@@ -158,6 +126,8 @@ void Transaction::show_statistics(const config::StatsPage& page, const rules::St
     case Kind::Wait:
     case Kind::SwitchToHttp:
       return true;
+    case Kind::Body:
+      return false;
     case Kind::Trouble:
       gave_up(phase);
       return false;
@@ -246,8 +216,13 @@ void Transaction::apply_backend_rules() {
     const std::uint64_t tarpit_ms = backend_spec_->tarpit_ms;
     if (!run_rules(rules.tcp_content, Phase::Request, tarpit_ms)) return;
     if (!run_rules(rules.http_request, Phase::Request, tarpit_ms)) return;
-    if (backend_spec_->stats && shows_statistics(*backend_spec_->stats, rules.stats)) return;
   }
+  backend_rules_passed();
+}
+
+void Transaction::backend_rules_passed() {
+  const bool has_own = !is_listen_ && backend_spec_->stats;
+  if (has_own && shows_statistics(*backend_spec_->stats, backend_spec_->rules->stats)) return;
   prepare_request();
 }
 
@@ -314,6 +289,7 @@ void Transaction::send_request() {
   lease_->send_head(head);
   const std::int64_t by_rule = subject_.effects.timeout_server_ms;
   lease_->set_server_ms(by_rule >= 0 ? static_cast<std::uint64_t>(by_rule) : backend_spec_->server_ms);
+  subject_.body = {};
   if (held_.send_to(*lease_, request_ended_)) front_.set_reading(true);
 }
 
@@ -460,6 +436,7 @@ void Transaction::on_request_body(Slice bytes) {
   if (step_ == Step::Done || response_ended_) return;
   if (in_body()) return hold(std::move(bytes));
   held_.add(std::move(bytes));
+  subject_.body = held_.view();
   front_.set_reading(false);
 }
 
@@ -483,8 +460,8 @@ void Transaction::on_client_writable() {
 
 Phase Transaction::phase_now() const {
   constexpr Phase kPhases[] = {Phase::Request, Phase::Request, Phase::Request, Phase::Request,
-                               Phase::Tarpit,  Phase::Connect, Phase::Connect, Phase::Headers,
-                               Phase::Data,    Phase::Last,    Phase::None};
+                               Phase::Request, Phase::Tarpit,  Phase::Connect, Phase::Connect,
+                               Phase::Headers, Phase::Data,    Phase::Last,    Phase::None};
   if (step_ == Step::Approach) return approach_.phase();
   if (step_ == Step::Data && response_ended_) return Phase::Last;
   return kPhases[static_cast<std::size_t>(step_)];
@@ -568,6 +545,7 @@ void Transaction::on_deadline() {
     case Step::Body:
     case Step::BackendBody:
     case Step::PageBody:
+    case Step::RuleBody:
       front_.close_after_answer();
       accounting_.request_never_came();
       return fail(Failure::of(Cause::ClientTimeout, Phase::Request, 408, "the body did not arrive in time"));
@@ -601,8 +579,8 @@ void Transaction::repeat(const Failure& failure) {
 
 // Every failure of any step ends here: the client is told, or cut off.
 std::string_view Transaction::step_word() const {
-  constexpr std::string_view kWords[] = {"request", "body",    "body",   "body", "tarpit", "queue",
-                                         "connect", "headers", "answer", "last", "done"};
+  constexpr std::string_view kWords[] = {"request", "body",    "body",    "body",   "body", "tarpit",
+                                         "queue",   "connect", "headers", "answer", "last", "done"};
   return kWords[static_cast<std::size_t>(step_)];
 }
 

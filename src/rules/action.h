@@ -10,6 +10,7 @@
 
 #include "acl.h"
 #include "expression.h"
+#include "normalize_uri.h"
 #include "penstock/rules/format.h"
 #include "penstock/rules/verdict.h"
 #include "regex.h"
@@ -22,6 +23,7 @@ enum class Flow : std::uint8_t {
   Failed,    // A rewrite could not be made: an error under strict-mode, else as Next.
   StrictOn,  // `strict-mode on` and off, for the rules behind.
   StrictOff,
+  Body,  // More of the body is to come, as the verdict says; then the rules behind are asked.
   Wait,  // What it looks at has not come yet: all rules are asked again when more has.
 };
 
@@ -49,6 +51,8 @@ enum class TargetPart : std::uint8_t { Path, PathAndQuery, Query, Uri };
 std::unique_ptr<Action> make_set_target(TargetPart part, Format value);
 std::unique_ptr<Action> make_replace_target(TargetPart part, std::unique_ptr<Regex> regex, Format replacement);
 std::unique_ptr<Action> make_set_method(Format value);
+// See normalize_uri.h. Strict: what cannot be normalized is refused.
+std::unique_ptr<Action> make_normalize_uri(Normalizer normalizer, bool strict);
 std::unique_ptr<Action> make_set_status(std::uint16_t status, std::string reason);
 
 std::unique_ptr<Action> make_end(Verdict::Kind kind);
@@ -79,6 +83,18 @@ std::unique_ptr<Action> make_strict_mode(bool on);
 enum class PatternAct : std::uint8_t { Put, Remove };
 std::unique_ptr<Action> make_change_patterns(PatternAct act, std::shared_ptr<PatternSet> set, Format key,
                                              std::optional<Format> value);
+
+// What is done to the client's connection, and where its request stands in line.
+enum class End : std::uint8_t { Source, Destination };
+// Of an address or, for `is_port`, a number. Lasts: for the connection, else for the request.
+std::unique_ptr<Action> make_set_end(End end, bool is_port, bool lasts, std::unique_ptr<Expression> expression);
+std::unique_ptr<Action> make_set_tos(int tos);
+std::unique_ptr<Action> make_set_mark(std::uint32_t mark);
+std::unique_ptr<Action> make_set_priority(bool is_class, std::unique_ptr<Expression> expression);
+std::unique_ptr<Action> make_nothing();
+std::unique_ptr<Action> make_early_hint(std::string name, Format value);
+std::unique_ptr<Action> make_wait_for_body(std::uint64_t limit_ms, std::uint64_t at_least);
+std::unique_ptr<Action> make_ask_password(std::string realm);
 
 // RFC 9110 section 5.6.2.
 bool is_token(std::string_view text);

@@ -296,6 +296,28 @@ class ReplaceTarget final : public Action {
   Format replacement_;
 };
 
+class NormalizeUri final : public Action {
+ public:
+  NormalizeUri(Normalizer normalizer, bool strict) : normalizer_(normalizer), strict_(strict) {}
+
+  Flow run(Subject& subject, Verdict& verdict) const override {
+    if (subject.request == nullptr) return Flow::Failed;
+    const std::string_view before = split_target(subject.request->target).path_and_query;
+    if (before.empty()) return Flow::Next;
+    const auto after = normalize(normalizer_, before, strict_, subject.arena);
+    if (!after) {
+      verdict.kind = Verdict::Kind::Deny;
+      verdict.reply = Reply::of(400);
+      return Flow::Stop;
+    }
+    return *after == before ? Flow::Next : put_part(subject, TargetPart::PathAndQuery, *after);
+  }
+
+ private:
+  Normalizer normalizer_;
+  bool strict_;
+};
+
 class SetMethod final : public Action {
  public:
   explicit SetMethod(Format value) : value_(std::move(value)) {}
@@ -348,6 +370,9 @@ std::unique_ptr<Action> make_set_target(TargetPart part, Format value) {
 }
 std::unique_ptr<Action> make_replace_target(TargetPart part, std::unique_ptr<Regex> regex, Format replacement) {
   return std::make_unique<ReplaceTarget>(part, std::move(regex), std::move(replacement));
+}
+std::unique_ptr<Action> make_normalize_uri(Normalizer normalizer, bool strict) {
+  return std::make_unique<NormalizeUri>(normalizer, strict);
 }
 std::unique_ptr<Action> make_set_method(Format value) { return std::make_unique<SetMethod>(std::move(value)); }
 std::unique_ptr<Action> make_set_status(std::uint16_t status, std::string reason) {

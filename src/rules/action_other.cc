@@ -7,9 +7,9 @@ namespace penstock::rules {
 
 namespace {
 
-class End final : public Action {
+class Ending final : public Action {
  public:
-  explicit End(Verdict::Kind kind) : kind_(kind) {}
+  explicit Ending(Verdict::Kind kind) : kind_(kind) {}
   Flow run(Subject&, Verdict& verdict) const override {
     verdict.kind = kind_;
     return Flow::Stop;
@@ -227,7 +227,7 @@ class ChangePatterns final : public Action {
 
 }  // namespace
 
-std::unique_ptr<Action> make_end(Verdict::Kind kind) { return std::make_unique<End>(kind); }
+std::unique_ptr<Action> make_end(Verdict::Kind kind) { return std::make_unique<Ending>(kind); }
 std::unique_ptr<Action> make_reply(Verdict::Kind kind, ReplyTemplate reply) {
   return std::make_unique<Answer>(kind, std::move(reply));
 }

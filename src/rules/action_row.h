@@ -113,5 +113,6 @@ std::span<const ActionRow> message_actions();  // rule_message.cc
 std::span<const ActionRow> reply_actions();    // rule_reply.cc
 std::span<const ActionRow> other_actions();    // rule_other.cc
 std::span<const ActionRow> track_actions();    // rule_track.cc
+std::span<const ActionRow> client_actions();   // rule_client.cc
 
 }  // namespace penstock::rules

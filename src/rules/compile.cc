@@ -91,10 +91,24 @@ StatsRules compile_stats(Compiling& compiling) {
   return stats;
 }
 
+// `errorloc`
+ReplyTemplate reply_to_go(const config::ErrorReply& error) {
+  ReplyTemplate reply;
+  reply.status = static_cast<std::uint16_t>(error.location_status);
+  reply.reason = std::string(reason_of(reply.status));
+  reply.headers.push_back({"Cache-Control", plain_format("no-cache")});
+  reply.headers.push_back({"Location", plain_format(error.location)});
+  return reply;
+}
+
 ErrorReplies compile_errors(Compiling& compiling) {
   ErrorReplies replies;
   for (const config::ErrorReply& error : compiling.proxy->errors) {
     const auto status = static_cast<std::uint16_t>(error.status);
+    if (!error.location.empty()) {
+      replies.insert_or_assign(status, reply_to_go(error));
+      continue;
+    }
     auto reply = error.file.empty() ? compile_error_reply(compiling, error.place, status, error.words)
                                     : parse_error_file(compiling, error.file, error.place, status);
     // `default-errorfiles`: the built-in one.
@@ -403,32 +417,47 @@ class BackendCompiler {
 
   void compile_samples() {
     const unsigned available = proxy_.mode == config::Mode::Http ? kForRequest : kForTcpContent;
-    const std::string key = hash_key();
-    if (key.empty()) return;
+    BalanceKey& key = rules_.hash_key;
+    key.function = static_cast<BalanceKey::Function>(proxy_.balance.function);
+    key.avalanche = proxy_.balance.avalanche;
+    if (proxy_.balance.kind == config::Balance::Kind::Uri) return take_uri_parts(key);
+    const std::string text = hash_key();
+    if (text.empty()) return;
     const std::vector<Word>& words = proxy_.balance.arguments;
     const config::Place place = words.empty() ? proxy_.balance.place : words[0].place;
-    rules_.hash_key = Sample(parse_whole_expression(compiling_, key, place, available));
+    key.sample = Sample(parse_whole_expression(compiling_, text, place, available));
+    const bool has_option = words.size() > 1;
+    if (has_option && proxy_.balance.kind == config::Balance::Kind::Header) key.part = BalanceKey::Part::Domain;
+    if (has_option && proxy_.balance.kind == config::Balance::Kind::UrlParam) {
+      key.part = BalanceKey::Part::Parameter;
+      key.parameter = words[0].text;
+    }
+  }
+
+  void take_uri_parts(BalanceKey& key) const {
+    key.part = BalanceKey::Part::Uri;
+    const std::vector<Word>& words = proxy_.balance.arguments;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      if (words[i].text == "whole") key.whole = true;
+      if (words[i].text == "path-only") key.path_only = true;
+      const bool is_length = words[i].text == "len";
+      if (!is_length && words[i].text != "depth") continue;
+      (is_length ? key.length : key.depth) = static_cast<std::uint32_t>(*parse_unsigned(words[++i].text));
+    }
   }
 
   std::string hash_key() const {
     using Kind = config::Balance::Kind;
     const std::vector<Word>& words = proxy_.balance.arguments;
     const std::string first = words.empty() ? "" : words[0].text;
-    const auto find = [&](std::string_view name) {
-      return std::find_if(words.begin(), words.end(), [&](const Word& word) { return word.text == name; });
-    };
     switch (proxy_.balance.kind) {
-      case Kind::Uri: {
-        const std::string part = find("whole") != words.end() ? "url" : "path";
-        const auto length = find("len");
-        return length == words.end() ? part : format("{},bytes(0,{})", part, std::next(length)->text);
-      }
       case Kind::UrlParam:
         return "url_param(" + first + ")";
       case Kind::Header:
         return "req.hdr(" + first + ",1)";
       case Kind::Hash:
         return first;
+      case Kind::Uri:
       case Kind::Unset:
       case Kind::RoundRobin:
       case Kind::StaticRoundRobin:
@@ -495,6 +524,39 @@ std::optional<Format> compile_plain_format(const std::string& text, config::Plac
                                            config::Diagnostics& diagnostics) {
   Compiling compiling{nullptr, nullptr, environment, diagnostics, -1, -1, nullptr};
   return compile_format(compiling, text, place, FormatUse::Http, kNeedsNothing);
+}
+
+std::vector<ProcessSetting> compile_process_variables(const config::Config& config, const Environment& environment,
+                                                      config::Diagnostics& diagnostics) {
+  std::vector<ProcessSetting> settings;
+  Compiling compiling{&config, nullptr, environment, diagnostics, -1, -1, nullptr};
+  for (const config::ProcessVariable& line : config.global.variables) {
+    VariableName name;
+    if (!parse_variable_name(compiling, line.name.text, line.name.place, name)) continue;
+    if (name.scope != Scope::Process) {
+      diagnostics.add(line.name.place,
+                      format("'{}': here only variables of the process can be set: proc.<name>", line.name.text));
+      continue;
+    }
+    std::optional<Format> text;
+    std::unique_ptr<Expression> expression;
+    if (line.formatted)
+      text = compile_format(compiling, line.value.text, line.value.place, FormatUse::Variable, kNeedsNothing);
+    else
+      expression = parse_whole_expression(compiling, line.value.text, line.value.place, kNeedsNothing);
+    if (!text && expression == nullptr) continue;
+    Arena arena;
+    Subject subject(arena);
+    subject.available = kNeedsNothing;
+    Value value;
+    Cursor cursor;
+    if (text)
+      value.set_text(text->expand(subject));
+    else if (!evaluate(*expression, subject, cursor, value))
+      continue;
+    settings.push_back({name.of_process, value, std::string(value.text)});
+  }
+  return settings;
 }
 
 std::vector<Word> collect_hosts(const config::Config& config) {

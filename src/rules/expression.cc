@@ -216,6 +216,8 @@ VariableSet& variables_of(Subject& subject, Scope scope) {
       return subject.request_variables;
     case Scope::Response:
       return subject.response_variables;
+    case Scope::Process:
+      break;  // Those are no set.
   }
   return subject.transaction;
 }
@@ -245,25 +247,10 @@ Variable* add_variable(VariableSet& set, Arena& arena, const VariableName& name)
   return &set.items[set.items.size() - 1];
 }
 
-bool may_set(const Variable* old, const Value& value, unsigned conditions) {
-  const bool exists = old != nullptr;
-  const bool is_set = exists && old->value.type != Type::None;
-  const bool is_empty = value.is_text() && value.text.empty();
-  if ((conditions & kIfExists) != 0 && !exists) return false;
-  if ((conditions & kIfNotExists) != 0 && exists) return false;
-  if ((conditions & kIfEmpty) != 0 && !is_empty) return false;
-  if ((conditions & kIfNotEmpty) != 0 && is_empty) return false;
-  if ((conditions & kIfSet) != 0 && !is_set) return false;
-  if ((conditions & kIfNotSet) != 0 && is_set) return false;
-  const bool comparable = is_set && old->value.type == Type::Integer && value.type == Type::Integer;
-  if ((conditions & kIfGreater) != 0 && comparable && !(old->value.integer > value.integer)) return false;
-  if ((conditions & kIfLess) != 0 && comparable && !(old->value.integer < value.integer)) return false;
-  return true;
-}
-
 }  // namespace
 
 const Value* find_variable(Subject& subject, const VariableName& name) {
+  if (name.of_process) return name.of_process->get(subject.arena);
   if (!is_open(subject, name.scope)) return nullptr;
   const Variable* variable = look_up(variables_of(subject, name.scope), name);
   return variable != nullptr && variable->value.type != Type::None ? &variable->value : nullptr;
@@ -271,9 +258,14 @@ const Value* find_variable(Subject& subject, const VariableName& name) {
 
 bool set_variable(Subject& subject, const VariableName& name, const Value& value, unsigned conditions) {
   if (!is_open(subject, name.scope)) return false;
+  if (name.of_process) {
+    if (subject.explained == nullptr) name.of_process->set(value, conditions);
+    forget(subject, kOnVariables);
+    return true;
+  }
   VariableSet& set = variables_of(subject, name.scope);
   Variable* variable = look_up(set, name);
-  if (!may_set(variable, value, conditions)) return true;
+  if (!may_set(variable == nullptr ? nullptr : &variable->value, value, conditions)) return true;
   Arena& arena = set.arena != nullptr ? *set.arena : subject.arena;
   Value kept = value;
   // A view into a head or buffer would not outlive it.
@@ -296,6 +288,10 @@ bool set_variable(Subject& subject, const VariableName& name, const Value& value
 }
 
 void unset_variable(Subject& subject, const VariableName& name) {
+  if (name.of_process) {
+    if (subject.explained == nullptr) name.of_process->unset();
+    return forget(subject, kOnVariables);
+  }
   Variable* variable = look_up(variables_of(subject, name.scope), name);
   if (variable != nullptr) variable->value.type = Type::None;
   forget(subject, kOnVariables);

@@ -16,8 +16,10 @@
 #include "penstock/config/settings.h"
 #include "penstock/net/signature.h"
 #include "penstock/rules/environment.h"
+#include "penstock/rules/process_variables.h"
 #include "penstock/rules/subject.h"
 #include "regex.h"
+#include "set_var_if.h"
 
 namespace penstock::config {
 struct Config;
@@ -54,24 +56,13 @@ constexpr unsigned kForLog = kForWelcomed | kNeedsKeptRequest | kNeedsKeptRespon
 // What an ACL's answer depends on: it can be remembered until that changes.
 enum Depends : unsigned { kOnNothing = 0, kOnTarget = 1, kOnFields = 2, kOnVariables = 4, kOnMoment = 8 };
 
-enum class Scope : std::uint8_t { Connection, Transaction, Request, Response };
+enum class Scope : std::uint8_t { Connection, Transaction, Request, Response, Process };
 
 struct VariableName {
   Scope scope = Scope::Transaction;
   std::uint64_t hash = 0;
   std::string name;
-};
-
-// Conditions of set-var (manual section 7.3.1, "set-var").
-enum SetVarIf : unsigned {
-  kIfExists = 1,
-  kIfNotExists = 2,
-  kIfEmpty = 4,
-  kIfNotEmpty = 8,
-  kIfSet = 16,
-  kIfNotSet = 32,
-  kIfGreater = 64,
-  kIfLess = 128
+  std::shared_ptr<ProcessVariable> of_process;  // Of that scope.
 };
 
 // Public keys by the names of their files.

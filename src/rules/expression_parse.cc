@@ -584,6 +584,12 @@ std::unique_ptr<Expression> parse_whole_expression(Compiling& compiling, std::st
   return nullptr;
 }
 
+// Without a process there is one for each place.
+std::shared_ptr<ProcessVariable> variable_of_process(Compiling& compiling, const std::string& name) {
+  if (ProcessVariables* all = compiling.environment.process_variables()) return all->of(name);
+  return std::make_shared<ProcessVariable>(std::make_shared<PatternBin>());
+}
+
 bool parse_variable_name(Compiling& compiling, std::string_view text, config::Place place, VariableName& out) {
   std::string_view rest = text;
   const std::string_view scope = cut(rest, '.');
@@ -595,13 +601,11 @@ bool parse_variable_name(Compiling& compiling, std::string_view text, config::Pl
     out.scope = Scope::Request;
   else if (scope == "res")
     out.scope = Scope::Response;
-  else if (scope == "proc") {
+  else if (scope == "proc")
+    out.scope = Scope::Process;
+  else {
     compiling.diagnostics.add(
-        place, format("'{}': variables of the process are not offered here; sess, txn, req and res are", text));
-    return false;
-  } else {
-    compiling.diagnostics.add(place,
-                              format("the variable '{}' must begin with its scope: sess., txn., req. or res.", text));
+        place, format("the variable '{}' must begin with its scope: proc., sess., txn., req. or res.", text));
     return false;
   }
   for (const char c : rest) {
@@ -616,6 +620,7 @@ bool parse_variable_name(Compiling& compiling, std::string_view text, config::Pl
   out.name = std::string(rest);
   // `sess` variables of a transaction without a connection's set share a list with `txn`: keep them apart.
   out.hash = hash_of(rest) ^ static_cast<std::uint64_t>(out.scope);
+  if (out.scope == Scope::Process) out.of_process = variable_of_process(compiling, out.name);
   return true;
 }
 

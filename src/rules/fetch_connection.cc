@@ -12,14 +12,14 @@ bool knows_ends(const Subject& subject) { return subject.client != nullptr && su
 
 bool fetch_source(const Call&, Subject& subject, Cursor&, Value& out) {
   Ip ip;
-  if (!knows_ends(subject) || !Ip::of(subject.client->source(), ip)) return false;
+  if (!knows_ends(subject) || !Ip::of(subject.source(), ip)) return false;
   out.set_ip(ip);
   return true;
 }
 
 bool fetch_destination(const Call&, Subject& subject, Cursor&, Value& out) {
   Ip ip;
-  if (!knows_ends(subject) || !Ip::of(subject.client->destination(), ip)) return false;
+  if (!knows_ends(subject) || !Ip::of(subject.destination(), ip)) return false;
   out.set_ip(ip);
   return true;
 }
@@ -45,11 +45,11 @@ bool fetch_wire_port(const Call&, Subject& subject, Cursor&, Value& out) {
 }
 
 bool fetch_source_port(const Call&, Subject& subject, Cursor&, Value& out) {
-  return knows_ends(subject) && set_port(subject.client->source(), out);
+  return knows_ends(subject) && set_port(subject.source(), out);
 }
 
 bool fetch_destination_port(const Call&, Subject& subject, Cursor&, Value& out) {
-  return knows_ends(subject) && set_port(subject.client->destination(), out);
+  return knows_ends(subject) && set_port(subject.destination(), out);
 }
 
 // Ours alone: NTLM or Negotiate was spoken on this connection.

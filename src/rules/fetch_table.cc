@@ -123,7 +123,7 @@ bool fetch_of_source(const Call& call, const What& what, Subject& subject, Value
   const auto* table = table_at(subject, call.arguments[at].integer);
   Value source;
   std::string_view key;
-  if (table == nullptr || subject.client == nullptr || !Ip::of(subject.client->source(), source.ip)) return false;
+  if (table == nullptr || subject.client == nullptr || !Ip::of(subject.source(), source.ip)) return false;
   source.type = Type::Address;
   if (!make_key((*table)->line(), subject, source, key)) return false;
   const auto element = static_cast<std::uint32_t>(what.indexed ? call.integer(0, 0) : 0);

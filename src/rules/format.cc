@@ -342,8 +342,8 @@ class Printer {
 
   bool knows_ends() const { return subject_.client != nullptr && subject_.client->ends != nullptr; }
   bool knows_source() const { return subject_.explained == nullptr || subject_.explained->source; }
-  const SocketAddress* source() const { return knows_ends() ? &subject_.client->source() : nullptr; }
-  const SocketAddress* destination() const { return knows_ends() ? &subject_.client->destination() : nullptr; }
+  const SocketAddress* source() const { return knows_ends() ? &subject_.source() : nullptr; }
+  const SocketAddress* destination() const { return knows_ends() ? &subject_.destination() : nullptr; }
   std::uint32_t bind_id() const { return subject_.client == nullptr ? 0 : subject_.client->bind->id; }
   const TlsFacts* tls() const { return subject_.client == nullptr ? nullptr : subject_.client->tls.get(); }
 

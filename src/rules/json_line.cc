@@ -131,7 +131,7 @@ void add_address(Object& out, std::string_view ip_name, std::string_view port_na
 
 void add_client(Object& out, const Subject& subject) {
   const ClientFacts* client = subject.client;
-  const SocketAddress* source = client != nullptr && client->ends != nullptr ? &client->source() : nullptr;
+  const SocketAddress* source = client != nullptr && client->ends != nullptr ? &subject.source() : nullptr;
   add_address(out, "client_ip", "client_port", source);
   out.text("frontend", subject.frontend);
   if (client == nullptr || client->bind == nullptr || client->bind->name.empty())

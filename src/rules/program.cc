@@ -1,5 +1,7 @@
 #include "penstock/rules/program.h"
 
+#include <algorithm>
+
 #include "acl.h"
 #include "action.h"
 
@@ -30,9 +32,10 @@ Truth evaluate(const Step& step, const AclTable* acls, Subject& subject, Witness
 
 // Compiled twice: what is explained is what is done.
 template <class Watching>
-Verdict run_steps(std::span<const Step> steps, const AclTable* acls, Subject& subject, Watching& watching) {
+Verdict run_steps(std::span<const Step> all, const AclTable* acls, Subject& subject, Watching& watching,
+                  std::size_t first = 0, bool strict = true) {
+  const std::span<const Step> steps = all.subspan(std::min(first, all.size()));
   Verdict verdict;
-  bool strict = true;
   const auto in_trouble = [&](const Step& step) {
     if (!subject.in_trouble()) return false;
     subject.note_trouble(step.place);
@@ -56,6 +59,12 @@ Verdict run_steps(std::span<const Step> steps, const AclTable* acls, Subject& su
     watching.on_done(flow == Flow::Failed);
     if (in_trouble(step)) return verdict;
     if (flow == Flow::Wait) return verdict.kind = Verdict::Kind::Wait, verdict;
+    if (flow == Flow::Body) {
+      verdict.kind = Verdict::Kind::Body;
+      verdict.wait.next = static_cast<std::uint32_t>(&step - all.data()) + 1;
+      verdict.wait.strict = strict;
+      return verdict;
+    }
     if (flow == Flow::StrictOn) strict = true;
     if (flow == Flow::StrictOff) strict = false;
     const bool failed = flow == Flow::Failed && strict;
@@ -75,6 +84,12 @@ Verdict Program::run(Subject& subject) const {
   Nobody nobody;
   prepare(subject, acls_, available_);
   return run_steps(steps_, acls_, subject, nobody);
+}
+
+Verdict Program::resume(Subject& subject, const Verdict::Wait& wait) const {
+  Nobody nobody;
+  prepare(subject, acls_, available_);
+  return run_steps(steps_, acls_, subject, nobody, wait.next, wait.strict);
 }
 
 Verdict Program::run(Subject& subject, Witness& witness) const {

@@ -45,8 +45,8 @@ unsigned available_to(Rule::Set set, config::Mode mode) {
 
 namespace {
 
-std::array<std::span<const ActionRow>, 4> families() {
-  return {message_actions(), reply_actions(), other_actions(), track_actions()};
+std::array<std::span<const ActionRow>, 5> families() {
+  return {message_actions(), reply_actions(), other_actions(), track_actions(), client_actions()};
 }
 
 const ActionRow* find_action(std::string_view name) {

@@ -100,6 +100,36 @@ std::unique_ptr<Action> compile_set_method(Work& work) {
   return make_set_method(std::move(*value));
 }
 
+struct NormalizerWord {
+  std::string_view word;
+  Normalizer normalizer;
+  std::string_view option;  // That may stand behind it.
+};
+constexpr NormalizerWord kNormalizers[] = {
+    {"fragment-encode", Normalizer::FragmentEncode, ""},
+    {"fragment-strip", Normalizer::FragmentStrip, ""},
+    {"path-merge-slashes", Normalizer::MergeSlashes, ""},
+    {"path-strip-dot", Normalizer::StripDot, ""},
+    {"path-strip-dotdot", Normalizer::StripDotDot, "full"},
+    {"percent-decode-unreserved", Normalizer::DecodeUnreserved, "strict"},
+    {"percent-to-uppercase", Normalizer::UpperCase, "strict"},
+    {"query-sort-by-name", Normalizer::SortQuery, ""},
+};
+
+std::unique_ptr<Action> compile_normalize_uri(Work& work) {
+  const Word* word = work.words.take("a normalizer such as path-merge-slashes");
+  if (word == nullptr) return nullptr;
+  for (const NormalizerWord& row : kNormalizers) {
+    if (row.word != word->text) continue;
+    const bool with_option = !row.option.empty() && work.words.accept(row.option);
+    const bool is_full = with_option && row.normalizer == Normalizer::StripDotDot;
+    return make_normalize_uri(is_full ? Normalizer::StripDotDotFull : row.normalizer, with_option);
+  }
+  std::vector<std::string_view> names;
+  for (const NormalizerWord& row : kNormalizers) names.push_back(row.word);
+  return work.complain(word->place, format("'{}' is no normalizer{}", word->text, hint(word->text, names)));
+}
+
 std::unique_ptr<Action> compile_set_status(Work& work) {
   const auto status = work.take_status(100, 999);
   if (!status) return nullptr;
@@ -115,6 +145,7 @@ std::unique_ptr<Action> compile_set_status(Work& work) {
 constexpr ActionRow kActions[] = {
     {"add-header", kHttp, compile_add_header},
     {"del-header", kHttp, compile_del_header},
+    {"normalize-uri", kRequest, compile_normalize_uri},
     {"replace-header", kHttp, compile_replace_header},
     {"replace-path", kRequest, compile_replace_target<TargetPart::Path>},
     {"replace-pathq", kRequest, compile_replace_target<TargetPart::PathAndQuery>},

@@ -136,8 +136,7 @@ class ReplyCompiler {
     if (payload_ == "default-errorfiles") return true;
     const Word* word = words_.take(payload_.ends_with("string") ? "a text" : "a name");
     if (word == nullptr) return false;
-    if (payload_ == "errorfiles")
-      return complain(word->place, "'errorfiles' is not offered in a rule: name the file by 'errorfile'");
+    if (payload_ == "errorfiles") return complain(word->place, "there is no section 'http-errors' of that name");
     if (payload_ == "errorfile") return take_error_file(*word);
     const std::string* text = &word->text;
     if (payload_.ends_with("file")) {

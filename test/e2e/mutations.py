@@ -74,6 +74,12 @@ maxcompcpuusage 50
 maxcomprate 1000
 maxconn 1000
 maxzlibmem 20
+set-var proc.a str(b)
+set-var-fmt proc.b %[int(3)]
+maxconnrate 100
+maxsessrate 100
+maxsslconn 100
+maxsslrate 100
 nbthread 2
 node name
 pidfile /tmp/pid
@@ -230,6 +236,7 @@ log 127.0.0.1:514 len 1024 format rfc5424 local0 info
 log-format "%ci:%cp [%tr] %ft %b/%s %{+Q}r %[capture.req.hdr(0),lower]"
 log-tag penstock
 maxconn 500
+rate-limit sessions 100
 mode http
 monitor-uri /alive
 monitor fail if { nbsrv(be) lt 1 }
@@ -318,6 +325,25 @@ stats http-request auth realm x unless { src 127.0.0.1 }
 stats http-request deny if { src 127.0.0.1 }
 stats admin if { src 127.0.0.1 }
 http-request set-log-level silent if { path /alive }
+http-request auth realm Mail if { path /private }
+http-request early-hint Link "</a.css>; rel=preload" if { path / }
+http-request set-src req.hdr(X-From) if { req.hdr(X-From) -m found }
+http-request set-src-port int(77)
+http-request set-dst dst
+http-request set-dst-port int(443)
+http-request set-tos 0x10 if { src 10.0.0.0/8 }
+http-request set-mark 7
+http-request set-nice 5
+http-request set-priority-class int(3) if { path /late }
+http-request set-priority-offset int(-100)
+http-request wait-for-body time 1s at-least 1k if { method POST }
+http-request wait-for-handshake
+http-request set-var(proc.seen) path
+http-request deny status 503 errorfiles pages if { path /gone }
+http-request return status 503 errorfiles pages
+errorloc 503 http://elsewhere/
+errorloc302 404 /there
+errorloc303 500 /there
 http-request capture req.hdr(Host) len 10
 http-request strict-mode off
 http-request disable-l7-retry if { method POST }
@@ -381,6 +407,11 @@ balance random(2)
 balance hash req.hdr(Host),lower
 balance uri len 10 depth 3
 balance uri whole
+balance uri depth 2 path-only
+balance url_param id check_post
+balance hdr(Host) use_domain_only
+hash-type map-based wt6 avalanche
+hash-balance-factor 150
 balance uri path-only
 balance url_param id
 balance hdr(Host)

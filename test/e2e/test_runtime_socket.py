@@ -202,8 +202,8 @@ class Talk(Both):
         self.assertEqual([usage.strip() for usage in usages[0] if usage not in usages[1]],
                          ['drain host <host> [hard] [wait <time>]', 'get map <map> <value>', 'maint host <host>',
                           'new ssl crl-file <crlfile>', 'prepare map <map>', 'ready host <host>', 'reload',
-                          'save servers state', 'show acl [[@<ver>] <acl>]', 'show map [[@<ver>] <map>]', 'show pins',
-                          'show proc', 'show requests', 'show why <bk>/<srv>'])
+                          'save servers state', 'set rate-limit sessions global <value>', 'show acl [[@<ver>] <acl>]',
+                          'show map [[@<ver>] <map>]', 'show pins', 'show proc', 'show requests', 'show why <bk>/<srv>'])
 
 
 class Servers(Both):
@@ -319,7 +319,7 @@ backend be
             if 'json' in words:
                 def entries(text):
                     return [(entry['field'], entry['tags'], entry['value']['type'] if entry['field']['name'] in self.OWN
-                             else entry['value']) for entry in json.loads(text)]
+                             else entry['value']) for entry in json.loads(text) if 'Zlib' not in entry['field']['name']]
                 self.assertEqual(entries(ours), entries(theirs))
                 continue
 
@@ -327,7 +327,7 @@ backend be
                 text = re.sub(r':"[^"]*"$', ':"help"', text, flags=re.M)
                 return [re.sub(r'(: |:(?=[^:]*(:"help")?$)).*', ':X', line) if (
                     line.split(':')[0].split('.')[1 if '.' in line.split(':')[0] else 0] in self.OWN) else line
-                        for line in text.split('\n')]
+                        for line in text.split('\n') if 'Zlib' not in line]  # Debian's haproxy has another library.
             self.assertEqual(lines(ours), lines(theirs), words)
 
     def test_show_stat(self):
@@ -536,6 +536,13 @@ backend be
                          'set maxconn frontend fe 5', 'set maxconn frontend fe -1', 'set maxconn frontend fe 0',
                          'set maxconn global', 'set maxconn global 51', 'set maxconn global 50',
                          'set maxconn global 10', 'set maxconn global 0')
+
+    def test_rates(self):
+        self.compare_all('set rate-limit', 'set rate-limit x', 'set rate-limit connections x 1',
+                         'set rate-limit connections global', 'set rate-limit connections global -1',
+                         'set rate-limit connections global 1000x', 'set rate-limit connections global x',
+                         'set rate-limit sessions global 1000', 'set rate-limit sessions global 0',
+                         'set rate-limit ssl-sessions global 1000', 'set rate-limit ssl-sessions global 0')
 
     def test_a_limit_of_a_frontend_holds_at_once(self):
         rig = self.ours

@@ -41,6 +41,7 @@ class Waiting : public ListNode<LineTag> {
   friend class Backend;
   ServerSlot* wanted_ = nullptr;  // No other will do.
   std::uint64_t ticket_ = 0;      // For any; 0: none.
+  std::uint64_t rank_ = 0;        // Who has a lower one is served before.
 };
 
 // Who is being served by a server, and must hear when that server's sessions are to be shut down.
@@ -154,7 +155,7 @@ class Backend final : public Counted<Backend> {
   // 0 in a log line says that there was no waiting.
   std::uint32_t last_place(const ServerSlot* wanted) const;
   // `wanted` as the choice said.
-  void stand_in_line(Waiting& waiting, ServerSlot* wanted);
+  void stand_in_line(Waiting& waiting, ServerSlot* wanted, Priority priority = {});
   void leave_line(Waiting& waiting);
   std::size_t line_length() const { return line_length_; }
   // Lets those in line choose again, in order, until one has to go on waiting.
@@ -177,9 +178,12 @@ class Backend final : public Counted<Backend> {
   const Candidate* candidate_by_policy(std::uint32_t hash, Tried tried);
   const Candidate* candidate_by_turn(Tried tried);
   std::span<const Candidate> candidates_besides(Tried tried);
+  std::span<const Candidate> candidates_within_share(std::span<const Candidate> candidates);
   std::uint32_t limit_of(const ServerSpec& server) const;
   bool is_full(const ServerSlot& slot) const;
   bool acquire(ServerSlot& slot);
+  void put_in_line(Waiting& waiting);
+  void put_in_order();
   void step_out(Waiting& waiting);
   void give_back(std::uint64_t ticket);
   bool has_oldest();
@@ -191,12 +195,14 @@ class Backend final : public Counted<Backend> {
   std::vector<std::unique_ptr<ServerSlot>> slots_;
   std::vector<Candidate> candidates_;
   std::vector<Candidate> besides_;  // Of them, while some are passed over.
+  std::vector<Candidate> within_share_;
   std::vector<std::uint32_t> schedule_;
   std::uint32_t seen_version_ = 0;
   std::uint64_t random_;
   List<Waiting, LineTag> line_;
   std::size_t line_length_ = 0;
   bool serving_line_ = false;
+  bool by_rank_ = false;              // Somebody has come who is not to stand behind all others.
   std::uint64_t ticket_in_turn_ = 0;  // Of who is choosing again.
 };
 

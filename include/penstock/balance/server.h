@@ -149,11 +149,20 @@ class Server {
   CheckMemory shown_check_;
 };
 
+// Before whom somebody stands in line: who is of a lower class; then who came earlier, its offset added.
+struct Priority {
+  std::int32_t of_class = 0, offset_ms = 0;
+  bool operator==(const Priority&) const = default;
+};
+
 // Who waits for whichever server has room first, of all workers and generations: their tickets. Only
 // those who have to wait come here.
 class Tickets {
  public:
-  std::uint64_t take();
+  // For who comes now; no other is equal.
+  std::uint64_t rank(Priority priority);
+  // The ticket of that rank.
+  std::uint64_t take(std::uint64_t rank);
   // True if it was the oldest one.
   bool give_back(std::uint64_t ticket);
   bool is_oldest(std::uint64_t ticket) const;
@@ -342,6 +351,7 @@ struct BackendSpec {
   BalanceKind balance = BalanceKind::RoundRobin;
   std::uint32_t random_draws = 2;
   bool consistent = false;     // hash-type
+  std::uint32_t factor = 0;    // hash-balance-factor
   bool fixed_turns = false;    // Those of static-rr.
   std::uint32_t fullconn = 0;  // Load at which every server reaches its maxconn.
   ReuseMode reuse = ReuseMode::Safe;

@@ -50,6 +50,7 @@ class List {
   T& back() { return element(root_.previous_); }
   void push_back(T& item) { node(item).link_before(root_); }
   void push_front(T& item) { node(item).link_before(*root_.next_); }
+  void insert_before(T& place, T& item) { node(item).link_before(node(place)); }
   T& pop_front() {
     require(!empty());
     T& item = front();

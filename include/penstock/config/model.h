@@ -245,6 +245,10 @@ struct Balance {
   Kind kind = Kind::Unset;  // Unset: roundrobin.
   std::vector<Word> arguments;
   bool consistent = false;  // `hash-type consistent`
+  enum class Function { Sdbm, Djb2, Wt6, Crc32 };
+  Function function = Function::Sdbm;
+  bool avalanche = false;    // Of the function's result.
+  std::uint32_t factor = 0;  // `hash-balance-factor`, percent; 0: servers are not kept from more than their share.
   std::uint32_t random_draws = 2;
   Place place;
   bool operator==(const Balance&) const = default;
@@ -256,6 +260,9 @@ struct ErrorReply {
   Place place;
   std::vector<Word> words;  // http-error: words behind `status <code>`.
   std::string file;         // errorfile: raw HTTP answer; empty for http-error.
+  // errorloc: where the client is sent, by 302 or 303.
+  std::string location;
+  std::uint32_t location_status = 302;
   bool operator==(const ErrorReply&) const = default;
 };
 
@@ -283,6 +290,7 @@ struct Proxy {
   std::uint32_t maxconn = 0;  // 0: the process's.
   std::uint32_t backlog = 0;
   std::uint32_t fullconn = 0;
+  std::uint32_t session_rate = 0;  // `rate-limit sessions`: a second; 0: no limit.
 
   std::vector<Bind> binds;
   std::vector<Acl> acls;
@@ -346,8 +354,21 @@ struct Proxy {
   bool operator==(const Proxy&) const = default;
 };
 
+// `set-var` and `set-var-fmt` of `global`: a variable of the process, from the start on.
+struct ProcessVariable {
+  Place place;
+  Word name, value;
+  bool formatted = false;
+  bool operator==(const ProcessVariable&) const = default;
+};
+
 struct Global {
-  std::uint32_t maxconn = 0;             // 0: computed from the descriptor limit.
+  std::uint32_t maxconn = 0;      // 0: computed from the descriptor limit.
+  std::uint32_t maxconnrate = 0;  // Connections a second; of these four 0 is no limit.
+  std::uint32_t maxsessrate = 0;  // Of those, whom `tcp-request connection` lets pass.
+  std::uint32_t maxsslrate = 0;   // And those of TLS.
+  std::uint32_t maxsslconn = 0;   // TLS connections at one time, with clients and servers.
+  std::vector<ProcessVariable> variables;
   std::uint32_t nbthread = 0;            // 0: one for each processor.
   std::uint64_t hard_stop_after_ms = 0;  // 0: no limit.
   std::uint64_t grace_ms = 0;

@@ -150,6 +150,7 @@ class Crew final : private WorkerOwner {
   StickTableRegistry tables_;
   TicketKeys tickets_;
   const std::shared_ptr<rules::PatternBin> taken_out_ = std::make_shared<rules::PatternBin>();
+  const std::shared_ptr<rules::ProcessVariables> variables_ = std::make_shared<rules::ProcessVariables>(taken_out_);
   LogDescriptors log_descriptors_;
   LogReach* log_reach_ = nullptr;
   std::map<std::string, std::shared_ptr<FrontendState>> frontend_states_;

@@ -66,7 +66,7 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
     std::uint32_t maxconn = 0;
   };
   Result<Limits> make_room_for_descriptors(const Handover& handover);
-  void set_limits(const Limits& limits);
+  void set_limits(const Limits& limits, const config::Global& global);
 
   void on_signal(int number) override;
   void on_readable() override;

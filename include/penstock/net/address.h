@@ -77,6 +77,13 @@ class Endpoints {
   // Those of the connection itself, whatever the PROXY protocol says.
   virtual SocketAddress wire_peer() { return peer(); }
   virtual SocketAddress wire_local() { return local(); }
+  // What peer() and local() say from now on.
+  virtual void set_peer(const SocketAddress&) {}
+  virtual void set_local(const SocketAddress&) {}
+  // Of what we send there: its type of service, and the mark that routing goes by. What the system does not grant
+  // stays as it is.
+  virtual void set_tos(int) {}
+  virtual void set_mark(std::uint32_t) {}
 
  protected:
   ~Endpoints() = default;

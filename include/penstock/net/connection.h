@@ -153,8 +153,12 @@ class Connection final : public Reused, public Living, public Endpoints, private
   // False: the system does not say whose it is.
   bool has_peer() const;
   const SocketAddress& local() override;
-  SocketAddress wire_peer() override { return proxied_ ? SocketAddress::peer_of(descriptor()) : peer(); }
-  SocketAddress wire_local() override { return proxied_ ? SocketAddress::local_of(descriptor()) : local(); }
+  SocketAddress wire_peer() override { return renamed_ ? SocketAddress::peer_of(descriptor()) : peer(); }
+  SocketAddress wire_local() override { return renamed_ ? SocketAddress::local_of(descriptor()) : local(); }
+  void set_peer(const SocketAddress& address) override;
+  void set_local(const SocketAddress& address) override;
+  void set_tos(int tos) override;
+  void set_mark(std::uint32_t mark) override;
   int descriptor() const;
 
  private:
@@ -178,7 +182,9 @@ class Connection final : public Reused, public Living, public Endpoints, private
   };
   struct Request;
   struct Opening;
-  struct Ends;
+  struct Ends {
+    SocketAddress peer, local;
+  };
   union Socket;
 
   Connection(Loop& loop, ConnectionEvents& events);
@@ -256,7 +262,8 @@ class Connection final : public Reused, public Living, public Endpoints, private
   bool is_unix_ : 1 = false;
   bool has_socket_ : 1 = false;
   bool proxied_ : 1 = false;
-  bool heard_ : 1 = false;  // Before it was ready.
+  bool renamed_ : 1 = false;  // Its ends are not those of its socket: a PROXY header or a rule says so.
+  bool heard_ : 1 = false;    // Before it was ready.
 };
 
 }  // namespace penstock

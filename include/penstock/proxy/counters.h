@@ -36,6 +36,7 @@ struct FrontendState {
   // What was refused or failed is told of, by rules::Reason::Kind.
   std::array<AtMostEvery, 8> reports;
   Rate accepted, arrivals;               // Connections, and clients let in.
+  Rate welcomed;                         // Whom `tcp-request connection` let pass; counted where their rate is limited.
   RequestRate requests{ledgers};         // What they asked for.
   std::atomic<std::uint32_t> logged{0};  // Lines of the log, counted where its format asks (%lc).
 };
@@ -47,11 +48,20 @@ struct ListenerState {
   Copies<Ledger> ledgers;
 };
 
+// Most of something within a second, or at one time; 0: no limit. From the configuration, or an administrator.
+struct Limits {
+  std::atomic<std::uint32_t> connections{0}, arrivals{0}, tls_arrivals{0};  // A second.
+  std::atomic<std::uint32_t> tls_connections{0};
+};
+
 // The whole process.
 struct ProcessState {
   ConnectionCount connections{0};  // Of clients.
   Peak most_connections;
   Rate accepted, arrivals, handshakes;  // Connections, clients let in, and those of TLS.
+  // Whom `tcp-request connection` let pass, and those of them that use TLS; counted where their rate is limited.
+  Rate welcomed, tls_welcomed;
+  Limits limits;
   TlsCounts tls;
   DeflateTotals compressed;
   std::atomic<std::uint32_t> maxconn{0};

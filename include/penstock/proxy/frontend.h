@@ -28,6 +28,8 @@ class FrontendOwner {
   ~FrontendOwner() = default;
 };
 
+class Pause;
+
 class Frontend final : private ListenerOwner, private ClientOwner {
  public:
   Frontend(FrontendOwner& owner, const BindSpec& bind);
@@ -65,6 +67,7 @@ class Frontend final : private ListenerOwner, private ClientOwner {
   void on_client_over(Client& client) override;
   void on_client_left(const Entrance& entrance) override { owner_.dismiss(entrance); }
   void on_connection(Listener& listener) override;
+  bool waits_for_rates();
   void set_manners();
   void open(Descriptor own);
 
@@ -75,6 +78,7 @@ class Frontend final : private ListenerOwner, private ClientOwner {
   const FrontendPlan* plan_;    // Of that generation.
   Ref<Generation> last_;        // Once closed, while there are clients.
   Owned<Listener> listener_;
+  Owned<Pause> pause_;  // Made when a rate first keeps somebody waiting.
   List<Client, ClientTag> clients_;
   bool paused_ = false;
   bool closed_ = false;

@@ -31,6 +31,7 @@ class OwnAnswer {
   BodySource* body(Arena& arena) const { return source_ != nullptr ? source_ : arena.make<TextSource>(reply_.body); }
 
  private:
+  void add_challenge(std::string_view challenge, Arena& arena);
   void make_head(rules::Subject& subject);
 
   rules::Reply reply_;

@@ -92,7 +92,8 @@ struct FrontendPlan {
   std::string name;
   int number = -1;
   config::Mode mode = config::Mode::Http;
-  std::uint32_t maxconn = 0;  // 0: the process's.
+  std::uint32_t maxconn = 0;       // 0: the process's.
+  std::uint32_t session_rate = 0;  // Clients a second; 0: no limit.
   rules::FrontendRules rules;
   FrontOptions http;
   std::uint64_t tunnel_ms = 0, client_ms = 0, client_fin_ms = 0, tarpit_ms = 0;

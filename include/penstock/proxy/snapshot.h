@@ -71,6 +71,8 @@ class Snapshot {
   std::string place_text(const rules::RulePlace* place) const;
   // Something depends on where clients come from.
   bool asks_source() const { return asks_source_; }
+  // Variables of the process, as the configuration wants them when it is put to work.
+  std::vector<rules::ProcessSetting> settings;
   // They differ in plans alone.
   bool is_amendment_of(const Snapshot& other) const { return ground_ == other.ground_; }
 

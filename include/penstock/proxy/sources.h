@@ -12,6 +12,7 @@
 #include "penstock/proxy/counters.h"
 #include "penstock/proxy/log_output.h"
 #include "penstock/rules/pattern_set.h"
+#include "penstock/rules/process_variables.h"
 #include "penstock/tables/stick_table.h"
 
 namespace penstock {
@@ -28,6 +29,7 @@ struct Sources {
   bool check_only = false;
   // What changes take out of sets of patterns.
   std::shared_ptr<rules::PatternBin> taken_out = std::make_shared<rules::PatternBin>();
+  std::shared_ptr<rules::ProcessVariables> variables = std::make_shared<rules::ProcessVariables>(taken_out);
 };
 
 }  // namespace penstock

@@ -99,6 +99,7 @@ class Transaction final : public InBlock,
     Body,
     BackendBody,
     PageBody,
+    RuleBody,
     Tarpit,
     Approach,
     Connect,
@@ -119,14 +120,20 @@ class Transaction final : public InBlock,
   void on_request_head(Head& head);
   bool waits_for_body(bool of_backend);
   bool waits_for_body(Step step, std::uint64_t limit_ms);
-  bool in_body() const { return step_ == Step::Body || step_ == Step::BackendBody || step_ == Step::PageBody; }
+  bool waits_for_body(const rules::Verdict::Wait& wait);
+  bool begin_waiting_for_body(Step step);
+  bool in_body() const { return step_ >= Step::Body && step_ <= Step::RuleBody; }
   void hold(Slice bytes);
   void body_came();
   void apply_request_rules();
+  void request_rules_passed();
+  void resume_rules();
+  void send_early_hints();
   // True if the transaction goes on to its next step; else the rules have answered or ended it.
   bool run_rules(const rules::Program& program, Phase phase, std::uint64_t tarpit_ms) {
-    return program.empty() || obey(program.run(subject_), phase, tarpit_ms);
+    return program.empty() || ask_rules(program, phase, tarpit_ms);
   }
+  bool ask_rules(const rules::Program& program, Phase phase, std::uint64_t tarpit_ms);
   bool obey(const rules::Verdict& verdict, Phase phase, std::uint64_t tarpit_ms);
   void begin_tarpit(const rules::Reply& reply, std::uint64_t wait_ms);
   // A rule could not be asked. What it would have said is not known, so nothing passes.
@@ -134,6 +141,7 @@ class Transaction final : public InBlock,
   bool give_up(Phase phase);
   void choose_backend();
   void apply_backend_rules();
+  void backend_rules_passed();
   void prepare_request();
   void follow(Approach::Step step);
   void connect();
@@ -206,7 +214,10 @@ class Transaction final : public InBlock,
   Accounting accounting_;
   HeldBody held_;
   Compression compression_;
+  std::uint64_t body_wanted_ = 0;  // Bytes of it that are waited for.
+  rules::Verdict::Wait go_on_;     // Where rules go on that wait for it.
   Step step_ = Step::Request;
+  bool rules_wait_ = false;
   bool is_listen_ = false;  // Frontend and backend are one section.
   bool request_ended_ = false;
   bool response_ended_ = false;

@@ -12,8 +12,10 @@
 #include "penstock/config/diagnostics.h"
 #include "penstock/config/settings.h"
 #include "penstock/rules/address_set.h"
+#include "penstock/rules/balance_key.h"
 #include "penstock/rules/environment.h"
 #include "penstock/rules/format.h"
+#include "penstock/rules/process_variables.h"
 #include "penstock/rules/program.h"
 #include "penstock/rules/sample.h"
 #include "penstock/rules/stick.h"
@@ -154,8 +156,7 @@ class BackendRules {
   const ReplyTemplate* error(std::uint16_t status) const;
 
   StatsRules stats;
-  // Of `balance hash`, and of uri, url_param and hdr, which are hashes of a sample like any other.
-  Sample hash_key;
+  BalanceKey hash_key;  // Of `balance hash` and its like.
   AddressSet forward_for_except;
   bool asks_client = false;  // Something in these rules does: of its address, or how it came.
   // `stick` lines that look at requests, and those that look at answers.
@@ -182,6 +183,19 @@ Sample compile_sni(const config::Config& config, const config::Proxy& proxy, con
 // One expression for a place that may look at the request. Empty after a complaint.
 Sample compile_sample(const std::string& text, config::Place place, const Environment& environment,
                       config::Diagnostics& diagnostics);
+// `set-var` and `set-var-fmt` of `global`: what each variable is to be when the configuration is put to work.
+struct ProcessSetting {
+  std::shared_ptr<ProcessVariable> variable;
+  Value value;
+  std::string text;  // Of the value.
+  void apply() const {
+    Value now = value;
+    if (now.is_text()) now.text = text;
+    variable->set(now);
+  }
+};
+std::vector<ProcessSetting> compile_process_variables(const config::Config& config, const Environment& environment,
+                                                      config::Diagnostics& diagnostics);
 // A log-format for a place where there is no client and no message (checks).
 std::optional<Format> compile_plain_format(const std::string& text, config::Place place, const Environment& environment,
                                            config::Diagnostics& diagnostics);

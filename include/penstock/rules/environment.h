@@ -10,6 +10,7 @@
 namespace penstock::rules {
 
 class PatternBook;
+class ProcessVariables;
 struct PatternUse;
 
 // What compiling needs from outside. Nothing is opened here.
@@ -29,6 +30,8 @@ class Environment {
   // The IPv4 address of a host that collect_hosts() named; nothing if it was not asked for.
   virtual std::optional<std::string> address_of(const std::string&) const { return std::nullopt; }
 
+  // Variables of the process; null: there is none.
+  virtual ProcessVariables* process_variables() const { return nullptr; }
   // Where sets of patterns are shared; null: each use has its own.
   virtual PatternBook* patterns() const { return nullptr; }
   // What is being compiled uses this set.

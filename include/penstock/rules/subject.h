@@ -147,6 +147,8 @@ struct Effects {
   std::int64_t timeout_client_ms = -1, timeout_server_ms = -1, timeout_tunnel_ms = -1;  // -1: unchanged.
   bool no_l7_retry = false;                                                             // `disable-l7-retry`
   bool expect_proxy = false;                                                            // `expect-proxy layer4`
+  // `set-priority-class` and `set-priority-offset`: before whom it stands in line; the offset in milliseconds.
+  std::int32_t priority_class = 0, priority_offset = 0;
 };
 
 // Why rules could not say what they were asked: they are not known to hold, nor not to hold.
@@ -239,6 +241,12 @@ struct Subject {
   const RulePlace* trouble_at = nullptr;  // Of what was asked; null: nowhere that can be named.
   Reason reason;
   const ClientFacts* client = nullptr;
+  // `set-src`, `set-dst` and their ports, of this request alone; null: as the connection has it.
+  const SocketAddress *source_as_set = nullptr, *destination_as_set = nullptr;
+  const SocketAddress& source() const { return source_as_set != nullptr ? *source_as_set : client->source(); }
+  const SocketAddress& destination() const {
+    return destination_as_set != nullptr ? *destination_as_set : client->destination();
+  }
   // Rules change method, target and fields in place; new texts lie in the arena.
   Head* request = nullptr;
   Head* response = nullptr;  // Null until it came, or until ours was made (http-after-response).
@@ -263,6 +271,9 @@ struct Subject {
   bool buffer_final = true;
 
   std::size_t held_body = 0;  // Bytes of the request's body that have come and wait (`option http-buffer-request`).
+  std::string_view body;      // The same, while rules are asked and the backend's key is made.
+  // `early-hint`: fields of a 103 that the client is to get before anything else.
+  ArenaVector<Field> early_hints;
 
   VariableSet transaction, request_variables, response_variables;
   Tracking* tracking = nullptr;  // Of what the transaction tracks; null: nothing. See tracked::end().

@@ -155,6 +155,21 @@ TEST_CASE("who waits in line is served in order as places come free") {
   CHECK(rig.spec.state->waiting == 0);
 }
 
+TEST_CASE("of those who wait the lowest class is served first, and of one class who came first, offsets added") {
+  Rig rig(limited(1, 1));
+  std::vector<std::string> served;
+  Client late(rig, "late", served), usual(rig, "usual", served), next(rig, "next", served), early(rig, "early", served),
+      prior(rig, "prior", served);
+  REQUIRE(rig.chosen() == "s1");
+  rig.backend.stand_in_line(late, nullptr, {.offset_ms = 60000});
+  rig.backend.stand_in_line(usual, nullptr);
+  rig.backend.stand_in_line(next, nullptr);
+  rig.backend.stand_in_line(early, nullptr, {.offset_ms = -60000});
+  rig.backend.stand_in_line(prior, nullptr, {.of_class = -1});
+  for (int i = 0; i < 5; ++i) rig.backend.release(rig.slot(0));
+  CHECK(served == std::vector<std::string>{"prior", "early", "usual", "next", "late"});
+}
+
 TEST_CASE("who leaves the line is not served, and the line stays in order behind it") {
   Rig rig(limited(1, 1));
   std::vector<std::string> served;

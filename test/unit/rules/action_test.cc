@@ -457,7 +457,7 @@ TEST_CASE("tcp rules accept, reject and wait for bytes") {
 TEST_CASE("what is not understood in a rule is an error with its place") {
   CHECK(complaint("http-request sett-header X 1") ==
         "2:14 'sett-header' is no action of 'http-request' (did you mean 'set-header'?)\n");
-  CHECK(complaint("http-request set-src src") == "2:14 the action 'set-src' is HAProxy's and is not offered yet\n");
+  CHECK(complaint("http-request cache-use c") == "2:14 the action 'cache-use' is HAProxy's and is not offered yet\n");
   CHECK(complaint("http-request set-map(/m) %[path] x") == "2:22 no map reads the file '/m'\n");
   CHECK(complaint("http-request add-acl %[path]") ==
         "2:14 'add-acl' expects a file in parentheses: add-acl(/etc/penstock/a.map)\n");
@@ -500,7 +500,7 @@ TEST_CASE("what is not understood in a rule is an error with its place") {
   CHECK(complaint("http-request replace-header X ( y") ==
         "2:31 '(' is no regular expression: missing closing parenthesis at character 2\n");
   CHECK(complaint("http-request set-var(x) int(1)") ==
-        "2:22 the variable 'x' must begin with its scope: sess., txn., req. or res.\n");
+        "2:22 the variable 'x' must begin with its scope: proc., sess., txn., req. or res.\n");
   CHECK(complaint("http-request set-var int(1)") ==
         "2:14 'set-var' expects a variable in parentheses: set-var(txn.name)\n");
   CHECK(complaint("http-request set-log-level loud") == "2:28 'loud' is no level of the log\n");

@@ -241,8 +241,8 @@ TEST_CASE("an expression that is not understood is an error that names the word"
   CHECK(of("") == "?a sample such as req.hdr(host) was expected, not ''");
   CHECK(of("res.hdr(a)") == "?the sample 'res.hdr' cannot be used here: it needs the response's head");
   CHECK(of("req.len") == "-");
-  CHECK(of("var(foo.x)") == "?the variable 'foo.x' must begin with its scope: sess., txn., req. or res.");
-  CHECK(of("var(proc.x)") == "?'proc.x': variables of the process are not offered here; sess, txn, req and res are");
+  CHECK(of("var(foo.x)") == "?the variable 'foo.x' must begin with its scope: proc., sess., txn., req. or res.");
+  CHECK(of("var(proc.x)") == "-");
   CHECK(of("var(txn.a-b)") == "?the variable 'txn.a-b' may hold letters, digits, '.' and '_' only");
   CHECK(of("src,regsub(a,b)") != "?");
 }

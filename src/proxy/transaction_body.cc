@@ -1,0 +1,95 @@
+// Transaction, of the request's body before there is a server: who waits for it, and what goes on then.
+#include <algorithm>
+#include <utility>
+
+#include "penstock/config/model.h"
+#include "penstock/proxy/reply.h"
+#include "penstock/proxy/transaction.h"
+
+namespace penstock {
+
+// `option http-buffer-request`: the body, or as much as a buffer takes, comes first.
+bool Transaction::waits_for_body(bool of_backend) {
+  const bool wanted = of_backend ? backend_spec_->buffer_request : frontend_.buffer_request;
+  const std::uint64_t limit_ms = of_backend && backend_spec_->body_ms != 0 ? backend_spec_->body_ms : frontend_.body_ms;
+  return wanted && waits_for_body(of_backend ? Step::BackendBody : Step::Body, limit_ms);
+}
+
+bool Transaction::waits_for_body(Step step, std::uint64_t limit_ms) {
+  if (!held_.empty() || !begin_waiting_for_body(step)) return false;
+  body_wanted_ = generation_->snapshot().config.global.buffer_size;
+  const std::uint64_t spent_ms = accounting_.spent_ms();
+  if (limit_ms != 0) set_deadline(limit_ms > spent_ms ? limit_ms - spent_ms : 1);
+  return true;
+}
+
+bool Transaction::begin_waiting_for_body(Step step) {
+  Head& head = *subject_.request;
+  if (request_ended_ || front_.hop().upgrade) return false;
+  if (head.body.kind != BodyLength::Kind::Counted && head.body.kind != BodyLength::Kind::Chunked) return false;
+  step_ = step;
+  if (head.find("expect") != nullptr) {
+    // We ask for it ourselves; the server then need not.
+    front_.send_head(*reply::go_on(front_.arena()));
+    head.drop("expect");
+  }
+  front_.set_reading(true);
+  return true;
+}
+
+void Transaction::hold(Slice bytes) {
+  held_.add(std::move(bytes));
+  subject_.body = held_.view();
+  if (held_.size() < body_wanted_) return;
+  front_.set_reading(false);
+  body_came();
+}
+
+void Transaction::body_came() {
+  clear_deadline();
+  accounting_.request_came();
+  subject_.held_body = held_.size();
+  const Step came = std::exchange(step_, Step::Request);
+  if (came == Step::PageBody) {
+    const bool of_backend = backend_spec_ != nullptr;
+    return show_statistics(of_backend ? *backend_spec_->stats : *frontend_.stats,
+                           of_backend ? backend_spec_->rules->stats : frontend_.rules.stats);
+  }
+  if (came == Step::RuleBody) return resume_rules();
+  if (came == Step::BackendBody) return apply_backend_rules();
+  apply_request_rules();
+}
+
+// Behind a rule that had to wait for the body.
+void Transaction::resume_rules() {
+  if (backend_spec_ == nullptr) {
+    if (run_rules(frontend_.rules.http_request, Phase::Request, frontend_.tarpit_ms)) request_rules_passed();
+  } else if (run_rules(backend_spec_->rules->http_request, Phase::Request, backend_spec_->tarpit_ms)) {
+    backend_rules_passed();
+  }
+}
+
+// `wait-for-body`: false if there is nothing to wait for.
+bool Transaction::waits_for_body(const rules::Verdict::Wait& wait) {
+  const std::uint64_t room = generation_->snapshot().config.global.buffer_size;
+  const std::uint64_t wanted = wait.at_least != 0 ? std::min(wait.at_least, room) : room;
+  if (held_.size() >= wanted || !begin_waiting_for_body(Step::RuleBody)) return false;
+  body_wanted_ = wanted;
+  go_on_ = wait;
+  rules_wait_ = true;
+  set_deadline(wait.limit_ms);
+  return true;
+}
+
+// What `early-hint` rules say, in one interim answer.
+void Transaction::send_early_hints() {
+  Head* hints = front_.arena().make<Head>();
+  hints->status = 103;
+  hints->reason = rules::reason_of(103);
+  for (std::size_t i = 0; i < subject_.early_hints.size(); ++i)
+    hints->fields.push_back(front_.arena(), subject_.early_hints[i]);
+  subject_.early_hints.clear();
+  front_.send_head(*hints);
+}
+
+}  // namespace penstock
