@@ -24,6 +24,13 @@ bool holds_secret(std::string_view word) {
   return tail != std::string_view::npos && is_credential(word.substr(tail));
 }
 
+// A converter that is given a key.
+bool takes_key(std::string_view word) {
+  constexpr std::string_view kConverters[] = {"hmac(", "aes_gcm_dec(", "jwt_verify("};
+  return std::any_of(std::begin(kConverters), std::end(kConverters),
+                     [word](std::string_view name) { return word.find(name) != std::string_view::npos; });
+}
+
 // Of a condition, or what was meant for one, or of an answer or a check.
 bool ends_value(std::string_view word) {
   constexpr std::string_view kWords[] = {"hdr",       "body",       "body-lf",      "uri",   "uri-lf",    "meth",
@@ -73,7 +80,9 @@ class Finder {
     if (keyword == "setenv" || keyword == "presetenv" || (keyword == "stats" && word(1) == "auth")) hide_from(2);
     // A conversation may log in.
     if (keyword == "tcp-check" && word(1).starts_with("send")) hide_from(2);
-    if (keyword == "user" && word(2).ends_with("password")) hide_from(3);
+    for (std::size_t i = 2; keyword == "user" && i < words_.size(); ++i) {
+      if (words_[i].ends_with("password")) hide(i + 1);
+    }
     // Old words, whose first word is a whole field.
     if ((keyword.starts_with("req") || keyword.starts_with("rsp")) && is_credential(word(1))) hide_from(1);
     if (keyword == "acl" && is_secret_criterion(word(2))) hide_patterns(3);
@@ -81,7 +90,7 @@ class Finder {
 
   void find_by_word(std::size_t i) {
     const std::string_view one = words_[i];
-    if (holds_secret(one)) hide(i);
+    if (holds_secret(one) || takes_key(one)) hide(i);
     if ((one.ends_with("-header") || one == "replace-value") && is_credential(word(i + 1))) hide_value(i + 2);
     if (one == "hdr" && is_credential(word(i + 1))) hide_value(i + 2);
     if (one.starts_with("set-var") && is_credential(one)) hide_value(i + 1);

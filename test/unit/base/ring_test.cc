@@ -5,7 +5,7 @@
 #include <thread>
 #include <vector>
 
-#include "catch.h"
+#include "unit/catch.h"
 #include "penstock/base/format.h"
 
 using namespace penstock;

@@ -14,6 +14,9 @@ TEST_CASE("a line shown with a complaint is as wide as it was, without its secre
   CHECK(blotted("stats auth admin:abc") == "stats auth *********");
   CHECK(blotted("http-request set-header X-A abc if x") == "http-request set-header X-A abc if x");
   CHECK(blotted("setenv A 'open") == "setenv A *****");
+  CHECK(blotted("user x groups g insecure-password abc") == "user x groups g insecure-password ***");
+  CHECK(blotted("http-request set-var(txn.a) path,hmac(sha256,YWJj) if x") ==
+        "http-request set-var(txn.a) ********************** if x");
 }
 
 TEST_CASE("what is said about a line does not name its secrets either") {
