@@ -5,8 +5,8 @@
 #include <thread>
 #include <vector>
 
-#include "unit/catch.h"
 #include "penstock/base/format.h"
+#include "unit/catch.h"
 
 using namespace penstock;
 
