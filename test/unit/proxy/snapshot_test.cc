@@ -41,7 +41,7 @@ class Process {
     said = all_of(diagnostics);
     return made;
   }
-  Sources sources() { return {servers_, tables_, tickets_, frontends_, logs_, process_}; }
+  Sources sources() { return {servers_, tables_, tickets_, frontends_, logs_, rings_, process_}; }
 
   std::string said;
 
@@ -57,6 +57,7 @@ class Process {
   TicketKeys tickets_;
   std::map<std::string, std::shared_ptr<FrontendState>> frontends_;
   std::map<std::string, std::shared_ptr<LogOutput>> logs_;
+  std::map<std::string, std::shared_ptr<Ring>> rings_;
   ProcessState process_;
 };
 
