@@ -36,7 +36,7 @@ const std::string kColumns =
     "h2_backend_total_streams,h1_open_connections,h1_open_streams,h1_total_connections,h1_total_streams,h1_bytes_in,"
     "h1_bytes_out,h1_spliced_bytes_in,h1_spliced_bytes_out,\n";
 
-std::string text_of(Rig& rig, StatisticsForm form, const Filter& filter = {}) {
+std::string text_of(Rig& rig, StatisticsForm form, const statistics::Filter& filter = {}) {
   StatisticsText text(form, false, Walk(rig.crew().snapshot(), rig.crew().process(), rig.loop().now(), filter));
   std::string out;
   while (text.next(out)) {
@@ -52,7 +52,7 @@ std::vector<std::string> cells_of(const std::string& line) {
 }
 
 // Of each object ("app/s1") its columns by name.
-std::map<std::string, std::map<std::string, std::string>> table_of(Rig& rig, const Filter& filter = {}) {
+std::map<std::string, std::map<std::string, std::string>> table_of(Rig& rig, const statistics::Filter& filter = {}) {
   std::map<std::string, std::map<std::string, std::string>> table;
   std::stringstream lines(text_of(rig, StatisticsForm::Csv, filter));
   std::string line;
@@ -148,7 +148,7 @@ TEST_CASE("counts outlive a reload, and are cleared on command") {
 
 TEST_CASE("a filter leaves what it names") {
   Rig rig(kApp);
-  Filter filter;
+  statistics::Filter filter;
   filter.kinds = statistics::kinds_of(4);
   CHECK(table_of(rig, filter).size() == 1);
   filter = {};
