@@ -31,6 +31,15 @@ class BothModes(Case):
         with Client(rig.addresses['fe_' + mode], source=source) as client:
             return client.get(target, [('Connection', 'close')]).body.decode()
 
+    def keep_busy(self, rig, mode, ms):
+        """A client whose request is with the server, for so long."""
+        rig.server().clear()
+        client = Client(rig.addresses['fe_' + mode])
+        self.addCleanup(client.close)
+        client.request('GET', '/test/delay/%d' % ms, [('Connection', 'close')])
+        rig.server().wait_count('requests', 1)
+        return client
+
     def test_a_client_is_led_to_the_same_server(self):
         chance = random.Random(3)
         sources = ['127.0.%d.%d' % (chance.randrange(256), chance.randrange(1, 255)) for _ in range(24)]
@@ -61,11 +70,7 @@ class BothModes(Case):
         rig = self.both('timeout queue 10s', ['<s1> maxconn 1'])
         server = rig.server()
         for mode in MODES:
-            server.clear()
-            first = Client(rig.addresses['fe_' + mode])
-            self.addCleanup(first.close)
-            first.request('GET', '/test/delay/300', [('Connection', 'close')])
-            server.wait_count('requests', 1)
+            first = self.keep_busy(rig, mode, 300)
             late = Client(rig.addresses['fe_' + mode])
             self.addCleanup(late.close)
             late.request('GET', '/test/server', [('Connection', 'close')])
@@ -79,13 +84,8 @@ class BothModes(Case):
 
     def test_who_waits_too_long_is_sent_away(self):
         rig = self.both('timeout queue 100ms', ['<s1> maxconn 1'])
-        server = rig.server()
         for mode in MODES:
-            server.clear()
-            first = Client(rig.addresses['fe_' + mode])
-            self.addCleanup(first.close)
-            first.request('GET', '/test/delay/1000', [('Connection', 'close')])
-            server.wait_count('requests', 1)
+            first = self.keep_busy(rig, mode, 1000)
             with Client(rig.addresses['fe_' + mode]) as late:
                 late.request('GET', '/test/server')
                 if mode == 'http':
