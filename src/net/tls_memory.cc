@@ -11,10 +11,10 @@
 namespace penstock {
 namespace {
 
-// Classes of sizes, header included: multiples of 16 up to 256, then 16 to each doubling, so that
-// no more than a sixteenth is lost. What is larger is mapped alone.
+// Classes of sizes, header included: multiples of 16 up to 1024, then 64 to each doubling, so that
+// no more than a sixty-fourth is lost. What is larger is mapped alone.
 constexpr std::size_t kStep = 16;
-constexpr std::size_t kStepBits = 4;
+constexpr std::size_t kStepBits = 6;
 constexpr std::size_t kSteps = 1 << kStepBits;
 constexpr std::size_t kSmallest = kStep * kSteps;
 constexpr std::size_t kLargest = 64 * 1024;

@@ -37,7 +37,7 @@ struct ServerSide {
   std::string held;  // Written while renegotiating.
 };
 
-struct TlsSession::Implementation {
+struct TlsSession::Implementation final : TlsSession {
   Implementation(const TlsContext& tls, Outbox& out) : context(tls.parts()), wire{&out} {
     ssl.reset(SSL_new(context->first()));
     BIO* bio = make_bio(context->bio_method, wire);
@@ -47,7 +47,7 @@ struct TlsSession::Implementation {
     context->counts->now.fetch_add(1, std::memory_order_relaxed);
     context->counts->begun.fetch_add(1, std::memory_order_relaxed);
   }
-  ~Implementation() {
+  ~Implementation() override {
     if (context->counts == nullptr) return;
     context->counts->now.fetch_sub(1, std::memory_order_relaxed);
     if (!established && !failed) count_failure(TlsFailure::Closed);
@@ -322,14 +322,14 @@ void TlsSession::Implementation::say_close() {
   ERR_clear_error();
 }
 
-TlsSession::TlsSession(std::unique_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
-TlsSession::~TlsSession() = default;
+TlsSession::Implementation& TlsSession::self() { return static_cast<Implementation&>(*this); }
+const TlsSession::Implementation& TlsSession::self() const { return static_cast<const Implementation&>(*this); }
 
 std::unique_ptr<TlsSession> TlsSession::for_client(const TlsContext& context, Outbox& out) {
   auto implementation = std::make_unique<Implementation>(context, out);
   SSL_set_accept_state(implementation->ssl.get());
   keep_notes_in(implementation->ssl.get(), implementation->notes);
-  return std::unique_ptr<TlsSession>(new TlsSession(std::move(implementation)));
+  return implementation;
 }
 
 std::unique_ptr<TlsSession> TlsSession::for_server(const TlsContext& context, Outbox& out, std::string_view name,
@@ -338,86 +338,82 @@ std::unique_ptr<TlsSession> TlsSession::for_server(const TlsContext& context, Ou
   implementation->server = std::make_unique<ServerSide>();
   implementation->prepare_server(name, verify_name);
   implementation->offer(std::move(ticket), name);
-  return std::unique_ptr<TlsSession>(new TlsSession(std::move(implementation)));
+  return implementation;
 }
 
-bool TlsSession::drained() const {
-  return implementation_->wire.input.empty() && SSL_has_pending(implementation_->ssl.get()) == 0;
-}
+bool TlsSession::drained() const { return self().wire.input.empty() && SSL_has_pending(self().ssl.get()) == 0; }
 
-void TlsSession::set_out(Outbox& out) { implementation_->wire.out = &out; }
+void TlsSession::set_out(Outbox& out) { self().wire.out = &out; }
 
 void TlsSession::receive(std::span<const char> ciphertext) {
-  Implementation& self = *implementation_;
-  if (self.failed || self.read_ended) return;  // What follows the end means nothing.
-  require(self.wire.input.empty());
-  self.wire.input = ciphertext;
+  Implementation& mine = self();
+  if (mine.failed || mine.read_ended) return;  // What follows the end means nothing.
+  require(mine.wire.input.empty());
+  mine.wire.input = ciphertext;
 }
 
 TlsSession::Step TlsSession::handshake() {
-  Implementation& self = *implementation_;
-  if (self.failed) return Step::Failed;
-  if (self.established) return Step::Done;
+  Implementation& mine = self();
+  if (mine.failed) return Step::Failed;
+  if (mine.established) return Step::Done;
   ERR_clear_error();
-  const std::span<const char> input = self.wire.input;
-  const int result = SSL_do_handshake(self.ssl.get());
+  const std::span<const char> input = mine.wire.input;
+  const int result = SSL_do_handshake(mine.ssl.get());
   if (result == 1) {
-    self.agreed();
+    mine.agreed();
     return Step::Done;
   }
-  self.clear_alert = alert_at_end(input.first(input.size() - self.wire.input.size()));
-  const Step step = self.step_of(result);
+  mine.clear_alert = alert_at_end(input.first(input.size() - mine.wire.input.size()));
+  const Step step = mine.step_of(result);
   // A close_notify here ends it as well as an alert would.
-  return step == Step::Closed ? self.fail() : step;
+  return step == Step::Closed ? mine.fail() : step;
 }
 
-bool TlsSession::established() const { return implementation_->established; }
+bool TlsSession::established() const { return self().established; }
 
 TlsSession::Step TlsSession::read(std::span<char> space, std::size_t& count) {
-  Implementation& self = *implementation_;
+  Implementation& mine = self();
   count = 0;
   while (count < space.size()) {
-    if (self.failed) break;
-    if (self.read_ended) break;
-    if (self.wire.input.empty() && SSL_pending(self.ssl.get()) == 0) break;
+    if (mine.failed) break;
+    if (mine.read_ended) break;
+    if (mine.wire.input.empty() && SSL_pending(mine.ssl.get()) == 0) break;
     ERR_clear_error();
     const std::size_t wanted = std::min(space.size() - count, std::size_t{INT_MAX});
-    const int got = SSL_read(self.ssl.get(), space.data() + count, static_cast<int>(wanted));
+    const int got = SSL_read(mine.ssl.get(), space.data() + count, static_cast<int>(wanted));
     if (got <= 0) {
-      self.step_of(got);
+      mine.step_of(got);
       break;
     }
     count += static_cast<std::size_t>(got);
   }
-  if (!self.failed && !self.seal_held()) self.failed = true;
+  if (!mine.failed && !mine.seal_held()) mine.failed = true;
   if (count != 0) return Step::Done;
-  if (self.failed) return Step::Failed;
-  return self.read_ended ? Step::Closed : Step::Wait;
+  if (mine.failed) return Step::Failed;
+  return mine.read_ended ? Step::Closed : Step::Wait;
 }
 
 bool TlsSession::write(std::string_view plaintext) {
-  Implementation& self = *implementation_;
-  if (self.closed || !self.established) return false;
-  if (self.server != nullptr && SSL_in_init(self.ssl.get()) == 1) {
-    self.server->held += plaintext;
+  Implementation& mine = self();
+  if (mine.closed || !mine.established) return false;
+  if (mine.server != nullptr && SSL_in_init(mine.ssl.get()) == 1) {
+    mine.server->held += plaintext;
     return true;
   }
-  return self.seal(plaintext);
+  return mine.seal(plaintext);
 }
 
-std::size_t TlsSession::held() const {
-  return implementation_->server == nullptr ? 0 : implementation_->server->held.size();
-}
+std::size_t TlsSession::held() const { return self().server == nullptr ? 0 : self().server->held.size(); }
 
 void TlsSession::close() {
-  Implementation& self = *implementation_;
-  if (std::exchange(self.closed, true) || !self.established || self.failed) return;
+  Implementation& mine = self();
+  if (std::exchange(mine.closed, true) || !mine.established || mine.failed) return;
   // What is held must go first.
-  if (held() == 0) self.say_close();
+  if (held() == 0) mine.say_close();
 }
 
 TlsFacts TlsSession::facts() const {
-  const SSL* ssl = implementation_->ssl.get();
+  const SSL* ssl = self().ssl.get();
   TlsFacts facts;
   facts.version = SSL_get_version(ssl);
   if (const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl); cipher != nullptr) {
@@ -429,16 +425,16 @@ TlsFacts TlsSession::facts() const {
   SSL_get0_alpn_selected(ssl, &alpn, &alpn_size);
   facts.alpn = std::string_view(reinterpret_cast<const char*>(alpn), alpn_size);
   facts.sni = text_or_empty(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
-  facts.resumed = SSL_session_reused(ssl) == 1;
+  facts.resumed = resumed();
   if (const STACK_OF(CRYPTO_BUFFER)* chain = SSL_get0_peer_certificates(ssl);
       chain != nullptr && sk_CRYPTO_BUFFER_num(chain) != 0) {
     const CRYPTO_BUFFER* leaf = sk_CRYPTO_BUFFER_value(chain, 0);
     facts.peer_certificate = {reinterpret_cast<const char*>(CRYPTO_BUFFER_data(leaf)), CRYPTO_BUFFER_len(leaf)};
     facts.verify_result = static_cast<int>(SSL_get_verify_result(ssl));
     // A session remembers its result, but not at which certificate it came about.
-    facts.leaf_error = facts.resumed ? facts.verify_result : implementation_->notes.leaf;
-    facts.ca_error = implementation_->notes.ca;
-    facts.ca_error_depth = implementation_->notes.ca_depth;
+    facts.leaf_error = facts.resumed ? facts.verify_result : self().notes.leaf;
+    facts.ca_error = self().notes.ca;
+    facts.ca_error_depth = self().notes.ca_depth;
   }
   if (const SSL_SESSION* session = SSL_get_session(ssl); session != nullptr) {
     unsigned size = 0;
@@ -448,17 +444,19 @@ TlsFacts TlsSession::facts() const {
   return facts;
 }
 
+bool TlsSession::resumed() const { return SSL_session_reused(self().ssl.get()) == 1; }
+
 TlsTicket TlsSession::take_ticket() {
-  Implementation& self = *implementation_;
-  if (self.server == nullptr || self.server->session == nullptr || !self.established || self.failed) return {};
-  if (SSL_SESSION_is_resumable(self.server->session.get()) == 0) return {};
+  Implementation& mine = self();
+  if (mine.server == nullptr || mine.server->session == nullptr || !mine.established || mine.failed) return {};
+  if (SSL_SESSION_is_resumable(mine.server->session.get()) == 0) return {};
   auto state = std::make_unique<TlsTicket::State>();
-  state->session = std::move(self.server->session);
-  state->scope = self.server->scope;
+  state->session = std::move(mine.server->session);
+  state->scope = mine.server->scope;
   return TlsTicket(std::move(state));
 }
 
-std::string TlsSession::error() const { return implementation_->error; }
-bool TlsSession::certificate_refused() const { return implementation_->certificate_refused; }
+std::string TlsSession::error() const { return self().error; }
+bool TlsSession::certificate_refused() const { return self().certificate_refused; }
 
 }  // namespace penstock

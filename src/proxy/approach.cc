@@ -239,7 +239,7 @@ std::string Approach::greeting() const {
   const ServerSpec& spec = slot_->spec;
   if (spec.send_proxy == ProxyVersion::None) return {};
   return proxy_header(spec.send_proxy, subject_.source(), subject_.destination(),
-                      {spec.proxy_wishes, subject_.client->tls.get(), subject_.unique_id});
+                      {spec.proxy_wishes, subject_.client->tls.facts(), subject_.unique_id});
 }
 
 void Approach::remember_server() { sticking_.store(slot_->spec, kit_.loop.now()); }

@@ -147,7 +147,7 @@ void at_door(Kit& kit, const FrontendPlan& frontend, const Entrance& entrance, E
 void handshake_ended(const Way& way, const Connection& connection) {
   if (!connection.is_tls()) return;
   if (!connection.ready()) return way.at_server(Entry::TlsFailed);
-  way.at_server(connection.tls_facts().resumed ? Entry::TlsResumed : Entry::TlsHandshakes);
+  way.at_server(connection.tls().resumed() ? Entry::TlsResumed : Entry::TlsHandshakes);
 }
 
 void lead_to(Kit& kit, BackendState& backend, Way& way) {

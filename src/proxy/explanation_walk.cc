@@ -304,8 +304,8 @@ void Walk::walk_connection() {
   if (!pass_door(frontend_->rules.tcp_connection, "tcp-request connection")) return;
   if (bind_->tls) {
     if (!tell_certificate()) return;
-    facts_.tls = std::make_unique<TlsFacts>();
-    if (!is_ip(supposed_.host)) facts_.tls->sni = supposed_.host;
+    TlsFacts& tls = facts_.tls.supposed();
+    if (!is_ip(supposed_.host)) tls.sni = supposed_.host;
   }
   if (!pass_door(frontend_->rules.tcp_session, "tcp-request session")) return;
   equip(subject_);

@@ -111,9 +111,7 @@ bool Greeter::let_in(const rules::Program& rules, const Generation& generation, 
 
 void Greeter::gather_facts(const FrontendPlan& frontend) {
   facts_.proxied = connection_->proxied();
-  if (connection_->is_tls() && connection_->ready()) {
-    facts_.tls = std::make_unique<TlsFacts>(connection_->tls_facts());
-  }
+  if (connection_->is_tls() && connection_->ready()) facts_.tls.of(connection_->tls());
 }
 
 // Of TLS, if there was one.
@@ -121,7 +119,8 @@ void Greeter::count_handshake(const FrontendPlan& frontend) {
   if (!facts_.tls) return;
   const Entrance& entrance = *door_.bind().entrance;
   door_.kit().process.handshakes.count(static_cast<std::int64_t>(loop().now()));
-  counting::at_door(door_.kit(), frontend, entrance, facts_.tls->resumed ? Entry::TlsResumed : Entry::TlsHandshakes);
+  counting::at_door(door_.kit(), frontend, entrance,
+                    connection_->tls().resumed() ? Entry::TlsResumed : Entry::TlsHandshakes);
 }
 
 void Greeter::on_lost(const Loss& loss) {

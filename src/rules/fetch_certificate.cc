@@ -10,7 +10,7 @@ namespace penstock::rules {
 namespace {
 
 const TlsFacts* tls_of(const Subject& subject) {
-  return subject.client == nullptr ? nullptr : subject.client->tls.get();
+  return subject.client == nullptr ? nullptr : subject.client->tls.facts();
 }
 
 // What `ask` makes of the client's certificate; nothing if it has shown none.

@@ -95,12 +95,12 @@ bool fetch_first_request(const Call&, Subject& subject, Cursor&, Value& out) {
 }
 
 const TlsFacts* tls_of(const Subject& subject) {
-  return subject.client == nullptr ? nullptr : subject.client->tls.get();
+  return subject.client == nullptr ? nullptr : subject.client->tls.facts();
 }
 
 bool fetch_is_tls(const Call&, Subject& subject, Cursor&, Value& out) {
   if (subject.client == nullptr) return false;
-  out.set_bool(subject.client->tls != nullptr);
+  out.set_bool(static_cast<bool>(subject.client->tls));
   return true;
 }
 

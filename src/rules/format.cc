@@ -345,7 +345,7 @@ class Printer {
   const SocketAddress* source() const { return knows_ends() ? &subject_.source() : nullptr; }
   const SocketAddress* destination() const { return knows_ends() ? &subject_.destination() : nullptr; }
   std::uint32_t bind_id() const { return subject_.client == nullptr ? 0 : subject_.client->bind->id; }
-  const TlsFacts* tls() const { return subject_.client == nullptr ? nullptr : subject_.client->tls.get(); }
+  const TlsFacts* tls() const { return subject_.client == nullptr ? nullptr : subject_.client->tls.facts(); }
 
   void print_variable() {
     switch (node_->variable) {

@@ -138,7 +138,7 @@ void add_client(Object& out, const Subject& subject) {
     out.null("bind");
   else
     out.text("bind", client->bind->name);
-  const TlsFacts* tls = client == nullptr ? nullptr : client->tls.get();
+  const TlsFacts* tls = client == nullptr ? nullptr : client->tls.facts();
   out.text_or_null("tls_version", tls == nullptr ? std::string_view() : std::string_view(tls->version));
   out.text_or_null("tls_cipher", tls == nullptr ? std::string_view() : std::string_view(tls->cipher));
 }

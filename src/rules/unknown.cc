@@ -67,7 +67,7 @@ bool is_of_answer(unsigned needs, const Subject& subject) {
 bool only_traffic_knows(const Expression& expression, const Subject& subject) {
   const std::string_view name = expression.fetch.fetch->name;
   const Explained& known = *subject.explained;
-  const bool tls = subject.client != nullptr && subject.client->tls != nullptr;
+  const bool tls = subject.client != nullptr && subject.client->tls;
   if (is_one_of(name, kNumbers)) return !known.numbers;
   if (is_one_of(name, kOfTheMoment)) return true;
   if (name.starts_with("ssl_c_") || is_one_of(name, kOfHandshake)) return tls;

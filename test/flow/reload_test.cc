@@ -75,7 +75,7 @@ class Visitor final : private ConnectionEvents {
   void ask() { connection_->send(penstock::format("GET {} HTTP/1.1\r\nHost: test\r\n\r\n", habits_.path)); }
 
   void on_ready() override {
-    if (connection_->is_tls() && connection_->tls_facts().resumed) ++resumed_;
+    if (connection_->is_tls() && connection_->tls().resumed()) ++resumed_;
     ask();
   }
   void on_bytes(Slice bytes) override {

@@ -146,8 +146,8 @@ class Connection final : public Reused, public Living, public Endpoints, private
   void vanish();
 
   bool is_tls() const { return tls_ != nullptr; }
-  // Facts of an established TLS; only if is_tls().
-  TlsFacts tls_facts() const { return tls_->facts(); }
+  // Only if is_tls().
+  const TlsSession& tls() const { return *tls_; }
   TlsTicket take_ticket() { return tls_ ? tls_->take_ticket() : TlsTicket(); }
   const SocketAddress& peer() override;
   // False: the system does not say whose it is.

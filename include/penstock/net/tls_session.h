@@ -57,7 +57,7 @@ class TlsSession {
     Closed,  // read: the peer said close_notify.
     Failed,  // See error().
   };
-  struct Implementation;
+  struct Implementation;  // Each of them is one.
 
   // Ciphertext to be sent is appended to `out`, which must outlive the session.
   static std::unique_ptr<TlsSession> for_client(const TlsContext& context, Outbox& out);
@@ -66,7 +66,7 @@ class TlsSession {
   // (RFC 6066 section 3). `ticket` may be empty; one made under another trust or name is not used.
   static std::unique_ptr<TlsSession> for_server(const TlsContext& context, Outbox& out, std::string_view name,
                                                 std::string_view verify_name, TlsTicket ticket);
-  ~TlsSession();
+  virtual ~TlsSession() = default;
   // Nothing that was received waits to be read.
   bool drained() const;
   // Ciphertext goes to `out` from now on; what was appended before stays where it is.
@@ -91,6 +91,8 @@ class TlsSession {
   void close();
 
   TlsFacts facts() const;
+  // The handshake was short, by a session of before.
+  bool resumed() const;
   // The newest session the server gave us, to resume by another connection; empty if there is none.
   TlsTicket take_ticket();
   // After Failed: "certificate verify failed: self signed certificate", ... For logs.
@@ -98,11 +100,10 @@ class TlsSession {
   // True if it was the peer's certificate that failed.
   bool certificate_refused() const;
 
-  Implementation& implementation() { return *implementation_; }
-
  private:
-  explicit TlsSession(std::unique_ptr<Implementation> implementation);
-  std::unique_ptr<Implementation> implementation_;
+  TlsSession() = default;
+  Implementation& self();
+  const Implementation& self() const;
 };
 
 }  // namespace penstock

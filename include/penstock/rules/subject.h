@@ -50,11 +50,32 @@ struct ConnectionVariables : VariableSet {
   Arena kept;
 };
 
+// The facts of a client's TLS, gathered when the first asks for one.
+class ClientTls {
+ public:
+  // The session must outlive what asks for its facts, and be established.
+  void of(const TlsSession& session) { session_ = &session; }
+  // Facts to be filled in where no session is.
+  TlsFacts& supposed() { return *(facts_ = std::make_unique<TlsFacts>()); }
+  void none() { *this = {}; }
+  // False: clear text.
+  explicit operator bool() const { return session_ != nullptr || facts_ != nullptr; }
+  // Null: clear text.
+  const TlsFacts* facts() const {
+    if (facts_ == nullptr && session_ != nullptr) facts_ = std::make_unique<TlsFacts>(session_->facts());
+    return facts_.get();
+  }
+
+ private:
+  const TlsSession* session_ = nullptr;
+  mutable std::unique_ptr<TlsFacts> facts_;
+};
+
 // What stays the same for all requests of one client connection.
 struct ClientFacts {
   // The client, and where it connected to, as the PROXY protocol says if it is used. Null: unknown.
   Endpoints* ends = nullptr;
-  std::unique_ptr<TlsFacts> tls;    // Null: clear text.
+  ClientTls tls;
   const BindFacts* bind = nullptr;  // Never null where rules run.
   bool proxied = false;             // The PROXY protocol was used.
   bool pinned = false;              // NTLM or Negotiate was spoken: its server connections are its own.

@@ -205,8 +205,7 @@ class Try {
     SocketAddress::from_ip("10.0.0.9", 443, ends.destination);
     facts.bind = &bind_;
     facts.accepted_us = 1233922454655123;
-    facts.tls = std::make_unique<TlsFacts>();
-    TlsFacts& tls = *facts.tls;
+    TlsFacts& tls = facts.tls.supposed();
     tls.version = "TLSv1.3";
     tls.cipher = "TLS_AES_128_GCM_SHA256";
     tls.alpn = "http/1.1";
@@ -223,7 +222,7 @@ class Try {
   }
   void client(std::string_view ip, std::uint16_t port) { SocketAddress::from_ip(ip, port, ends.source); }
   void clear_text() {
-    facts.tls.reset();
+    facts.tls.none();
     bind_.tls = false;
   }
   void answer(std::string_view response) {
