@@ -166,8 +166,12 @@ std::shared_ptr<PatternSet> take_patterns(Work& work, bool is_map) {
   const config::Place place = work.rule.words[0].place;
   const std::string path(work.argument);
   const std::string* content = work.compiling.environment.content(path);
-  if (content == nullptr)
-    return work.complain(place, format("no {} reads the file '{}'", is_map ? "map" : "ACL", path));
+  if (content == nullptr) {
+    work.compiling.diagnostics.warn(place,
+                                    format("no {} reads the file '{}': what this rule changes is looked at by nobody",
+                                           is_map ? "map" : "ACL", path));
+    return nullptr;
+  }
   PatternBook* book = work.compiling.environment.patterns();
   std::shared_ptr<PatternSet> set = book == nullptr ? nullptr : book->find(path);
   if (set == nullptr) set = patterns_of_file(work.compiling, path, *content, is_map);
