@@ -2,6 +2,7 @@
 // on a line of its own. What `defaults` preset stands in each proxy. read() makes the same Config
 // of it.
 #include "dump_stats.h"
+#include "dump_users.h"
 #include "dump_words.h"
 #include "keywords.h"
 #include "lexer.h"
@@ -21,6 +22,7 @@ class Writer {
   std::string run() {
     write_global(config_.global);
     for (const Ring& ring : config_.rings) write_ring(ring);
+    for (const UserList& list : config_.global.user_lists) text_ += user_list_text(list);
     for (const Proxy& proxy : config_.proxies) write_proxy(proxy);
     return std::move(text_);
   }
@@ -176,6 +178,7 @@ class Writer {
     number_line("tune.zlib.windowsize", global.zlib_window, standard.zlib_window);
     number_line("tune.gulp-budget", global.gulp_budget, standard.gulp_budget);
     if (!global.idle_pool_shared) line("tune.idle-pool.shared off");
+    number_line("tune.ssl.capture-buffer-size", global.hello_capture, standard.hello_capture);
     number_line("tune.ssl.lifetime", global.ssl_lifetime_s, standard.ssl_lifetime_s);
     number_line("tune.txn.memory", global.txn_memory, standard.txn_memory);
     number_line("tune.sndbuf.client", global.sndbuf_client, 0);
@@ -328,6 +331,7 @@ class Writer {
     if (proxy.log_format_sd) name_line("log-format-sd", proxy.log_format_sd->text);
     flag_line("option dontlognull", proxy.dont_log_null);
     flag_line("option http-ignore-probes", proxy.ignore_probes);
+    flag_line("option http-use-proxy-header", proxy.use_proxy_header);
     flag_line("option dontlog-normal", proxy.dont_log_normal);
     flag_line("option logasap", proxy.log_asap);
     flag_line("option log-separate-errors", proxy.log_separate_errors);

@@ -6,6 +6,7 @@
 #include "old_words.h"
 #include "penstock/config/fixed_text.h"
 #include "penstock/config/rule_words.h"
+#include "user_lists.h"
 
 namespace penstock::config {
 
@@ -258,6 +259,7 @@ void finish(Reading& reading) {
                                                    "and its files are not read",
                                                    name, name));
   }
+  finish_user_lists(reading);
   resolve_versions(config.global.bind_defaults, false, reading.diagnostics);
   resolve_versions(config.global.server_defaults, false, reading.diagnostics);
   config.global.max_head = std::max(config.global.max_head, config.global.buffer_size);

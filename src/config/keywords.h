@@ -13,6 +13,8 @@ namespace penstock::config {
 std::span<const Keyword<Reading>> global_keywords();
 std::span<const Keyword<Draft>> proxy_keywords();
 std::span<const Keyword<Ring>> ring_keywords();
+// Of a `userlist` whose beginning was taken.
+std::span<const Keyword<Reading>> user_list_keywords();
 std::span<const Keyword<Draft>> option_keywords();   // Behind `option`.
 std::span<const Keyword<Draft>> timeout_keywords();  // Behind `timeout`.
 std::span<const Keyword<Draft>> http_check_keywords();

@@ -366,6 +366,7 @@ void parse_sndbuf_server(Line& line, Reading& reading) { global_of(reading).sndb
 void parse_lifetime(Line& line, Reading& reading) {
   global_of(reading).ssl_lifetime_s = line.take_ms("a time such as 300s", TimeUnit::Second) / 1000;
 }
+void parse_hello_capture(Line& line, Reading& reading) { global_of(reading).hello_capture = take_count(line, 0); }
 void parse_ulimit_n(Line& line, Reading& reading) { global_of(reading).ulimit_n = take_count(line, 1); }
 
 constexpr std::string_view kMemory = "Memory is taken as traffic needs it.";
@@ -576,8 +577,10 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"tune.sndbuf.server", parse_sndbuf_server,
      "Kernel's send buffer of server connections; 0 leaves it to the kernel."},
     {"tune.ssl.cachesize", no_effect<Reading>, "Clients resume by session tickets: nothing is kept here."},
-    {"tune.ssl.capture-buffer-size", no_effect<Reading>, "ClientHellos are not captured."},
-    {"tune.ssl.capture-cipherlist-size", no_effect<Reading>, "ClientHellos are not captured."},
+    {"tune.ssl.capture-buffer-size", parse_hello_capture,
+     "Bytes of lists that are kept of each TLS client's first message for ssl_fc_cipherlist_bin and its like; 0, which "
+     "keeps nothing, unless said otherwise."},
+    {"tune.ssl.capture-cipherlist-size", parse_hello_capture, "The same as tune.ssl.capture-buffer-size."},
     {"tune.ssl.default-dh-param", no_effect<Reading>,
      "Finite field Diffie-Hellman is not spoken; clients use elliptic curves."},
     {"tune.ssl.force-private-cache", no_effect<Reading>, "All workers share one process."},

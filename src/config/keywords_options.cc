@@ -209,7 +209,9 @@ constexpr OptionKeyword kOptionKeywords[] = {
      "Close the server's connection after each answer, keep the client's.", kSwitch},
     {"http-tunnel", parse_old_second, "Obsolete, an error: connections are kept and every request is seen.", kSwitch},
     {"http-use-htx", parse_old_second, "An old word for what is always so, taken with a warning.", kSwitch},
-    {"http-use-proxy-header", never_done<Draft>, "Proxy-Connection is no header that counts.", kFrontSwitch},
+    {"http-use-proxy-header", parse_switch<&Proxy::use_proxy_header>,
+     "Clients that ask for a whole URL say by Proxy-Authorization who they are, and are asked for it by status 407.",
+     kFrontSwitch},
     {"httpchk", parse_httpchk,
      "Check health by an HTTP request: [<method>] [<path>] [<version>]; OPTIONS / HTTP/1.0 unless said otherwise; see "
      "'http-check'.",

@@ -5,6 +5,7 @@
 #include "condition.h"
 #include "keywords.h"
 #include "old_words.h"
+#include "user_lists.h"
 
 namespace penstock::config {
 
@@ -28,7 +29,7 @@ constexpr SectionName kSections[] = {
      "Names are resolved at start and at each reload, by the system's resolver."},
     {"ring", SectionKind::Ring, false, "The latest lines of logs, kept in memory for 'log ring@<name>': <name>."},
     {"traces", SectionKind::Skipped, false, "Exchanges are not traced."},
-    {"userlist", SectionKind::Skipped, false, "Passwords are not asked for; Exchange asks for its own."},
+    {"userlist", SectionKind::UserList, false, "Users and their passwords, for http_auth and http_auth_group: <name>."},
 };
 
 // The first word of a line that may be no valid line at all.
@@ -227,6 +228,9 @@ void Parser::begin_section(Line& line, const Word& keyword) {
       break;
     case SectionKind::Ring:
       reading_.ring = take_ring(line);
+      break;
+    case SectionKind::UserList:
+      begin_user_list(line, reading_);
       break;
     case SectionKind::Skipped: {
       const std::string text = format("section '{}' {}. {}", section.name,
@@ -437,6 +441,14 @@ void Parser::take_keyword(Line& line, const Word& keyword) {
       if (!is_negatable(line, {}, 0) || !reading_.ring) return line.skip_rest();
       line.start(*row, keyword);
       row->parse(line, *reading_.ring);
+      return;
+    }
+    case SectionKind::UserList: {
+      const auto* row = find_keyword(user_list_keywords(), keyword.text);
+      if (row == nullptr) return complain_unknown(line, keyword, "section 'userlist'", names_of(user_list_keywords()));
+      if (!is_negatable(line, {}, 0) || !reading_.user_list) return line.skip_rest();
+      line.start(*row, keyword);
+      row->parse(line, reading_);
       return;
     }
     case SectionKind::Skipped:

@@ -20,7 +20,7 @@
 
 namespace penstock::config {
 
-enum class SectionKind { None, Global, Defaults, Frontend, Backend, Listen, HttpErrors, Ring, Skipped };
+enum class SectionKind { None, Global, Defaults, Frontend, Backend, Listen, HttpErrors, Ring, UserList, Skipped };
 
 // `errorfiles <name> [<code>...]`, resolved when all `http-errors` sections are known.
 struct ErrorFilesUse {
@@ -71,6 +71,13 @@ struct ErrorGroup {
   bool used = false;
 };
 
+// A group of a `userlist`, and whom its own line names.
+struct UserGroup {
+  std::size_t list = 0;
+  std::string name;
+  std::vector<Word> members;
+};
+
 class Line;
 
 struct Reading {
@@ -87,7 +94,9 @@ struct Reading {
   Draft* draft = nullptr;  // The proxy or defaults being written.
   std::unordered_map<std::string, ErrorGroup> error_groups;
   ErrorGroup* error_group = nullptr;
-  std::optional<Ring> ring;                 // Being written, or refused.
+  std::optional<Ring> ring;  // Being written, or refused.
+  std::vector<UserGroup> user_groups;
+  std::optional<std::size_t> user_list;     // Being written; none: its beginning was refused.
   std::set<std::string, std::less<>> said;  // Complaints about `global` that are made once.
 };
 

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -168,6 +169,15 @@ std::string SocketAddress::text() const {
   const char* path = un(raw())->sun_path;
   if (path[0] != '\0') return std::string(path);
   return "abns@" + std::string(path + 1, size - 1);
+}
+
+bool read_path_facts(int descriptor, PathFacts& out) {
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  if (::getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;
+  out = {info.tcpi_rtt,     info.tcpi_rttvar,  info.tcpi_unacked, info.tcpi_sacked,
+         info.tcpi_fackets, info.tcpi_retrans, info.tcpi_lost,    info.tcpi_reordering};
+  return true;
 }
 
 }  // namespace penstock

@@ -218,6 +218,7 @@ void Connection::greeted(std::string_view bytes) {
       break;
   }
   if (!header.local) ends() = {header.source, header.destination};
+  if (header.names) events_->on_proxy_names(std::move(*header.names));
   proxied_ = renamed_ = true;
   state_ = greeting.next;
   const Slice rest = Slice::copy(std::string_view(greeting.bytes).substr(header.size));

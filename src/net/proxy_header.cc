@@ -108,9 +108,9 @@ std::uint32_t checksum(std::string_view header, std::size_t sum_at) {
   return ~sum;
 }
 
-// What is wrong with the TLVs that begin at `at`, or null. There is one checksum at most, for the
-// time of many would be in the square of the header.
-const char* fault_of_tlvs(std::string_view header, std::size_t at) {
+// What is wrong with the TLVs that begin at `at`, or null; names among them are kept. There is one checksum at most, for
+// the time of many would be in the square of the header.
+const char* take_tlvs(std::string_view header, std::size_t at, std::unique_ptr<ProxyNames>& names) {
   bool summed = false;
   while (at < header.size()) {
     if (header.size() - at < kTlvStart) return "PROXY header that ends within a TLV";
@@ -125,6 +125,10 @@ const char* fault_of_tlvs(std::string_view header, std::size_t at) {
       if (checksum(header, at) != long_at(header, at)) return "PROXY header with a wrong CRC32c";
       summed = true;
     }
+    if (type == kAuthority || type == kUniqueId) {
+      if (names == nullptr) names = std::make_unique<ProxyNames>();
+      (type == kAuthority ? names->authority : names->unique_id) = header.substr(at, size);
+    }
     at += size;
   }
   return nullptr;
@@ -136,7 +140,7 @@ Step take_pair(std::string_view header, std::size_t size, ProxyHeader& out) {
   if (body.size() < 2 * size + 4) return refuse(out, "PROXY header too short for its addresses");
   out.source = address_of(body.substr(0, size), number_at(body, 2 * size));
   out.destination = address_of(body.substr(size, size), number_at(body, 2 * size + 2));
-  const char* fault = fault_of_tlvs(header, kFixedPart + 2 * size + 4);
+  const char* fault = take_tlvs(header, kFixedPart + 2 * size + 4, out.names);
   return fault == nullptr ? Step::Done : refuse(out, fault);
 }
 

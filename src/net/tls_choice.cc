@@ -11,6 +11,7 @@
 
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
+#include "penstock/base/xxhash.h"
 
 namespace penstock {
 namespace {
@@ -18,6 +19,7 @@ namespace {
 // RFC 8446 section 4.1.2: extensions by number.
 constexpr std::uint16_t kServerName = 0;
 constexpr std::uint16_t kSupportedGroups = 10;
+constexpr std::uint16_t kPointFormats = 11;
 constexpr std::uint16_t kSignatureAlgorithms = 13;
 constexpr std::uint16_t kSupportedVersions = 43;
 
@@ -129,12 +131,18 @@ constexpr NamedSuite kForeignSuites[] = {
 };
 constexpr std::size_t kSuitesNamed = 8;
 
-std::string name_of(std::uint16_t suite) {
+// Empty: nobody knows it.
+std::string_view known_name_of(std::uint16_t suite) {
   if (const SSL_CIPHER* cipher = SSL_get_cipher_by_value(suite); cipher != nullptr) return SSL_CIPHER_get_name(cipher);
   for (const NamedSuite& foreign : kForeignSuites) {
-    if (foreign.number == suite) return std::string(foreign.name);
+    if (foreign.number == suite) return foreign.name;
   }
-  return format("{:#06x}", suite);
+  return {};
+}
+
+std::string name_of(std::uint16_t suite) {
+  const std::string_view known = known_name_of(suite);
+  return known.empty() ? format("{:#06x}", suite) : std::string(known);
 }
 
 // RFC 8701, and RFC 5746 and RFC 7507: numbers that stand for no cipher.
@@ -191,6 +199,42 @@ std::string suites_in(const SSL_CLIENT_HELLO& hello) {
   if (count == 0) return "none";
   if (count > kSuitesNamed) append_format(text, " and {} more", count - kSuitesNamed);
   return text;
+}
+
+HelloLists lists_of(const SSL_CLIENT_HELLO& hello, std::size_t most) {
+  const auto text = [](const std::uint8_t* bytes, std::size_t size) {
+    return std::string_view(reinterpret_cast<const char*>(bytes), size);
+  };
+  const auto take = [&](std::string_view bytes) {
+    const std::string_view taken = bytes.substr(0, most);
+    most -= taken.size();
+    return std::string(taken);
+  };
+  HelloLists lists;
+  lists.version = hello.version;
+  const std::string_view suites = text(hello.cipher_suites, hello.cipher_suites_len);
+  lists.suites_hash = xxh64(suites);
+  lists.suites = take(suites);
+  CBS extensions, content, list;
+  CBS_init(&extensions, hello.extensions, hello.extensions_len);
+  std::uint16_t type = 0;
+  for (; CBS_get_u16(&extensions, &type) == 1 && CBS_get_u16_length_prefixed(&extensions, &content) == 1 && most >= 2;
+       most -= 2) {
+    lists.extensions += {static_cast<char>(type >> 8), static_cast<char>(type)};
+  }
+  if (extension(hello, kSupportedGroups, content) && CBS_get_u16_length_prefixed(&content, &list) == 1)
+    lists.groups = take(text(CBS_data(&list), CBS_len(&list)));
+  if (extension(hello, kPointFormats, content) && CBS_get_u8_length_prefixed(&content, &list) == 1)
+    lists.point_formats = take(text(CBS_data(&list), CBS_len(&list)));
+  return lists;
+}
+
+std::string tls_suite_name(std::uint16_t suite) {
+  constexpr std::uint16_t kRenegotiation = 0x00ff, kFallback = 0x5600;
+  if (suite == kRenegotiation) return "TLS_EMPTY_RENEGOTIATION_INFO_SCSV";
+  if (suite == kFallback) return "TLS_FALLBACK_SCSV";
+  const std::string_view known = known_name_of(suite);
+  return known.empty() ? format("UNKNOWN({:04x})", suite) : std::string(known);
 }
 
 std::string name_in(const SSL_CLIENT_HELLO& hello) {

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "penstock/net/hello_lists.h"
+
 namespace penstock {
 
 enum class KeyKind : std::uint8_t { Rsa, Ecdsa, Ed25519 };
@@ -37,6 +39,9 @@ bool client_can_use(const SSL_CLIENT_HELLO& hello, const KeyNeeds& needs, const 
 
 // The cipher suites in the hello, as OpenSSL calls them, for a log. The first ones, if they are many.
 std::string suites_in(const SSL_CLIENT_HELLO& hello);
+
+// Its lists, of which `most` bytes have room.
+HelloLists lists_of(const SSL_CLIENT_HELLO& hello, std::size_t most);
 
 // The name in the hello (RFC 6066 section 3), lower case; empty if there is none.
 std::string name_in(const SSL_CLIENT_HELLO& hello);

@@ -55,7 +55,12 @@ ssl_select_cert_result_t on_client_hello(const SSL_CLIENT_HELLO* hello) {
   const Terms& before = terms_of(hello->ssl);
   if (choice.context != SSL_get_SSL_CTX(hello->ssl)) SSL_set_SSL_CTX(hello->ssl, choice.context);
   if (&terms_of(choice.context) != &before) agree_to(hello->ssl, choice.context);
-  if (!choice.fits) notes_of(hello->ssl).suites = std::make_unique<std::string>(suites_in(*hello));
+  const std::uint32_t kept = parts_of(hello->ssl).hello_capture;
+  if (choice.fits && kept == 0) return ssl_select_cert_success;
+  auto notes = std::make_unique<HelloNotes>();
+  if (!choice.fits) notes->suites = suites_in(*hello);
+  if (kept != 0) notes->lists = std::make_unique<const HelloLists>(lists_of(*hello, kept));
+  notes_of(hello->ssl).hello = std::move(notes);
   return ssl_select_cert_success;
 }
 
@@ -424,6 +429,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::for_clients(const TlsOptio
   parts->strict_sni = strict_sni;
   parts->own_ticket_keys = options.ticket_keys;
   parts->ticket_keys = options.ticket_keys ? options.ticket_keys.get() : &keys;
+  parts->hello_capture = options.hello_capture;
   parts->counts = options.counts;
   parts->bio_method = make_bio_method();
   Result<Recipe> recipe = Recipe::from(options, TlsPeer::Client, *parts, parts->terms, nullptr);

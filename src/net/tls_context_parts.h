@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "penstock/net/hello_lists.h"
 #include "penstock/net/tls_counts.h"
 #include "penstock/net/tls_options.h"
 #include "penstock/net/tls_tickets.h"
@@ -48,6 +49,7 @@ struct TlsContextParts {
   TlsCounts* counts = nullptr;
 
   // Towards clients only.
+  std::uint32_t hello_capture = 0;
   std::vector<CertificateFacts> facts;
   std::vector<KeyNeeds> needs;  // Of each context.
   NameIndex names;
@@ -64,13 +66,19 @@ struct TlsContextParts {
   Choice choose(const SSL_CLIENT_HELLO& hello) const;
 };
 
+// Of a client's first message.
+struct HelloNotes {
+  std::string suites;  // What it offers, if that may be why no handshake comes about; empty: that is not noted.
+  std::unique_ptr<const HelloLists> lists;
+};
+
 // What is noted of a client on the way.
 struct ClientNotes {
   // The first error that was passed over at the client's own certificate, and above it.
   int leaf = 0;
   int ca = 0;
   int ca_depth = 0;
-  std::unique_ptr<std::string> suites;  // What it offers, if that may be why no handshake comes about.
+  std::unique_ptr<HelloNotes> hello;
 };
 // `notes` must outlive `ssl`, which faces a client.
 void keep_notes_in(SSL* ssl, ClientNotes& notes);

@@ -17,6 +17,7 @@
 #include "tls_context_parts.h"
 #include "tls_library.h"
 #include "tls_pem.h"
+#include "tls_session_parts.h"
 #include "tls_wire.h"
 
 namespace penstock {
@@ -215,7 +216,8 @@ void TlsSession::Implementation::describe_failure(std::uint32_t packed) {
   if (ERR_GET_LIB(packed) != ERR_LIB_SSL) return;
   switch (ERR_GET_REASON(packed)) {
     case SSL_R_NO_SHARED_CIPHER:
-      if (notes.suites) error = format("no cipher in common: the client offers {}", *notes.suites);
+      if (notes.hello && !notes.hello->suites.empty())
+        error = format("no cipher in common: the client offers {}", notes.hello->suites);
       return;
     case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
       if (server != nullptr && !established) error += kMostlyCiphers;
@@ -458,5 +460,8 @@ TlsTicket TlsSession::take_ticket() {
 
 std::string TlsSession::error() const { return self().error; }
 bool TlsSession::certificate_refused() const { return self().certificate_refused; }
+
+SSL* library_session_of(TlsSession& session) { return static_cast<TlsSession::Implementation&>(session).ssl.get(); }
+const ClientNotes& notes_of(TlsSession& session) { return static_cast<TlsSession::Implementation&>(session).notes; }
 
 }  // namespace penstock

@@ -69,9 +69,17 @@ class Walk::SeenNumbers final : public rules::Numbers {
  public:
   SeenNumbers(const Snapshot& snapshot, const rules::Numbers* running) : snapshot_(snapshot), running_(running) {}
   std::int64_t backend(rules::BackendNumber number, int backend) const override {
+    const BackendPlan* plan = snapshot_.backend(backend);
+    if (plan != nullptr && number == rules::BackendNumber::ServerTimeoutMs)
+      return static_cast<std::int64_t>(plan->server_ms);
+    if (plan != nullptr && number == rules::BackendNumber::TunnelTimeoutMs)
+      return static_cast<std::int64_t>(plan->tunnel_ms);
     return running_ == nullptr ? -1 : running_->backend(number, backend);
   }
   std::int64_t frontend(rules::FrontendNumber number, int frontend) const override {
+    const FrontendPlan* plan = snapshot_.frontend(frontend);
+    if (plan != nullptr && number == rules::FrontendNumber::ClientTimeoutMs)
+      return static_cast<std::int64_t>(plan->client_ms);
     return running_ == nullptr ? -1 : running_->frontend(number, frontend);
   }
   std::int64_t server(rules::ServerNumber number, int backend, int server) const override {
@@ -79,6 +87,13 @@ class Walk::SeenNumbers final : public rules::Numbers {
   }
   bool stopping() const override { return running_ != nullptr && running_->stopping(); }
   int backend_named(std::string_view name) const override { return snapshot_.backend_number(name); }
+  int server_named(int backend, std::string_view name) const override {
+    return running_ == nullptr ? -1 : running_->server_named(backend, name);
+  }
+  std::string_view default_backend(int frontend) const override { return snapshot_.default_backend(frontend); }
+  std::pair<std::string_view, std::uint32_t> place_of(const rules::RulePlace& place) const override {
+    return snapshot_.file_and_line(place);
+  }
   // To be looked at: nothing is tracked for an explanation.
   const std::shared_ptr<StickTable>* table(int number) const override {
     return running_ == nullptr ? nullptr : running_->table(number);

@@ -107,9 +107,20 @@ const std::shared_ptr<StickTable>* Generation::table(int number) const {
   return table == nullptr ? nullptr : &table;
 }
 
+int Generation::server_named(int backend, std::string_view name) const {
+  const BackendPlan* plan = snapshot_->backend(backend);
+  if (plan == nullptr) return -1;
+  for (const ServerSpec& server : plan->balance.servers) {
+    if (server.name == name) return server.key;
+  }
+  return -1;
+}
+
 std::int64_t Generation::backend(rules::BackendNumber number, int backend) const {
   const BackendPlan* plan = snapshot_->backend(backend);
   if (plan == nullptr) return -1;
+  if (number == rules::BackendNumber::ServerTimeoutMs) return static_cast<std::int64_t>(plan->server_ms);
+  if (number == rules::BackendNumber::TunnelTimeoutMs) return static_cast<std::int64_t>(plan->tunnel_ms);
   const BackendSpec& spec = plan->balance;
   std::int64_t in_use = 0, room = 0, places = 0;
   bool unlimited = false, endless = false;
@@ -139,6 +150,9 @@ std::int64_t Generation::backend(rules::BackendNumber number, int backend) const
       return usable.empty()
                  ? waiting
                  : (waiting + static_cast<std::int64_t>(usable.size()) - 1) / static_cast<std::int64_t>(usable.size());
+    case rules::BackendNumber::ServerTimeoutMs:
+    case rules::BackendNumber::TunnelTimeoutMs:
+      break;  // Said above.
     case rules::BackendNumber::SessionRate:
       return spec.state->rate.per_second(static_cast<std::int64_t>(loop_.now()));
   }
@@ -157,6 +171,8 @@ std::int64_t Generation::frontend(rules::FrontendNumber number, int frontend) co
       return spec.state->requests.per_second(now_ms);
     case rules::FrontendNumber::SessionRate:
       return spec.state->arrivals.per_second(now_ms);
+    case rules::FrontendNumber::ClientTimeoutMs:
+      return static_cast<std::int64_t>(spec.client_ms);
   }
   return -1;
 }

@@ -130,6 +130,11 @@ void Greeter::on_lost(const Loss& loss) {
   owner_.on_turned_away();
 }
 
+void Greeter::on_proxy_names(ProxyNames names) {
+  if (!facts_.variables) facts_.variables = std::make_unique<rules::ConnectionVariables>();
+  facts_.variables->proxy_names = std::make_unique<ProxyNames>(std::move(names));
+}
+
 void Greeter::on_time_out() { on_lost(connection_->late()); }
 
 void Greeter::log_refusal(const Loss& loss) {

@@ -8,7 +8,11 @@
 namespace penstock {
 
 Kit::Kit(Loop& loop, unsigned worker, ProcessState& process)
-    : loop(loop), worker(worker), process(process), deflaters(process.compressed) {
+    : loop(loop),
+      worker(worker),
+      process(process),
+      deflaters(process.compressed),
+      passwords(make_ref<rules::Passwords>(loop, process.passwords_under_way)) {
   std::random_device device;
   // The whole process has so many.
   drains.most = std::max<std::size_t>(1, drains.most / process.workers);
@@ -21,6 +25,8 @@ void Kit::equip(rules::Subject& subject, const Generation& generation, const Fro
   subject.frontend_index = frontend.number;
   subject.frontend_id = generation.snapshot().frontend_id(frontend.number);
   subject.numbers = &generation.numbers();
+  subject.passwords = passwords.get();
+  subject.worker = worker;
   subject.dates = &dates;
   subject.random = &random;
 }

@@ -40,6 +40,9 @@ std::uint16_t status_of(const Failure& failure) {
 }
 
 Failure of_trouble(rules::Trouble trouble, Phase phase) {
+  // Asked for where nothing can wait for it.
+  if (trouble == rules::Trouble::Password)
+    return Failure::of(Cause::Exhausted, phase, 503, "a password is asked for where it cannot be waited for");
   const bool of_memory = trouble == rules::Trouble::Memory;
   const std::uint16_t by_phase = phase == Phase::Request ? 400 : 502;
   return {.cause = of_memory ? Cause::Exhausted : Cause::Denied,

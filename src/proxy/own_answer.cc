@@ -47,7 +47,7 @@ void OwnAnswer::add_challenge(std::string_view challenge, Arena& arena) {
   const std::size_t count = reply_.fields.size();
   auto* const fields = static_cast<Field*>(arena.allocate((count + 1) * sizeof(Field), alignof(Field)));
   std::uninitialized_copy(reply_.fields.begin(), reply_.fields.end(), fields);
-  fields[count] = {"WWW-Authenticate", challenge};
+  fields[count] = {reply_.status == 407 ? "Proxy-Authenticate" : "WWW-Authenticate", challenge};
   reply_.fields = {fields, count + 1};
 }
 

@@ -157,6 +157,7 @@ void PlanMaker::build_bind(const config::Proxy& proxy, const config::Bind& bind,
       entrance->tls = tls != nullptr;
       entrance->frontend = frontend;
       entrance->listener = spec.bound->state;
+      entrance->clients = &entrance->listener->connections;
       entrance->trust =
           format("{} {} {} {} {} {}", static_cast<int>(bind.tls.verify), outside_.digest_of(bind.tls.ca_file),
                  outside_.digest_of(bind.tls.crl_file), outside_.digest_of(bind.tls.ca_verify_file),

@@ -34,6 +34,8 @@ void note_rule(const Snapshot& snapshot, const rules::RulePlace* place, rules::S
 
 void note_trouble(const Snapshot& snapshot, rules::Subject& subject) {
   const std::string place = snapshot.place_text(subject.trouble_at);
+  if (subject.trouble == rules::Trouble::Password)
+    return note(Kind::Room, "a password is asked for where it cannot be waited for: refused", place, subject);
   if (subject.trouble != rules::Trouble::Memory) {
     return note(Kind::Match, "a regular expression takes too long to match what came: refused", place, subject);
   }

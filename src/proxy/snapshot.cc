@@ -571,6 +571,15 @@ int Snapshot::backend_number(std::string_view name) const {
   return found == ground_->backends.end() ? -1 : found->second.number;
 }
 
+std::string_view Snapshot::default_backend(int number) const {
+  const FrontendPlan* plan = frontend(number);
+  if (plan == nullptr) return {};
+  for (const config::Proxy& proxy : config.proxies) {
+    if (proxy.is_frontend && proxy.name == plan->name && proxy.default_backend) return proxy.default_backend->text;
+  }
+  return {};
+}
+
 std::vector<Follower> Snapshot::followers_of(const Server& server) const {
   const auto found = followers_.find(&server);
   return found == followers_.end() ? std::vector<Follower>() : found->second;
@@ -614,9 +623,16 @@ config::Place Snapshot::place_of(const rules::RulePlace& place) const {
 }
 
 std::string Snapshot::place_text(const rules::RulePlace* place) const {
-  if (place == nullptr || place->line == 0) return "";
-  const config::Place now = place_of(*place);
-  return now.file < config.files.size() ? format("{}:{}", config.files[now.file], now.line) : "";
+  if (place == nullptr) return "";
+  const auto [file, line] = file_and_line(*place);
+  return file.empty() ? "" : format("{}:{}", file, line);
+}
+
+std::pair<std::string_view, std::uint32_t> Snapshot::file_and_line(const rules::RulePlace& place) const {
+  if (place.line == 0) return {};
+  const config::Place now = place_of(place);
+  if (now.file >= config.files.size()) return {};
+  return {config.files[now.file], now.line};
 }
 
 std::shared_ptr<const Snapshot> Snapshot::build(config::Config config, Bundle bundle, const Snapshot* before,

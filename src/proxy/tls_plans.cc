@@ -75,6 +75,7 @@ TlsOptions TlsPlans::options_of(const config::Tls& tls) {
   options.names_authorities = tls.ca_names;
   options.resume = tls.resume;
   options.skip_self_issued = config_.global.skip_self_issued_ca;
+  options.hello_capture = config_.global.hello_capture;
   options.counts = &sources_.process.tls;
   if (const std::string* text = outside_.content(tls.ca_file)) options.ca_pem = *text;
   if (const std::string* text = outside_.content(tls.crl_file)) options.crl_pem = *text;

@@ -49,6 +49,7 @@ Transaction::~Transaction() = default;
 void Transaction::on_close() {
   ListNode<LaterTag>::unlink();
   ListNode<PutOffTag>::unlink();
+  ListNode<rules::PasswordTag>::unlink();
   rules::tracked::end(subject_);
   approach_.leave();
   approach_.leave_backend();
@@ -76,8 +77,8 @@ void Transaction::on_request_head(Head& head) {
 }
 
 void Transaction::apply_request_rules() {
-  if (!frontend_.unique_id_header.empty() || !frontend_.rules.unique_id.empty())
-    frontend_.rules.make_unique_id(subject_);
+  const bool has_id = !frontend_.unique_id_header.empty() || !frontend_.rules.unique_id.empty();
+  if (has_id && waiting_ == nullptr) frontend_.rules.make_unique_id(subject_);
   const rules::FrontendRules& rules = frontend_.rules;
   const auto run = [this](const rules::Program& program) {
     return run_rules(program, Phase::Request, frontend_.tarpit_ms);
@@ -102,17 +103,23 @@ void Transaction::show_statistics(const config::StatsPage& page, const rules::St
   statistics_page::Answer answer =
       statistics_page::answer({page, rules, proxy}, {held_.view(), request_ended_}, generation_->shared_snapshot(),
                               kit_.process, loop().now(), subject_);
-  if (gave_up(Phase::Request)) return;
+  if (waits_for_password(Again::Page) || gave_up(Phase::Request)) return;
   for (const auto& wanted : answer.wanted) kit_.changes->take_change(wanted.backend, wanted.server, wanted.change);
   if (answer.service) return serve(std::move(answer.service), "<STATS>");
   reply(answer.reply, answer.denied ? Cause::Denied : Cause::Local, Phase::Request);
 }
 
 bool Transaction::ask_rules(const rules::Program& program, Phase phase, std::uint64_t tarpit_ms) {
-  const bool goes_on = std::exchange(rules_wait_, false);
+  if (waiting_ != nullptr && waiting_ != &program) return true;
+  const bool goes_on = std::exchange(waiting_, nullptr) != nullptr;
   rules::Verdict verdict = goes_on ? program.resume(subject_, go_on_) : program.run(subject_);
-  while (verdict.kind == rules::Verdict::Kind::Body && !waits_for_body(verdict.wait))
+  while (verdict.kind == rules::Verdict::Kind::Body && !waits_for_body(verdict.wait, program))
     verdict = program.resume(subject_, verdict.wait);
+  if (verdict.kind == rules::Verdict::Kind::Password) {
+    waiting_ = &program;
+    go_on_ = verdict.wait;
+    waits_for_password(backend_spec_ == nullptr ? Again::Rules : Again::BackendRules);
+  }
   if (!subject_.early_hints.empty()) send_early_hints();
   return obey(verdict, phase, tarpit_ms);
 }
@@ -127,6 +134,7 @@ bool Transaction::ask_rules(const rules::Program& program, Phase phase, std::uin
     case Kind::SwitchToHttp:
       return true;
     case Kind::Body:
+    case Kind::Password:
       return false;
     case Kind::Trouble:
       gave_up(phase);
@@ -199,7 +207,7 @@ void Transaction::cut(Cause cause, Phase phase) {
 
 void Transaction::choose_backend() {
   const int index = frontend_.rules.choose_backend(subject_);
-  if (gave_up(Phase::Request)) return;
+  if (waits_for_password(Again::BackendChoice) || gave_up(Phase::Request)) return;
   if (index < 0) {
     reason::note(rules::Reason::Kind::Room, "no backend is chosen for it", {}, subject_);
     return reply(rules::Reply::of(503), Cause::ServerClosed, Phase::Connect);
@@ -309,6 +317,7 @@ void Transaction::on_response_head(Head& head) {
   accounting_.answer_came(approach_, head.status);
   rules::tracked::answer_came(subject_, head.status);
   subject_.response = &head;
+  subject_.back = &lease_.back()->connection();
   approach_.note_server();
   pins_.look_at_answer(head);
   if (pins_.pinned() && !lease_->hop().keep_alive) front_.close_after_answer();
@@ -341,6 +350,7 @@ bool Transaction::run_response_rules() {
 void Transaction::send_response(Head& head) {
   if (backend_spec_->cookie.in_use()) approach_.write_cookie(head);
   run_after_response_rules(frontend_, backend_spec_, subject_);
+  subject_.back = nullptr;
   if (gave_up(Phase::Headers)) return;
   if (!may_answer(head)) {
     lease_.close({});
@@ -437,6 +447,7 @@ void Transaction::on_request_body(Slice bytes) {
   if (in_body()) return hold(std::move(bytes));
   held_.add(std::move(bytes));
   subject_.body = held_.view();
+  subject_.held_body = held_.size();
   front_.set_reading(false);
 }
 
@@ -459,9 +470,9 @@ void Transaction::on_client_writable() {
 }
 
 Phase Transaction::phase_now() const {
-  constexpr Phase kPhases[] = {Phase::Request, Phase::Request, Phase::Request, Phase::Request,
-                               Phase::Request, Phase::Tarpit,  Phase::Connect, Phase::Connect,
-                               Phase::Headers, Phase::Data,    Phase::Last,    Phase::None};
+  constexpr Phase kPhases[] = {Phase::Request, Phase::Request, Phase::Request, Phase::Request, Phase::Request,
+                               Phase::Request, Phase::Tarpit,  Phase::Connect, Phase::Connect, Phase::Headers,
+                               Phase::Data,    Phase::Last,    Phase::None};
   if (step_ == Step::Approach) return approach_.phase();
   if (step_ == Step::Data && response_ended_) return Phase::Last;
   return kPhases[static_cast<std::size_t>(step_)];
@@ -579,7 +590,7 @@ void Transaction::repeat(const Failure& failure) {
 
 // Every failure of any step ends here: the client is told, or cut off.
 std::string_view Transaction::step_word() const {
-  constexpr std::string_view kWords[] = {"request", "body",    "body",    "body",   "body", "tarpit",
+  constexpr std::string_view kWords[] = {"request", "body",    "body",    "body",   "body", "password", "tarpit",
                                          "queue",   "connect", "headers", "answer", "last", "done"};
   return kWords[static_cast<std::size_t>(step_)];
 }
@@ -639,6 +650,7 @@ void Transaction::begin_compression(Head& answer) {
 void Transaction::reply(const rules::Reply& reply, Cause cause, Phase phase) {
   accounting_.ended(cause, phase);
   clear_deadline();
+  subject_.back = nullptr;
   const OwnAnswer answer(reply, service_.get(), generation_->snapshot(), frontend_, backend_spec_, subject_);
   if (answer.is_silent()) return cut(cause, phase);
   if (request_failed_) front_.close_after_answer();

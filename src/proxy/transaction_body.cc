@@ -16,8 +16,10 @@ bool Transaction::waits_for_body(bool of_backend) {
 }
 
 bool Transaction::waits_for_body(Step step, std::uint64_t limit_ms) {
-  if (!held_.empty() || !begin_waiting_for_body(step)) return false;
-  body_wanted_ = generation_->snapshot().config.global.buffer_size;
+  const std::uint64_t room = generation_->snapshot().config.global.buffer_size;
+  // It was waited for before, or has come while something else was.
+  if (body_wanted_ != 0 || held_.size() >= room || !begin_waiting_for_body(step)) return false;
+  body_wanted_ = room;
   const std::uint64_t spent_ms = accounting_.spent_ms();
   if (limit_ms != 0) set_deadline(limit_ms > spent_ms ? limit_ms - spent_ms : 1);
   return true;
@@ -50,35 +52,55 @@ void Transaction::body_came() {
   accounting_.request_came();
   subject_.held_body = held_.size();
   const Step came = std::exchange(step_, Step::Request);
-  if (came == Step::PageBody) {
-    const bool of_backend = backend_spec_ != nullptr;
-    return show_statistics(of_backend ? *backend_spec_->stats : *frontend_.stats,
-                           of_backend ? backend_spec_->rules->stats : frontend_.rules.stats);
-  }
-  if (came == Step::RuleBody) return resume_rules();
-  if (came == Step::BackendBody) return apply_backend_rules();
-  apply_request_rules();
-}
-
-// Behind a rule that had to wait for the body.
-void Transaction::resume_rules() {
-  if (backend_spec_ == nullptr) {
-    if (run_rules(frontend_.rules.http_request, Phase::Request, frontend_.tarpit_ms)) request_rules_passed();
-  } else if (run_rules(backend_spec_->rules->http_request, Phase::Request, backend_spec_->tarpit_ms)) {
-    backend_rules_passed();
-  }
+  if (came == Step::PageBody) return show_page();
+  const bool of_backend = came == Step::BackendBody || (came == Step::RuleBody && backend_spec_ != nullptr);
+  of_backend ? apply_backend_rules() : apply_request_rules();
 }
 
 // `wait-for-body`: false if there is nothing to wait for.
-bool Transaction::waits_for_body(const rules::Verdict::Wait& wait) {
+bool Transaction::waits_for_body(const rules::Verdict::Wait& wait, const rules::Program& program) {
   const std::uint64_t room = generation_->snapshot().config.global.buffer_size;
   const std::uint64_t wanted = wait.at_least != 0 ? std::min(wait.at_least, room) : room;
   if (held_.size() >= wanted || !begin_waiting_for_body(Step::RuleBody)) return false;
   body_wanted_ = wanted;
   go_on_ = wait;
-  rules_wait_ = true;
+  waiting_ = &program;
   set_deadline(wait.limit_ms);
   return true;
+}
+
+void Transaction::show_page() {
+  const bool of_backend = backend_spec_ != nullptr;
+  show_statistics(of_backend ? *backend_spec_->stats : *frontend_.stats,
+                  of_backend ? backend_spec_->rules->stats : frontend_.rules.stats);
+}
+
+bool Transaction::waits_for_password(Again again) {
+  if (subject_.trouble != rules::Trouble::Password) return false;
+  subject_.recover();
+  const rules::ShownPassword& shown = subject_.password;
+  if (!kit_.passwords->find_out(shown.password, shown.hash, *this)) {
+    fail(Failure::of(Cause::Exhausted, Phase::Request, 503, "too many passwords are being checked"));
+    return true;
+  }
+  again_ = again;
+  step_ = Step::Password;
+  return true;
+}
+
+void Transaction::on_password_known() {
+  if (step_ != Step::Password) return;
+  step_ = Step::Request;
+  switch (again_) {
+    case Again::Rules:
+      return apply_request_rules();
+    case Again::BackendChoice:
+      return choose_backend();
+    case Again::BackendRules:
+      return apply_backend_rules();
+    case Again::Page:
+      return show_page();
+  }
 }
 
 // What `early-hint` rules say, in one interim answer.

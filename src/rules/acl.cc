@@ -77,6 +77,8 @@ bool suits(const Expression& expression, Match match) {
 std::optional<Match> default_match(const Expression& expression) {
   if (!expression.converters.empty() && expression.converters.back().converter->out == Type::None) return std::nullopt;
   if (expression.converters.empty() && expression.fetch.fetch->name == "meth") return std::nullopt;
+  const std::string_view name = expression.fetch.fetch->name;
+  if (expression.converters.empty() && (name == "payload" || name == "payload_lv")) return Match::Bin;
   switch (expression.type) {
     case Type::Bool:
       return Match::Bool;
@@ -91,6 +93,10 @@ std::optional<Match> default_match(const Expression& expression) {
       return std::nullopt;
   }
   return std::nullopt;
+}
+
+bool is_of_groups(const Expression& expression) {
+  return expression.converters.empty() && expression.fetch.fetch->name == "http_auth_group";
 }
 
 // A name that may be looked up: no address.
@@ -130,7 +136,10 @@ class TestCompiler {
     if (!derived.empty() && test.expression->converters.empty()) match_ = match_named(derived);
     if (!match_) match_ = default_match(*test.expression);
     at_ = 1;
+    const std::optional<Match> usual = std::exchange(match_, std::nullopt);
     if (!take_flags()) return false;
+    if (!match_ && is_of_groups(*test.expression) && !take_groups(test.expression->fetch)) return false;
+    if (!match_) match_ = usual;
     if (!match_)
       return complain(
           words_[0].place,
@@ -160,6 +169,15 @@ class TestCompiler {
     const config::Word& criterion = words_[0];
     if (compiling_.config == nullptr) return criterion.place;
     return config::inside(*compiling_.config, criterion.place, std::string_view(criterion.text).substr(0, offset));
+  }
+
+  // Whoever misspells one would have nobody in it.
+  bool take_groups(Call& call) {
+    ask_groups(call);
+    const auto unknown = std::find_if(words_.begin() + static_cast<std::ptrdiff_t>(at_), words_.end(),
+                                      [&](const config::Word& word) { return !has_group(call, word.text); });
+    return unknown == words_.end() ||
+           complain(unknown->place, format("'userlist {}' has no group '{}'", call.text(0), unknown->text));
   }
 
   const config::Word* value_of_flag() {

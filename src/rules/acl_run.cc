@@ -125,6 +125,7 @@ Truth evaluate_terms(const ConditionCode& code, const AclTable* acls, Subject& s
       const Truth truth = term.acl >= 0 ? evaluate_acl(*acls, static_cast<std::size_t>(term.acl), subject, watch)
                                         : evaluate_tests(nullptr, {&code.tests[static_cast<std::size_t>(term.test)], 1},
                                                          subject, watch);
+      if (subject.trouble != Trouble::None) return Truth::False;
       group = std::min(group, negated_if(term.negated, truth));
     }
     if (!term.ends_group) continue;

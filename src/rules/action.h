@@ -37,6 +37,8 @@ struct Step {
   std::unique_ptr<ConditionCode> condition;  // Null: always.
   std::unique_ptr<Action> action;
   RulePlace place;
+  // Whose passwords the action asks for: they are known before it begins, since it must not begin twice.
+  std::vector<std::shared_ptr<const Users>> asked_users;
 };
 
 enum class Side : std::uint8_t { Request, Response };

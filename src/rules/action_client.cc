@@ -158,7 +158,7 @@ class AskPassword final : public Action {
 
   Flow run(Subject& subject, Verdict& verdict) const override {
     verdict.kind = Verdict::Kind::Reply;
-    verdict.reply = Reply::of(401);
+    verdict.reply = Reply::of(subject.to_proxy ? 407 : 401);
     verdict.reply.challenge = subject.arena.copy(value_);
     return Flow::Stop;
   }

@@ -77,6 +77,8 @@ void FrontendRules::begin(Subject& subject, std::size_t uri_limit) const {
   subject.request_capture_lengths = request_lengths_;
   subject.response_capture_lengths = response_lengths_;
   if (subject.request == nullptr) return;
+  const char first = subject.request->target.empty() ? '/' : subject.request->target[0];
+  subject.to_proxy = use_proxy_header && first != '/' && first != '*';
   remember_request_line(subject, uri_limit);
   for (std::size_t i = 0; i < captures.size(); ++i) {
     if (captures[i].side != config::Capture::Side::Request) continue;

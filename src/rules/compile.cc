@@ -155,6 +155,7 @@ class FrontendCompiler {
     rules_.tcp_session = sets.compile(Rule::Set::TcpSession);
     rules_.tcp_content = sets.compile(Rule::Set::TcpContent);
     rules_.inspect_delay_ms = proxy_.tcp_request_inspect_delay_ms;
+    rules_.use_proxy_header = proxy_.use_proxy_header;
     rules_.http_request = sets.compile(Rule::Set::HttpRequest);
     rules_.http_response = sets.compile(Rule::Set::HttpResponse);
     rules_.http_after_response = sets.compile(Rule::Set::HttpAfterResponse);

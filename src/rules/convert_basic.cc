@@ -209,6 +209,20 @@ bool convert_usable_servers(const Call&, Subject& subject, Value& value) {
   return usable >= 0 && (value.set_integer(usable), true);
 }
 
+// Without a backend the server is one of the backend at work.
+bool convert_server_queue(const Call&, Subject& subject, Value& value) {
+  if (subject.numbers == nullptr) return false;
+  std::string_view server = value.text;
+  int backend = subject.backend_index;
+  if (const std::size_t slash = server.find('/'); slash != std::string_view::npos) {
+    backend = subject.numbers->backend_named(server.substr(0, slash));
+    server.remove_prefix(slash + 1);
+  }
+  const int number = backend < 0 ? -1 : subject.numbers->server_named(backend, server);
+  const std::int64_t waiting = number < 0 ? -1 : subject.numbers->server(ServerNumber::Queue, backend, number);
+  return waiting >= 0 && (value.set_integer(waiting), true);
+}
+
 bool convert_nothing(const Call&, Subject&, Value&) { return true; }
 
 // Maps. A map whose file could not be read has been complained about; it never runs.
@@ -281,6 +295,7 @@ constexpr Converter kConverters[] = {
     {"or", Type::Integer, Type::Integer, "n", convert_by<bit_or>},
     {"secure_memcmp", Type::Binary, Type::Bool, "v", convert_secure_compare},
     {"set-var", Type::None, Type::None, "v|tttt", convert_set_variable},
+    {"srv_queue", Type::Text, Type::Integer, "", convert_server_queue},
     {"strcmp", Type::Text, Type::Integer, "v", convert_compare},
     {"sub", Type::Integer, Type::Integer, "n", convert_by<subtract_bounded>},
     {"unset-var", Type::None, Type::None, "v", convert_unset_variable},

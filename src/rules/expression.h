@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -68,6 +69,9 @@ struct VariableName {
 // Public keys by the names of their files.
 using NamedKeys = std::vector<std::pair<std::string, std::shared_ptr<const PublicKey>>>;
 
+// Those of a `userlist`, by name.
+struct Users;
+
 struct Argument {
   bool given = false;
   std::string text;
@@ -79,6 +83,7 @@ struct Argument {
   std::unique_ptr<MapTable> map;
   std::shared_ptr<const NamedKeys> keys;
   std::unique_ptr<JsonPath> json;
+  std::shared_ptr<const Users> users;
   Ip ip;
 };
 
@@ -148,6 +153,7 @@ std::span<const Fetch> body_fetches();
 std::span<const Fetch> auth_fetches();
 std::span<const Fetch> counter_fetches();
 std::span<const Fetch> table_fetches();
+std::span<const Fetch> tls_fetches();
 std::span<const Converter> basic_converters();
 std::span<const Converter> text_converters();
 std::span<const Converter> digest_converters();
@@ -200,6 +206,8 @@ struct Compiling {
   int own_frontend = -1;
   int own_backend = -1;
   AclTable* acls = nullptr;
+  std::map<std::string, std::shared_ptr<const Users>, std::less<>> users;  // Those that were asked for.
+  std::vector<std::shared_ptr<const Users>> asked_users;                   // Of the text being compiled.
   bool asks_client = false;  // Whether anything compiled so far needs to know of the client's connection.
   std::int32_t part() const {
     if (own_frontend >= 0) return part_of_frontend(own_frontend);
@@ -231,6 +239,14 @@ std::string_view needs_text(unsigned needs);
 // The set of a file; null: it is read with another number of columns elsewhere.
 std::shared_ptr<PatternSet> patterns_of_file(Compiling& compiling, const std::string& path, const std::string& content,
                                              bool two_columns);
+
+// False: the subject is in trouble, as it is not known yet whether who the client says it is, is one of them.
+bool knows_users(std::span<const std::shared_ptr<const Users>> all, Subject& subject);
+// What http_auth and its kin need of their arguments; false after a complaint.
+bool finish_auth(Compiling& compiling, Call& call, config::Place place);
+// In a condition, unless it says another way of matching, they are compared with groups.
+void ask_groups(Call& call);
+bool has_group(const Call& call, const std::string& group);
 
 // What single converters check and prepare beyond the kind of their arguments; false after a complaint.
 bool finish_converter(Compiling& compiling, Call& call, config::Place place);

@@ -24,9 +24,9 @@ bool is_method(const Expression& expression) {
 
 namespace {
 
-std::array<std::span<const Fetch>, 9> families() {
+std::array<std::span<const Fetch>, 10> families() {
   return {internal_fetches(), connection_fetches(), path_fetches(),  certificate_fetches(), http_fetches(),
-          body_fetches(),     counter_fetches(),    table_fetches(), auth_fetches()};
+          body_fetches(),     counter_fetches(),    table_fetches(), auth_fetches(),        tls_fetches()};
 }
 
 std::array<std::span<const Converter>, 7> converter_families() {
@@ -79,6 +79,13 @@ bool offered(unsigned needs, unsigned available) {
 
 bool accepted(Compiling& compiling, const Expression& expression, unsigned available, config::Place place) {
   if (offered(expression.needs, available)) return true;
+  const bool is_of_back = expression.name.starts_with("ssl_bc") && available == kForLog;
+  if (is_of_back || expression.name.starts_with("ssl_s_")) {
+    compiling.diagnostics.warn(place, format("'{}' never has a value here: it is for rules about an answer, such as "
+                                             "'http-response set-var(txn.x) {}'",
+                                             expression.name, expression.name));
+    return true;
+  }
   constexpr unsigned kRaw = kNeedsBuffer | kNeedsAnswer | kNeedsBytes, kHead = kNeedsRequest | kNeedsResponse;
   if ((available & kHead) == 0 || !offered(expression.needs & ~kRaw, available)) return false;
   compiling.diagnostics.warn(place,
@@ -309,6 +316,7 @@ std::optional<std::string> variable(const Compiling& compiling, const std::strin
 bool finish_fetch(Compiling& compiling, Expression& expression, config::Place place) {
   const std::string_view name = expression.fetch.fetch->name;
   std::vector<Argument>& arguments = expression.fetch.arguments;
+  if (name == "http_auth" || name == "http_auth_group") return finish_auth(compiling, expression.fetch, place);
   if (name == "ipv4" || name == "ipv6") {
     const bool good = Ip::parse(arguments[0].text, arguments[0].ip) && arguments[0].ip.is6 == (name == "ipv6");
     if (!good)
@@ -328,6 +336,10 @@ bool finish_fetch(Compiling& compiling, Expression& expression, config::Place pl
     }
     arguments[2].integer = back ? -static_cast<std::int64_t>(*number) : static_cast<std::int64_t>(*number);
     return true;
+  }
+  if (name.starts_with("fc_rtt") && expression.fetch.text(0) == "s") {
+    compiling.diagnostics.add(place, format("'{}' counts in ms or us", name));
+    return false;
   }
   if (name == "bool") {
     const std::string& text = arguments[0].text;

@@ -173,6 +173,17 @@ bool fetch_body_size(const Head* head, Value& out) {
   return true;
 }
 
+// As far as it has come.
+bool fetch_body(const Call&, Subject& subject, Cursor&, Value& out) {
+  return request_of(subject) != nullptr && (out.set_binary(subject.body), true);
+}
+
+bool fetch_body_length(const Call&, Subject& subject, Cursor&, Value& out) {
+  if (request_of(subject) == nullptr) return false;
+  out.set_integer(static_cast<std::int64_t>(subject.body.size()));
+  return true;
+}
+
 bool fetch_request_body_size(const Call&, Subject& subject, Cursor&, Value& out) {
   if (!fetch_body_size(request_of(subject), out)) return false;
   // The length of a chunked one is not known before all has come; what has come is.
@@ -465,6 +476,17 @@ bool fetch_parameter_integer(const Call& call, Subject& subject, Cursor& cursor,
   return true;
 }
 
+// Of a form, as far as it has come.
+bool fetch_body_parameter(const Call& call, Subject& subject, Cursor& cursor, Value& out) {
+  if (request_of(subject) == nullptr) return false;
+  Cursor first;
+  std::string_view text;
+  if (!next_parameter(subject.body, '&', call.text(0), cursor.all ? cursor : first, text)) return false;
+  cursor.more = cursor.all;
+  out.set_text(text);
+  return true;
+}
+
 // RFC 6750 section 2.1.
 bool fetch_bearer(const Call& call, Subject& subject, Cursor&, Value& out) {
   if (request_of(subject) == nullptr) return false;
@@ -530,7 +552,7 @@ constexpr Fetch kFetches[] = {
     {"capture.req.uri", Type::Text, "", kNeedsKeptRequest, kOnNothing, fetch_kept_target},
     {"capture.req.ver", Type::Text, "", kNeedsKeptRequest, kOnNothing, fetch_kept_version},
     {"capture.res.hdr", Type::Text, "i", kNeedsKeptResponse, kOnMoment, fetch_response_capture},
-    {"capture.res.ver", Type::Text, "", kNeedsKeptResponse, kOnMoment, fetch_kept_response_version},
+    {"capture.res.ver", Type::Text, "", kNeedsKeptRequest, kOnMoment, fetch_kept_response_version},
     {"cook", Type::Text, "|t", kNeedsRequest, kOnFields, fetch_cookie<Side::Request>},
     {"cook_cnt", Type::Integer, "|t", kNeedsRequest, kOnFields, fetch_cookie_count<Side::Request>},
     {"cook_val", Type::Integer, "|t", kNeedsRequest, kOnFields, fetch_cookie_integer<Side::Request>},
@@ -544,6 +566,9 @@ constexpr Fetch kFetches[] = {
     {"path", Type::Text, "", kNeedsRequest, kOnTarget, fetch_path},
     {"pathq", Type::Text, "", kNeedsRequest, kOnTarget, fetch_path_and_query},
     {"query", Type::Text, "", kNeedsRequest, kOnTarget, fetch_query},
+    {"req.body", Type::Binary, "", kNeedsRequest, kOnMoment, fetch_body},
+    {"req.body_len", Type::Integer, "", kNeedsRequest, kOnMoment, fetch_body_length},
+    {"req.body_param", Type::Text, "|t", kNeedsRequest, kOnMoment, fetch_body_parameter},
     {"req.body_size", Type::Integer, "", kNeedsRequest, kOnMoment, fetch_request_body_size},
     {"req.cook", Type::Text, "|t", kNeedsRequest, kOnFields, fetch_cookie<Side::Request>},
     {"req.cook_cnt", Type::Integer, "|t", kNeedsRequest, kOnFields, fetch_cookie_count<Side::Request>},

@@ -154,6 +154,53 @@ bool fetch_server_id(const Call&, Subject& subject, Cursor&, Value& out) {
   return true;
 }
 
+// Of the backend at work; where none is chosen yet there is none.
+template <BackendNumber number>
+bool fetch_own_backend(const Call&, Subject& subject, Cursor&, Value& out) {
+  if (subject.numbers == nullptr || subject.backend_index < 0) return false;
+  const std::int64_t value = subject.numbers->backend(number, subject.backend_index);
+  return value >= 0 && (out.set_integer(value), true);
+}
+
+// A rule that set another one for this transaction has the last word.
+template <BackendNumber number, std::int64_t Effects::*set>
+bool fetch_timeout_at_work(const Call& call, Subject& subject, Cursor& cursor, Value& out) {
+  if (subject.effects.*set >= 0) return out.set_integer(subject.effects.*set), true;
+  return fetch_own_backend<number>(call, subject, cursor, out);
+}
+
+bool fetch_client_timeout(const Call&, Subject& subject, Cursor&, Value& out) {
+  if (subject.numbers == nullptr || subject.frontend_index < 0) return false;
+  const std::int64_t value = subject.numbers->frontend(FrontendNumber::ClientTimeoutMs, subject.frontend_index);
+  return value >= 0 && (out.set_integer(value), true);
+}
+
+bool fetch_default_backend(const Call&, Subject& subject, Cursor&, Value& out) {
+  return subject.numbers != nullptr && some_text(subject.numbers->default_backend(subject.frontend_index), out);
+}
+
+// Of the rule that ended its set.
+std::pair<std::string_view, std::uint32_t> last_rule_of(const Subject& subject) {
+  if (subject.numbers == nullptr || subject.last_rule == nullptr) return {};
+  return subject.numbers->place_of(*subject.last_rule);
+}
+
+bool fetch_last_rule_file(const Call&, Subject& subject, Cursor&, Value& out) {
+  return some_text(last_rule_of(subject).first, out);
+}
+
+bool fetch_last_rule_line(const Call&, Subject& subject, Cursor&, Value& out) {
+  const auto [file, line] = last_rule_of(subject);
+  return !file.empty() && (out.set_integer(line), true);
+}
+
+template <std::int32_t Effects::*part>
+bool fetch_priority(const Call&, Subject& subject, Cursor&, Value& out) {
+  return out.set_integer(subject.effects.*part), true;
+}
+
+bool fetch_worker(const Call&, Subject& subject, Cursor&, Value& out) { return out.set_integer(subject.worker), true; }
+
 constexpr Fetch kFetches[] = {
     {"always_false", Type::Bool, "", kNeedsNothing, kOnNothing, fetch_false},
     {"always_true", Type::Bool, "", kNeedsNothing, kOnNothing, fetch_true},
@@ -162,14 +209,24 @@ constexpr Fetch kFetches[] = {
     {"be_conn_free", Type::Integer, "|b", kNeedsNothing, kOnMoment, fetch_backend<BackendNumber::FreeConnections>},
     {"be_id", Type::Integer, "", kNeedsNothing, kOnMoment, fetch_backend_id},
     {"be_name", Type::Text, "", kNeedsNothing, kOnMoment, fetch_backend_name},
+    {"be_server_timeout", Type::Integer, "", kNeedsNothing, kOnMoment,
+     fetch_own_backend<BackendNumber::ServerTimeoutMs>},
     {"be_sess_rate", Type::Integer, "|b", kNeedsNothing, kOnMoment, fetch_backend<BackendNumber::SessionRate>},
+    {"be_tunnel_timeout", Type::Integer, "", kNeedsNothing, kOnMoment,
+     fetch_own_backend<BackendNumber::TunnelTimeoutMs>},
     {"bin", Type::Binary, "t", kNeedsNothing, kOnNothing, fetch_binary},
     {"bool", Type::Bool, "t", kNeedsNothing, kOnNothing, fetch_bool},
     {"connslots", Type::Integer, "|b", kNeedsNothing, kOnMoment, fetch_backend<BackendNumber::ConnectionSlots>},
+    {"cur_server_timeout", Type::Integer, "", kNeedsNothing, kOnMoment,
+     fetch_timeout_at_work<BackendNumber::ServerTimeoutMs, &Effects::timeout_server_ms>},
+    {"cur_tunnel_timeout", Type::Integer, "", kNeedsNothing, kOnMoment,
+     fetch_timeout_at_work<BackendNumber::TunnelTimeoutMs, &Effects::timeout_tunnel_ms>},
     {"date", Type::Integer, "|iu", kNeedsNothing, kOnMoment, fetch_date},
     {"date_us", Type::Integer, "", kNeedsNothing, kOnMoment, fetch_date_us},
     {"env", Type::Text, "t", kNeedsNothing, kOnNothing, fetch_env},
+    {"fe_client_timeout", Type::Integer, "", kNeedsNothing, kOnNothing, fetch_client_timeout},
     {"fe_conn", Type::Integer, "|f", kNeedsNothing, kOnMoment, fetch_frontend<FrontendNumber::Connections>},
+    {"fe_defbe", Type::Text, "", kNeedsNothing, kOnNothing, fetch_default_backend},
     {"fe_id", Type::Integer, "", kNeedsNothing, kOnNothing, fetch_frontend_id},
     {"fe_name", Type::Text, "", kNeedsNothing, kOnNothing, fetch_frontend_name},
     {"fe_req_rate", Type::Integer, "|f", kNeedsNothing, kOnMoment, fetch_frontend<FrontendNumber::RequestRate>},
@@ -178,9 +235,13 @@ constexpr Fetch kFetches[] = {
     {"int", Type::Integer, "i", kNeedsNothing, kOnNothing, fetch_integer},
     {"ipv4", Type::Address, "t", kNeedsNothing, kOnNothing, fetch_ip},
     {"ipv6", Type::Address, "t", kNeedsNothing, kOnNothing, fetch_ip},
+    {"last_rule_file", Type::Text, "", kNeedsNothing, kOnMoment, fetch_last_rule_file},
+    {"last_rule_line", Type::Integer, "", kNeedsNothing, kOnMoment, fetch_last_rule_line},
     {"meth", Type::Text, "t", kNeedsNothing, kOnNothing, fetch_text},
     {"nbproc", Type::Integer, "", kNeedsNothing, kOnNothing, fetch_one},
     {"nbsrv", Type::Integer, "|b", kNeedsNothing, kOnMoment, fetch_backend<BackendNumber::UsableServers>},
+    {"prio_class", Type::Integer, "", kNeedsNothing, kOnMoment, fetch_priority<&Effects::priority_class>},
+    {"prio_offset", Type::Integer, "", kNeedsNothing, kOnMoment, fetch_priority<&Effects::priority_offset>},
     {"proc", Type::Integer, "", kNeedsNothing, kOnNothing, fetch_one},
     {"queue", Type::Integer, "|b", kNeedsNothing, kOnMoment, fetch_backend<BackendNumber::Queue>},
     {"rand", Type::Integer, "|i", kNeedsNothing, kOnMoment, fetch_random},
@@ -196,6 +257,7 @@ constexpr Fetch kFetches[] = {
     {"srv_weight", Type::Integer, "s", kNeedsNothing, kOnMoment, fetch_server<ServerNumber::Weight>},
     {"stopping", Type::Bool, "", kNeedsNothing, kOnMoment, fetch_stopping},
     {"str", Type::Text, "|t", kNeedsNothing, kOnNothing, fetch_text},
+    {"thread", Type::Integer, "", kNeedsNothing, kOnNothing, fetch_worker},
     {"txn.reason", Type::Text, "", kNeedsNothing, kOnMoment, fetch_reason},
     {"unique-id", Type::Text, "", kNeedsKeptRequest, kOnMoment, fetch_unique_id},
     {"uuid", Type::Text, "|i", kNeedsNothing, kOnMoment, fetch_uuid},

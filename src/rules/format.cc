@@ -502,7 +502,10 @@ Format::Format(std::vector<FormatNode> nodes) : nodes_(std::move(nodes)), empty_
       return node.kind == FormatNode::Kind::Variable && node.variable == variable;
     });
   };
-  asks_back_address_ = asks(LogVariable::BackIp) || asks(LogVariable::BackPort);
+  const bool asks_back_source = std::any_of(nodes_.begin(), nodes_.end(), [](const FormatNode& node) {
+    return node.sample != nullptr && node.sample->fetch.fetch->name.starts_with("bc_src");
+  });
+  asks_back_address_ = asks(LogVariable::BackIp) || asks(LogVariable::BackPort) || asks_back_source;
   asks_log_counter_ = asks(LogVariable::LogCounter);
 }
 Format::Format(Format&&) noexcept = default;

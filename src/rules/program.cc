@@ -36,8 +36,17 @@ Verdict run_steps(std::span<const Step> all, const AclTable* acls, Subject& subj
                   std::size_t first = 0, bool strict = true) {
   const std::span<const Step> steps = all.subspan(std::min(first, all.size()));
   Verdict verdict;
+  // The rule itself is asked again, the conditions before it are not.
+  const auto wait_at = [&](const Step& step, Verdict::Kind kind) {
+    verdict = {};
+    verdict.kind = kind;
+    verdict.wait.next = static_cast<std::uint32_t>(&step - all.data());
+    verdict.wait.strict = strict;
+    return true;
+  };
   const auto in_trouble = [&](const Step& step) {
     if (!subject.in_trouble()) return false;
+    if (subject.trouble == Trouble::Password) return wait_at(step, Verdict::Kind::Password);
     subject.note_trouble(step.place);
     verdict.kind = Verdict::Kind::Trouble;
     verdict.final = true;
@@ -55,6 +64,7 @@ Verdict run_steps(std::span<const Step> all, const AclTable* acls, Subject& subj
     } else {
       watching.on_judged(true);
     }
+    if (!step.asked_users.empty() && !knows_users(step.asked_users, subject) && in_trouble(step)) return verdict;
     const Flow flow = step.action->run(subject, verdict);
     watching.on_done(flow == Flow::Failed);
     if (in_trouble(step)) return verdict;
@@ -71,7 +81,7 @@ Verdict run_steps(std::span<const Step> all, const AclTable* acls, Subject& subj
     if (failed) verdict.kind = Verdict::Kind::Error;
     if (!failed && flow != Flow::Stop) continue;
     verdict.final = true;
-    verdict.place = &step.place;
+    verdict.place = subject.last_rule = &step.place;
     return verdict;
   }
   return verdict;

@@ -117,8 +117,10 @@ class RuleCompiler {
               available_to(rule_.set, compiling_.proxy->mode)};
     Step step;
     step.place = {rule_.place, compiling_.part()};
+    compiling_.asked_users.clear();
     step.action = row.compile(work);
     if (step.action == nullptr) return std::nullopt;
+    step.asked_users = std::move(compiling_.asked_users);
     if (words.more()) {
       const Word& more = words.peek();
       constexpr std::string_view kConditions[] = {"if", "unless"};

@@ -12,12 +12,18 @@ constexpr std::string_view kNumbers[] = {"avg_queue",     "be_conn",       "be_c
                                          "srv_conn",      "srv_conn_free", "srv_is_up",    "srv_iweight",  "srv_queue",
                                          "srv_sess_rate", "srv_uweight",   "srv_weight",   "stopping"};
 // Different each time; or known once a server is chosen, or something failed.
-constexpr std::string_view kOfTheMoment[] = {"date_us",    "rand",      "srv_id", "srv_name",
-                                             "txn.reason", "unique-id", "uuid"};
+constexpr std::string_view kOfTheMoment[] = {"date_us", "dst_conn",   "rand",      "srv_id", "srv_name",
+                                             "thread",  "txn.reason", "unique-id", "uuid"};
+// Of the system's or a proxy's.
+constexpr std::string_view kOfWay[] = {"fc_fackets", "fc_lost", "fc_pp_authority", "fc_pp_unique_id", "fc_reordering",
+                                       "fc_retrans", "fc_rtt",  "fc_rttvar",       "fc_sacked",       "fc_unacked"};
 // Beside them what begins with "ssl_c_".
-constexpr std::string_view kOfHandshake[] = {"ssl_fc_alg_keysize", "ssl_fc_alpn",       "ssl_fc_cipher",
-                                             "ssl_fc_has_crt",     "ssl_fc_is_resumed", "ssl_fc_protocol",
-                                             "ssl_fc_session_id",  "ssl_fc_use_keysize"};
+constexpr std::string_view kOfHandshake[] = {
+    "ssl_fc_alg_keysize",       "ssl_fc_alpn",           "ssl_fc_cipher",         "ssl_fc_has_crt",
+    "ssl_fc_is_resumed",        "ssl_fc_protocol",       "ssl_fc_session_id",     "ssl_fc_use_keysize",
+    "ssl_fc_cipherlist_bin",    "ssl_fc_cipherlist_hex", "ssl_fc_cipherlist_str", "ssl_fc_cipherlist_xxh",
+    "ssl_fc_client_random",     "ssl_fc_ecformats_bin",  "ssl_fc_eclist_bin",     "ssl_fc_extlist_bin",
+    "ssl_fc_protocol_hello_id", "ssl_fc_server_random",  "ssl_fc_unique_id"};
 constexpr std::string_view kOfSource[] = {"base32+src", "fc_src",       "fc_src_is_local",
                                           "src",        "src_is_local", "url32+src"};
 constexpr std::string_view kOfSourcePort[] = {"src_port", "fc_src_port"};
@@ -69,8 +75,9 @@ bool only_traffic_knows(const Expression& expression, const Subject& subject) {
   const Explained& known = *subject.explained;
   const bool tls = subject.client != nullptr && subject.client->tls;
   if (is_one_of(name, kNumbers)) return !known.numbers;
-  if (is_one_of(name, kOfTheMoment)) return true;
-  if (name.starts_with("ssl_c_") || is_one_of(name, kOfHandshake)) return tls;
+  if (is_one_of(name, kOfTheMoment) || is_one_of(name, kOfWay)) return true;
+  const bool is_of_ours = name.starts_with("ssl_f_");
+  if (name.starts_with("ssl_c_") || is_of_ours || is_one_of(name, kOfHandshake)) return tls;
   if (is_one_of(name, kOfSource)) return !known.source;
   if (asks_table(name)) return !is_looked_up(name, known);
   if (is_one_of(name, kOfSourcePort)) return !known.source_port;

@@ -160,6 +160,7 @@ void cover(const Case& one, Covered& covered) {
         words[0] == "defaults" || words[0] == "frontend" || words[0] == "backend" || words[0] == "listen";
     if (words[0] == "global") section = "global\t";
     if (words[0] == "ring") section = "ring\t";
+    if (words[0] == "userlist") section = "userlist\t";
     if (begins) section = "proxy\t";
   }
 }

@@ -23,6 +23,7 @@ const std::map<std::string, std::string> kHeadings = {{"SECTIONS", "section"},
                                                       {"BIND KEYWORDS", "bind"},
                                                       {"STATS SOCKET KEYWORDS", "stats socket"},
                                                       {"RING KEYWORDS", "ring"},
+                                                      {"USERLIST KEYWORDS", "userlist"},
                                                       {"SERVER KEYWORDS", "server"}};
 
 Words words_of_page(const std::string& path) {

@@ -30,6 +30,9 @@ http-errors pages
 {errors}
 ring lines
 {ring}
+userlist people
+    group staff
+{userlist}
 defaults d
     mode {mode}
     timeout connect 5s
@@ -49,7 +52,7 @@ backend other from d
     stick-table type ip size 1k store gpc0,gpt0,conn_cur,http_req_rate(10s)
     server s1 127.0.0.1:4
 '''
-PLACES = ('global', 'errors', 'ring', 'defaults', 'frontend', 'backend')
+PLACES = ('global', 'errors', 'ring', 'userlist', 'defaults', 'frontend', 'backend')
 
 SETTINGS = {
     'global': '''
@@ -123,6 +126,12 @@ ulimit-n 4096
 user root
 no strict-limits
 no insecure-fork-wanted
+''',
+    'userlist': '''
+group others users bob
+user bob insecure-password x groups staff
+user al password $6$abcdefghijkl$A2FKjg5ZPRNV7QBhysg
+user eve
 ''',
     'ring': '''
 description a text of words
@@ -307,6 +316,11 @@ http-request set-var(txn.a) req.hdr(a),lower,field(1,:)
 http-request set-var(txn.c) req.hdr(a),sha2(384),hmac(sha256,a2V5),base64
 http-request set-var(txn.c) req.fhdr(accept-language),language(en;fr,de),xxh64(1)
 http-request set-var(txn.d) http_auth_user,json(utf8s)
+http-request auth realm x unless { http_auth(people) }
+http-request deny unless { http_auth_group(people) staff }
+http-request set-var(txn.e) http_auth_group(people),upper
+http-request set-var(txn.e) req.body_param(a),lower
+http-request set-var(txn.e) fc_rtt(us),add(1)
 http-request set-var-fmt(txn.b) %[src]:%[dst_port]
 http-request unset-var(txn.a)
 http-request use-service prometheus-exporter if { path /metrics }

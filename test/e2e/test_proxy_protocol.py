@@ -270,3 +270,27 @@ listen fe
                      % (self.script(talk).address, words))
             self.assertTrue(seen.wait(PATIENCE))
             self.assertEqual(first[0], wanted)
+
+
+class Names(Case):
+    """What a header of version 2 says beside addresses."""
+
+    def told(self, tlvs):
+        body = b''.join(bytes([kind]) + struct.pack('>H', len(value)) + value for kind, value in tlvs)
+        header = bytearray(V2 + body)
+        header[14:16] = struct.pack('>H', len(header) - 16)
+        rig = self.rig("""
+frontend fe
+    bind <fe> accept-proxy
+    http-request return status 200 content-type text/plain lf-string "%[fc_pp_authority] %[fc_pp_unique_id,hex] %[fc_rcvd_proxy] %[src]"
+""")
+        client = rig.connect().send(bytes(header))
+        return [client.get('/').body.decode() for _ in range(2)]
+
+    def test_names_of_the_header_can_be_asked_for_with_each_request(self):
+        said = ' '.join(('mail.contoso.com', b'\x01id'.hex().upper(), '1', '192.0.2.7'))
+        self.assertEqual(self.told([(2, b'mail.contoso.com'), (4, b'x'), (5, b'\x01id')]), [said] * 2)
+
+    def test_a_name_that_is_not_there_has_no_value(self):
+        self.assertEqual(self.told([(5, b'a')]), [' 61 1 192.0.2.7'] * 2)
+        self.assertEqual(self.told([]), ['  1 192.0.2.7'] * 2)

@@ -343,6 +343,7 @@ struct Proxy {
   Place log_style_place;
   std::string log_tag;
   bool ignore_probes = false;
+  bool use_proxy_header = false;
   bool dont_log_null = false;
   bool dont_log_normal = false;
   bool log_asap = false;
@@ -360,6 +361,22 @@ struct ProcessVariable {
   Word name, value;
   bool formatted = false;
   bool operator==(const ProcessVariable&) const = default;
+};
+
+// A section `userlist`: who may come in, by password.
+struct User {
+  std::string name;
+  std::string password;             // Empty: nobody can be this user.
+  bool hashed = false;              // As crypt(3) writes it.
+  std::vector<std::string> groups;  // In the order of their names; each once.
+  Place place;
+  bool operator==(const User&) const = default;
+};
+struct UserList {
+  std::string name;
+  std::vector<std::string> groups;
+  std::vector<User> users;
+  bool operator==(const UserList&) const = default;
 };
 
 struct Global {
@@ -404,6 +421,7 @@ struct Global {
   std::uint64_t gulp_budget = 16 * 1024 * 1024;  // tune.gulp-budget, per worker
   bool idle_pool_shared = true;                  // tune.idle-pool.shared
   std::uint64_t ssl_lifetime_s = 300;            // tune.ssl.lifetime
+  std::uint32_t hello_capture = 0;               // tune.ssl.capture-buffer-size; 0: nothing is kept.
   std::uint64_t txn_memory = 4 * 1024 * 1024;    // tune.txn.memory
   std::uint32_t comp_level = 1;                  // tune.comp.maxlevel
   std::uint32_t zlib_memory_level = 8;           // tune.zlib.memlevel
@@ -421,6 +439,7 @@ struct Global {
   std::uint32_t stats_maxconn = 10;
   std::string server_state_base, server_state_file;  // As written.
   // `.notice`, `.warning` and the like were already said while reading.
+  std::vector<UserList> user_lists;  // Sections of their own; rules of all proxies ask them.
   bool operator==(const Global&) const = default;
 };
 
@@ -462,6 +481,12 @@ struct Config {
   const Proxy* find_frontend(const std::string& name) const {
     for (const Proxy& proxy : proxies) {
       if (proxy.is_frontend && proxy.name == name) return &proxy;
+    }
+    return nullptr;
+  }
+  const UserList* find_users(const std::string& name) const {
+    for (const UserList& list : global.user_lists) {
+      if (list.name == name) return &list;
     }
     return nullptr;
   }

@@ -69,6 +69,18 @@ class SocketAddress {
   std::unique_ptr<Long> long_;  // What has no room in `short_`.
 };
 
+// What the system says of a connection's way (struct tcp_info): times in microseconds, all else in segments.
+struct PathFacts {
+  std::uint32_t round_trip_us = 0, round_trip_spread_us = 0;
+  std::uint32_t unacknowledged = 0, selectively_acknowledged = 0, forward_acknowledged = 0, retransmitted = 0, lost = 0;
+  std::uint32_t reordering = 0;
+};
+
+// False: it says nothing.
+bool read_path_facts(int descriptor, PathFacts& out);
+
+class TlsSession;
+
 // The two ends of a connection. The system is asked when somebody first wants to know.
 class Endpoints {
  public:
@@ -84,6 +96,10 @@ class Endpoints {
   // stays as it is.
   virtual void set_tos(int) {}
   virtual void set_mark(std::uint32_t) {}
+  // False: nothing is known.
+  virtual bool path_facts(PathFacts&) { return false; }
+  // Null: it is in clear text, or nothing is known.
+  virtual TlsSession* tls_session() { return nullptr; }
 
  protected:
   ~Endpoints() = default;

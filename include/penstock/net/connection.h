@@ -15,6 +15,7 @@
 #include "penstock/net/address.h"
 #include "penstock/net/living.h"
 #include "penstock/net/outbox.h"
+#include "penstock/net/proxy_header.h"
 #include "penstock/net/socket.h"
 #include "penstock/net/tls_session.h"
 
@@ -47,6 +48,7 @@ class ConnectionEvents {
   virtual void on_sent() = 0;                  // After congested() or !all_sent(): the system has taken all.
   virtual void on_lost(const Loss& loss) = 0;  // Nothing follows.
   virtual void on_time_out() = 0;              // The deadline the user set.
+  virtual void on_proxy_names(ProxyNames) {}   // Its PROXY header has some; it goes on.
 
  protected:
   ~ConnectionEvents() = default;
@@ -159,6 +161,8 @@ class Connection final : public Reused, public Living, public Endpoints, private
   void set_local(const SocketAddress& address) override;
   void set_tos(int tos) override;
   void set_mark(std::uint32_t mark) override;
+  TlsSession* tls_session() override { return tls_.get(); }
+  bool path_facts(PathFacts& out) override { return read_path_facts(descriptor(), out); }
   int descriptor() const;
 
  private:

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -12,12 +13,18 @@
 
 namespace penstock {
 
+// What one of version 2 says beside addresses. Empty: it does not.
+struct ProxyNames {
+  std::string authority, unique_id;
+};
+
 struct ProxyHeader {
   enum class Step { More, Done, Error };
   // The connection speaks for itself (LOCAL), or the proxy did not know (UNKNOWN): its own addresses hold.
   bool local = false;
   SocketAddress source, destination;
-  std::size_t size = 0;  // Bytes it took.
+  std::unique_ptr<ProxyNames> names;  // Null: it has none.
+  std::size_t size = 0;               // Bytes it took.
   const char* error = nullptr;
 };
 

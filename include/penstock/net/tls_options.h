@@ -49,6 +49,7 @@ struct TlsOptions {
   bool resume = true;                             // Towards servers: sessions are kept to be resumed.
   bool skip_self_issued = false;                  // Authorities that issued themselves are not sent.
   std::shared_ptr<const TicketKeys> ticket_keys;  // Null: the process's.
+  std::uint32_t hello_capture = 0;                // Towards clients: bytes of their first message that are kept.
   TlsCounts* counts = nullptr;  // Where conversations are counted, which outlives them; null: nowhere.
   // Of clients' certificates: errors that do not end the handshake, of the leaf and of those above it.
   VerifyErrors leaf_errors_ignored, ca_errors_ignored;

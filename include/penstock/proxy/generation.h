@@ -56,6 +56,11 @@ class Generation final : public Counted<Generation>, public ListNode<>, private 
   std::int64_t server(rules::ServerNumber number, int backend, int server) const override;
   bool stopping() const override { return stopping_; }
   int backend_named(std::string_view name) const override { return snapshot_->backend_number(name); }
+  int server_named(int backend, std::string_view name) const override;
+  std::string_view default_backend(int frontend) const override { return snapshot_->default_backend(frontend); }
+  std::pair<std::string_view, std::uint32_t> place_of(const rules::RulePlace& place) const override {
+    return snapshot_->file_and_line(place);
+  }
   const std::shared_ptr<StickTable>* table(int number) const override;
   std::uint64_t now_ms() const override { return loop_.now(); }
   Ref<Backend>& place_of(int number);

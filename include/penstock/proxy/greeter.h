@@ -61,6 +61,7 @@ class Greeter final : public Reused, public Mortal, private ConnectionEvents {
   void on_sent() override {}
   void on_lost(const Loss& loss) override;
   void on_time_out() override;
+  void on_proxy_names(ProxyNames names) override;
 
   bool knows_source();
   bool pass();

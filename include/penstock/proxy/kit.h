@@ -11,6 +11,7 @@
 #include "penstock/net/loop.h"
 #include "penstock/proxy/counters.h"
 #include "penstock/proxy/generation.h"
+#include "penstock/rules/passwords.h"
 #include "penstock/rules/subject.h"
 
 namespace penstock {
@@ -38,6 +39,7 @@ struct Kit {
   rules::DateCache dates;
   Drains drains;
   Deflaters deflaters;
+  const Ref<rules::Passwords> passwords;
   std::uint64_t random;  // Never 0.
 };
 

@@ -55,6 +55,8 @@ class Snapshot {
   std::uint32_t backend_id(int number) const { return ground_->backend_sides[static_cast<std::size_t>(number)].id; }
   // Of numbers that it has plans for, or others: an end.
   std::size_t backend_numbers() const { return backend_by_number_.size(); }
+  // The name of what a frontend sends to unless a rule says otherwise; empty: none.
+  std::string_view default_backend(int frontend) const;
   // Who tracks this server.
   std::vector<Follower> followers_of(const Server& server) const;
   const Followers& followers() const { return followers_; }
@@ -67,6 +69,8 @@ class Snapshot {
   void for_each_server_line(const std::function<void(const std::string&, const config::Server&)>& each) const;
   // Where a rule stands in the file as it is now. No line: nowhere.
   config::Place place_of(const rules::RulePlace& place) const;
+  // The same as its name and number; empty: nowhere.
+  std::pair<std::string_view, std::uint32_t> file_and_line(const rules::RulePlace& place) const;
   // "file:line" of it; empty: nowhere.
   std::string place_text(const rules::RulePlace* place) const;
   // Something depends on where clients come from.

@@ -23,6 +23,7 @@
 #include "penstock/proxy/running.h"
 #include "penstock/proxy/service.h"
 #include "penstock/proxy/snapshot.h"
+#include "penstock/rules/passwords.h"
 #include "penstock/rules/program.h"
 #include "penstock/rules/subject.h"
 
@@ -53,6 +54,7 @@ class Transaction final : public InBlock,
                           public ListNode<TransactionTag>,
                           private ApproachOwner,
                           private BackOwner,
+                          private rules::PasswordWaiter,
                           private PutOff {
  public:
   static Owned<Transaction> make(const TransactionSide& client, Ref<Generation> generation,
@@ -100,6 +102,7 @@ class Transaction final : public InBlock,
     BackendBody,
     PageBody,
     RuleBody,
+    Password,
     Tarpit,
     Approach,
     Connect,
@@ -108,6 +111,9 @@ class Transaction final : public InBlock,
     Last,
     Done
   };
+
+  // What goes on when a password is known.
+  enum class Again : std::uint8_t { Rules, BackendChoice, BackendRules, Page };
 
   Transaction(const TransactionSide& client, Ref<Generation> generation, const FrontendPlan& frontend,
               TransactionOwner& owner);
@@ -120,14 +126,17 @@ class Transaction final : public InBlock,
   void on_request_head(Head& head);
   bool waits_for_body(bool of_backend);
   bool waits_for_body(Step step, std::uint64_t limit_ms);
-  bool waits_for_body(const rules::Verdict::Wait& wait);
+  bool waits_for_body(const rules::Verdict::Wait& wait, const rules::Program& program);
   bool begin_waiting_for_body(Step step);
   bool in_body() const { return step_ >= Step::Body && step_ <= Step::RuleBody; }
   void hold(Slice bytes);
   void body_came();
   void apply_request_rules();
   void request_rules_passed();
-  void resume_rules();
+  // A password that rules ask for is being hashed, or refused for want of room: what is under way begins again there.
+  bool waits_for_password(Again again);
+  void on_password_known() override;
+  void show_page();
   void send_early_hints();
   // True if the transaction goes on to its next step; else the rules have answered or ended it.
   bool run_rules(const rules::Program& program, Phase phase, std::uint64_t tarpit_ms) {
@@ -215,9 +224,11 @@ class Transaction final : public InBlock,
   HeldBody held_;
   Compression compression_;
   std::uint64_t body_wanted_ = 0;  // Bytes of it that are waited for.
-  rules::Verdict::Wait go_on_;     // Where rules go on that wait for it.
+  // Whose rules wait, for a body or a password, and where they go on; those before them have passed. Null: none do.
+  const rules::Program* waiting_ = nullptr;
+  rules::Verdict::Wait go_on_;
   Step step_ = Step::Request;
-  bool rules_wait_ = false;
+  Again again_ = Again::Rules;
   bool is_listen_ = false;  // Frontend and backend are one section.
   bool request_ended_ = false;
   bool response_ended_ = false;

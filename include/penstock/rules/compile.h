@@ -95,12 +95,13 @@ class FrontendRules {
   bool asks_back_address() const;
   bool asks_log_counter() const;
 
-  Format log;                // Never empty unless there is nothing to log with.
-  Format error_log;          // In its place, and in that of `refusal`, where no request could be read; empty: none.
-  Format log_sd;             // Structured data of RFC 5424; empty: none.
-  bool log_as_json = false;  // See json_line.h; in place of `log`.
-  Format refusal;            // Begins the line of a connection that came to no request (8.2.5).
-  Format unique_id;          // Empty: none.
+  Format log;        // Never empty unless there is nothing to log with.
+  Format error_log;  // In its place, and in that of `refusal`, where no request could be read; empty: none.
+  Format log_sd;     // Structured data of RFC 5424; empty: none.
+  bool use_proxy_header = false;  // See Subject::to_proxy.
+  bool log_as_json = false;       // See json_line.h; in place of `log`.
+  Format refusal;                 // Begins the line of a connection that came to no request (8.2.5).
+  Format unique_id;               // Empty: none.
   AddressSet forward_for_except;
   bool asks_client = false;  // Something in these rules does: of its address, or how it came.
   std::vector<config::Capture> captures;

@@ -6,15 +6,18 @@
 // Views that the transaction puts in must live until the log line was written.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "penstock/base/arena.h"
 #include "penstock/base/log.h"
 #include "penstock/http/head.h"
 #include "penstock/net/address.h"
+#include "penstock/net/proxy_header.h"
 #include "penstock/net/tls_session.h"
 #include "penstock/rules/place.h"
 #include "penstock/rules/value.h"
@@ -42,12 +45,14 @@ struct BindFacts {
   std::string name;  // Empty: none.
   std::uint32_t id = 0;
   bool tls = false;
+  const std::atomic<std::uint32_t>* clients = nullptr;  // Of those that came this way, how many are there now.
 };
 
 // Scope `sess`: variables that outlive a transaction.
 struct ConnectionVariables : VariableSet {
   ConnectionVariables() { arena = &kept; }
   Arena kept;
+  std::unique_ptr<ProxyNames> proxy_names;  // Of a PROXY header; null: it had none.
 };
 
 // The facts of a client's TLS, gathered when the first asks for one.
@@ -82,8 +87,9 @@ struct ClientFacts {
   std::int64_t accepted_us = 0;     // Wall clock, microseconds since 1970.
   const SocketAddress& source() const { return ends->peer(); }
   const SocketAddress& destination() const { return ends->local(); }
-  mutable std::unique_ptr<ConnectionVariables> variables;  // Made by the first rule that asks for one.
-  mutable std::unique_ptr<ConnectionTracking> tracking;    // Made by the first rule that tracks something.
+  // Made by the first rule that asks for one, or a PROXY header that has names.
+  mutable std::unique_ptr<ConnectionVariables> variables;
+  mutable std::unique_ptr<ConnectionTracking> tracking;  // Made by the first rule that tracks something.
 };
 
 // Numbers and letters of the log (manual sections 8.2 to 8.5). Times are in milliseconds, -1 when that
@@ -130,9 +136,11 @@ enum class BackendNumber : std::uint8_t {
   SessionRate,
   FreeConnections,
   ConnectionSlots,
-  AverageQueue
+  AverageQueue,
+  ServerTimeoutMs,
+  TunnelTimeoutMs
 };
-enum class FrontendNumber : std::uint8_t { Connections, RequestRate, SessionRate };
+enum class FrontendNumber : std::uint8_t { Connections, RequestRate, SessionRate, ClientTimeoutMs };
 enum class ServerNumber : std::uint8_t {
   IsUp,
   Connections,
@@ -152,6 +160,12 @@ class Numbers {
   virtual bool stopping() const = 0;
   // The number of the backend of this name; -1: there is none.
   virtual int backend_named(std::string_view name) const = 0;
+  // The number of a backend's server of this name; -1: there is none.
+  virtual int server_named(int, std::string_view) const { return -1; }
+  // The name of a frontend's default backend; empty: it has none.
+  virtual std::string_view default_backend(int) const { return {}; }
+  // The file that a rule stands in now, and its line; an empty one: that is not known.
+  virtual std::pair<std::string_view, std::uint32_t> place_of(const RulePlace&) const { return {}; }
   // The stick table of that number; null: there is none. And the clock of its entries.
   virtual const std::shared_ptr<StickTable>* table(int number) const = 0;
   virtual std::uint64_t now_ms() const = 0;
@@ -175,8 +189,9 @@ struct Effects {
 // Why rules could not say what they were asked: they are not known to hold, nor not to hold.
 enum class Trouble : std::uint8_t {
   None,
-  Match,   // A regular expression was given up: its text takes too long to match.
-  Memory,  // What rules made outgrew `memory_limit`.
+  Match,     // A regular expression was given up: its text takes too long to match.
+  Memory,    // What rules made outgrew `memory_limit`.
+  Password,  // Whether it fits is to be found out first; see `password`. Who can wait for that runs the rules again.
 };
 
 // Why a request was refused or failed, for the log; `txn.reason`. The text is a literal or lies in the arena.
@@ -228,6 +243,13 @@ struct Explained {
   bool numbers = false;      // The proxy runs, and its counts can be asked.
 };
 
+class Passwords;
+
+// One that a client has shown, and the hash that it is to fit.
+struct ShownPassword {
+  std::string_view password, hash;
+};
+
 struct Subject {
   explicit Subject(Arena& arena) : arena(arena) {}
   Subject(const Subject&) = delete;
@@ -260,6 +282,11 @@ struct Subject {
   // pass.
   Trouble trouble = Trouble::None;
   const RulePlace* trouble_at = nullptr;  // Of what was asked; null: nowhere that can be named.
+  ShownPassword password;                 // With Trouble::Password.
+  Passwords* passwords = nullptr;         // Null: whoever asks for one waits until it is hashed.
+  const RulePlace* last_rule = nullptr;   // The latest that ended its set; null: none has.
+  unsigned worker = 0;
+  Endpoints* back = nullptr;  // Of the server's connection, while rules are asked about its answer.
   Reason reason;
   const ClientFacts* client = nullptr;
   // `set-src`, `set-dst` and their ports, of this request alone; null: as the connection has it.
@@ -280,6 +307,7 @@ struct Subject {
   int server_index = -1;
   std::uint32_t frontend_id = 0, backend_id = 0, server_id = 0;
   bool first_request = true;
+  bool to_proxy = false;  // The client speaks to us as to its proxy: Proxy-Authorization says who it is.
 
   // The request line as it came, for the log and capture.req.*; see remember_request_line().
   std::string_view received_method;

@@ -33,7 +33,7 @@ struct Reply {
   // No answer of its own was given: use the error reply of `status` that the backend, else the
   // frontend has (errorfile, http-error), else the built-in page. fields and body are empty.
   bool standard = false;
-  // WWW-Authenticate of a standard one; empty: none.
+  // WWW-Authenticate of a standard one, of status 407 Proxy-Authenticate; empty: none.
   std::string_view challenge;
   // An empty errorfile: close without an answer.
   bool silent = false;
@@ -53,13 +53,14 @@ struct Verdict {
     SwitchToHttp,  // `tcp-request content switch-mode http`
     Error,         // A rewrite failed under strict-mode: answer 500; logged as PR-- / PH--.
     Body,          // More of the message's body must come before the rules behind can be asked; see `wait`.
+    Password,      // A password must be hashed before the rule at `wait` can be asked; see Subject::password.
     Trouble,       // A rule could not be asked: see Subject::trouble. Nothing may pass.
   };
   Kind kind = Kind::Continue;
   bool final = false;  // A rule ended the set (also `allow`).
   Reply reply;
   const RulePlace* place = nullptr;  // Of the rule that ended the set.
-  // Of Body: for how long, and for how many bytes, 0 meaning as much as a buffer takes; and where to go on then.
+  // Of Body and Password: where to go on. Of Body: for how long, and for how many bytes, 0 meaning as much as a buffer takes.
   struct Wait {
     std::uint64_t limit_ms = 0, at_least = 0;
     std::uint32_t next = 0;

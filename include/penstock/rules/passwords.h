@@ -1,0 +1,69 @@
+// What one worker knows of passwords that clients have sent. To hash one takes milliseconds, and a client sends its own
+// with each request: it is hashed on another thread, and the answer stands for a minute.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "penstock/base/counted.h"
+#include "penstock/base/list.h"
+#include "penstock/net/loop.h"
+
+namespace penstock::rules {
+
+// Who waits for an answer.
+struct PasswordTag;
+class PasswordWaiter : public ListNode<PasswordTag> {
+ public:
+  virtual void on_password_known() = 0;
+
+ protected:
+  ~PasswordWaiter() = default;
+};
+
+class Passwords final : public Counted<Passwords> {
+ public:
+  enum class Answer : std::uint8_t { Unknown, Right, Wrong };
+
+  // `under_way`: hashes that the whole process makes now.
+  Passwords(Loop& loop, std::atomic<std::uint32_t>& under_way);
+  Answer ask(std::string_view password, std::string_view hash);
+  // Tells `waiter` when ask() knows. False: too many are being hashed.
+  bool find_out(std::string_view password, std::string_view hash, PasswordWaiter& waiter);
+
+  // Of a password and a hash, under a key that lives as long as this: nothing else is kept of either.
+  using Digest = std::array<char, 32>;
+
+ private:
+  friend class PasswordErrand;
+  struct Known {
+    Digest digest{};
+    std::uint64_t until_ms = 0;
+  };
+  // Those that are right and those that are not are kept apart: who guesses takes nobody's place who knows. Each has a
+  // few places that its digest names. Made when first needed.
+  using Memory = std::vector<Known>;
+  // One that is being hashed, and who waits for it.
+  struct UnderWay : ListNode<> {
+    Digest digest{};
+    List<PasswordWaiter, PasswordTag> waiters;
+  };
+
+  Digest digest_of(std::string_view password, std::string_view hash);
+  bool holds(const Memory& memory, const Digest& digest) const;
+  void keep(Memory& memory, std::size_t places, const Digest& digest);
+  void found_out(UnderWay& one, bool fits);
+
+  Loop& loop_;
+  std::atomic<std::uint32_t>& under_way_;
+  const std::string key_;
+  std::string text_;  // Kept for its room; wiped after each use.
+  Memory right_, wrong_;
+  List<UnderWay> all_under_way_;
+};
+
+}  // namespace penstock::rules
