@@ -11,6 +11,17 @@ namespace {
 
 constexpr std::uint32_t kWholeWeight = 256;
 
+// Whose name has not been asked yet is where it was at first.
+Settled settled_of(const ServerSpec& server, const Orders& orders) {
+  Settled settled = settle(server.values(), orders);
+  if (server.named == 0 || server.first.empty() || settled.orders.address) return settled;
+  ServerAddress first = settled.values.address;
+  first.address = server.first;
+  settled.orders.address = {first, settled.values.address};
+  settled.values.address = first;
+  return settled;
+}
+
 // What is wanted of a server whose values are settled.
 Standing standing_of(const ServerSpec& server, const Settled& settled) {
   const Standing before = server.state->standing.load(std::memory_order_relaxed);
@@ -26,7 +37,14 @@ Standing standing_of(const ServerSpec& server, const Settled& settled) {
       to.by_leader = true;
     }
     to.operation = leader.operation;
-  } else if (!server.check.enabled || (!before.in_service() && to.in_service())) {
+  }
+  to.by_name = settled.values.address.is_unknown();
+  if (to.by_name) {
+    to.administration = Administration::Maintenance;
+    to.by_order = false;
+  }
+  if (server.tracked_state) return to;
+  if (!server.check.enabled || (!before.in_service() && to.in_service())) {
     // Whoever was away is taken for well until a check says otherwise.
     if (!before.in_service()) server.state->told.reset();
     to.operation = server.state->told.value_or(Operation::Up);
@@ -84,7 +102,7 @@ void Keeper::adopt(const std::vector<Target>& targets) {
   std::vector<Target> checked;
   for (const Target& target : targets) {
     const ServerSpec& server = *target.server;
-    renew(*target.backend, server, server.state->orders(), false);
+    renew(*target.backend, server, server.state->orders(), false, {});
     if (server.check.enabled) checked.push_back(target);
     if (server.state->ramp.load(std::memory_order_relaxed) < kWholeWeight) begin_ramp(*target.backend, server);
   }
@@ -102,7 +120,7 @@ void Keeper::apply(const BackendSpec& backend, const ServerSpec& server, const S
   if (change.check_host) server.state->check_host = *change.check_host;
   if (change.check_port) server.state->check_port = *change.check_port;
   if (change.checks) turn_checks(backend, server, *change.checks);
-  renew(backend, server, with_change(server.state->orders(), server.values(), change), true);
+  renew(backend, server, with_change(server.state->orders(), server.values(), change), true, change);
 }
 
 // Until checks find otherwise, if there are any.
@@ -129,19 +147,21 @@ void Keeper::turn_checks(const BackendSpec& backend, const ServerSpec& server, b
 }
 
 void Keeper::follow(const BackendSpec& backend, const ServerSpec& server) {
-  renew(backend, server, server.state->orders(), true);
+  renew(backend, server, server.state->orders(), true, {});
 }
 
 // Makes of a server what its file, its orders and the one that it tracks have it be.
-void Keeper::renew(const BackendSpec& backend, const ServerSpec& server, const Orders& orders, bool aloud) {
+void Keeper::renew(const BackendSpec& backend, const ServerSpec& server, const Orders& orders, bool aloud,
+                   const ServerChange& change) {
   Server& state = *server.state;
   const Standing before = state.standing.load(std::memory_order_relaxed);
-  const Settled settled = settle(server.values(), orders);
+  const Settled settled = settled_of(server, orders);
   const std::uint64_t where = where_of(server, settled.orders);
   const bool moved = state.where != 0 && state.where != where;
   Standing to = standing_of(server, settled);
   if (moved && !server.tracked_state) to.operation = Operation::Up;
   const auto address_before = state.orders().address;
+  if (aloud) log_address(backend, server, settled.values.address, change);
   state.set_orders(settled.orders);
   if (address_before != settled.orders.address) publish_address(state);
   state.where = where;
@@ -153,7 +173,7 @@ void Keeper::renew(const BackendSpec& backend, const ServerSpec& server, const O
   // Who is not checked is as well as can be until it was away, as a state file of HAProxy's has it.
   if (before.in_service() && !to.in_service() && !server.tracked_state) state.check.health = 0;
   if (before.in_service() != to.in_service() || moved || !is_checked) forget(backend, server);
-  if (before != to && aloud) log_move(backend, server, before, moved ? "its address is another" : "");
+  if (before != to && aloud) log_move(backend, server, before, moved ? "its address is another" : "", change);
   if (before != to || amended || moved)
     events_.on_server_changed(backend, server, aloud ? turn_of(before, to) : KeeperEvents::Turn::Other);
 }
@@ -217,11 +237,23 @@ void Keeper::step(Ramp& ramp) {
   ramps_.erase(&ramp.server);
 }
 
-void Keeper::log_move(const BackendSpec& backend, const ServerSpec& server, Standing before,
-                      const std::string& reason) {
+// That the name of a server has another address.
+void Keeper::log_address(const BackendSpec& backend, const ServerSpec& server, const ServerAddress& now,
+                         const ServerChange& change) {
+  if (change.by.empty() || now.is_unknown()) return;
+  const auto& order = server.state->orders().address;
+  const SocketAddress before = order ? order->value.address : SocketAddress();
+  if (!before.empty() && before.ip_bytes() == now.address.ip_bytes()) return;
+  log_.write(backend, Level::Notice,
+             format("{}/{} changed its IP from {} to {} by {}.", backend.name, server.name,
+                    before.empty() ? "(none)" : before.ip_text(), now.address.ip_text(), change.by));
+}
+
+void Keeper::log_move(const BackendSpec& backend, const ServerSpec& server, Standing before, const std::string& reason,
+                      const ServerChange& change) {
   const BackendTally& tally = tally_of(backend);
   const Standing now = server.state->standing.load(std::memory_order_relaxed);
-  if (before.administration != now.administration) log_administration(tally, server, before);
+  if (before.administration != now.administration) log_administration(tally, server, before, change);
   if (before.operation != now.operation && before.in_service() && now.in_service())
     log_operation(tally, server, before.operation, reason);
   const bool weighs = server.state->weight.load(std::memory_order_relaxed) != 0;
@@ -241,12 +273,22 @@ void Keeper::log_operation(const BackendTally& tally, const ServerSpec& server, 
   }
 }
 
-void Keeper::log_administration(const BackendTally& tally, const ServerSpec& server, Standing before) {
+void Keeper::log_administration(const BackendTally& tally, const ServerSpec& server, Standing before,
+                                const ServerChange& change) {
   const Standing now = server.state->standing.load(std::memory_order_relaxed);
   const std::string_view health = now.operation == Operation::Down ? "DOWN" : "UP";
   if (!now.in_service()) {
-    const Saying saying{"is going DOWN for maintenance", now.by_leader, {}};
-    return log_.write(tally.spec, Level::Notice, down_line(tally, server, saying));
+    const std::string why = change.why.empty() ? std::string() : format(" ({})", change.why);
+    const std::string what = "is going DOWN for maintenance" + why;
+    return log_.write(tally.spec, why.empty() ? Level::Notice : Level::Alert,
+                      down_line(tally, server, {what, now.by_leader, {}}));
+  }
+  if (before.by_name) {
+    log_.write(tally.spec, Level::Notice,
+               format("Server {}/{} ('{}') is UP/READY (resolves again).", tally.spec.name, server.name, change.host));
+    return log_.write(
+        tally.spec, Level::Notice,
+        format("Server {}/{} administratively READY thanks to valid DNS answer.", tally.spec.name, server.name));
   }
   if (!before.in_service()) {
     const std::string_view wanted = now.administration == Administration::Drain ? "DRAIN" : "READY";
@@ -279,7 +321,7 @@ ServerNote Keeper::note_of(const Server& state, const Orders& orders) {
 
 void Keeper::begin(const ServerSpec& server, const ServerNote* note) {
   Server& state = *server.state;
-  const Settled settled = settle(server.values(), note == nullptr ? Orders() : note->orders);
+  const Settled settled = settled_of(server, note == nullptr ? Orders() : note->orders);
   state.set_orders(settled.orders);
   state.where = where_of(server, settled.orders);
   publish(state, settled.values);
@@ -306,7 +348,7 @@ void Keeper::begin(const ServerSpec& server, const ServerNote* note) {
 }
 
 bool Keeper::begin_to_follow(const ServerSpec& server) {
-  const Standing to = standing_of(server, settle(server.values(), server.state->orders()));
+  const Standing to = standing_of(server, settled_of(server, server.state->orders()));
   return server.state->standing.exchange(to, std::memory_order_relaxed) != to;
 }
 

@@ -102,7 +102,7 @@ ServerValues ServerSpec::values() const {
   return {disabled ? Administration::Maintenance : Administration::Ready,
           weight,
           maxconn,
-          {address, port_from_client, port_offset}};
+          {address, port_from_client, port_offset, named}};
 }
 
 std::uint64_t ServerSpec::identity_at(std::uint64_t address) const {

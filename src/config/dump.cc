@@ -1,6 +1,7 @@
 // Config back to canonical text: sections in order, settings that differ from their defaults, each
 // on a line of its own. What `defaults` preset stands in each proxy. read() makes the same Config
 // of it.
+#include "dump_resolvers.h"
 #include "dump_stats.h"
 #include "dump_users.h"
 #include "dump_words.h"
@@ -23,6 +24,7 @@ class Writer {
     write_global(config_.global);
     for (const Ring& ring : config_.rings) write_ring(ring);
     for (const UserList& list : config_.global.user_lists) text_ += user_list_text(list);
+    for (const Resolvers& section : config_.resolvers) text_ += (text_.empty() ? "" : "\n") + resolvers_lines(section);
     for (const Proxy& proxy : config_.proxies) write_proxy(proxy);
     return std::move(text_);
   }
@@ -656,13 +658,19 @@ class Writer {
     add_flag(words, "non-stick", server.non_stick);
     if (server.source) add_word(words, "source", address_text(*server.source, AddressUse::Source));
     if (server.init_addr != standard.init_addr) add_word(words, "init-addr", init_addr_text(server));
+    if (!server.resolvers.text.empty()) add_word(words, "resolvers", server.resolvers.text);
+    add_flag(words, "resolve-prefer ipv4", server.prefer_ip4);
+    if (!server.resolve_net.empty()) add_word(words, "resolve-net", joined(server.resolve_net));
+    add_flag(words, "resolve-opts allow-dup-ip", server.allow_dup_ip);
+    add_flag(words, "resolve-opts ignore-weight", server.ignore_weight);
     line("server {} {}", server.name, words);
   }
 
   static std::string init_addr_text(const Server& server) {
     static constexpr const char* kWays[] = {"last", "libc", "none"};
     std::vector<std::string> ways;
-    for (const Server::InitAddr way : server.init_addr) ways.push_back(kWays[static_cast<std::size_t>(way)]);
+    for (const InitAddr& way : server.init_addr)
+      ways.push_back(way.way == InitAddr::Way::Ip ? way.ip : kWays[static_cast<std::size_t>(way.way)]);
     return joined(ways);
   }
 

@@ -242,6 +242,7 @@ void finish_bind_tls(Tls& tls, bool is_http, Diagnostics& diagnostics) {
 void finish(Reading& reading) {
   Config& config = reading.config;
   resolve_rings(reading);
+  settle_resolvers(reading);
   for (Draft& draft : reading.drafts) {
     resolve_error_files(reading, draft);
     place_old_rules(reading, draft);

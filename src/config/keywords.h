@@ -15,6 +15,7 @@ std::span<const Keyword<Draft>> proxy_keywords();
 std::span<const Keyword<Ring>> ring_keywords();
 // Of a `userlist` whose beginning was taken.
 std::span<const Keyword<Reading>> user_list_keywords();
+std::span<const Keyword<Resolvers>> resolvers_keywords();
 std::span<const Keyword<Draft>> option_keywords();   // Behind `option`.
 std::span<const Keyword<Draft>> timeout_keywords();  // Behind `timeout`.
 std::span<const Keyword<Draft>> http_check_keywords();
@@ -67,6 +68,17 @@ void parse_server_template(Line& line, Draft& draft);
 std::optional<Ring> take_ring(Line& line);
 // What `log ring@<name>` is about is known once all rings are.
 void resolve_rings(Reading& reading);
+
+// The same of `resolvers`.
+std::optional<Resolvers> take_resolvers(Line& line);
+// Which of them servers ask is known once all are.
+void settle_resolvers(Reading& reading);
+// On server lines, behind their keywords.
+void parse_init_addr(Line& line, Server& server);
+void parse_resolvers(Line& line, Server& server);
+void parse_resolve_prefer(Line& line, Server& server);
+void parse_resolve_net(Line& line, Server& server);
+void parse_resolve_opts(Line& line, Server& server);
 
 // `stick` and `stick-table` behind their keywords.
 void parse_stick(Line& line, Draft& draft);

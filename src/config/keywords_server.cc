@@ -135,25 +135,6 @@ void parse_exclude(Line& line, Server& server) {
 }
 void parse_id(Line& line, Server& server) { server.id = take_count(line, 1); }
 
-void parse_init_addr(Line& line, Server& server) {
-  const Word* word = line.take("a list of last, libc and none");
-  if (word == nullptr) return;
-  std::vector<Server::InitAddr> ways;
-  std::string_view rest = word->text;
-  while (!rest.empty()) {
-    const std::string_view way = cut(rest, ',');
-    if (way == "last")
-      ways.push_back(Server::InitAddr::Last);
-    else if (way == "libc")
-      ways.push_back(Server::InitAddr::Libc);
-    else if (way == "none")
-      ways.push_back(Server::InitAddr::None);
-    else
-      return line.complain(word->place, format("'init-addr' expects last, libc or none, not '{}'", way));
-  }
-  server.init_addr = std::move(ways);
-}
-
 void parse_maxconn(Line& line, Server& server) { server.maxconn = take_count(line); }
 void parse_maxqueue(Line& line, Server& server) { server.maxqueue = take_count(line); }
 void parse_minconn(Line& line, Server& server) { server.minconn = take_count(line); }
@@ -280,8 +261,8 @@ constexpr ServerKeyword kServerKeywords[] = {
     {"force-tlsv13", parse_force<TlsVersion::Tls13>, "Speak TLSv1.3 only."},
     {"id", parse_id, "The server's number in statistics."},
     {"init-addr", parse_init_addr,
-     "How a host name becomes an address at start: last, libc, none, in the order to try; last,libc unless said "
-     "otherwise."},
+     "How a host name becomes an address at start: last, libc, none, an IP address, in the order to try; last,libc "
+     "unless said otherwise."},
     {"inter", parse_inter, "Time between checks, 2s unless said otherwise."},
     {"log-proto", no_effect_parameter<Server, 1>, "It concerns servers of rings."},
     {"max-reuse", parse_max_reuse,
@@ -336,14 +317,16 @@ constexpr ServerKeyword kServerKeywords[] = {
      "What 'send-proxy-v2' tells beside addresses: ssl, cert-cn, ssl-cipher, authority, crc32c, "
      "unique-id, with commas between them."},
     {"redir", refused<Server>, "Write 'http-request redirect prefix'."},
-    {"resolve-net", no_effect_parameter<Server, 1>,
-     "Names are resolved at start and at each reload, by the system's resolver."},
-    {"resolve-opts", no_effect_parameter<Server, 1>,
-     "Names are resolved at start and at each reload, by the system's resolver."},
-    {"resolve-prefer", no_effect_parameter<Server, 1>,
-     "Names are resolved at start and at each reload, by the system's resolver."},
-    {"resolvers", no_effect_parameter<Server, 1>,
-     "Names are resolved at start and at each reload, by the system's resolver."},
+    {"resolve-net", parse_resolve_net,
+     "Networks whose addresses are preferred among those that a name has: <network>[,...]."},
+    {"resolve-opts", parse_resolve_opts,
+     "allow-dup-ip: servers of one name may have the same address; prevent-dup-ip: they may not, the default. "
+     "ignore-weight: that of SRV records counts for nothing."},
+    {"resolve-prefer", parse_resolve_prefer,
+     "Which addresses a name is asked for first, and the others only if it has none: ipv6 (the default) or ipv4."},
+    {"resolvers", parse_resolvers,
+     "The 'resolvers' section that is asked for the server's name while it serves: <name>. A name that begins with '_' "
+     "is asked for SRV records."},
     {"rise", parse_rise, "Good checks in a row after which a server is up again, 2 unless said otherwise."},
     {"send-proxy", parse_send_proxy,
      "Begin each connection with a header of the PROXY protocol, version 1: whose connection it "

@@ -25,8 +25,8 @@ constexpr SectionName kSections[] = {
     {"mailers", SectionKind::Skipped, false, "No mail is sent; watch the log or the statistics."},
     {"peers", SectionKind::Skipped, false, "Stick tables are not exchanged between peers."},
     {"program", SectionKind::Skipped, true, "No program is ever started; write a unit for the service manager."},
-    {"resolvers", SectionKind::Skipped, false,
-     "Names are resolved at start and at each reload, by the system's resolver."},
+    {"resolvers", SectionKind::Resolvers, false,
+     "Who is asked for the names of servers while they serve: <name>. Servers name it with 'resolvers'."},
     {"ring", SectionKind::Ring, false, "The latest lines of logs, kept in memory for 'log ring@<name>': <name>."},
     {"traces", SectionKind::Skipped, false, "Exchanges are not traced."},
     {"userlist", SectionKind::UserList, false, "Users and their passwords, for http_auth and http_auth_group: <name>."},
@@ -204,6 +204,8 @@ void Parser::take_words(std::string_view text) {
 void Parser::end_section() {
   if (reading_.ring) reading_.config.rings.push_back(std::move(*reading_.ring));
   reading_.ring.reset();
+  if (reading_.resolvers) reading_.config.resolvers.push_back(std::move(*reading_.resolvers));
+  reading_.resolvers.reset();
 }
 
 void Parser::begin_section(Line& line, const Word& keyword) {
@@ -231,6 +233,9 @@ void Parser::begin_section(Line& line, const Word& keyword) {
       break;
     case SectionKind::UserList:
       begin_user_list(line, reading_);
+      break;
+    case SectionKind::Resolvers:
+      reading_.resolvers = take_resolvers(line);
       break;
     case SectionKind::Skipped: {
       const std::string text = format("section '{}' {}. {}", section.name,
@@ -449,6 +454,14 @@ void Parser::take_keyword(Line& line, const Word& keyword) {
       if (!is_negatable(line, {}, 0) || !reading_.user_list) return line.skip_rest();
       line.start(*row, keyword);
       row->parse(line, reading_);
+      return;
+    }
+    case SectionKind::Resolvers: {
+      const auto* row = find_keyword(resolvers_keywords(), keyword.text);
+      if (row == nullptr) return complain_unknown(line, keyword, "section 'resolvers'", names_of(resolvers_keywords()));
+      if (!is_negatable(line, {}, 0) || !reading_.resolvers) return line.skip_rest();
+      line.start(*row, keyword);
+      row->parse(line, *reading_.resolvers);
       return;
     }
     case SectionKind::Skipped:

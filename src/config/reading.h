@@ -20,7 +20,8 @@
 
 namespace penstock::config {
 
-enum class SectionKind { None, Global, Defaults, Frontend, Backend, Listen, HttpErrors, Ring, UserList, Skipped };
+enum class SectionKind {
+  None, Global, Defaults, Frontend, Backend, Listen, HttpErrors, Resolvers, Ring, UserList, Skipped };
 
 // `errorfiles <name> [<code>...]`, resolved when all `http-errors` sections are known.
 struct ErrorFilesUse {
@@ -94,7 +95,8 @@ struct Reading {
   Draft* draft = nullptr;  // The proxy or defaults being written.
   std::unordered_map<std::string, ErrorGroup> error_groups;
   ErrorGroup* error_group = nullptr;
-  std::optional<Ring> ring;  // Being written, or refused.
+  std::optional<Ring> ring;            // Being written, or refused.
+  std::optional<Resolvers> resolvers;  // Likewise.
   std::vector<UserGroup> user_groups;
   std::optional<std::size_t> user_list;     // Being written; none: its beginning was refused.
   std::set<std::string, std::less<>> said;  // Complaints about `global` that are made once.

@@ -45,6 +45,7 @@ std::span<const Command> host_commands();
 std::span<const Command> why_commands();
 std::span<const Command> explain_commands();
 std::span<const Command> event_commands();
+std::span<const Command> names_commands();
 std::span<const Command> amend_commands();
 std::span<const Command> table_commands();
 std::span<const Command> pattern_commands();

@@ -1,4 +1,5 @@
 // What is wanted of servers. An answer comes when the server's keeper has done it and every worker knows.
+#include <algorithm>
 #include <optional>
 
 #include "command.h"
@@ -6,6 +7,7 @@
 #include "penstock/base/text.h"
 #include "penstock/config/model.h"
 #include "penstock/control/crew.h"
+#include "penstock/control/names.h"
 #include "realm.h"
 #include "target.h"
 
@@ -90,7 +92,8 @@ void change_maxconn(const CallRef& call, const Target& target, std::string_view 
 // "IP changed from 'a' to 'b', port changed from 'x' to 'y' by 'stats socket command'"
 std::string moved_text(const SocketAddress& from, const SocketAddress& to, bool with_port) {
   std::string text = "no need to change the addr";
-  if (from.ip_text() != to.ip_text()) text = format("IP changed from '{}' to '{}'", from.ip_text(), to.ip_text());
+  const std::string before = from.empty() ? "(none)" : from.ip_text();
+  if (before != to.ip_text()) text = format("IP changed from '{}' to '{}'", before, to.ip_text());
   if (with_port && from.port() == to.port()) text += ", no need to change the port";
   if (from.port() != to.port()) append_format(text, ", port changed from '{}' to '{}'", from.port(), to.port());
   return text + " by 'stats socket command'\n";
@@ -100,11 +103,11 @@ void set_address(const CallRef& call, const Target& target) {
   if (call->argument(2).empty())
     return call->fail("set server <b>/<s> addr requires an address and optionally a port.\n");
   const auto moved = target.spec->state->moved();
-  ServerAddress wanted =
-      moved ? moved->to : ServerAddress{target.spec->address, target.spec->port_from_client, target.spec->port_offset};
+  ServerAddress wanted = moved ? moved->to : target.spec->values().address;
   const SocketAddress before = wanted.address;
   SocketAddress to;
-  if (!SocketAddress::from_ip(call->argument(2), before.port(), to) || call->argument(2) == "*")
+  const std::uint16_t port = before.empty() ? target.spec->named_port : before.port();
+  if (!SocketAddress::from_ip(call->argument(2), port, to) || call->argument(2) == "*")
     return call->fail(format("Invalid addr '{}' by 'stats socket command'\n", call->argument(2)));
   if (call->argument(3) == "port") {
     const auto port = parse_unsigned(call->argument(4));
@@ -120,6 +123,7 @@ void set_address(const CallRef& call, const Target& target) {
   wanted.address = to;
   ServerChange change_wanted;
   change_wanted.address = wanted;
+  if (const auto asked = call->realm().names().asked(target.backend, target.name)) change_wanted.host = asked->name;
   change(call, target, change_wanted, moved_text(before, to, call->argument(3) == "port"));
 }
 
@@ -147,6 +151,37 @@ void change_for_now(const CallRef& call, const Target& target, const ServerChang
       [&crew, backend = target.backend, server = target.name, back] { crew.change(backend, server, back, [] {}); },
       call->again());
   change(call, target, wanted);
+}
+
+bool is_name(std::string_view text) {
+  if (text.empty() || text.size() > 253 || text.find("..") != std::string_view::npos || text.front() == '.')
+    return false;
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+           c == '_';
+  });
+}
+
+// Until the next reload.
+void set_name(const CallRef& call, const Target& target) {
+  const std::string name(call->argument(2));
+  if (name.empty()) return call->fail("set server <b>/<s> fqdn requires a FQDN.\n");
+  Names& names = call->realm().names();
+  const auto asked = names.asked(target.backend, target.name);
+  if (!asked) return call->fail("set server <b>/<s> fqdn failed because no resolution is configured.\n");
+  if (!asked->record.empty())
+    return call->fail("set server <b>/<s> fqdn failed because SRV resolution is configured.\n");
+  const std::string who = format("{}/{}", target.backend, target.name);
+  if (!is_name(name)) return call->fail(format("could not update {} FQDN by 'stats socket command'\n", who));
+  if (asked->name == name) return call->say(Level::Info, "no need to change the FDQN by 'stats socket command'\n");
+  names.rename(target.backend, target.name, name);
+  call->realm().crew().keep_until_reload(
+      format("name of {}", who),
+      [&names, backend = target.backend, server = target.name] { names.rename(backend, server, {}); }, call->again());
+  const std::string line =
+      format("{} changed its FQDN from {} to {} by 'stats socket command'", who, asked->name, name);
+  call->realm().log(Level::Notice, line);
+  call->say(Level::Info, line + "\n");
 }
 
 std::string disabled_checks(const Target& target) {
@@ -244,7 +279,7 @@ void set_server(const CallRef& call) {
   if (what == "ssl") return set_tls(call, *target);
   if (what == "agent" || what == "agent-addr" || what == "agent-port" || what == "agent-send")
     return call->fail("agent checks are not enabled on this server.\n");
-  if (what == "fqdn") return call->fail("set server <b>/<s> fqdn failed because no resolution is configured.\n");
+  if (what == "fqdn") return set_name(call, *target);
   call->fail(
       "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | agent-send | check-addr | "
       "check-port | fqdn | health | ssl | state | weight\n");

@@ -46,7 +46,7 @@ std::optional<std::vector<const BackendPlan*>> wanted_backends(const CallRef& ca
 }
 
 void append_connections(std::string& to, const Snapshot& snapshot, const BackendPlan& plan, const ServerSpec& server,
-                        const ServersSeen& seen) {
+                        const ServersSeen& seen, const Names&) {
   const ServerSeen& one = seen.of(server);
   const Where where = where_is(server);
   const std::size_t idle = one.idle_total() + server.state->shelves.idle();
@@ -58,7 +58,8 @@ void append_connections(std::string& to, const Snapshot& snapshot, const Backend
   to += '\n';
 }
 
-using Append = void (*)(std::string&, const Snapshot&, const BackendPlan&, const ServerSpec&, const ServersSeen&);
+using Append = void (*)(std::string&, const Snapshot&, const BackendPlan&, const ServerSpec&, const ServersSeen&,
+                        const Names&);
 
 // A line for each server of the backends wanted, when their keepers have told of them.
 void list_servers(const CallRef& call, std::string head, Append append) {
@@ -70,7 +71,7 @@ void list_servers(const CallRef& call, std::string head, Append append) {
       if (!std::exchange(told, true)) to += head;
       for (std::size_t left = kServersInPiece; left > 0 && plan < plans.size(); --left) {
         const auto& servers = plans[plan]->balance.servers;
-        if (at < servers.size()) append(to, *snapshot, *plans[plan], servers[at++], *seen);
+        if (at < servers.size()) append(to, *snapshot, *plans[plan], servers[at++], *seen, call->realm().names());
         if (at < servers.size()) continue;
         ++plan;
         at = 0;

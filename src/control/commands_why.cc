@@ -40,9 +40,10 @@ const char* word_of(const ServerSpec& server, Operation operation) {
 }
 
 std::string administration_text(const ServerSpec& server, Standing standing) {
-  const std::string by = standing.by_leader  ? format("by {}, which it tracks", server.tracked)
-                         : standing.by_order ? std::string("by command")
-                                             : std::string("by the configuration");
+  const std::string by = standing.by_name     ? std::string("until its name has an address")
+                         : standing.by_leader ? format("by {}, which it tracks", server.tracked)
+                         : standing.by_order  ? std::string("by command")
+                                              : std::string("by the configuration");
   switch (standing.administration) {
     case Administration::Ready:
       return standing.by_order ? "ready by command" : "ready";

@@ -38,6 +38,7 @@ void put(Packer& packer, const ServerAddress& value) {
   packer.put_text({reinterpret_cast<const char*>(value.address.raw()), value.address.length()});
   packer.put_number(value.port_from_client ? 1 : 0);
   packer.put_number(static_cast<std::uint64_t>(std::int64_t{value.port_offset}));
+  packer.put_number(value.name);
 }
 
 template <class Value>
@@ -63,6 +64,7 @@ bool take(Unpacker& from, ServerAddress& value) {
   const std::string_view bytes = from.take_text();
   value.port_from_client = from.take_number() == 1;
   const auto offset = static_cast<std::int64_t>(from.take_number());
+  value.name = from.take_number();
   value.port_offset = static_cast<int>(offset);
   std::optional<SocketAddress> address = SocketAddress::from_bytes(bytes);
   if (!address || offset != value.port_offset) return false;

@@ -82,6 +82,7 @@ class Master::Reign final : public Realm {
   const Options& options() const override { return master_.options_; }
   TlsDrafts& tls_drafts() override { return tls_drafts_; }
   PatternNotes& pattern_notes() override { return pattern_notes_; }
+  Names& names() override { return master_.names_; }
   const std::string& complaints() const override { return master_.complaints_; }
   void log(Level level, const std::string& line) override { master_.log(level, line); }
   void reload(std::function<void(bool success, const std::string& said)> done) override {
@@ -103,7 +104,7 @@ class Master::Reign final : public Realm {
 };
 
 Master::Master(const Options& options, Announcer& announcer, Channel* parent)
-    : options_(options), announcer_(announcer), parent_(parent), crew_(loop_, *this) {
+    : options_(options), announcer_(announcer), parent_(parent), crew_(loop_, *this), names_(loop_, crew_) {
   crew_.process().in_background = options_.daemon;
   realm_ = std::make_unique<Reign>(*this);
   desk_ = std::make_unique<Desk>(*realm_);
@@ -231,6 +232,7 @@ int Master::fail(int status, const std::string& why) {
 }
 
 void Master::on_adopted() {
+  names_.adopt();
   if (std::exchange(amending_, false)) {
     const Wish wish = std::move(wishes_.front());
     wishes_.pop_front();
@@ -461,7 +463,7 @@ void Master::write_states(const ServersSeen& seen) {
     for (const auto& plan : snapshot.backends) {
       if (!file.backend.empty() && file.backend != plan->balance.name) continue;
       for (const ServerSpec& server : plan->balance.servers) {
-        append_server_state(text, snapshot, *plan, server, seen);
+        append_server_state(text, snapshot, *plan, server, seen, names_);
         append_server_orders(text, server, seen);
       }
     }

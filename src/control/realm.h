@@ -12,6 +12,7 @@ namespace penstock {
 class Crew;
 class Desk;
 class Loop;
+class Names;
 struct Options;
 struct PatternNotes;
 struct TlsDrafts;
@@ -24,6 +25,7 @@ class Realm {
   virtual const Options& options() const = 0;
   virtual TlsDrafts& tls_drafts() = 0;
   virtual PatternNotes& pattern_notes() = 0;
+  virtual Names& names() = 0;
   // What was complained about when the process started or took its last configuration.
   virtual const std::string& complaints() const = 0;
   virtual void log(Level level, const std::string& line) = 0;

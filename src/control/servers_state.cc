@@ -30,6 +30,7 @@ int operation_number(const ServerSpec& server) {
 // Bits of HAProxy: wanted by command, by the server that it tracks, by the file.
 int administration_bits(const ServerSpec& server, const ServerSeen& seen, bool in_file) {
   int bits = server.disabled && in_file ? 0x04 : 0;
+  if (server.state->standing.load(std::memory_order_relaxed).by_name) bits |= 0x20;
   switch (settle(server.values(), seen.said ? seen.said->orders : Orders()).values.administration) {
     case Administration::Ready:
       break;
@@ -129,7 +130,7 @@ Where where_is(const ServerSpec& server) {
 }
 
 void append_server_state(std::string& to, const Snapshot& snapshot, const BackendPlan& plan, const ServerSpec& server,
-                         const ServersSeen& seen) {
+                         const ServersSeen& seen, const Names& names) {
   const ServerSeen& one = seen.of(server);
   const config::Proxy* proxy = snapshot.config.find_backend(plan.balance.name);
   const config::Server* line = line_of(snapshot.config, plan.balance, server);
@@ -138,15 +139,22 @@ void append_server_state(std::string& to, const Snapshot& snapshot, const Backen
   const unsigned check_port = one.said && one.said->check_port != 0 ? one.said->check_port : file_port;
   const SocketAddress file_host = server.check.own_host ? server.check.address : SocketAddress();
   const SocketAddress check_host = one.said && !one.said->check_host.empty() ? one.said->check_host : file_host;
-  const Where where = where_is(server);
-  append_format(to, "{} {} {} {} {} {} {} {} {} {} {} {} {} {} 0 {} {} {} {} - {} {} {} - {}\n",
+  Where where = where_is(server);
+  int bits = administration_bits(server, one, line != nullptr);
+  std::string host = named ? line->address.host : "-", record = "-";
+  if (const auto asked = names.asked(plan.balance.name, server.name)) {
+    host = asked->name.empty() ? "-" : asked->name;
+    if (!asked->record.empty()) record = asked->record;
+    if (asked->by_command || (!asked->record.empty() && !asked->name.empty())) bits |= 0x40;
+    if (where.host == "-" && asked->record.empty()) where.port = server.named_port;
+  }
+  append_format(to, "{} {} {} {} {} {} {} {} {} {} {} {} {} {} 0 {} {} {} {} {} {} {} {} - {}\n",
                 snapshot.backend_id(plan.number()), plan.balance.name, server.id, server.name, where.host,
-                operation_number(server), administration_bits(server, one, line != nullptr),
-                server.state->weight.load(std::memory_order_relaxed), server.weight, seen.seconds_since_change(server),
-                status_number(one.status), result_number(one.status), health_number(server, one),
-                check_state_number(server, one, line != nullptr), proxy != nullptr && proxy->id != 0 ? 1 : 0,
-                line != nullptr && line->id != 0 ? 1 : 0, named ? line->address.host : "-", where.port,
-                server.tls ? 1 : 0, check_port, check_host.empty() ? "-" : check_host.ip_text(), file_port);
+                operation_number(server), bits, server.state->weight.load(std::memory_order_relaxed), server.weight,
+                seen.seconds_since_change(server), status_number(one.status), result_number(one.status),
+                health_number(server, one), check_state_number(server, one, line != nullptr),
+                proxy != nullptr && proxy->id != 0 ? 1 : 0, line != nullptr && line->id != 0 ? 1 : 0, host, where.port,
+                record, server.tls ? 1 : 0, check_port, check_host.empty() ? "-" : check_host.ip_text(), file_port);
 }
 
 namespace {
@@ -194,8 +202,8 @@ CheckStatus status_of(std::uint64_t number) {
 
 // In the order of their columns, but for those that say what the file says.
 struct StateLine {
-  std::string backend, server, address, host;
-  std::uint64_t operation, administration, weight, file_weight, seconds, status;
+  std::string backend, server, address, host, record;
+  std::uint64_t operation, administration, weight, file_weight, seconds, status, port;
 };
 
 class StateReader {
@@ -229,6 +237,8 @@ class StateReader {
                   std::string(fields[3]),
                   std::string(fields[4]),
                   std::string(fields[17]),
+                  std::string(fields[19]),
+                  0,
                   0,
                   0,
                   0,
@@ -240,7 +250,8 @@ class StateReader {
                          number(fields[7], "srv_uweight", kMostWeight, out.weight) &&
                          number(fields[8], "srv_iweight", kMostWeight, out.file_weight) &&
                          number(fields[9], "srv_time_since_last_change", UINT32_MAX, out.seconds) &&
-                         number(fields[10], "srv_check_status", 255, out.status);
+                         number(fields[10], "srv_check_status", 255, out.status) &&
+                         number(fields[18], "srv_port", 65535, out.port);
     constexpr std::uint64_t kBoth = kForcedMaintenance | kForcedDrain;
     if (!is_good) return;
     if ((out.administration & kBoth) == kBoth)
@@ -290,6 +301,7 @@ class StateReader {
   void keep(const StateLine& line) {
     ServerNote note;
     note.orders = orders_of(line);
+    note.orders.address = address_of(line);
     if ((line.administration & kAway) == 0) {
       note.operation = line.operation == 0 ? Operation::Down : line.operation == 3 ? Operation::Drain : Operation::Up;
       if (line.operation == 1) note.up_since_ms = now_ms_;
@@ -300,6 +312,18 @@ class StateReader {
     SocketAddress address;
     if (line.host != "-" && line.address != "-" && SocketAddress::from_ip(line.address, 0, address))
       out_.addresses.try_emplace(line.host, address);
+  }
+
+  // Of one that was asked by its name: what that had. If the file says another name now, it counts for nothing.
+  static std::optional<Order<ServerAddress>> address_of(const StateLine& line) {
+    ServerAddress found, file;
+    const bool is_service = !line.record.empty() && line.record != "-";
+    if ((!is_service && line.host == "-") || line.address == "-" || line.address == "*" ||
+        !SocketAddress::from_ip(line.address, static_cast<std::uint16_t>(line.port), found.address))
+      return std::nullopt;
+    file.name = found.name =
+        is_service ? digest_of_name(line.record, 0) : digest_of_name(line.host, static_cast<std::uint16_t>(line.port));
+    return Order<ServerAddress>{found, file};
   }
 
   // What was in force, beside what the file said then.

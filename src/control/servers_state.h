@@ -9,6 +9,7 @@
 
 #include "penstock/balance/server.h"
 #include "penstock/control/legacy.h"
+#include "penstock/control/names.h"
 #include "penstock/proxy/snapshot.h"
 #include "servers_seen.h"
 
@@ -28,7 +29,7 @@ struct Where {
 Where where_is(const ServerSpec& server);
 
 void append_server_state(std::string& to, const Snapshot& snapshot, const BackendPlan& plan, const ServerSpec& server,
-                         const ServersSeen& seen);
+                         const ServersSeen& seen, const Names& names);
 
 // For a file: what was set about a server and the format has no room for, as comments, which HAProxy passes over:
 // "# order be s1 maxconn 5 in place of 0".

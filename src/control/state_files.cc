@@ -52,6 +52,16 @@ const config::Proxy& reader_of(const config::Config& config, const StateFile& fi
                        [&](const config::Proxy& proxy) { return is_from(proxy, file); });
 }
 
+// `init-addr` may be without `last`: what a name had does not count then.
+void forget_unwanted(const config::Proxy& proxy, const std::string& name, Orders& orders) {
+  if (!orders.address || orders.address->value.name == 0) return;
+  for (const config::Server& server : proxy.servers) {
+    const auto is_last = [](const config::InitAddr& way) { return way.way == config::InitAddr::Way::Last; };
+    if (server.name == name && std::none_of(server.init_addr.begin(), server.init_addr.end(), is_last))
+      orders.address.reset();
+  }
+}
+
 void take_file(const config::Config& config, const StateFile& file, ServersState& to,
                config::Diagnostics& diagnostics) {
   const config::Place place = reader_of(config, file).state_place;
@@ -66,6 +76,7 @@ void take_file(const config::Config& config, const StateFile& file, ServersState
     diagnostics.warn(place, format("'{}', {}", file.path, complaint));
   for (auto& [name, note] : found.notes) {
     const config::Proxy* proxy = config.find_backend(name.first);
+    if (proxy != nullptr) forget_unwanted(*proxy, name.second, note.orders);
     if (proxy != nullptr && is_from(*proxy, file)) to.notes.try_emplace(name, std::move(note));
   }
   to.addresses.merge(found.addresses);

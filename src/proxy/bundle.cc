@@ -137,7 +137,7 @@ std::set<Name> names_in(const config::Config& config) {
       for (const config::Address& address : bind.addresses) add(address);
     }
     for (const config::Server& server : proxy.servers) {
-      add(server.address);
+      if (config::asks_system(server)) add(server.address);
       if (server.check.address) add(*server.check.address);
       if (server.source) add(*server.source);
     }
@@ -178,6 +178,9 @@ class Gatherer {
     }
     if (!config_.global.issuers_chain_path.empty())
       gather_folder(config_.global.issuers_chain_path, config_.global.issuers_chain_place);
+    for (const config::Resolvers& section : config_.resolvers) {
+      if (section.system_servers) read_system_servers(section);
+    }
     for (const rules::NamedFile& file : rules::collect_files(config_)) read(file.path, file.place);
     for (const rules::KeyFile& file : rules::collect_key_files(config_)) read_key(file);
     for (const config::Word& host : rules::collect_hosts(config_)) resolve_host(host);
@@ -232,6 +235,12 @@ class Gatherer {
     }
     bundle_.files_[path] = std::move(*text);
     return true;
+  }
+
+  void read_system_servers(const config::Resolvers& section) {
+    const Result<std::string> text = read_file(config::Resolvers::kSystemFile);
+    if (!text) diagnostics_.warn(section.place, text.error().text + ": it names no server");
+    bundle_.files_[config::Resolvers::kSystemFile] = text ? *text : std::string();
   }
 
   void read_key(const rules::KeyFile& file) {
@@ -404,13 +413,25 @@ class Gatherer {
     read_authorities(server.tls.crl_file, server.tls.crl_place);
     if (!server.certificate.empty()) read_with_key(server.certificate, server.certificate_place);
     read_keys(server.password_file, server.password_place);
-    const auto allows = [&server](config::Server::InitAddr way) {
-      return std::find(server.init_addr.begin(), server.init_addr.end(), way) != server.init_addr.end();
+    using Way = config::InitAddr::Way;
+    const auto allows = [&server](Way way) {
+      return std::any_of(server.init_addr.begin(), server.init_addr.end(),
+                         [way](const config::InitAddr& each) { return each.way == way; });
     };
-    const bool may_fail = allows(config::Server::InitAddr::None);
-    resolve(server.address, server.place, may_fail, allows(config::Server::InitAddr::Last));
+    const bool may_fail = allows(Way::None) || allows(Way::Ip);
+    if (config::asks_system(server) && !keeps_known(server))
+      resolve(server.address, server.place, may_fail, allows(Way::Last));
     if (server.check.address) resolve(*server.check.address, server.place, may_fail);
     if (server.source) resolve(*server.source, server.place, false);
+  }
+
+  // Those who are asked while we serve know better than the system's resolver.
+  bool keeps_known(const config::Server& server) {
+    if (!server.is_resolved() || previous_ == nullptr) return false;
+    const std::string key = address_text(server.address);
+    const auto known = previous_->resolved_.find(key);
+    return known != previous_->resolved_.end() && !known->second.empty() &&
+           bundle_.resolved_.try_emplace(key, known->second).second;
   }
 
   void resolve_log(const config::LogTarget& target) {

@@ -241,6 +241,7 @@ ServerSpec PlanMaker::build_server(const config::Proxy& proxy, const config::Ser
   spec.name = server.name;
   spec.key = key;
   spec.address = outside_.resolved(server.address);
+  set_name(server, spec);
   spec.port_from_client = server.address.port_is_offset || (server.address.port_low == 0 && !spec.address.is_unix());
   spec.port_offset = server.address.port_offset;
   set_probes(proxy.tcp_ka_server, proxy.server_probes, spec.socket);
@@ -263,7 +264,7 @@ ServerSpec PlanMaker::build_server(const config::Proxy& proxy, const config::Ser
   spec.id = server_numbers_.number(server.id);
   spec.cookie = server.cookie;
   if (spec.cookie.empty() && proxy.cookie.dynamic) {
-    spec.cookie = persistence::dynamic_value(proxy.dynamic_cookie_key, spec.address);
+    spec.cookie = persistence::dynamic_value(proxy.dynamic_cookie_key, spec.named != 0 ? spec.first : spec.address);
   }
   spec.backup = server.backup;
   spec.slowstart_ms = server.slowstart_ms;
@@ -285,6 +286,21 @@ ServerSpec PlanMaker::build_server(const config::Proxy& proxy, const config::Ser
     spec.tracked_state = leader->state;
   }
   return spec;
+}
+
+// A name that is asked while we serve, or that had no address and may have none.
+void PlanMaker::set_name(const config::Server& server, ServerSpec& spec) {
+  if (server.address.kind != config::Address::Kind::Name) return;
+  spec.named_port = server.address.port_low;
+  SocketAddress first = config::asks_system(server) ? spec.address : SocketAddress();
+  for (const config::InitAddr& way : server.init_addr) {
+    if (!first.empty() || way.way == config::InitAddr::Way::None) break;
+    if (way.way == config::InitAddr::Way::Ip) SocketAddress::from_ip(way.ip, spec.named_port, first);
+  }
+  if (!server.is_resolved() && !first.empty()) return void(spec.address = first);
+  spec.named = digest_of_name(server.address.host, spec.named_port);
+  spec.first = first;
+  spec.address = SocketAddress();
 }
 
 void PlanMaker::renew_tls(const config::Proxy& proxy, const config::Server& server, ServerSpec& spec) {

@@ -57,6 +57,7 @@ class PlanMaker {
   // One more for a backend that is there.
   ServerSpec server(const config::Proxy& proxy, const BackendPlan& backend, const config::Server& server);
   // What it is connected with, anew.
+  static void set_name(const config::Server& server, ServerSpec& spec);
   void renew_tls(const config::Proxy& proxy, const config::Server& server, ServerSpec& spec);
 
  private:

@@ -174,7 +174,7 @@ constexpr InfoRow kRows[] = {
     {57, "ConnectedPeers", "connected_peers", "No peers: 0", "MGP", false, nought},
     {58, "DroppedLogs", "dropped_logs_total", "Lines of the log that could not be written", "MGP", true, dropped_logs},
     {59, "BusyPolling", "busy_polling_enabled", "Always 0", "MGP", false, nought},
-    {60, "FailedResolutions", "failed_resolutions", "No resolvers: 0", "MGP", true, nought},
+    {60, "FailedResolutions", "failed_resolutions", "Not counted, 0: see show resolvers", "MGP", true, nought},
     {61, "TotalBytesOut", "bytes_out_total", "Bytes that went to clients", "MGP", true, bytes_out},
     {62, "TotalSplicdedBytesOut", "spliced_bytes_out_total", "Nothing is spliced: 0", "MGP", true, nought64},
     {63, "BytesOutRate", "bytes_out_rate", "Bytes that went to clients in the last second, as requests ended", "MRP",

@@ -56,6 +56,7 @@ std::string status_of(const Object& object) {
   if (!standing.in_service()) {
     const Server* leader = server.tracked_state.get();
     const bool via = leader != nullptr && !leader->standing.load(std::memory_order_relaxed).in_service();
+    if (!via && standing.by_name) return "MAINT (resolution)";
     return via ? format("MAINT (via {})", server.tracked) : "MAINT";
   }
   const CheckSpec& spec = object.checked->check;

@@ -161,6 +161,7 @@ void cover(const Case& one, Covered& covered) {
     if (words[0] == "global") section = "global\t";
     if (words[0] == "ring") section = "ring\t";
     if (words[0] == "userlist") section = "userlist\t";
+    if (words[0] == "resolvers") section = "resolvers\t";
     if (begins) section = "proxy\t";
   }
 }

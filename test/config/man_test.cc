@@ -22,6 +22,7 @@ const std::map<std::string, std::string> kHeadings = {{"SECTIONS", "section"},
                                                       {"PROXY KEYWORDS", "proxy"},
                                                       {"BIND KEYWORDS", "bind"},
                                                       {"STATS SOCKET KEYWORDS", "stats socket"},
+                                                      {"RESOLVERS KEYWORDS", "resolvers"},
                                                       {"RING KEYWORDS", "ring"},
                                                       {"USERLIST KEYWORDS", "userlist"},
                                                       {"SERVER KEYWORDS", "server"}};

@@ -33,6 +33,9 @@ ring lines
 userlist people
     group staff
 {userlist}
+resolvers rs
+    nameserver first 127.0.0.1:5353
+{resolvers}
 defaults d
     mode {mode}
     timeout connect 5s
@@ -52,7 +55,7 @@ backend other from d
     stick-table type ip size 1k store gpc0,gpt0,conn_cur,http_req_rate(10s)
     server s1 127.0.0.1:4
 '''
-PLACES = ('global', 'errors', 'ring', 'userlist', 'defaults', 'frontend', 'backend')
+PLACES = ('global', 'errors', 'ring', 'userlist', 'resolvers', 'defaults', 'frontend', 'backend')
 
 SETTINGS = {
     'global': '''
@@ -132,6 +135,20 @@ group others users bob
 user bob insecure-password x groups staff
 user al password $6$abcdefghijkl$A2FKjg5ZPRNV7QBhysg
 user eve
+''',
+    'resolvers': '''
+accepted_payload_size 4096
+hold nx 3s
+hold obsolete 1s
+hold other 3s
+hold refused 3s
+hold timeout 3s
+hold valid 10s
+nameserver ns 127.0.0.1:53
+parse-resolv-conf
+resolve_retries 3
+timeout resolve 1s
+timeout retry 1s
 ''',
     'ring': '''
 description a text of words
@@ -513,6 +530,7 @@ server a 127.0.0.1:80 source 127.0.0.1:1000-2000 tcp-ut 10s proto h1 ws h1 non-s
 server a 127.0.0.1:+1000 check port 80 no-backup no-check no-check-ssl enabled
 server a 127.0.0.1 check port 80 check-proto h1 stick
 server a /tmp/sock check
+server a app.test:80 init-addr none resolvers rs resolve-prefer ipv4 resolve-net 10.0.0.0/8 resolve-opts allow-dup-ip
 server-template srv 1-3 127.0.0.1:80 check
 server-template srv 5 127.0.0.1:80 weight 5
 source 127.0.0.1:0

@@ -26,6 +26,7 @@ DOORS = {     # Library header: where it may be included.
     r'llhttp\.h': ['src/http/h1_parser.cc'],
     r'pcre2\.h': ['src/rules/'],
     r'zlib\.h': ['src/http/deflate.cc'],
+    r'ares.*\.h': ['src/net/dns.cc'],
     r'fmt/.*': ['include/penstock/base/', 'src/base/'],
 }
 # A loop frees what has died on it at the end of its turn, and who lives on it asks it for time: one thing in two files.

@@ -74,7 +74,8 @@ class Keeper final : private CheckOwner {
   class Ramp;
   void on_found(const BackendSpec& backend, const ServerSpec& server, Operation operation,
                 const CheckResult& result) override;
-  void renew(const BackendSpec& backend, const ServerSpec& server, const Orders& orders, bool aloud);
+  void renew(const BackendSpec& backend, const ServerSpec& server, const Orders& orders, bool aloud,
+             const ServerChange& change);
   void forget(const BackendSpec& backend, const ServerSpec& server);
   void take_for(const BackendSpec& backend, const ServerSpec& server, Operation operation);
   void turn_checks(const BackendSpec& backend, const ServerSpec& server, bool on);
@@ -83,9 +84,13 @@ class Keeper final : private CheckOwner {
   Ramp& begin_ramp(const BackendSpec& backend, const ServerSpec& server);
   void end_ramp(const ServerSpec& server);
   void step(Ramp& ramp);
-  void log_move(const BackendSpec& backend, const ServerSpec& server, Standing before, const std::string& reason);
+  void log_address(const BackendSpec& backend, const ServerSpec& server, const ServerAddress& now,
+                   const ServerChange& change);
+  void log_move(const BackendSpec& backend, const ServerSpec& server, Standing before, const std::string& reason,
+                const ServerChange& change = {});
   void log_operation(const BackendTally& tally, const ServerSpec& server, Operation before, const std::string& reason);
-  void log_administration(const BackendTally& tally, const ServerSpec& server, Standing before);
+  void log_administration(const BackendTally& tally, const ServerSpec& server, Standing before,
+                          const ServerChange& change);
   BackendTally& tally_of(const BackendSpec& backend);
 
   Loop& loop_;

@@ -309,6 +309,10 @@ struct ServerSpec {
   SocketAddress address;
   bool port_from_client = false;  // "*:+0": the port the client came to, plus port_offset.
   int port_offset = 0;
+  // Of one whose address is a name's: see ServerAddress. What the name had at first, or nothing; and the port.
+  std::uint64_t named = 0;
+  SocketAddress first;
+  std::uint16_t named_port = 0;
   std::uint64_t where = 0;  // A digest of the address, from `address` to here.
   SocketOptions socket;
   ProxyVersion send_proxy = ProxyVersion::None;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "penstock/net/address.h"
@@ -20,12 +21,13 @@ enum class Operation : std::uint8_t { Up, Down, Drain };
 enum class Administration : std::uint8_t { Ready, Drain, Maintenance };
 
 // Both truths, in one word that a request reads at once.
-struct Standing {
+struct alignas(8) Standing {
   Operation operation = Operation::Up;
   Administration administration = Administration::Ready;
   // By whom the administration is as it is; neither: by the file.
   bool by_order = false;
   bool by_leader = false;  // The server that it tracks is so.
+  bool by_name = false;    // It has no address, since its name has none.
 
   bool takes_traffic() const { return operation == Operation::Up && administration == Administration::Ready; }
   // Whoever belongs to it may still come.
@@ -39,8 +41,15 @@ struct ServerAddress {
   SocketAddress address;
   bool port_from_client = false;  // "*:+0": the port the client came to, plus port_offset.
   int port_offset = 0;
+  // It is a name's, which has that digest. Without an address: none is known.
+  std::uint64_t name = 0;
+
+  bool is_unknown() const { return name != 0 && address.empty(); }
   bool operator==(const ServerAddress&) const = default;
 };
+
+// Never 0. The port: that of the file.
+std::uint64_t digest_of_name(std::string_view name, std::uint16_t port);
 
 // Tells them apart as well as 64 bits can.
 std::uint64_t digest_of(const ServerAddress& address);
@@ -65,6 +74,8 @@ struct ServerChange {
   // Where checks go; an empty host, a port of 0: as the file says.
   std::optional<SocketAddress> check_host;
   std::optional<std::uint16_t> check_port;
+  // Of an address that a name has, or has no more, in words: whose, who said so, and why.
+  std::string host, by, why;
 };
 
 // A value that a change has set, and that of the file at that moment: the order stands while the file says that.

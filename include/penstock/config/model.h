@@ -125,6 +125,14 @@ enum ProxyV2Option : unsigned {
   kProxyUniqueId = 128,
 };
 
+// Where a server's first address may come from, if it is a name.
+struct InitAddr {
+  enum class Way { Last, Libc, None, Ip };
+  Way way = Way::Last;
+  std::string ip;  // For Way::Ip.
+  bool operator==(const InitAddr&) const = default;
+};
+
 struct Server {
   Place place;
   std::string name;
@@ -159,10 +167,22 @@ struct Server {
   std::int32_t max_reuse = -1;    // -1: no limit; 0: each connection serves once.
   bool non_stick = false;         // Requests it served leave no trace in stick tables.
   std::optional<Address> source;  // Where we connect from; ports may be a range.
-  enum class InitAddr { Last, Libc, None };
-  std::vector<InitAddr> init_addr = {InitAddr::Last, InitAddr::Libc};
+  std::vector<InitAddr> init_addr = {{InitAddr::Way::Last, {}}, {InitAddr::Way::Libc, {}}};
+  Word resolvers;                        // Which section its name is asked by while it serves; empty: by none.
+  bool prefer_ip4 = false;               // `resolve-prefer`
+  std::vector<std::string> resolve_net;  // Networks whose addresses are preferred.
+  bool allow_dup_ip = false;             // Another server of the backend may have the address, too.
+  bool ignore_weight = false;            // That of SRV records.
+  // Names that begin so are asked for SRV records.
+  bool is_srv() const {
+    return !resolvers.text.empty() && address.kind == Address::Kind::Name && address.host.starts_with('_');
+  }
+  bool is_resolved() const { return !resolvers.text.empty() && address.kind == Address::Kind::Name; }
   bool operator==(const Server&) const = default;
 };
+
+// Whether the system's resolver is asked for its address at start.
+bool asks_system(const Server& server);
 
 // One step of a health check conversation (`http-check`, `tcp-check`).
 // What a name or value of a header must be, for `expect hdr`.
@@ -469,6 +489,37 @@ struct Ring {
   bool operator==(const Ring&) const = default;
 };
 
+struct Nameserver {
+  Place place;
+  std::string name;
+  Address address;
+  bool tcp = false;  // Never asked over UDP.
+  bool operator==(const Nameserver&) const = default;
+};
+
+// `resolvers <name>`: who is asked for names of servers while they serve.
+struct Resolvers {
+  static constexpr std::string_view kDefault = "default";  // There without a section.
+  static constexpr const char* kSystemFile = "/etc/resolv.conf";
+
+  Place place;
+  std::string name;
+  std::vector<Nameserver> servers;
+  bool system_servers = false;  // `parse-resolv-conf`: those of the system's file too.
+  // How long the address of before counts when an answer is of that kind.
+  struct Hold {
+    std::uint64_t nx_ms = 30000, refused_ms = 30000, timeout_ms = 30000, other_ms = 30000;
+    std::uint64_t obsolete_ms = 0;
+    std::uint64_t valid_ms = 10000;  // Of do-resolve.
+    bool operator==(const Hold&) const = default;
+  };
+  Hold hold;
+  std::uint64_t resolve_ms = 1000, retry_ms = 1000;
+  std::uint32_t retries = 3;
+  std::uint32_t payload = 512;
+  bool operator==(const Resolvers&) const = default;
+};
+
 struct Config {
   std::vector<std::string> files;  // Place::file points here.
   // Lines of each file as read, for carets in complaints made later.
@@ -476,6 +527,7 @@ struct Config {
   Global global;
   std::vector<Proxy> proxies;  // In order of the file.
   std::vector<Ring> rings;     // Likewise.
+  std::vector<Resolvers> resolvers;
 
   // A frontend and a backend may share one name: who looks for one side says so.
   const Proxy* find_frontend(const std::string& name) const {

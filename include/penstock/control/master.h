@@ -17,6 +17,7 @@
 #include "penstock/control/crew.h"
 #include "penstock/control/handover.h"
 #include "penstock/control/legacy.h"
+#include "penstock/control/names.h"
 #include "penstock/control/options.h"
 #include "penstock/net/signals.h"
 #include "penstock/net/watch.h"
@@ -112,6 +113,7 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   Channel* const parent_;  // Null: alone.
   Loop loop_;
   Crew crew_;
+  Names names_;
   std::string complaints_;  // Of the configuration at work, for administrators.
   std::unique_ptr<Reign> realm_;
   std::unique_ptr<Desk> desk_;
