@@ -337,7 +337,7 @@ class Commands(Named):
     @penstock_only('Its JSON cannot be read by others.')
     def test_counts_as_json(self):
         self.named(self.SERVER)
-        rows = json.loads(self.admin('show stat domain resolvers json'))
+        rows = wait_until(lambda: json.loads(self.admin('show stat domain resolvers json')), 'the section')
         self.assertEqual([(cell['field']['name'], cell['value']['type']) for cell in rows[0]][:3],
                          [('id', 'str'), ('pid', 'str'), ('sent', 'u64')])
         self.assertEqual(rows[0][2]['tags'], {'origin': 'Metric', 'nature': 'Gauge', 'scope': 'Process'})
