@@ -21,12 +21,16 @@ struct StickTable::Entry {
   std::uint32_t older, newer;  // By use, of those that nobody tracks.
   std::uint32_t trackers;
   std::uint32_t key_size;
+  bool alive;    // Not among those that are free.
+  bool changed;  // And its shard knows.
 };
 
 namespace {
 
 // Entries that are over go a few at a time, so that nobody waits for all of them.
 constexpr int kDroppedAtOnce = 4;
+// Servers that are known by the word of others.
+constexpr std::size_t kMostForeign = 4096;
 // A key that is longer lies on its own.
 constexpr std::size_t kMostKeyInside = 64;
 constexpr std::size_t kPageSize = 4096;
@@ -114,6 +118,7 @@ std::optional<std::uint64_t> StickTable::Hold::value(Data data, std::uint32_t el
 }
 
 void StickTable::Hold::count(Data data, std::uint64_t amount, std::uint32_t element) {
+  note();
   if (entry_->trackers != 0) entry_->used_ms = now_ms_;
   if (const Place place = table_->place_of(data, element); place.slot != nullptr) {
     std::byte* at = table_->data_of(*entry_) + place.slot->offset + place.element * width_of(data);
@@ -132,6 +137,7 @@ void StickTable::Hold::count(Data data, std::uint64_t amount, std::uint32_t elem
 }
 
 void StickTable::Hold::take(Data data, std::uint32_t amount) {
+  note();
   const Place place = table_->place_of(data, 0);
   if (place.slot == nullptr) return;
   std::byte* at = table_->data_of(*entry_) + place.slot->offset;
@@ -140,6 +146,7 @@ void StickTable::Hold::take(Data data, std::uint32_t amount) {
 }
 
 bool StickTable::Hold::set(Data data, std::uint64_t value, std::uint32_t element) {
+  note();
   const Place place = table_->place_of(data, element);
   if (place.slot == nullptr) return false;
   std::byte* at = table_->data_of(*entry_) + place.slot->offset + place.element * width_of(data);
@@ -153,7 +160,40 @@ bool StickTable::Hold::set(Data data, std::uint64_t value, std::uint32_t element
 }
 
 void StickTable::Hold::set_mark(const Mark& mark) {
+  note();
   if (entry_->mark == nullptr || *entry_->mark != mark) entry_->mark = table_->kept(mark);
+}
+
+std::byte* StickTable::Hold::at(Data data, std::uint32_t element) const {
+  const Place place = table_->place_of(data, element);
+  if (place.slot == nullptr) return nullptr;
+  return table_->data_of(*entry_) + place.slot->offset + place.element * width_of(data);
+}
+
+std::optional<StickTable::Rate> StickTable::Hold::rate(Data data, std::uint32_t element) const {
+  const std::byte* from = at(data, element);
+  if (from == nullptr) return std::nullopt;
+  const auto rate = load<SlidingRate>(from);
+  return Rate{static_cast<std::uint32_t>(now_ms_) - rate.begun_ms, rate.current, rate.previous};
+}
+
+bool StickTable::Hold::set_rate(Data data, const Rate& rate, std::uint32_t element) {
+  std::byte* to = at(data, element);
+  if (to == nullptr) return false;
+  store(to, SlidingRate{static_cast<std::uint32_t>(now_ms_) - rate.elapsed_ms, rate.current, rate.previous});
+  return true;
+}
+
+void StickTable::Hold::set_left_ms(std::uint64_t left_ms) {
+  const std::uint64_t expire_ms = table_->expire_ms_.load(std::memory_order_relaxed);
+  if (expire_ms == 0 || entry_->trackers != 0) return;
+  const std::uint64_t gone_ms = expire_ms - std::min(expire_ms, left_ms);
+  entry_->used_ms = now_ms_ - std::min(now_ms_, gone_ms);
+}
+
+void StickTable::Hold::set_foreign_mark(const Mark& mark) {
+  if (entry_->mark != nullptr && entry_->mark->id == mark.id && entry_->mark->key == mark.key) return;
+  if (const Mark* kept = table_->kept(mark, kMostForeign)) entry_->mark = kept;
 }
 
 StickTable::Entry* StickTable::Hold::pin() {
@@ -249,12 +289,29 @@ StickTable::Hold StickTable::look(std::string_view key, std::uint64_t now_ms) {
 
 StickTable::Hold StickTable::find(std::string_view key, std::uint64_t now_ms) {
   Hold hold = look(key, now_ms);
-  if (hold) use(shard_of(hold.entry_->hash), *hold.entry_);
+  if (!hold) return hold;
+  use(shard_of(hold.entry_->hash), *hold.entry_);
+  hold.note();
   return hold;
 }
 
 StickTable::Hold StickTable::make(std::string_view key, std::uint64_t now_ms) {
-  if (Hold known = find(key, now_ms)) return known;
+  Hold hold = obtain(key, now_ms);
+  if (hold) hold.note();
+  return hold;
+}
+
+StickTable::Hold StickTable::receive(std::string_view key, std::uint64_t now_ms) {
+  Hold hold = obtain(key, now_ms);
+  hold.quiet_ = true;
+  return hold;
+}
+
+StickTable::Hold StickTable::obtain(std::string_view key, std::uint64_t now_ms) {
+  if (Hold known = look(key, now_ms)) {
+    use(shard_of(known.entry_->hash), *known.entry_);
+    return known;
+  }
   if (used_.load(std::memory_order_relaxed) >= most()) make_room(now_ms);
   const std::uint32_t hash = hash_of(key);
   Shard& shard = shard_of(hash);
@@ -273,6 +330,38 @@ StickTable::Hold StickTable::pinned(Entry& entry, std::uint64_t now_ms) {
   Shard& shard = shard_of(entry.hash);
   std::unique_lock lock(shard.lock);
   shard.now_ms = std::max(shard.now_ms, now_ms);
+  return {*this, std::move(lock), &entry, shard.now_ms};
+}
+
+void StickTable::share() { shared_.store(true, std::memory_order_relaxed); }
+void StickTable::stop_sharing() { shared_.store(false, std::memory_order_relaxed); }
+
+// The shard is locked.
+void StickTable::note_change(Entry& entry) {
+  if (std::exchange(entry.changed, true)) return;
+  shard_of(entry.hash).changed.push_back(entry.number);
+  changed_.store(true, std::memory_order_release);
+}
+
+void StickTable::take_changed(std::vector<Name>& to) {
+  if (!changed_.exchange(false, std::memory_order_acquire)) return;
+  for (std::uint32_t number = 0; number < kShards; ++number) {
+    Shard& shard = shards_[number];
+    const std::lock_guard hold(shard.lock);
+    for (const std::uint32_t changed : shard.changed) {
+      at(shard, changed).changed = false;
+      to.push_back({number, changed});
+    }
+    shard.changed.clear();
+  }
+}
+
+StickTable::Hold StickTable::named(const Name& name, std::uint64_t now_ms) {
+  Shard& shard = shards_[name.shard];
+  std::unique_lock lock(shard.lock);
+  shard.now_ms = std::max(shard.now_ms, now_ms);
+  Entry& entry = at(shard, name.number);
+  if (!entry.alive || is_over(shard, entry)) return {};
   return {*this, std::move(lock), &entry, shard.now_ms};
 }
 
@@ -414,6 +503,7 @@ StickTable::Entry& StickTable::add(Shard& shard, std::uint32_t hash, std::string
   Entry& entry = at(shard, shard.free);
   shard.free = entry.next;
   entry.hash = hash;
+  entry.alive = true;
   entry.mark = nullptr;
   entry.trackers = 0;
   entry.key_size = static_cast<std::uint32_t>(key.size());
@@ -453,6 +543,7 @@ void StickTable::drop(Shard& shard, Entry& entry) {
   *link = entry.next;
   if (entry.trackers == 0) unlink(shard, entry);
   if (long_keys_) delete[] key_of(entry).data();
+  entry.alive = false;
   entry.next = std::exchange(shard.free, entry.number);
   used_.fetch_sub(1, std::memory_order_relaxed);
 }
@@ -488,11 +579,12 @@ void StickTable::use(Shard& shard, Entry& entry) {
   link_newest(shard, entry);
 }
 
-const StickTable::Mark* StickTable::kept(const Mark& mark) {
+const StickTable::Mark* StickTable::kept(const Mark& mark, std::size_t most) {
   knows_servers_.store(true, std::memory_order_relaxed);
   const std::lock_guard hold(marks_lock_);
   const auto known = std::find(marks_.begin(), marks_.end(), mark);
-  return known != marks_.end() ? &*known : &marks_.emplace_back(mark);
+  if (known != marks_.end()) return &*known;
+  return marks_.size() >= most ? nullptr : &marks_.emplace_back(mark);
 }
 
 // The registry.

@@ -36,6 +36,14 @@ class StickTable {
     bool operator==(const Mark&) const = default;
   };
   struct Entry;
+  // A rate as it is counted: since when this period is, what there was in it and in the one before.
+  struct Rate {
+    std::uint32_t elapsed_ms = 0, current = 0, previous = 0;
+  };
+  // An entry as long as it is not forgotten; afterwards perhaps another.
+  struct Name {
+    std::uint32_t shard = 0, number = 0;
+  };
 
   explicit StickTable(const config::StickTable& line);
   StickTable(const StickTable&) = delete;
@@ -77,6 +85,12 @@ class StickTable {
     void take(Data data, std::uint32_t amount);
     bool set(Data data, std::uint64_t value, std::uint32_t element = 0);
     void set_mark(const Mark& mark);
+    // For who shares the table: rates as they are; until when the entry lives.
+    std::optional<Rate> rate(Data data, std::uint32_t element) const;
+    bool set_rate(Data data, const Rate& rate, std::uint32_t element);
+    void set_left_ms(std::uint64_t left_ms);
+    // Of a server that somebody else knows. There are so many servers at most: the others are not kept.
+    void set_foreign_mark(const Mark& mark);
     // Tracked from now on, once more each time; and that no longer.
     Entry* pin();
     void unpin();
@@ -85,10 +99,15 @@ class StickTable {
     friend class StickTable;
     Hold(StickTable& table, std::unique_lock<std::mutex> lock, Entry* entry, std::uint64_t now_ms)
         : table_(&table), lock_(std::move(lock)), entry_(entry), now_ms_(now_ms) {}
+    std::byte* at(Data data, std::uint32_t element) const;
+    void note() {
+      if (!quiet_ && table_->shared_.load(std::memory_order_relaxed)) table_->note_change(*entry_);
+    }
     StickTable* table_ = nullptr;
     std::unique_lock<std::mutex> lock_;
     Entry* entry_ = nullptr;
     std::uint64_t now_ms_ = 0;
+    bool quiet_ = false;  // What happens to it is no change that others are to be told.
   };
 
   // As it is; its life gets no longer by that.
@@ -106,6 +125,17 @@ class StickTable {
   // may be missed. The visitor must not come back to the table.
   void each(std::size_t first, std::size_t count, std::uint64_t now_ms, const std::function<void(Hold&)>& visit);
   std::size_t places() const;
+  // For who shares the table with other processes. From now on it is known which entries change.
+  void share();
+  void stop_sharing();
+  bool shared() const { return shared_.load(std::memory_order_relaxed); }
+  // Those that did since the last call, each once.
+  void take_changed(std::vector<Name>& to);
+  // Empty: it is forgotten.
+  Hold named(const Name& name, std::uint64_t now_ms);
+  // As make(), for what others tell: what is done to it is no change.
+  Hold receive(std::string_view key, std::uint64_t now_ms);
+
   // Takes over what another table knows, as far as there is a place for it here. Which of that was used before which is
   // not kept.
   void learn(StickTable& other);
@@ -136,6 +166,7 @@ class StickTable {
     std::uint64_t now_ms = 0;                     // Never goes back, whichever worker comes.
     std::atomic<std::uint64_t> oldest_ms{~0ull};  // When the oldest was used; for others to compare.
     std::vector<std::unique_ptr<std::byte[]>> pages;
+    std::vector<std::uint32_t> changed;  // Since somebody asked.
   };
 
   void lay_out();
@@ -155,8 +186,10 @@ class StickTable {
   void unlink(Shard& shard, Entry& entry);
   void link_newest(Shard& shard, Entry& entry);
   void use(Shard& shard, Entry& entry);
+  Hold obtain(std::string_view key, std::uint64_t now_ms);
+  void note_change(Entry& entry);
   void spread(Shard& shard, std::uint64_t size);
-  const Mark* kept(const Mark& mark);
+  const Mark* kept(const Mark& mark, std::size_t most = SIZE_MAX);
 
   const config::StickTable line_;
   const std::uint64_t seed_;
@@ -168,6 +201,8 @@ class StickTable {
   std::atomic<bool> no_purge_{false};
   std::atomic<bool> knows_servers_{false};  // A line says so, or one has been stored.
   std::atomic<std::size_t> used_{0};
+  std::atomic<bool> shared_{false};
+  std::atomic<bool> changed_{false};  // Some shard has something.
   std::array<Shard, kShards> shards_;
   std::mutex marks_lock_;
   std::deque<Mark> marks_;  // As many as there have been servers.
