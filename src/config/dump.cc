@@ -25,6 +25,7 @@ class Writer {
     for (const Ring& ring : config_.rings) write_ring(ring);
     for (const UserList& list : config_.global.user_lists) text_ += user_list_text(list);
     for (const Resolvers& section : config_.resolvers) text_ += (text_.empty() ? "" : "\n") + resolvers_lines(section);
+    for (const PeerSection& section : config_.peers) write_peers(section);
     for (const Proxy& proxy : config_.proxies) write_proxy(proxy);
     return std::move(text_);
   }
@@ -81,6 +82,7 @@ class Writer {
     name_line("group", global.group);
     if (global.uid) line("uid {}", *global.uid);
     if (global.gid) line("gid {}", *global.gid);
+    name_line("localpeer", global.local_peer);
     name_line("node", global.node);
     name_line("description", global.description);
     write_base("ca-base", global.ca_base);
@@ -105,10 +107,9 @@ class Writer {
     write_tls_defaults(global);
     name_line("server-state-base", global.server_state_base);
     name_line("server-state-file", global.server_state_file);
-    for (const ProcessVariable& variable : global.variables) {
+    for (const ProcessVariable& variable : global.variables)
       line("set-var{} {} {}", variable.formatted ? "-fmt" : "", quoted(variable.name.text),
            quoted(variable.value.text));
-    }
     number_line("spread-checks", global.spread_checks, 0);
     time_line("max-spread-checks", global.max_spread_checks_ms);
     write_tuning(global);
@@ -230,10 +231,20 @@ class Writer {
     number_line("size", ring.size, standard.size);
     time_line("timeout connect", ring.connect_ms);
     time_line("timeout server", ring.server_ms);
-    for (const RingServer& server : ring.servers) {
+    for (const RingServer& server : ring.servers)
       line("server {} {}{}", server.name, quoted(address_text(server.address, AddressUse::Server)),
            server.octet_count ? " log-proto octet-count" : "");
-    }
+  }
+
+  void write_peers(const PeerSection& section) {
+    append_format(text_, "{}peers {}\n", text_.empty() ? "" : "\n", section.name);
+    flag_line("disabled", section.disabled);
+    if (section.bind) write_bind(*section.bind);
+    for (const Peer& peer : section.peers)
+      line("{} {}{}", section.bind ? "server" : "peer", quoted(peer.name),
+           peer.address ? " " + quoted(address_text(*peer.address, AddressUse::Server)) : "");
+    for (const NamedTable& named : section.tables)
+      line("table {} {}", named.name.substr(section.name.size() + 1), stick_table_words(named.table, ""));
   }
 
   // Proxies.
@@ -257,7 +268,7 @@ class Writer {
       else
         line_of(format("http-error status {}", reply.status), reply.words);
     }
-    if (proxy.stick_table) write_stick_table(*proxy.stick_table);
+    if (proxy.stick_table) line("stick-table {}", stick_table_words(*proxy.stick_table, proxy.stick_table->peers));
     if (proxy.is_backend) write_back(proxy);
     if (proxy.tcp_request_inspect_delay_ms != 0)
       line("tcp-request inspect-delay {}", duration_text(proxy.tcp_request_inspect_delay_ms));
@@ -433,13 +444,14 @@ class Writer {
     line("cookie {}{}", quoted(cookie.name), words);
   }
 
-  void write_stick_table(const StickTable& table) {
+  std::string stick_table_words(const StickTable& table, std::string_view peers) {
     std::string words = format("type {}", stick_key_name(table.key));
     const bool has_length = table.key == StickTable::Key::String || table.key == StickTable::Key::Binary;
     if (has_length) add_number(words, "len", table.length, usual_length(table.key));
     append_format(words, " size {}", table.size);
     add_time(words, "expire", table.expire_ms);
     add_flag(words, "nopurge", table.no_purge);
+    if (!peers.empty()) append_format(words, " peers {}", quoted(peers));
     if (table.server_by_address) words += " srvkey addr";
     for (std::size_t i = 0; i < table.store.size(); ++i) {
       const StickTable::Stored& stored = table.store[i];
@@ -448,7 +460,7 @@ class Writer {
       if (is_rate(stored.data)) measures += (measures.empty() ? "" : ",") + duration_text(stored.period_ms);
       if (!measures.empty()) append_format(words, "({})", measures);
     }
-    line("stick-table {}", words);
+    return words;
   }
 
   void write_hash_type(const Balance& balance) {

@@ -243,6 +243,7 @@ void finish(Reading& reading) {
   Config& config = reading.config;
   resolve_rings(reading);
   settle_resolvers(reading);
+  resolve_peers(reading, config.global.local_peer);
   for (Draft& draft : reading.drafts) {
     resolve_error_files(reading, draft);
     place_old_rules(reading, draft);
@@ -252,6 +253,7 @@ void finish(Reading& reading) {
     resolve_logs(config.global, draft.proxy);
     resolve_binds(reading, draft.proxy);
     resolve_servers(reading, draft);
+    if (draft.proxy.stick_table) resolve_peers_of(reading, *draft.proxy.stick_table);
     judge_state_file(reading, draft.proxy);
   }
   for (const auto& [name, group] : reading.error_groups) {

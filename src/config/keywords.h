@@ -16,6 +16,7 @@ std::span<const Keyword<Ring>> ring_keywords();
 // Of a `userlist` whose beginning was taken.
 std::span<const Keyword<Reading>> user_list_keywords();
 std::span<const Keyword<Resolvers>> resolvers_keywords();
+std::span<const Keyword<PeerSection>> peers_keywords();
 std::span<const Keyword<Draft>> option_keywords();   // Behind `option`.
 std::span<const Keyword<Draft>> timeout_keywords();  // Behind `timeout`.
 std::span<const Keyword<Draft>> http_check_keywords();
@@ -58,6 +59,8 @@ void parse_hash_type(Line& line, Draft& draft);
 
 // `bind` behind its keyword, `server` and `default-server` behind theirs.
 void parse_bind(Line& line, Draft& draft);
+// The same, by itself; nothing after a complaint.
+std::optional<Bind> take_bind(Line& line);
 // `stats` of `global` behind its keyword.
 void parse_global_stats(Line& line, Reading& reading);
 void parse_server(Line& line, Draft& draft);
@@ -79,10 +82,18 @@ void parse_resolvers(Line& line, Server& server);
 void parse_resolve_prefer(Line& line, Server& server);
 void parse_resolve_net(Line& line, Server& server);
 void parse_resolve_opts(Line& line, Server& server);
+// `peers` behind its keyword: what a section begins with, or nothing after a complaint.
+std::optional<PeerSection> take_peers(Line& line);
+// Which of them we are: `told`, else what -L says, else the system.
+void resolve_peers(Reading& reading, const std::string& told);
+// Whether there is the section that a table names.
+void resolve_peers_of(Reading& reading, const StickTable& table);
 
 // `stick` and `stick-table` behind their keywords.
 void parse_stick(Line& line, Draft& draft);
 void parse_stick_table(Line& line, Draft& draft);
+// What stands behind it; nothing after a complaint.
+std::optional<StickTable> take_stick_table(Line& line, std::string_view what);
 
 // `log` behind its keyword: a target, or nothing after a complaint or a warning.
 std::optional<LogTarget> take_log_target(Line& line);

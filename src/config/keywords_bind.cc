@@ -264,22 +264,29 @@ bool take_bind_addresses(Line& line, Bind& bind, std::string_view what) {
 
 std::span<const Keyword<Bind>> bind_keywords() { return kBindKeywords; }
 
-void parse_bind(Line& line, Draft& draft) {
+std::optional<Bind> take_bind(Line& line) {
   Bind bind;
   bind.place = line.place;
   bind.tls = line.reading.config.global.bind_defaults;
   bind.tls.place = line.place;
   bind.prefer_client_ciphers = line.reading.config.global.bind_prefer_client_ciphers;
   bind.strict_sni = line.reading.config.global.bind_strict_sni;
-  if (!take_bind_addresses(line, bind, "bind")) return;
+  if (!take_bind_addresses(line, bind, "bind")) return std::nullopt;
   while (line.more()) {
     const Word& word = line.pop();
     const BindKeyword* keyword = find_keyword(bind_keywords(), word.text);
-    if (keyword == nullptr) return complain_unknown(line, word, "a 'bind' line", names_of(bind_keywords()));
+    if (keyword == nullptr) {
+      complain_unknown(line, word, "a 'bind' line", names_of(bind_keywords()));
+      return std::nullopt;
+    }
     line.start(*keyword, word);
     keyword->parse(line, bind);
   }
-  if (!line.failed()) draft.proxy.binds.push_back(std::move(bind));
+  return line.failed() ? std::nullopt : std::optional(std::move(bind));
+}
+
+void parse_bind(Line& line, Draft& draft) {
+  if (auto bind = take_bind(line)) draft.proxy.binds.push_back(std::move(*bind));
 }
 
 namespace {

@@ -177,7 +177,9 @@ void parse_resetenv(Line& line, Reading& reading) {
 
 void parse_localpeer(Line& line, Reading& reading) {
   const std::string name = line.take_text("a name");
-  if (!line.failed()) reading.environment.set("HAPROXY_LOCALPEER", name);
+  if (line.failed()) return;
+  reading.environment.set("HAPROXY_LOCALPEER", name);
+  global_of(reading).local_peer = name;
 }
 void parse_zero_warning(Line&, Reading& reading) { reading.zero_warning = true; }
 void parse_unix_bind(Line& line, Reading& reading) {
@@ -418,7 +420,8 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"lint-off", parse_lint_off,
      "Silences warnings of penstock -c about Exchange, by their names. A word of penstock's own."},
     {"localpeer", parse_localpeer,
-     "Name of this process among peers, told as \"$HAPROXY_LOCALPEER\"; peers themselves are not offered."},
+     "Name of this process among peers, told as \"$HAPROXY_LOCALPEER\": what -L says, else the system's, unless said "
+     "otherwise."},
     {"log", parse_log,
      "Where logs go: target [len n] [format f] facility [level [minlevel]]; targets are "
      "address:port, a unix path, stdout, stderr, fd@n. Lost lines are told on stderr and in the other logs.",
@@ -555,7 +558,7 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"tune.maxpollevents", no_effect<Reading>, "The event loop chooses its ways."},
     {"tune.maxrewrite", no_effect<Reading>, "Rules may make a head as long as they need."},
     {"tune.pattern.cache-size", no_effect<Reading>, "Results of patterns are not cached."},
-    {"tune.peers.max-updates-at-once", no_effect<Reading>, "There are no peers."},
+    {"tune.peers.max-updates-at-once", no_effect<Reading>, "What peers are sent is bounded by what they take."},
     {"tune.pipesize", no_effect<Reading>, "Bytes are not moved through pipes."},
     {"tune.pool-high-fd-ratio", no_effect<Reading>,
      "From three quarters of the descriptors on no server connection is kept idle."},

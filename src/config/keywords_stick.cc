@@ -41,6 +41,13 @@ void parse_type(Line& line, StickTable& table) {
     table.length = static_cast<std::uint32_t>(line.take_number("a length", 1, 65535));
 }
 
+void parse_peers(Line& line, StickTable& table) {
+  const Word* word = line.take_filled("the name of a section 'peers'");
+  if (word == nullptr) return;
+  table.peers = word->text;
+  table.peers_place = word->place;
+}
+
 void parse_server_key(Line& line, StickTable& table) {
   constexpr std::string_view kWays[] = {"addr", "name"};
   table.server_by_address = line.take_choice(kWays) == std::size_t{0};
@@ -148,7 +155,7 @@ using TableKeyword = Keyword<StickTable>;
 constexpr TableKeyword kTableKeywords[] = {
     {"expire", parse_expire, "Time without use after which an entry is forgotten, none unless said otherwise."},
     {"nopurge", parse_no_purge, "A full table learns nothing new; else the oldest makes room."},
-    {"peers", no_effect_parameter<StickTable, 1>, "Tables are not exchanged between peers."},
+    {"peers", parse_peers, "Those of that section 'peers' have this table too: <name>."},
     {"size", parse_size, "Most entries: 200k."},
     {"srvkey", parse_server_key, "How servers are known: 'addr' or 'name', which is usual."},
     {"store", parse_store,
@@ -166,21 +173,23 @@ std::span<const Keyword<StickTable>> stick_table_keywords() { return kTableKeywo
 std::string_view stick_key_name(StickTable::Key key) { return kKeys[static_cast<std::size_t>(key)]; }
 std::string_view stick_data_name(StickData data) { return kData[static_cast<std::size_t>(data)]; }
 
-void parse_stick_table(Line& line, Draft& draft) {
-  if (!draft.given.insert(line.subject).second)
-    return line.complain("a section has one 'stick-table', and this one has it already");
+std::optional<StickTable> take_stick_table(Line& line, std::string_view what) {
   StickTable table;
   table.place = line.place;
   bool typed = false;
   while (line.more()) {
     typed = typed || line.peek_text() == "type";
-    parse_with(line, stick_table_keywords(), table, "stick-table");
+    parse_with(line, stick_table_keywords(), table, what);
   }
-  if (line.failed()) return;
-  if (!typed || table.size == 0) {
-    return line.complain(table.place, format("'stick-table' lacks its '{}'", typed ? "size" : "type"));
-  }
-  draft.proxy.stick_table = std::move(table);
+  if (!line.failed() && (!typed || table.size == 0))
+    line.complain(table.place, format("'{}' lacks its '{}'", what, typed ? "size" : "type"));
+  return line.failed() ? std::nullopt : std::optional(std::move(table));
+}
+
+void parse_stick_table(Line& line, Draft& draft) {
+  if (!draft.given.insert(line.subject).second)
+    return line.complain("a section has one 'stick-table', and this one has it already");
+  if (auto table = take_stick_table(line, "stick-table")) draft.proxy.stick_table = std::move(table);
 }
 
 void parse_stick(Line& line, Draft& draft) {

@@ -23,7 +23,7 @@ constexpr SectionName kSections[] = {
     {"fcgi-app", SectionKind::Skipped, true, "FastCGI is not spoken."},
     {"log-forward", SectionKind::Skipped, true, "Logs of others are not forwarded; use a syslog daemon."},
     {"mailers", SectionKind::Skipped, false, "No mail is sent; watch the log or the statistics."},
-    {"peers", SectionKind::Skipped, false, "Stick tables are not exchanged between peers."},
+    {"peers", SectionKind::Peers, false, "Who has the same stick tables, by HAProxy's protocol of peers: <name>."},
     {"program", SectionKind::Skipped, true, "No program is ever started; write a unit for the service manager."},
     {"resolvers", SectionKind::Resolvers, false,
      "Who is asked for the names of servers while they serve: <name>. Servers name it with 'resolvers'."},
@@ -206,6 +206,8 @@ void Parser::end_section() {
   reading_.ring.reset();
   if (reading_.resolvers) reading_.config.resolvers.push_back(std::move(*reading_.resolvers));
   reading_.resolvers.reset();
+  if (reading_.peers) reading_.config.peers.push_back(std::move(*reading_.peers));
+  reading_.peers.reset();
 }
 
 void Parser::begin_section(Line& line, const Word& keyword) {
@@ -236,6 +238,9 @@ void Parser::begin_section(Line& line, const Word& keyword) {
       break;
     case SectionKind::Resolvers:
       reading_.resolvers = take_resolvers(line);
+      break;
+    case SectionKind::Peers:
+      reading_.peers = take_peers(line);
       break;
     case SectionKind::Skipped: {
       const std::string text = format("section '{}' {}. {}", section.name,
@@ -462,6 +467,14 @@ void Parser::take_keyword(Line& line, const Word& keyword) {
       if (!is_negatable(line, {}, 0) || !reading_.resolvers) return line.skip_rest();
       line.start(*row, keyword);
       row->parse(line, *reading_.resolvers);
+      return;
+    }
+    case SectionKind::Peers: {
+      const auto* row = find_keyword(peers_keywords(), keyword.text);
+      if (row == nullptr) return complain_unknown(line, keyword, "section 'peers'", names_of(peers_keywords()));
+      if (!is_negatable(line, {}, 0) || !reading_.peers) return line.skip_rest();
+      line.start(*row, keyword);
+      row->parse(line, *reading_.peers);
       return;
     }
     case SectionKind::Skipped:

@@ -21,7 +21,19 @@
 namespace penstock::config {
 
 enum class SectionKind {
-  None, Global, Defaults, Frontend, Backend, Listen, HttpErrors, Resolvers, Ring, UserList, Skipped };
+  None,
+  Global,
+  Defaults,
+  Frontend,
+  Backend,
+  Listen,
+  HttpErrors,
+  Peers,
+  Resolvers,
+  Ring,
+  UserList,
+  Skipped
+};
 
 // `errorfiles <name> [<code>...]`, resolved when all `http-errors` sections are known.
 struct ErrorFilesUse {
@@ -97,6 +109,7 @@ struct Reading {
   ErrorGroup* error_group = nullptr;
   std::optional<Ring> ring;            // Being written, or refused.
   std::optional<Resolvers> resolvers;  // Likewise.
+  std::optional<PeerSection> peers;    // Likewise.
   std::vector<UserGroup> user_groups;
   std::optional<std::size_t> user_list;     // Being written; none: its beginning was refused.
   std::set<std::string, std::less<>> said;  // Complaints about `global` that are made once.

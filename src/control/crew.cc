@@ -153,6 +153,9 @@ void Crew::put_to_work(std::shared_ptr<const Snapshot> snapshot, const ServerNot
   if (snapshot_) former_.push_back(std::move(snapshot_));
   snapshot_ = std::move(snapshot);
   feeds_.adopt(loop_, snapshot_->rings);
+  peers_.adopt(loop_, *snapshot_, [this](const std::string& line) {
+    for (LogOutput* output : snapshot_->logs) output->write(Level::Warning, line);
+  });
   settle_orders();
   watch_addresses();
   adopting_ = workers_.size();
@@ -340,6 +343,7 @@ void Crew::adopted() {
 
 void Crew::drain() {
   process_.stopping = true;
+  peers_.stop();
   for (auto& worker : workers_) worker->drain();
 }
 

@@ -15,6 +15,8 @@ namespace {
 // Loops, pipes, log sockets, files being read, and some to spare.
 constexpr std::int64_t kReserve = 64;
 constexpr std::int64_t kForEachWorker = 8;
+// Of each section.
+constexpr std::int64_t kForPeersWhoCome = 65;
 
 config::Config read_config(const std::vector<config::Source>& sources, const Options& options,
                            config::Diagnostics& diagnostics) {
@@ -124,7 +126,11 @@ DescriptorNeed descriptor_need(const config::Config& config, std::size_t binds, 
   const auto for_checks = has_checks(config) ? static_cast<std::int64_t>(kChecksInFlight) : 0;
   const config::Global& global = config.global;
   const std::int64_t for_administrators = global.stats_sockets.empty() ? 0 : global.stats_maxconn;
-  const std::int64_t fixed = kReserve + workers * kForEachWorker + for_binds + for_checks + for_administrators;
+  std::int64_t for_peers = 0;
+  for (const config::PeerSection& section : config.peers)
+    for_peers += kForPeersWhoCome + static_cast<std::int64_t>(section.peers.size());
+  const std::int64_t fixed =
+      kReserve + workers * kForEachWorker + for_binds + for_checks + for_administrators + for_peers;
   if (global.maxconn != 0) return {2 * std::uint64_t{global.maxconn} + static_cast<std::uint64_t>(fixed), fixed};
   return {global.ulimit_n != 0 ? global.ulimit_n : hard_limit(), fixed};
 }

@@ -50,7 +50,8 @@ std::string usage_text() {
                   when we serve, these processes end: softly, at once
   -dW             a warning is an error
   -dKall          list all words known and what becomes of each; -dKhelp: some alone
-  -L, -m, -N, -dM, -x: taken as haproxy does, see penstock(8)
+  -L NAME         which of the peers of the configuration we are
+  -m, -N, -dM, -x: taken as haproxy does, see penstock(8)
   -v, --version, -vv, -h, --help
 )";
 }

@@ -46,9 +46,10 @@ Result<Secret> read_secret(const std::string& path) {
   return *text;
 }
 
-// A runtime socket is no frontend's, even at the same address.
+// A runtime socket is no frontend's, even at the same address; nor is one of peers.
 constexpr const char* kRuntimeKey = "runtime ";
 constexpr std::uint32_t kRuntimeBacklog = 128;
+constexpr const char* kPeersKey = "peers ";
 
 constexpr std::string_view kKeyLabel = "PRIVATE KEY-----";
 
@@ -127,6 +128,13 @@ std::set<Name> names_in(const config::Config& config) {
   for (const config::Ring& ring : config.rings) {
     for (const config::RingServer& server : ring.servers) add(server.address);
   }
+  for (const config::PeerSection& section : config.peers) {
+    if (section.disabled) continue;
+    for (const config::Address& address : section.listen.addresses) add(address);
+    for (const config::Peer& peer : section.peers) {
+      if (peer.address) add(*peer.address);
+    }
+  }
   for (const config::StatsSocket& socket : config.global.stats_sockets) {
     for (const config::Address& address : socket.bind.addresses) add(address);
   }
@@ -172,6 +180,7 @@ class Gatherer {
     for (const config::Ring& ring : config_.rings) {
       for (const config::RingServer& server : ring.servers) resolve(server.address, server.place, false);
     }
+    for (const config::PeerSection& section : config_.peers) gather_peers(section);
     for (const config::StatsSocket& socket : config_.global.stats_sockets) {
       for (const config::Address& address : socket.bind.addresses) resolve(address, socket.bind.place, false);
       find_owner(socket.bind);
@@ -192,9 +201,9 @@ class Gatherer {
         bind_all({bind, "", options_.workers, proxy.backlog != 0 ? proxy.backlog : 4096});
       }
     }
-    for (const config::StatsSocket& socket : config_.global.stats_sockets) {
+    for (const config::StatsSocket& socket : config_.global.stats_sockets)
       bind_all({socket.bind, kRuntimeKey, 1, kRuntimeBacklog});
-    }
+    for (const config::PeerSection& section : config_.peers) bind_all({section.listen, kPeersKey, 1, kRuntimeBacklog});
   }
 
  private:
@@ -209,6 +218,15 @@ class Gatherer {
   struct Owner {
     std::optional<std::uint32_t> user, group;
   };
+
+  void gather_peers(const config::PeerSection& section) {
+    if (section.disabled) return;
+    for (const config::Address& address : section.listen.addresses) resolve(address, section.listen.place, false);
+    find_owner(section.listen);
+    for (const config::Peer& peer : section.peers) {
+      if (peer.address) resolve(*peer.address, peer.place, false);
+    }
+  }
 
   // Names are looked up now: later their files may be out of reach.
   void find_owner(const config::Bind& bind) {
@@ -660,6 +678,12 @@ std::shared_ptr<const BoundAddress> Bundle::bound(const config::Bind& bind, cons
 std::shared_ptr<const BoundAddress> Bundle::bound(const config::StatsSocket& socket, const config::Address& address,
                                                   int port) const {
   return socket_of(kRuntimeKey + bind_key(socket.bind, address, port));
+}
+
+std::shared_ptr<const BoundAddress> Bundle::bound(const config::PeerSection& section) const {
+  if (section.listen.addresses.empty()) return nullptr;
+  const config::Address& address = section.listen.addresses.front();
+  return socket_of(kPeersKey + bind_key(section.listen, address, address.port_low));
 }
 
 std::shared_ptr<BoundAddress> Bundle::socket_of(const std::string& key) const {

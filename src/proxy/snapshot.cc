@@ -116,6 +116,7 @@ class SnapshotBuilder final {
     snapshot_.find_followers();
     list_patterns();
     list_rings();
+    list_peers();
   }
 
  private:
@@ -133,6 +134,20 @@ class SnapshotBuilder final {
                                 ring.connect_ms != 0 ? ring.connect_ms : kUsualConnectMs, ring.server_ms});
       }
       ground_.rings.push_back(std::move(plan));
+    }
+  }
+
+  void list_peers() {
+    for (const config::PeerSection& section : config_.peers) {
+      PeersPlan plan{section.name, section.local, section.disabled || section.local.empty(), {}, {}, {}};
+      if (!plan.disabled) plan.bound = ground_.bundle.bound(section);
+      for (const config::Peer& peer : section.peers) {
+        if (peer.name == section.local)
+          plan.address = plan.bound ? plan.bound->address : SocketAddress();
+        else
+          plan.peers.push_back({peer.name, peer.address ? outside_.resolved(*peer.address) : SocketAddress()});
+      }
+      ground_.peers.push_back(std::move(plan));
     }
   }
 
@@ -184,20 +199,20 @@ class SnapshotBuilder final {
 
   // A table has the number that it had before; another one the lowest that is free.
   void number_tables() {
-    std::vector<const config::Proxy*> others;
-    for (const config::Proxy* proxy : config_.tables()) {
-      const int known = before_ == nullptr ? -1 : table_before(proxy->name);
+    std::vector<config::Config::TableLine> others;
+    for (const config::Config::TableLine& line : config_.tables()) {
+      const int known = before_ == nullptr ? -1 : table_before(line.name);
       if (known < 0)
-        others.push_back(proxy);
+        others.push_back(line);
       else
-        add_table(*proxy, known);
+        add_table(line, known);
     }
     int next = 0;
-    for (const config::Proxy* proxy : others) {
+    for (const config::Config::TableLine& line : others) {
       while (static_cast<std::size_t>(next) < ground_.tables.size() &&
              ground_.tables[static_cast<std::size_t>(next)].table)
         ++next;
-      add_table(*proxy, next);
+      add_table(line, next);
     }
   }
 
@@ -208,11 +223,10 @@ class SnapshotBuilder final {
   }
 
   // The frontend and the backend of one name share theirs.
-  void add_table(const config::Proxy& proxy, int number) {
+  void add_table(const config::Config::TableLine& line, int number) {
     TablePlan& plan = grown(ground_.tables, number);
     if (plan.table) return;
-    plan = {proxy.name, sources_.tables.table(proxy.name, *proxy.stick_table), *proxy.stick_table,
-            of_servers_.contains(proxy.name)};
+    plan = {line.name, sources_.tables.table(line.name, line.table), line.table, of_servers_.contains(line.name)};
   }
 
   static std::set<std::string, std::less<>> tables_of_servers(const config::Config& config) {
@@ -514,6 +528,7 @@ Snapshot::Snapshot(std::shared_ptr<const SnapshotGround> ground)
       outputs(ground->outputs),
       patterns(ground->patterns),
       rings(ground->rings),
+      peers(ground->peers),
       ground_(std::move(ground)) {}
 
 void Snapshot::index() {

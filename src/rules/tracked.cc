@@ -27,12 +27,12 @@ int find_table(Compiling& compiling, const std::string& name, config::Place plac
   const std::string wanted = !name.empty() || compiling.proxy == nullptr ? name : compiling.proxy->name;
   std::vector<std::string_view> names;
   if (compiling.config != nullptr) {
-    for (const config::Proxy* proxy : compiling.config->tables()) {
-      if (proxy->name != wanted) {
-        names.push_back(proxy->name);
+    for (const config::Config::TableLine& known : compiling.config->tables()) {
+      if (known.name != wanted) {
+        names.push_back(known.name);
         continue;
       }
-      if (line != nullptr) *line = &*proxy->stick_table;
+      if (line != nullptr) *line = &known.table;
       return compiling.environment.table_index(wanted);
     }
   }

@@ -23,6 +23,7 @@ const std::map<std::string, std::string> kHeadings = {{"SECTIONS", "section"},
                                                       {"BIND KEYWORDS", "bind"},
                                                       {"STATS SOCKET KEYWORDS", "stats socket"},
                                                       {"RESOLVERS KEYWORDS", "resolvers"},
+                                                      {"PEERS KEYWORDS", "peers"},
                                                       {"RING KEYWORDS", "ring"},
                                                       {"USERLIST KEYWORDS", "userlist"},
                                                       {"SERVER KEYWORDS", "server"}};

@@ -36,6 +36,9 @@ userlist people
 resolvers rs
     nameserver first 127.0.0.1:5353
 {resolvers}
+peers others
+    peer a 127.0.0.1:5
+{peers}
 defaults d
     mode {mode}
     timeout connect 5s
@@ -55,7 +58,7 @@ backend other from d
     stick-table type ip size 1k store gpc0,gpt0,conn_cur,http_req_rate(10s)
     server s1 127.0.0.1:4
 '''
-PLACES = ('global', 'errors', 'ring', 'userlist', 'resolvers', 'defaults', 'frontend', 'backend')
+PLACES = ('global', 'errors', 'ring', 'userlist', 'resolvers', 'peers', 'defaults', 'frontend', 'backend')
 
 SETTINGS = {
     'global': '''
@@ -163,6 +166,14 @@ server s1 127.0.0.1:514 log-proto legacy
 ''',
     'errors': '''
 errorfile 404 /dev/null
+''',
+    'peers': '''
+peer b 127.0.0.1:6
+server b 127.0.0.1:6
+table t type ip size 1k
+table t type string len 20 size 10k expire 30m store gpc0,http_req_rate(10s)
+disabled
+enabled
 ''',
     'defaults': '''
 acl a path_beg /a
@@ -537,6 +548,7 @@ source 127.0.0.1:0
 srvtcpka-cnt 3
 stick-table type ip size 200k expire 30m nopurge
 stick-table type string len 32 size 10m expire 1h srvkey name
+stick-table type ip size 1k peers others
 stick-table type integer size 100 store server_id
 stick-table type ip size 1k srvkey addr store server_id,gpc0
 stick on src table other
@@ -815,7 +827,7 @@ STRICTER = re.compile('|'.join((
     "\\('? is not known in a '(bind|server)' line", "\\(\\)' is not known in a", 'a range cannot be compared', "'default' can stand before", 'its check has a port', 'unknown kind of address', 'is too long a time', 'does not say a (number|time)', 'expects a size from',
     # Text that would be taken for something else than was meant.
     'is no flag of a log-format', 'is no variable of a log-format', "a variable's name must begin", 'a NUL byte cannot', 'is no name of a header',
-    'is not how', "the converter '' is not known",
+    'is not how', "the converter '' is not known", "is not known in 'timeout' of a ring",
     # What is not offered, and meetings of modes.
     'not offered', "HAProxy's and", 'no longer part of', 'is disabled', 'is in mode tcp, backend', 'nothing to listen on', "needs (the request's head|a client connection)")))
 

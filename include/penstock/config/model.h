@@ -413,6 +413,7 @@ struct Global {
   bool master_worker = false;
   bool quiet = false;
   std::string pid_file, chroot, user, group, ca_base, crt_base, node, description;
+  std::string local_peer;  // `localpeer`; empty: what -L says, else the system's name.
   std::optional<std::uint32_t> uid, gid;
   Place chroot_place, user_place, group_place;  // Also of `uid` and `gid`.
   std::uint32_t ulimit_n = 0;
@@ -520,6 +521,34 @@ struct Resolvers {
   bool operator==(const Resolvers&) const = default;
 };
 
+// Another process, or this one, that shares stick tables.
+struct Peer {
+  Place place;
+  std::string name;
+  std::optional<Address> address;
+  bool operator==(const Peer&) const = default;
+};
+
+// A table by the name that rules have for it.
+struct NamedTable {
+  std::string name;
+  StickTable table;
+  bool operator==(const NamedTable&) const = default;
+};
+
+// `peers <name>`: who shares stick tables.
+struct PeerSection {
+  Place place;
+  std::string name;
+  bool disabled = false;
+  std::optional<Bind> bind;  // As written; else it is the address of the local peer.
+  std::vector<Peer> peers;
+  std::vector<NamedTable> tables;  // "<section>/<name>".
+  std::string local;               // Which of the peers we are; empty: none, and nothing is shared.
+  Bind listen;                     // Where others come to; without address: nowhere.
+  bool operator==(const PeerSection&) const = default;
+};
+
 struct Config {
   std::vector<std::string> files;  // Place::file points here.
   // Lines of each file as read, for carets in complaints made later.
@@ -528,6 +557,7 @@ struct Config {
   std::vector<Proxy> proxies;  // In order of the file.
   std::vector<Ring> rings;     // Likewise.
   std::vector<Resolvers> resolvers;
+  std::vector<PeerSection> peers;
 
   // A frontend and a backend may share one name: who looks for one side says so.
   const Proxy* find_frontend(const std::string& name) const {
@@ -548,13 +578,20 @@ struct Config {
     }
     return nullptr;
   }
-  // Stick tables in order of the file. The frontend and the backend of one name share theirs.
-  std::vector<const Proxy*> tables() const {
-    std::vector<const Proxy*> with_table;
+  struct TableLine {
+    const std::string& name;
+    const StickTable& table;
+  };
+  // Stick tables in order of the file, those of peers last. The frontend and the backend of one name share theirs.
+  std::vector<TableLine> tables() const {
+    std::vector<TableLine> all;
     for (const Proxy& proxy : proxies) {
-      if (proxy.stick_table) with_table.push_back(&proxy);
+      if (proxy.stick_table) all.push_back({proxy.name, *proxy.stick_table});
     }
-    return with_table;
+    for (const PeerSection& section : peers) {
+      for (const NamedTable& named : section.tables) all.push_back({named.name, named.table});
+    }
+    return all;
   }
   const Proxy* find(const std::string& name) const {
     for (const Proxy& proxy : proxies) {

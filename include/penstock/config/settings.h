@@ -199,7 +199,8 @@ struct StickTable {
   bool no_purge = false;           // When it is full, new keys are turned away.
   bool server_by_address = false;  // Servers are known by their addresses, not by their names.
   std::vector<Stored> store;       // ServerId is among them if a line says so; every entry has room for a server.
-  Place place;
+  std::string peers;               // The section whose peers have this table too; empty: it is told to nobody.
+  Place place, peers_place;
   bool operator==(const StickTable&) const = default;
 };
 

@@ -15,6 +15,7 @@
 #include "penstock/control/changes.h"
 #include "penstock/control/feed.h"
 #include "penstock/control/legacy.h"
+#include "penstock/control/peers.h"
 #include "penstock/control/worker.h"
 #include "penstock/net/loop.h"
 #include "penstock/proxy/snapshot.h"
@@ -63,6 +64,7 @@ class Crew final : private WorkerOwner {
   // The snapshot at work with one thing changed, to be put to work. Null after complaints.
   std::shared_ptr<const Snapshot> amended(const Amendment& amendment, config::Diagnostics& diagnostics);
   const Feeds& feeds() const { return feeds_; }
+  const Peers& peers() const { return peers_; }
   // What the next build() is to keep.
   const Bundle* bundle() const { return snapshot_ ? &snapshot_->bundle : nullptr; }
 
@@ -157,6 +159,7 @@ class Crew final : private WorkerOwner {
   std::map<std::string, std::shared_ptr<LogOutput>> log_outputs_;
   std::map<std::string, std::shared_ptr<Ring>> rings_;
   Feeds feeds_;
+  Peers peers_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::shared_ptr<const Difference> change_;             // From the snapshot before it.
   std::vector<std::shared_ptr<const Snapshot>> former_;  // Freed here when nobody uses them any more.

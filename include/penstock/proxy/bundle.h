@@ -23,6 +23,7 @@
 
 namespace penstock::config {
 struct Bind;
+struct PeerSection;
 struct StatsSocket;
 }  // namespace penstock::config
 
@@ -85,6 +86,8 @@ class Bundle {
   // Of the runtime socket: one socket each.
   std::shared_ptr<const BoundAddress> bound(const config::StatsSocket& socket, const config::Address& address,
                                             int port) const;
+  // Where other peers come to; null: nowhere.
+  std::shared_ptr<const BoundAddress> bound(const config::PeerSection& section) const;
   // Of a server, a check, a log target; empty if it could not be resolved (init-addr none).
   SocketAddress resolved(const config::Address& address) const;
   std::size_t bound_count() const { return sockets_.size(); }

@@ -57,6 +57,22 @@ struct RingPlan {
   std::vector<RingServerPlan> servers;
 };
 
+// Another process with which stick tables are shared.
+struct PeerPlan {
+  std::string name;
+  SocketAddress address;  // Empty: it may come, and is not called.
+  bool operator==(const PeerPlan&) const = default;
+};
+
+// A section `peers`. Whose tables are shared say their lines.
+struct PeersPlan {
+  std::string name, local;
+  bool disabled = false;
+  SocketAddress address;                      // Of our own,
+  std::shared_ptr<const BoundAddress> bound;  // where others come to; null: nowhere.
+  std::vector<PeerPlan> peers;                // All others.
+};
+
 // All of a snapshot but its plans: what no amendment touches.
 struct SnapshotGround {
   struct NameHash {
@@ -89,6 +105,7 @@ struct SnapshotGround {
   std::vector<LogUse> outputs;
   std::vector<PatternPlan> patterns;  // In the order of their numbers.
   std::vector<RingPlan> rings;        // The built-in one first.
+  std::vector<PeersPlan> peers;
   Names frontends, backends;
   std::vector<Side> frontend_sides, backend_sides;
 };

@@ -45,6 +45,7 @@ class Snapshot {
   const std::vector<LogUse>& outputs;
   const std::vector<PatternPlan>& patterns;
   const std::vector<RingPlan>& rings;
+  const std::vector<PeersPlan>& peers;
 
   // -1: there is none.
   int backend_number(std::string_view name) const;

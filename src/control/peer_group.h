@@ -1,0 +1,106 @@
+// A section of peers at work: where others come to, and a link to each of them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "peer_link.h"
+#include "penstock/base/log.h"
+#include "penstock/net/listener.h"
+
+namespace penstock {
+
+class PeerVisitor;
+
+class PeerVisitorOwner {
+ public:
+  // It has said who it is: it is taken away, or refused.
+  virtual void on_hello(PeerVisitor& visitor) = 0;
+  virtual void on_visitor_over(PeerVisitor& visitor) = 0;
+  virtual void on_refused(PeerVisitor& visitor, peers::Status why) = 0;
+
+ protected:
+  ~PeerVisitorOwner() = default;
+};
+
+// Who has come and not yet said who it is; or is about to leave.
+class PeerVisitor final : public Living, private ConnectionEvents {
+ public:
+  PeerVisitor(Loop& loop, PeerVisitorOwner& owner);
+  static Owned<PeerVisitor> welcome(Listener& listener, Loop& loop, PeerVisitorOwner& owner);
+  // Is told this, and waited for to go.
+  static Owned<PeerVisitor> leaving(Owned<Connection> connection, std::string_view last_words, Loop& loop,
+                                    PeerVisitorOwner& owner);
+  const peers::Hello& hello() const { return hello_; }
+  Connection& connection() { return *connection_; }
+  void refuse(peers::Status status);
+  // What came behind the hello.
+  Owned<Connection> take(std::string& said);
+
+ private:
+  void on_close() override { connection_.reset(); }
+  void on_deadline() override { owner_.on_visitor_over(*this); }
+  void on_ready() override {}
+  void on_bytes(Slice bytes) override;
+  void on_read_end(bool) override { owner_.on_visitor_over(*this); }
+  void on_sent() override {}
+  void on_lost(const Loss&) override { owner_.on_visitor_over(*this); }
+  void on_time_out() override { owner_.on_visitor_over(*this); }
+  void leave(std::string_view last_words);
+
+  PeerVisitorOwner& owner_;
+  Owned<Connection> connection_;
+  std::string inbox_;
+  peers::Hello hello_;
+  bool leaving_ = false;
+};
+
+class PeerGroup final : public Living, private PeerLinkOwner, private PeerVisitorOwner, private ListenerOwner {
+ public:
+  using Report = std::function<void(const std::string& line)>;
+  PeerGroup(Loop& loop, const PeersPlan& plan, Report report);
+  const PeersPlan& plan() const { return plan_; }
+  // The same section, as a reload has it.
+  void adopt(const PeersPlan& plan, const SharedTables& tables);
+  const SharedTables& tables() const { return tables_; }
+  std::size_t active() const;
+  std::size_t connected() const;
+  void describe(std::string& to, bool with_texts) const;
+
+ private:
+  enum class Learning : std::uint8_t { Wanted, Asked, Done };
+  void on_close() override;
+  void on_deadline() override;
+  void on_linked(PeerLink& link) override;
+  void on_parted(PeerLink& link) override;
+  void on_lesson_over(PeerLink& link, bool whole) override;
+  bool knows_all() const override;
+  void see_off(Owned<Connection> connection, std::string_view last_words) override;
+  void report(const std::string& what) override;
+  void on_hello(PeerVisitor& visitor) override;
+  void on_visitor_over(PeerVisitor& visitor) override;
+  void on_refused(PeerVisitor& visitor, peers::Status why) override;
+  void on_connection(Listener& listener) override;
+  void listen();
+  void ask_somebody();
+
+  PeersPlan plan_;
+  const Report report_;
+  const std::int64_t made_us_;
+  SharedTables tables_;
+  std::vector<Owned<PeerLink>> links_;
+  std::vector<Owned<PeerVisitor>> visitors_;
+  Owned<Listener> listener_;
+  std::shared_ptr<const BoundAddress> listens_at_;
+  Learning learning_ = Learning::Wanted;
+  const PeerLink* asked_ = nullptr;
+  std::vector<const PeerLink*> useless_;  // They do not know everything themselves.
+  std::uint64_t begun_ms_ = 0, reported_ms_ = 0;
+};
+
+}  // namespace penstock
