@@ -20,7 +20,7 @@ void show_peers(const CallRef& call) {
 }
 
 constexpr Command kCommands[] = {
-    {"show peers", "[dict|-] [<section>]", AccessLevel::User, "who has the same stick tables, and what was exchanged",
+    {"show peers", "[dict|-] [section]", AccessLevel::User, "who has the same stick tables, and what was exchanged",
      show_peers},
 };
 
