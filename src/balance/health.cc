@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "health_agent.h"
 #include "health_probe.h"
 #include "health_tally.h"
 #include "penstock/balance/health_count.h"
@@ -16,17 +17,20 @@ constexpr std::uint64_t kLongestForOthersMs = 1000;
 
 }  // namespace
 
-// The checks of one server, one after the other.
+// The checks of one server, one after the other, or what its agent is asked.
 class Check final : public Living, public ListNode<Checks::WaitingTag>, private ProbeOwner {
  public:
-  Check(Loop& loop, Checks& checks, const Checks::Target& target);
+  Check(Loop& loop, Checks& checks, const Checks::Target& target, bool agent);
   // The first check of a server not known before is due in `after_ms`.
   void begin(std::uint64_t after_ms);
   void start(Probe& probe);
   void begin_anew();
   void look_again();
+  void count_errors(const std::string& errors);
   const ServerSpec& server() const { return server_; }
-  bool in_service() const { return server_.state->standing.load(std::memory_order_relaxed).in_service(); }
+  bool is_agent() const { return is_agent_; }
+  // An agent may end the maintenance that it asked for.
+  bool in_service() const { return is_agent_ || server_.state->standing.load(std::memory_order_relaxed).in_service(); }
   // Until the next check, in this state.
   std::uint64_t interval_ms() const;
 
@@ -35,27 +39,30 @@ class Check final : public Living, public ListNode<Checks::WaitingTag>, private 
   void on_close() override;
   void on_probe_done(Probe& probe, const CheckResult& result) override;
 
-  const CheckSpec& spec() const { return server_.check; }
+  const CheckSpec& spec() const { return is_agent_ ? *server_.agent : server_.check; }
   Operation operation() const { return server_.state->standing.load(std::memory_order_relaxed).operation; }
-  Server::CheckMemory& memory() { return server_.state->check; }
+  Server::CheckMemory& memory() const { return is_agent_ ? server_.state->agent->memory : server_.state->check; }
   bool is_waiting() const { return ListNode<Checks::WaitingTag>::linked(); }
   void wait();
   void judge(const CheckResult& result);
+  void judge_agent(CheckResult result);
   void remember(const CheckResult& result, int health);
   void find(Operation operation, const CheckResult& result);
   Checks& checks_;
   const BackendSpec& backend_;
   const ServerSpec& server_;
+  const bool is_agent_;
   const HealthCount count_;
   Probe* probe_ = nullptr;  // While a check is under way.
   TlsTicket ticket_;
 };
 
-Check::Check(Loop& loop, Checks& checks, const Checks::Target& target)
+Check::Check(Loop& loop, Checks& checks, const Checks::Target& target, bool agent)
     : Living(loop),
       checks_(checks),
       backend_(*target.backend),
       server_(*target.server),
+      is_agent_(agent),
       count_(spec().rise, spec().fall) {
   for (const CheckStepSpec& step : spec().steps) {
     const bool by_regex =
@@ -63,12 +70,12 @@ Check::Check(Loop& loop, Checks& checks, const Checks::Target& target)
     require(step.kind != CheckStepSpec::Kind::Expect || !by_regex || step.regex != nullptr);
   }
   Server::CheckMemory& memory = this->memory();
-  const bool was_up = operation() != Operation::Down;
+  const bool was_up = agent ? !server_.state->agent->says_down : operation() != Operation::Down;
   memory.health = memory.begun ? count_.adopted(memory.health, was_up) : count_.initial();
 }
 
 std::uint64_t Check::interval_ms() const {
-  const Server::CheckMemory& memory = server_.state->check;
+  const Server::CheckMemory& memory = this->memory();
   return check_interval_ms(spec(), memory.health, memory.begun);
 }
 
@@ -115,13 +122,13 @@ void Check::start(Probe& probe) {
   probe_ = &probe;
   // Whoever takes over while it is under way begins it anew at once.
   memory().next_ms = loop().now();
-  probe.start(server_, std::move(ticket_), *this);
+  probe.start(server_, spec(), std::move(ticket_), *this);
 }
 
 void Check::on_probe_done(Probe& probe, const CheckResult& result) {
   ticket_ = probe.take_ticket();
   checks_.give_back(*std::exchange(probe_, nullptr));
-  judge(result);
+  is_agent_ ? judge_agent(result) : judge(result);
   const std::uint64_t interval = interval_ms();
   const std::uint64_t noise = interval * checks_.options_.spread_percent / 100;
   memory().next_ms = loop().now() + std::max<std::uint64_t>(1, interval - noise + checks_.chance(2 * noise));
@@ -145,14 +152,52 @@ void Check::judge(const CheckResult& result) {
       remember(result, before == Operation::Down ? health : count_.after_success(health));
       if (before == Operation::Up) find(Operation::Drain, result);
       return;
+    case CheckVerdict::Neutral:
+      return remember(result, health);
   }
+}
+
+// That it cannot be asked, or says nothing that we understand, changes nothing.
+void Check::judge_agent(CheckResult result) {
+  if (result.status != CheckStatus::L7Ok) return remember(result, memory().health);
+  const bool fixed = backend_.has_fixed_weights();
+  const AgentSays says = read_agent_line(result.info, server_, fixed);
+  result.info = says.text;
+  result.status = !says.up ? CheckStatus::Unchanged : *says.up ? CheckStatus::L7Ok : CheckStatus::L7Status;
+  if (!says.up) result.code = -1;
+  remember(result, !says.up ? memory().health : *says.up ? count_.best() : 0);
+  checks_.owner_.on_agent(backend_, server_, says.change, says.up, result);
+}
+
+void Check::count_errors(const std::string& errors) {
+  if (!in_service() || memory().off) return;
+  server_.state->failed_by_traffic.add();
+  const CheckResult result{CheckStatus::Analysis, -1, errors, 0};
+  switch (server_.on_error) {
+    case OnError::FastInter:
+      break;
+    case OnError::SuddenDeath:
+      memory().health = std::min(memory().health, count_.initial() + 1);
+      judge(result);
+      break;
+    case OnError::FailCheck:
+      judge(result);
+      break;
+    case OnError::MarkDown:
+      memory().health = std::min(memory().health, count_.initial());
+      judge(result);
+      break;
+  }
+  memory().next_ms = std::min(memory().next_ms, loop().now() + spec().fastinter_ms);
+  wait();
 }
 
 void Check::remember(const CheckResult& result, int health) {
   Server::CheckMemory& memory = this->memory();
-  const bool news = !memory.begun || memory.last_status != result.status || memory.health != health;
-  if (count_.up(memory.health) && health < memory.health) server_.state->failed_checks.add();
-  if (backend_.state)
+  const bool is_neutral = check_verdict(result.status) == CheckVerdict::Neutral;
+  const bool news = !is_neutral && (!memory.begun || memory.last_status != result.status || memory.health != health);
+  if (!is_agent_ && count_.up(memory.health) && health < memory.health) server_.state->failed_checks.add();
+  if (backend_.state && result.status != CheckStatus::Analysis)
     backend_.state->durations.of(checks_.options_.worker).checks.add(static_cast<std::int64_t>(result.duration_ms));
   memory.begun = true;
   memory.health = health;
@@ -160,12 +205,13 @@ void Check::remember(const CheckResult& result, int health) {
   memory.last_code = result.code;
   memory.last_duration_ms = result.duration_ms;
   memory.last_text = result.info;
-  server_.state->show_check();
+  is_agent_ ? server_.state->show_agent() : server_.state->show_check();
+  if (spec().log_all && news)
+    checks_.log_.write(backend_, Level::Notice, check_line(backend_, server_, result, count_.text(health), is_agent_));
+  if (is_agent_) return;
   std::vector<Server::CheckRecord>& records = server_.state->records;
   if (records.size() == Server::kMostRecords) records.erase(records.begin());
   records.push_back({Loop::wall_us(), result.status, result.code, result.duration_ms, result.info});
-  if (!spec().log_all || !news) return;
-  checks_.log_.write(backend_, Level::Notice, check_line(backend_, server_, result, count_.text(health)));
 }
 
 void Check::find(Operation operation, const CheckResult& result) {
@@ -179,11 +225,14 @@ void Checks::add(const std::vector<Target>& targets) {
   std::vector<Check*> added;
   std::uint64_t shortest_ms = UINT64_MAX;
   for (const Target& target : targets) {
-    auto* check = new Check(loop_, *this, target);
-    checks_[target.backend].emplace_back(check);
-    if (!check->in_service()) continue;
-    added.push_back(check);
-    shortest_ms = std::min(shortest_ms, check->interval_ms());
+    for (const bool agent : {false, true}) {
+      if (agent ? target.server->agent == nullptr : !target.server->check.enabled) continue;
+      auto* check = new Check(loop_, *this, target, agent);
+      checks_[target.backend].emplace_back(check);
+      if (!check->in_service()) continue;
+      added.push_back(check);
+      shortest_ms = std::min(shortest_ms, check->interval_ms());
+    }
   }
   const std::uint64_t limit_ms = options_.spread_limit_ms, count = added.size();
   const std::uint64_t others_ms = std::min(
@@ -202,11 +251,19 @@ void Checks::look_again(const BackendSpec& backend, const ServerSpec& server) {
   if (Check* check = find(backend, server)) check->look_again();
 }
 
-Check* Checks::find(const BackendSpec& backend, const ServerSpec& server) {
+void Checks::look_at_agent_again(const BackendSpec& backend, const ServerSpec& server) {
+  if (Check* check = find(backend, server, true)) check->look_again();
+}
+
+void Checks::count_errors(const BackendSpec& backend, const ServerSpec& server, const std::string& errors) {
+  if (Check* check = find(backend, server)) check->count_errors(errors);
+}
+
+Check* Checks::find(const BackendSpec& backend, const ServerSpec& server, bool agent) {
   const auto checks = checks_.find(&backend);
   if (checks == checks_.end()) return nullptr;
   for (auto& check : checks->second) {
-    if (&check->server() == &server) return check.get();
+    if (&check->server() == &server && check->is_agent() == agent) return check.get();
   }
   return nullptr;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "health_replies.h"
 #include "penstock/base/format.h"
 #include "penstock/base/require.h"
 #include "penstock/base/text.h"
@@ -13,18 +14,18 @@ namespace {
 using Kind = Judgement::Kind;
 using Match = CheckStepSpec::Match;
 
-Judgement failed(const CheckStepSpec& step, CheckStatus usual, std::string info) {
-  if (step.on_error) info = step.on_error->make();
+Judgement failed(const CheckStepSpec& step, CheckStatus usual, std::string info, CheckTalk& talk) {
+  if (step.on_error) info = step.on_error->make(talk);
   if (!step.comment.empty()) append_format(info, " comment: {}", step.comment);
   return {Kind::Fail, step.error_status != CheckStatus::Unknown ? step.error_status : usual, std::move(info)};
 }
 
-Judgement wrong_status(const Head& head, const CheckStepSpec& step) {
-  return failed(step, CheckStatus::L7Status, std::string(head.reason));
+Judgement wrong_status(const Head& head, const CheckStepSpec& step, CheckTalk& talk) {
+  return failed(step, CheckStatus::L7Status, std::string(head.reason), talk);
 }
 
-Judgement bad_answer(std::string info, const CheckStepSpec& step) {
-  return failed(step, CheckStatus::L7Response, std::move(info));
+Judgement bad_answer(std::string info, const CheckStepSpec& step, CheckTalk& talk) {
+  return failed(step, CheckStatus::L7Response, std::move(info), talk);
 }
 
 std::string hexadecimal(std::string_view bytes) {
@@ -49,7 +50,9 @@ bool undecided(const CheckStepSpec& step, const Answer& answer, bool is_found, s
   return answer.bytes.size() < std::max<std::uint64_t>(*step.min_recv, least);
 }
 
-std::string pattern_of(const CheckStepSpec& step) { return step.text ? step.text->make() : step.pattern; }
+std::string pattern_of(const CheckStepSpec& step, CheckTalk& talk) {
+  return step.text ? step.text->make(talk) : step.pattern;
+}
 
 std::string_view kind_of(const CheckStepSpec& expect) {
   switch (expect.match) {
@@ -64,19 +67,19 @@ std::string_view kind_of(const CheckStepSpec& expect) {
   }
 }
 
-Judgement judge_body(const CheckStepSpec& expect, const Answer& answer) {
-  const std::string pattern = pattern_of(expect);
+Judgement judge_body(const CheckStepSpec& expect, const Answer& answer, CheckTalk& talk) {
+  const std::string pattern = pattern_of(expect, talk);
   const bool is_found = found(expect, answer.bytes, pattern);
   if (undecided(expect, answer, is_found, pattern)) return {};
-  if (answer.bytes.empty()) return bad_answer("HTTP content check could not find a response body", expect);
+  if (answer.bytes.empty()) return bad_answer("HTTP content check could not find a response body", expect, talk);
   if (is_found != expect.negated) return {Kind::Pass};
-  return bad_answer(expect.negated ? "HTTP check matched unwanted content" : "HTTP content check did not match",
-                    expect);
+  return bad_answer(expect.negated ? "HTTP check matched unwanted content" : "HTTP content check did not match", expect,
+                    talk);
 }
 
 }  // namespace
 
-Judgement judge_http(const CheckStepSpec& expect, const Answer& answer) {
+Judgement judge_http(const CheckStepSpec& expect, const Answer& answer, CheckTalk& talk) {
   const Head& head = *answer.head;
   bool matched = false;
   switch (expect.match) {
@@ -87,42 +90,48 @@ Judgement judge_http(const CheckStepSpec& expect, const Answer& answer) {
       matched = expect.regex->matches(format("{:03}", head.status));
       break;
     case Match::Header:
-      matched = has_field(head, expect);
+      matched = has_field(head, expect, talk);
       break;
     case Match::String:
     case Match::StringRegex:
     case Match::Binary:
     case Match::BinaryRegex:
     case Match::SmtpReply:
-      return judge_body(expect, answer);
+    case Match::RedisReply:
+    case Match::LdapReply:
+    case Match::PostgreSqlReply:
+    case Match::MySqlGreeting:
+    case Match::MySqlReply:
+    case Match::AgentLine:
+      return judge_body(expect, answer, talk);
   }
-  if (matched == expect.negated) return wrong_status(head, expect);
+  if (matched == expect.negated) return wrong_status(head, expect, talk);
   return {Kind::Pass};
 }
 
 Judgement judge_http_by_default(const Answer& answer) {
   const Head& head = *answer.head;
   if (head.status >= 200 && head.status < 400) return {Kind::Pass};
-  return wrong_status(head, {});
+  CheckTalk nobody;
+  return wrong_status(head, {}, nobody);
 }
 
-Judgement judge_bytes(const CheckStepSpec& expect, const Answer& answer, std::size_t number) {
-  if (expect.match == Match::SmtpReply) return judge_smtp(answer, number);
-  const std::string pattern = pattern_of(expect);
+Judgement judge_bytes(const CheckStepSpec& expect, const Answer& answer, std::size_t number, CheckTalk& talk) {
+  if (expect.match >= Match::SmtpReply) return judge_reply(expect.match, answer, number);
+  const std::string pattern = pattern_of(expect, talk);
   const bool is_found = found(expect, answer.bytes, pattern);
   if (undecided(expect, answer, is_found, pattern)) return {};
-  if (answer.bytes.empty()) return bad_answer(format("TCPCHK got an empty response at step {}", number), expect);
+  if (answer.bytes.empty()) return bad_answer(format("TCPCHK got an empty response at step {}", number), expect, talk);
   if (is_found != expect.negated) return {Kind::Pass};
   const bool is_shown = expect.match == Match::String && !expect.text;
   return bad_answer(format("TCPCHK {} content {} at step {}", expect.negated ? "matched unwanted" : "did not match",
                            is_shown ? format("'{}'", expect.pattern) : format("({})", kind_of(expect)), number),
-                    expect);
+                    expect, talk);
 }
 
 Judgement judge_smtp(const Answer& answer, std::size_t number) {
   std::string_view rest = answer.bytes;
-  if (rest.empty() && answer.complete)
-    return {Kind::Fail, CheckStatus::L7Response, format("TCPCHK got an empty response at step {}", number)};
+  if (rest.empty() && answer.complete) return empty_reply(number);
   while (!rest.empty()) {
     const std::size_t end = rest.find('\n');
     if (end == std::string_view::npos && !answer.complete) return {};
@@ -185,11 +194,11 @@ bool has_value(const CheckStepSpec& expect, std::string_view values, std::string
 
 }  // namespace
 
-bool has_field(const Head& head, const CheckStepSpec& expect) {
+bool has_field(const Head& head, const CheckStepSpec& expect, CheckTalk& talk) {
   const CheckFieldMatch &name = expect.field_name, &value = expect.field_value;
   // Names in any case.
-  const std::string wanted = lower(name.made ? name.made->make() : name.text);
-  const std::string wanted_value = value.made ? value.made->make() : value.text;
+  const std::string wanted = lower(name.made ? name.made->make(talk) : name.text);
+  const std::string wanted_value = value.made ? value.made->make(talk) : value.text;
   const bool any_value = value.text.empty();
   for (const Field& field : head.fields) {
     if (!suits(name, lower(field.name), wanted)) continue;

@@ -27,11 +27,11 @@ struct Judgement {
 };
 
 // An expectation of an http check; `answer.head` is there.
-Judgement judge_http(const CheckStepSpec& expect, const Answer& answer);
+Judgement judge_http(const CheckStepSpec& expect, const Answer& answer, CheckTalk& talk);
 // Without an expectation: 2xx and 3xx.
 Judgement judge_http_by_default(const Answer& answer);
 // `number`: the step's place, for the log.
-Judgement judge_bytes(const CheckStepSpec& expect, const Answer& answer, std::size_t number);
+Judgement judge_bytes(const CheckStepSpec& expect, const Answer& answer, std::size_t number, CheckTalk& talk);
 
 // A whole reply, of one line or several (RFC 5321 section 4.2); 2xx is good.
 Judgement judge_smtp(const Answer& answer, std::size_t number);
@@ -41,7 +41,7 @@ std::string expectation(const CheckStepSpec& expect);
 // "200", "200-299,401"
 bool status_in(std::string_view list, unsigned status);
 // Some value, of those that commas part or the whole, of some field of such a name.
-bool has_field(const Head& head, const CheckStepSpec& expect);
+bool has_field(const Head& head, const CheckStepSpec& expect, CheckTalk& talk);
 
 // The path of this HTTP request is Exchange's own health page.
 bool asks_exchange(std::string_view request);

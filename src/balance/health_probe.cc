@@ -9,6 +9,7 @@
 #include "penstock/balance/health_count.h"
 #include "penstock/base/format.h"
 #include "penstock/base/require.h"
+#include "penstock/base/text.h"
 
 namespace penstock {
 namespace {
@@ -37,9 +38,10 @@ bool is_ours(int status) {
 
 }  // namespace
 
-void Probe::start(const ServerSpec& server, TlsTicket ticket, ProbeOwner& owner) {
+void Probe::start(const ServerSpec& server, const CheckSpec& spec, TlsTicket ticket, ProbeOwner& owner) {
   require(server_ == nullptr);
   server_ = &server;
+  spec_ = &spec;
   owner_ = &owner;
   ticket_ = std::move(ticket);
   began_ms_ = loop_.now();
@@ -47,7 +49,9 @@ void Probe::start(const ServerSpec& server, TlsTicket ticket, ProbeOwner& owner)
   settled_ = false;
   result_ = {};
   reply_code_ = 0;
+  made_code_.reset();
   reply_info_.clear();
+  do_steps();
   connect();
 }
 
@@ -57,6 +61,7 @@ void Probe::stop() {
   ticket_ = {};
   if (parser_) parser_->release_head();
   arena_.clear();
+  talk_ = {};
   bytes_.clear();
   if (bytes_.capacity() > kKept) bytes_.shrink_to_fit();
   server_ = nullptr;
@@ -84,8 +89,30 @@ std::uint64_t Probe::connect_limit_ms() const {
   return gone_ms < limits.connect_ms ? limits.connect_ms - gone_ms : 1;
 }
 
+CheckTalk& Probe::talk() {
+  talk_.answer = bytes_;
+  talk_.head = spec().http && head_seen_ ? &parser_->head() : nullptr;
+  talk_.ends = nullptr;
+  return talk_;
+}
+
+// The host of its own, else the server's.
+SocketAddress Probe::agent_address() const {
+  const Server::AgentMemory& agent = *server_->state->agent;
+  SocketAddress address = spec().address;
+  const std::uint16_t port = agent.port != 0 ? agent.port : address.port();
+  const std::shared_ptr<const Moved> moved = server_->state->moved();
+  if (!agent.host.empty())
+    address = agent.host;
+  else if (moved && !spec().own_host)
+    address = moved->to.address;
+  address.set_port(port);
+  return address;
+}
+
 // As the file has it, but for what is the server's own and has been set since.
 SocketAddress Probe::own_address() const {
+  if (asks_agent()) return agent_address();
   const Server& state = *server_->state;
   SocketAddress address = spec().address;
   const std::shared_ptr<const Moved> moved = state.moved();
@@ -109,6 +136,10 @@ void Probe::connect() {
   if (connect != nullptr && connect->kind != Step::Kind::Connect) connect = nullptr;
   SocketAddress address = connect != nullptr && !connect->address.empty() ? connect->address : own_address();
   if (connect != nullptr && connect->port != 0) address.set_port(connect->port);
+  if (connect != nullptr && connect->made_port) {
+    const auto port = parse_unsigned(connect->made_port->make(talk()));
+    if (port && *port <= UINT16_MAX) address.set_port(static_cast<std::uint16_t>(*port));
+  }
   const TlsTarget tls = tls_target(connect);
   connected_ = sent_ = exchange_ = read_ended_ = head_seen_ = complete_ = settled_ = false;
   is_own_ = connect == nullptr;
@@ -117,6 +148,14 @@ void Probe::connect() {
   TlsTicket ticket = is_own_ ? std::move(ticket_) : TlsTicket();
   connection_ = Connection::connect(loop_, address, server_->socket, tls, std::move(ticket), *this);
   connection_->set_deadline(connect_limit_ms());
+}
+
+// What is done, and not said, before a connection is asked for.
+void Probe::do_steps() {
+  for (const Step* now = step(); now != nullptr && now->kind == Step::Kind::Do; now = step()) {
+    if (now->text) now->text->make(talk());
+    ++step_;
+  }
 }
 
 void Probe::on_ready() {
@@ -133,6 +172,9 @@ void Probe::go_on() {
     switch (now->kind) {
       case Step::Kind::Connect:
         return settle();
+      case Step::Kind::Do:
+        if (now->text) now->text->make(talk());
+        break;
       case Step::Kind::Send:
         send(*now);
         break;
@@ -158,7 +200,9 @@ void Probe::send(const Step& send) {
     parser_->start_response(arena_, check::method_of(send.send) == "HEAD", false);
     exchange_ = check::asks_exchange(send.send);
   }
-  connection_->send(std::string_view(send.text ? send.text->make() : send.send));
+  const bool is_set = asks_agent() && server_->state->agent->send;
+  if (is_set) return connection_->send(std::string_view(*server_->state->agent->send));
+  connection_->send(std::string_view(send.text ? send.text->make(talk()) : send.send));
 }
 
 // True if the answer is what it should be. False: the bytes that decide have not come, or it is not
@@ -174,10 +218,15 @@ bool Probe::met(const Step* expect) {
     conclude(CheckStatus::L7Conditional, "");
     return false;
   }
-  Judgement judgement = !http               ? check::judge_bytes(*expect, answer, step_number())
+  CheckTalk& asked = talk();
+  Judgement judgement = !http               ? check::judge_bytes(*expect, answer, step_number(), asked)
                         : expect == nullptr ? check::judge_http_by_default(answer)
-                                            : check::judge_http(*expect, answer);
+                                            : check::judge_http(*expect, answer, asked);
   if (judgement.kind != Judgement::Kind::Wait) reply_code_ = judgement.code;
+  if (judgement.kind != Judgement::Kind::Wait && expect != nullptr && expect->status_code) {
+    const auto code = parse_unsigned(expect->status_code->make(asked));
+    made_code_ = code ? static_cast<int>(*code) : 0;
+  }
   if (judgement.kind == Judgement::Kind::Pass) reply_info_ = judgement.info;
   if (judgement.kind == Judgement::Kind::Fail) conclude(judgement.status, std::move(judgement.info));
   return judgement.kind == Judgement::Kind::Pass;
@@ -282,14 +331,17 @@ std::string Probe::place_of_trouble(bool connecting) const {
     case Step::Kind::Expect:
       append_format(text, " (expect {})", check::expectation(*now));
       break;
+    case Step::Kind::Do:
+      break;
   }
   if (!now->comment.empty()) append_format(text, " comment: '{}'", now->comment);
   return text;
 }
 
 void Probe::pass() {
-  const bool spoken = std::any_of(spec().steps.begin(), spec().steps.end(),
-                                  [](const Step& step) { return step.kind != Step::Kind::Connect; });
+  const bool spoken = std::any_of(spec().steps.begin(), spec().steps.end(), [](const Step& step) {
+    return step.kind == Step::Kind::Send || step.kind == Step::Kind::Expect;
+  });
   if (!spoken) {
     // Nothing was said and nothing needs to arrive: the address is free again at once.
     if (!is_tls_) connection_->reset_on_close();
@@ -299,7 +351,7 @@ void Probe::pass() {
   if (spec().http && !is_tls_ && connection_->unsent() == 0) connection_->reset_on_close();
   std::string info = spec().scripted ? "(tcp-check)" : std::move(reply_info_);
   const Step& last = spec().steps.back();
-  if (last.on_success) info = last.on_success->make();
+  if (last.on_success) info = last.on_success->make(talk());
   conclude(last.ok_status != CheckStatus::Unknown ? last.ok_status : CheckStatus::L7Ok, std::move(info));
 }
 
@@ -309,7 +361,7 @@ void Probe::conclude(CheckStatus status, std::string info) {
   result_.duration_ms = loop_.now() - began_ms_;
   const bool with_code =
       status == CheckStatus::L7Ok || status == CheckStatus::L7Conditional || status == CheckStatus::L7Status;
-  if (with_code) result_.code = spec().http ? parser_->head().status : reply_code_;
+  if (with_code) result_.code = made_code_ ? *made_code_ : spec().http ? parser_->head().status : reply_code_;
   settle();
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "health_judge.h"
@@ -33,8 +34,9 @@ class Probe final : private ConnectionEvents, private Later {
   Probe(const Probe&) = delete;
   Probe& operator=(const Probe&) = delete;
 
-  // `ticket` resumes TLS on the check's own connection. `server` stays in place until the end.
-  void start(const ServerSpec& server, TlsTicket ticket, ProbeOwner& owner);
+  // `ticket` resumes TLS on the check's own connection. `server`, and `spec`, which is one of its own, stay in place
+  // until the end.
+  void start(const ServerSpec& server, const CheckSpec& spec, TlsTicket ticket, ProbeOwner& owner);
   // Ends in silence; may be started anew.
   void stop();
   // The newest session of the check's own connection; before stop().
@@ -51,10 +53,14 @@ class Probe final : private ConnectionEvents, private Later {
   void on_time_out() override;
   void run_later() override;
 
-  const CheckSpec& spec() const { return server_->check; }
+  const CheckSpec& spec() const { return *spec_; }
+  bool asks_agent() const { return spec_ == server_->agent.get(); }
   const Step* step() const { return step_ < spec().steps.size() ? &spec().steps[step_] : nullptr; }
   SocketAddress own_address() const;
+  SocketAddress agent_address() const;
+  CheckTalk& talk();
   void connect();
+  void do_steps();
   TlsTarget tls_target(const Step* connect) const;
   std::uint64_t connect_limit_ms() const;
   void go_on();
@@ -70,6 +76,8 @@ class Probe final : private ConnectionEvents, private Later {
 
   Loop& loop_;
   const ServerSpec* server_ = nullptr;
+  const CheckSpec* spec_ = nullptr;
+  CheckTalk talk_;
   ProbeOwner* owner_ = nullptr;
   Owned<Connection> connection_;
   TlsTicket ticket_;
@@ -78,6 +86,7 @@ class Probe final : private ConnectionEvents, private Later {
   std::string bytes_;  // Body, or raw bytes, since the last Send.
   CheckResult result_;
   int reply_code_ = 0;
+  std::optional<int> made_code_;  // `status-code`
   std::string reply_info_;
   std::uint64_t began_ms_ = 0;
   std::size_t step_ = 0;

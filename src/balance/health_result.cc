@@ -14,6 +14,8 @@ struct Words {
 // In the order of CheckStatus.
 constexpr Words kWords[] = {
     {"UNK", "Unknown", CheckVerdict::Failed},
+    {"CHECKED", "No status change", CheckVerdict::Neutral},
+    {"HANA", "Health analyze", CheckVerdict::Failed},
     {"SOCKERR", "Socket error", CheckVerdict::Failed},
     {"L4OK", "Layer4 check passed", CheckVerdict::Passed},
     {"L4TOUT", "Layer4 timeout", CheckVerdict::Failed},
@@ -26,8 +28,11 @@ constexpr Words kWords[] = {
     {"L7TOUT", "Layer7 timeout", CheckVerdict::Failed},
     {"L7RSP", "Layer7 invalid response", CheckVerdict::Failed},
     {"L7STS", "Layer7 wrong status", CheckVerdict::Failed},
+    {"PROCERR", "External check error", CheckVerdict::Failed},
+    {"PROCTOUT", "External check timeout", CheckVerdict::Failed},
+    {"PROCOK", "External check passed", CheckVerdict::Passed},
 };
-static_assert(std::size(kWords) == static_cast<std::size_t>(CheckStatus::L7Status) + 1);
+static_assert(std::size(kWords) == static_cast<std::size_t>(CheckStatus::ProcessOk) + 1);
 
 const Words& words(CheckStatus status) { return kWords[static_cast<std::size_t>(status)]; }
 
@@ -51,7 +56,7 @@ std::string check_reason(const CheckResult& result) {
   std::string text(check_status_text(result.status));
   if (result.code >= 0) append_format(text, ", code: {}", result.code);
   if (!result.info.empty()) append_format(text, ", info: \"{}\"", shown(result.info));
-  append_format(text, ", check duration: {}ms", result.duration_ms);
+  if (result.status != CheckStatus::Analysis) append_format(text, ", check duration: {}ms", result.duration_ms);
   return text;
 }
 

@@ -85,12 +85,12 @@ std::string no_server_line(const BackendSpec& backend) {
 }
 
 std::string check_line(const BackendSpec& backend, const ServerSpec& server, const CheckResult& result,
-                       std::string_view health) {
+                       std::string_view health, bool agent) {
   std::string_view verdict = "failed";
   if (check_verdict(result.status) == CheckVerdict::Passed) verdict = "succeeded";
   if (check_verdict(result.status) == CheckVerdict::Conditional) verdict = "conditionally succeeded";
-  return format("Health check for {}server {}/{} {}, reason: {}, status: {}.", server.backup ? "backup " : "",
-                backend.name, server.name, verdict, check_reason(result), health);
+  return format("{} check for {}server {}/{} {}, reason: {}, status: {}.", agent ? "Agent" : "Health",
+                server.backup ? "backup " : "", backend.name, server.name, verdict, check_reason(result), health);
 }
 
 }  // namespace penstock

@@ -49,6 +49,6 @@ std::string change_line(const BackendTally& tally, const ServerSpec& server, std
 std::string no_server_line(const BackendSpec& backend);
 // `option log-health-checks`; `health`: "2/3 UP".
 std::string check_line(const BackendSpec& backend, const ServerSpec& server, const CheckResult& result,
-                       std::string_view health);
+                       std::string_view health, bool agent = false);
 
 }  // namespace penstock

@@ -48,6 +48,7 @@ Standing standing_of(const ServerSpec& server, const Settled& settled) {
     // Whoever was away is taken for well until a check says otherwise.
     if (!before.in_service()) server.state->told.reset();
     to.operation = server.state->told.value_or(Operation::Up);
+    if (server.state->is_down_by_agent()) to.operation = Operation::Down;
   }
   return to;
 }
@@ -67,6 +68,15 @@ void publish_address(Server& state) {
   const auto& order = state.orders().address;
   if (!order) return state.move(nullptr);
   state.move(std::make_shared<const Moved>(Moved{order->value, order->file, digest_of(order->value)}));
+}
+
+// As this configuration has it or not.
+void know_agent(const ServerSpec& server) {
+  Server& state = *server.state;
+  if (!server.agent)
+    state.agent.reset();
+  else if (!state.agent)
+    state.agent = std::make_unique<Server::AgentMemory>();
 }
 
 KeeperEvents::Turn turn_of(Standing before, Standing now) {
@@ -102,8 +112,9 @@ void Keeper::adopt(const std::vector<Target>& targets) {
   std::vector<Target> checked;
   for (const Target& target : targets) {
     const ServerSpec& server = *target.server;
+    know_agent(server);
     renew(*target.backend, server, server.state->orders(), false, {});
-    if (server.check.enabled) checked.push_back(target);
+    if (server.check.enabled || server.agent) checked.push_back(target);
     if (server.state->ramp.load(std::memory_order_relaxed) < kWholeWeight) begin_ramp(*target.backend, server);
   }
   checks_.add(checked);
@@ -120,6 +131,8 @@ void Keeper::apply(const BackendSpec& backend, const ServerSpec& server, const S
   if (change.check_host) server.state->check_host = *change.check_host;
   if (change.check_port) server.state->check_port = *change.check_port;
   if (change.checks) turn_checks(backend, server, *change.checks);
+  if (server.agent) set_agent(backend, server, change);
+  if (change.errors) checks_.count_errors(backend, server, *change.errors);
   renew(backend, server, with_change(server.state->orders(), server.values(), change), true, change);
 }
 
@@ -137,6 +150,54 @@ void Keeper::take_for(const BackendSpec& backend, const ServerSpec& server, Oper
   if (turn_of(before, to) == KeeperEvents::Turn::Up) start_slowly(backend, server);
   move(backend, server, to);
   log_move(backend, server, before, std::string(kByCommand));
+  events_.on_server_changed(backend, server, turn_of(before, to));
+}
+
+void Keeper::set_agent(const BackendSpec& backend, const ServerSpec& server, const ServerChange& change) {
+  Server& state = *server.state;
+  if (change.agent_host) state.agent->host = *change.agent_host;
+  if (change.agent_port) state.agent->port = *change.agent_port;
+  if (change.agent_send) state.agent->send = *change.agent_send;
+  if (change.agent && state.agent->memory.off == *change.agent) {
+    state.agent->memory.off = !*change.agent;
+    state.show_agent();
+    checks_.look_at_agent_again(backend, server);
+  }
+  if (!change.agent_says) return;
+  const bool up = *change.agent_says != Operation::Down;
+  state.agent->memory.health = up ? 1 : 0;
+  state.show_agent();
+  take_agent_for(backend, server, up, std::string(kByCommand));
+}
+
+void Keeper::on_agent(const BackendSpec& backend, const ServerSpec& server, const ServerChange& change,
+                      std::optional<bool> up, const CheckResult& result) {
+  const ServerValues now = settle(server.values(), server.state->orders()).values;
+  ServerChange news;
+  if (change.administration && *change.administration != now.administration)
+    news.administration = change.administration;
+  if (change.weight && *change.weight != now.weight) news.weight = change.weight;
+  if (change.maxconn && *change.maxconn != now.maxconn) news.maxconn = change.maxconn;
+  if (news.administration || news.weight || news.maxconn)
+    renew(backend, server, with_change(server.state->orders(), server.values(), news), true);
+  if (up) take_agent_for(backend, server, *up, server.agent->log_all ? std::string() : check_reason(result));
+}
+
+// Down by either is down; up needs both.
+void Keeper::take_agent_for(const BackendSpec& backend, const ServerSpec& server, bool up, const std::string& reason) {
+  Server& state = *server.state;
+  state.agent->says_down = !up;
+  if (up) state.told.reset();
+  const Standing before = state.standing.load(std::memory_order_relaxed);
+  const HealthCount count(server.check.rise, server.check.fall);
+  const bool is_well = !server.check.enabled || state.check.off || count.up(state.check.health);
+  if (!before.in_service() || server.tracked_state || (before.operation == Operation::Down) == !up || (up && !is_well))
+    return;
+  Standing to = before;
+  to.operation = up ? Operation::Up : Operation::Down;
+  if (turn_of(before, to) == KeeperEvents::Turn::Up) start_slowly(backend, server);
+  move(backend, server, to);
+  log_move(backend, server, before, reason);
   events_.on_server_changed(backend, server, turn_of(before, to));
 }
 
@@ -181,6 +242,7 @@ void Keeper::renew(const BackendSpec& backend, const ServerSpec& server, const O
 void Keeper::on_found(const BackendSpec& backend, const ServerSpec& server, Operation operation,
                       const CheckResult& result) {
   const Standing before = server.state->standing.load(std::memory_order_relaxed);
+  if (operation != Operation::Down && server.state->is_down_by_agent()) return;
   Standing to = before;
   to.operation = operation;
   if (turn_of(before, to) == KeeperEvents::Turn::Up) start_slowly(backend, server);

@@ -36,6 +36,17 @@ void Server::move(std::shared_ptr<const Moved> moved) {
   moves.fetch_add(1, std::memory_order_release);
 }
 
+Server::CheckMemory Server::agent_seen() const {
+  const std::lock_guard hold(lock_);
+  return shown_agent_ ? *shown_agent_ : CheckMemory();
+}
+
+void Server::show_agent() {
+  const std::lock_guard hold(lock_);
+  if (!shown_agent_) shown_agent_ = std::make_unique<CheckMemory>();
+  *shown_agent_ = agent ? agent->memory : CheckMemory();
+}
+
 Server::CheckMemory Server::check_seen() const {
   const std::lock_guard hold(lock_);
   return shown_check_;

@@ -29,7 +29,8 @@ class Survey final : private ProbeOwner {
   void begin(Busy& busy) {
     busy.target = next_++;
     ++under_way_;
-    busy.probe->start(*targets_[busy.target].server, {}, *this);
+    const ServerSpec& server = *targets_[busy.target].server;
+    busy.probe->start(server, server.check, {}, *this);
   }
   void on_probe_done(Probe& probe, const CheckResult& result) override {
     for (Busy& busy : probes_) {

@@ -520,10 +520,27 @@ class Writer {
       case Health::Kind::TlsHello:
         line("option ssl-hello-chk");
         break;
+      case Health::Kind::Redis:
+        line("option redis-check");
+        break;
+      case Health::Kind::Ldap:
+        line("option ldap-check");
+        break;
+      case Health::Kind::PostgreSql:
+        line("option pgsql-check user {}", quoted(health.user));
+        break;
+      case Health::Kind::MySql:
+        write_mysql_check(health);
+        break;
     }
     flag_line("http-check disable-on-404", health.disable_on_404);
     const bool http = health.kind != Health::Kind::TcpScript;
     for (const CheckStep& step : health.steps) write_step(http ? "http-check" : "tcp-check", http, step);
+  }
+
+  void write_mysql_check(const Health& health) {
+    if (health.user.empty()) return line("option mysql-check");
+    line("option mysql-check user {}{}", quoted(health.user), health.pre_41 ? " pre-41" : "");
   }
 
   void write_httpchk(const Health& health) {
@@ -642,6 +659,7 @@ class Writer {
     std::string words = quoted(address_text(server.address, AddressUse::Server));
     add_number(words, "id", server.id);
     add_check(words, server.check, standard.check);
+    add_agent(words, server.agent);
     add_tls(words, server.tls, config_.global.server_defaults, false);
     if (server.sni) add_word(words, "sni", server.sni->text);
     add_word(words, "verifyhost", server.verify_host);
@@ -699,6 +717,21 @@ class Writer {
     add_flag(words, "no-check-ssl", check.no_ssl);
     add_word(words, "check-sni", check.sni);
     add_word(words, "check-alpn", joined(check.alpn));
+    constexpr std::string_view kObserve[] = {"none", "layer4", "layer7"};
+    constexpr std::string_view kOnError[] = {"fail-check", "fastinter", "sudden-death", "mark-down"};
+    if (check.observe != standard.observe)
+      add_word(words, "observe", std::string(kObserve[static_cast<std::size_t>(check.observe)]));
+    add_number(words, "error-limit", check.error_limit, standard.error_limit);
+    if (check.on_error != standard.on_error)
+      add_word(words, "on-error", std::string(kOnError[static_cast<std::size_t>(check.on_error)]));
+  }
+
+  static void add_agent(std::string& words, const Agent& agent) {
+    add_flag(words, "agent-check", agent.enabled);
+    if (agent.address) add_word(words, "agent-addr", address_text(*agent.address, AddressUse::Plain));
+    add_number(words, "agent-port", agent.port);
+    add_time(words, "agent-inter", agent.inter_ms, Agent().inter_ms);
+    add_word(words, "agent-send", agent.send);
   }
 
   const Config& config_;

@@ -256,6 +256,22 @@ class Judge {
     }
     judge_send_proxy(server);
     judge_check_port(proxy, server);
+    judge_observing(proxy, server);
+    if (server.agent.enabled && server.agent.port == 0)
+      complaints_.add(
+          server.place,
+          format("server '{}' has an agent and no port of it: write 'agent-port' and a number", server.name));
+  }
+
+  void judge_observing(const Proxy& proxy, const Server& server) {
+    if (server.check.observe == Check::Observe::None) return;
+    if (server.check.observe == Check::Observe::Layer7 && proxy.mode != Mode::Http)
+      return complaints_.add(
+          server.place,
+          format("server '{}': in mode tcp no answers are seen: write 'observe layer4' in place of 'observe layer7'",
+                 server.name));
+    if (server.check.enabled) return;
+    complaints_.warn(server.place, format("'observe' of server '{}' has no effect without 'check'", server.name));
   }
 
   // The ports of Exchange's receive connectors.

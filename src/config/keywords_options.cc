@@ -144,6 +144,32 @@ void begin_check(const Line& line, Draft& draft, Health::Kind kind) {
   draft.proxy.health.place = line.place;
 }
 
+template <Health::Kind Kind>
+void parse_protocol_check(Line& line, Draft& draft) {
+  begin_check(line, draft, Kind);
+}
+void parse_pgsql_check(Line& line, Draft& draft) {
+  constexpr std::string_view kUser[] = {"user"};
+  if (!line.take_choice(kUser)) return;
+  std::string user = line.take_text("a user's name");
+  if (line.failed()) return;
+  begin_check(line, draft, Health::Kind::PostgreSql);
+  draft.proxy.health.user = std::move(user);
+}
+void parse_mysql_check(Line& line, Draft& draft) {
+  constexpr std::string_view kUser[] = {"user"}, kForms[] = {"post-41", "pre-41"};
+  std::string user;
+  bool pre_41 = false;
+  if (line.more()) {
+    if (!line.take_choice(kUser)) return;
+    user = line.take_text("a user's name");
+    if (line.more()) pre_41 = line.take_choice(kForms) == std::size_t{1};
+  }
+  if (line.failed()) return;
+  begin_check(line, draft, Health::Kind::MySql);
+  draft.proxy.health.user = std::move(user);
+  draft.proxy.health.pre_41 = pre_41;
+}
 void parse_ssl_hello_chk(Line& line, Draft& draft) { begin_check(line, draft, Health::Kind::TlsHello); }
 void parse_smtpchk(Line& line, Draft& draft) {
   begin_check(line, draft, Health::Kind::Smtp);
@@ -226,20 +252,23 @@ constexpr OptionKeyword kOptionKeywords[] = {
      kFrontSwitch},
     {"independent-streams", never_done<Draft>,
      "Bytes that go either way count as life of both; 'timeout tunnel' is apart.", kSwitch},
-    {"ldap-check", refused<Draft>, "Write the conversation with 'option tcp-check'.", kBack},
+    {"ldap-check", parse_protocol_check<Health::Kind::Ldap>, "Check health by an anonymous bind of LDAPv3.", kBack},
     {"log-health-checks", parse_switch<&Proxy::log_health_checks>, "Log each change of a check's result.", kBackSwitch},
     {"log-separate-errors", parse_switch<&Proxy::log_separate_errors>, "Log what went wrong at level err.",
      kFrontSwitch},
     {"logasap", parse_switch<&Proxy::log_asap>, "Log when the answer's head has come, not at its end.", kFrontSwitch},
-    {"mysql-check", refused<Draft>, "Write the conversation with 'option tcp-check'.", kBack},
+    {"mysql-check", parse_mysql_check,
+     "Check health by the greeting of a MySQL server, or by a login without a password: [user <name> "
+     "[post-41|pre-41]].",
+     kBack},
     {"nolinger", never_done<Draft>, "Connections are closed so that their last bytes arrive.", kSwitch},
     {"originalto", not_yet<Draft>, "Write 'http-request set-header X-Original-To %[dst]'.", kAnywhere},
     {"persist", parse_switch<&Proxy::persist>, "Send clients to the server of their cookie even if it is down.",
      kBackSwitch},
-    {"pgsql-check", refused<Draft>, "Write the conversation with 'option tcp-check'.", kBack},
+    {"pgsql-check", parse_pgsql_check, "Check health by the beginning of a PostgreSQL session: user <name>.", kBack},
     {"prefer-last-server", parse_switch<&Proxy::prefer_last_server>,
      "Send a connection's next request to the same server where balancing allows.", kBackSwitch},
-    {"redis-check", refused<Draft>, "Write the conversation with 'option tcp-check'.", kBack},
+    {"redis-check", parse_protocol_check<Health::Kind::Redis>, "Check health by a PING to a Redis server.", kBack},
     {"redispatch", parse_redispatch,
      "Let retries go to another server. Who belongs to one leaves it on the last, or every n-th.", kBackSwitch},
     {"smtpchk", parse_smtpchk,

@@ -144,14 +144,28 @@ void parse_max_reuse(Line& line, Server& server) {
   else
     server.max_reuse = static_cast<std::int32_t>(take_count(line));
 }
-void parse_on_error(Line& line, Server&) {
+void parse_on_error(Line& line, Server& server) {
   constexpr std::string_view kChoices[] = {"fastinter", "fail-check", "sudden-death", "mark-down"};
-  if (line.take_choice(kChoices)) warn_parameter(line, "has no effect", 0);
+  constexpr Check::OnError kActs[] = {Check::OnError::FastInter, Check::OnError::FailCheck, Check::OnError::SuddenDeath,
+                                      Check::OnError::MarkDown};
+  if (const auto choice = line.take_choice(kChoices)) server.check.on_error = kActs[*choice];
 }
-void parse_observe(Line& line, Server&) {
-  constexpr std::string_view kChoices[] = {"layer4", "layer7"};
-  if (line.take_choice(kChoices)) warn_parameter(line, "is not offered yet and has no effect", 0);
+void parse_observe(Line& line, Server& server) {
+  constexpr std::string_view kChoices[] = {"none", "layer4", "layer7"};
+  constexpr Check::Observe kWhat[] = {Check::Observe::None, Check::Observe::Layer4, Check::Observe::Layer7};
+  if (const auto choice = line.take_choice(kChoices)) server.check.observe = kWhat[*choice];
 }
+void parse_error_limit(Line& line, Server& server) { server.check.error_limit = take_count(line, 1); }
+void parse_agent_addr(Line& line, Server& server) {
+  if (auto address = take_address(line, AddressUse::Plain)) server.agent.address = std::move(*address);
+}
+void parse_agent_check(Line&, Server& server) { server.agent.enabled = true; }
+void parse_no_agent_check(Line&, Server& server) { server.agent.enabled = false; }
+void parse_agent_inter(Line& line, Server& server) { take_interval(line, server.agent.inter_ms); }
+void parse_agent_port(Line& line, Server& server) {
+  server.agent.port = static_cast<std::uint16_t>(line.take_number("a port", 1, 65535));
+}
+void parse_agent_send(Line& line, Server& server) { server.agent.send = line.take_text("a text"); }
 void parse_on_marked_down(Line& line, Server& server) {
   constexpr std::string_view kChoices[] = {"shutdown-sessions"};
   if (line.take_choice(kChoices)) server.shutdown_sessions_when_down = true;
@@ -221,11 +235,12 @@ void parse_nothing(Line&, Server&) {}
 
 constexpr ServerKeyword kServerKeywords[] = {
     {"addr", parse_addr, "Address that checks connect to, instead of the server's."},
-    {"agent-addr", not_yet_parameter<Server, 1>, "Agents are not asked; see 'check'."},
-    {"agent-check", not_yet_parameter<Server, 0>, "Agents are not asked; see 'check'."},
-    {"agent-inter", not_yet_parameter<Server, 1>, "Agents are not asked; see 'check'."},
-    {"agent-port", not_yet_parameter<Server, 1>, "Agents are not asked; see 'check'."},
-    {"agent-send", not_yet_parameter<Server, 1>, "Agents are not asked; see 'check'."},
+    {"agent-addr", parse_agent_addr, "Address of the server's agent, instead of the server's."},
+    {"agent-check", parse_agent_check,
+     "Ask an agent, which may say up, down, ready, drain, maint, a weight in percent of the file's and a maxconn."},
+    {"agent-inter", parse_agent_inter, "Time between questions to the agent, 2s unless said otherwise."},
+    {"agent-port", parse_agent_port, "Port of the server's agent."},
+    {"agent-send", parse_agent_send, "Text that the agent is sent before it answers."},
     {"allow-0rtt", no_effect_parameter<Server, 0>, "Early data of TLS 1.3 is never sent."},
     {"alpn", parse_alpn, "Protocols offered to the server; http/1.1 is what is spoken."},
     {"backup", parse_backup, "Use the server only when all others are down."},
@@ -251,7 +266,8 @@ constexpr ServerKeyword kServerKeywords[] = {
     {"disabled", parse_disabled, "The server takes no traffic until it is enabled."},
     {"downinter", parse_downinter, "Time between checks of a server that is down; 'inter' if not given."},
     {"enabled", parse_enabled, "Undoes 'disabled' of a default-server line."},
-    {"error-limit", not_yet_parameter<Server, 1>, "Traffic is not observed; see 'check'."},
+    {"error-limit", parse_error_limit,
+     "Failures in a row of observed traffic after which 'on-error' says what follows, 10 unless said otherwise."},
     {"fall", parse_fall, "Failed checks in a row after which a server is down, 3 unless said otherwise."},
     {"fastinter", parse_fastinter, "Time between checks while a server changes its state; 'inter' if not given."},
     {"force-sslv3", obsolete<Server>, "SSLv3 is never spoken; write 'ssl-min-ver TLSv1.2'."},
@@ -273,7 +289,7 @@ constexpr ServerKeyword kServerKeywords[] = {
      "Most requests waiting for the server; beyond, another is tried. 0, the default, means no limit."},
     {"minconn", parse_minconn, "With 'maxconn' and 'fullconn': the limit grows from this with the backend's load."},
     {"namespace", refused<Server>, "Start penstock inside the network namespace instead."},
-    {"no-agent-check", parse_nothing, "Agents are not asked."},
+    {"no-agent-check", parse_no_agent_check, "Undoes 'agent-check' of a default-server line."},
     {"no-backup", parse_no_backup, "Undoes 'backup' of a default-server line."},
     {"no-check", parse_no_check, "Undoes 'check' of a default-server line."},
     {"no-check-send-proxy", parse_no_check_send_proxy, "Undoes 'check-send-proxy'."},
@@ -297,8 +313,12 @@ constexpr ServerKeyword kServerKeywords[] = {
     {"no-verifyhost", parse_no_verifyhost, "Undoes 'verifyhost' of a default-server line."},
     {"non-stick", parse_non_stick, "Stick tables do not learn this server."},
     {"npn", no_effect_parameter<Server, 1>, "NPN was replaced by ALPN: see 'alpn'."},
-    {"observe", parse_observe, "Traffic is not observed; see 'check'."},
-    {"on-error", parse_on_error, "It goes with 'observe', which is not offered yet."},
+    {"observe", parse_observe,
+     "Whose failures count against the server beside those of its checks: of connections (layer4), of answers too "
+     "(layer7), or none."},
+    {"on-error", parse_on_error,
+     "What follows when observed traffic has failed so often: fail-check (as if a check had failed), fastinter, "
+     "sudden-death (the next failed check is the last), mark-down."},
     {"on-marked-down", parse_on_marked_down,
      "What happens when the server goes down: shutdown-sessions closes its connections."},
     {"on-marked-up", parse_on_marked_up,

@@ -48,12 +48,6 @@ std::optional<std::int64_t> leading_number(std::string_view text, std::string_vi
   return number ? number : INT64_MAX;
 }
 
-// Whose servers are taken by a table that weights are built into.
-bool is_static(const BackendSpec& backend) {
-  const bool hashes = backend.balance == BalanceKind::Source || backend.balance == BalanceKind::Hash;
-  return backend.fixed_turns || (hashes && !backend.consistent);
-}
-
 // A number, or a percentage of what the file says.
 void change_weight(const CallRef& call, const Target& target, std::string_view text) {
   if (text.empty()) return call->fail("Require <weight> or <weight%>.\n");
@@ -70,7 +64,7 @@ void change_weight(const CallRef& call, const Target& target, std::string_view t
   } else if (weight < 0 || weight > 256) {
     return call->fail("Absolute weight can only be between 0 and 256 inclusive.\n");
   }
-  if (is_static(target.plan->balance) && weight != 0 && weight != target.spec->weight)
+  if (target.plan->balance.has_fixed_weights() && weight != 0 && weight != target.spec->weight)
     return call->fail("Backend is using a static LB algorithm and only accepts weights '0%' and '100%'.\n");
   ServerChange wanted;
   wanted.weight = static_cast<std::uint32_t>(weight);
@@ -247,6 +241,77 @@ void turn_checks(const CallRef& call) {
   change_for_now(call, *target, wanted, "disabled checks", back);
 }
 
+std::string disabled_agent(const Target& target) {
+  return format("disabled agent of {}/{}", target.backend, target.name);
+}
+
+bool has_agent(const CallRef& call, const Target& target) {
+  return target.spec->agent && !call->realm().crew().keeps_until_reload(disabled_agent(target));
+}
+
+constexpr const char* kNoAgent = "agent checks are not enabled on this server";
+
+void set_agent(const CallRef& call, const Target& target) {
+  if (!has_agent(call, target)) return call->fail(format("{}.\n", kNoAgent));
+  const std::string_view wanted = call->argument(2);
+  if (wanted != "up" && wanted != "down") return call->fail("'set server <srv> agent' expects 'up' or 'down'.\n");
+  ServerChange change_wanted;
+  change_wanted.agent_says = wanted == "up" ? Operation::Up : Operation::Down;
+  change(call, target, change_wanted);
+}
+
+void set_agent_address(const CallRef& call, const Target& target) {
+  if (call->argument(2).empty())
+    return call->fail("set server <b>/<s> agent-addr requires an address and optionally a port.\n");
+  if (!has_agent(call, target)) return call->fail(kNoAgent);
+  ServerChange wanted, back;
+  SocketAddress to;
+  if (!SocketAddress::from_ip(call->argument(2), 0, to) || call->argument(2) == "*")
+    return call->fail(format("invalid addr '{}'", call->argument(2)));
+  wanted.agent_host = to;
+  back.agent_host = SocketAddress();
+  if (call->argument(3) == "port") {
+    wanted.agent_port = check_port(call, call->argument(4));
+    if (!wanted.agent_port) return;
+    back.agent_port = 0;
+  }
+  change_for_now(call, target, wanted, "agent-addr", back);
+}
+
+void set_agent_port(const CallRef& call, const Target& target) {
+  if (call->argument(2).empty()) return call->fail("set server <b>/<s> agent-port requires a port.\n");
+  if (!has_agent(call, target)) return call->fail(kNoAgent);
+  ServerChange wanted, back;
+  wanted.agent_port = check_port(call, call->argument(2));
+  if (!wanted.agent_port) return;
+  back.agent_port = 0;
+  change_for_now(call, target, wanted, "agent-port", back);
+}
+
+void set_agent_text(const CallRef& call, const Target& target) {
+  if (!has_agent(call, target)) return call->fail(format("{}.\n", kNoAgent));
+  ServerChange wanted, back;
+  wanted.agent_send = std::string(call->argument(2));
+  back.agent_send = std::optional<std::string>();
+  change_for_now(call, target, wanted, "agent-send", back);
+}
+
+template <bool On>
+void turn_agent(const CallRef& call) {
+  const auto target = target_of(call);
+  if (!target) return;
+  if (!target->spec->agent)
+    return On ? call->fail("Agent was not configured on this server, cannot enable.\n") : call->done();
+  ServerChange wanted, back;
+  wanted.agent = On;
+  back.agent = true;
+  if constexpr (On) {
+    call->realm().crew().forget_until_reload(disabled_agent(*target));
+    return change(call, *target, wanted);
+  }
+  change_for_now(call, *target, wanted, "disabled agent", back);
+}
+
 // Until the next reload.
 void set_tls(const CallRef& call, const Target& target) {
   const std::string_view wanted = call->argument(2);
@@ -277,8 +342,10 @@ void set_server(const CallRef& call) {
   if (what == "check-addr") return set_check_address(call, *target);
   if (what == "check-port") return set_check_port(call, *target);
   if (what == "ssl") return set_tls(call, *target);
-  if (what == "agent" || what == "agent-addr" || what == "agent-port" || what == "agent-send")
-    return call->fail("agent checks are not enabled on this server.\n");
+  if (what == "agent") return set_agent(call, *target);
+  if (what == "agent-addr") return set_agent_address(call, *target);
+  if (what == "agent-port") return set_agent_port(call, *target);
+  if (what == "agent-send") return set_agent_text(call, *target);
   if (what == "fqdn") return set_name(call, *target);
   call->fail(
       "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | agent-send | check-addr | "
@@ -318,7 +385,9 @@ void shut_down_sessions(const CallRef& call) {
 constexpr Command kCommands[] = {
     {"disable server", "(DEPRECATED)", AccessLevel::Admin, "maintenance for <bk>/<srv>; now 'set server ... state'",
      set_administration<Administration::Maintenance>},
+    {"disable agent", "", AccessLevel::Admin, "the agent of <bk>/<srv> is not asked", turn_agent<false>},
     {"disable health", "", AccessLevel::Admin, "checks of <bk>/<srv> pause", turn_checks<false>},
+    {"enable agent", "", AccessLevel::Admin, "the agent of <bk>/<srv> is asked again", turn_agent<true>},
     {"enable health", "", AccessLevel::Admin, "checks of <bk>/<srv> go on", turn_checks<true>},
     {"enable server", " (DEPRECATED)", AccessLevel::Admin, "<bk>/<srv> serves again; now 'set server ... state'",
      set_administration<Administration::Ready>},

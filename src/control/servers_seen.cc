@@ -53,8 +53,14 @@ class Look {
     seen.status = server.state->check.last_status;
     seen.checks_off = server.state->check.off;
     seen.health = server.state->check.health;
-    ServerSaid said{server.state->orders(), server.state->check_host, server.state->check_port};
-    if (!said.orders.empty() || !said.check_host.empty() || said.check_port != 0)
+    ServerSaid said{server.state->orders(), server.state->check_host, server.state->check_port, {}, 0};
+    if (const auto& agent = server.state->agent) {
+      seen.agent_off = agent->memory.off;
+      said.agent_host = agent->host;
+      said.agent_port = agent->port;
+    }
+    const bool is_asked_elsewhere = !said.agent_host.empty() || said.agent_port != 0;
+    if (!said.orders.empty() || !said.check_host.empty() || said.check_port != 0 || is_asked_elsewhere)
       seen.said = std::make_unique<const ServerSaid>(std::move(said));
   }
 
@@ -80,6 +86,7 @@ class Look {
       to.status = part.status;
       to.health = part.health;
       to.checks_off = part.checks_off;
+      to.agent_off = part.agent_off;
       to.said = std::move(part.said);
     }
   }

@@ -21,11 +21,14 @@ struct ServerSaid {
   Orders orders;
   SocketAddress check_host;
   std::uint16_t check_port = 0;
+  SocketAddress agent_host;
+  std::uint16_t agent_port = 0;
 };
 
 struct ServerSeen {
   CheckStatus status = CheckStatus::Unknown;
   bool checks_off = false;
+  bool agent_off = false;
   int health = 0;
   std::unique_ptr<const ServerSaid> said;  // Null: nothing.
   std::uint32_t used = 0, most_used = 0;

@@ -58,6 +58,10 @@ int status_number(CheckStatus status) {
   switch (status) {
     case CheckStatus::Unknown:
       return 1;
+    case CheckStatus::Unchanged:
+      return 3;
+    case CheckStatus::Analysis:
+      return 4;
     case CheckStatus::SocketError:
       return 5;
     case CheckStatus::L4Ok:
@@ -82,6 +86,12 @@ int status_number(CheckStatus status) {
       return 16;
     case CheckStatus::L7Status:
       return 17;
+    case CheckStatus::ProcessError:
+      return 18;
+    case CheckStatus::ProcessTimeout:
+      return 19;
+    case CheckStatus::ProcessOk:
+      return 20;
   }
   return 0;
 }
@@ -95,6 +105,8 @@ int result_number(CheckStatus status) {
       return 3;
     case CheckVerdict::Conditional:
       return 4;
+    case CheckVerdict::Neutral:
+      return 1;
   }
   return 0;
 }
@@ -104,6 +116,12 @@ int check_state_number(const ServerSpec& server, const ServerSeen& seen, bool in
   if (!server.check.enabled) return server.disabled && in_file ? 8 : 0;
   // One that was added counts as paused when its checks were turned on before it was.
   return 2 | (seen.checks_off ? 0 : 4) | (away && in_file ? 8 : 0);
+}
+
+// Configured, on, an agent.
+int agent_state_number(const ServerSpec& server, const ServerSeen& seen) {
+  if (!server.agent) return 0;
+  return 2 | (seen.agent_off ? 0 : 4) | 16;
 }
 
 int health_number(const ServerSpec& server, const ServerSeen& seen) {
@@ -148,13 +166,19 @@ void append_server_state(std::string& to, const Snapshot& snapshot, const Backen
     if (asked->by_command || (!asked->record.empty() && !asked->name.empty())) bits |= 0x40;
     if (where.host == "-" && asked->record.empty()) where.port = server.named_port;
   }
-  append_format(to, "{} {} {} {} {} {} {} {} {} {} {} {} {} {} 0 {} {} {} {} {} {} {} {} - {}\n",
+  SocketAddress agent_host = server.agent && server.agent->own_host ? server.agent->address : SocketAddress();
+  if (one.said && !one.said->agent_host.empty()) agent_host = one.said->agent_host;
+  unsigned agent_port = server.agent ? server.agent->address.port() : file_port;
+  if (one.said && one.said->agent_port != 0) agent_port = one.said->agent_port;
+  append_format(to, "{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}\n",
                 snapshot.backend_id(plan.number()), plan.balance.name, server.id, server.name, where.host,
                 operation_number(server), bits, server.state->weight.load(std::memory_order_relaxed), server.weight,
                 seen.seconds_since_change(server), status_number(one.status), result_number(one.status),
                 health_number(server, one), check_state_number(server, one, line != nullptr),
-                proxy != nullptr && proxy->id != 0 ? 1 : 0, line != nullptr && line->id != 0 ? 1 : 0, host, where.port,
-                record, server.tls ? 1 : 0, check_port, check_host.empty() ? "-" : check_host.ip_text(), file_port);
+                agent_state_number(server, one), proxy != nullptr && proxy->id != 0 ? 1 : 0,
+                line != nullptr && line->id != 0 ? 1 : 0, host, where.port, record, server.tls ? 1 : 0, check_port,
+                check_host.empty() ? "-" : check_host.ip_text(), agent_host.empty() ? "-" : agent_host.ip_text(),
+                agent_port);
 }
 
 namespace {
@@ -193,7 +217,7 @@ constexpr std::string_view kOrderMark = "# order ";
 constexpr std::string_view kInPlaceOf = " in place of ";
 
 CheckStatus status_of(std::uint64_t number) {
-  for (std::size_t i = 0; i <= static_cast<std::size_t>(CheckStatus::L7Status); ++i) {
+  for (std::size_t i = 0; i <= static_cast<std::size_t>(CheckStatus::ProcessOk); ++i) {
     const auto status = static_cast<CheckStatus>(i);
     if (static_cast<std::uint64_t>(status_number(status)) == number) return status;
   }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "penstock/base/format.h"
+
 namespace penstock {
 
 void Approach::begin(int backend) {
@@ -177,11 +179,13 @@ void Approach::run_later() {
 }
 
 void Approach::connected() {
+  observe(Seen::Connected);
   subject_.reason = {};
   subject_.log.tc = static_cast<std::int64_t>(kit_.loop.now() - chosen_ms_);
 }
 
 Approach::Step Approach::try_again(const Failure& failure, Again after) {
+  if (after == Again::Connecting) observe(Seen::NotConnected);
   if (after == Again::Connecting && !spec_->retry_on.connect_failure) return none(failure);
   if (subject_.log.retries >= spec_->retries) return none(failure);
   const bool meant = slot_ == meant_;
@@ -199,6 +203,37 @@ Approach::Step Approach::try_again(const Failure& failure, Again after) {
   }
   state_ = State::Pause;
   return Step::Waiting;
+}
+
+// 501 and 505 are about what was asked for.
+void Approach::observe_status(std::uint16_t status) {
+  const bool is_good = status < 500 || status == 501 || status == 505;
+  observe(is_good ? Seen::Answer : Seen::WrongAnswer);
+}
+
+void Approach::observe_failure(const Failure& failure) {
+  observe(failure.cause == Cause::ServerTimeout ? Seen::Late
+          : failure.cause == Cause::Denied      ? Seen::BadAnswer
+                                                : Seen::Closed);
+}
+
+// What is well of a connection says nothing of answers; one that cannot be had says all.
+void Approach::count_seen(Seen seen) {
+  constexpr std::string_view kWords[] = {
+      "L4 successful connection",        "L4 unsuccessful connection", "Correct http response", "Wrong http response",
+      "Invalid http response (headers)", "Close from server (http)",   "Read timeout (http)"};
+  const ServerSpec& spec = slot_->spec;
+  std::atomic<std::uint32_t>& errors = spec.state->errors_in_a_row;
+  const bool by_connections = spec.observe == Observe::Layer4;
+  const bool is_well = seen == Seen::Connected || seen == Seen::Answer;
+  if (is_well && by_connections == (seen == Seen::Connected)) errors.store(0, std::memory_order_relaxed);
+  if (is_well || (by_connections && seen != Seen::NotConnected)) return;
+  if (errors.fetch_add(1, std::memory_order_relaxed) + 1 < spec.error_limit) return;
+  errors.store(0, std::memory_order_relaxed);
+  ServerChange change;
+  change.errors = format("Detected {} consecutive errors, last one was: {}", spec.error_limit,
+                         kWords[static_cast<std::size_t>(seen)]);
+  if (kit_.changes != nullptr) kit_.changes->take_change(spec_->balance.name, spec.name, change);
 }
 
 Approach::Step Approach::late() {

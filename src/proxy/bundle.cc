@@ -147,6 +147,7 @@ std::set<Name> names_in(const config::Config& config) {
     for (const config::Server& server : proxy.servers) {
       if (config::asks_system(server)) add(server.address);
       if (server.check.address) add(*server.check.address);
+      if (server.agent.address) add(*server.agent.address);
       if (server.source) add(*server.source);
     }
     for (const config::CheckStep& step : proxy.health.steps) {
@@ -440,6 +441,7 @@ class Gatherer {
     if (config::asks_system(server) && !keeps_known(server))
       resolve(server.address, server.place, may_fail, allows(Way::Last));
     if (server.check.address) resolve(*server.check.address, server.place, may_fail);
+    if (server.agent.address) resolve(*server.agent.address, server.place, may_fail);
     if (server.source) resolve(*server.source, server.place, false);
   }
 

@@ -56,7 +56,7 @@ class CheckedServer {
  public:
   explicit CheckedServer(const StepMaker& maker)
       : backend_(maker.proxy.name), server_(maker.server.name), id_(maker.id) {}
-  std::string text(const rules::Format& format) const {
+  std::string text(const rules::Format& format, CheckTalk&) const {
     Arena arena;
     rules::Subject subject(arena);
     const rules::ClientFacts nobody;
@@ -77,8 +77,8 @@ class StepText final : public CheckText {
  public:
   StepText(rules::Format format, const StepMaker& maker, bool is_hex)
       : format_(std::move(format)), server_(maker), is_hex_(is_hex) {}
-  std::string make() const override {
-    std::string text = server_.text(format_);
+  std::string make(CheckTalk& talk) const override {
+    std::string text = server_.text(format_, talk);
     return is_hex_ ? parse_hexadecimal(text).value_or("") : text;
   }
 
@@ -112,17 +112,19 @@ class CheckRequest final : public CheckText {
       return header.second.format.has_value();
     });
   }
-  std::string make() const override {
-    std::string text = format("{} {} {}\r\n", method, text_of(uri), version);
-    for (const auto& [name, value] : headers) text += format("{}: {}\r\n", name, text_of(value));
-    const std::string content = text_of(body);
+  std::string make(CheckTalk& talk) const override {
+    std::string text = format("{} {} {}\r\n", method, text_of(uri, talk), version);
+    for (const auto& [name, value] : headers) text += format("{}: {}\r\n", name, text_of(value, talk));
+    const std::string content = text_of(body, talk);
     if (!content.empty() && !has("content-length")) text += format("Content-Length: {}\r\n", content.size());
     if (version != "HTTP/1.0" && !has("connection")) text += "Connection: close\r\n";
     return text + "\r\n" + content;
   }
 
  private:
-  std::string text_of(const RequestPart& part) const { return part.format ? server_.text(*part.format) : part.text; }
+  std::string text_of(const RequestPart& part, CheckTalk& talk) const {
+    return part.format ? server_.text(*part.format, talk) : part.text;
+  }
   CheckedServer server_;
 };
 
@@ -159,7 +161,8 @@ CheckStepSpec send_step(const config::Health& health, const config::CheckStep* s
   if (step != nullptr) take_step(*request, *step, maker);
   CheckStepSpec out;
   out.kind = CheckStepSpec::Kind::Send;
-  out.send = request->make();
+  CheckTalk nobody;
+  out.send = request->make(nobody);
   if (!request->is_constant()) out.text = std::move(request);
   return out;
 }
@@ -341,6 +344,69 @@ std::vector<CheckStepSpec> smtp_steps(const config::Health& health) {
   return {greeting, hello, welcome, quit, goodbye};
 }
 
+// One thing said, one answered.
+std::vector<CheckStepSpec> question(std::string_view said, CheckStepSpec::Match answer) {
+  CheckStepSpec send, expect;
+  send.send = said;
+  expect.kind = CheckStepSpec::Kind::Expect;
+  expect.match = answer;
+  expect.number = 2;
+  return {send, expect};
+}
+
+// RFC 4511: message 1, a BindRequest of version 3 without a name and a password.
+constexpr std::string_view kLdapBind("\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\x00\x80\x00", 14);
+
+void append_number(std::string& to, std::uint32_t number, unsigned bytes, bool lowest_first) {
+  for (unsigned i = 0; i < bytes; ++i)
+    to += static_cast<char>(number >> (8 * (lowest_first ? i : bytes - 1 - i)) & 0xff);
+}
+
+// Its length, version 3.0, names and values that end with NUL, and one NUL more.
+std::string postgresql_hello(const std::string& user) {
+  constexpr std::uint32_t kVersion = 3 << 16, kHead = 8;
+  const std::string names = std::string("user") + '\0' + user + '\0' + '\0';
+  std::string message;
+  append_number(message, static_cast<std::uint32_t>(kHead + names.size()), 4, false);
+  append_number(message, kVersion, 4, false);
+  return message + names;
+}
+
+// Its length in three bytes, its number, what it says.
+std::string mysql_packet(unsigned number, const std::string& text) {
+  std::string packet;
+  append_number(packet, static_cast<std::uint32_t>(text.size()), 3, true);
+  return packet + static_cast<char>(number) + text;
+}
+
+// A login without a password, in the form of protocol 4.1 or the one before it, and good-bye.
+std::string mysql_login(const config::Health& health) {
+  constexpr std::uint32_t kSecureLogin = 0x8000, kProtocol41 = 0x0200, kOldRoom = 0x010000, kRoom = 0x01008000;
+  std::string login;
+  if (health.pre_41) {
+    append_number(login, kSecureLogin, 2, true);
+    append_number(login, kOldRoom, 3, true);
+  } else {
+    append_number(login, kSecureLogin | kProtocol41, 4, true);
+    append_number(login, kRoom, 4, true);
+    login += '\x21' + std::string(23, '\0');  // UTF-8, and what is kept for later.
+  }
+  login += health.user + '\0' + '\0';
+  return mysql_packet(1, login) + mysql_packet(0, "\x01");
+}
+
+std::vector<CheckStepSpec> mysql_steps(const config::Health& health) {
+  CheckStepSpec greeting, login, welcome;
+  greeting.kind = welcome.kind = CheckStepSpec::Kind::Expect;
+  greeting.match = CheckStepSpec::Match::MySqlGreeting;
+  greeting.number = 2;
+  if (health.user.empty()) return {greeting};
+  login.send = mysql_login(health);
+  welcome.match = CheckStepSpec::Match::MySqlReply;
+  welcome.number = 4;
+  return {greeting, login, welcome};
+}
+
 }  // namespace
 
 bool wants_tls_check(const config::Server& server, const config::Health& health) {
@@ -391,9 +457,46 @@ CheckSpec checks_of(const config::Proxy& proxy, const config::Server& server, co
     case config::Health::Kind::Smtp:
       out.steps = smtp_steps(proxy.health);
       break;
+    case config::Health::Kind::Redis:
+      out.steps = question("*1\r\n$4\r\nPING\r\n", CheckStepSpec::Match::RedisReply);
+      break;
+    case config::Health::Kind::Ldap:
+      out.steps = question(kLdapBind, CheckStepSpec::Match::LdapReply);
+      break;
+    case config::Health::Kind::PostgreSql:
+      out.steps = question(postgresql_hello(proxy.health.user), CheckStepSpec::Match::PostgreSqlReply);
+      // That of the same dialogue of HAProxy's, which looks twice.
+      out.steps.back().number = 3;
+      break;
+    case config::Health::Kind::MySql:
+      out.steps = mysql_steps(proxy.health);
+      break;
     case config::Health::Kind::TlsHello:
       break;
   }
+  return out;
+}
+
+std::shared_ptr<const CheckSpec> agent_of(const config::Proxy& proxy, const config::Server& server,
+                                          const ServerSpec& spec, const Outside& outside) {
+  auto out = std::make_shared<CheckSpec>();
+  const config::Agent& agent = server.agent;
+  out->enabled = true;
+  out->inter_ms = out->fastinter_ms = out->downinter_ms = agent.inter_ms;
+  out->connect_ms = proxy.timeout.connect;
+  out->answer_ms = proxy.timeout.check;
+  out->rise = out->fall = 1;
+  out->address = agent.address ? outside.resolved(*agent.address) : spec.address;
+  out->address.set_port(agent.port);
+  out->own_host = agent.address.has_value();
+  out->own_port = true;
+  out->log_all = proxy.log_health_checks;
+  CheckStepSpec send, answer;
+  send.send = agent.send;
+  answer.kind = CheckStepSpec::Kind::Expect;
+  answer.match = CheckStepSpec::Match::AgentLine;
+  answer.number = 2;
+  out->steps = {send, answer};
   return out;
 }
 

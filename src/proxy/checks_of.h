@@ -2,6 +2,8 @@
 // `tcp-check` and the timeouts, as the plan that balance carries out (manual sections 4.2, 5.2).
 #pragma once
 
+#include <memory>
+
 #include "outside.h"
 #include "penstock/balance/server.h"
 #include "penstock/config/diagnostics.h"
@@ -19,5 +21,8 @@ bool wants_tls_check(const config::Server& server, const config::Health& health)
 // Everything but the TLS context.
 CheckSpec checks_of(const config::Proxy& proxy, const config::Server& server, const ServerSpec& spec,
                     const Outside& outside, config::Diagnostics& diagnostics);
+// What its agent is asked, one line for an answer. Never null.
+std::shared_ptr<const CheckSpec> agent_of(const config::Proxy& proxy, const config::Server& server,
+                                          const ServerSpec& spec, const Outside& outside);
 
 }  // namespace penstock

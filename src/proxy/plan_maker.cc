@@ -84,6 +84,35 @@ ProxyWishes proxy_wishes(unsigned options) {
           has(config::kProxyAuthority), has(config::kProxyCrc32c),    has(config::kProxyUniqueId)};
 }
 
+// Nothing to observe costs nothing.
+void observe(const config::Check& check, ServerSpec& spec) {
+  switch (check.observe) {
+    case config::Check::Observe::None:
+      return;
+    case config::Check::Observe::Layer4:
+      spec.observe = Observe::Layer4;
+      break;
+    case config::Check::Observe::Layer7:
+      spec.observe = Observe::Layer7;
+      break;
+  }
+  spec.error_limit = check.error_limit;
+  switch (check.on_error) {
+    case config::Check::OnError::FailCheck:
+      spec.on_error = OnError::FailCheck;
+      break;
+    case config::Check::OnError::FastInter:
+      spec.on_error = OnError::FastInter;
+      break;
+    case config::Check::OnError::SuddenDeath:
+      spec.on_error = OnError::SuddenDeath;
+      break;
+    case config::Check::OnError::MarkDown:
+      spec.on_error = OnError::MarkDown;
+      break;
+  }
+}
+
 }  // namespace
 
 // The start line counts as a field in the configuration.
@@ -280,6 +309,8 @@ ServerSpec PlanMaker::build_server(const config::Proxy& proxy, const config::Ser
   spec.state = sources_.servers.server(proxy.name, server.name);
   spec.disabled = server.disabled;
   if (server.check.enabled) spec.check = checks_of(proxy, server, spec, outside_, diagnostics_);
+  if (server.check.enabled) observe(server.check, spec);
+  if (server.agent.enabled) spec.agent = agent_of(proxy, server, spec, outside_);
   renew_tls(proxy, server, spec);
   if (const std::optional<Leader> leader = outside_.leader_of(proxy, server)) {
     spec.tracked = leader->name;

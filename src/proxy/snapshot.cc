@@ -486,6 +486,7 @@ class AmendmentMaker final {
     if (std::any_of(servers.begin(), servers.end(), same))
       return refuse(format("{} has a server '{}' already", plan.balance.name, line.name)), false;
     if (line.address.kind == Kind::Name || (line.check.address && line.check.address->kind == Kind::Name) ||
+        (line.agent.address && line.agent.address->kind == Kind::Name) ||
         (line.source && line.source->kind == Kind::Name))
       return refuse(format("names are resolved when the configuration is read: '{}' needs an address", line.name)),
              false;

@@ -239,10 +239,41 @@ Value get_check_code(const Object& object) {
   return Value::u32(static_cast<std::uint64_t>(std::max(0, object.check.last_code)));
 }
 Value get_check_duration(const Object& object) {
+  if (object.check.last_status == CheckStatus::Analysis) return Value::none();
   return is_checked(object) && object.check.begun ? Value::u64(object.check.last_duration_ms) : Value::none();
 }
 Value get_check_text(const Object& object) {
   return is_checked(object) ? Value::of(object.check.last_text) : Value::none();
+}
+Value get_observed_failures(const Object& object) {
+  return is_checked(object) ? Value::u64(object.server->state->failed_by_traffic.value()) : Value::none();
+}
+
+bool has_agent(const Object& object) { return object.server->agent && !object.agent.off; }
+Value get_agent_status(const Object& object) {
+  if (!has_agent(object)) return Value::none();
+  return Value::of(object.agent.begun ? check_status_name(object.agent.last_status) : "INI");
+}
+Value get_agent_code(const Object& object) {
+  const CheckStatus status = object.agent.last_status;
+  const bool has_code = status == CheckStatus::L7Ok || status == CheckStatus::L7Status;
+  if (!has_agent(object) || !object.agent.begun || !has_code) return Value::none();
+  return Value::u32(static_cast<std::uint64_t>(std::max(0, object.agent.last_code)));
+}
+Value get_agent_duration(const Object& object) {
+  return has_agent(object) && object.agent.begun ? Value::u64(object.agent.last_duration_ms) : Value::none();
+}
+Value get_agent_text(const Object& object) {
+  return has_agent(object) ? Value::of(object.agent.last_text) : Value::none();
+}
+Value get_agent_words(const Object& object) {
+  if (!has_agent(object)) return Value::none();
+  return Value::of(object.agent.begun ? check_status_text(object.agent.last_status) : "Initializing");
+}
+Value get_agent_line(const Object& object) { return has_agent(object) ? Value::u32(1) : Value::none(); }
+Value get_agent_health(const Object& object) {
+  if (!has_agent(object)) return Value::none();
+  return Value::u32(static_cast<std::uint64_t>(object.agent.begun ? object.agent.health : 1));
 }
 Value get_check_words(const Object& object) {
   if (!is_checked(object)) return Value::none();
@@ -387,7 +418,7 @@ constexpr Column kColumns[] = {
      kF | kS | kB, entry_of<Entry::Status5xx>},
     {"hrsp_other", "http_responses_total", "Answers by the first digit of their status", Shape::Counter, kF | kS | kB,
      kF | kS | kB, entry_of<Entry::StatusOther>},
-    {"hanafail", "", "Checks that traffic failed", Shape::Counter, kS, 0, nothing},
+    {"hanafail", "", "Checks that traffic failed", Shape::Counter, kS, 0, get_observed_failures},
     {"req_rate", "", "Requests in the last second", Shape::Rate, kF, kF, get_request_rate},
     {"req_rate_max", "http_requests_rate_max", "Most requests within a second", Shape::Peak, kF, kF,
      get_most_request_rate},
@@ -407,7 +438,7 @@ constexpr Column kColumns[] = {
     {"lastsess", "last_session_seconds", "Seconds since the last session, -1 for none", Shape::Age, kS | kB, 0,
      get_last_arrival},
     {"last_chk", "", "What the last check heard", Shape::Output, kS, 0, get_check_text},
-    {"last_agt", "", "What the last agent check heard", Shape::Output, kS, 0, nothing},
+    {"last_agt", "", "What the last agent check heard", Shape::Output, kS, 0, get_agent_text},
     {"qtime", "queue_time_average_seconds", "Mean time in the waiting line", Shape::Mean, kS | kB, 0,
      mean_of<Time::Queue>},
     {"ctime", "connect_time_average_seconds", "Mean time to connect", Shape::Mean, kS | kB, 0, mean_of<Time::Connect>},
@@ -415,17 +446,17 @@ constexpr Column kColumns[] = {
      mean_of<Time::Answer>},
     {"ttime", "total_time_average_seconds", "Mean time of all of a request", Shape::Mean, kS | kB, 0,
      mean_of<Time::Total>},
-    {"agent_status", "", "Result of the last agent check", Shape::Output, kS, 0, nothing},
-    {"agent_code", "", "Code of the last agent check", Shape::Output, kS, 0, nothing},
-    {"agent_duration", "", "Time the last agent check took", Shape::Duration, kS, 0, nothing},
+    {"agent_status", "", "Result of the last agent check", Shape::Output, kS, 0, get_agent_status},
+    {"agent_code", "", "Code of the last agent check", Shape::Output, kS, 0, get_agent_code},
+    {"agent_duration", "", "Time the last agent check took", Shape::Duration, kS, 0, get_agent_duration},
     {"check_desc", "", "The last check's result in words", Shape::Output, kS, 0, get_check_words},
-    {"agent_desc", "", "The last agent check's result in words", Shape::Output, kS, 0, nothing},
+    {"agent_desc", "", "The last agent check's result in words", Shape::Output, kS, 0, get_agent_words},
     {"check_rise", "", "Checks that must pass for UP", Shape::Setting, kS, 0, get_check_rise},
     {"check_fall", "", "Checks that must fail for DOWN", Shape::Setting, kS, 0, get_check_fall},
     {"check_health", "", "Where it stands between the two", Shape::Setting, kS, 0, get_check_health},
-    {"agent_rise", "", "The same of agent checks", Shape::Setting, kS, 0, nothing},
-    {"agent_fall", "", "The same of agent checks", Shape::Setting, kS, 0, nothing},
-    {"agent_health", "", "The same of agent checks", Shape::Setting, kS, 0, nothing},
+    {"agent_rise", "", "The same of agent checks", Shape::Setting, kS, 0, get_agent_line},
+    {"agent_fall", "", "The same of agent checks", Shape::Setting, kS, 0, get_agent_line},
+    {"agent_health", "", "The same of agent checks", Shape::Setting, kS, 0, get_agent_health},
     {"addr", "", "Address and port", Shape::Setting, kL | kS, 0, get_address},
     {"cookie", "", "Name of the backend's cookie, or the server's value of it", Shape::Label, kS | kB, 0, get_cookie},
     {"mode", "", "http or tcp", Shape::Setting, kAll, 0, get_mode},

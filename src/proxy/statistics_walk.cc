@@ -61,19 +61,23 @@ std::string status_of(const Object& object) {
   }
   const CheckSpec& spec = object.checked->check;
   const int rise = std::max(1, spec.rise), fall = std::max(1, spec.fall), health = object.check.health;
+  const bool has_agent = server.agent && !object.agent.off;
+  const std::string drain = has_agent ? "DRAIN (agent)" : "DRAIN";
   if (!spec.enabled && standing.operation == Operation::Up)
-    return standing.administration == Administration::Drain ? "DRAIN" : "no check";
+    return standing.administration == Administration::Drain ? drain : "no check";
   const bool is_falling = spec.enabled && object.check.begun && health >= rise && health < rise + fall - 1;
   const std::string steps = is_falling ? format(" {}/{}", health - rise + 1, fall) : std::string();
   switch (standing.operation) {
     case Operation::Down:
+      if (has_agent && object.agent.begun && object.agent.health == 0 && (!spec.enabled || health >= rise))
+        return "DOWN (agent)";
       return health > 0 && object.check.begun ? format("DOWN {}/{}", health, rise) : "DOWN";
     case Operation::Drain:
       return "NOLB" + steps;
     case Operation::Up:
       break;
   }
-  return (standing.administration == Administration::Drain ? "DRAIN" : "UP") + steps;
+  return (standing.administration == Administration::Drain ? drain : "UP") + steps;
 }
 
 std::string shown_address(const SocketAddress& address) {
@@ -218,6 +222,7 @@ void Walk::make_server(const ServerSpec& server) {
   object_.service = server.name;
   object_.checked = &checked_of(*snapshot_, server);
   object_.check = object_.checked->state->check_seen();
+  object_.agent = server.agent ? server.state->agent_seen() : Server::CheckMemory();
   object_.sums = Sums(server.state->ledgers);
   times_.join_times(object_.sums);
   object_.status = status_of(object_);

@@ -315,6 +315,7 @@ void Transaction::on_response_head(Head& head) {
   }
   step_ = Step::Data;
   accounting_.answer_came(approach_, head.status);
+  approach_.observe_status(head.status);
   rules::tracked::answer_came(subject_, head.status);
   subject_.response = &head;
   subject_.back = &lease_.back()->connection();
@@ -531,7 +532,10 @@ void Transaction::on_server_failure(const Failure& failure) {
     }
   }
   if (repeats_after(failure)) return repeat(failure);
-  if (step_ == Step::Headers) rules::tracked::answer_failed(subject_);
+  if (step_ == Step::Headers) {
+    rules::tracked::answer_failed(subject_);
+    approach_.observe_failure(failure);
+  }
   fail(failure);
 }
 

@@ -26,6 +26,9 @@ class CheckOwner {
   // The server is to be taken for what it was not before.
   virtual void on_found(const BackendSpec& backend, const ServerSpec& server, Operation operation,
                         const CheckResult& result) = 0;
+  // Its agent has said what it is to be: `change` may be empty, `up` unsaid.
+  virtual void on_agent(const BackendSpec& backend, const ServerSpec& server, const ServerChange& change,
+                        std::optional<bool> up, const CheckResult& result) = 0;
 
  protected:
   ~CheckOwner() = default;
@@ -52,7 +55,7 @@ struct ChecksOptions {
 
 class Checks final : private Later {
  public:
-  // A server with check.enabled, and the backend it stands in. Both stay in place until the backend is dropped, and no
+  // A server with check.enabled or an agent, and the backend it stands in. Both stay in place until the backend is dropped, and no
   // other Checks has the same server: after a reload the backend of before is dropped first.
   struct Target {
     const BackendSpec* backend = nullptr;
@@ -74,6 +77,9 @@ class Checks final : private Later {
 
   // Its checks go on, at once, or not: see Server::CheckMemory::off.
   void look_again(const BackendSpec& backend, const ServerSpec& server);
+  void look_at_agent_again(const BackendSpec& backend, const ServerSpec& server);
+  // Traffic has failed as often as `error-limit` says.
+  void count_errors(const BackendSpec& backend, const ServerSpec& server, const std::string& errors);
 
   const ChecksOptions& options() const { return options_; }
   std::size_t in_flight() const { return probes_.size() - idle_probes_.size(); }
@@ -82,7 +88,7 @@ class Checks final : private Later {
   friend class Check;
   struct WaitingTag;
   void run_later() override { start_waiting(); }
-  Check* find(const BackendSpec& backend, const ServerSpec& server);
+  Check* find(const BackendSpec& backend, const ServerSpec& server, bool agent = false);
   void want_probe(Check& check);
   void give_back(Probe& probe);
   void start_waiting();

@@ -17,7 +17,8 @@ struct CheckResult {
   std::uint64_t duration_ms = 0;
 };
 
-enum class CheckVerdict : std::uint8_t { Failed, Passed, Conditional };
+// Neutral: it says nothing.
+enum class CheckVerdict : std::uint8_t { Failed, Passed, Conditional, Neutral };
 
 std::string_view check_status_name(CheckStatus status);  // "L7STS"
 std::string_view check_status_text(CheckStatus status);  // "Layer7 wrong status"

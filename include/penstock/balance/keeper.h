@@ -74,6 +74,10 @@ class Keeper final : private CheckOwner {
   class Ramp;
   void on_found(const BackendSpec& backend, const ServerSpec& server, Operation operation,
                 const CheckResult& result) override;
+  void on_agent(const BackendSpec& backend, const ServerSpec& server, const ServerChange& change,
+                std::optional<bool> up, const CheckResult& result) override;
+  void take_agent_for(const BackendSpec& backend, const ServerSpec& server, bool up, const std::string& reason);
+  void set_agent(const BackendSpec& backend, const ServerSpec& server, const ServerChange& change);
   void renew(const BackendSpec& backend, const ServerSpec& server, const Orders& orders, bool aloud,
              const ServerChange& change);
   void forget(const BackendSpec& backend, const ServerSpec& server);

@@ -30,6 +30,8 @@ namespace penstock {
 // What a check came to. Names and texts: health_result.h.
 enum class CheckStatus : std::uint8_t {
   Unknown,
+  Unchanged,  // Of an agent that says nothing of health.
+  Analysis,   // Traffic said so.
   SocketError,
   L4Ok,
   L4Timeout,
@@ -42,9 +44,14 @@ enum class CheckStatus : std::uint8_t {
   L7Timeout,
   L7Response,
   L7Status,
+  ProcessError,
+  ProcessTimeout,
+  ProcessOk,
 };
 
 class BackendState;
+struct ExternalCheck;
+struct Head;
 
 namespace rules {
 class Sample;
@@ -82,7 +89,10 @@ class Server {
   Copies<Ledger> ledgers;
   RequestRate rate{ledgers};   // Of requests that were led here.
   Count failed_checks, downs;  // By its keeper: checks that failed while it was up; turns to where nobody may come.
-  Count down_ms;               // The same: how long it was so, up to the last turn.
+  Count failed_by_traffic;     // The same: times that `error-limit` was reached.
+  // `observe`: since what was well the last time, of all workers.
+  std::atomic<std::uint32_t> errors_in_a_row{0};
+  Count down_ms;  // The same: how long it was so, up to the last turn.
   // The backend's turn at which leastconn last chose it.
   std::atomic<std::uint32_t> last_turn{0};
   // Loop-independent clock (ms, monotonic) of the last change of its standing.
@@ -129,6 +139,19 @@ class Server {
   CheckMemory check_seen() const;
   void show_check();
   std::uint64_t where = 0;  // A digest of the address in force; 0: never was one.
+  // Its agent, as the keeper knows it; null: it has none.
+  struct AgentMemory {
+    CheckMemory memory;
+    bool says_down = false;
+    SocketAddress host;  // This and the next two if a change has said so.
+    std::uint16_t port = 0;
+    std::optional<std::string> send;
+    bool keeps_down() const { return says_down && !memory.off; }
+  };
+  std::unique_ptr<AgentMemory> agent;
+  CheckMemory agent_seen() const;
+  void show_agent();
+  bool is_down_by_agent() const { return agent && agent->keeps_down(); }
   // Where checks go, if a change has said so.
   SocketAddress check_host;
   std::uint16_t check_port = 0;
@@ -147,6 +170,7 @@ class Server {
   mutable std::mutex lock_;
   std::shared_ptr<const Moved> moved_;
   CheckMemory shown_check_;
+  std::unique_ptr<CheckMemory> shown_agent_;
 };
 
 // Before whom somebody stands in line: who is of a lower class; then who came earlier, its offset added.
@@ -216,11 +240,20 @@ class CheckRegex {
   virtual bool matches(std::string_view text) const = 0;
 };
 
-// A text that a check makes anew each time, from a log-format.
+// What one check under way knows, for texts that ask.
+struct CheckTalk {
+  std::string_view answer;  // What came since something was sent: a body, or all bytes.
+  const Head* head = nullptr;
+  // Of the connection; null: there is none.
+  const Endpoints* ends = nullptr;
+  std::shared_ptr<void> variables;  // Of those who make texts.
+};
+
+// A text that a check makes anew each time, from a log-format, or something done.
 class CheckText {
  public:
   virtual ~CheckText() = default;
-  virtual std::string make() const = 0;
+  virtual std::string make(CheckTalk& talk) const = 0;
 };
 
 // How a server is checked; compiled from `check`, `option httpchk`, `http-check` and friends.
@@ -236,8 +269,23 @@ struct CheckFieldMatch {
   std::shared_ptr<const CheckText> made;    // In place of the text, if it is not known beforehand.
 };
 struct CheckStepSpec {
-  enum class Kind : std::uint8_t { Connect, Send, Expect };
-  enum class Match : std::uint8_t { Status, StatusRegex, String, StringRegex, Binary, BinaryRegex, Header, SmtpReply };
+  enum class Kind : std::uint8_t { Connect, Send, Expect, Do };
+  enum class Match : std::uint8_t {
+    Status,
+    StatusRegex,
+    String,
+    StringRegex,
+    Binary,
+    BinaryRegex,
+    Header,
+    SmtpReply,
+    RedisReply,
+    LdapReply,
+    PostgreSqlReply,
+    MySqlGreeting,
+    MySqlReply,
+    AgentLine
+  };
   Kind kind = Kind::Send;
   std::string comment;
   std::string send;  // Send: bytes as they go out (an HTTP request, or raw).
@@ -247,7 +295,7 @@ struct CheckStepSpec {
   CheckFieldMatch field_name, field_value;
   bool whole_field = false;                 // Commas part nothing.
   std::shared_ptr<const CheckRegex> regex;  // StatusRegex, StringRegex, BinaryRegex: required.
-  std::shared_ptr<const CheckText> text;    // What is sent, or the pattern, if it is not known beforehand.
+  std::shared_ptr<const CheckText> text;    // What is sent or done, or the pattern, if it is not known beforehand.
   // Bytes without which nothing is judged, and with which all is. None: only what is found decides.
   std::optional<std::uint64_t> min_recv;
   std::uint32_t number = 0;  // Its place in the rule set, from 1, for the log; 0: that among these steps.
@@ -257,9 +305,11 @@ struct CheckStepSpec {
   CheckStatus error_status = CheckStatus::Unknown;
   CheckStatus timeout_status = CheckStatus::Unknown;
   std::shared_ptr<const CheckText> on_success, on_error;
+  std::shared_ptr<const CheckText> status_code;  // A number.
   // Connect
   SocketAddress address;                          // `addr`; empty: the check's.
   std::uint16_t port = 0;                         // 0: the check's.
+  std::shared_ptr<const CheckText> made_port;     // In place of a number.
   bool use_default = false;                       // `default`: TLS and SNI as the check has them, unless given here.
   bool tls = false;                               // `ssl`. Without it and without `default` the connection is plain.
   std::shared_ptr<const TlsContext> tls_context;  // For `ssl`; null: the check's, which must then have one.
@@ -286,8 +336,21 @@ struct CheckSpec {
   // the last is a Send of an http check, an answer of 2xx or 3xx is expected.
   std::vector<CheckStepSpec> steps;
   bool disable_on_404 = false;
-  bool log_all = false;  // option log-health-checks
+  bool log_all = false;     // option log-health-checks
+  bool send_state = false;  // http-check send-state
+  std::shared_ptr<const ExternalCheck> external;
 };
+
+// `option external-check`: a program whose exit status says it all.
+struct ExternalCheck {
+  std::string command, path, proxy_address, proxy_port, proxy_name;
+  std::uint32_t proxy_id = 0;
+};
+
+// `observe`: what of traffic counts like a check.
+enum class Observe : std::uint8_t { None, Layer4, Layer7 };
+// `on-error`: what follows when that has failed too often.
+enum class OnError : std::uint8_t { FailCheck, FastInter, SuddenDeath, MarkDown };
 
 // Which idle connections to a server are kept. Manual section 5.2: pool-max-conn, pool-low-conn,
 // pool-purge-delay, max-reuse; -1: no limit.
@@ -334,6 +397,10 @@ struct ServerSpec {
   PoolSpec pool;
   bool non_stick = false;  // Stick tables do not learn it.
   CheckSpec check;
+  Observe observe = Observe::None;
+  OnError on_error = OnError::FailCheck;
+  std::uint32_t error_limit = 10;
+  std::shared_ptr<const CheckSpec> agent;  // Null: none is asked.
   std::shared_ptr<Server> state;
   // `track`: whose health and administration are this one's too, in words ("backend/server") and as its state.
   std::string tracked;
@@ -363,6 +430,10 @@ struct BackendSpec {
   bool prefer_last_server = false;
   std::vector<ServerSpec> servers;
   std::shared_ptr<BackendState> state;
+  // Balancing has weights built in: they can be 0 and what the file says only.
+  bool has_fixed_weights() const {
+    return fixed_turns || ((balance == BalanceKind::Source || balance == BalanceKind::Hash) && !consistent);
+  }
   // Where the server of this key stands in `servers`; -1: it is gone.
   int place_of(int key) const;
 };

@@ -76,6 +76,15 @@ struct ServerChange {
   std::optional<std::uint16_t> check_port;
   // Of an address that a name has, or has no more, in words: whose, who said so, and why.
   std::string host, by, why;
+  // Traffic has failed so often as `error-limit` says: in words.
+  std::optional<std::string> errors;
+  // Of its agent: what it is to have said, whether it is asked, where, and what it is sent; as above, and nothing: as the
+  // file says.
+  std::optional<Operation> agent_says;
+  std::optional<bool> agent;
+  std::optional<SocketAddress> agent_host;
+  std::optional<std::uint16_t> agent_port;
+  std::optional<std::optional<std::string>> agent_send;
 };
 
 // A value that a change has set, and that of the file at that moment: the order stands while the file says that.

@@ -110,7 +110,22 @@ struct Check {
   std::string sni;                 // `check-sni`
   bool send_proxy = false;         // `check-send-proxy`
   std::vector<std::string> alpn;   // `check-alpn`
+  enum class Observe { None, Layer4, Layer7 };
+  Observe observe = Observe::None;  // Whose failures count like those of checks: connections, or answers too.
+  enum class OnError { FailCheck, FastInter, SuddenDeath, MarkDown };
+  OnError on_error = OnError::FailCheck;
+  std::uint32_t error_limit = 10;
   bool operator==(const Check&) const = default;
+};
+
+// The `agent-check` family of a server line.
+struct Agent {
+  bool enabled = false;
+  std::optional<Address> address;  // `agent-addr`
+  std::uint16_t port = 0;
+  std::uint64_t inter_ms = 2000;
+  std::string send;
+  bool operator==(const Agent&) const = default;
 };
 
 // `proxy-v2-options`: what a PROXY header of version 2 says beside addresses.
@@ -145,6 +160,7 @@ struct Server {
   std::string password_file;  // If that is a PFX file.
   Place password_place;
   Check check;
+  Agent agent;
   std::optional<Word> track;  // `[<backend>/]<server>` whose checks are this one's too.
   std::uint32_t weight = 1;   // 0..256
   std::uint32_t maxconn = 0;  // 0: no limit.
@@ -195,13 +211,14 @@ struct HeaderMatch {
 };
 
 struct CheckStep {
-  enum class Kind { Connect, Send, Expect, Comment };
+  enum class Kind { Connect, Send, Expect, Comment, Set, Unset };
   Kind kind = Kind::Send;
   bool tcp = false;  // Of a tcp-check line, not an http-check one.
   Place place;
   std::string comment;
   // Connect
   std::uint16_t port = 0;
+  std::string port_expression;  // In place of a number.
   std::optional<Address> address;
   bool ssl = false;
   bool use_default = false;
@@ -226,11 +243,14 @@ struct CheckStep {
   std::optional<std::uint64_t> min_recv;
   // Results told in place of the usual ones, such as "L7STS", and texts about them, as log-formats.
   std::string ok_status, error_status, timeout_status, on_success, on_error;
+  std::string status_code;  // An expression whose number is told in place of the code that came.
+  // Set, Unset: `check.<name>`, conditions behind commas included, and an expression, or a log-format if `formatted`.
+  std::string variable, value;
   bool operator==(const CheckStep&) const = default;
 };
 
 struct Health {
-  enum class Kind { Tcp, Http, TcpScript, Smtp, TlsHello };
+  enum class Kind { Tcp, Http, TcpScript, Smtp, TlsHello, Redis, Ldap, PostgreSql, MySql, External };
   Kind kind = Kind::Tcp;
   // `option httpchk`: kept apart from the steps, which may override it.
   std::string method = "OPTIONS";
@@ -240,8 +260,11 @@ struct Health {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
   std::string hello;  // Smtp: what we say first, "HELO localhost".
+  std::string user;   // PostgreSql, MySql; empty: the latter's greeting is enough.
+  bool pre_41 = false;
   std::vector<CheckStep> steps;
   bool disable_on_404 = false;
+  bool send_state = false;
   Place place;
   bool operator==(const Health&) const = default;
 };
@@ -340,6 +363,7 @@ struct Proxy {
   std::string dynamic_cookie_key;
   bool all_backups = false;
   bool log_health_checks = false;
+  std::string external_command, external_path;  // `external-check`
   bool abort_on_close = false;
 
   HttpMode http_mode = HttpMode::KeepAlive;
@@ -433,6 +457,8 @@ struct Global {
   bool bind_strict_sni = false;
   bool server_verify_none = false;
   std::uint32_t spread_checks = 0;  // Percent.
+  bool external_check = false;      // Programs may check servers,
+  bool insecure_fork = false;       // and programs may be started.
   std::uint64_t max_spread_checks_ms = 0;
   std::uint64_t buffer_size = 16384;             // tune.bufsize
   std::uint64_t max_head = 131072;               // tune.http.maxhead

@@ -96,6 +96,13 @@ class Approach final : private Waiting, private Served, private Later {
   void write_cookie(Head& response);
   // The address of the server at work, for rules about its answer.
   void note_server();
+  // What came of it: of servers with `observe` it counts like a check.
+  enum class Seen : std::uint8_t { Connected, NotConnected, Answer, WrongAnswer, BadAnswer, Closed, Late };
+  void observe(Seen seen) {
+    if (slot_ != nullptr && slot_->spec.observe != Observe::None) count_seen(seen);
+  }
+  void observe_status(std::uint16_t status);
+  void observe_failure(const Failure& failure);
   // What the log line says of the way, while it is not left.
   void note_facts();
   // For what is counted.
@@ -113,6 +120,7 @@ class Approach final : private Waiting, private Served, private Later {
   void on_server_down() override { owner_.on_server_down(); }
   void run_later() override;
 
+  void count_seen(Seen seen);
   void follow_cookie();
   void follow_tables();
   bool stays_when_down() const;

@@ -86,6 +86,7 @@ struct Object {
   Together together;
   std::uint64_t fullconn = 0;  // Of a backend.
   Server::CheckMemory check;   // Of `checked`.
+  Server::CheckMemory agent;   // Of `server`, if it has one.
   std::string status, address, made_service;
 };
 

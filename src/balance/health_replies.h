@@ -1,0 +1,27 @@
+// What servers of other protocols answer when they are asked whether they are well. Pure.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "health_judge.h"
+#include "penstock/balance/server.h"
+
+namespace penstock::check {
+
+// `match` is one of the replies. `number`: the step's place, for the log.
+Judgement judge_reply(CheckStepSpec::Match match, const Answer& answer, std::size_t number);
+// Nothing came, and nothing will.
+Judgement empty_reply(std::size_t number);
+
+// A line that ends with CR or LF, whatever it says.
+Judgement judge_agent(const Answer& answer, std::size_t number);
+Judgement judge_redis(const Answer& answer, std::size_t number);
+// RFC 4511 section 4.2.2: a BindResponse that says success.
+Judgement judge_ldap(const Answer& answer, std::size_t number);
+// A message of version 3.0 that asks who we are, or lets us in.
+Judgement judge_postgresql(const Answer& answer, std::size_t number);
+// A whole packet that is no error.
+Judgement judge_mysql(const Answer& answer, std::size_t number, bool greeting);
+
+}  // namespace penstock::check
