@@ -122,7 +122,7 @@ void Check::start(Probe& probe) {
   probe_ = &probe;
   // Whoever takes over while it is under way begins it anew at once.
   memory().next_ms = loop().now();
-  probe.start(server_, spec(), std::move(ticket_), *this);
+  probe.start(backend_, server_, spec(), std::move(ticket_), *this);
 }
 
 void Check::on_probe_done(Probe& probe, const CheckResult& result) {

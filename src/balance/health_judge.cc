@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "health_replies.h"
 #include "penstock/base/format.h"
 #include "penstock/base/require.h"
 #include "penstock/base/text.h"
@@ -127,27 +126,6 @@ Judgement judge_bytes(const CheckStepSpec& expect, const Answer& answer, std::si
   return bad_answer(format("TCPCHK {} content {} at step {}", expect.negated ? "matched unwanted" : "did not match",
                            is_shown ? format("'{}'", expect.pattern) : format("({})", kind_of(expect)), number),
                     expect, talk);
-}
-
-Judgement judge_smtp(const Answer& answer, std::size_t number) {
-  std::string_view rest = answer.bytes;
-  if (rest.empty() && answer.complete) return empty_reply(number);
-  while (!rest.empty()) {
-    const std::size_t end = rest.find('\n');
-    if (end == std::string_view::npos && !answer.complete) return {};
-    std::string_view line = rest.substr(0, end);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-    const std::optional<std::uint64_t> code = parse_unsigned(line.substr(0, 3));
-    const char separator = line.size() > 3 ? line[3] : ' ';
-    if (line.size() < 3 || !code || *code < 100 || (separator != ' ' && separator != '-'))
-      return {Kind::Fail, CheckStatus::L7Response, std::string(line)};
-    if (separator == '-' && !(rest.empty() && answer.complete)) continue;
-    Judgement judgement{*code / 100 == 2 ? Kind::Pass : Kind::Fail, CheckStatus::L7Status,
-                        std::string(trim(line.substr(std::min<std::size_t>(line.size(), 4)))), static_cast<int>(*code)};
-    return judgement;
-  }
-  return {};
 }
 
 std::string expectation(const CheckStepSpec& expect) {

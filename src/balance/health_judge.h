@@ -6,25 +6,11 @@
 #include <string>
 #include <string_view>
 
+#include "health_replies.h"
 #include "penstock/balance/server.h"
 #include "penstock/http/head.h"
 
 namespace penstock::check {
-
-// What came so far in answer to the last Send.
-struct Answer {
-  const Head* head = nullptr;  // Of an HTTP answer, once it is complete.
-  std::string_view bytes;      // Its body, or all bytes of a raw conversation.
-  bool complete = false;       // No more will come that could change a judgement.
-};
-
-struct Judgement {
-  enum class Kind : std::uint8_t { Wait, Pass, Fail };
-  Kind kind = Kind::Wait;
-  CheckStatus status = CheckStatus::Unknown;  // Of Fail.
-  std::string info;
-  int code = 0;  // Of an SMTP reply.
-};
 
 // An expectation of an http check; `answer.head` is there.
 Judgement judge_http(const CheckStepSpec& expect, const Answer& answer, CheckTalk& talk);
@@ -33,8 +19,6 @@ Judgement judge_http_by_default(const Answer& answer);
 // `number`: the step's place, for the log.
 Judgement judge_bytes(const CheckStepSpec& expect, const Answer& answer, std::size_t number, CheckTalk& talk);
 
-// A whole reply, of one line or several (RFC 5321 section 4.2); 2xx is good.
-Judgement judge_smtp(const Answer& answer, std::size_t number);
 // "string '+OK'", "regex"
 std::string expectation(const CheckStepSpec& expect);
 

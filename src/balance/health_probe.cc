@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 #include "penstock/balance/health_count.h"
 #include "penstock/base/format.h"
@@ -38,8 +39,10 @@ bool is_ours(int status) {
 
 }  // namespace
 
-void Probe::start(const ServerSpec& server, const CheckSpec& spec, TlsTicket ticket, ProbeOwner& owner) {
+void Probe::start(const BackendSpec& backend, const ServerSpec& server, const CheckSpec& spec, TlsTicket ticket,
+                  ProbeOwner& owner) {
   require(server_ == nullptr);
+  backend_ = &backend;
   server_ = &server;
   spec_ = &spec;
   owner_ = &owner;
@@ -51,13 +54,57 @@ void Probe::start(const ServerSpec& server, const CheckSpec& spec, TlsTicket tic
   reply_code_ = 0;
   made_code_.reset();
   reply_info_.clear();
+  if (spec.external) return run_program();
   do_steps();
   connect();
+}
+
+// `option external-check`: arguments and environment are HAProxy's.
+void Probe::run_program() {
+  const ExternalCheck& program = *spec().external;
+  const Server& state = *server_->state;
+  const SocketAddress address = state.moved() ? state.moved()->to.address : server_->address;
+  const std::string host = address.ip_text(), port = address.is_unix() ? "" : format("{}", address.port());
+  const auto or_none = [](const std::string& text) { return text.empty() ? std::string("NOT_USED") : text; };
+  const std::vector<std::string> words = {program.command, or_none(program.proxy_address), or_none(program.proxy_port),
+                                          host, or_none(port)};
+  std::vector<std::string> environment = {
+      "HAPROXY_PROXY_ADDR=" + program.proxy_address,
+      "HAPROXY_PROXY_PORT=" + program.proxy_port,
+      "HAPROXY_PROXY_NAME=" + program.proxy_name,
+      format("HAPROXY_PROXY_ID={}", program.proxy_id),
+      "HAPROXY_SERVER_ADDR=" + host,
+      "HAPROXY_SERVER_PORT=" + port,
+      "HAPROXY_SERVER_NAME=" + server_->name,
+      format("HAPROXY_SERVER_ID={}", server_->id),
+      format("HAPROXY_SERVER_MAXCONN={}", state.maxconn.load(std::memory_order_relaxed)),
+      format("HAPROXY_SERVER_CURCONN={}", state.in_use.load(std::memory_order_relaxed)),
+      format("HAPROXY_SERVER_SSL={}", server_->tls ? 1 : 0),
+      format("HAPROXY_SERVER_PROTO={}", spec().http ? "h1" : "tcp")};
+  if (!program.path.empty()) environment.push_back("PATH=" + program.path);
+  const CheckLimits limits = check_limits(spec());
+  ProgramOwner& for_program = *this;
+  program_ = Program::start(loop_, words, environment, limits.answer_ms != 0 ? limits.answer_ms : limits.connect_ms,
+                            for_program);
+  constexpr int kNotStarted = 255;
+  if (!program_) end_program(CheckStatus::ProcessError, kNotStarted);
+}
+
+void Probe::on_program_end(int status) {
+  end_program(status == 0 ? CheckStatus::ProcessOk : CheckStatus::ProcessError, status);
+}
+
+void Probe::end_program(CheckStatus status, int code) {
+  if (settled_) return;
+  settled_ = true;
+  result_ = {status, code, "", loop_.now() - began_ms_};
+  loop_.later(*this);
 }
 
 void Probe::stop() {
   Later::unlink();
   connection_.reset();
+  program_.reset();
   ticket_ = {};
   if (parser_) parser_->release_head();
   arena_.clear();
@@ -67,7 +114,9 @@ void Probe::stop() {
   server_ = nullptr;
 }
 
-TlsTicket Probe::take_ticket() { return is_own_ && connected_ ? connection_->take_ticket() : TlsTicket(); }
+TlsTicket Probe::take_ticket() {
+  return connection_ && is_own_ && connected_ ? connection_->take_ticket() : TlsTicket();
+}
 
 // The TLS of a Connect step, or of the check itself.
 TlsTarget Probe::tls_target(const Step* connect) const {
@@ -91,8 +140,8 @@ std::uint64_t Probe::connect_limit_ms() const {
 
 CheckTalk& Probe::talk() {
   talk_.answer = bytes_;
+  talk_.ends = connection_ ? &connection_->ends() : nullptr;
   talk_.head = spec().http && head_seen_ ? &parser_->head() : nullptr;
-  talk_.ends = nullptr;
   return talk_;
 }
 
@@ -184,7 +233,8 @@ void Probe::go_on() {
     }
     ++step_;
   }
-  const bool answer_due = spec().http && !spec().steps.empty() && spec().steps.back().kind == Step::Kind::Send;
+  const Step* last = last_said();
+  const bool answer_due = spec().http && last != nullptr && last->kind == Step::Kind::Send;
   if (answer_due && !met(nullptr)) return;
   pass();
 }
@@ -202,7 +252,35 @@ void Probe::send(const Step& send) {
   }
   const bool is_set = asks_agent() && server_->state->agent->send;
   if (is_set) return connection_->send(std::string_view(*server_->state->agent->send));
-  connection_->send(std::string_view(send.text ? send.text->make(talk()) : send.send));
+  const std::string text = send.text ? send.text->make(talk()) : send.send;
+  connection_->send(std::string_view(spec().send_state ? with_state(send, text) : text));
+}
+
+// How we see the server, behind the request line. What we call ourselves stands in the step's pattern.
+std::string Probe::with_state(const Step& send, const std::string& request) const {
+  const Server& state = *server_->state;
+  const HealthCount count(spec().rise, spec().fall);
+  const int health = state.check.health;
+  const Operation operation = state.standing.load(std::memory_order_relaxed).operation;
+  std::string_view word = operation == Operation::Down ? "DOWN" : operation == Operation::Drain ? "NOLB" : "UP";
+  const std::string told = count.text(health);
+  const std::string_view steps = std::string_view(told).substr(0, told.find(' '));
+  const bool is_firm = health == 0 || health == count.best();
+  std::uint64_t together = 0;
+  for (const ServerSpec& each : backend_->servers) {
+    if (each.state->takes_traffic()) together += each.state->weight.load(std::memory_order_relaxed);
+  }
+  const SocketAddress address = state.moved() ? state.moved()->to.address : server_->address;
+  const std::uint32_t weight = state.weight.load(std::memory_order_relaxed);
+  std::string field = "x-haproxy-server-state: ";
+  field += is_firm ? std::string(word) : format("{} {}", word, steps);
+  append_format(field, "; address={}; port={}; name={}/{}; node={}; weight={}/{}; scur={}/{}; qcur={}\r\n",
+                address.is_unix() ? "unix" : address.ip_text(),
+                address.is_unix() ? "unix" : format("{}", address.port()), backend_->name, server_->name, send.pattern,
+                weight, together, state.in_use.load(std::memory_order_relaxed),
+                backend_->state->in_use.load(std::memory_order_relaxed), state.waiting.load(std::memory_order_relaxed));
+  const std::size_t end = request.find("\r\n");
+  return request.substr(0, end + 2) + field + request.substr(end + 2);
 }
 
 // True if the answer is what it should be. False: the bytes that decide have not come, or it is not
@@ -227,7 +305,9 @@ bool Probe::met(const Step* expect) {
     const auto code = parse_unsigned(expect->status_code->make(asked));
     made_code_ = code ? static_cast<int>(*code) : 0;
   }
-  if (judgement.kind == Judgement::Kind::Pass) reply_info_ = judgement.info;
+  // Who lets us in has said before who it is.
+  const bool is_login = expect != nullptr && expect->match == Step::Match::MySqlReply;
+  if (judgement.kind == Judgement::Kind::Pass && !is_login) reply_info_ = judgement.info;
   if (judgement.kind == Judgement::Kind::Fail) conclude(judgement.status, std::move(judgement.info));
   return judgement.kind == Judgement::Kind::Pass;
 }
@@ -338,10 +418,17 @@ std::string Probe::place_of_trouble(bool connecting) const {
   return text;
 }
 
-void Probe::pass() {
-  const bool spoken = std::any_of(spec().steps.begin(), spec().steps.end(), [](const Step& step) {
+// Null: nothing is said, nor heard.
+const Probe::Step* Probe::last_said() const {
+  const auto& steps = spec().steps;
+  const auto last = std::find_if(steps.rbegin(), steps.rend(), [](const Step& step) {
     return step.kind == Step::Kind::Send || step.kind == Step::Kind::Expect;
   });
+  return last == steps.rend() ? nullptr : &*last;
+}
+
+void Probe::pass() {
+  const bool spoken = last_said() != nullptr;
   if (!spoken) {
     // Nothing was said and nothing needs to arrive: the address is free again at once.
     if (!is_tls_) connection_->reset_on_close();
@@ -350,7 +437,7 @@ void Probe::pass() {
   // An answer came, so what was said has arrived.
   if (spec().http && !is_tls_ && connection_->unsent() == 0) connection_->reset_on_close();
   std::string info = spec().scripted ? "(tcp-check)" : std::move(reply_info_);
-  const Step& last = spec().steps.back();
+  const Step& last = *last_said();
   if (last.on_success) info = last.on_success->make(talk());
   conclude(last.ok_status != CheckStatus::Unknown ? last.ok_status : CheckStatus::L7Ok, std::move(info));
 }

@@ -13,6 +13,7 @@
 #include "penstock/base/arena.h"
 #include "penstock/http/h1_parser.h"
 #include "penstock/net/connection.h"
+#include "penstock/net/program.h"
 
 namespace penstock {
 
@@ -27,16 +28,17 @@ class ProbeOwner {
   ~ProbeOwner() = default;
 };
 
-class Probe final : private ConnectionEvents, private Later {
+class Probe final : private ConnectionEvents, private ProgramOwner, private Later {
  public:
   explicit Probe(Loop& loop) : loop_(loop) {}
   ~Probe() { stop(); }
   Probe(const Probe&) = delete;
   Probe& operator=(const Probe&) = delete;
 
-  // `ticket` resumes TLS on the check's own connection. `server`, and `spec`, which is one of its own, stay in place
+  // `ticket` resumes TLS on the check's own connection. `backend`, `server`, and `spec`, which is one of its own, stay in place
   // until the end.
-  void start(const ServerSpec& server, const CheckSpec& spec, TlsTicket ticket, ProbeOwner& owner);
+  void start(const BackendSpec& backend, const ServerSpec& server, const CheckSpec& spec, TlsTicket ticket,
+             ProbeOwner& owner);
   // Ends in silence; may be started anew.
   void stop();
   // The newest session of the check's own connection; before stop().
@@ -51,6 +53,8 @@ class Probe final : private ConnectionEvents, private Later {
   void on_sent() override {}
   void on_lost(const Loss& loss) override;
   void on_time_out() override;
+  void on_program_end(int status) override;
+  void on_program_late() override { end_program(CheckStatus::ProcessTimeout, 0); }
   void run_later() override;
 
   const CheckSpec& spec() const { return *spec_; }
@@ -59,12 +63,15 @@ class Probe final : private ConnectionEvents, private Later {
   SocketAddress own_address() const;
   SocketAddress agent_address() const;
   CheckTalk& talk();
+  void run_program();
+  void end_program(CheckStatus status, int code);
   void connect();
   void do_steps();
   TlsTarget tls_target(const Step* connect) const;
   std::uint64_t connect_limit_ms() const;
   void go_on();
   void send(const Step& send);
+  std::string with_state(const Step& send, const std::string& request) const;
   bool met(const Step* expect);
   void read_http(Slice& input);
   void pass();
@@ -73,13 +80,16 @@ class Probe final : private ConnectionEvents, private Later {
   std::string place_of_trouble(bool connecting) const;
   std::string why_closed(std::string text) const;
   std::size_t step_number() const;
+  const Step* last_said() const;
 
   Loop& loop_;
+  const BackendSpec* backend_ = nullptr;
   const ServerSpec* server_ = nullptr;
   const CheckSpec* spec_ = nullptr;
   CheckTalk talk_;
   ProbeOwner* owner_ = nullptr;
   Owned<Connection> connection_;
+  Owned<Program> program_;
   TlsTicket ticket_;
   std::unique_ptr<H1Parser> parser_;  // Made for the first HTTP check.
   Arena arena_;

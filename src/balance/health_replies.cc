@@ -5,6 +5,7 @@
 #include <string>
 
 #include "penstock/base/format.h"
+#include "penstock/base/text.h"
 
 namespace penstock::check {
 namespace {
@@ -96,6 +97,27 @@ Judgement judge_reply(Match match, const Answer& answer, std::size_t number) {
   return {};
 }
 
+Judgement judge_smtp(const Answer& answer, std::size_t number) {
+  std::string_view rest = answer.bytes;
+  if (rest.empty() && answer.complete) return empty_reply(number);
+  while (!rest.empty()) {
+    const std::size_t end = rest.find('\n');
+    if (end == std::string_view::npos && !answer.complete) return {};
+    std::string_view line = rest.substr(0, end);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    const std::optional<std::uint64_t> code = parse_unsigned(line.substr(0, 3));
+    const char separator = line.size() > 3 ? line[3] : ' ';
+    if (line.size() < 3 || !code || *code < 100 || (separator != ' ' && separator != '-'))
+      return {Kind::Fail, CheckStatus::L7Response, std::string(line)};
+    if (separator == '-' && !(rest.empty() && answer.complete)) continue;
+    Judgement judgement{*code / 100 == 2 ? Kind::Pass : Kind::Fail, CheckStatus::L7Status,
+                        std::string(trim(line.substr(std::min<std::size_t>(line.size(), 4)))), static_cast<int>(*code)};
+    return judgement;
+  }
+  return {};
+}
+
 Judgement judge_agent(const Answer& answer, std::size_t number) {
   const std::size_t end = answer.bytes.find_first_of("\r\n");
   if (end != std::string_view::npos)
@@ -128,7 +150,7 @@ Judgement judge_ldap(const Answer& answer, std::size_t number) {
   if (step == Ber::Step::Short) return unfinished(answer, std::string(kNoLdap));
   if (step == Ber::Step::Bad) return unreadable(std::string(kNoLdap));
   if (code != 0) return wrong("See RFC: http://tools.ietf.org/html/rfc4511#section-4.1.9", code);
-  return {Kind::Pass};
+  return {Kind::Pass, CheckStatus::Unknown, "Success"};
 }
 
 Judgement judge_postgresql(const Answer& answer, std::size_t number) {
@@ -159,7 +181,9 @@ Judgement judge_mysql(const Answer& answer, std::size_t number, bool greeting) {
   if (bytes.size() < kHead + length) return unfinished(answer, "");
   const std::string_view packet = bytes.substr(kHead, length);
   if (packet.empty()) return unreadable("");
-  if (byte_at(packet, 0) != 0xff) return {Kind::Pass};
+  // The greeting goes on with the server's version.
+  if (byte_at(packet, 0) != 0xff)
+    return {Kind::Pass, CheckStatus::Unknown, std::string(greeting ? packet.substr(1, packet.find('\0') - 1) : "")};
   if (packet.size() < kErrorHead) return wrong("");
   const std::size_t end = packet.find('\0', kErrorHead);
   return wrong(std::string(packet.substr(kErrorHead, end == std::string_view::npos ? end : end - kErrorHead)),

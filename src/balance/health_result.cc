@@ -54,7 +54,7 @@ CheckVerdict check_verdict(CheckStatus status) { return words(status).verdict; }
 
 std::string check_reason(const CheckResult& result) {
   std::string text(check_status_text(result.status));
-  if (result.code >= 0) append_format(text, ", code: {}", result.code);
+  if (result.code >= 0 || result.status == CheckStatus::ProcessError) append_format(text, ", code: {}", result.code);
   if (!result.info.empty()) append_format(text, ", info: \"{}\"", shown(result.info));
   if (result.status != CheckStatus::Analysis) append_format(text, ", check duration: {}ms", result.duration_ms);
   return text;

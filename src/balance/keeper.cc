@@ -179,7 +179,7 @@ void Keeper::on_agent(const BackendSpec& backend, const ServerSpec& server, cons
   if (change.weight && *change.weight != now.weight) news.weight = change.weight;
   if (change.maxconn && *change.maxconn != now.maxconn) news.maxconn = change.maxconn;
   if (news.administration || news.weight || news.maxconn)
-    renew(backend, server, with_change(server.state->orders(), server.values(), news), true);
+    renew(backend, server, with_change(server.state->orders(), server.values(), news), true, news);
   if (up) take_agent_for(backend, server, *up, server.agent->log_all ? std::string() : check_reason(result));
 }
 

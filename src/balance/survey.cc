@@ -30,7 +30,7 @@ class Survey final : private ProbeOwner {
     busy.target = next_++;
     ++under_way_;
     const ServerSpec& server = *targets_[busy.target].server;
-    busy.probe->start(server, server.check, {}, *this);
+    busy.probe->start(*targets_[busy.target].backend, server, server.check, {}, *this);
   }
   void on_probe_done(Probe& probe, const CheckResult& result) override {
     for (Busy& busy : probes_) {

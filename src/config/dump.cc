@@ -78,6 +78,8 @@ class Writer {
     flag_line("quiet", global.quiet);
     name_line("pidfile", global.pid_file);
     name_line("chroot", global.chroot);
+    flag_line("external-check", global.external_check);
+    flag_line("insecure-fork-wanted", global.insecure_fork);
     name_line("user", global.user);
     name_line("group", global.group);
     if (global.uid) line("uid {}", *global.uid);
@@ -423,7 +425,7 @@ class Writer {
     flag_line("option log-health-checks", proxy.log_health_checks);
     flag_line("option abortonclose", proxy.abort_on_close);
     write_probes("srv", proxy.tcp_ka_server, proxy.server_probes);
-    write_health(proxy.health);
+    write_health(proxy);
   }
 
   void write_cookie(const Cookie& cookie) {
@@ -504,58 +506,15 @@ class Writer {
     }
   }
 
-  void write_health(const Health& health) {
-    switch (health.kind) {
-      case Health::Kind::Tcp:
-        break;
-      case Health::Kind::Http:
-        write_httpchk(health);
-        break;
-      case Health::Kind::TcpScript:
-        line("option tcp-check");
-        break;
-      case Health::Kind::Smtp:
-        line("option smtpchk {}", health.hello);
-        break;
-      case Health::Kind::TlsHello:
-        line("option ssl-hello-chk");
-        break;
-      case Health::Kind::Redis:
-        line("option redis-check");
-        break;
-      case Health::Kind::Ldap:
-        line("option ldap-check");
-        break;
-      case Health::Kind::PostgreSql:
-        line("option pgsql-check user {}", quoted(health.user));
-        break;
-      case Health::Kind::MySql:
-        write_mysql_check(health);
-        break;
-    }
+  void write_health(const Proxy& proxy) {
+    const Health& health = proxy.health;
+    if (const std::string option = check_option(health); !option.empty()) line("option {}", option);
+    if (!proxy.external_command.empty()) line("external-check command {}", quoted(proxy.external_command));
+    if (!proxy.external_path.empty()) line("external-check path {}", quoted(proxy.external_path));
     flag_line("http-check disable-on-404", health.disable_on_404);
+    flag_line("http-check send-state", health.send_state);
     const bool http = health.kind != Health::Kind::TcpScript;
     for (const CheckStep& step : health.steps) write_step(http ? "http-check" : "tcp-check", http, step);
-  }
-
-  void write_mysql_check(const Health& health) {
-    if (health.user.empty()) return line("option mysql-check");
-    line("option mysql-check user {}{}", quoted(health.user), health.pre_41 ? " pre-41" : "");
-  }
-
-  void write_httpchk(const Health& health) {
-    const Health standard;
-    // Headers come from the old trick of writing them behind the version, and are written back so.
-    std::string version = health.version;
-    if (!health.host.empty()) append_format(version, "\r\nHost: {}", health.host);
-    for (const auto& [name, value] : health.headers) append_format(version, "\r\n{}: {}", name, value);
-    if (!health.body.empty()) append_format(version, "\r\n\r\n{}", health.body);
-    if (version != standard.version)
-      return line("option httpchk {} {} {}", quoted(health.method), quoted(health.uri), quoted(version));
-    if (health.method != standard.method)
-      return line("option httpchk {} {}", quoted(health.method), quoted(health.uri));
-    if (health.uri != standard.uri) return line("option httpchk {}", quoted(health.uri));
-    line("option httpchk");
   }
 
   void write_step(std::string_view keyword, bool http, const CheckStep& step) {

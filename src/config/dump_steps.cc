@@ -12,6 +12,7 @@ std::string connect_words(const CheckStep& step) {
   std::string words = "connect";
   if (step.use_default) words += " default";
   if (step.port != 0) append_format(words, " port {}", step.port);
+  add_word(words, "port", step.port_expression);
   if (step.address) append_format(words, " addr {}", quoted(address_text(*step.address, AddressUse::Plain)));
   if (step.ssl) words += " ssl";
   if (step.send_proxy) words += " send-proxy";
@@ -61,6 +62,7 @@ std::string expect_words(const CheckStep& step) {
   add_word(words, "tout-status", step.timeout_status);
   add_word(words, "on-success", step.on_success);
   add_word(words, "on-error", step.on_error);
+  add_word(words, "status-code", step.status_code);
   if (step.negated) words += " !";
   switch (step.match) {
     case CheckStep::Match::Status:
@@ -87,6 +89,59 @@ std::string expect_words(const CheckStep& step) {
 
 }  // namespace
 
+namespace {
+
+std::string set_words(const CheckStep& step) {
+  return format("set-var{}({}) {}", step.formatted ? "-fmt" : "", step.variable, quoted(step.value)) +
+         comment_words(step);
+}
+
+}  // namespace
+
+namespace {
+
+std::string httpchk_words(const Health& health) {
+  const Health standard;
+  // Headers come from the old trick of writing them behind the version, and are written back so.
+  std::string version = health.version;
+  if (!health.host.empty()) append_format(version, "\r\nHost: {}", health.host);
+  for (const auto& [name, value] : health.headers) append_format(version, "\r\n{}: {}", name, value);
+  if (!health.body.empty()) append_format(version, "\r\n\r\n{}", health.body);
+  if (version != standard.version)
+    return format("httpchk {} {} {}", quoted(health.method), quoted(health.uri), quoted(version));
+  if (health.method != standard.method) return format("httpchk {} {}", quoted(health.method), quoted(health.uri));
+  return health.uri != standard.uri ? format("httpchk {}", quoted(health.uri)) : "httpchk";
+}
+
+}  // namespace
+
+std::string check_option(const Health& health) {
+  switch (health.kind) {
+    case Health::Kind::Tcp:
+      break;
+    case Health::Kind::Http:
+      return httpchk_words(health);
+    case Health::Kind::TcpScript:
+      return "tcp-check";
+    case Health::Kind::Smtp:
+      return format("smtpchk {}", health.hello);
+    case Health::Kind::TlsHello:
+      return "ssl-hello-chk";
+    case Health::Kind::Redis:
+      return "redis-check";
+    case Health::Kind::Ldap:
+      return "ldap-check";
+    case Health::Kind::PostgreSql:
+      return format("pgsql-check user {}", quoted(health.user));
+    case Health::Kind::External:
+      return "external-check";
+    case Health::Kind::MySql:
+      if (health.user.empty()) return "mysql-check";
+      return format("mysql-check user {}{}", quoted(health.user), health.pre_41 ? " pre-41" : "");
+  }
+  return {};
+}
+
 std::string step_words(bool http, const CheckStep& step) {
   switch (step.kind) {
     case CheckStep::Kind::Connect:
@@ -95,6 +150,10 @@ std::string step_words(bool http, const CheckStep& step) {
       return http ? send_words(step) : tcp_send_words(step);
     case CheckStep::Kind::Expect:
       return expect_words(step);
+    case CheckStep::Kind::Set:
+      return set_words(step);
+    case CheckStep::Kind::Unset:
+      return format("unset-var({})", step.variable);
     case CheckStep::Kind::Comment:
       break;
   }

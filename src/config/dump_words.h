@@ -29,6 +29,8 @@ inline void add_time(std::string& words, std::string_view keyword, std::uint64_t
   if (ms != standard) append_format(words, " {} {}", keyword, duration_text(ms));
 }
 
+// What kind of check it is, behind `option`; empty: connecting is all.
+std::string check_option(const Health& health);
 // Of a step of a health check that is no comment, behind `http-check` or `tcp-check`.
 std::string step_words(bool http, const CheckStep& step);
 

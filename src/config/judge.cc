@@ -123,7 +123,7 @@ class Judge {
   }
 
   void judge_proxy(Proxy& proxy, const Draft& draft) {
-    judge_health(proxy);  // First: servers are judged by the steps that are left.
+    judge_check(config_, proxy, complaints_);  // First: servers are judged by the steps that are left.
     judge_servers(proxy);
     judge_conditions(proxy);
     judge_order(proxy);
@@ -255,23 +255,7 @@ class Judge {
                                            server.name));
     }
     judge_send_proxy(server);
-    judge_check_port(proxy, server);
-    judge_observing(proxy, server);
-    if (server.agent.enabled && server.agent.port == 0)
-      complaints_.add(
-          server.place,
-          format("server '{}' has an agent and no port of it: write 'agent-port' and a number", server.name));
-  }
-
-  void judge_observing(const Proxy& proxy, const Server& server) {
-    if (server.check.observe == Check::Observe::None) return;
-    if (server.check.observe == Check::Observe::Layer7 && proxy.mode != Mode::Http)
-      return complaints_.add(
-          server.place,
-          format("server '{}': in mode tcp no answers are seen: write 'observe layer4' in place of 'observe layer7'",
-                 server.name));
-    if (server.check.enabled) return;
-    complaints_.warn(server.place, format("'observe' of server '{}' has no effect without 'check'", server.name));
+    judge_server_check(config_, proxy, server, complaints_);
   }
 
   // The ports of Exchange's receive connectors.
@@ -288,22 +272,6 @@ class Judge {
   static bool has_tls_step(const Proxy& proxy) {
     return std::any_of(proxy.health.steps.begin(), proxy.health.steps.end(),
                        [](const CheckStep& step) { return step.ssl; });
-  }
-
-  void judge_check_port(const Proxy& proxy, const Server& server) {
-    const auto has_port = [](const Address& address) {
-      return address.port_low != 0 || address.kind == Address::Kind::Unix || address.kind == Address::Kind::Abstract ||
-             address.kind == Address::Kind::Fd;
-    };
-    if (!server.check.enabled || server.check.port != 0 || has_port(server.address)) return;
-    if (server.check.address && has_port(*server.check.address)) return;
-    const auto& steps = proxy.health.steps;
-    if (std::any_of(steps.begin(), steps.end(),
-                    [](const CheckStep& s) { return s.kind == CheckStep::Kind::Connect && s.port != 0; }))
-      return;
-    complaints_.add(server.place, format("server '{}' is to be checked, and neither it nor its "
-                                         "check has a port: write 'port' and a number",
-                                         server.name));
   }
 
   // Conditions and the names in them.
@@ -539,51 +507,6 @@ class Judge {
     if (missing.empty()) return;
     complaints_.warn(proxy.place, format("{} '{}' lacks {}: who falls silent keeps its connection for ever",
                                          type_of(proxy), proxy.name, missing));
-  }
-
-  // Lines of a conversation that the chosen kind of check does not hold have no effect.
-  void drop_idle_steps(Health& health) {
-    const auto is_idle = [&](const CheckStep& step) {
-      return health.kind != (step.tcp ? Health::Kind::TcpScript : Health::Kind::Http);
-    };
-    const auto idle = std::find_if(health.steps.begin(), health.steps.end(), is_idle);
-    if (idle == health.steps.end()) return;
-    complaints_.warn(idle->place, idle->tcp ? "without 'option tcp-check' a 'tcp-check' line has no effect"
-                                            : "without 'option httpchk' an 'http-check' line has no effect");
-    std::erase_if(health.steps, is_idle);
-  }
-
-  // A connection carries one request, a request stands before what is expected of its answer.
-  void judge_http_steps(const Health& health) {
-    const CheckStep* last = nullptr;
-    for (const CheckStep& step : health.steps) {
-      if (step.kind == CheckStep::Kind::Comment) continue;
-      const CheckStep* before = std::exchange(last, &step);
-      if (before == nullptr) continue;
-      const bool sends = step.kind == CheckStep::Kind::Send;
-      if (before->kind == CheckStep::Kind::Connect && !sends)
-        return complaints_.add(step.place, "'http-check connect' must be followed by 'http-check send'");
-      if (before->kind == CheckStep::Kind::Send && step.kind != CheckStep::Kind::Expect)
-        return complaints_.add(step.place, "'http-check send' must be followed by 'http-check expect'");
-      if (before->kind == CheckStep::Kind::Expect && sends)
-        return complaints_.add(step.place, "behind 'http-check expect' another request needs 'http-check connect'");
-    }
-  }
-
-  void judge_health(Proxy& proxy) {
-    Health& health = proxy.health;
-    drop_idle_steps(health);
-    bool first = true;
-    const bool has_connect = std::any_of(health.steps.begin(), health.steps.end(),
-                                         [](const CheckStep& s) { return s.kind == CheckStep::Kind::Connect; });
-    for (const CheckStep& step : health.steps) {
-      if (step.kind == CheckStep::Kind::Comment) continue;
-      if (first && has_connect && step.kind != CheckStep::Kind::Connect) {
-        return complaints_.add(step.place, "where a check has a 'connect' line, it must begin with one");
-      }
-      first = false;
-    }
-    if (health.kind == Health::Kind::Http) judge_http_steps(health);
   }
 
   void judge_bind(const Bind& bind) {

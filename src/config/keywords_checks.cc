@@ -2,6 +2,7 @@
 // section 4.2).
 #include <algorithm>
 
+#include "check_words.h"
 #include "keywords.h"
 
 namespace penstock::config {
@@ -29,6 +30,21 @@ CheckStep new_step(const Line& line, CheckStep::Kind kind) {
   return step;
 }
 
+// A number, or an expression that makes one.
+void take_port(Line& line, CheckStep& step) {
+  const bool is_expression = line.more() && line.peek().text.find('(') != std::string::npos;
+  if (is_expression)
+    step.port_expression = line.pop().text;
+  else
+    step.port = static_cast<std::uint16_t>(line.take_number("a port", 1, 65535));
+}
+
+void take_protocol(Line& line) {
+  const Word* word = line.take("a protocol");
+  if (word == nullptr || word->text == "h1" || word->text == "none") return;
+  line.complain(word->place, format("'proto' expects 'h1' or 'none', not '{}': checks speak HTTP/1", word->text));
+}
+
 void parse_connect(Line& line, Draft& draft) {
   CheckStep step = new_step(line, CheckStep::Kind::Connect);
   const std::string subject = line.subject;
@@ -38,7 +54,7 @@ void parse_connect(Line& line, Draft& draft) {
     if (word.text == "default")
       step.use_default = true;
     else if (word.text == "port")
-      step.port = static_cast<std::uint16_t>(line.take_number("a port", 1, 65535));
+      take_port(line, step);
     else if (word.text == "addr")
       step.address = take_address(line, AddressUse::Plain);
     else if (word.text == "ssl")
@@ -56,8 +72,7 @@ void parse_connect(Line& line, Draft& draft) {
     else if (word.text == "via-socks4")
       line.complain(word.place, "'via-socks4' is not offered: SOCKS proxies are not spoken to");
     else if (word.text == "proto") {
-      constexpr std::string_view kProtocols[] = {"h1"};
-      line.take_choice(kProtocols);
+      take_protocol(line);
     } else {
       constexpr std::string_view kWords[] = {"default", "port",   "addr",    "ssl",   "sni",
                                              "alpn",    "linger", "comment", "proto", "send-proxy"};
@@ -201,8 +216,7 @@ bool take_expect_word(Line& line, const Word& word, CheckStep& step) {
     return true;
   }
   if (word.text == "status-code") {
-    line.warn(word.place, "'status-code' has no effect: codes of answers are told as they came");
-    line.take_filled("an expression");
+    step.status_code = line.take_text("an expression");
     return true;
   }
   return take_status(line, word, step);
@@ -306,6 +320,37 @@ void parse_expect(Line& line, Draft& draft, std::span<const MatchWord> matches) 
 void parse_http_expect(Line& line, Draft& draft) { parse_expect(line, draft, kHttpMatches); }
 void parse_tcp_expect(Line& line, Draft& draft) { parse_expect(line, draft, kTcpMatches); }
 
+// What stands in the word's parentheses; nothing after a complaint.
+std::string variable_of(Line& line) {
+  const std::size_t open = line.subject.find('(');
+  if (open == std::string::npos || !line.subject.ends_with(')') || open + 2 > line.subject.size() - 1) {
+    line.complain(format("'{}' needs a variable: write it as set-var(check.<name>)", line.subject));
+    return {};
+  }
+  return line.subject.substr(open + 1, line.subject.size() - open - 2);
+}
+
+template <bool formatted>
+void parse_set_variable(Line& line, Draft& draft) {
+  CheckStep step = new_step(line, CheckStep::Kind::Set);
+  step.formatted = formatted;
+  step.variable = variable_of(line);
+  if (line.failed()) return;
+  step.value = line.take_text(formatted ? "a log-format" : "an expression");
+  // Converters may stand apart.
+  while (!formatted && line.more() && line.peek().text != "comment") step.value += " " + line.pop().text;
+  if (line.accept("comment")) step.comment = line.take_text("a text");
+  if (!line.failed()) add_step(draft, std::move(step));
+}
+
+void parse_unset_variable(Line& line, Draft& draft) {
+  CheckStep step = new_step(line, CheckStep::Kind::Unset);
+  step.variable = variable_of(line);
+  if (!line.failed()) add_step(draft, std::move(step));
+}
+
+void parse_send_state(Line&, Draft& draft) { draft.proxy.health.send_state = true; }
+
 void parse_disable_on_404(Line&, Draft& draft) { draft.proxy.health.disable_on_404 = true; }
 
 void parse_tcp_send(Line& line, Draft& draft) {
@@ -349,10 +394,11 @@ constexpr CheckKeyword kHttpCheckKeywords[] = {
     {"send", parse_http_send,
      "The request: [meth <m>] [uri <path>] [ver <v>] [hdr <name> <format>]... [body <text>]; uri-lf, body-lf: formats.",
      kBack},
-    {"send-state", not_yet<Draft>, "Servers are not told how we see them.", kBack},
-    {"set-var", refused<Draft>, "Checks have no variables.", kBack},
-    {"set-var-fmt", refused<Draft>, "Checks have no variables.", kBack},
-    {"unset-var", refused<Draft>, "Checks have no variables.", kBack},
+    {"send-state", parse_send_state, "Checks tell the server how we see it, in a field X-Haproxy-Server-State.", kBack},
+    {"set-var", parse_set_variable<false>,
+     "Sets a variable of the check, check.<name>, or of the process: set-var(<name>) <expression>.", kBack},
+    {"set-var-fmt", parse_set_variable<true>, "The same with a log-format for a value.", kBack},
+    {"unset-var", parse_unset_variable, "Takes a variable's value away.", kBack},
 };
 static_assert(is_sorted(kHttpCheckKeywords));
 
@@ -368,13 +414,25 @@ constexpr CheckKeyword kTcpCheckKeywords[] = {
     {"send-binary", parse_send_binary, "Bytes to send, in hexadecimal digits.", kBack},
     {"send-binary-lf", parse_send_format<true>, "Bytes to send, in hexadecimal digits that a log-format makes.", kBack},
     {"send-lf", parse_send_format<false>, "Text to send, made by a log-format.", kBack},
-    {"set-var", refused<Draft>, "Checks have no variables.", kBack},
-    {"set-var-fmt", refused<Draft>, "Checks have no variables.", kBack},
-    {"unset-var", refused<Draft>, "Checks have no variables.", kBack},
+    {"set-var", parse_set_variable<false>,
+     "Sets a variable of the check, check.<name>, or of the process: set-var(<name>) <expression>.", kBack},
+    {"set-var-fmt", parse_set_variable<true>, "The same with a log-format for a value.", kBack},
+    {"unset-var", parse_unset_variable, "Takes a variable's value away.", kBack},
 };
 static_assert(is_sorted(kTcpCheckKeywords));
 
 }  // namespace
+
+bool parse_check_variable(Line& line, Draft& draft, std::string_view prefix) {
+  const std::string_view text = line.peek_text();
+  const std::string_view name = text.substr(0, text.find('('));
+  const bool is_known = name == "set-var" || name == "set-var-fmt" || name == "unset-var";
+  if (!is_known || name.size() == text.size()) return false;
+  const CheckKeyword& keyword = *find_keyword(http_check_keywords(), name);
+  line.start(keyword, line.pop(), prefix);
+  keyword.parse(line, draft);
+  return true;
+}
 
 std::span<const Keyword<Draft>> http_check_keywords() { return kHttpCheckKeywords; }
 std::span<const Keyword<Draft>> tcp_check_keywords() { return kTcpCheckKeywords; }

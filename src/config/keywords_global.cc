@@ -44,6 +44,8 @@ void parse_load_extra_files(Line& line, Reading& reading) {
 void parse_skip_self_issued_ca(Line&, Reading& reading) { global_of(reading).skip_self_issued_ca = true; }
 void parse_crt_base(Line& line, Reading& reading) { global_of(reading).crt_base = line.take_text("a folder"); }
 
+void parse_external_check(Line&, Reading& reading) { global_of(reading).external_check = true; }
+void parse_fork_wanted(Line& line, Reading& reading) { global_of(reading).insecure_fork = !line.negated; }
 void parse_chroot(Line& line, Reading& reading) {
   global_of(reading).chroot_place = line.place;
   global_of(reading).chroot = line.take_text("a folder");
@@ -397,7 +399,8 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"deviceatlas-properties-cookie", no_effect<Reading>, "Device detection is not built in."},
     {"deviceatlas-separator", no_effect<Reading>, "Device detection is not built in."},
     {"expose-experimental-directives", no_effect<Reading>, "Nothing is hidden behind it."},
-    {"external-check", refused<Reading>, "No program is ever started; use 'option httpchk' or 'option tcp-check'."},
+    {"external-check", parse_external_check,
+     "Programs may check servers: see 'option external-check'. Needs 'insecure-fork-wanted' too."},
     {"fd-hard-limit", no_effect<Reading>, "The descriptors needed are counted at start; set 'maxconn' or 'ulimit-n'."},
     {"gid", parse_gid, "Group number of the serving process; needs a start as root."},
     {"grace", parse_grace, "Time that listeners stay open after a soft stop was asked for."},
@@ -412,7 +415,8 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"httpclient.resolvers.prefer", no_effect<Reading>, "There is no HTTP client inside."},
     {"httpclient.ssl.ca-file", no_effect<Reading>, "There is no HTTP client inside."},
     {"httpclient.ssl.verify", no_effect<Reading>, "There is no HTTP client inside."},
-    {"insecure-fork-wanted", never_done<Reading>, "No program is ever started.", kAnywhere | kNegatable},
+    {"insecure-fork-wanted", parse_fork_wanted, "Programs of 'external-check' may be started; no others ever are.",
+     kAnywhere | kNegatable},
     {"insecure-setuid-wanted", no_effect<Reading>, "No program is ever started."},
     {"issuers-chain-path", parse_issuers_chain_path,
      "Folder of chains, for certificates whose file has none: the one that begins with their issuer is sent with "

@@ -207,8 +207,8 @@ constexpr OptionKeyword kOptionKeywords[] = {
     {"disable-h2-upgrade", never_done<Draft>, "HTTP/2 is not spoken yet.", kFrontSwitch},
     {"dontlog-normal", parse_switch<&Proxy::dont_log_normal>, "Log only what went wrong.", kFrontSwitch},
     {"dontlognull", parse_switch<&Proxy::dont_log_null>, "Do not log connections without any data.", kFrontSwitch},
-    {"external-check", refused<Draft>, "No program is ever started; use 'option httpchk' or 'option tcp-check'.",
-     kBack},
+    {"external-check", parse_protocol_check<Health::Kind::External>,
+     "Check health by a program: see 'external-check command'.", kBack},
     {"forceclose", parse_old_second, "An old word for httpclose, carried out with a warning.", kSwitch},
     {"forwardfor", parse_forwardfor,
      "Add the client's address to requests: [except <network>] [header <name>] [if-none]; the header is "

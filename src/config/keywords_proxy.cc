@@ -2,6 +2,7 @@
 // but for `option`, `timeout`, `http-check` and `tcp-check`, which have tables of their own.
 #include <algorithm>
 
+#include "check_words.h"
 #include "keywords.h"
 #include "old_words.h"
 
@@ -180,8 +181,12 @@ void parse_rule(Line& line, Draft& draft) {
   draft.proxy.rules.push_back({Set, line.place, line.take_rest()});
 }
 
-void parse_http_check(Line& line, Draft& draft) { parse_with(line, http_check_keywords(), draft, "http-check"); }
-void parse_tcp_check(Line& line, Draft& draft) { parse_with(line, tcp_check_keywords(), draft, "tcp-check"); }
+void parse_http_check(Line& line, Draft& draft) {
+  if (!parse_check_variable(line, draft, "http-check")) parse_with(line, http_check_keywords(), draft, "http-check");
+}
+void parse_tcp_check(Line& line, Draft& draft) {
+  if (!parse_check_variable(line, draft, "tcp-check")) parse_with(line, tcp_check_keywords(), draft, "tcp-check");
+}
 
 void parse_http_reuse(Line& line, Draft& draft) {
   constexpr std::string_view kChoices[] = {"never", "safe", "aggressive", "always"};
@@ -349,6 +354,14 @@ constexpr std::string_view kOldTimeout = "An old word, carried out with a warnin
 constexpr std::string_view kErrorLocation =
     "Where clients are sent by 302 (303) in place of one of our own statuses: <code> <url>.";
 
+void parse_external_check(Line& line, Draft& draft) {
+  constexpr std::string_view kWords[] = {"command", "path"};
+  const auto word = line.take_choice(kWords);
+  if (!word) return;
+  std::string text = line.take_text(*word == 0 ? "a program's file" : "folders with colons between them");
+  if (!line.failed()) (*word == 0 ? draft.proxy.external_command : draft.proxy.external_path) = std::move(text);
+}
+
 constexpr ProxyKeyword kProxyKeywords[] = {
     {"acl", parse_acl,
      "Names a test: <name> <criterion> [flags] [operator] <value>...; several of one name are "
@@ -400,8 +413,8 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"errorloc", parse_errorloc<302>, kErrorLocation},
     {"errorloc302", parse_errorloc<302>, kErrorLocation},
     {"errorloc303", parse_errorloc<303>, kErrorLocation},
-    {"external-check", refused<Draft>, "No program is ever started; use 'option httpchk' or 'option tcp-check'.",
-     kBack},
+    {"external-check", parse_external_check,
+     "The program of 'option external-check': command <file>; path <folders>, its PATH.", kBack},
     {"filter", parse_filter, "'compression', which its own lines turn on too, is the one filter there is.", kProxies},
     {"force-persist", parse_persist_rule<Rule::Set::ForcePersist>,
      "Requests that go to their server even if it is down: if|unless <condition>.", kInBackend},

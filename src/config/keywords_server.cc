@@ -76,7 +76,7 @@ void parse_no_check(Line&, Server& server) { server.check.enabled = false; }
 void parse_check_alpn(Line& line, Server& server) { server.check.alpn = take_alpn(line); }
 void parse_check_proto(Line& line, Server&) {
   const Word* word = line.take("a protocol");
-  if (word != nullptr && word->text != "h1") {
+  if (word != nullptr && word->text != "h1" && word->text != "none") {
     line.complain(word->place, format("'check-proto' expects 'h1', not '{}': checks speak HTTP/1", word->text));
   }
 }

@@ -19,6 +19,17 @@ struct StepMaker {
   std::uint32_t id;
   const Outside& outside;
   config::Diagnostics& diagnostics;
+  const ServerSpec& spec;
+  rules::CheckAnswer answer() const {
+    return proxy.health.kind == config::Health::Kind::Http ? rules::CheckAnswer::Http : rules::CheckAnswer::Bytes;
+  }
+};
+
+// Variables of one check under way.
+struct CheckVariables {
+  CheckVariables() { set.arena = &kept; }
+  Arena kept;
+  rules::VariableSet set;
 };
 
 CheckStepSpec::Match match_of(config::CheckStep::Match match) {
@@ -51,26 +62,71 @@ class StepRegex final : public CheckRegex {
   std::unique_ptr<rules::Pattern> pattern_;
 };
 
-// What log-formats of a check can ask about: whose it is.
+// What log-formats of a check can ask about: whose it is, its variables and what was answered.
 class CheckedServer {
  public:
   explicit CheckedServer(const StepMaker& maker)
-      : backend_(maker.proxy.name), server_(maker.server.name), id_(maker.id) {}
-  std::string text(const rules::Format& format, CheckTalk&) const {
+      : backend_(maker.proxy.name), server_(maker.server.name), id_(maker.id), answer_(maker.answer()) {}
+  template <class Ask>
+  void with_subject(CheckTalk& talk, Ask ask) const {
+    if (talk.variables == nullptr) talk.variables = std::make_shared<CheckVariables>();
+    rules::VariableSet& variables = static_cast<CheckVariables*>(talk.variables.get())->set;
     Arena arena;
     rules::Subject subject(arena);
-    const rules::ClientFacts nobody;
+    rules::ClientFacts nobody;
+    nobody.ends = const_cast<Endpoints*>(talk.ends);
     subject.client = &nobody;
     subject.backend = backend_;
     subject.server = server_;
     subject.server_index = 0;  // One is known.
     subject.server_id = id_;
-    return std::string(format.expand(subject));
+    subject.response = const_cast<Head*>(talk.head);  // Nothing that is asked here changes it.
+    subject.buffer = talk.answer;
+    subject.transaction = variables;
+    if (talk.head != nullptr) subject.log.status = talk.head->status;
+    rules::prepare_for_check(subject, answer_);
+    ask(subject);
+    variables = subject.transaction;
+  }
+  std::string text(const rules::Format& format, CheckTalk& talk) const {
+    std::string out;
+    with_subject(talk, [&](rules::Subject& subject) { out = format.expand(subject); });
+    return out;
   }
 
  private:
   std::string backend_, server_;
   std::uint32_t id_;
+  rules::CheckAnswer answer_;
+};
+
+// An expression's value as text; empty if there is none.
+class StepSample final : public CheckText {
+ public:
+  StepSample(rules::Sample sample, const StepMaker& maker) : sample_(std::move(sample)), server_(maker) {}
+  std::string make(CheckTalk& talk) const override {
+    std::string out;
+    server_.with_subject(talk, [&](rules::Subject& subject) { out = sample_.text(subject).value_or(""); });
+    return out;
+  }
+
+ private:
+  rules::Sample sample_;
+  CheckedServer server_;
+};
+
+class StepVariable final : public CheckText {
+ public:
+  StepVariable(std::unique_ptr<rules::CheckVariable> variable, const StepMaker& maker)
+      : variable_(std::move(variable)), server_(maker) {}
+  std::string make(CheckTalk& talk) const override {
+    server_.with_subject(talk, [&](rules::Subject& subject) { variable_->run(subject); });
+    return {};
+  }
+
+ private:
+  std::unique_ptr<rules::CheckVariable> variable_;
+  CheckedServer server_;
 };
 
 class StepText final : public CheckText {
@@ -129,7 +185,7 @@ class CheckRequest final : public CheckText {
 };
 
 RequestPart formatted(const std::string& text, const config::CheckStep& step, const StepMaker& maker) {
-  auto compiled = rules::compile_plain_format(text, step.place, maker.outside, maker.diagnostics);
+  auto compiled = rules::compile_check_format(text, step.place, maker.answer(), maker.outside, maker.diagnostics);
   if (!compiled) return {};
   if (const auto constant = compiled->constant()) return {std::string(*constant), std::nullopt};
   return {"", std::move(*compiled)};
@@ -170,9 +226,17 @@ CheckStepSpec send_step(const config::Health& health, const config::CheckStep* s
 std::shared_ptr<const CheckText> text_of(const std::string& format, const config::CheckStep& step,
                                          const StepMaker& maker, bool is_hex = false) {
   if (format.empty()) return nullptr;
-  auto compiled = rules::compile_plain_format(format, step.place, maker.outside, maker.diagnostics);
+  auto compiled = rules::compile_check_format(format, step.place, maker.answer(), maker.outside, maker.diagnostics);
   if (!compiled) return nullptr;
   return std::make_shared<StepText>(std::move(*compiled), maker, is_hex);
+}
+
+std::shared_ptr<const CheckText> sample_of(const std::string& text, const config::CheckStep& step,
+                                           const StepMaker& maker) {
+  if (text.empty()) return nullptr;
+  rules::Sample sample =
+      rules::compile_check_sample(text, step.place, maker.answer(), maker.outside, maker.diagnostics);
+  return sample ? std::make_shared<StepSample>(std::move(sample), maker) : nullptr;
 }
 
 CheckStatus status_named(std::string_view name) {
@@ -220,6 +284,7 @@ CheckStepSpec expect_step(const config::CheckStep& step, const StepMaker& maker)
   out.timeout_status = status_named(step.timeout_status);
   out.on_success = text_of(step.on_success, step, maker);
   out.on_error = text_of(step.on_error, step, maker);
+  out.status_code = sample_of(step.status_code, step, maker);
   using Match = config::CheckStep::Match;
   if (step.match != Match::RStatus && step.match != Match::RString && step.match != Match::RBinary) return out;
   std::string error;
@@ -244,11 +309,22 @@ bool check_greets(const config::Server& server) {
   return server.check.send_proxy || ((server.send_proxy || server.send_proxy_v2) && is_traffic);
 }
 
-CheckStepSpec connect_step(const config::CheckStep& step, const Outside& outside) {
+CheckStepSpec variable_step(const config::CheckStep& step, const StepMaker& maker) {
+  CheckStepSpec out;
+  out.kind = CheckStepSpec::Kind::Do;
+  rules::CheckVariableWords words{step.variable, step.value, step.formatted};
+  if (step.kind == config::CheckStep::Kind::Unset) words.value.reset();
+  auto variable = rules::compile_check_variable(words, step.place, maker.answer(), maker.outside, maker.diagnostics);
+  if (variable) out.text = std::make_shared<StepVariable>(std::move(variable), maker);
+  return out;
+}
+
+CheckStepSpec connect_step(const config::CheckStep& step, const StepMaker& maker) {
   CheckStepSpec out;
   out.kind = CheckStepSpec::Kind::Connect;
-  if (step.address) out.address = outside.resolved(*step.address);
+  if (step.address) out.address = maker.outside.resolved(*step.address);
   out.port = step.port;
+  out.made_port = sample_of(step.port_expression, step, maker);
   out.tls = step.ssl;
   out.use_default = step.use_default;
   out.send_proxy = step.send_proxy;
@@ -273,9 +349,9 @@ std::vector<CheckStepSpec> http_steps(const config::Health& health, const StepMa
       case config::CheckStep::Kind::Connect:
         // Connecting comes before what is sent over it.
         if (!scripted) {
-          out.insert(out.begin(), connect_step(step, maker.outside));
+          out.insert(out.begin(), connect_step(step, maker));
         } else {
-          out.push_back(connect_step(step, maker.outside));
+          out.push_back(connect_step(step, maker));
         }
         break;
       case config::CheckStep::Kind::Send:
@@ -285,6 +361,10 @@ std::vector<CheckStepSpec> http_steps(const config::Health& health, const StepMa
       case config::CheckStep::Kind::Expect:
         out.push_back(expect_step(step, maker));
         expects = true;
+        break;
+      case config::CheckStep::Kind::Set:
+      case config::CheckStep::Kind::Unset:
+        out.push_back(variable_step(step, maker));
         break;
     }
     out.back().comment = !step.comment.empty() ? step.comment : comment;
@@ -301,8 +381,10 @@ std::vector<CheckStepSpec> http_steps(const config::Health& health, const StepMa
 }
 
 CheckStepSpec tcp_step(const config::CheckStep& step, const StepMaker& maker) {
-  if (step.kind == config::CheckStep::Kind::Connect) return connect_step(step, maker.outside);
+  if (step.kind == config::CheckStep::Kind::Connect) return connect_step(step, maker);
   if (step.kind == config::CheckStep::Kind::Expect) return expect_step(step, maker);
+  if (step.kind == config::CheckStep::Kind::Set || step.kind == config::CheckStep::Kind::Unset)
+    return variable_step(step, maker);
   CheckStepSpec out;
   out.kind = CheckStepSpec::Kind::Send;
   out.send = step.data;
@@ -407,6 +489,24 @@ std::vector<CheckStepSpec> mysql_steps(const config::Health& health) {
   return {greeting, login, welcome};
 }
 
+// Clients come by the first of its addresses, if it has any.
+std::shared_ptr<const ExternalCheck> program_of(const config::Proxy& proxy, const Outside& outside) {
+  auto out = std::make_shared<ExternalCheck>();
+  out->command = proxy.external_command;
+  out->path = proxy.external_path;
+  out->proxy_name = proxy.name;
+  out->proxy_id = proxy.id;
+  for (const config::Bind& bind : proxy.binds) {
+    for (const config::Address& address : bind.addresses) {
+      if (address.kind == config::Address::Kind::Fd || !out->proxy_address.empty()) continue;
+      const SocketAddress at = outside.resolved(address);
+      out->proxy_address = at.ip_text();
+      if (!at.is_unix()) out->proxy_port = format("{}", at.port());
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 bool wants_tls_check(const config::Server& server, const config::Health& health) {
@@ -421,7 +521,7 @@ bool wants_tls_check(const config::Server& server, const config::Health& health)
 
 CheckSpec checks_of(const config::Proxy& proxy, const config::Server& server, const ServerSpec& spec,
                     const Outside& outside, config::Diagnostics& diagnostics) {
-  const StepMaker maker{proxy, server, spec.id, outside, diagnostics};
+  const StepMaker maker{proxy, server, spec.id, outside, diagnostics, spec};
   CheckSpec out;
   out.enabled = true;
   const config::Check& check = server.check;
@@ -470,6 +570,10 @@ CheckSpec checks_of(const config::Proxy& proxy, const config::Server& server, co
       break;
     case config::Health::Kind::MySql:
       out.steps = mysql_steps(proxy.health);
+      break;
+    case config::Health::Kind::External:
+      out.http = proxy.mode == config::Mode::Http;
+      out.external = program_of(proxy, outside);
       break;
     case config::Health::Kind::TlsHello:
       break;

@@ -310,7 +310,8 @@ ServerSpec PlanMaker::build_server(const config::Proxy& proxy, const config::Ser
   spec.disabled = server.disabled;
   if (server.check.enabled) spec.check = checks_of(proxy, server, spec, outside_, diagnostics_);
   if (server.check.enabled) observe(server.check, spec);
-  if (server.agent.enabled) spec.agent = agent_of(proxy, server, spec, outside_);
+  spec.check.send_state = server.check.enabled && proxy.health.send_state;
+  if (spec.check.send_state) introduce(spec.check);
   renew_tls(proxy, server, spec);
   if (const std::optional<Leader> leader = outside_.leader_of(proxy, server)) {
     spec.tracked = leader->name;
@@ -332,6 +333,14 @@ void PlanMaker::set_name(const config::Server& server, ServerSpec& spec) {
   spec.named = digest_of_name(server.address.host, spec.named_port);
   spec.first = first;
   spec.address = SocketAddress();
+}
+
+// What checks tell of us.
+void PlanMaker::introduce(CheckSpec& check) const {
+  const std::string& node = config_.global.node;
+  for (CheckStepSpec& step : check.steps) {
+    if (step.kind == CheckStepSpec::Kind::Send) step.pattern = node.empty() ? sources_.process.hostname : node;
+  }
 }
 
 void PlanMaker::renew_tls(const config::Proxy& proxy, const config::Server& server, ServerSpec& spec) {

@@ -58,6 +58,7 @@ class PlanMaker {
   ServerSpec server(const config::Proxy& proxy, const BackendPlan& backend, const config::Server& server);
   // What it is connected with, anew.
   static void set_name(const config::Server& server, ServerSpec& spec);
+  void introduce(CheckSpec& check) const;
   void renew_tls(const config::Proxy& proxy, const config::Server& server, ServerSpec& spec);
 
  private:

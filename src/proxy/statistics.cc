@@ -234,7 +234,7 @@ Value get_check_status(const Object& object) {
 Value get_check_code(const Object& object) {
   const CheckStatus status = object.check.last_status;
   const bool has_code =
-      status == CheckStatus::L7Ok || status == CheckStatus::L7Conditional || status == CheckStatus::L7Status;
+      status == CheckStatus::L7Ok || status == CheckStatus::L7Conditional || status >= CheckStatus::L7Status;
   if (!is_checked(object) || !object.check.begun || !has_code) return Value::none();
   return Value::u32(static_cast<std::uint64_t>(std::max(0, object.check.last_code)));
 }

@@ -521,11 +521,69 @@ Sample compile_sample(const std::string& text, config::Place place, const Enviro
   return Sample(parse_whole_expression(compiling, text, place, kForRequest));
 }
 
-std::optional<Format> compile_plain_format(const std::string& text, config::Place place, const Environment& environment,
-                                           config::Diagnostics& diagnostics) {
-  Compiling compiling{nullptr, nullptr, environment, diagnostics, -1, -1, nullptr};
-  return compile_format(compiling, text, place, FormatUse::Http, kNeedsNothing);
+namespace {
+
+unsigned offered_by(CheckAnswer answer) {
+  return answer == CheckAnswer::Http ? kNeedsResponse | kNeedsKeptResponse : kNeedsAnswer | kNeedsBytes;
 }
+
+class SetCheckVariable final : public CheckVariable {
+ public:
+  explicit SetCheckVariable(std::unique_ptr<Action> action) : action_(std::move(action)) {}
+  void run(Subject& subject) const override {
+    Verdict verdict;
+    action_->run(subject, verdict);
+  }
+
+ private:
+  std::unique_ptr<Action> action_;
+};
+
+}  // namespace
+
+std::optional<Format> compile_check_format(const std::string& text, config::Place place, CheckAnswer answer,
+                                           const Environment& environment, config::Diagnostics& diagnostics) {
+  Compiling compiling{nullptr, nullptr, environment, diagnostics, -1, -1, nullptr};
+  return compile_format(compiling, text, place, FormatUse::Http, offered_by(answer));
+}
+
+Sample compile_check_sample(const std::string& text, config::Place place, CheckAnswer answer,
+                            const Environment& environment, config::Diagnostics& diagnostics) {
+  Compiling compiling{nullptr, nullptr, environment, diagnostics, -1, -1, nullptr};
+  return Sample(parse_whole_expression(compiling, text, place, offered_by(answer)));
+}
+
+std::unique_ptr<CheckVariable> compile_check_variable(const CheckVariableWords& words, config::Place place,
+                                                      CheckAnswer answer, const Environment& environment,
+                                                      config::Diagnostics& diagnostics) {
+  Compiling compiling{nullptr, nullptr, environment, diagnostics, -1, -1, nullptr};
+  std::string_view rest = words.name;
+  const std::string_view text = cut(rest, ',');
+  VariableName name;
+  if (!parse_variable_name(compiling, text, place, name)) return nullptr;
+  if (!text.starts_with("check.") && name.scope != Scope::Process) {
+    diagnostics.add(place, format("'{}': a check has variables check.<name> and proc.<name>", text));
+    return nullptr;
+  }
+  unsigned conditions = 0;
+  while (!rest.empty()) {
+    const unsigned condition = parse_set_var_condition(compiling, cut(rest, ','), place);
+    if (condition == 0) return nullptr;
+    conditions |= condition;
+  }
+  if (!words.value) return std::make_unique<SetCheckVariable>(make_unset_variable(std::move(name)));
+  std::unique_ptr<Expression> expression;
+  std::optional<Format> made;
+  if (words.formatted)
+    made = compile_format(compiling, *words.value, place, FormatUse::Variable, offered_by(answer));
+  else
+    expression = parse_whole_expression(compiling, *words.value, place, offered_by(answer));
+  if (!made && expression == nullptr) return nullptr;
+  return std::make_unique<SetCheckVariable>(
+      make_set_variable(std::move(name), std::move(expression), made ? std::move(*made) : Format(), conditions));
+}
+
+void prepare_for_check(Subject& subject, CheckAnswer answer) { subject.available = offered_by(answer); }
 
 std::vector<ProcessSetting> compile_process_variables(const config::Config& config, const Environment& environment,
                                                       config::Diagnostics& diagnostics) {

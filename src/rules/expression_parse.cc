@@ -465,7 +465,7 @@ bool parse_converter(Compiling& compiling, std::string_view& text, config::Place
 }  // namespace
 
 bool is_variable_name(std::string_view text) {
-  constexpr std::string_view kScopes[] = {"sess", "txn", "req", "res", "proc"};
+  constexpr std::string_view kScopes[] = {"sess", "txn", "req", "res", "proc", "check"};
   return text.find('.') != std::string_view::npos &&
          std::find(std::begin(kScopes), std::end(kScopes), text.substr(0, text.find('.'))) != std::end(kScopes);
 }
@@ -615,6 +615,9 @@ bool parse_variable_name(Compiling& compiling, std::string_view text, config::Pl
     out.scope = Scope::Response;
   else if (scope == "proc")
     out.scope = Scope::Process;
+  else if (scope == "check")
+    // A check of a server lasts as a transaction does. In traffic it is one more of its kind.
+    out.scope = Scope::Transaction;
   else {
     compiling.diagnostics.add(
         place, format("the variable '{}' must begin with its scope: proc., sess., txn., req. or res.", text));
@@ -632,6 +635,8 @@ bool parse_variable_name(Compiling& compiling, std::string_view text, config::Pl
   out.name = std::string(rest);
   // `sess` variables of a transaction without a connection's set share a list with `txn`: keep them apart.
   out.hash = hash_of(rest) ^ static_cast<std::uint64_t>(out.scope);
+  constexpr std::uint64_t kOfCheck = 0x100;
+  if (scope == "check") out.hash ^= kOfCheck;
   if (out.scope == Scope::Process) out.of_process = variable_of_process(compiling, out.name);
   return true;
 }

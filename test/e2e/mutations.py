@@ -474,6 +474,12 @@ fullconn 100
 hash-type map-based
 hash-type consistent sdbm avalanche
 http-check comment "what follows"
+http-check connect port int(80) proto none
+http-check send-state
+http-check set-var(check.a) int(1)
+http-check set-var-fmt(check.a,ifnotset) %[srv_name]
+http-check unset-var(check.a)
+http-check expect status-code int(200) status 200
 http-check connect port 80 addr 127.0.0.1 sni mail.contoso.com alpn http/1.1 linger
 http-check connect default send-proxy comment text
 http-check disable-on-404
@@ -504,7 +510,11 @@ option httpchk
 option httpchk /alive
 option httpchk GET /alive
 option httpchk GET /alive HTTP/1.1
+option ldap-check
 option log-health-checks
+option mysql-check user monitor pre-41
+option pgsql-check user monitor
+option redis-check
 option persist
 option prefer-last-server
 option redispatch
@@ -536,7 +546,9 @@ server a 127.0.0.1:80 send-proxy
 server a 127.0.0.1:80 send-proxy-v2-ssl-cn no-check-send-proxy
 server a 127.0.0.1:80 init-addr last,libc,none pool-max-conn 10 pool-low-conn 2 pool-purge-delay 5s max-reuse 100
 server a 127.0.0.1:80 track s2 on-marked-down shutdown-sessions on-marked-up shutdown-backup-sessions
-server a 127.0.0.1:80 slowstart 10s check fastinter 1s downinter 5s observe layer7 on-error mark-down
+server a 127.0.0.1:80 slowstart 10s check fastinter 1s downinter 5s observe layer7 on-error mark-down error-limit 3
+server a 127.0.0.1:80 agent-check agent-port 9 agent-addr 127.0.0.2 agent-inter 3s agent-send x
+server a 127.0.0.1:80 observe layer4 check on-error sudden-death no-agent-check
 server a 127.0.0.1:80 source 127.0.0.1:1000-2000 tcp-ut 10s proto h1 ws h1 non-stick
 server a 127.0.0.1:+1000 check port 80 no-backup no-check no-check-ssl enabled
 server a 127.0.0.1 check port 80 check-proto h1 stick
@@ -585,6 +597,10 @@ tcp-request content capture req.ssl_sni len 20
     'backend tcp': '''
 option tcp-check
 tcp-check comment "what follows"
+tcp-check connect port int(80)
+tcp-check set-var(check.a) int(1)
+tcp-check set-var-fmt(proc.a) x
+tcp-check unset-var(check.a)
 tcp-check connect port 25 send-proxy sni a alpn smtp linger
 tcp-check connect
 tcp-check expect string 220

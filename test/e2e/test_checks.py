@@ -2,7 +2,7 @@
 
 What the log says was compared with HAProxy: these tests pass with it, but for those marked.
 """
-from harness import Case, PATIENCE, penstock_only, reserved_port, reset, tls_client
+from harness import Case, PATIENCE, penstock_only, read_head, reserved_port, reset, tls_client
 
 HOLD, CLOSE, RESET, LINE = 'hold', 'close', 'reset', 'line'
 
@@ -294,3 +294,115 @@ backend %s
                 # A busy machine is late, and never by the next step.
                 self.assertGreaterEqual(int(match.group(2)), scene[5] - 20)
                 self.assertLess(int(match.group(2)), scene[5] + 2000 * PATIENCE / 10 if PATIENCE > 10 else scene[5] + 95)
+
+
+class Protocols(Base):
+    """Options that ask servers of other protocols."""
+    GREETING = (b'\x0a5.7.1\0' + b'\7\0\0\0' + b'abcdefgh\0' + b'\xff\xf7\x21\x02\x00\xff\x81\x15' + bytes(10) +
+                b'abcdefghijkl\0')
+
+    @staticmethod
+    def packet(number, text):
+        return len(text).to_bytes(3, 'little') + bytes([number]) + text
+
+    def of(self, *scenes):
+        self.compare([('be%d' % number, [option], server, expected)
+                      for number, (option, server, expected) in enumerate(scenes)])
+
+    def hears(self, turns, heard):
+        """As says(), and keeps what comes at each LINE."""
+        def talk(sock, _):
+            for turn in turns:
+                if turn == LINE:
+                    heard.append(sock.recv(4096))
+                elif turn != CLOSE:
+                    sock.sendall(turn)
+        return talk
+
+    def test_redis(self):
+        heard = []
+        self.of(('option redis-check', self.hears([LINE, b'+PONG\r\n', LINE], heard),
+                 'Layer7 check passed, code: 0, info: "Redis server is ok"'),
+                ('option redis-check', says(LINE, b'-ERR no\r\n', CLOSE),
+                 'Layer7 wrong status, code: 0, info: "-ERR no"'),
+                ('option redis-check', says(LINE, CLOSE),
+                 'Layer7 wrong status, code: 0, info: "TCPCHK got an empty response at step 2"'))
+        self.assertEqual(heard[0], b'*1\r\n$4\r\nPING\r\n')
+
+    def test_ldap(self):
+        heard, answer = [], '300c02010161070a01%s04000400'
+        self.of(('option ldap-check', self.hears([LINE, bytes.fromhex(answer % '00'), LINE], heard),
+                 'Layer7 check passed, code: 0, info: "Success"'),
+                ('option ldap-check', says(LINE, bytes.fromhex('30840000001002010161840000000' '70a010004000400'), HOLD),
+                 'Layer7 check passed, code: 0, info: "Success"'),
+                ('option ldap-check', says(LINE, bytes.fromhex(answer % '31'), HOLD),
+                 'Layer7 wrong status, code: 49, info: "See RFC: http://tools.ietf.org/html/rfc4511#section-4.1.9"'),
+                ('option ldap-check', says(LINE, b'junkjunkjunkjunkjunk', HOLD),
+                 'Layer7 invalid response, info: "Not LDAPv3 protocol"'),
+                ('option ldap-check', says(LINE, CLOSE),
+                 'Layer7 invalid response, info: "TCPCHK got an empty response at step 2"'))
+        self.assertEqual(heard[0], bytes.fromhex('300c020101600702010304008000'))
+
+    def test_postgresql(self):
+        heard, option = [], 'option pgsql-check user mon'
+        good = 'Layer7 check passed, code: 0, info: "PostgreSQL server is ok"'
+        self.of((option, self.hears([LINE, b'R\0\0\0\x08\0\0\0\0', LINE], heard), good),
+                (option, says(LINE, b'R\0\0\0\x0c\0\0\0\x05abcd', HOLD), good),
+                (option, says(LINE, b'E\0\0\0\x14SFATAL\0C1234\0\0', HOLD), 'Layer7 invalid response, info: "FATAL"'),
+                (option, says(LINE, b'junkjunkjunk', HOLD),
+                 'Layer7 wrong status, code: 0, info: "PostgreSQL unknown error"'),
+                (option, says(LINE, CLOSE), 'Layer7 invalid response, info: "TCPCHK got an empty response at step 3"'))
+        self.assertEqual(heard[0], b'\0\0\0\x12\0\3\0\0user\0mon\0\0')
+
+    def test_mysql(self):
+        old, new, hello = [], [], self.packet(0, self.GREETING)
+        good = self.packet(2, b'\0\0\0\2\0\0\0')
+        denied = self.packet(2, b'\xff\x15\x04denied')
+        wrong = 'Layer7 wrong status, code: 1045, info: "denied"'
+        passed = 'Layer7 check passed, code: 0, info: "5.7.1"'
+        option, login = 'option mysql-check', 'option mysql-check user mon'
+        self.of((option, says(hello, HOLD), passed),
+                (option, says(self.packet(0, b'\xff\x15\x04denied'), HOLD), wrong),
+                (option, says(CLOSE), 'Layer7 invalid response, info: "TCPCHK got an empty response at step 2"'),
+                (login, self.hears([hello, LINE, good, LINE], new), passed),
+                (login + ' post-41', says(hello, LINE, self.packet(2, b'\xfe'), HOLD), passed),
+                (login, says(hello, LINE, denied, HOLD), wrong),
+                (login, says(hello, LINE, CLOSE), 'Layer7 invalid response'),
+                (login + ' pre-41', self.hears([hello, LINE, good, LINE], old), passed))
+        quit_ = self.packet(0, b'\1')
+        self.assertEqual(new[0], self.packet(1, b'\0\x82\0\0\0\x80\0\1\x21' + bytes(23) + b'mon\0\0') + quit_)
+        self.assertEqual(old[0], self.packet(1, b'\0\x80\0\0\1mon\0\0') + quit_)
+
+
+class Variables(Base):
+    """set-var and its kin, and what else of a check is made by expressions."""
+
+    def test_a_conversation_has_variables_of_its_own(self):
+        server = self.script(says(LINE, b'hello\r\n', HOLD))
+        port = server.address.split(':')[1]
+        self.compare([
+            ('be0', ['option tcp-check', 'tcp-check connect port int(%d),add(1)' % (int(port) - 1),
+                     'tcp-check set-var(check.x) str(hi)', 'tcp-check set-var-fmt(check.x,ifexists) "%[var(check.x)] there"',
+                     'tcp-check send-lf "%[var(check.x)]\\r\\n"', 'tcp-check expect string hello',
+                     'tcp-check set-var(check.n) res.payload(0,0),length',
+                     'tcp-check expect string hell status-code int(7) on-success "%[var(check.n)] %[res.payload(0,4)]"'],
+             '<dead>', 'Layer7 check passed, code: 7, info: "7 hell"'),
+            ('be1', ['option tcp-check', 'tcp-check connect port int(%s)' % port, 'tcp-check send A',
+                     'tcp-check set-var(check.x) str(hi)', 'tcp-check unset-var(check.x)',
+                     'tcp-check expect string nope min-recv 5 on-error "was %[res.payload(0,5)] %[var(check.x)]."'],
+             '<dead>', 'Layer7 invalid response, info: "was hello ."')])
+
+    def test_an_http_check_tells_how_we_see_the_server(self):
+        asked = []
+
+        def talk(sock, _):
+            asked.append(read_head(sock))
+            sock.sendall(b'HTTP/1.1 200 OK\r\nX-Y: zz\r\nContent-Length: 0\r\n\r\n')
+        lines = ['mode http', 'option httpchk', 'http-check send-state', 'http-check set-var(check.a) int(3),add(4)',
+                 'http-check send uri-lf "/%[var(check.a)]"',
+                 'http-check expect status 200 on-success "got %[var(check.a)] %[res.hdr(x-y)] %[status]"']
+        self.compare([('be0', lines, talk, 'Layer7 check passed, code: 200, info: "got 7 zz 200"')])
+        head = asked[0].decode().lower()
+        self.assertTrue(head.startswith('options /7 '), head)
+        self.assertRegex(head, r'\r\nx-haproxy-server-state: up; address=127\.0\.0\.1; port=\d+; name=be0/s1; '
+                               r'node=\S+; weight=1/1; scur=0/0; qcur=0\r\n')

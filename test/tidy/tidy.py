@@ -48,7 +48,7 @@ HOLDERS = {'Address': 'address', 'LogTarget': 'target|wanted', 'Tls': 'tls', 'Ce
            'ForwardFor': 'forward_for|option', 'ErrorReply': 'reply|error', 'Timeouts': 'timeout',
            'Proxy': 'proxy', 'Global': 'global', 'StatsSocket': 'socket'}
 # Read while the model is made: by judge, `set_env` by the reader of what follows the line too.
-SETTLED = {'CheckStep::tcp', 'Global::set_env'}
+SETTLED = {'CheckStep::tcp', 'Global::external_check', 'Global::insecure_fork', 'Global::set_env'}
 # Structs that one room fills and another reads: each field has a writer and a reader.
 PLANS = {
     'include/penstock/rules/subject.h': ['Subject', 'ClientFacts', 'BindFacts', 'LogFacts', 'Effects'],

@@ -197,8 +197,29 @@ struct ProcessSetting {
 };
 std::vector<ProcessSetting> compile_process_variables(const config::Config& config, const Environment& environment,
                                                       config::Diagnostics& diagnostics);
-// A log-format for a place where there is no client and no message (checks).
-std::optional<Format> compile_plain_format(const std::string& text, config::Place place, const Environment& environment,
-                                           config::Diagnostics& diagnostics);
+// Checks of servers: there is no client, and no message but what the server answers. Whether that is HTTP.
+enum class CheckAnswer : std::uint8_t { Http, Bytes };
+std::optional<Format> compile_check_format(const std::string& text, config::Place place, CheckAnswer answer,
+                                           const Environment& environment, config::Diagnostics& diagnostics);
+// Empty after a complaint.
+Sample compile_check_sample(const std::string& text, config::Place place, CheckAnswer answer,
+                            const Environment& environment, config::Diagnostics& diagnostics);
+// Sets a variable `check.<name>` or `proc.<name>`, or takes its value away.
+class CheckVariable {
+ public:
+  virtual ~CheckVariable() = default;
+  virtual void run(Subject& subject) const = 0;
+};
+struct CheckVariableWords {
+  std::string name;                  // With conditions behind commas.
+  std::optional<std::string> value;  // Nothing: it is to have none.
+  bool formatted = false;
+};
+// Null after a complaint.
+std::unique_ptr<CheckVariable> compile_check_variable(const CheckVariableWords& words, config::Place place,
+                                                      CheckAnswer answer, const Environment& environment,
+                                                      config::Diagnostics& diagnostics);
+// To be called for a subject that any of these are asked about.
+void prepare_for_check(Subject& subject, CheckAnswer answer);
 
 }  // namespace penstock::rules

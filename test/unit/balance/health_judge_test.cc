@@ -33,7 +33,8 @@ struct Answered {
     head.reason = reason;
   }
   Judgement judged(const CheckStepSpec& step, std::string_view body = "", bool complete = true) {
-    return judge_http(step, {&head, body, complete});
+    CheckTalk talk;
+    return judge_http(step, {&head, body, complete}, talk);
   }
   Head head;
 };
@@ -122,7 +123,8 @@ TEST_CASE("a field matches by name without case and by one of its comma separate
   const auto has = [&](std::string_view name, std::string_view value) {
     step.field_name.text = name;
     step.field_value.text = value;
-    return has_field(answered.head, step);
+    CheckTalk talk;
+    return has_field(answered.head, step, talk);
   };
   CHECK(has("x-state", "ready"));
   CHECK(has("X-STATE", "green"));
@@ -144,7 +146,8 @@ TEST_CASE("names and values of fields are matched by beginning, end and part, wh
     step.field_name.text = name;
     step.field_value.how = value_how;
     step.field_value.text = value;
-    return has_field(answered.head, step);
+    CheckTalk talk;
+    return has_field(answered.head, step, talk);
   };
   CHECK(has(How::Begin, "X-ST", How::Whole, "Up"));
   CHECK(has(How::End, "STATE", How::Whole, "ready now"));
@@ -161,7 +164,8 @@ TEST_CASE("names and values of fields are matched by beginning, end and part, wh
 
 TEST_CASE("a raw answer that does not match names the step and what was sought") {
   const auto info = [](const CheckStepSpec& step, std::string_view bytes) {
-    const Judgement judgement = judge_bytes(step, {nullptr, bytes, true}, 2);
+    CheckTalk talk;
+    const Judgement judgement = judge_bytes(step, {nullptr, bytes, true}, 2, talk);
     CHECK(judgement.kind == Kind::Fail);
     CHECK(judgement.status == CheckStatus::L7Response);
     return judgement.info;
@@ -175,9 +179,10 @@ TEST_CASE("a raw answer that does not match names the step and what was sought")
 
 TEST_CASE("a raw answer may come in pieces") {
   const CheckStepSpec step = expect(Match::String, "+OK ready");
-  CHECK(judge_bytes(step, {nullptr, "", false}, 1).kind == Kind::Wait);
-  CHECK(judge_bytes(step, {nullptr, "+OK re", false}, 1).kind == Kind::Wait);
-  CHECK(judge_bytes(step, {nullptr, "+OK ready\r\n", false}, 1).kind == Kind::Pass);
+  CheckTalk talk;
+  CHECK(judge_bytes(step, {nullptr, "", false}, 1, talk).kind == Kind::Wait);
+  CHECK(judge_bytes(step, {nullptr, "+OK re", false}, 1, talk).kind == Kind::Wait);
+  CHECK(judge_bytes(step, {nullptr, "+OK ready\r\n", false}, 1, talk).kind == Kind::Pass);
 }
 
 TEST_CASE("Exchange's health page is known by the end of its path") {
