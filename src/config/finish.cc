@@ -122,15 +122,7 @@ void resolve_error_files_of_rules(Reading& reading, Draft& draft) {
 }
 
 // `redirect` lines act behind all http-request rules of their section.
-void place_redirects(Reading& reading, Draft& draft) {
-  if (draft.redirects.empty()) return;
-  for (const Rule& rule : draft.proxy.rules) {
-    if (rule.set != Rule::Set::HttpRequest || rule.words[0].text != "allow") continue;
-    reading.diagnostics.warn(draft.redirects[0].place,
-                             "where an 'http-request allow' applies, this redirect is not reached: "
-                             "write it as 'http-request redirect' above");
-    break;
-  }
+void place_redirects(Draft& draft) {
   std::move(draft.redirects.begin(), draft.redirects.end(), std::back_inserter(draft.proxy.rules));
   draft.redirects.clear();
 }
@@ -247,7 +239,7 @@ void finish(Reading& reading) {
   for (Draft& draft : reading.drafts) {
     resolve_error_files(reading, draft);
     place_old_rules(reading, draft);
-    place_redirects(reading, draft);
+    place_redirects(draft);
     restrict_names(draft);
     resolve_error_files_of_rules(reading, draft);
     resolve_logs(config.global, draft.proxy);

@@ -323,7 +323,9 @@ class Judge {
     std::set<Rule::Set> said, let_pass;
     for (const Rule& rule : proxy.rules) {
       const auto end = ended.find(rule.set);
-      if (end != ended.end()) {
+      // No `allow` leads past a `redirect` line, which begins with that word.
+      const bool goes_on = rule.words[0].text == "redirect" && rule.words[0].place.column == rule.place.column;
+      if (end != ended.end() && !(goes_on && end->second->words[0].text == "allow")) {
         if (said.insert(rule.set).second) {
           complaints_.warn(rule.words[0].place,
                            format("this '{}' rule can never be reached: the one at {} always ends the matter",

@@ -475,7 +475,8 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      "Most clients a second that the frontend lets in: sessions <n>; who comes beyond waits in the kernel. 0, the "
      "default, means no limit.",
      kFront},
-    {"redirect", parse_redirect, "The same as 'http-request redirect' below all other http-request lines.",
+    {"redirect", parse_redirect,
+     "As 'http-request redirect' below all other http-request lines, behind an allow too; its texts are no formats.",
      kProxies | kStrict},
     {"redisp", parse_old, kOldTimeout},
     {"redispatch", parse_old, kOldTimeout},

@@ -83,11 +83,11 @@ void add_forwarded_for(const FrontendPlan& frontend, const BackendPlan& backend,
   head.fields.push_back(subject.arena, {name, subject.arena.copy(source.write_ip(space))});
 }
 
-// `option forwardfor` of either side, and `unique-id-header`.
+// `unique-id-header`, and `option forwardfor` of either side.
 void add_fields(const FrontendPlan& frontend, const BackendPlan& backend, rules::Subject& subject) {
-  add_forwarded_for(frontend, backend, subject);
   if (!frontend.unique_id_header.empty())
     subject.request->fields.push_back(subject.arena, {frontend.unique_id_header, subject.unique_id});
+  add_forwarded_for(frontend, backend, subject);
 }
 
 // Most heads have none of them.

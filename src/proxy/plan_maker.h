@@ -57,11 +57,11 @@ class PlanMaker {
   // One more for a backend that is there.
   ServerSpec server(const config::Proxy& proxy, const BackendPlan& backend, const config::Server& server);
   // What it is connected with, anew.
-  static void set_name(const config::Server& server, ServerSpec& spec);
-  void introduce(CheckSpec& check) const;
   void renew_tls(const config::Proxy& proxy, const config::Server& server, ServerSpec& spec);
 
  private:
+  static void set_name(const config::Server& server, ServerSpec& spec);
+  void introduce(CheckSpec& check) const;
   void build_bind(const config::Proxy& proxy, const config::Bind& bind, std::vector<BindSpec>& out);
   ServerSpec build_server(const config::Proxy& proxy, const config::Server& server, int key);
   std::uint64_t files_of(const config::Server& server);

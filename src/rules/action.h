@@ -39,6 +39,7 @@ struct Step {
   RulePlace place;
   // Whose passwords the action asks for: they are known before it begins, since it must not begin twice.
   std::vector<std::shared_ptr<const Users>> asked_users;
+  bool is_behind = false;  // A `redirect` line, past which no `allow` leads.
 };
 
 enum class Side : std::uint8_t { Request, Response };

@@ -152,7 +152,8 @@ bool set_version(HttpVersion version, Value& out) {
 }
 
 bool fetch_request_version(const Call&, Subject& subject, Cursor&, Value& out) {
-  return request_of(subject) != nullptr && set_version(subject.request->version, out);
+  return request_of(subject) != nullptr &&
+         set_version(subject.received_method.empty() ? subject.request->version : subject.received_version, out);
 }
 
 bool fetch_response_version(const Call&, Subject& subject, Cursor&, Value& out) {

@@ -53,7 +53,9 @@ Verdict run_steps(std::span<const Step> all, const AclTable* acls, Subject& subj
     verdict.place = &step.place;
     return true;
   };
+  bool was_allowed = false;
   for (const Step& step : steps) {
+    if (was_allowed && !step.is_behind) continue;
     watching.on_rule(step.place);
     if (step.condition != nullptr) {
       const Truth truth = evaluate(step, acls, subject, watching);
@@ -82,7 +84,8 @@ Verdict run_steps(std::span<const Step> all, const AclTable* acls, Subject& subj
     if (!failed && flow != Flow::Stop) continue;
     verdict.final = true;
     verdict.place = subject.last_rule = &step.place;
-    return verdict;
+    was_allowed = !failed && verdict.kind == Verdict::Kind::Continue;
+    if (!was_allowed) return verdict;
   }
   return verdict;
 }

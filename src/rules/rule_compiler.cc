@@ -118,6 +118,7 @@ class RuleCompiler {
     Step step;
     step.place = {rule_.place, compiling_.part()};
     compiling_.asked_users.clear();
+    step.is_behind = row.name == "redirect" && work.is_redirect_line();
     step.action = row.compile(work);
     if (step.action == nullptr) return std::nullopt;
     step.asked_users = std::move(compiling_.asked_users);

@@ -102,7 +102,9 @@ constexpr ReasonRow kReasons[] = {
 std::string_view reason_of(std::uint16_t status) {
   const auto* row = std::lower_bound(std::begin(kReasons), std::end(kReasons), status,
                                      [](const ReasonRow& r, std::uint16_t wanted) { return r.status < wanted; });
-  return row != std::end(kReasons) && row->status == status ? row->reason : "Other";
+  if (row != std::end(kReasons) && row->status == status) return row->reason;
+  constexpr std::string_view kClasses[] = {"Informational", "Success", "Redirection", "Client Error", "Server Error"};
+  return status >= 100 && status < 600 ? kClasses[status / 100 - 1] : "Other";
 }
 
 }  // namespace penstock::rules

@@ -154,6 +154,27 @@ class Samples(Case):
         self.assertEqual(rig.get('/').get('x'), '12')
 
 
+    def test_a_status_that_nobody_has_named_has_the_reason_of_its_class(self):
+        for status, reason in ((299, 'Success'), (399, 'Redirection'), (498, 'Client Error'), (599, 'Server Error')):
+            rig = self.rig(front('http-request return status 200', 'http-after-response set-status %d' % status))
+            answer = rig.get('/')
+            self.assertEqual((answer.status, answer.reason), (status, reason))
+
+
+class Order(Case):
+
+    def test_allow_does_not_lead_past_redirect_lines(self):
+        rig = self.rig(front('redirect location /moved if { path /old }', 'http-request allow if { src 127.0.0.1 }', 'http-request deny'))
+        self.assertEqual([rig.get(path).status for path in ('/old', '/test/server')], [302, 200])
+
+    def test_rules_that_choose_servers_know_the_version_that_came(self):
+        rig = self.rig(front(back=('use-server s2 if HTTP_1.0', 'server s2 <s2>')))
+        for version, name in (('1.0', b'EX02'), ('1.1', b'EX01')):
+            with rig.connect() as client:
+                client.send(b'GET /test/server HTTP/%s\r\nHost: a\r\n\r\n' % version.encode())
+                self.assertEqual(client.response().body.strip(), name)
+
+
 class Targets(Case):
 
     def test_host_follows_an_authority_set_by_a_rule(self):
@@ -188,6 +209,7 @@ class Targets(Case):
         self.assertEqual(self.forwarded(['option forwardfor except 127.0.0.0/8'], ['option forwardfor']), [])
         self.assertEqual(self.forwarded(['option forwardfor if-none'], ['option forwardfor'], [given]), [given, ours])
         self.assertEqual(self.forwarded(['option forwardfor if-none'], ['option forwardfor if-none'], [given]), [given])
+        self.assertEqual(self.forwarded(['option forwardfor', 'unique-id-format one', 'unique-id-header X-Id'], []), [('X-Id', 'one'), ours])
 
 
 class Pages(Case):

@@ -90,7 +90,7 @@ class ReplyTemplate {
   Reply expand(Subject& subject) const;
 };
 
-// RFC 9110 section 15 and the IANA registry; "Other" for a number that is not there.
+// RFC 9110 section 15 and the IANA registry; the name of its class for a number that is not there.
 std::string_view reason_of(std::uint16_t status);
 
 }  // namespace penstock::rules
