@@ -32,6 +32,7 @@ ring lines
 {ring}
 userlist people
     group staff
+    user zoe insecure-password x
 {userlist}
 resolvers rs
     nameserver first 127.0.0.1:5353
@@ -122,6 +123,8 @@ tune.rcvbuf.server 65536
 tune.sndbuf.client 65536
 tune.sndbuf.server 65536
 tune.ssl.lifetime 300s
+tune.ssl.capture-buffer-size 96
+tune.ssl.capture-cipherlist-size 96
 stats socket /tmp/penstock.sock mode 600 user root group root level admin expose-fd listeners
 stats socket 127.0.0.1:9 level operator name one severity-output number
 stats timeout 30s
@@ -134,9 +137,9 @@ no strict-limits
 no insecure-fork-wanted
 ''',
     'userlist': '''
-group others users bob
+group others users zoe
 user bob insecure-password x groups staff
-user al password $6$abcdefghijkl$A2FKjg5ZPRNV7QBhysg
+user al password $6$abcdefghijkl$A2FKjg5ZPRNV7QBhysg.d3DNXY39//7c7TzCrvehvOkGWYfSgToMxZY3WD1Ka2XXk46HrGqMYkZKjzpSzxQkL0
 user eve
 ''',
     'resolvers': '''
@@ -286,6 +289,7 @@ option forwardfor except 127.0.0.0/8 header X-Client if-none
 option http-keep-alive
 option http-buffer-request
 option http-ignore-probes
+option http-use-proxy-header
 option logasap
 no option logasap
 option log-separate-errors
@@ -834,7 +838,7 @@ class Files:
 # What penstock refuses and HAProxy passes over, by what penstock says of it; all of it stands in the README.
 STRICTER = re.compile('|'.join((
     # A word too many, or one missing at the end.
-    "unexpected (argument )?'", 'is not understood (behind|in)', 'takes one word', 'takes a method', "expects '(len|fail|header)', not",
+    "unexpected (argument )?'", 'is not understood (behind|in)', "in 'timeout' of a ring", "'timeout' expects 'connect' or 'server'", 'takes one word', 'takes a method', "expects '(len|fail|header)', not",
     'behind the sample',  "expects [^']*$", 'an ACL was expected', 'must be followed by a number', 'has no stick-table',
     # An empty word, and what then stands where none should.
     "'' ", 'this is empty',

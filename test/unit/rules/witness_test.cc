@@ -96,7 +96,7 @@ TEST_CASE("each sample is known before there is traffic, or not") {
   for (const std::string_view wanted : {"rand ", "uuid ", "ssl_c_s_dn ", "ssl_fc_cipher ", "status ", "res.hdr ",
                                         "req.payload ", "unique-id ", "srv_name "})
     CHECK(unknown.find(wanted) != std::string::npos);
-  for (const std::string_view known : {"src ", "nbsrv ", "ssl_fc ", "ssl_fc_sni ", "req.hdr ", " path ", "req.ssl_sni ",
-                                       "date ", "hdr ", "wait_end ", " dst_port "})
-    CHECK((" " + unknown).find(known == "hdr " ? " hdr " : known) == std::string::npos);
+  for (const std::string_view known : {"src ", "nbsrv ", "ssl_fc ", "ssl_fc_sni ", "req.hdr ", "path ", "req.ssl_sni ",
+                                       "date ", "hdr ", "wait_end ", "dst_port "})
+    CHECK((" " + unknown).find(" " + std::string(known)) == std::string::npos);
 }
