@@ -34,7 +34,10 @@ OwnAnswer::OwnAnswer(const rules::Reply& reply, BodySource* source, const Snapsh
   if (reply_.silent) return;
   make_head(subject);
   run_after_response_rules(frontend, backend, subject);
-  if (!subject.in_trouble() && may_answer(*subject.response)) return;
+  if (!subject.in_trouble() && may_answer(*subject.response)) {
+    subject.log.status = subject.response->status;
+    return;
+  }
   // The rules about it could not be asked, or made it no answer: nothing of it is said.
   if (subject.in_trouble()) reason::note_trouble(snapshot, subject);
   reply_ = reply::built_in(500);

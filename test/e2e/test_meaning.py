@@ -167,6 +167,13 @@ class Order(Case):
         rig = self.rig(front('redirect location /moved if { path /old }', 'http-request allow if { src 127.0.0.1 }', 'http-request deny'))
         self.assertEqual([rig.get(path).status for path in ('/old', '/test/server')], [302, 200])
 
+    def test_the_log_has_the_status_that_rules_behind_an_answer_of_our_own_set(self):
+        rig = self.rig(front('http-after-response set-status 418', 'http-request deny if { path /deny }', 'http-request redirect location /x if { path /redirect }',
+                             'http-request auth if { path /auth }', 'http-request return status 200', 'log-format "%HP %ST|"'))
+        for path in ('/deny', '/redirect', '/auth', '/return'):
+            self.assertEqual(rig.get(path).status, 418)
+            rig.log.wait(path + r' 418\|')
+
     def test_rules_that_choose_servers_know_the_version_that_came(self):
         rig = self.rig(front(back=('use-server s2 if HTTP_1.0', 'server s2 <s2>')))
         for version, name in (('1.0', b'EX02'), ('1.1', b'EX01')):
