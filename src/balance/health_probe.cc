@@ -140,7 +140,7 @@ std::uint64_t Probe::connect_limit_ms() const {
 
 CheckTalk& Probe::talk() {
   talk_.answer = bytes_;
-  talk_.ends = connection_ ? &connection_->ends() : nullptr;
+  talk_.ends = connection_.get();
   talk_.head = spec().http && head_seen_ ? &parser_->head() : nullptr;
   return talk_;
 }
