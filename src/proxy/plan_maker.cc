@@ -310,6 +310,7 @@ ServerSpec PlanMaker::build_server(const config::Proxy& proxy, const config::Ser
   spec.disabled = server.disabled;
   if (server.check.enabled) spec.check = checks_of(proxy, server, spec, outside_, diagnostics_);
   if (server.check.enabled) observe(server.check, spec);
+  if (server.agent.enabled) spec.agent = agent_of(proxy, server, spec, outside_);
   spec.check.send_state = server.check.enabled && proxy.health.send_state;
   if (spec.check.send_state) introduce(spec.check);
   renew_tls(proxy, server, spec);

@@ -478,7 +478,7 @@ fullconn 100
 hash-type map-based
 hash-type consistent sdbm avalanche
 http-check comment "what follows"
-http-check connect port int(80) proto none
+http-check connect port int(80)
 http-check send-state
 http-check set-var(check.a) int(1)
 http-check set-var-fmt(check.a,ifnotset) %[srv_name]
@@ -626,7 +626,7 @@ tcp-response content accept
 }
 
 # Words that HAProxy does not have, and those that need more than a line.
-OWN = ('zero-warning', 'localpeer', 'unix-bind', 'option http-restrict-req-hdr-names', 'option httplog-json', 'lint-off', 'tune.gulp-budget', 'tune.http.maxhead', 'tune.txn.memory', 'tune.zlib.memlevel', 'tune.zlib.windowsize', 'crl-file', 'stats', 'password-file', 'crt-list', 'tls-ticket-keys', 'issuers-chain-path')
+OWN = ('external-check', 'option external-check', 'zero-warning', 'localpeer', 'unix-bind', 'option http-restrict-req-hdr-names', 'option httplog-json', 'lint-off', 'tune.gulp-budget', 'tune.http.maxhead', 'tune.txn.memory', 'tune.zlib.memlevel', 'tune.zlib.windowsize', 'crl-file', 'stats', 'password-file', 'crt-list', 'tls-ticket-keys', 'issuers-chain-path')
 
 NUMBERS = ('-1', '0', '1', '2147483647', '2147483648', '4294967295', '4294967296', '18446744073709551616', '65536', '99999999999999999999999',
            'abc', '', '1.5', '0x10', '007', '+5', '5x', '1e3', '256', '257', '1000000')

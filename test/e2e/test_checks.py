@@ -398,7 +398,7 @@ class Variables(Base):
         def talk(sock, _):
             asked.append(read_head(sock))
             sock.sendall(b'HTTP/1.1 200 OK\r\nX-Y: zz\r\nContent-Length: 0\r\n\r\n')
-        lines = ['mode http', 'option httpchk', 'http-check send-state', 'http-check set-var(check.a) int(3),add(4)',
+        lines = ['option httpchk', 'http-check send-state', 'http-check set-var(check.a) int(3),add(4)',
                  'http-check send uri-lf "/%[var(check.a)]"',
                  'http-check expect status 200 on-success "got %[var(check.a)] %[res.hdr(x-y)] %[status]"']
         self.compare([('be0', lines, talk, 'Layer7 check passed, code: 200, info: "got 7 zz 200"')])
