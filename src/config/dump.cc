@@ -249,8 +249,6 @@ class Writer {
       line("table {} {}", named.name.substr(section.name.size() + 1), stick_table_words(named.table, ""));
   }
 
-  // Proxies.
-
   void write_proxy(const Proxy& proxy) {
     const char* type = proxy.is_frontend && proxy.is_backend ? "listen" : proxy.is_frontend ? "frontend" : "backend";
     append_format(text_, "{}{} {}\n", text_.empty() ? "" : "\n", type, proxy.name);
@@ -272,10 +270,8 @@ class Writer {
     }
     if (proxy.stick_table) line("stick-table {}", stick_table_words(*proxy.stick_table, proxy.stick_table->peers));
     if (proxy.is_backend) write_back(proxy);
-    if (proxy.tcp_request_inspect_delay_ms != 0)
-      line("tcp-request inspect-delay {}", duration_text(proxy.tcp_request_inspect_delay_ms));
-    if (proxy.tcp_response_inspect_delay_ms != 0 && proxy.is_backend)
-      line("tcp-response inspect-delay {}", duration_text(proxy.tcp_response_inspect_delay_ms));
+    time_line("tcp-request inspect-delay", proxy.tcp_request_inspect_delay_ms);
+    if (proxy.is_backend) time_line("tcp-response inspect-delay", proxy.tcp_response_inspect_delay_ms);
     for (const Acl& acl : proxy.acls) line_of(format("acl {}", acl.name.text), acl.words);
     for (const Rule& rule : proxy.rules) write_rule(rule);
     if (proxy.is_frontend && proxy.default_backend) name_line("default_backend", proxy.default_backend->text);

@@ -73,9 +73,9 @@ class Rig final : public Environment {
     return -1;
   }
   int table_index(const std::string& proxy) const override {
-    const std::vector<const config::Proxy*> tables = config_.tables();
+    const std::vector<config::Config::TableLine> tables = config_.tables();
     for (std::size_t i = 0; i < tables.size(); ++i) {
-      if (tables[i]->name == proxy) return static_cast<int>(i);
+      if (tables[i].name == proxy) return static_cast<int>(i);
     }
     return -1;
   }
