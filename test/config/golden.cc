@@ -145,7 +145,7 @@ void cover(const Case& one, Covered& covered) {
     const std::vector<std::string> words = words_of(penstock::cut(rest, '\n'));
     if (words.empty()) continue;
     std::set<std::string> found = {section + words[0]};
-    if (words.size() > 1) found.insert(section + words[0] + " " + words[1]);
+    if (words.size() > 1) found.insert(section + words[0] + " " + words[1].substr(0, words[1].find('(')));
     const bool of_server = words[0] == "server" || words[0] == "default-server";
     for (std::size_t i = 1; i < words.size(); ++i) {
       if (words[0] == "bind") found.insert("bind\t" + words[i]);

@@ -459,7 +459,7 @@ TEST_CASE("what is not understood in a rule is an error with its place") {
         "2:14 'sett-header' is no action of 'http-request' (did you mean 'set-header'?)\n");
   CHECK(complaint("http-request cache-use c") == "2:14 the action 'cache-use' is HAProxy's and is not offered yet\n");
   CHECK(complaint("http-request set-map(/m) %[path] x") ==
-        "2:22 no map reads the file '/m': what this rule changes is looked at by nobody\n");
+        "warning 2:22 no map reads the file '/m': what this rule changes is looked at by nobody\n");
   CHECK(complaint("http-request add-acl %[path]") ==
         "2:14 'add-acl' expects a file in parentheses: add-acl(/etc/penstock/a.map)\n");
   CHECK(complaint("http-request lua.mine") == "2:14 the action 'lua.mine' is HAProxy's and is not offered yet\n");
