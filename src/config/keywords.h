@@ -82,6 +82,7 @@ void parse_resolvers(Line& line, Server& server);
 void parse_resolve_prefer(Line& line, Server& server);
 void parse_resolve_net(Line& line, Server& server);
 void parse_resolve_opts(Line& line, Server& server);
+
 // `peers` behind its keyword: what a section begins with, or nothing after a complaint.
 std::optional<PeerSection> take_peers(Line& line);
 // Which of them we are: `told`, else what -L says, else the system.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "penstock/base/format.h"
+#include "penstock/tables/stick_table.h"
 
 namespace penstock::peers {
 namespace {
@@ -196,19 +197,9 @@ std::string_view Reader::bytes(std::uint64_t count) {
   return taken;
 }
 
+// A text has its end with it.
 std::uint64_t wire_key_length(const config::StickTable& table) {
-  switch (table.key) {
-    case Key::Ip:
-    case Key::Integer:
-      return 4;
-    case Key::Ip6:
-      return 16;
-    case Key::String:
-      return std::uint64_t{table.length} + 1;
-    case Key::Binary:
-      break;
-  }
-  return table.length;
+  return longest_key(table) + (table.key == Key::String ? 1 : 0);
 }
 
 void put_definition(std::string& to, const Definition& definition) {

@@ -38,21 +38,6 @@ constexpr std::uint32_t kMostBuckets = 1u << 22;
 
 constexpr std::size_t rounded(std::size_t size) { return (size + 7) & ~std::size_t{7}; }
 
-std::size_t longest_key(const config::StickTable& line) {
-  using Key = config::StickTable::Key;
-  switch (line.key) {
-    case Key::Ip:
-    case Key::Integer:
-      return 4;
-    case Key::Ip6:
-      return 16;
-    case Key::String:
-    case Key::Binary:
-      break;
-  }
-  return line.length;
-}
-
 std::uint64_t random_seed() {
   std::random_device device;
   return (static_cast<std::uint64_t>(device()) << 32) ^ device();
@@ -92,6 +77,21 @@ config::StickData rate_of(config::StickData count) {
 bool has_rate(config::StickData count) { return config::is_rate(rate_of(count)) && !config::is_rate(count); }
 
 }  // namespace
+
+std::size_t longest_key(const config::StickTable& line) {
+  using Key = config::StickTable::Key;
+  switch (line.key) {
+    case Key::Ip:
+    case Key::Integer:
+      return 4;
+    case Key::Ip6:
+      return 16;
+    case Key::String:
+    case Key::Binary:
+      break;
+  }
+  return line.length;
+}
 
 // Hold.
 

@@ -24,6 +24,9 @@
 
 namespace penstock {
 
+// Bytes that a key of such a table has at most.
+std::size_t longest_key(const config::StickTable& line);
+
 class StickTable {
  public:
   using Data = config::StickData;
