@@ -592,7 +592,6 @@ void Transaction::repeat(const Failure& failure) {
   follow(approach_.try_again(failure, Approach::Again::Request));
 }
 
-// Every failure of any step ends here: the client is told, or cut off.
 std::string_view Transaction::step_word() const {
   constexpr std::string_view kWords[] = {"request", "body",    "body",    "body",   "body", "password", "tarpit",
                                          "queue",   "connect", "headers", "answer", "last", "done"};
@@ -614,6 +613,7 @@ void Transaction::tell(Running& running) const {
 
 void Transaction::kill() { fail(Failure::of(Cause::Killed, phase_now(), 503, "an administrator has ended it")); }
 
+// Every failure of any step ends here: the client is told, or cut off.
 void Transaction::fail(Failure failure) {
   if (step_ == Step::Done) return;
   clear_deadline();

@@ -58,7 +58,7 @@ class Block {
     std::size_t made[kSizeClasses] = {};  // Kept or in use.
     std::size_t large = 0;                // Bytes of those above all classes.
   };
-  // The worker's block cache: the one thread_local of the program.
+  // The worker's own, as Reused::kept_ is.
   static constinit thread_local Kept kept_;
 
   static constexpr std::uint32_t class_of(std::size_t capacity) {
