@@ -130,11 +130,14 @@ class AddressPrinter:
         self.value = value
 
     def to_string(self):
-        return address_text(self.value['storage_'])
+        return address_text(self.value)
 
 
 def address_text(address):
-    data = bytes(gdb.selected_inferior().read_memory(int(address.address), address.type.sizeof))
+    """A SocketAddress; a long one lies elsewhere."""
+    held = pointer_in(address['long_'])
+    place = int(held) if int(held) != 0 else int(address['short_'].address)
+    data = bytes(gdb.selected_inferior().read_memory(place, 112 if int(held) != 0 else 28))
     family = int.from_bytes(data[:2], 'little')
     port = int.from_bytes(data[2:4], 'big')
     if family == socket.AF_INET:
@@ -208,7 +211,11 @@ def client_line(client):
     if not doing:
         doing = 'a tunnel' if int(tunnel) != 0 else 'being greeted' if int(greeter) != 0 else 'between requests'
     return '(penstock::Client *) %#x  from %s%s  %s' % (
-        int(client.address), source_of(client), ' TLS' if int(pointer_in(client['facts_']['tls'])) != 0 else '', doing)
+        int(client.address), source_of(client), ' TLS' if speaks_tls(client['facts_']['tls']) else '', doing)
+
+
+def speaks_tls(tls):
+    return int(tls['session_']) != 0 or int(pointer_in(tls['facts_'])) != 0
 
 
 def source_of(client):
@@ -218,7 +225,7 @@ def source_of(client):
         return '?'
     connection = ends.cast(ends.dynamic_type).dereference()
     known = pointer_in(connection['ends_'])
-    return address_text(known.dereference()['peer']['storage_']) if int(known) != 0 else '?'
+    return address_text(known.dereference()['peer']) if int(known) != 0 else '?'
 
 
 def request_line(transaction):

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 
 from harness import (Case, Client, PATIENCE, PROGRAM, ROOT, check, penstock_only, reserved_port,
                      run_program)
@@ -22,6 +23,16 @@ frontend fe
     default_backend be
 backend be
     server s1 127.0.0.1:1
+"""
+
+SLOW = """
+global
+    nbthread 2
+frontend fe
+    bind <fe>
+    default_backend be
+backend be
+    server s1 <slow>
 """
 
 PLAIN = """
@@ -417,3 +428,29 @@ class Installation(Case):
         # The account that the unit names is made by what stands beside it.
         with open(os.path.join(os.path.dirname(found['penstock.service']), '../../sysusers.d/penstock.conf')) as accounts:
             self.assertRegex(accounts.read(), r'(?m)^u penstock ')
+
+
+@penstock_only('reads our own memory')
+class Debugger(Case):
+    def test_gdb_lists_workers_clients_and_requests(self):
+        if not shutil.which('gdb'):
+            self.skipTest('there is no gdb')
+        asked = threading.Event()
+
+        def talk(sock, _):
+            sock.recv(65536)
+            asked.set()
+            sock.recv(1)
+        rig = self.rig(SLOW.replace('<slow>', self.script(talk).address))
+        with rig.connect() as client:
+            client.request('GET', '/slow')
+            self.assertTrue(asked.wait(PATIENCE))
+            words = [word for command in ('workers', 'clients', 'transactions') for word in ('-ex', 'penstock ' + command)]
+            done = subprocess.run(['gdb', '-q', '-batch', '-x', os.path.join(ROOT, 'contrib', 'gdb', 'penstock.py'),
+                                   '-p', '%d' % rig.process.pid] + words, capture_output=True, text=True)
+        if 'penstock::Worker' not in done.stdout:
+            self.skipTest('gdb has nothing to read: ' + done.stderr[-500:])
+        self.assertNotIn('Error', done.stderr)
+        self.assertRegex(done.stdout, r'worker 0 [^\n]*\n  \(penstock::Frontend \*\)')
+        self.assertRegex(done.stdout, r'\(penstock::Client \*\) \S+  from \S+  GET /slow  Headers, backend be, server s1')
+        self.assertRegex(done.stdout, r'\(penstock::Transaction \*\) \S+\n.*\n  status -1, ')
