@@ -32,6 +32,7 @@ def answer_kept(sock, number):
 
 class Ends(Case):
     """set-src, set-dst and their ports."""
+    ONCE = True
 
     def ends(self, rules, fields=()):
         text = FRONT + ''.join('    ' + rule + '\n' for rule in rules) + (
@@ -79,6 +80,7 @@ backend be
 
 
 class Settings(Case):
+    ONCE = True
 
     def test_marks_and_their_like_cost_nobody_the_connection(self):
         rig = self.rig(FRONT + """
@@ -104,6 +106,7 @@ backend be
 
 
 class Hints(Case):
+    ONCE = True
 
     def test_early_hints_come_before_the_answer_and_all_at_once(self):
         rig = self.rig(FRONT + """
@@ -143,6 +146,7 @@ class Passwords(Case):
 
 
 class Bodies(Case):
+    ONCE = True
     TEXT = FRONT + """
     http-request set-header X-Before 1
     http-request wait-for-body time 400ms{}
@@ -196,6 +200,7 @@ backend be
 
 
 class Groups(Case):
+    ONCE = True
 
     def test_answers_of_a_group(self):
         rig = self.rig("""
@@ -316,6 +321,7 @@ backend be
 
 @penstock_only('its own texts')
 class Complaints(Case):
+    ONCE = True
 
     def test_what_is_wrong_is_told(self):
         for line, text in (('auth realm', "'auth' expects a realm here"),
@@ -343,6 +349,7 @@ class Complaints(Case):
 @unittest.skipIf(IS_HAPROXY or not shutil.which('haproxy'), 'needs the program and HAProxy beside it')
 class AsHaproxy(Case):
     """Random inputs through both programs."""
+    ONCE = True
 
     def both(self, text, **options):
         server = self.script(answer_kept)

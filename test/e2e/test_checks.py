@@ -70,6 +70,7 @@ backend %s
 
 class Script(Base):
     """option tcp-check and the lines of tcp-check."""
+    ONCE = True
 
     def of(self, *scenes):
         self.compare([('be%d' % number, ['option tcp-check', *lines], server, expected)
@@ -195,6 +196,7 @@ class Script(Base):
 
 class Kinds(Base):
     """Checks that know their protocol."""
+    ONCE = True
 
     def test_smtpchk_speaks_from_the_greeting_to_the_goodbye(self):
         heard = []
@@ -298,6 +300,7 @@ backend %s
 
 class Protocols(Base):
     """Options that ask servers of other protocols."""
+    ONCE = True
     GREETING = (b'\x0a5.7.1\0' + b'\7\0\0\0' + b'abcdefgh\0' + b'\xff\xf7\x21\x02\x00\xff\x81\x15' + bytes(10) +
                 b'abcdefghijkl\0')
 
@@ -376,6 +379,7 @@ class Protocols(Base):
 
 class Variables(Base):
     """set-var and its kin, and what else of a check is made by expressions."""
+    ONCE = True
 
     def test_a_conversation_has_variables_of_its_own(self):
         server = self.script(says(LINE, b'hello\r\n', HOLD))

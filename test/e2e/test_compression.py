@@ -246,6 +246,7 @@ def expected(algorithms, types, request, answer):
 
 
 class Random(Case):
+    ONCE = True
     ACCEPTS = ['gzip', 'deflate', 'gzip, deflate', 'deflate, gzip', 'GZIP', '*', 'br', 'identity', 'gzip;q=0',
                'gzip;q=0.2, deflate;q=0.5', 'deflate;q=0.5,gzip;q=0.2', '*;q=0', 'br, *;q=0.1', ' gzip ; q=0.5 , br', '']
     TYPES = ['text/html', 'TEXT/html; charset=utf-8', 'text/plain', 'multipart/mixed; boundary=a', 'application/json',

@@ -75,6 +75,8 @@ class Explaining(Case):
 
 @penstock_only('words of our own')
 class Words(Explaining):
+    ONCE = True
+
     def setUp(self):
         self.r = self.rig(WORDS)
 
@@ -410,6 +412,8 @@ def sent_to_server(branch):
 
 @penstock_only('words of our own')
 class Agreement(Explaining):
+    ONCE = True
+
     def compare(self, rig, echoes, wanted, text):
         method, host, target, fields = wanted
         words = wishes(*wanted)
@@ -456,6 +460,7 @@ class Agreement(Explaining):
 @penstock_only('words of our own')
 class Examples(Explaining):
     """The examples, asked by random requests: the access log is what the explanation is compared with."""
+    ONCE = True
     PATHS = ['/', '/owa', '/OWA/x', '/owalogon', '/ecp', '/ECP/', '/ews/Exchange.asmx', '/Ews', '/mapi/emsmdb/',
              '/Microsoft-Server-ActiveSync', '/rpc/rpcproxy.dll', '/rpcwithcert/', '/oab/x', '/powershell/',
              '/autodiscover/autodiscover.xml', '/ews/healthcheck.htm', '//ews', '/a/..%2fowa', '/%65cp/', '/nothing']

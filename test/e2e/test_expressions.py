@@ -9,6 +9,7 @@ from harness import Case, IS_HAPROXY, PROGRAM
 
 @unittest.skipIf(IS_HAPROXY or not shutil.which('haproxy'), 'needs the program and HAProxy beside it')
 class Expressions(Case):
+    ONCE = True
 
     def test_random_expressions_have_the_values_of_haproxy(self):
         said = []

@@ -517,6 +517,7 @@ class RealClients(Shared):
 
 class Bytes(Shared):
     """Names, order, duplicates pass byte for byte, but for what the configuration changes."""
+    ONCE = True
     CONFIG = PLAIN
 
     @penstock_only('writes names in lower case')
@@ -620,6 +621,7 @@ class Late(Case):
 
 class Memory(Case):
     """Slow readers and slow senders hold bounded memory."""
+    ONCE = True
 
     def test_a_slow_reader_holds_bounded_memory(self):
         rig = self.rig(PLAIN)
@@ -693,6 +695,7 @@ class Memory(Case):
 
 class SlowReader(Case):
     """Whoever reads, however slowly, gets all of the answer."""
+    ONCE = True
 
     def test_a_closing_connection_waits_for_a_slow_reader(self):
         # Of some of these sizes the proxy itself holds the last bytes when the answer ends.
@@ -710,6 +713,7 @@ class SlowReader(Case):
 
 class Modes(Case):
     """option http-keep-alive, http-server-close, httpclose; http-reuse."""
+    ONCE = True
 
     def rig_with(self, option):
         return self.rig(PLAIN, defaults='    ' + option)

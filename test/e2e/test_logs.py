@@ -412,6 +412,7 @@ backend be
 
 class ErrorFormats(Case):
     """`error-log-format` and `log-format-sd`."""
+    ONCE = True
     CONFIG = """
 frontend fe
     bind <fe>
@@ -456,6 +457,7 @@ backend dead
 
 @penstock_only('a word of its own')
 class Json(Case):
+    ONCE = True
     CONFIG = """
 frontend fe
     bind <fe> name web

@@ -23,6 +23,7 @@ def front(*lines, back=()):
 
 
 class Samples(Case):
+    ONCE = True
 
     def answer(self, *lines, path='/test/echo', fields=(), method='GET', **options):
         rig = self.rig(front(*lines, **options))
@@ -162,6 +163,7 @@ class Samples(Case):
 
 
 class Order(Case):
+    ONCE = True
 
     def test_allow_does_not_lead_past_redirect_lines(self):
         rig = self.rig(front('redirect location /moved if { path /old }', 'http-request allow if { src 127.0.0.1 }', 'http-request deny'))
@@ -183,6 +185,7 @@ class Order(Case):
 
 
 class Targets(Case):
+    ONCE = True
 
     def test_host_follows_an_authority_set_by_a_rule(self):
         rig = self.rig(front('http-request set-uri http://inner.example/test/echo'))
@@ -220,6 +223,7 @@ class Targets(Case):
 
 
 class Pages(Case):
+    ONCE = True
 
     def test_each_status_with_a_page_of_haproxys_has_one(self):
         for status in (200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 421, 422, 425, 429, 500, 501, 502, 503, 504):
@@ -230,6 +234,7 @@ class Pages(Case):
 
 
 class Timers(Case):
+    ONCE = True
 
     FORMAT = 'log-format "%ST %ts %TR/%Tw/%Tc/%Tr %Th/%Ti %Tq %bc/%sc %bi %hr|"'
 
@@ -324,6 +329,7 @@ backend be
 
 
 class Wire(Case):
+    ONCE = True
 
     def answered(self, answer, request=b'GET / HTTP/1.1\r\nHost: a\r\n\r\n'):
         def talk(sock, number):

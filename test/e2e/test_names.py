@@ -254,6 +254,8 @@ class Templates(Named):
 
 
 class Malformed(Named):
+    ONCE = True
+
     def wrong_id(self, packet, _):
         return bytes([packet[0] ^ 0xff]) + packet[1:2] + b'\x81\x80\0\1\0\1\0\0\0\0' + packet[12:] + record(1, '127.0.0.9')
 
@@ -448,6 +450,8 @@ class Reloads(Named):
 
 
 class Privileges(Named):
+    ONCE = True
+
     @needs_root
     def test_names_are_asked_without_privileges_and_in_a_chroot(self):
         self.dns.answers['app.test'] = ['127.0.0.1']

@@ -34,6 +34,7 @@ backend be
 
 
 class In(Case):
+    ONCE = True
 
     def test_the_addresses_of_the_header_are_the_clients(self):
         for header in (V1, V2):
@@ -116,6 +117,7 @@ class In(Case):
 
 
 class Tcp(Case):
+    ONCE = True
 
     def heard(self, tls=False):
         """A server that keeps what it hears until its client ends."""
@@ -221,6 +223,7 @@ class Tcp(Case):
 
 
 class Out(Case):
+    ONCE = True
 
     def test_each_client_has_server_connections_of_its_own(self):
         heads = []
@@ -274,6 +277,7 @@ listen fe
 
 class Names(Case):
     """What a header of version 2 says beside addresses."""
+    ONCE = True
 
     def told(self, tlvs):
         body = b''.join(bytes([kind]) + struct.pack('>H', len(value)) + value for kind, value in tlvs)

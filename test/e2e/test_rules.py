@@ -68,6 +68,7 @@ frontend fe
 
 
 class Acls(Shared):
+    ONCE = True
     CONFIG = ACLS
 
     @classmethod
@@ -122,6 +123,7 @@ class Acls(Shared):
 
 
 class Requests(Shared):
+    ONCE = True
     CONFIG = """
 frontend fe
     bind <fe>
@@ -264,6 +266,7 @@ backend be
 
 class Redirects(Shared):
     """Every form of `redirect`, by http-request and by itself."""
+    ONCE = True
     CONFIG = """
 frontend fe
     bind <fe>
@@ -327,6 +330,7 @@ frontend fe
 
 class OwnAnswers(Case):
     """deny, return and tarpit in all forms; http-after-response."""
+    ONCE = True
     TEXT = """
 frontend fe
     bind <fe>
@@ -401,6 +405,7 @@ backend be
 
 
 class ForwardFor(Case):
+    ONCE = True
     TEXT = """
 frontend fe
     bind <fe>
@@ -444,6 +449,7 @@ backend be
 
 
 class Errors(Case):
+    ONCE = True
     TEXT = """
 frontend fe
     bind <fe>

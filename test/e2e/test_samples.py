@@ -29,6 +29,7 @@ frontend fe
 
 
 class Tokens(Case):
+    ONCE = True
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix='penstock-e2e.')
@@ -72,6 +73,7 @@ class Tokens(Case):
 
 
 class Addresses(Case):
+    ONCE = True
 
     def test_addresses_of_this_machine_are_known(self):
         rig = self.rig("""
@@ -102,6 +104,7 @@ def answer(sock, _number):
 
 class Bodies(Case):
     """Of a request's body, as far as it has come."""
+    ONCE = True
     TEXT = """
 frontend fe
     bind <fe>
@@ -129,6 +132,7 @@ frontend fe
 
 class Inside(Case):
     """Of ourselves: timeouts, rules, places in line, numbers."""
+    ONCE = True
     TEXT = """
 listen first
     bind <fe>

@@ -255,6 +255,7 @@ def gets(*targets, frontend='fe', status=None):
 
 
 class TestPage(Case):
+    ONCE = True
     EXPORTER = 'http-request use-service prometheus-exporter if { path /metrics }'
     PAGE = """
 frontend fe

@@ -17,6 +17,7 @@ backend be
 
 
 class Timeouts(Case):
+    ONCE = True
 
     def timed(self, timeouts, text=PLAIN, **options):
         lines = ['    timeout ' + entry for entry in timeouts]
@@ -303,6 +304,7 @@ HALF = b'GET /half HTTP/1.1\r\nHost: a\r\n\r\n'
 
 class Pairs(Case):
     """Which of two timeouts ends what: each in turn is short and all others are long."""
+    ONCE = True
     NAMES = ('client', 'client-fin', 'http-keep-alive', 'http-request', 'server', 'server-fin', 'tunnel')
     # What is sent, whether it is behind an answer and ends there, and whose times count; the letters.
     ROWS = (
@@ -435,6 +437,7 @@ class Unread(Case):
 
 
 class Tcp(Case):
+    ONCE = True
     TEXT = """
 listen fe
     bind <fe>

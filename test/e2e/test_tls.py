@@ -184,6 +184,7 @@ ODD_HELLOS = {
 
 
 class Bounds(Case):
+    ONCE = True
     TEXT = """
 frontend fe
     bind <fe> ssl crt <certs>/mail.pem %s
@@ -253,6 +254,7 @@ def client_hello(suite, name=b'mail.contoso.com'):
 
 class Defaults(Case):
     """What is spoken where nothing is said, and where too little is: as seen on the wire."""
+    ONCE = True
     BIND = """
 frontend fe
     bind <fe> ssl crt <certs>/mail-rsa.pem crt <certs>/mail.pem %s
@@ -351,6 +353,7 @@ backend be
 
 
 class OddHellos(Case):
+    ONCE = True
 
     def test_what_is_no_tls_is_closed_and_logged_once(self):
         rig = self.rig("""
@@ -420,6 +423,7 @@ backend be
 
 
 class ClientCertificates(Case):
+    ONCE = True
 
     def test_a_client_certificate_can_be_required(self):
         rig = self.rig("""
@@ -538,6 +542,7 @@ backend be
 
 
 class ExpiredServer(Case):
+    ONCE = True
 
     def test_an_expired_certificate_of_a_server_is_503_and_takes_it_down(self):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -104,6 +104,8 @@ frontend fe
 
 
 class ListErrors(Case):
+    ONCE = True
+
     @penstock_only('texts of its own')
     def test_what_is_wrong_in_a_list_is_told_with_its_line(self):
         rig = self.rig('frontend fe\n    bind :0 ssl crt-list <dir>/list\n', start=False)
@@ -182,6 +184,7 @@ frontend fe
 
 class Pfx(Case):
     """What Windows exports."""
+    ONCE = True
     TEXT = """
 frontend fe
     bind <fe> ssl crt <dir>/mail.pfx password-file <dir>/password
@@ -278,6 +281,7 @@ frontend""", 1))
 
 class BadFiles(Case):
     """Each costs an error, or a warning, that points to a word; and no secret is told."""
+    ONCE = True
     SECRET = base64.b64encode(b'x' * 48).decode()
 
     def verdict(self, words, globals_=''):

@@ -14,6 +14,7 @@ EXAMPLES = ('exchange-l7.cfg', 'exchange-l7-offload.cfg', 'exchange-l7-affinity.
 
 @unittest.skipIf(IS_HAPROXY or not shutil.which('sslscan'), 'needs the program and sslscan')
 class Scan(Case):
+    ONCE = True
 
     def scan(self, name):
         rig = example_rig(name)

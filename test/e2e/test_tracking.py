@@ -270,6 +270,7 @@ ASKED = [
 
 
 class Samples(Compared):
+    ONCE = True
     MESSAGES = True
     RULES = SAYS.replace('ASKED', ' '.join('%%[%s]|' % text.replace(' ', '') for text in ASKED))
 
@@ -295,6 +296,7 @@ class Samples(Compared):
 
 
 class Commands(Compared):
+    ONCE = True
     RULES = """
 defaults
     mode http
