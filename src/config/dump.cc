@@ -184,6 +184,7 @@ class Writer {
     number_line("tune.gulp-budget", global.gulp_budget, standard.gulp_budget);
     if (!global.idle_pool_shared) line("tune.idle-pool.shared off");
     number_line("tune.ssl.capture-buffer-size", global.hello_capture, standard.hello_capture);
+    number_line("tune.ssl.ssl-ctx-cache-size", global.made_up_kept, standard.made_up_kept);
     number_line("tune.ssl.lifetime", global.ssl_lifetime_s, standard.ssl_lifetime_s);
     number_line("tune.txn.memory", global.txn_memory, standard.txn_memory);
     number_line("tune.sndbuf.client", global.sndbuf_client, 0);
@@ -539,19 +540,8 @@ class Writer {
     if (tls.ciphersuites != standard.ciphersuites) add_word(words, "ciphersuites", tls.ciphersuites);
     if (is_bind && tls.curves != standard.curves) add_word(words, "curves", tls.curves);
     add_word(words, "alpn", joined(tls.alpn));
-    switch (tls.verify) {
-      case Tls::Verify::Unset:
-        break;
-      case Tls::Verify::None:
-        words += " verify none";
-        break;
-      case Tls::Verify::Optional:
-        words += " verify optional";
-        break;
-      case Tls::Verify::Required:
-        words += " verify required";
-        break;
-    }
+    static constexpr const char* kVerify[] = {"", " verify none", " verify optional", " verify required"};
+    words += kVerify[static_cast<std::size_t>(tls.verify)];
     add_word(words, "ca-file", tls.ca_file);
     add_word(words, "ca-verify-file", tls.ca_verify_file);
     add_word(words, "crl-file", tls.crl_file);
@@ -585,16 +575,20 @@ class Writer {
       add_word(words, certificate.is_list ? "crt-list" : "crt", certificate.path);
     add_word(words, "password-file", bind.password_file);
     add_word(words, "tls-ticket-keys", bind.ticket_keys);
-    add_flag(words, "strict-sni", bind.strict_sni);
-    add_flag(words, "accept-proxy", bind.accept_proxy);
-    add_flag(words, "prefer-client-ciphers", bind.prefer_client_ciphers);
+    add_word(words, "ca-sign-file", bind.ca_sign_file);
+    add_word(words, "ca-sign-pass", bind.ca_sign_pass);
     add_number(words, "maxconn", bind.maxconn);
     add_number(words, "backlog", bind.backlog);
-    add_flag(words, "v6only", bind.v6_only);
-    add_flag(words, "v4v6", bind.v4v6);
-    add_flag(words, "transparent", bind.transparent);
-    add_flag(words, "defer-accept", bind.defer_accept);
-    add_flag(words, "tfo", bind.tfo);
+    const std::pair<std::string_view, bool> flags[] = {{"generate-certificates", bind.generate_certificates},
+                                                       {"strict-sni", bind.strict_sni},
+                                                       {"accept-proxy", bind.accept_proxy},
+                                                       {"prefer-client-ciphers", bind.prefer_client_ciphers},
+                                                       {"v6only", bind.v6_only},
+                                                       {"v4v6", bind.v4v6},
+                                                       {"transparent", bind.transparent},
+                                                       {"defer-accept", bind.defer_accept},
+                                                       {"tfo", bind.tfo}};
+    for (const auto& [word, is_set] : flags) add_flag(words, word, is_set);
     add_time(words, "tcp-ut", bind.tcp_ut_ms);
     add_word(words, "interface", bind.interface);
     if (bind.unix_mode) append_format(words, " mode {:o}", *bind.unix_mode);

@@ -61,6 +61,11 @@ void parse_password_file(Line& line, Bind& bind) {
 void parse_ticket_keys(Line& line, Bind& bind) {
   take_based(line, {}, "a file", bind.ticket_keys, bind.ticket_keys_place);
 }
+void parse_ca_sign_file(Line& line, Bind& bind) {
+  take_based(line, line.reading.config.global.ca_base, "a file", bind.ca_sign_file, bind.ca_sign_place);
+}
+void parse_ca_sign_pass(Line& line, Bind& bind) { bind.ca_sign_pass = line.take_text("a password"); }
+void parse_generate_certificates(Line&, Bind& bind) { bind.generate_certificates = true; }
 void parse_no_ca_names(Line&, Bind& bind) { bind.tls.ca_names = false; }
 void parse_curves(Line& line, Bind& bind) { bind.tls.curves = line.take_text("a list of curves"); }
 void parse_defer_accept(Line&, Bind& bind) { bind.defer_accept = true; }
@@ -150,8 +155,9 @@ constexpr BindKeyword kBindKeywords[] = {
      "Errors of the authorities above a client's certificate that do not end the handshake: 'all' "
      "or "
      "numbers with commas; see ssl_c_ca_err."},
-    {"ca-sign-file", refused<Bind>, "Certificates are never made up; give them with 'crt'."},
-    {"ca-sign-pass", refused<Bind>, "Certificates are never made up; give them with 'crt'."},
+    {"ca-sign-file", parse_ca_sign_file,
+     "PEM file with the certificate and the key that sign what 'generate-certificates' makes up; ca-base applies."},
+    {"ca-sign-pass", parse_ca_sign_pass, "Password of the key in 'ca-sign-file', if that is encrypted."},
     {"ca-verify-file", parse_ca_verify_file,
      "PEM file of more authorities for client certificates, of which clients are not told; ca-base "
      "applies."},
@@ -183,7 +189,9 @@ constexpr BindKeyword kBindKeywords[] = {
     {"force-tlsv11", parse_force<TlsVersion::Tls11>, "Speak TLSv1.1 only."},
     {"force-tlsv12", parse_force<TlsVersion::Tls12>, "Speak TLSv1.2 only."},
     {"force-tlsv13", parse_force<TlsVersion::Tls13>, "Speak TLSv1.3 only."},
-    {"generate-certificates", refused<Bind>, "Certificates are never made up; give them with 'crt'."},
+    {"generate-certificates", parse_generate_certificates,
+     "Clients that ask for a name that no certificate is for get one that is made up for it, signed by "
+     "'ca-sign-file'."},
     {"gid", parse_gid, "Group number that owns a unix socket."},
     {"group", parse_group, "Group that owns a unix socket, by name."},
     {"id", parse_id, "The socket's number in statistics."},
@@ -281,6 +289,13 @@ std::optional<Bind> take_bind(Line& line) {
     }
     line.start(*keyword, word);
     keyword->parse(line, bind);
+  }
+  Diagnostics& diagnostics = line.reading.diagnostics;
+  if (bind.generate_certificates && bind.ca_sign_file.empty()) {
+    diagnostics.add(bind.place,
+                    "'generate-certificates' needs a certificate to sign with: write 'ca-sign-file <file>'");
+  } else if (!bind.generate_certificates && !(bind.ca_sign_file + bind.ca_sign_pass).empty()) {
+    diagnostics.warn(bind.place, "'ca-sign-file' and 'ca-sign-pass' have no effect without 'generate-certificates'");
   }
   return line.failed() ? std::nullopt : std::optional(std::move(bind));
 }

@@ -370,6 +370,7 @@ void parse_sndbuf_server(Line& line, Reading& reading) { global_of(reading).sndb
 void parse_lifetime(Line& line, Reading& reading) {
   global_of(reading).ssl_lifetime_s = line.take_ms("a time such as 300s", TimeUnit::Second) / 1000;
 }
+void parse_made_up_kept(Line& line, Reading& reading) { global_of(reading).made_up_kept = take_count(line, 0); }
 void parse_hello_capture(Line& line, Reading& reading) { global_of(reading).hello_capture = take_count(line, 0); }
 void parse_ulimit_n(Line& line, Reading& reading) { global_of(reading).ulimit_n = take_count(line, 1); }
 
@@ -595,7 +596,8 @@ constexpr GlobalKeyword kGlobalKeywords[] = {
     {"tune.ssl.keylog", refused<Reading>, "Secrets of TLS sessions are never given away."},
     {"tune.ssl.lifetime", parse_lifetime, "Time for which a TLS session can be resumed, 5m unless said otherwise."},
     {"tune.ssl.maxrecord", no_effect<Reading>, "Record sizes follow what there is to send."},
-    {"tune.ssl.ssl-ctx-cache-size", no_effect<Reading>, "Certificates are never made up."},
+    {"tune.ssl.ssl-ctx-cache-size", parse_made_up_kept,
+     "How many certificates made up by 'generate-certificates' are kept, 1000 unless said otherwise."},
     {"tune.txn.memory", parse_txn_memory,
      "Memory that rules may take for one request and its answer; beyond it 500. A word of "
      "penstock's own."},

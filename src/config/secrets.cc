@@ -91,6 +91,7 @@ class Finder {
   void find_by_word(std::size_t i) {
     const std::string_view one = words_[i];
     if (holds_secret(one) || takes_key(one)) hide(i);
+    if (one == "ca-sign-pass") hide(i + 1);
     if ((one.ends_with("-header") || one == "replace-value") && is_credential(word(i + 1))) hide_value(i + 2);
     if (one == "hdr" && is_credential(word(i + 1))) hide_value(i + 2);
     if (one.starts_with("set-var") && is_credential(one)) hide_value(i + 1);

@@ -70,7 +70,6 @@ constexpr UnusedValue kUnusedValues[] = {
     {"tune.ssl.default-dh-param", Value::Number, 1024},
     {"tune.ssl.hard-maxrecord", Value::Number},
     {"tune.ssl.maxrecord", Value::Number},
-    {"tune.ssl.ssl-ctx-cache-size", Value::Number},
     {"tune.vars.check-max-size", Value::Size},
     {"tune.vars.global-max-size", Value::Size},
     {"tune.vars.proc-max-size", Value::Size},

@@ -50,11 +50,31 @@ void agree_to(SSL* ssl, const SSL_CTX* context) {
   ERR_clear_error();
 }
 
+// With the key of the certificate that would be shown otherwise, and without what belongs to that one alone.
+void show_made_up(const SSL_CLIENT_HELLO& hello, const SSL_CTX* otherwise) {
+  const Parts& parts = parts_of(hello.ssl);
+  const std::string name = name_in(hello);
+  EVP_PKEY* key = SSL_CTX_get0_privatekey(otherwise);
+  if (name.empty() || key == nullptr || parts.names.find(name)) return;
+  const bssl::UniquePtr<X509> made = parts.made_up->find_or_make(name, *key);
+  if (made == nullptr) return;
+  SSL_clear_chain_certs(hello.ssl);
+  SSL_set_ocsp_response(hello.ssl, nullptr, 0);
+  SSL_set_signed_cert_timestamp_list(hello.ssl, nullptr, 0);
+  SSL_use_certificate(hello.ssl, made.get());
+  ERR_clear_error();
+}
+
+bool shows_made_up(const SSL* ssl) {
+  return SSL_get_certificate(ssl) != SSL_CTX_get0_certificate(SSL_get_SSL_CTX(ssl));
+}
+
 ssl_select_cert_result_t on_client_hello(const SSL_CLIENT_HELLO* hello) {
   const Parts::Choice choice = parts_of(hello->ssl).choose(*hello);
   const Terms& before = terms_of(hello->ssl);
   if (choice.context != SSL_get_SSL_CTX(hello->ssl)) SSL_set_SSL_CTX(hello->ssl, choice.context);
   if (&terms_of(choice.context) != &before) agree_to(hello->ssl, choice.context);
+  if (parts_of(hello->ssl).made_up != nullptr) show_made_up(*hello, choice.context);
   const std::uint32_t kept = parts_of(hello->ssl).hello_capture;
   if (choice.fits && kept == 0) return ssl_select_cert_success;
   auto notes = std::make_unique<HelloNotes>();
@@ -67,7 +87,7 @@ ssl_select_cert_result_t on_client_hello(const SSL_CLIENT_HELLO* hello) {
 // RFC 6066 section 3: a client that names nobody we know is told so.
 int on_strict_name(SSL* ssl, int* alert, void*) {
   const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-  if (name != nullptr && parts_of(ssl).names.find(lower(name))) return SSL_TLSEXT_ERR_OK;
+  if (name != nullptr && (parts_of(ssl).names.find(lower(name)) || shows_made_up(ssl))) return SSL_TLSEXT_ERR_OK;
   *alert = SSL_AD_UNRECOGNIZED_NAME;
   return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
@@ -430,6 +450,8 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::for_clients(const TlsOptio
   parts->own_ticket_keys = options.ticket_keys;
   parts->ticket_keys = options.ticket_keys ? options.ticket_keys.get() : &keys;
   parts->hello_capture = options.hello_capture;
+  if (options.signer != nullptr)
+    parts->made_up = std::make_unique<MadeUpCertificates>(options.signer, options.made_up_kept);
   parts->counts = options.counts;
   parts->bio_method = make_bio_method();
   Result<Recipe> recipe = Recipe::from(options, TlsPeer::Client, *parts, parts->terms, nullptr);

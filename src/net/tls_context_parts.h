@@ -15,6 +15,7 @@
 #include "penstock/net/tls_options.h"
 #include "penstock/net/tls_tickets.h"
 #include "tls_choice.h"
+#include "tls_made_up.h"
 #include "tls_wire.h"
 
 namespace penstock {
@@ -55,6 +56,7 @@ struct TlsContextParts {
   NameIndex names;
   NameIndex::Group fallback{};  // For a client that names nothing we know.
   bool strict_sni = false;
+  std::unique_ptr<MadeUpCertificates> made_up;  // Null: a name that no certificate is for gets none of its own.
   const TicketKeys* ticket_keys = nullptr;
   std::shared_ptr<const TicketKeys> own_ticket_keys;  // Where those are not the process's.
 

@@ -145,6 +145,17 @@ Result<bssl::UniquePtr<EVP_PKEY>> parse_key(std::string_view file, const Section
   return complaint(file, format("the private key in it cannot be read: {} ({})", why, kKinds));
 }
 
+// The first key of the file, which `password` opens.
+Result<bssl::UniquePtr<EVP_PKEY>> parse_encrypted_key(const PemFile& file) {
+  const bssl::UniquePtr<BIO> bio = reading_bio(file.text.view());
+  WipedText password(file.password.view());
+  bssl::UniquePtr<EVP_PKEY> key(
+      PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, const_cast<char*>(password.c_str())));
+  const std::string why = take_library_error();
+  if (key != nullptr) return key;
+  return complaint(file.name, format("the private key in it cannot be opened with the password given: {}", why));
+}
+
 bool belongs(X509& certificate, const EVP_PKEY& key) {
   const bool fits = X509_check_private_key(&certificate, const_cast<EVP_PKEY*>(&key)) == 1;
   ERR_clear_error();
@@ -231,7 +242,8 @@ Result<std::vector<bssl::UniquePtr<EVP_PKEY>>> keys_of(const PemFile& file, cons
   std::vector<bssl::UniquePtr<EVP_PKEY>> keys;
   for (const Section& section : sections) {
     if (!is_key(section)) continue;
-    Result<bssl::UniquePtr<EVP_PKEY>> key = parse_key(file.name, section);
+    Result<bssl::UniquePtr<EVP_PKEY>> key =
+        section.encrypted && !file.password.empty() ? parse_encrypted_key(file) : parse_key(file.name, section);
     if (!key) return key.error();
     keys.push_back(std::move(*key));
   }

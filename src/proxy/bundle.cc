@@ -288,6 +288,7 @@ class Gatherer {
     }
     read_keys(bind.password_file, bind.password_place);
     read_keys(bind.ticket_keys, bind.ticket_keys_place);
+    if (bind.generate_certificates) read_keys(bind.ca_sign_file, bind.ca_sign_place);
     read_authorities(bind.tls.ca_file, bind.tls.ca_place);
     read_authorities(bind.tls.ca_verify_file, bind.tls.ca_verify_place);
     read_authorities(bind.tls.crl_file, bind.tls.crl_place);

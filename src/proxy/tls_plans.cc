@@ -91,16 +91,20 @@ std::shared_ptr<const TlsContext> TlsPlans::for_bind(const config::Bind& bind, b
                     (bind.prefer_client_ciphers ? " client" : "") + (is_http ? " http" : "");
   for (const config::CertificateSource& source : bind.certificates) key += "\n" + source.path;
   key += "\n" + bind.password_file + "\n" + bind.ticket_keys;
+  if (bind.generate_certificates) key += "\n" + bind.ca_sign_file + "\n" + bind.ca_sign_pass;
   auto& known = for_binds_[key];
   if (known) return known;
   const std::vector<TlsOffer> offers = offers_of(bind, is_http);
   std::shared_ptr<const TicketKeys> tickets = ticket_keys_of(bind);
+  std::shared_ptr<const TlsCredentials> signer = signer_of(bind);
   if (offers.empty() && !bind.strict_sni && !diagnostics_.failed())
     diagnostics_.add(bind.tls.place, "no certificate is left for this line");
   if (diagnostics_.failed()) return nullptr;
   TlsOptions options = options_of(bind.tls);
   options.prefer_client_ciphers = bind.prefer_client_ciphers;
   options.ticket_keys = std::move(tickets);
+  options.signer = std::move(signer);
+  options.made_up_kept = config_.global.made_up_kept;
   auto made = TlsContext::for_clients(options, offers, bind.strict_sni, sources_.tickets);
   if (!made) {
     const std::string& text = made.error().text;
@@ -125,6 +129,16 @@ std::vector<TlsOffer> TlsPlans::offers_of(const config::Bind& bind, bool is_http
     offers.push_back({use.file, std::move(credentials), use.filters, std::move(own)});
   }
   return offers;
+}
+
+std::shared_ptr<const TlsCredentials> TlsPlans::signer_of(const config::Bind& bind) {
+  if (!bind.generate_certificates || bind.ca_sign_file.empty()) return nullptr;
+  PemFile file = bundle_.credentials(bind.ca_sign_file);
+  file.password = Secret(bind.ca_sign_pass);
+  const auto read = TlsCredentials::read(file);
+  if (read) return *read;
+  diagnostics_.add(bind.ca_sign_place, read.error().text);
+  return nullptr;
 }
 
 std::shared_ptr<const TicketKeys> TlsPlans::ticket_keys_of(const config::Bind& bind) {

@@ -45,6 +45,7 @@ class TlsPlans {
   void read_issuers();
   std::vector<TlsOffer> offers_of(const config::Bind& bind, bool is_http);
   std::shared_ptr<const TicketKeys> ticket_keys_of(const config::Bind& bind);
+  std::shared_ptr<const TlsCredentials> signer_of(const config::Bind& bind);
   void judge_dates(const TlsCredentials& credentials, const std::string& file, config::Place place);
 
   const config::Config& config_;

@@ -249,6 +249,7 @@ bind 127.0.0.1:80-83,127.0.0.2:80 accept-proxy
 bind 127.0.0.1:80 accept-proxy id 7
 bind /tmp/sock mode 660 uid 0 gid 0
 bind :443 ssl crt <pem> no-ca-names ca-file <pem> verify optional
+bind :443 ssl crt <pem> generate-certificates ca-sign-file <pem>
 bind :443 ssl crt <pem> strict-sni no-tlsv10 no-tls-tickets ciphers ECDHE-RSA-AES128-GCM-SHA256 curves X25519 prefer-client-ciphers
 bind :443 ssl crt <pem> force-tlsv12 ssl-max-ver TLSv1.3 ecdhe P-256 no-sslv3 verify none
 bind :443 ssl crt <pem> force-tlsv13
@@ -626,7 +627,7 @@ tcp-response content accept
 }
 
 # Words that HAProxy does not have, and those that need more than a line.
-OWN = ('external-check', 'option external-check', 'zero-warning', 'localpeer', 'unix-bind', 'option http-restrict-req-hdr-names', 'option httplog-json', 'lint-off', 'tune.gulp-budget', 'tune.http.maxhead', 'tune.txn.memory', 'tune.zlib.memlevel', 'tune.zlib.windowsize', 'crl-file', 'stats', 'password-file', 'crt-list', 'tls-ticket-keys', 'issuers-chain-path')
+OWN = ('external-check', 'option external-check', 'zero-warning', 'localpeer', 'unix-bind', 'option http-restrict-req-hdr-names', 'option httplog-json', 'lint-off', 'tune.gulp-budget', 'tune.http.maxhead', 'tune.txn.memory', 'tune.zlib.memlevel', 'tune.zlib.windowsize', 'crl-file', 'stats', 'password-file', 'ca-sign-pass', 'crt-list', 'tls-ticket-keys', 'issuers-chain-path')
 
 NUMBERS = ('-1', '0', '1', '2147483647', '2147483648', '4294967295', '4294967296', '18446744073709551616', '65536', '99999999999999999999999',
            'abc', '', '1.5', '0x10', '007', '+5', '5x', '1e3', '256', '257', '1000000')

@@ -432,3 +432,87 @@ frontend fe_plain
 
 
 del Both
+
+
+class MadeUp(Case):
+    """`generate-certificates`, `ca-sign-file`."""
+    TEXT = """
+global
+    tune.ssl.ssl-ctx-cache-size 2
+frontend fe
+    bind <fe> ssl crt <certs>/mail.pem generate-certificates ca-sign-file <dir>/signer.pem %s
+    http-request return status 200 content-type text/plain lf-string "%%[ssl_fc_sni]"
+"""
+
+    def served(self, words='', password=None):
+        rig = self.rig(self.TEXT % words, start=False)
+        key, made, self.signer = (os.path.join(rig.folder, name) for name in ('signer.key', 'signer.crt', 'signer.pem'))
+        openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key, '-out', made,
+                '-days', '2', '-subj', '/O=Pen/CN=Signer')
+        if password:
+            openssl('pkcs8', '-topk8', '-in', key, '-out', key + '.new', '-v2', 'aes-256-cbc', '-passout', 'pass:' + password)
+            os.rename(key + '.new', key)
+        with open(made) as one, open(key) as other, open(self.signer, 'w') as both:
+            both.write(one.read() + other.read())
+        rig.start()
+        return rig
+
+    def shown(self, rig, name):
+        """The certificate for who asks for `name`, as a client sees it that believes the signer; None: another's is shown."""
+        context = ssl.create_default_context(cafile=self.signer)
+        context.check_hostname = False
+        try:
+            with Client(rig.addresses['fe'], context=context, sni=name) as client:
+                client.get('/')
+                return client.socket.getpeercert()
+        except ssl.SSLCertVerificationError:
+            return None
+
+    def test_a_name_of_nobody_has_one_that_the_signer_signed(self):
+        rig = self.served()
+        for name in ('nobody.example', 'a.b.c.example', 'under_score.example', 'nobody.example'):
+            self.assertEqual(self.shown(rig, name)['subjectAltName'], (('DNS', name),))
+        context = ssl.create_default_context(cafile=self.signer)
+        with Client(rig.addresses['fe'], context=context, sni='nobody.example') as client:
+            self.assertEqual(client.get('/').body, b'nobody.example')
+
+    def test_a_certificate_that_there_is_is_shown(self):
+        rig = self.served()
+        self.assertIsNone(self.shown(rig, 'mail.contoso.com'))
+        self.assertIsNone(self.shown(rig, None))
+
+    def test_beyond_the_number_kept_they_are_made_anew(self):
+        rig = self.served()
+        first = self.shown(rig, 'one.example')['serialNumber']
+        self.shown(rig, 'two.example')
+        self.assertEqual(self.shown(rig, 'one.example')['serialNumber'], first)
+        self.shown(rig, 'three.example')
+        self.assertEqual(self.shown(rig, 'one.example')['serialNumber'], first)
+        self.shown(rig, 'four.example')
+        self.shown(rig, 'five.example')
+        self.assertNotEqual(self.shown(rig, 'one.example')['serialNumber'], first)
+
+    def test_strict_sni_lets_in_whom_one_is_made_for(self):
+        rig = self.served('strict-sni')
+        self.assertTrue(self.shown(rig, 'nobody.example'))
+        self.assertIn('alert', s_client(rig.addresses['fe'], '-noservername'))
+
+    @penstock_only('the library behind HAProxy ends the handshake')
+    def test_no_name_of_a_host_gets_the_default(self):
+        rig = self.served()
+        for name in ('a..b', 'x' * 250 + '.example', '*.example', 'a,DNS:mail.contoso.com', 'a b'):
+            self.assertEqual(subject(rig.addresses['fe'], name), 'mail.contoso.com', name)
+        long = 'x' * 60 + '.' + 'y' * 60 + '.example'
+        self.assertEqual(self.shown(rig, long)['subjectAltName'], (('DNS', long),))
+
+    @penstock_only('HAProxy 2.6 asks the terminal')
+    def test_a_key_with_a_password(self):
+        rig = self.served('ca-sign-pass sesame', password='sesame')
+        self.assertTrue(self.shown(rig, 'nobody.example'))
+        self.assertNotIn('sesame', run_program('-c', '-d', '-f', rig.path)[1])
+
+    def test_without_a_signer_it_is_an_error(self):
+        text = 'frontend fe\n    mode http\n    bind :0 ssl crt %s %%s\n' % certificate('mail')
+        for words, wanted in (('generate-certificates', 1), ('generate-certificates ca-sign-file %s' % certificate('mail', '.crt'), 1),
+                              ('ca-sign-file nothing', 0)):
+            self.assertEqual(check(text % words)[0], wanted, words)

@@ -68,7 +68,10 @@ struct Bind {
   std::vector<CertificateSource> certificates;
   std::string password_file;  // Of those that are PFX files.
   std::string ticket_keys;    // File of keys for session tickets; empty: the process's own.
-  Place password_place, ticket_keys_place;
+  // `generate-certificates`: for names that no certificate is for one is made up, signed by what this file holds.
+  std::string ca_sign_file, ca_sign_pass;
+  Place password_place, ticket_keys_place, ca_sign_place;
+  bool generate_certificates = false;
   bool strict_sni = false;
   bool accept_proxy = false;
   bool prefer_client_ciphers = false;
@@ -469,6 +472,7 @@ struct Global {
   bool idle_pool_shared = true;                  // tune.idle-pool.shared
   std::uint64_t ssl_lifetime_s = 300;            // tune.ssl.lifetime
   std::uint32_t hello_capture = 0;               // tune.ssl.capture-buffer-size; 0: nothing is kept.
+  std::uint32_t made_up_kept = 1000;             // tune.ssl.ssl-ctx-cache-size
   std::uint64_t txn_memory = 4 * 1024 * 1024;    // tune.txn.memory
   std::uint32_t comp_level = 1;                  // tune.comp.maxlevel
   std::uint32_t zlib_memory_level = 8;           // tune.zlib.memlevel

@@ -12,6 +12,7 @@
 namespace penstock {
 
 class TicketKeys;
+class TlsCredentials;
 struct TlsCounts;
 
 // Contents of one file with a certificate: its chain, leaf first, and its private key in any order, in PEM; or a PFX
@@ -50,6 +51,10 @@ struct TlsOptions {
   bool skip_self_issued = false;                  // Authorities that issued themselves are not sent.
   std::shared_ptr<const TicketKeys> ticket_keys;  // Null: the process's.
   std::uint32_t hello_capture = 0;                // Towards clients: bytes of their first message that are kept.
+  // Towards clients: signs a certificate that is made up for a name that no certificate is for; null: none is made. Of
+  // those made the latest are kept.
+  std::shared_ptr<const TlsCredentials> signer;
+  std::uint32_t made_up_kept = 1000;
   TlsCounts* counts = nullptr;  // Where conversations are counted, which outlives them; null: nowhere.
   // Of clients' certificates: errors that do not end the handshake, of the leaf and of those above it.
   VerifyErrors leaf_errors_ignored, ca_errors_ignored;
