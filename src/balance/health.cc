@@ -206,8 +206,11 @@ void Check::remember(const CheckResult& result, int health) {
   memory.last_duration_ms = result.duration_ms;
   memory.last_text = result.info;
   is_agent_ ? server_.state->show_agent() : server_.state->show_check();
-  if (spec().log_all && news)
-    checks_.log_.write(backend_, Level::Notice, check_line(backend_, server_, result, count_.text(health), is_agent_));
+  if (spec().log_all && news) {
+    const std::string line = check_line(backend_, server_, result, count_.text(health), is_agent_);
+    checks_.log_.write(backend_, Level::Notice, line);
+    checks_.log_.mail(backend_, Level::Info, line);
+  }
   if (is_agent_) return;
   std::vector<Server::CheckRecord>& records = server_.state->records;
   if (records.size() == Server::kMostRecords) records.erase(records.begin());

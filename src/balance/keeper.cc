@@ -322,14 +322,20 @@ void Keeper::log_move(const BackendSpec& backend, const ServerSpec& server, Stan
   if (before.takes_traffic() && weighs && tally.none()) log_.write(backend, Level::Emerg, no_server_line(backend));
 }
 
+// Who gets mails is told, too.
+void Keeper::tell(const BackendSpec& backend, Level level, std::string_view line) {
+  log_.write(backend, level, line);
+  log_.mail(backend, level, line);
+}
+
 void Keeper::log_operation(const BackendTally& tally, const ServerSpec& server, Operation before,
                            const std::string& reason) {
   switch (server.state->standing.load(std::memory_order_relaxed).operation) {
     case Operation::Down:
-      return log_.write(tally.spec, before == Operation::Drain ? Level::Notice : Level::Alert,
-                        down_line(tally, server, {"is DOWN", true, reason}));
+      return tell(tally.spec, before == Operation::Drain ? Level::Notice : Level::Alert,
+                  down_line(tally, server, {"is DOWN", true, reason}));
     case Operation::Up:
-      return log_.write(tally.spec, Level::Notice, up_line(tally, server, {"is UP", true, reason}));
+      return tell(tally.spec, Level::Notice, up_line(tally, server, {"is UP", true, reason}));
     case Operation::Drain:
       return log_.write(tally.spec, Level::Notice, up_line(tally, server, {"is stopping", true, reason}));
   }
@@ -360,7 +366,7 @@ void Keeper::log_administration(const BackendTally& tally, const ServerSpec& ser
                     format("is {}/{} (leaving {}maintenance)", health, wanted, before.by_leader ? "" : "forced ")));
   }
   if (now.administration == Administration::Drain)
-    return log_.write(tally.spec, Level::Notice, up_line(tally, server, {"enters drain state", now.by_leader, {}}));
+    return tell(tally.spec, Level::Notice, up_line(tally, server, {"enters drain state", now.by_leader, {}}));
   log_.write(tally.spec, Level::Notice, change_line(tally, server, format("is {} (leaving forced drain)", health)));
 }
 

@@ -2,6 +2,7 @@
 // on a line of its own. What `defaults` preset stands in each proxy. read() makes the same Config
 // of it.
 #include "dump_resolvers.h"
+#include "dump_sections.h"
 #include "dump_stats.h"
 #include "dump_users.h"
 #include "dump_words.h"
@@ -22,7 +23,8 @@ class Writer {
 
   std::string run() {
     write_global(config_.global);
-    for (const Ring& ring : config_.rings) write_ring(ring);
+    for (const Ring& ring : config_.rings) text_ += (text_.empty() ? "" : "\n") + ring_lines(ring);
+    for (const Mailers& section : config_.mailers) text_ += (text_.empty() ? "" : "\n") + mailers_lines(section);
     for (const UserList& list : config_.global.user_lists) text_ += user_list_text(list);
     for (const Resolvers& section : config_.resolvers) text_ += (text_.empty() ? "" : "\n") + resolvers_lines(section);
     for (const PeerSection& section : config_.peers) write_peers(section);
@@ -225,20 +227,6 @@ class Writer {
     return text;
   }
 
-  void write_ring(const Ring& ring) {
-    const Ring standard;
-    append_format(text_, "{}ring {}\n", text_.empty() ? "" : "\n", ring.name);
-    name_line("description", ring.description);
-    if (ring.format != standard.format) line("format {}", log_formats()[static_cast<std::size_t>(ring.format)]);
-    number_line("maxlen", ring.length, standard.length);
-    number_line("size", ring.size, standard.size);
-    time_line("timeout connect", ring.connect_ms);
-    time_line("timeout server", ring.server_ms);
-    for (const RingServer& server : ring.servers)
-      line("server {} {}{}", server.name, quoted(address_text(server.address, AddressUse::Server)),
-           server.octet_count ? " log-proto octet-count" : "");
-  }
-
   void write_peers(const PeerSection& section) {
     append_format(text_, "{}peers {}\n", text_.empty() ? "" : "\n", section.name);
     flag_line("disabled", section.disabled);
@@ -420,6 +408,7 @@ class Writer {
     name_line("dynamic-cookie-key", proxy.dynamic_cookie_key);
     flag_line("option allbackups", proxy.all_backups);
     flag_line("option log-health-checks", proxy.log_health_checks);
+    text_ += email_alert_lines(proxy.email_alert);
     flag_line("option abortonclose", proxy.abort_on_close);
     write_probes("srv", proxy.tcp_ka_server, proxy.server_probes);
     write_health(proxy);

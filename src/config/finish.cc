@@ -235,6 +235,7 @@ void finish(Reading& reading) {
   Config& config = reading.config;
   resolve_rings(reading);
   settle_resolvers(reading);
+  resolve_mailers(reading);
   resolve_peers(reading, config.global.local_peer);
   for (Draft& draft : reading.drafts) {
     resolve_error_files(reading, draft);

@@ -17,6 +17,7 @@ std::span<const Keyword<Ring>> ring_keywords();
 std::span<const Keyword<Reading>> user_list_keywords();
 std::span<const Keyword<Resolvers>> resolvers_keywords();
 std::span<const Keyword<PeerSection>> peers_keywords();
+std::span<const Keyword<Mailers>> mailers_keywords();
 std::span<const Keyword<Draft>> option_keywords();   // Behind `option`.
 std::span<const Keyword<Draft>> timeout_keywords();  // Behind `timeout`.
 std::span<const Keyword<Draft>> http_check_keywords();
@@ -89,6 +90,12 @@ std::optional<PeerSection> take_peers(Line& line);
 void resolve_peers(Reading& reading, const std::string& told);
 // Whether there is the section that a table names.
 void resolve_peers_of(Reading& reading, const StickTable& table);
+
+// The same of `mailers`, and `email-alert` behind its keyword.
+std::optional<Mailers> take_mailers(Line& line);
+void parse_email_alert(Line& line, Draft& draft);
+// Whether there are the sections that alerts name, and all that an alert takes.
+void resolve_mailers(Reading& reading);
 
 // `stick` and `stick-table` behind their keywords.
 void parse_stick(Line& line, Draft& draft);

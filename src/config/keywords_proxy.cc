@@ -404,7 +404,10 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"dispatch", refused<Draft>, "Write 'server' and the address.", kBackOnly},
     {"dynamic-cookie-key", parse_dynamic_cookie_key, "Secret that 'cookie ... dynamic' makes the servers' values with.",
      kBack},
-    {"email-alert", no_effect<Draft>, "No mail is sent; watch the log or the statistics."},
+    {"email-alert", parse_email_alert,
+     "Mails about servers that go down and come back: mailers <section>, from <address>, to <address>; level <level>, "
+     "what "
+     "is less severe is not sent, alert unless said otherwise; myhostname <name>, as which we speak to mailers."},
     {"enabled", parse_enabled, "Undoes 'disabled' of defaults."},
     {"error-log-format", parse_log_format<&Proxy::error_log_format>,
      "The format of lines about who came to no request: see 'log-format'.", kFront},

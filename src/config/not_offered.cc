@@ -31,7 +31,6 @@ constexpr Never kNever[] = {
     {"fcgi.", "FastCGI is not spoken"},
     {"internal.", "it tells of HAProxy's own form of a message"},
     {"lat_", "a request is not timed by itself: %Ta and its kin of a log-format tell how long it took"},
-    {"res.body", "an answer passes on as it comes: res.body_size says how long it will be"},
     {"ssl_bc_session_key", kSecrets},
     {"ssl_fc_client_early_traffic_secret", kSecrets},
     {"ssl_fc_client_handshake_traffic_secret", kSecrets},

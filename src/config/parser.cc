@@ -22,7 +22,7 @@ constexpr SectionName kSections[] = {
     {"crt-store", SectionKind::Skipped, true, "Name the certificates with 'crt' on 'bind' lines."},
     {"fcgi-app", SectionKind::Skipped, true, "FastCGI is not spoken."},
     {"log-forward", SectionKind::Skipped, true, "Logs of others are not forwarded; use a syslog daemon."},
-    {"mailers", SectionKind::Skipped, false, "No mail is sent; watch the log or the statistics."},
+    {"mailers", SectionKind::Mailers, false, "Who is sent mails by SMTP for 'email-alert mailers': <name>."},
     {"peers", SectionKind::Peers, false, "Who has the same stick tables, by HAProxy's protocol of peers: <name>."},
     {"program", SectionKind::Skipped, true, "No program is ever started; write a unit for the service manager."},
     {"resolvers", SectionKind::Resolvers, false,
@@ -208,6 +208,8 @@ void Parser::end_section() {
   reading_.resolvers.reset();
   if (reading_.peers) reading_.config.peers.push_back(std::move(*reading_.peers));
   reading_.peers.reset();
+  if (reading_.mailers) reading_.config.mailers.push_back(std::move(*reading_.mailers));
+  reading_.mailers.reset();
 }
 
 void Parser::begin_section(Line& line, const Word& keyword) {
@@ -232,6 +234,9 @@ void Parser::begin_section(Line& line, const Word& keyword) {
       break;
     case SectionKind::Ring:
       reading_.ring = take_ring(line);
+      break;
+    case SectionKind::Mailers:
+      reading_.mailers = take_mailers(line);
       break;
     case SectionKind::UserList:
       begin_user_list(line, reading_);
@@ -451,6 +456,14 @@ void Parser::take_keyword(Line& line, const Word& keyword) {
       if (!is_negatable(line, {}, 0) || !reading_.ring) return line.skip_rest();
       line.start(*row, keyword);
       row->parse(line, *reading_.ring);
+      return;
+    }
+    case SectionKind::Mailers: {
+      const auto* row = find_keyword(mailers_keywords(), keyword.text);
+      if (row == nullptr) return complain_unknown(line, keyword, "section 'mailers'", names_of(mailers_keywords()));
+      if (!is_negatable(line, {}, 0) || !reading_.mailers) return line.skip_rest();
+      line.start(*row, keyword);
+      row->parse(line, *reading_.mailers);
       return;
     }
     case SectionKind::UserList: {

@@ -28,6 +28,7 @@ enum class SectionKind {
   Backend,
   Listen,
   HttpErrors,
+  Mailers,
   Peers,
   Resolvers,
   Ring,
@@ -110,6 +111,7 @@ struct Reading {
   std::optional<Ring> ring;            // Being written, or refused.
   std::optional<Resolvers> resolvers;  // Likewise.
   std::optional<PeerSection> peers;    // Likewise.
+  std::optional<Mailers> mailers;      // Likewise.
   std::vector<UserGroup> user_groups;
   std::optional<std::size_t> user_list;     // Being written; none: its beginning was refused.
   std::set<std::string, std::less<>> said;  // Complaints about `global` that are made once.

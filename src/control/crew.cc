@@ -153,9 +153,8 @@ void Crew::put_to_work(std::shared_ptr<const Snapshot> snapshot, const ServerNot
   if (snapshot_) former_.push_back(std::move(snapshot_));
   snapshot_ = std::move(snapshot);
   feeds_.adopt(loop_, snapshot_->rings);
-  peers_.adopt(loop_, *snapshot_, [this](const std::string& line) {
-    for (LogOutput* output : snapshot_->logs) output->write(Level::Warning, line);
-  });
+  mailing_.sweep();
+  peers_.adopt(loop_, *snapshot_, [this](const std::string& line) { warn(line); });
   settle_orders();
   watch_addresses();
   adopting_ = workers_.size();
@@ -164,6 +163,16 @@ void Crew::put_to_work(std::shared_ptr<const Snapshot> snapshot, const ServerNot
   }
   // maxconn may be higher now.
   if (process_.paused.exchange(0) != 0) wake_listeners();
+}
+
+void Crew::warn(const std::string& line) {
+  for (LogOutput* output : snapshot_->logs) output->write(Level::Warning, line);
+}
+
+void Crew::mail(const MailPlan& plan, std::string line) {
+  loop_.post([this, plan, line = std::move(line)] {
+    mailing_.send(loop_, plan, line, [this](const std::string& said) { warn(said); });
+  });
 }
 
 // No worker knows those that come yet: they begin as they are to be. All others are their keepers' from now on.

@@ -156,4 +156,10 @@ void Worker::write(const BackendSpec& backend, Level level, std::string_view lin
   for (LogOutput* output : plan->logs) output->write(level, line);
 }
 
+void Worker::mail(const BackendSpec& backend, Level level, std::string_view line) {
+  for (const MailPlan& plan : snapshot_->mails) {
+    if (plan.backend == backend.name && level <= plan.level) owner_.mail(plan, std::string(line));
+  }
+}
+
 }  // namespace penstock

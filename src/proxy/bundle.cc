@@ -139,6 +139,9 @@ class Gatherer {
     for (const config::Ring& ring : config_.rings) {
       for (const config::RingServer& server : ring.servers) resolve(server.address, server.place, false);
     }
+    for (const config::Mailers& section : config_.mailers) {
+      for (const config::Mailer& mailer : section.mailers) resolve(mailer.address, mailer.place, false);
+    }
     for (const config::PeerSection& section : config_.peers) gather_peers(section);
     for (const config::StatsSocket& socket : config_.global.stats_sockets) {
       for (const config::Address& address : socket.bind.addresses) resolve(address, socket.bind.place, false);

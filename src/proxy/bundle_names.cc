@@ -17,6 +17,9 @@ std::set<Name> names_in(const config::Config& config) {
   for (const config::Ring& ring : config.rings) {
     for (const config::RingServer& server : ring.servers) add(server.address);
   }
+  for (const config::Mailers& section : config.mailers) {
+    for (const config::Mailer& mailer : section.mailers) add(mailer.address);
+  }
   for (const config::PeerSection& section : config.peers) {
     if (section.disabled) continue;
     for (const config::Address& address : section.listen.addresses) add(address);

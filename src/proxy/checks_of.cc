@@ -81,7 +81,7 @@ class CheckedServer {
     subject.server_index = 0;  // One is known.
     subject.server_id = id_;
     subject.response = const_cast<Head*>(talk.head);  // Nothing that is asked here changes it.
-    subject.buffer = talk.answer;
+    subject.buffer = subject.body = talk.answer;
     subject.transaction = variables;
     if (talk.head != nullptr) subject.log.status = talk.head->status;
     rules::prepare_for_check(subject, answer_);

@@ -7,6 +7,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "ground_lists.h"
 #include "log_lines.h"
 #include "outside.h"
 #include "pattern_list.h"
@@ -116,7 +117,8 @@ class SnapshotBuilder final {
     snapshot_.find_followers();
     list_patterns();
     list_rings();
-    list_peers();
+    ground_.peers = peer_plans(config_, outside_, ground_.bundle);
+    ground_.mails = mail_plans(config_, outside_);
   }
 
  private:
@@ -134,20 +136,6 @@ class SnapshotBuilder final {
                                 ring.connect_ms != 0 ? ring.connect_ms : kUsualConnectMs, ring.server_ms});
       }
       ground_.rings.push_back(std::move(plan));
-    }
-  }
-
-  void list_peers() {
-    for (const config::PeerSection& section : config_.peers) {
-      PeersPlan plan{section.name, section.local, section.disabled || section.local.empty(), {}, {}, {}};
-      if (!plan.disabled) plan.bound = ground_.bundle.bound(section);
-      for (const config::Peer& peer : section.peers) {
-        if (peer.name == section.local)
-          plan.address = plan.bound ? plan.bound->address : SocketAddress();
-        else
-          plan.peers.push_back({peer.name, peer.address ? outside_.resolved(*peer.address) : SocketAddress()});
-      }
-      ground_.peers.push_back(std::move(plan));
     }
   }
 
@@ -530,6 +518,7 @@ Snapshot::Snapshot(std::shared_ptr<const SnapshotGround> ground)
       patterns(ground->patterns),
       rings(ground->rings),
       peers(ground->peers),
+      mails(ground->mails),
       ground_(std::move(ground)) {}
 
 void Snapshot::index() {

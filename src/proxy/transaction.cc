@@ -5,22 +5,13 @@
 
 #include "penstock/config/model.h"
 #include "penstock/proxy/forwarding.h"
-#include "penstock/proxy/metrics.h"
 #include "penstock/proxy/outcome.h"
 #include "penstock/proxy/own_answer.h"
 #include "penstock/proxy/reason.h"
 #include "penstock/proxy/reply.h"
-#include "penstock/proxy/statistics_page.h"
 #include "penstock/rules/tracked.h"
 
 namespace penstock {
-
-namespace {
-
-// Of a body of our own, before others have their turn.
-constexpr std::size_t kMadeAtOnce = 128 * 1024;
-
-}  // namespace
 
 Transaction::Transaction(const TransactionSide& client, Ref<Generation> generation, const FrontendPlan& frontend,
                          TransactionOwner& owner)
@@ -89,24 +80,6 @@ void Transaction::apply_request_rules() {
 void Transaction::request_rules_passed() {
   if (frontend_.stats && shows_statistics(*frontend_.stats, frontend_.rules.stats)) return;
   choose_backend();
-}
-
-// The page of statistics answers in place of a server, once a form is there.
-bool Transaction::shows_statistics(const config::StatsPage& page, const rules::StatsRules& rules) {
-  if (!statistics_page::is_asked_for(page, *subject_.request)) return false;
-  if (!waits_for_body(Step::PageBody, frontend_.body_ms)) show_statistics(page, rules);
-  return true;
-}
-
-void Transaction::show_statistics(const config::StatsPage& page, const rules::StatsRules& rules) {
-  const std::string_view proxy = backend_spec_ == nullptr ? frontend_.name : backend_spec_->balance.name;
-  statistics_page::Answer answer =
-      statistics_page::answer({page, rules, proxy}, {held_.view(), request_ended_}, generation_->shared_snapshot(),
-                              kit_.process, loop().now(), subject_);
-  if (waits_for_password(Again::Page) || gave_up(Phase::Request)) return;
-  for (const auto& wanted : answer.wanted) kit_.changes->take_change(wanted.backend, wanted.server, wanted.change);
-  if (answer.service) return serve(std::move(answer.service), "<STATS>");
-  reply(answer.reply, answer.denied ? Cause::Denied : Cause::Local, Phase::Request);
 }
 
 bool Transaction::ask_rules(const rules::Program& program, Phase phase, std::uint64_t tarpit_ms) {
@@ -188,6 +161,8 @@ void Transaction::drop_answer() {
   accounting_.answer_is_ours();
   accounting_.note_connections(approach_, lease_.back());
   lease_.close({});
+  held_.clear();
+  response_ended_ = answer_cut_ = false;
 }
 
 [[gnu::noinline]] bool Transaction::give_up(Phase phase) {
@@ -370,6 +345,7 @@ void Transaction::send_response(Head& head) {
     write_log();
     accounting_.hush();
   }
+  if (!held_.empty() || response_ended_) send_held_answer();
 }
 
 void Transaction::start_tunnel() {
@@ -389,13 +365,22 @@ void Transaction::wait_for_server_alone() {
 }
 
 void Transaction::on_response_body(Slice bytes) {
+  if (step_ == Step::AnswerBody) return hold_answer(std::move(bytes));
   if (!to_client().send_body(std::move(bytes)) && lease_) lease_->set_reading(false);
 }
 
 void Transaction::on_response_end(const Trailers& trailers) {
   response_ended_ = true;
+  if (step_ == Step::AnswerBody) {
+    held_.add(trailers, front_.arena());
+    return answer_came();
+  }
   if (tunnel_) lease_->set_server_ms(0);
   to_client().send_end(trailers);
+  answer_ended();
+}
+
+void Transaction::answer_ended() {
   if (request_ended_) return finish();
   // What the client still sends goes on to the server, if that takes it.
   if (!tunnel_ && !lease_->takes_more()) drop_rest_of_request(Cause::ServerClosed);
@@ -473,7 +458,7 @@ void Transaction::on_client_writable() {
 Phase Transaction::phase_now() const {
   constexpr Phase kPhases[] = {Phase::Request, Phase::Request, Phase::Request, Phase::Request, Phase::Request,
                                Phase::Request, Phase::Tarpit,  Phase::Connect, Phase::Connect, Phase::Headers,
-                               Phase::Data,    Phase::Last,    Phase::None};
+                               Phase::Headers, Phase::Data,    Phase::Last,    Phase::None};
   if (step_ == Step::Approach) return approach_.phase();
   if (step_ == Step::Data && response_ended_) return Phase::Last;
   return kPhases[static_cast<std::size_t>(step_)];
@@ -521,6 +506,7 @@ void Transaction::on_server_failure(const Failure& failure) {
   reason::keep_unread(failure, true, subject_, kit_.process);
   if (step_ == Step::Done) return;
   if (response_ended_) return drop_rest_of_request(failure.cause);
+  if (step_ == Step::AnswerBody) return cut_answer(failure);
   if (failure.retry_safe && !head_answered_ && !lease_.is_new()) {
     if (retry_on_new_connection()) return;
     if (repeats_after(failure)) return repeat(failure);
@@ -564,6 +550,8 @@ void Transaction::on_deadline() {
       front_.close_after_answer();
       accounting_.request_never_came();
       return fail(Failure::of(Cause::ClientTimeout, Phase::Request, 408, "the body did not arrive in time"));
+    case Step::AnswerBody:
+      return fail(Failure::of(Cause::ServerTimeout, Phase::Headers, 504, "the answer's body did not arrive in time"));
     case Step::Tarpit:
       approach_.note_wait();
       return reply(tarpit_reply_, Cause::Denied, Phase::Tarpit);
@@ -593,8 +581,8 @@ void Transaction::repeat(const Failure& failure) {
 }
 
 std::string_view Transaction::step_word() const {
-  constexpr std::string_view kWords[] = {"request", "body",    "body",    "body",   "body", "password", "tarpit",
-                                         "queue",   "connect", "headers", "answer", "last", "done"};
+  constexpr std::string_view kWords[] = {"request", "body",    "body",    "body",   "body",   "password", "tarpit",
+                                         "queue",   "connect", "headers", "answer", "answer", "last",     "done"};
   return kWords[static_cast<std::size_t>(step_)];
 }
 
@@ -632,20 +620,6 @@ void Transaction::fail(Failure failure) {
   cut(failure.cause, failure.phase);
 }
 
-void Transaction::serve_metrics() {
-  auto metrics = make_metrics(generation_->shared_snapshot(), kit_.process, loop().now(), *subject_.request);
-  if (metrics) return serve(std::move(metrics), "<PROMEX>");
-  reply(rules::Reply::of(400), Cause::Local, Phase::Request);
-}
-
-// `name`: as the log has it in place of a server's.
-void Transaction::serve(std::unique_ptr<Service> service, std::string_view name) {
-  service_ = std::move(service);
-  subject_.server = name;
-  compression_.look_at_request(frontend_, backend_spec_, *subject_.request);
-  reply(service_->head(front_.arena()), Cause::Local, Phase::Request);
-}
-
 void Transaction::begin_compression(Head& answer) {
   compression_.look_at_answer(kit_, frontend_, backend_spec_, answer, front_.arena(), front_);
   subject_.log.compressed_by = compression_.name();
@@ -665,24 +639,6 @@ void Transaction::reply(const rules::Reply& reply, Cause cause, Phase phase) {
   own_body_ = answer.body(front_.arena());
   step_ = Step::Data;
   send_own_body();
-}
-
-// As much of it as the client takes now; all of it where the front tells us nothing more. To a HEAD it says nothing of it;
-// what rules made of the method does not matter. Of a long one others have their turn in between.
-void Transaction::send_own_body() {
-  for (std::size_t made = 0; !own_body_->ended();) {
-    Slice piece = own_body_->next(kBlockSize);
-    made += piece.empty() ? kMadeAtOnce : piece.size();
-    if (!piece.empty() && !to_client().send_body(std::move(piece)) && !request_failed_) return;
-    if (made >= kMadeAtOnce && !own_body_->ended()) return let_others();
-  }
-  own_body_ = nullptr;
-  to_client().send_end(Trailers());
-  finish();
-}
-
-void Transaction::let_others() {
-  if (!ListNode<PutOffTag>::linked()) loop().put_off(*this);
 }
 
 void Transaction::write_log() {

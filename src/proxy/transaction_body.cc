@@ -1,4 +1,5 @@
-// Transaction, of the request's body before there is a server: who waits for it, and what goes on then.
+// Transaction, of bodies that are waited for, a request's before there is a server and an answer's: by whom, and what goes
+// on then.
 #include <algorithm>
 #include <utility>
 
@@ -60,6 +61,7 @@ void Transaction::body_came() {
 // `wait-for-body`: false if there is nothing to wait for.
 bool Transaction::waits_for_body(const rules::Verdict::Wait& wait, const rules::Program& program) {
   const std::uint64_t room = generation_->snapshot().config.global.buffer_size;
+  if (subject_.response != nullptr) return waits_for_answer(wait, program);
   const std::uint64_t wanted = wait.at_least != 0 ? std::min(wait.at_least, room) : room;
   if (held_.size() >= wanted || !begin_waiting_for_body(Step::RuleBody)) return false;
   body_wanted_ = wanted;
@@ -67,6 +69,52 @@ bool Transaction::waits_for_body(const rules::Verdict::Wait& wait, const rules::
   waiting_ = &program;
   set_deadline(wait.limit_ms);
   return true;
+}
+
+bool Transaction::waits_for_answer(const rules::Verdict::Wait& wait, const rules::Program& program) {
+  const std::uint64_t room = generation_->snapshot().config.global.buffer_size;
+  const std::uint64_t wanted = wait.at_least != 0 ? std::min(wait.at_least, room) : room;
+  const BodyLength::Kind kind = subject_.response->body.kind;
+  const bool comes = kind != BodyLength::Kind::None && kind != BodyLength::Kind::Tunnel;
+  if (!comes || response_ended_ || answer_cut_ || held_.size() >= wanted) return false;
+  step_ = Step::AnswerBody;
+  body_wanted_ = wanted;
+  go_on_ = wait;
+  waiting_ = &program;
+  set_deadline(wait.limit_ms);
+  return true;
+}
+
+void Transaction::hold_answer(Slice bytes) {
+  held_.add(std::move(bytes));
+  if (held_.size() >= body_wanted_) answer_came();
+}
+
+// As much of it as was waited for, or will ever be.
+void Transaction::answer_came() {
+  clear_deadline();
+  // What came at once may be more than a buffer; rules see as much as that.
+  subject_.body = held_.view().substr(0, generation_->snapshot().config.global.buffer_size);
+  step_ = Step::Data;
+  if (run_response_rules()) send_response(*subject_.response);
+}
+
+void Transaction::send_held_answer() {
+  subject_.body = {};
+  const bool whole = response_ended_;
+  if (!held_.send_to(to_client(), whole) && lease_) lease_->set_reading(false);
+  if (whole) answer_ended();
+}
+
+// What had come goes to the client before it hears of the end, unless it is told something else: that this is no HTTP, or
+// that the server was too slow.
+void Transaction::cut_answer(const Failure& failure) {
+  Failure here = failure;
+  here.phase = Phase::Headers;
+  if (failure.cause != Cause::ServerClosed) return fail(here);
+  answer_cut_ = true;
+  answer_came();
+  if (head_answered_ && own_body_ == nullptr && step_ == Step::Data) fail(failure);
 }
 
 void Transaction::show_page() {

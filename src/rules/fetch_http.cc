@@ -175,12 +175,15 @@ bool fetch_body_size(const Head* head, Value& out) {
 }
 
 // As far as it has come.
+template <Side side>
 bool fetch_body(const Call&, Subject& subject, Cursor&, Value& out) {
-  return request_of(subject) != nullptr && (out.set_binary(subject.body), true);
+  return (side == Side::Request ? request_of(subject) : response_of(subject)) != nullptr &&
+         (out.set_binary(subject.body), true);
 }
 
+template <Side side>
 bool fetch_body_length(const Call&, Subject& subject, Cursor&, Value& out) {
-  if (request_of(subject) == nullptr) return false;
+  if ((side == Side::Request ? request_of(subject) : response_of(subject)) == nullptr) return false;
   out.set_integer(static_cast<std::int64_t>(subject.body.size()));
   return true;
 }
@@ -193,7 +196,10 @@ bool fetch_request_body_size(const Call&, Subject& subject, Cursor&, Value& out)
   return true;
 }
 bool fetch_response_body_size(const Call&, Subject& subject, Cursor&, Value& out) {
-  return fetch_body_size(response_of(subject), out);
+  const Head* head = response_of(subject);
+  if (!fetch_body_size(head, out)) return false;
+  if (head->body.kind != BodyLength::Kind::Counted) out.set_integer(static_cast<std::int64_t>(subject.body.size()));
+  return true;
 }
 
 bool fetch_compressed(const Call&, Subject& subject, Cursor&, Value& out) {
@@ -567,8 +573,8 @@ constexpr Fetch kFetches[] = {
     {"path", Type::Text, "", kNeedsRequest, kOnTarget, fetch_path},
     {"pathq", Type::Text, "", kNeedsRequest, kOnTarget, fetch_path_and_query},
     {"query", Type::Text, "", kNeedsRequest, kOnTarget, fetch_query},
-    {"req.body", Type::Binary, "", kNeedsRequest, kOnMoment, fetch_body},
-    {"req.body_len", Type::Integer, "", kNeedsRequest, kOnMoment, fetch_body_length},
+    {"req.body", Type::Binary, "", kNeedsRequest, kOnMoment, fetch_body<Side::Request>},
+    {"req.body_len", Type::Integer, "", kNeedsRequest, kOnMoment, fetch_body_length<Side::Request>},
     {"req.body_param", Type::Text, "|t", kNeedsRequest, kOnMoment, fetch_body_parameter},
     {"req.body_size", Type::Integer, "", kNeedsRequest, kOnMoment, fetch_request_body_size},
     {"req.cook", Type::Text, "|t", kNeedsRequest, kOnFields, fetch_cookie<Side::Request>},
@@ -584,7 +590,9 @@ constexpr Fetch kFetches[] = {
     {"req.hdrs", Type::Text, "", kNeedsRequest, kOnFields, fetch_all_fields<Side::Request>},
     {"req.ver", Type::Text, "", kNeedsRequest, kOnNothing, fetch_request_version},
     {"req_ver", Type::Text, "", kNeedsRequest, kOnNothing, fetch_request_version},
-    {"res.body_size", Type::Integer, "", kNeedsResponse, kOnNothing, fetch_response_body_size},
+    {"res.body", Type::Binary, "", kNeedsResponse, kOnMoment, fetch_body<Side::Response>},
+    {"res.body_len", Type::Integer, "", kNeedsResponse, kOnMoment, fetch_body_length<Side::Response>},
+    {"res.body_size", Type::Integer, "", kNeedsResponse, kOnMoment, fetch_response_body_size},
     {"res.comp", Type::Bool, "", kNeedsKeptResponse, kOnMoment, fetch_compressed},
     {"res.comp_algo", Type::Text, "", kNeedsKeptResponse, kOnMoment, fetch_compression},
     {"res.cook", Type::Text, "|t", kNeedsResponse, kOnFields, fetch_cookie<Side::Response>},

@@ -133,7 +133,7 @@ constexpr ActionRow kActions[] = {
     {"set-src", kTcpRequest | kRequest, compile_set_end<End::Source, false>},
     {"set-src-port", kTcpRequest | kRequest, compile_set_end<End::Source, true>},
     {"set-tos", kTcp | kMessages, compile_set_tos},
-    {"wait-for-body", kRequest, compile_wait_for_body},
+    {"wait-for-body", kMessages, compile_wait_for_body},
     {"wait-for-handshake", kRequest, compile_wait_for_handshake},
 };
 

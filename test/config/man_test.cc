@@ -25,6 +25,7 @@ const std::map<std::string, std::string> kHeadings = {{"SECTIONS", "section"},
                                                       {"RESOLVERS KEYWORDS", "resolvers"},
                                                       {"PEERS KEYWORDS", "peers"},
                                                       {"RING KEYWORDS", "ring"},
+                                                      {"MAILERS KEYWORDS", "mailers"},
                                                       {"USERLIST KEYWORDS", "userlist"},
                                                       {"SERVER KEYWORDS", "server"}};
 

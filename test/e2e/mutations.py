@@ -40,6 +40,9 @@ resolvers rs
 peers others
     peer a 127.0.0.1:5
 {peers}
+mailers post
+    mailer a 127.0.0.1:25
+{mailers}
 defaults d
     mode {mode}
     timeout connect 5s
@@ -59,7 +62,7 @@ backend other from d
     stick-table type ip size 1k store gpc0,gpt0,conn_cur,http_req_rate(10s)
     server s1 127.0.0.1:4
 '''
-PLACES = ('global', 'errors', 'ring', 'userlist', 'resolvers', 'peers', 'defaults', 'frontend', 'backend')
+PLACES = ('global', 'errors', 'ring', 'userlist', 'resolvers', 'peers', 'mailers', 'defaults', 'frontend', 'backend')
 
 SETTINGS = {
     'global': '''
@@ -407,6 +410,8 @@ http-response deny deny_status 502 if { res.hdr_cnt(b) gt 3 }
 http-response return status 200 content-type text/plain string x if { status 404 }
 http-response redirect location /x if { status 404 }
 http-response set-var(txn.c) status
+http-response wait-for-body time 1s at-least 1k if { status 200 }
+http-response set-header X-L %[res.body_len] if { res.body -m sub abc }
 http-response set-log-level err if { status 500:599 }
 http-response allow if { status 200 }
 http-response unset-var(txn.c)
@@ -517,6 +522,11 @@ option httpchk GET /alive
 option httpchk GET /alive HTTP/1.1
 option ldap-check
 option log-health-checks
+email-alert mailers post
+email-alert from a@b.c
+email-alert to d@e.f
+email-alert level notice
+email-alert myhostname here.example.com
 option mysql-check user monitor pre-41
 option pgsql-check user monitor
 option redis-check
@@ -598,6 +608,10 @@ use_backend be if { req.ssl_sni -m end .contoso.com }
 use_backend be if { req_ssl_ver 3.1:3.4 }
 tcp-request connection set-var(sess.x) src
 tcp-request content capture req.ssl_sni len 20
+''',
+    'mailers': '''
+mailer second 127.0.0.1:2525
+timeout mail 20s
 ''',
     'backend tcp': '''
 option tcp-check
@@ -854,7 +868,7 @@ STRICTER = re.compile('|'.join((
 
 # What HAProxy refuses and penstock knows what to do with, by what HAProxy says.
 LOOSER = re.compile('|'.join((
-    'cannot inherit from', 'header occurrence must be >= -10', 'MUX protocol', "invalid port '0'", 'Internal error', 'loop detected for default_backend', "'http-request set-timeout' rule : proxy 'fe' has no backend")))
+    'directive is not supported anymore since', 'cannot inherit from', 'header occurrence must be >= -10', 'MUX protocol', "invalid port '0'", 'Internal error', 'loop detected for default_backend', "'http-request set-timeout' rule : proxy 'fe' has no backend")))
 
 
 def known(ours, theirs, what):

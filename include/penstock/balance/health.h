@@ -37,6 +37,8 @@ class CheckOwner {
 class HealthLog {
  public:
   virtual void write(const BackendSpec& backend, Level level, std::string_view line) = 0;
+  // `email-alert`: of some of these lines, at a level of its own.
+  virtual void mail(const BackendSpec& /*backend*/, Level /*level*/, std::string_view /*line*/) {}
 
  protected:
   ~HealthLog() = default;

@@ -92,6 +92,7 @@ class Keeper final : private CheckOwner {
                    const ServerChange& change);
   void log_move(const BackendSpec& backend, const ServerSpec& server, Standing before, const std::string& reason,
                 const ServerChange& change = {});
+  void tell(const BackendSpec& backend, Level level, std::string_view line);
   void log_operation(const BackendTally& tally, const ServerSpec& server, Operation before, const std::string& reason);
   void log_administration(const BackendTally& tally, const ServerSpec& server, Standing before,
                           const ServerChange& change);

@@ -322,6 +322,15 @@ struct Timeouts {
   bool operator==(const Timeouts&) const = default;
 };
 
+// `email-alert`: mails about the servers of a proxy.
+struct EmailAlert {
+  Place place;
+  std::string from, to, hostname;  // Without a host name: the system's.
+  std::optional<Word> mailers;
+  Level level = Level::Alert;  // What is less severe is not sent.
+  bool operator==(const EmailAlert&) const = default;
+};
+
 // A frontend, a backend, or both (`listen`). Starts as a copy of its `defaults`.
 struct Proxy {
   std::string name;
@@ -366,6 +375,7 @@ struct Proxy {
   std::string dynamic_cookie_key;
   bool all_backups = false;
   bool log_health_checks = false;
+  EmailAlert email_alert;
   std::string external_command, external_path;  // `external-check`
   bool abort_on_close = false;
 
@@ -520,6 +530,23 @@ struct Ring {
   bool operator==(const Ring&) const = default;
 };
 
+// Who is sent mails by SMTP.
+struct Mailer {
+  Place place;
+  std::string name;
+  Address address;
+  bool operator==(const Mailer&) const = default;
+};
+
+// `mailers <name>`
+struct Mailers {
+  Place place;
+  std::string name;
+  std::uint64_t timeout_ms = 10000;  // 0: none.
+  std::vector<Mailer> mailers;
+  bool operator==(const Mailers&) const = default;
+};
+
 struct Nameserver {
   Place place;
   std::string name;
@@ -588,6 +615,7 @@ struct Config {
   std::vector<Ring> rings;     // Likewise.
   std::vector<Resolvers> resolvers;
   std::vector<PeerSection> peers;
+  std::vector<Mailers> mailers;
 
   // A frontend and a backend may share one name: who looks for one side says so.
   const Proxy* find_frontend(const std::string& name) const {

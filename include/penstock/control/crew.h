@@ -15,6 +15,7 @@
 #include "penstock/control/changes.h"
 #include "penstock/control/feed.h"
 #include "penstock/control/legacy.h"
+#include "penstock/control/mailing.h"
 #include "penstock/control/peers.h"
 #include "penstock/control/worker.h"
 #include "penstock/net/loop.h"
@@ -132,6 +133,8 @@ class Crew final : private WorkerOwner {
   void on_server_changed(const BackendSpec& backend, const ServerSpec& server, KeeperEvents::Turn turn) override;
   void lead(std::shared_ptr<Server> follower) override;
   void take_change(const std::string& backend, const std::string& server, const ServerChange& change) override;
+  void mail(const MailPlan& plan, std::string line) override;
+  void warn(const std::string& line);
   void renew_servers(const ServerNotes& notes);
   void settle_orders();
   void keep_orders(const Server& server, const Orders& orders);
@@ -159,6 +162,7 @@ class Crew final : private WorkerOwner {
   std::map<std::string, std::shared_ptr<LogOutput>> log_outputs_;
   std::map<std::string, std::shared_ptr<Ring>> rings_;
   Feeds feeds_;
+  Mailing mailing_;
   Peers peers_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::shared_ptr<const Difference> change_;             // From the snapshot before it.

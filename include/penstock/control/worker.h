@@ -24,6 +24,7 @@ class WorkerOwner {
   virtual void on_server_changed(const BackendSpec& backend, const ServerSpec& server, KeeperEvents::Turn turn) = 0;
   // The server that this one tracks may be another now: its keeper is to hear of it.
   virtual void lead(std::shared_ptr<Server> follower) = 0;
+  virtual void mail(const MailPlan& plan, std::string line) = 0;
   // An administrator wants it, on the page of statistics.
   virtual void take_change(const std::string& backend, const std::string& server, const ServerChange& change) = 0;
 
@@ -73,6 +74,7 @@ class Worker final : private StationOwner, private KeeperEvents, private HealthL
   void on_station_empty(unsigned worker) override { owner_.on_worker_empty(worker); }
   void on_server_changed(const BackendSpec& backend, const ServerSpec& server, Turn turn) override;
   void write(const BackendSpec& backend, Level level, std::string_view line) override;
+  void mail(const BackendSpec& backend, Level level, std::string_view line) override;
 
   const unsigned index_;
   const unsigned workers_;

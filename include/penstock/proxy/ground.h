@@ -57,6 +57,21 @@ struct RingPlan {
   std::vector<RingServerPlan> servers;
 };
 
+struct MailerPlan {
+  std::string name;
+  SocketAddress address;
+  bool operator==(const MailerPlan&) const = default;
+};
+
+// Mails about the servers of a backend.
+struct MailPlan {
+  std::string backend;
+  std::string host, from, to;  // Host: as which we speak.
+  Level level = Level::Alert;  // What is less severe is not sent.
+  std::uint64_t timeout_ms = 0;
+  std::vector<MailerPlan> mailers;
+};
+
 // Another process with which stick tables are shared.
 struct PeerPlan {
   std::string name;
@@ -106,6 +121,7 @@ struct SnapshotGround {
   std::vector<PatternPlan> patterns;  // In the order of their numbers.
   std::vector<RingPlan> rings;        // The built-in one first.
   std::vector<PeersPlan> peers;
+  std::vector<MailPlan> mails;
   Names frontends, backends;
   std::vector<Side> frontend_sides, backend_sides;
 };

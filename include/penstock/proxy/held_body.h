@@ -1,4 +1,5 @@
-// What came of a request's body before there was a server to send it to.
+// What came of a body before it may be sent on: of a request's before there is a server, of an answer's while rules wait
+// for it.
 #pragma once
 
 #include <cstddef>
@@ -25,12 +26,18 @@ class HeldBody {
   }
   std::string_view view() const { return bytes_.view(); }
   std::size_t size() const { return bytes_.size(); }
+  void clear() {
+    bytes_.clear();
+    trailers_ = {};
+  }
   bool empty() const { return bytes_.empty(); }
   // `whole`: the end of it too. False: the stream is to get no more for now.
   bool send_to(Stream& stream, bool whole) {
     const bool room = bytes_.empty() || stream.send_body(std::move(bytes_));
     bytes_.clear();
-    if (whole) stream.send_end(trailers_);
+    if (!whole) return room;
+    stream.send_end(trailers_);
+    trailers_ = {};
     return room;
   }
 

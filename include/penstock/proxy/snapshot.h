@@ -46,6 +46,7 @@ class Snapshot {
   const std::vector<PatternPlan>& patterns;
   const std::vector<RingPlan>& rings;
   const std::vector<PeersPlan>& peers;
+  const std::vector<MailPlan>& mails;
 
   // -1: there is none.
   int backend_number(std::string_view name) const;

@@ -107,6 +107,7 @@ class Transaction final : public InBlock,
     Approach,
     Connect,
     Headers,
+    AnswerBody,
     Data,
     Last,
     Done
@@ -128,6 +129,7 @@ class Transaction final : public InBlock,
   bool waits_for_body(Step step, std::uint64_t limit_ms);
   bool waits_for_body(const rules::Verdict::Wait& wait, const rules::Program& program);
   bool begin_waiting_for_body(Step step);
+  bool waits_for_answer(const rules::Verdict::Wait& wait, const rules::Program& program);
   bool in_body() const { return step_ >= Step::Body && step_ <= Step::RuleBody; }
   void hold(Slice bytes);
   void body_came();
@@ -165,6 +167,11 @@ class Transaction final : public InBlock,
   void on_request_end(const Trailers& trailers);
   void on_response_body(Slice bytes);
   void on_response_end(const Trailers& trailers);
+  void hold_answer(Slice bytes);
+  void answer_came();
+  void send_held_answer();
+  void cut_answer(const Failure& failure);
+  void answer_ended();
   void on_client_writable();
   void on_server_writable() { front_.set_reading(true); }
 
@@ -232,6 +239,7 @@ class Transaction final : public InBlock,
   bool is_listen_ = false;  // Frontend and backend are one section.
   bool request_ended_ = false;
   bool response_ended_ = false;
+  bool answer_cut_ = false;     // The server has gone before the end of what is held of its answer.
   bool head_answered_ = false;  // The client got the final head.
   bool tunnel_ = false;
   bool vanish_ = false;  // The client is to hear of no end.

@@ -320,7 +320,8 @@ struct Subject {
   bool buffer_final = true;
 
   std::size_t held_body = 0;  // Bytes of the request's body that have come and wait (`option http-buffer-request`).
-  std::string_view body;      // The same, while rules are asked and the backend's key is made.
+  // The same, while rules are asked and the backend's key is made; then that of the answer, as far as it was waited for.
+  std::string_view body;
   // `early-hint`: fields of a 103 that the client is to get before anything else.
   ArenaVector<Field> early_hints;
 

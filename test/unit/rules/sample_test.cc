@@ -226,9 +226,7 @@ TEST_CASE("samples about backends and servers ask whoever knows") {
 TEST_CASE("an expression that is not understood is an error that names the word") {
   CHECK(of("pth") == "?the sample 'pth' is not known here (did you mean 'path'?)");
   CHECK(of("path,lowr") == "?the converter 'lowr' is not known here (did you mean 'lower'?)");
-  CHECK(
-      of("res.body") ==
-      "?the sample 'res.body' is not offered: an answer passes on as it comes: res.body_size says how long it will be");
+  CHECK(of("fcgi.docroot") == "?the sample 'fcgi.docroot' is not offered: FastCGI is not spoken");
   CHECK(of("path x") == "?' x' behind the sample 'path' is not understood: ',<converter>' or the end was expected");
   CHECK(of("req.hdr(a") == "?the parenthesis behind 'req.hdr' is not closed");
   CHECK(of("req.hdr(a,b)") == "?'b' of 'req.hdr' is no number");

@@ -1,0 +1,14 @@
+// Sections `ring` and `mailers`, and `email-alert` of a proxy, in canonical text.
+#pragma once
+
+#include <string>
+
+#include "penstock/config/model.h"
+
+namespace penstock::config {
+
+std::string ring_lines(const Ring& ring);
+std::string mailers_lines(const Mailers& section);
+std::string email_alert_lines(const EmailAlert& alert);
+
+}  // namespace penstock::config
