@@ -153,7 +153,7 @@ void Crew::put_to_work(std::shared_ptr<const Snapshot> snapshot, const ServerNot
   if (snapshot_) former_.push_back(std::move(snapshot_));
   snapshot_ = std::move(snapshot);
   feeds_.adopt(loop_, snapshot_->rings);
-  peers_.adopt(loop_, *snapshot_, [this](const std::string& line) {
+  peers_.adopt(loop_, *snapshot_, process_.peers, [this](const std::string& line) {
     for (LogOutput* output : snapshot_->logs) output->write(Level::Warning, line);
   });
   settle_orders();
@@ -343,7 +343,7 @@ void Crew::adopted() {
 
 void Crew::drain() {
   process_.stopping = true;
-  peers_.stop();
+  peers_.leave();
   for (auto& worker : workers_) worker->drain();
 }
 
@@ -372,7 +372,7 @@ void Crew::wake_listeners() {
 
 void Crew::on_worker_empty(unsigned) {
   loop_.post([this] {
-    if (++empty_workers_ == workers_.size()) owner_.on_crew_idle();
+    if (++empty_workers_ == workers_.size()) peers_.when_all_told(loop_, [this] { owner_.on_crew_idle(); });
   });
 }
 

@@ -47,7 +47,7 @@ struct SlidingRate {
   // The clock of who looks may lag.
   std::uint32_t age_at(std::uint64_t now_ms) const {
     const auto age = static_cast<std::int32_t>(static_cast<std::uint32_t>(now_ms) - begun_ms);
-    return age < 0 && current + previous != 0 && -age < 60000 ? 0 : static_cast<std::uint32_t>(age);
+    return age < 0 && current + previous != 0 && age > -60000 ? 0 : static_cast<std::uint32_t>(age);
   }
 };
 
