@@ -13,7 +13,7 @@ namespace {
 constexpr std::uint64_t kHelloMs = 5000, kLeaveMs = 1000, kLessonMs = 5000;
 constexpr std::size_t kMostVisitors = 64;
 // How often who comes after us is called, and how long it is waited for if it does not ask.
-constexpr std::uint64_t kMostCalls = 3, kHeirMs = 10000;
+constexpr std::uint64_t kMostCalls = 3, kHeirMs = 3000;
 // Lines about peers that are not as they should be, at most one so often.
 constexpr std::uint64_t kReportMs = 1000;
 

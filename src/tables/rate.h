@@ -16,6 +16,8 @@ struct SlidingRate {
   }
 
   void add(std::uint32_t period_ms, std::uint64_t now_ms, std::uint64_t amount) {
+    // The first of all, on a clock that itself has not gone for a period.
+    if (begun_ms == 0 && current + previous == 0) begun_ms = static_cast<std::uint32_t>(now_ms);
     const std::uint32_t age = age_at(now_ms);
     if (age >= period_ms) {
       const bool next = age - period_ms < period_ms;

@@ -280,6 +280,13 @@ TEST_CASE("a rate that began far in the future or past counts nothing") {
   }
 }
 
+TEST_CASE("a rate begins with its first event") {
+  SlidingRate rate;
+  rate.add(10000, 9000, 3);
+  CHECK(rate.begun_ms == 9000);
+  CHECK(rate.value(10000, 18999) == 3);
+}
+
 TEST_CASE("a walk over a large table takes as long as its entries are many") {
   config::StickTable line;
   line.key = config::StickTable::Key::Integer;
