@@ -154,7 +154,7 @@ void Crew::put_to_work(std::shared_ptr<const Snapshot> snapshot, const ServerNot
   snapshot_ = std::move(snapshot);
   feeds_.adopt(loop_, snapshot_->rings);
   mailing_.sweep();
-  peers_.adopt(loop_, *snapshot_, [this](const std::string& line) { warn(line); });
+  peers_.adopt(loop_, *snapshot_, process_.peers, [this](const std::string& line) { warn(line); });
   settle_orders();
   watch_addresses();
   adopting_ = workers_.size();
@@ -352,7 +352,7 @@ void Crew::adopted() {
 
 void Crew::drain() {
   process_.stopping = true;
-  peers_.stop();
+  peers_.leave();
   for (auto& worker : workers_) worker->drain();
 }
 
@@ -381,7 +381,7 @@ void Crew::wake_listeners() {
 
 void Crew::on_worker_empty(unsigned) {
   loop_.post([this] {
-    if (++empty_workers_ == workers_.size()) owner_.on_crew_idle();
+    if (++empty_workers_ == workers_.size()) peers_.when_all_told(loop_, [this] { owner_.on_crew_idle(); });
   });
 }
 

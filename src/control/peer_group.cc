@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::uint64_t kHelloMs = 5000, kLeaveMs = 1000, kLessonMs = 5000;
 constexpr std::size_t kMostVisitors = 64;
+// How often who comes after us is called, and how long it is waited for if it does not ask.
+constexpr std::uint64_t kMostCalls = 3, kHeirMs = 3000;
 // Lines about peers that are not as they should be, at most one so often.
 constexpr std::uint64_t kReportMs = 1000;
 
@@ -93,12 +95,18 @@ Owned<Connection> PeerVisitor::take(std::string& said) {
 
 // The section.
 
-PeerGroup::PeerGroup(Loop& loop, const PeersPlan& plan, Report report)
-    : Living(loop), plan_(plan), report_(std::move(report)), made_us_(Loop::wall_us()), begun_ms_(loop.now()) {}
+PeerGroup::PeerGroup(Loop& loop, const PeersPlan& plan, PeerCounts& counts, Report report)
+    : Living(loop),
+      plan_(plan),
+      counts_(counts),
+      report_(std::move(report)),
+      made_us_(Loop::wall_us()),
+      begun_ms_(loop.now()) {}
 
 void PeerGroup::on_close() {
   visitors_.clear();
   links_.clear();
+  ourselves_.reset();
   listener_.reset();
 }
 
@@ -121,6 +129,9 @@ void PeerGroup::adopt(const PeersPlan& plan, const SharedTables& tables) {
                                           : std::move(*same));
     links_.back()->set_tables(tables);
   }
+  if (plan.disabled || renamed) ourselves_.reset();
+  if (!plan.disabled && !ourselves_) ourselves_ = link_to_ourselves({});
+  if (ourselves_) ourselves_->set_tables(tables);
   const auto is_gone = [&](const PeerLink* link) {
     return std::none_of(links_.begin(), links_.end(), [&](const auto& each) { return each.get() == link; });
   };
@@ -136,6 +147,36 @@ void PeerGroup::adopt(const PeersPlan& plan, const SharedTables& tables) {
   ask_somebody();
 }
 
+// Of no address: it is not called.
+Owned<PeerLink> PeerGroup::link_to_ourselves(const SocketAddress& address) {
+  PeerLinkOwner& owner = *this;
+  return Owned<PeerLink>(new PeerLink(loop(), {plan_.local, address}, plan_.local, owner));
+}
+
+void PeerGroup::leave() {
+  if (leaving_ms_ != 0) return;
+  leaving_ms_ = loop().now();
+  visitors_.clear();
+  links_.clear();
+  // What comes to the address now is for who listens there after us.
+  if (listener_ && !listens_at_->is_inherited) listener_->refuse();
+  listener_.reset();
+  ourselves_.reset();
+  if (plan_.disabled || plan_.address.empty() || tables_.empty()) return;
+  ourselves_ = link_to_ourselves(plan_.address);
+  ourselves_->set_tables(tables_);
+}
+
+bool PeerGroup::all_told() {
+  if (!ourselves_) return true;
+  if (ourselves_->was_taught() && (!ourselves_->up() || ourselves_->knows_changes())) return true;
+  const std::uint64_t calls = ourselves_->connections();
+  const bool waits = ourselves_->up() || ourselves_->calls() || calls < (ourselves_->was_up() ? kMostCalls : 1);
+  if (waits && (ourselves_->teaches() || loop().now() - leaving_ms_ < kHeirMs)) return false;
+  ourselves_.reset();
+  return true;
+}
+
 void PeerGroup::listen() {
   const auto wanted = plan_.disabled ? nullptr : plan_.bound;
   if (wanted == listens_at_) return;
@@ -149,22 +190,17 @@ void PeerGroup::listen() {
   listener_ = Listener::open(loop(), own->release(), wanted->is_unix, wanted->backlog, owner);
 }
 
-std::size_t PeerGroup::active() const {
-  return static_cast<std::size_t>(
-      std::count_if(links_.begin(), links_.end(), [](const auto& link) { return link->active(); }));
-}
-
-std::size_t PeerGroup::connected() const {
-  return static_cast<std::size_t>(
-      std::count_if(links_.begin(), links_.end(), [](const auto& link) { return link->up(); }));
-}
-
 // Learning: one peer is asked for all it knows. If it does not know everything, another is.
 
-void PeerGroup::on_linked(PeerLink&) { ask_somebody(); }
+void PeerGroup::on_linked(PeerLink& link) {
+  if (leaving_ms_ != 0) return;
+  // Who was here before us tells what nobody else may know, whether or not somebody has told us all.
+  if (&link == ourselves_.get()) return link.ask();
+  ask_somebody();
+}
 
 void PeerGroup::ask_somebody() {
-  if (learning_ != Learning::Wanted) return;
+  if (learning_ != Learning::Wanted || leaving_ms_ != 0) return;
   for (const auto& link : links_) {
     if (!link->up() || std::find(useless_.begin(), useless_.end(), link.get()) != useless_.end()) continue;
     learning_ = Learning::Asked;
@@ -182,8 +218,10 @@ void PeerGroup::on_parted(PeerLink& link) {
   ask_somebody();
 }
 
+// Who was asked and took its time may have been given up meanwhile: all is known all the same.
 void PeerGroup::on_lesson_over(PeerLink& link, bool whole) {
-  if (asked_ != &link) return;
+  const bool was_given_up = std::find(useless_.begin(), useless_.end(), &link) != useless_.end();
+  if (asked_ != &link && !(whole && (was_given_up || &link == ourselves_.get()))) return;
   asked_ = nullptr;
   clear_deadline();
   learning_ = whole ? Learning::Done : Learning::Wanted;
@@ -206,8 +244,9 @@ bool PeerGroup::knows_all() const { return learning_ == Learning::Done || loop()
 
 // Who comes.
 
+// Who came first and has still said nothing makes room for who comes.
 void PeerGroup::on_connection(Listener& listener) {
-  if (visitors_.size() >= kMostVisitors) return;
+  if (visitors_.size() >= kMostVisitors) visitors_.erase(visitors_.begin());
   PeerVisitorOwner& owner = *this;
   if (Owned<PeerVisitor> visitor = PeerVisitor::welcome(listener, loop(), owner))
     visitors_.push_back(std::move(visitor));
@@ -215,18 +254,19 @@ void PeerGroup::on_connection(Listener& listener) {
 
 void PeerGroup::on_hello(PeerVisitor& visitor) {
   if (visitor.hello().to != plan_.local) return visitor.refuse(peers::Status::NotMe);
-  const auto link = std::find_if(links_.begin(), links_.end(),
-                                 [&](const auto& each) { return each->plan().name == visitor.hello().from; });
-  if (link == links_.end()) return visitor.refuse(peers::Status::Unknown);
+  const auto found = std::find_if(links_.begin(), links_.end(),
+                                  [&](const auto& each) { return each->plan().name == visitor.hello().from; });
+  PeerLink* link = found != links_.end() ? found->get() : nullptr;
+  if (visitor.hello().from == plan_.local) link = ourselves_.get();
+  if (link == nullptr) return visitor.refuse(peers::Status::Unknown);
   std::string said;
   Owned<Connection> connection = visitor.take(said);
   on_visitor_over(visitor);
-  (*link)->welcome(std::move(connection), std::move(said));
+  link->welcome(std::move(connection), std::move(said));
 }
 
 void PeerGroup::on_visitor_over(PeerVisitor& visitor) {
   std::erase_if(visitors_, [&](const auto& each) { return each.get() == &visitor; });
-  if (listener_) listener_->resume();
 }
 
 void PeerGroup::on_refused(PeerVisitor& visitor, peers::Status why) {
@@ -256,6 +296,7 @@ void PeerGroup::describe(std::string& to, bool with_texts) const {
   append_format(to, "{}: [{}] id={} disabled={} flags=0x{:x} resync_timeout={} task_calls=0\n", self, date, plan_.name,
                 plan_.disabled ? 1 : 0, knows_all() ? 3 : 0, learning_ == Learning::Asked ? "5s" : "<PAST>");
   for (const auto& link : links_) link->describe(to, with_texts);
+  if (ourselves_ && ourselves_->connections() != 0) return ourselves_->describe(to, with_texts);
   if (plan_.local.empty()) return;
   append_format(to, "  {}: id={}(local,inactive) addr={} last_status=NONE last_hdshk=<NEVER>\n",
                 static_cast<const void*>(&plan_.local), plan_.local,

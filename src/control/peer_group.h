@@ -63,17 +63,21 @@ class PeerVisitor final : public Living, private ConnectionEvents {
 class PeerGroup final : public Living, private PeerLinkOwner, private PeerVisitorOwner, private ListenerOwner {
  public:
   using Report = std::function<void(const std::string& line)>;
-  PeerGroup(Loop& loop, const PeersPlan& plan, Report report);
+  PeerGroup(Loop& loop, const PeersPlan& plan, PeerCounts& counts, Report report);
   const PeersPlan& plan() const { return plan_; }
   // The same section, as a reload has it.
   void adopt(const PeersPlan& plan, const SharedTables& tables);
   const SharedTables& tables() const { return tables_; }
-  std::size_t active() const;
-  std::size_t connected() const;
+  // Nobody is let in any more, and nobody called but who serves after us, where we were: it is told what we know, and
+  // what changes as long as we live.
+  void leave();
+  // Of one that leaves: there is nobody to be told, or everything was.
+  bool all_told();
   void describe(std::string& to, bool with_texts) const;
 
  private:
   enum class Learning : std::uint8_t { Wanted, Asked, Done };
+  Owned<PeerLink> link_to_ourselves(const SocketAddress& address);
   void on_close() override;
   void on_deadline() override;
   void on_linked(PeerLink& link) override;
@@ -82,6 +86,7 @@ class PeerGroup final : public Living, private PeerLinkOwner, private PeerVisito
   bool knows_all() const override;
   void see_off(Owned<Connection> connection, std::string_view last_words) override;
   void report(const std::string& what) override;
+  PeerCounts& counts() override { return counts_; }
   void on_hello(PeerVisitor& visitor) override;
   void on_visitor_over(PeerVisitor& visitor) override;
   void on_refused(PeerVisitor& visitor, peers::Status why) override;
@@ -90,10 +95,14 @@ class PeerGroup final : public Living, private PeerLinkOwner, private PeerVisito
   void ask_somebody();
 
   PeersPlan plan_;
+  PeerCounts& counts_;
   const Report report_;
   const std::int64_t made_us_;
   SharedTables tables_;
   std::vector<Owned<PeerLink>> links_;
+  // With a process that has our name: who was here before us comes and tells what it knows; who comes after us is told.
+  Owned<PeerLink> ourselves_;
+  std::uint64_t leaving_ms_ = 0;  // Since then; 0: we stay.
   std::vector<Owned<PeerVisitor>> visitors_;
   Owned<Listener> listener_;
   std::shared_ptr<const BoundAddress> listens_at_;

@@ -25,6 +25,8 @@ constexpr std::uint64_t kBusyMs = 10, kIdleMs = 50;
 constexpr std::size_t kPiece = 16384;
 constexpr std::size_t kPiecesAtOnce = 16;
 constexpr std::size_t kPlacesAtOnce = 1024;
+// Steps of a lesson, or of changes, that a piece is made of: many of them may have nothing to tell.
+constexpr std::size_t kStepsOfLesson = 64, kStepsOfChanges = 4096;
 constexpr std::size_t kMostTables = 1024, kLongestText = 1024;
 
 std::uint64_t by_chance(std::uint64_t most) { return std::random_device{}() % most; }
@@ -69,10 +71,24 @@ void PeerLink::set_tables(const SharedTables& tables) {
 
 // Connections.
 
+void PeerLink::on_close() {
+  connection_.reset();
+  set_state(State::Waiting);
+}
+
+void PeerLink::set_state(State state) {
+  const auto move = [](std::atomic<std::uint32_t>& count, bool before, bool now) {
+    if (before != now) count.fetch_add(now ? 1 : -1, std::memory_order_relaxed);
+  };
+  move(owner_.counts().active, state_ != State::Waiting, state != State::Waiting);
+  move(owner_.counts().connected, up(), state == State::Up);
+  state_ = state;
+}
+
 void PeerLink::connect() {
   if (plan_.address.empty()) return;
   ConnectionEvents& events = *this;
-  state_ = State::Connecting;
+  set_state(State::Connecting);
   ++counts_.connections;
   connection_ = Connection::connect(loop(), plan_.address, {}, {}, {}, events);
   if (!connection_) return wait();
@@ -81,7 +97,7 @@ void PeerLink::connect() {
 
 void PeerLink::on_ready() {
   if (state_ != State::Connecting) return;
-  state_ = State::Greeting;
+  set_state(State::Greeting);
   connection_->set_reading(true);
   connection_->send(peers::hello_text({plan_.name, local_}, ::getpid()));
 }
@@ -101,7 +117,7 @@ void PeerLink::welcome(Owned<Connection> connection, std::string said) {
 }
 
 void PeerLink::begin() {
-  state_ = State::Up;
+  set_state(State::Up);
   heard_ms_ = sent_ms_ = ticked_ms_ = counts_.greeted_ms = loop().now();
   counts_.status = static_cast<int>(peers::Status::Fine);
   for (Telling& telling : tellings_) telling.pushed = telling.acknowledged;
@@ -113,13 +129,15 @@ void PeerLink::begin() {
 // What was said over the connection is forgotten with it, but for what was acknowledged.
 void PeerLink::leave() {
   connection_.reset();
-  const bool was_up = std::exchange(state_, State::Waiting) == State::Up;
+  const bool was_up = up();
+  set_state(State::Waiting);
   inbox_.clear();
   pending_.clear();
   hearings_.clear();
   heard_of_ = nullptr;
   told_of_ = nullptr;
   lesson_ = {};
+  owes_confirm_ = false;
   texts_heard_.fill({});
   texts_told_.clear();
   told_by_number_.fill(nullptr);
@@ -137,7 +155,7 @@ void PeerLink::part() {
 }
 
 void PeerLink::wait() {
-  state_ = State::Waiting;
+  set_state(State::Waiting);
   set_deadline(kAgainMs);
 }
 
@@ -233,10 +251,12 @@ bool PeerLink::take(const peers::Message& message) {
       return true;
     case Kind::ResyncFinished:
     case Kind::ResyncPartial:
-      peers::put_message(pending_, Kind::ResyncConfirm);
+      // Once, however many times it says so before it hears it.
+      owes_confirm_ = true;
       owner_.on_lesson_over(*this, static_cast<Kind>(message.kind) == Kind::ResyncFinished);
       return true;
     case Kind::ResyncConfirm:
+      end_lesson();
       return true;
     case Kind::Heartbeat:
       ++counts_.heartbeats_heard;
@@ -330,27 +350,25 @@ void PeerLink::learn(const SharedTable& table) {
   StickTable::Hold hold = table.table().receive(key, loop().now());
   if (!hold) return;
   if (update_.left_ms && *update_.left_ms != 0) hold.set_left_ms(*update_.left_ms);
-  const std::vector<config::StickTable::Stored>& theirs = heard_of_->definition.stored;
-  auto stored = theirs.begin();
   for (const peers::Value& value : update_.values) {
-    while (stored->data != value.data) ++stored;
     // Who is connected is counted where it is.
     if (value.data == StickData::ConnCur || value.data == StickData::ServerId || value.data == StickData::ServerKey)
       continue;
-    if (!config::is_rate(value.data)) {
-      const bool wide = value.data == StickData::BytesInCnt || value.data == StickData::BytesOutCnt;
-      hold.set(value.data, wide ? value.number : std::min<std::uint64_t>(value.number, UINT32_MAX), value.element);
-      continue;
-    }
-    // A rate over another time says nothing here.
-    const auto ours = std::find_if(table.line.store.begin(), table.line.store.end(),
-                                   [&](const auto& each) { return each.data == value.data; });
-    if (ours == table.line.store.end() || ours->period_ms != stored->period_ms) continue;
+    // Single counters are not those of an array, as in HAProxy.
+    if (!table.table().stores(value.data)) continue;
     const auto narrow = [](std::uint64_t wide) {
       return static_cast<std::uint32_t>(std::min<std::uint64_t>(wide, UINT32_MAX));
     };
-    hold.set_rate(value.data, {narrow(value.number), narrow(value.current), narrow(value.previous)}, value.element);
+    const bool wide = value.data == StickData::BytesInCnt || value.data == StickData::BytesOutCnt;
+    // A rate is taken as it is, over whatever time it was counted there.
+    if (config::is_rate(value.data))
+      hold.set_rate(value.data, {narrow(value.number), narrow(value.current), narrow(value.previous)}, value.element);
+    else
+      hold.set(value.data, wide ? value.number : narrow(value.number), value.element);
   }
+  const std::vector<config::StickTable::Stored>& ours = table.definition.stored;
+  if (std::none_of(ours.begin(), ours.end(), [](const auto& each) { return each.data == StickData::ServerKey; }))
+    return;
   const StickTable::Mark mark = mark_of_values();
   if (mark.id != 0 || !mark.key.empty()) hold.set_foreign_mark(mark);
 }
@@ -375,10 +393,25 @@ void PeerLink::ask() {
 
 void PeerLink::begin_lesson() {
   lesson_ = {true, 0, 0};
+  taught_ = false;
   for (Telling& telling : tellings_) {
     telling.table->journal->sweep();
     telling.origin = telling.table->journal->last();
   }
+}
+
+// It has all of it. Until it says so, it may be told again what it has not acknowledged.
+void PeerLink::end_lesson() {
+  if (lesson_.under_way) return;
+  taught_ = true;
+  for (Telling& telling : tellings_) telling.acknowledged = std::max(telling.acknowledged, telling.origin);
+}
+
+bool PeerLink::knows_changes() {
+  return std::none_of(tellings_.begin(), tellings_.end(), [](const Telling& telling) {
+    telling.table->journal->sweep();
+    return telling.table->journal->next(telling.acknowledged).has_value();
+  });
 }
 
 void PeerLink::send() {
@@ -388,14 +421,11 @@ void PeerLink::send() {
   for (; pieces < kPiecesAtOnce && !connection_->congested(); ++pieces) {
     piece.swap(pending_);
     pending_.clear();
+    if (std::exchange(owes_confirm_, false)) peers::put_message(piece, peers::Kind::ResyncConfirm);
     put_acknowledgements(piece);
-    if (lesson_.under_way) {
-      while (piece.size() < kPiece && put_lesson(piece)) {
-      }
-    } else {
-      put_changes(piece);
-    }
-    if (piece.empty()) break;
+    const bool more = lesson_.under_way ? put_lesson(piece) : put_changes(piece);
+    if (piece.empty() && !more) break;
+    if (piece.empty()) continue;
     connection_->send(piece);
     piece.clear();
     sent_ms_ = loop().now();
@@ -414,28 +444,33 @@ void PeerLink::put_acknowledgements(std::string& to) {
 
 // A part of what we know; false: that was all.
 bool PeerLink::put_lesson(std::string& to) {
-  if (lesson_.table == tellings_.size()) {
-    for (Telling& telling : tellings_) telling.pushed = telling.acknowledged = telling.origin;
-    lesson_ = {};
-    peers::put_message(to, owner_.knows_all() ? peers::Kind::ResyncFinished : peers::Kind::ResyncPartial);
-    return false;
+  for (std::size_t step = 0; step < kStepsOfLesson && to.size() < kPiece; ++step) {
+    if (lesson_.table == tellings_.size()) {
+      for (Telling& telling : tellings_) telling.pushed = telling.origin;
+      lesson_ = {};
+      peers::put_message(to, owner_.knows_all() ? peers::Kind::ResyncFinished : peers::Kind::ResyncPartial);
+      return false;
+    }
+    const Telling& telling = tellings_[lesson_.table];
+    const SharedTable& table = *telling.table;
+    put_definition(to, table);
+    table.table().each(lesson_.place, kPlacesAtOnce, loop().now(),
+                       [&](const StickTable::Hold& hold) { put_entry(to, table, hold, telling.origin, true); });
+    lesson_.place += kPlacesAtOnce;
+    if (lesson_.place >= table.table().places()) lesson_ = {true, lesson_.table + 1, 0};
   }
-  const Telling& telling = tellings_[lesson_.table];
-  const SharedTable& table = *telling.table;
-  put_definition(to, table);
-  table.table().each(lesson_.place, kPlacesAtOnce, loop().now(),
-                     [&](const StickTable::Hold& hold) { put_entry(to, table, hold, telling.origin, true); });
-  lesson_.place += kPlacesAtOnce;
-  if (lesson_.place >= table.table().places()) lesson_ = {true, lesson_.table + 1, 0};
   return true;
 }
 
-void PeerLink::put_changes(std::string& to) {
-  for (std::size_t i = 0; i < tellings_.size() && to.size() < kPiece; ++i) {
+// Some of what has changed; false: that was all.
+bool PeerLink::put_changes(std::string& to) {
+  std::size_t steps = 0;
+  for (std::size_t i = 0; i < tellings_.size(); ++i) {
     Telling& telling = tellings_[next_++ % tellings_.size()];
     Journal& journal = *telling.table->journal;
     journal.sweep();
-    while (to.size() < kPiece) {
+    for (;; ++steps) {
+      if (to.size() >= kPiece || steps == kStepsOfChanges) return true;
       const auto change = journal.next(telling.pushed);
       if (!change) break;
       telling.pushed = change->number;
@@ -445,6 +480,7 @@ void PeerLink::put_changes(std::string& to) {
       put_entry(to, *telling.table, hold, change->number, false);
     }
   }
+  return false;
 }
 
 // Unless it is what was last spoken of.
@@ -507,9 +543,10 @@ void PeerLink::put_text(const std::string& text, peers::Value& value) {
 void PeerLink::describe(std::string& to, bool with_texts) const {
   const std::uint64_t now = loop().now();
   const void* self = this;
-  append_format(to, "  {}: id={}(remote,{}) addr={} last_status={} last_hdshk={}\n", self, plan_.name,
-                active() ? "active" : "inactive", plan_.address.empty() ? "-" : plan_.address.text(),
-                status_word(counts_.status, up()), age_text(counts_.greeted_ms, now));
+  append_format(to, "  {}: id={}({},{}) addr={} last_status={} last_hdshk={}\n", self, plan_.name,
+                plan_.name == local_ ? "local" : "remote", state_ != State::Waiting ? "active" : "inactive",
+                plan_.address.empty() ? "-" : plan_.address.text(), status_word(counts_.status, up()),
+                age_text(counts_.greeted_ms, now));
   append_format(to,
                 "        reconnect={} heartbeat={} confirm=0 tx_hbt={} rx_hbt={} no_hbt={} new_conn={} proto_err={} "
                 "coll={}\n",

@@ -14,6 +14,7 @@
 
 #include "penstock/net/connection.h"
 #include "penstock/net/living.h"
+#include "penstock/proxy/counters.h"
 #include "penstock/proxy/ground.h"
 #include "penstock/tables/journal.h"
 #include "penstock/tables/peer_codec.h"
@@ -43,6 +44,7 @@ class PeerLinkOwner {
   // It is told this, and no more.
   virtual void see_off(Owned<Connection> connection, std::string_view last_words) = 0;
   virtual void report(const std::string& what) = 0;
+  virtual PeerCounts& counts() = 0;
 
  protected:
   ~PeerLinkOwner() = default;
@@ -53,7 +55,6 @@ class PeerLink final : public Living, private ConnectionEvents {
   PeerLink(Loop& loop, const PeerPlan& plan, std::string local, PeerLinkOwner& owner);
   const PeerPlan& plan() const { return plan_; }
   bool up() const { return state_ == State::Up; }
-  bool active() const { return state_ != State::Waiting; }
 
   // Which tables there are. Those that stay go on where they were.
   void set_tables(const SharedTables& tables);
@@ -61,6 +62,14 @@ class PeerLink final : public Living, private ConnectionEvents {
   void welcome(Owned<Connection> connection, std::string said);
   // Asks for all that it knows.
   void ask();
+  // It has asked for all that we know, has got it, and has said so; and it knows what has changed since.
+  bool was_taught() const { return taught_; }
+  bool teaches() const { return lesson_.under_way; }
+  bool knows_changes();
+  bool calls() const { return state_ == State::Connecting || state_ == State::Greeting; }
+  bool was_up() const { return counts_.greeted_ms != 0; }
+  // How many times it was called, or has come.
+  std::uint64_t connections() const { return counts_.connections; }
   // For `show peers`.
   void describe(std::string& to, bool with_texts) const;
 
@@ -91,7 +100,7 @@ class PeerLink final : public Living, private ConnectionEvents {
     int status = 0;  // The last one that it answered.
   };
 
-  void on_close() override { connection_.reset(); }
+  void on_close() override;
   void on_deadline() override;
   void on_ready() override;
   void on_bytes(Slice bytes) override;
@@ -100,6 +109,7 @@ class PeerLink final : public Living, private ConnectionEvents {
   void on_lost(const Loss&) override { part(); }
   void on_time_out() override { part(); }
 
+  void set_state(State state);
   void connect();
   void begin();
   void part();
@@ -117,10 +127,11 @@ class PeerLink final : public Living, private ConnectionEvents {
   StickTable::Mark mark_of_values();
   void match(Hearing& hearing) const;
   void begin_lesson();
+  void end_lesson();
   void send();
   void put_acknowledgements(std::string& to);
   bool put_lesson(std::string& to);
-  void put_changes(std::string& to);
+  bool put_changes(std::string& to);
   void put_definition(std::string& to, const SharedTable& table);
   void put_entry(std::string& to, const SharedTable& table, const StickTable::Hold& hold, std::uint64_t number,
                  bool timed);
@@ -140,7 +151,9 @@ class PeerLink final : public Living, private ConnectionEvents {
   const SharedTable* told_of_ = nullptr;       // Whose updates go now.
   std::size_t next_ = 0;                       // Whose turn it is.
   Lesson lesson_;
-  std::string pending_;  // To be sent before all else.
+  bool taught_ = false;
+  bool owes_confirm_ = false;  // That it has told all it knows.
+  std::string pending_;        // To be sent before all else.
   peers::Update update_, own_update_;
   std::array<std::string, peers::kTexts + 1> texts_heard_;
   std::unordered_map<std::string, std::uint64_t> texts_told_;

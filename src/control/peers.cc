@@ -27,10 +27,28 @@ std::string wire_name(const TablePlan& plan, const std::string& section) {
 
 }  // namespace
 
+// Looks until there is nothing to be told any more.
+class Peers::LastLook final : public Living {
+ public:
+  LastLook(Loop& loop, const Peers& peers, std::function<void()> done)
+      : Living(loop), peers_(peers), done_(std::move(done)) {
+    set_deadline(kLookMs);
+  }
+
+ private:
+  void on_deadline() override {
+    if (peers_.all_told()) return done_();
+    set_deadline(kLookMs);
+  }
+  static constexpr std::uint64_t kLookMs = 10;
+  const Peers& peers_;
+  const std::function<void()> done_;
+};
+
 Peers::Peers() = default;
 Peers::~Peers() = default;
 
-void Peers::adopt(Loop& loop, const Snapshot& snapshot, const Report& report) {
+void Peers::adopt(Loop& loop, const Snapshot& snapshot, PeerCounts& counts, const Report& report) {
   std::map<const StickTable*, std::shared_ptr<Journal>> journals;
   std::vector<Owned<PeerGroup>> before = std::exchange(groups_, {});
   for (const PeersPlan& plan : snapshot.peers) {
@@ -38,7 +56,7 @@ void Peers::adopt(Loop& loop, const Snapshot& snapshot, const Report& report) {
       return group && group->plan().name == plan.name;
     });
     Owned<PeerGroup> group =
-        same != before.end() ? std::move(*same) : Owned<PeerGroup>(new PeerGroup(loop, plan, report));
+        same != before.end() ? std::move(*same) : Owned<PeerGroup>(new PeerGroup(loop, plan, counts, report));
     SharedTables tables;
     for (const TablePlan& table : snapshot.tables) {
       if (plan.disabled || !table.table || table.line.peers != plan.name) continue;
@@ -65,22 +83,17 @@ void Peers::adopt(Loop& loop, const Snapshot& snapshot, const Report& report) {
   journals_ = std::move(journals);
 }
 
-void Peers::stop() {
-  groups_.clear();
-  for (const auto& [table, journal] : journals_) journal->table().stop_sharing();
-  journals_.clear();
+void Peers::leave() {
+  for (const auto& group : groups_) group->leave();
 }
 
-std::uint64_t Peers::active() const {
-  std::uint64_t sum = 0;
-  for (const auto& group : groups_) sum += group->active();
-  return sum;
+void Peers::when_all_told(Loop& loop, std::function<void()> done) {
+  if (all_told()) return done();
+  last_look_ = Owned<LastLook>(new LastLook(loop, *this, std::move(done)));
 }
 
-std::uint64_t Peers::connected() const {
-  std::uint64_t sum = 0;
-  for (const auto& group : groups_) sum += group->connected();
-  return sum;
+bool Peers::all_told() const {
+  return std::all_of(groups_.begin(), groups_.end(), [](const auto& group) { return group->all_told(); });
 }
 
 bool Peers::describe(std::string& to, std::string_view section, bool with_texts) const {

@@ -89,6 +89,8 @@ Value description(const Program& program) {
   return text.empty() ? Value::none() : Value::of(text);
 }
 Value stopping(const Program& program) { return Value::u32(program.process->stopping.load() ? 1 : 0); }
+Value active_peers(const Program& program) { return Value::u32(program.process->peers.active.load()); }
+Value connected_peers(const Program& program) { return Value::u32(program.process->peers.connected.load()); }
 Value listeners(const Program& program) { return Value::u32(program.snapshot->binds.size()); }
 Value dropped_logs(const Program& program) { return Value::u32(program.dropped_logs); }
 Value bytes_out(const Program& program) { return Value::u64(program.bytes_out); }
@@ -170,8 +172,8 @@ constexpr InfoRow kRows[] = {
     {53, "Jobs", "jobs", "Connections of clients and addresses listened at", "MGP", false, jobs},
     {54, "Unstoppable Jobs", "unstoppable_jobs", "Always 0", "MGP", false, nought},
     {55, "Listeners", "listeners", "Addresses listened at", "MGP", false, listeners},
-    {56, "ActivePeers", "active_peers", "No peers: 0", "MGP", false, nought},
-    {57, "ConnectedPeers", "connected_peers", "No peers: 0", "MGP", false, nought},
+    {56, "ActivePeers", "active_peers", "Peers that are called or talked to", "MGP", false, active_peers},
+    {57, "ConnectedPeers", "connected_peers", "Peers with which tables are shared now", "MGP", false, connected_peers},
     {58, "DroppedLogs", "dropped_logs_total", "Lines of the log that could not be written", "MGP", true, dropped_logs},
     {59, "BusyPolling", "busy_polling_enabled", "Always 0", "MGP", false, nought},
     {60, "FailedResolutions", "failed_resolutions", "Not counted, 0: see show resolvers", "MGP", true, nought},

@@ -16,6 +16,8 @@ struct SlidingRate {
   }
 
   void add(std::uint32_t period_ms, std::uint64_t now_ms, std::uint64_t amount) {
+    // The first of all, on a clock that itself has not gone for a period.
+    if (begun_ms == 0 && current + previous == 0) begun_ms = static_cast<std::uint32_t>(now_ms);
     const std::uint32_t age = age_at(now_ms);
     if (age >= period_ms) {
       const bool next = age - period_ms < period_ms;
@@ -47,7 +49,7 @@ struct SlidingRate {
   // The clock of who looks may lag.
   std::uint32_t age_at(std::uint64_t now_ms) const {
     const auto age = static_cast<std::int32_t>(static_cast<std::uint32_t>(now_ms) - begun_ms);
-    return age < 0 && current + previous != 0 && -age < 60000 ? 0 : static_cast<std::uint32_t>(age);
+    return age < 0 && current + previous != 0 && age > -60000 ? 0 : static_cast<std::uint32_t>(age);
   }
 };
 

@@ -35,6 +35,7 @@ constexpr std::size_t kMostForeign = 4096;
 constexpr std::size_t kMostKeyInside = 64;
 constexpr std::size_t kPageSize = 4096;
 constexpr std::uint32_t kMostBuckets = 1u << 22;
+constexpr std::size_t kRun = 64;  // Entries that are walked over under one lock.
 
 constexpr std::size_t rounded(std::size_t size) { return (size + 7) & ~std::size_t{7}; }
 
@@ -376,28 +377,38 @@ bool StickTable::forget(std::string_view key) {
   return true;
 }
 
+// Entries by their numbers, some of one shard and then some of the next: who walks so meets each entry that is there all
+// the while once, and empty buckets not at all.
 void StickTable::each(std::size_t first, std::size_t count, std::uint64_t now_ms,
                       const std::function<void(Hold&)>& visit) {
-  const std::size_t buckets = std::size_t{shards_[0].mask} + 1;
-  const std::size_t end = std::min(first + count, places());
-  for (std::size_t place = first; place < end; ++place) {
-    Shard& shard = shards_[place / buckets];
+  for (std::size_t place = first; place < first + count;) {
+    const std::size_t run = place / kRun;
+    const std::size_t end = std::min(first + count, (run + 1) * kRun);
+    const std::size_t before = run / kShards * kRun;  // Of this shard.
+    Shard& shard = shards_[run % kShards];
     std::unique_lock lock(shard.lock);
-    if (place % buckets > shard.mask) continue;
     shard.now_ms = std::max(shard.now_ms, now_ms);
-    for (std::uint32_t number = shard.buckets[place % buckets]; number != 0;) {
-      Entry& entry = at(shard, number);
-      number = entry.next;
-      if (is_over(shard, entry)) continue;
+    for (; place < end; ++place) {
+      const std::size_t number = before + place % kRun + 1;
+      if (number > shard.made) break;
+      Entry& entry = at(shard, static_cast<std::uint32_t>(number));
+      if (!entry.alive || is_over(shard, entry)) continue;
       Hold hold(*this, std::move(lock), &entry, shard.now_ms);
       visit(hold);
       lock = std::move(hold.lock_);
     }
+    place = end;
   }
 }
 
-// All shards have as many buckets, and they change on the thread of those who ask.
-std::size_t StickTable::places() const { return (std::size_t{shards_[0].mask} + 1) * kShards; }
+std::size_t StickTable::places() {
+  std::size_t most = 0;
+  for (Shard& shard : shards_) {
+    const std::lock_guard hold(shard.lock);
+    most = std::max<std::size_t>(most, shard.made);
+  }
+  return (most + kRun - 1) / kRun * kRun * kShards;
+}
 
 void StickTable::learn(StickTable& other) {
   struct Known {

@@ -2,6 +2,7 @@
 import os
 import re
 import shutil
+import signal
 import socket
 import struct
 import tempfile
@@ -79,12 +80,15 @@ class PeersCase(Case):
         lines = lines or '\n'.join('    peer %s unix@%s' % (name, self.path(name)) for name in names.split())
         return TEXT % dict(globals=globals_, lines=lines, more=more, peers=' peers pp')
 
-    def peer(self, name, program=PROGRAM, **options):
-        """A process of that name."""
-        if os.path.exists(self.path(name)):
+    def peer(self, name, program=PROGRAM, after=None, nbthread=None, **options):
+        """A process of that name; after another one, which it replaces."""
+        if after:
+            options['arguments'] = ['-L', name, '-sf', str(after.process.pid)]
+        elif os.path.exists(self.path(name)):
             os.unlink(self.path(name))
         arguments = options.pop('arguments', ['-L', name])
-        return self.rig(options.pop('text', None) or self.text(**options), program=program, arguments=arguments)
+        return self.rig(options.pop('text', None) or self.text(**options), program=program, arguments=arguments,
+                        nbthread=nbthread)
 
     def tell(self, rig, table, key, **data):
         words = ' '.join('data.%s %s' % pair for pair in data.items())
@@ -189,6 +193,15 @@ class WithHaproxy(PeersCase):
         self.wait_for(ours, 'texts', 'then', http_req_cnt=8)
         self.assertIn(calls, ask(ours, 'show peers'))
 
+    def test_show_info_counts_peers(self):
+        def counts(rig):
+            return dict(re.findall(r'(\w+Peers): (\d+)', ask(rig, 'show info')))
+        ours, other = self.peer('a', names='a b c'), self.peer('b', HAPROXY, names='a b c')
+        for rig in (ours, other):
+            wait_until(lambda: counts(rig) == {'ActivePeers': '1', 'ConnectedPeers': '1'}, 'one peer to be counted')
+        other.close()
+        wait_until(lambda: counts(ours) == {'ActivePeers': '0', 'ConnectedPeers': '0'}, 'no peer to be counted')
+
     def test_servers_are_told_by_name(self):
         more = """
 frontend fe_balanced
@@ -227,6 +240,130 @@ backend balanced
         other.close()
         ours.close()
         self.assertLess(time.monotonic() - began, 60)
+
+
+@unittest.skipUnless(HAPROXY, 'there is no haproxy')
+class Arrays(PeersCase):
+    """What of entries with other data reaches the other side: as between two of HAProxy."""
+
+    SINGLE, ARRAY = 'gpt0,gpc0,gpc0_rate(1h),gpc1,gpc1_rate(1h)', 'gpt(2),gpc(3),gpc_rate(3,1h)'
+
+    def pair(self, program, other, ours, theirs):
+        def text(store):
+            more = """
+frontend fe_count
+    bind <fe_count>
+    http-request track-sc0 hdr_ip(x) table counters
+    http-request sc-inc-gpc0(0)
+    http-request sc-inc-gpc0(0)
+    http-request sc-inc-gpc1(0)
+    http-request sc-set-gpt0(0) 9
+    http-request return status 200
+backend counters
+    stick-table type ip size 100 expire 1h store %s peers pp
+""" % store
+            return self.text(more=more)
+        rigs = self.peer('a', program, text=text(ours)), self.peer('b', other, text=text(theirs))
+        self.wait_linked(rigs[0])
+        seen = []
+        for rig, address in zip(rigs, ('192.0.2.1', '192.0.2.2')):
+            self.assertEqual(rig.get('/', fields=[('x', address)], frontend='fe_count').status, 200)
+        for address in ('192.0.2.1', '192.0.2.2'):
+            for rig in rigs:
+                wait_until(lambda: self.shown(rig, 'counters', address).get('use') == '0', '%s to be told' % address)
+                shown = self.shown(rig, 'counters', address)
+                seen.append({name: value for name, value in shown.items() if name.startswith('gp')})
+        for rig in rigs:
+            rig.close()
+        return seen
+
+    def compare(self, ours, theirs):
+        wanted = self.pair(HAPROXY, HAPROXY, ours, theirs)
+        self.assertEqual(self.pair(PROGRAM, HAPROXY, ours, theirs), wanted)
+        self.assertEqual(self.pair(HAPROXY, PROGRAM, ours, theirs), wanted)
+        self.assertEqual(self.pair(PROGRAM, PROGRAM, ours, theirs), wanted)
+        return wanted
+
+    def test_single_counters_are_no_elements_of_arrays(self):
+        wanted = self.compare(self.SINGLE, self.ARRAY)
+        self.assertEqual([each['gpc0'] for each in wanted], ['2', '0', '0', '2'])
+
+    def test_of_arrays_the_elements_that_both_have_are_shared(self):
+        wanted = self.compare('gpt(1),gpc(2),gpc_rate(1,1h)', self.ARRAY)
+        self.assertEqual([each['gpc1'] for each in wanted], ['1'] * 4)
+
+    def test_a_rate_over_another_time_is_taken_as_it_is(self):
+        wanted = self.compare('gpc0,gpc0_rate(1h)', 'gpc0,gpc0_rate(2h)')
+        self.assertEqual([each.get('gpc0_rate(3600000)') or each.get('gpc0_rate(7200000)') for each in wanted], ['2'] * 4)
+
+
+@unittest.skipUnless(HAPROXY, 'there is no haproxy')
+class Successors(PeersCase):
+    """A process that ends softly tells what it knows to the one that was started in its place."""
+
+    def pass_on(self, old_program, new_program):
+        # The other peer is not there: nobody else can tell.
+        with socket.socket() as sock:
+            sock.bind(('127.0.0.1', 0))
+            port = sock.getsockname()[1]
+        lines = '    peer a 127.0.0.1:%d\n    peer b unix@%s' % (port, self.path('b'))
+        old = self.peer('a', old_program, lines=lines)
+        self.fill(old)
+        new = self.peer('a', new_program, after=old, lines=lines)
+        self.wait_for_all(new)
+        self.assertEqual(old.wait_exit(), 0)
+        self.tell(new, 'texts', 'then', http_req_cnt=2)
+        new.close()
+
+    @penstock_only('the tables of two programs are compared here')
+    def test_an_old_one_of_ours_tells_a_new_one_of_ours(self):
+        self.pass_on(PROGRAM, PROGRAM)
+
+    @penstock_only('the tables of two programs are compared here')
+    def test_an_old_one_of_ours_tells_a_new_haproxy(self):
+        self.pass_on(PROGRAM, HAPROXY)
+
+    @penstock_only('the tables of two programs are compared here')
+    def test_who_serves_its_last_clients_goes_on_telling(self):
+        old = self.peer('a')
+        self.fill(old)
+        with old.connect() as client:
+            client.send(b'GET / HTTP/1.1\r\n')
+            wait_until(lambda: self.shown(old, 'ips', '192.0.2.1'), 'the entry')
+            new = self.peer('a', after=old)
+            self.wait_for_all(new)
+            before = int(self.shown(new, 'ips', '127.0.0.1').get('http_req_cnt', 0))
+            client.send(b'Host: a\r\n\r\n')
+            self.assertEqual(client.response().status, 200)
+            self.wait_for(new, 'ips', '127.0.0.1', http_req_cnt=before + 1)
+        self.assertEqual(old.wait_exit(), 0)
+
+    @penstock_only('HAProxy has its own tests')
+    def test_who_leaves_lets_no_peer_in(self):
+        old = self.peer('a')
+        with old.connect() as client:
+            client.send(b'GET / HTTP/1.1\r\n')
+            with Script(self, 'a', 'b') as script:
+                old.signal(signal.SIGUSR1)
+                script.rest()
+            with socket.socket(socket.AF_UNIX) as sock:
+                wait_until(lambda: sock.connect_ex(self.path('a')) != 0, 'nobody to listen')
+            client.send(b'Host: a\r\n\r\n')
+            self.assertEqual(client.response().status, 200)
+        self.assertEqual(old.wait_exit(), 0)
+
+    @penstock_only('HAProxy reloads in master-worker mode only')
+    def test_a_reload_keeps_what_several_workers_count(self):
+        ours = self.peer('a', nbthread=4)
+        for _ in range(8):
+            ours.get('/')
+        self.fill(ours)
+        before = self.shown(ours, 'ips', '127.0.0.1')['http_req_cnt']
+        seen = len(ours.log.drain())
+        ours.reload(self.text(more='backend new\n    stick-table type string size 10 store gpc0 peers pp\n'))
+        ours.log.wait(r'Reloaded', start=seen)
+        self.wait_for_all(ours)
+        self.assertEqual(self.shown(ours, 'ips', '127.0.0.1')['http_req_cnt'], before)
 
 
 class Script:
@@ -350,6 +487,71 @@ class ByHand(PeersCase):
         self.peer('a')
         with Script(self, 'a', 'b') as script:
             script.until(b'\0\4')
+
+    def test_who_says_for_ever_that_it_has_told_all_takes_no_memory(self):
+        ours = self.peer('a')
+        with Script(self, 'a', 'b') as script:
+            before = ours.rss()
+            # Nothing of the answers is read.
+            for _ in range(20):
+                script.sock.sendall(b'\0\1' * 250000)
+            script.define(b'ips', 4, 4, 1 << 1)
+            script.sock.sendall(message([10, 0x80], struct.pack('>I', 1) + b'\x0a\0\0\x01' + number(5)))
+            self.wait_for(ours, 'ips', '10.0.0.1', gpt0=5)
+            self.assertLess(ours.rss() - before, 4000)
+
+    def test_who_says_nothing_keeps_nobody_out(self):
+        self.peer('a')
+        with Script(self, 'a', 'b'):
+            pass
+        silent = [socket.socket(socket.AF_UNIX) for _ in range(100)]
+        for sock in silent:
+            sock.connect(self.path('a'))
+        began = time.monotonic()
+        with Script(self, 'a', 'b') as script:
+            self.assertEqual(script.status, b'200')
+        self.assertLess(time.monotonic() - began, 3)
+        for sock in silent:
+            sock.close()
+
+    def test_who_was_asked_and_took_long_has_told_all_all_the_same(self):
+        self.peer('a')
+        with Script(self, 'a', 'b') as script:
+            script.until(b'\0\0')
+            for _ in range(2):
+                # Each after three seconds: by then it has been given up.
+                script.until(b'\0\4')
+                script.data = b''
+                script.sock.sendall(b'\0\4')
+            script.sock.sendall(b'\0\1\0\0')
+            script.until(b'\0\3')
+            script.until(b'\0\1')
+
+    def test_what_was_not_acknowledged_is_told_again(self):
+        ours = self.peer('a')
+        self.tell(ours, 'texts', 'mary', http_req_cnt=1)
+        with Script(self, 'a', 'b') as script:
+            script.sock.sendall(b'\0\0')
+            script.until(b'mary')
+        with Script(self, 'a', 'b') as script:
+            script.until(b'mary')
+            script.sock.sendall(b'\0\0')
+            script.until(b'\0\2')
+            # It has all now, and says so.
+            script.sock.sendall(b'\0\3')
+            self.tell(ours, 'texts', 'bob', http_req_cnt=1)
+            script.until(b'bob')
+        with Script(self, 'a', 'b') as script:
+            script.until(b'bob')
+            self.assertNotIn(b'mary', script.data)
+
+    def test_servers_of_a_table_that_has_none_are_passed_over(self):
+        ours = self.peer('a')
+        with Script(self, 'a', 'b') as script:
+            script.define(b'ips', 4, 4, 1 << 0 | 1 << 1)
+            script.sock.sendall(message([10, 0x80], struct.pack('>I', 1) + b'\x0a\0\0\x01' + number(7) + number(5)))
+            self.wait_for(ours, 'ips', '10.0.0.1', gpt0=5)
+            self.assertNotIn('server_id', self.shown(ours, 'ips', '10.0.0.1'))
 
     def test_the_last_connection_wins(self):
         self.peer('a')

@@ -23,18 +23,21 @@ class Peers {
   Peers();
   ~Peers();
   // Those of the snapshot; links that stay go on where they were.
-  void adopt(Loop& loop, const Snapshot& snapshot, const Report& report);
-  // All end, and nobody is called or let in any more.
-  void stop();
-  std::uint64_t active() const;
-  std::uint64_t connected() const;
+  void adopt(Loop& loop, const Snapshot& snapshot, PeerCounts& counts, const Report& report);
+  // Nobody is let in any more; who serves after us is told what we know.
+  void leave();
+  // Of who leaves: there is nobody to be told, or everything was. Perhaps at once.
+  void when_all_told(Loop& loop, std::function<void()> done);
   // Of `show peers`: a section's, or all of them; false: there is none of that name.
   bool describe(std::string& to, std::string_view section, bool with_texts) const;
 
  private:
+  class LastLook;
+  bool all_told() const;
   std::map<const StickTable*, std::shared_ptr<Journal>> journals_;
   std::uint64_t last_id_ = 0;
   std::vector<Owned<PeerGroup>> groups_;
+  Owned<LastLook> last_look_;
 };
 
 }  // namespace penstock

@@ -54,6 +54,12 @@ struct Limits {
   std::atomic<std::uint32_t> tls_connections{0};
 };
 
+// Of all processes that stick tables are shared with: those that are talked to, or called, and those that also are who
+// they should be.
+struct PeerCounts {
+  std::atomic<std::uint32_t> active{0}, connected{0};
+};
+
 // The whole process.
 struct ProcessState {
   ConnectionCount connections{0};  // Of clients.
@@ -75,6 +81,7 @@ struct ProcessState {
   std::atomic<std::int32_t> descriptor_limit{0};
   // Listeners that left a connection waiting for want of room; whoever makes room wakes them.
   std::atomic<std::uint32_t> paused{0};
+  PeerCounts peers;
   std::atomic<bool> stopping{false};  // Whoever is still there is the last.
   // By the master, once a second: how much of their time workers had nothing to do, and what went to clients.
   std::atomic<std::uint32_t> idle_percent{100};

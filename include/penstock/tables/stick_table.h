@@ -127,7 +127,7 @@ class StickTable {
   // For administrators: what lies at so many places from `first` on, of places(). What comes or goes between two looks
   // may be missed. The visitor must not come back to the table.
   void each(std::size_t first, std::size_t count, std::uint64_t now_ms, const std::function<void(Hold&)>& visit);
-  std::size_t places() const;
+  std::size_t places();
   // For who shares the table with other processes. From now on it is known which entries change.
   void share();
   void stop_sharing();

@@ -1,11 +1,13 @@
 #include "penstock/tables/stick_table.h"
 
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "penstock/base/format.h"
 #include "penstock/tables/tracking.h"
+#include "tables/rate.h"
 #include "unit/catch.h"
 
 using namespace penstock;
@@ -269,4 +271,31 @@ TEST_CASE("threads that count at one entry lose nothing") {
   CHECK(hold.value(Data::HttpReqCnt) == 10000);
   CHECK(hold.value(Data::ConnCur) == 0);
   CHECK(hold.trackers() == 0);
+}
+
+TEST_CASE("a rate that began far in the future or past counts nothing") {
+  for (const std::uint32_t elapsed : {1u << 31, (1u << 31) + 1, (1u << 31) - 1, 3000u}) {
+    SlidingRate rate{100000u - elapsed, 5, 5};
+    CHECK(rate.value(1000, 100000) == 0);
+  }
+}
+
+TEST_CASE("a rate begins with its first event") {
+  SlidingRate rate;
+  rate.add(10000, 9000, 3);
+  CHECK(rate.begun_ms == 9000);
+  CHECK(rate.value(10000, 18999) == 3);
+}
+
+TEST_CASE("a walk over a large table takes as long as its entries are many") {
+  config::StickTable line;
+  line.key = config::StickTable::Key::Integer;
+  line.size = 10000000;
+  StickTable table(line);
+  for (std::uint32_t i = 0; i < 100; ++i) table.make({reinterpret_cast<const char*>(&i), sizeof(i)}, 0);
+  CHECK(table.places() <= 16384);
+  std::set<std::string> seen;
+  for (std::size_t place = 0; place < table.places(); place += 37)
+    table.each(place, 37, 0, [&](const StickTable::Hold& hold) { CHECK(seen.emplace(hold.key()).second); });
+  CHECK(seen.size() == 100);
 }
