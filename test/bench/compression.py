@@ -162,6 +162,20 @@ class Proxy:
         shutil.rmtree(self.folder)
 
 
+def measured(proxies, text, options):
+    """Seconds of each round, and bytes of an answer."""
+    spent, sizes = {key: [] for key in proxies}, {}
+    for _ in range(options.rounds):
+        for key, proxy in proxies.items():
+            seconds, body = proxy.measure(options.requests)
+            spent[key].append(seconds)
+            sizes[key] = len(body)
+            is_small = body.startswith(b'\x1f\x8b')
+            if is_small != key[1] or (zlib.decompress(body, 31) if is_small else body) != text:
+                raise SystemExit('%s does not give the text as it should: %r' % (key[0], body[:80]))
+    return spent, sizes
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('program')
@@ -172,19 +186,15 @@ def main():
     text = text_of(options.size)
     server = origin(text)
     programs = [os.path.abspath(options.program)] + [path for path in map(shutil.which, ('nginx', 'haproxy')) if path]
-    proxies = {(program, compress): Proxy(program, server, compress) for program in programs for compress in (False, True)}
-    spent = {key: [] for key in proxies}
-    sizes = {}
-    for _ in range(options.rounds):
-        for key, proxy in proxies.items():
-            seconds, body = proxy.measure(options.requests)
-            spent[key].append(seconds)
-            sizes[key] = len(body)
-            is_small = body.startswith(b'\x1f\x8b')
-            if is_small != key[1] or (zlib.decompress(body, 31) if is_small else body) != text:
-                raise SystemExit('%s does not give the text as it should: %r' % (key[0], body[:80]))
-    for proxy in proxies.values():
-        proxy.close()
+    proxies = {}
+    try:
+        for program in programs:
+            for compress in (False, True):
+                proxies[program, compress] = Proxy(program, server, compress)
+        spent, sizes = measured(proxies, text, options)
+    finally:
+        for proxy in proxies.values():
+            proxy.close()
     costs = {}
     for program in programs:
         with_it, without = (statistics.median(spent[program, on]) for on in (True, False))
