@@ -146,8 +146,8 @@ struct Names::Question {
   };
   std::vector<Seen<SocketAddress>> addresses;
   std::vector<Seen<SrvRecord>> services;
-  std::vector<Found> inquirers;     // Rules that wait.
-  bool looked_up = false;           // A rule has asked.
+  std::vector<Found> inquirers;  // Rules that wait.
+  bool looked_up = false;        // A rule has asked.
 
   const std::string& name() const { return key.first.second; }
   DnsType type() const {
@@ -188,6 +188,8 @@ void Names::adopt() {
   adopt_clients();
   drop_idle();
   arm();
+  for (Early& early : std::exchange(early_, {}))
+    look_up(early.section, early.name, early.ip4_first, std::move(early.done));
 }
 
 // A section that says what it said goes on, with all that its name servers were asked.
@@ -320,6 +322,8 @@ void Names::arm() {
 void Names::look_up(const std::string& section, std::string_view text, bool ip4_first, Found done) {
   const std::string name = host_name(text);
   const auto known = sections_.find(section);
+  if (known == sections_.end() && crew_.adopting())
+    return early_.push_back({section, std::string(text), ip4_first, std::move(done)});
   const auto asked = questions_.find({{section, name}, ip4_first ? Kind::Ip4First : Kind::Ip6First});
   const bool is_new = asked == questions_.end() || !asked->second->looked_up;
   if (name.empty() || known == sections_.end() || (is_new && looked_up_ == kMostLookedUp)) {

@@ -18,8 +18,6 @@ namespace {
 constexpr int kInternet = 1;  // The class of all that is asked.
 constexpr int kMostAddresses = 256;
 constexpr std::size_t kMostServices = 256;
-// As much as the library reads of an answer over UDP.
-constexpr std::uint32_t kMostPayload = 4096;
 constexpr std::size_t kHead = 12;
 constexpr unsigned kNotUnderstood = 1, kNoName = 3, kRefused = 5;
 
@@ -198,7 +196,7 @@ Owned<Nameserver> Nameserver::open(Loop& loop, const NameserverOptions& options,
   if (options.tcp) how.flags |= ARES_FLAG_USEVC;
   how.timeout = static_cast<int>(std::min<std::uint64_t>(options.timeout_ms, 3'600'000));
   how.tries = 1;
-  how.ednspsz = static_cast<int>(std::min(options.payload, kMostPayload));
+  how.ednspsz = static_cast<int>(options.payload);
   how.lookups = lookups;
   how.resolvconf_path = nothing;
   how.sock_state_cb = DnsCallbacks::on_ares_socket;
@@ -232,7 +230,7 @@ void Nameserver::send(const std::string& name, DnsType type, std::uint64_t quest
   unsigned char* bytes = nullptr;
   int size = 0;
   const int made = ares_create_query(name.c_str(), kInternet, static_cast<int>(type), random_number(), 1, &bytes, &size,
-                                     is_plain_ ? 0 : static_cast<int>(std::min(options_.payload, kMostPayload)));
+                                     is_plain_ ? 0 : static_cast<int>(options_.payload));
   if (made != ARES_SUCCESS) {
     DnsAnswer answer;
     answer.status = DnsAnswer::Status::Other;

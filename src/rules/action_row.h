@@ -97,7 +97,8 @@ struct Parentheses {
   bool optional = false;
 };
 constexpr Parentheses kVariable = {"a variable", "txn.name"},
-                      kVariableAndSection = {"a variable and a section 'resolvers'", "txn.ip,dns"}, kCounter = {"the number of a counter", "0", true},
+                      kVariableAndSection = {"a variable and a section 'resolvers'", "txn.ip,dns"},
+                      kCounter = {"the number of a counter", "0", true},
                       kElementAndCounter = {"an element and the number of a counter", "0,0"},
                       kFile = {"a file", "/etc/penstock/a.map"};
 

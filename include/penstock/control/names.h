@@ -112,6 +112,12 @@ class Names final {
   std::map<std::uint64_t, Pending> pending_;
   std::map<std::pair<std::string, std::string>, std::string> renamed_;
   std::uint64_t next_number_ = 1;
+  struct Early {
+    std::string section, name;
+    bool ip4_first = false;
+    Found done;
+  };
+  std::vector<Early> early_;   // Wanted by a worker that has new rules, while others have not.
   std::size_t looked_up_ = 0;  // Of the questions, those that rules have asked.
   Owned<Clock> clock_;
 };

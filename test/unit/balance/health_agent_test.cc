@@ -1,6 +1,6 @@
 #include "balance/health_agent.h"
 
-#include "test/unit/catch.h"
+#include "unit/catch.h"
 
 using namespace penstock;
 

@@ -3,7 +3,7 @@
 #include <random>
 #include <string>
 
-#include "test/unit/catch.h"
+#include "unit/catch.h"
 
 using namespace penstock;
 using namespace penstock::check;
@@ -45,7 +45,8 @@ const Good kGood[] = {
     {Match::LdapReply, bytes("\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00")},
     {Match::LdapReply, bytes("\x30\x84\0\0\0\x10\x02\x01\x01\x61\x84\0\0\0\7\x0a\x01\0\x04\0\x04\0")},
     {Match::PostgreSqlReply, bytes("R\0\0\0\x08\0\0\0\0")},
-    {Match::MySqlGreeting, packet(bytes("\x0a" "5.7.1\0rest"))},
+    {Match::MySqlGreeting, packet(bytes("\x0a"
+                                        "5.7.1\0rest"))},
     {Match::MySqlReply, packet(bytes("\0\0\0\2\0\0\0"))},
     {Match::AgentLine, "up\n"},
 };
@@ -85,7 +86,8 @@ TEST_CASE("packets of MySQL without a length or with too much of it fail") {
   CHECK(judge(Match::MySqlReply, bytes("\xff\xff\xff\0\0"), true).kind == Kind::Fail);
   // A greeting that begins with the byte that ends its version.
   CHECK(judge(Match::MySqlGreeting, packet(bytes("\0"))).kind == Kind::Pass);
-  const Judgement denied = judge(Match::MySqlReply, packet(bytes("\xff\x15\x04" "denied\0x")));
+  const Judgement denied = judge(Match::MySqlReply, packet(bytes("\xff\x15\x04"
+                                                                 "denied\0x")));
   CHECK(denied.kind == Kind::Fail);
   CHECK(denied.code == 1045);
   CHECK(denied.info == "denied");

@@ -3,7 +3,7 @@
 #include <random>
 #include <string>
 
-#include "test/unit/catch.h"
+#include "unit/catch.h"
 
 using namespace penstock;
 using Status = DnsAnswer::Status;
@@ -16,7 +16,8 @@ const std::string kName("\1a\4test\0", 8);
 
 // To a question of that type, with records that are about its name.
 std::string answer_with(DnsType type, const std::vector<std::string>& records, unsigned code = 0) {
-  std::string text = two(1) + two(0x8180 | code) + two(1) + two(static_cast<unsigned>(records.size())) + two(0) + two(0);
+  std::string text =
+      two(1) + two(0x8180 | code) + two(1) + two(static_cast<unsigned>(records.size())) + two(0) + two(0);
   text += kName + two(static_cast<unsigned>(type)) + two(1);
   for (const std::string& record : records)
     text += "\xc0\x0c" + two(static_cast<unsigned>(type)) + two(1) + two(0) + two(60) +

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "test/unit/catch.h"
+#include "unit/catch.h"
 
 using namespace penstock;
 using namespace penstock::rules;
