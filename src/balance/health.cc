@@ -204,7 +204,7 @@ void Check::remember(const CheckResult& result, int health) {
   memory.last_status = result.status;
   memory.last_code = result.code;
   memory.last_duration_ms = result.duration_ms;
-  memory.last_text = result.info;
+  memory.last_text = shown_info(result.info);
   is_agent_ ? server_.state->show_agent() : server_.state->show_check();
   if (spec().log_all && news) {
     const std::string line = check_line(backend_, server_, result, count_.text(health), is_agent_);
@@ -214,7 +214,7 @@ void Check::remember(const CheckResult& result, int health) {
   if (is_agent_) return;
   std::vector<Server::CheckRecord>& records = server_.state->records;
   if (records.size() == Server::kMostRecords) records.erase(records.begin());
-  records.push_back({Loop::wall_us(), result.status, result.code, result.duration_ms, result.info});
+  records.push_back({Loop::wall_us(), result.status, result.code, result.duration_ms, memory.last_text});
 }
 
 void Check::find(Operation operation, const CheckResult& result) {

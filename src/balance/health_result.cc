@@ -36,26 +36,25 @@ static_assert(std::size(kWords) == static_cast<std::size_t>(CheckStatus::Process
 
 const Words& words(CheckStatus status) { return kWords[static_cast<std::size_t>(status)]; }
 
-// A server's words go into a line of ours: no control character gets through, nor a whole page.
-constexpr std::size_t kInfoLimit = 256;
-std::string shown(std::string_view info) {
-  std::string out(info.substr(0, kInfoLimit));
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return out;
-}
-
 }  // namespace
 
 std::string_view check_status_name(CheckStatus status) { return words(status).name; }
 std::string_view check_status_text(CheckStatus status) { return words(status).text; }
 CheckVerdict check_verdict(CheckStatus status) { return words(status).verdict; }
 
+std::string shown_info(std::string_view info) {
+  constexpr std::size_t kLimit = 256;
+  std::string out(info.substr(0, kLimit));
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return out;
+}
+
 std::string check_reason(const CheckResult& result) {
   std::string text(check_status_text(result.status));
   if (result.code >= 0 || result.status == CheckStatus::ProcessError) append_format(text, ", code: {}", result.code);
-  if (!result.info.empty()) append_format(text, ", info: \"{}\"", shown(result.info));
+  if (!result.info.empty()) append_format(text, ", info: \"{}\"", shown_info(result.info));
   if (result.status != CheckStatus::Analysis) append_format(text, ", check duration: {}ms", result.duration_ms);
   return text;
 }

@@ -247,15 +247,21 @@ class Judge {
       complaints_.warn(server.place, format("server '{}': minconn {} is more than maxconn {}", server.name,
                                             server.minconn, server.maxconn));
     }
-    const bool is_any =
-        server.address.kind == Address::Kind::Any || server.address.host == "0.0.0.0" || server.address.host == "::";
-    if (is_any) {
-      complaints_.add(server.place, format("server '{}' has no address of its own: going where the "
-                                           "client wanted to go is not offered",
-                                           server.name));
-    }
+    judge_address(server);
     judge_send_proxy(server);
     judge_server_check(config_, proxy, server, complaints_);
+  }
+
+  void judge_address(const Server& server) {
+    if (server.address.kind == Address::Kind::Any)
+      complaints_.add(server.place, format("server '{}' has no address of its own: one that goes where the client "
+                                           "wanted to go is at 0.0.0.0",
+                                           server.name));
+    const bool is_any = server.address.host == "0.0.0.0" || server.address.host == "::";
+    if (is_any && server.check.enabled && !server.check.address)
+      complaints_.warn(server.place, format("server '{}' goes where the client wanted to go: a check does not know "
+                                            "where that is without 'addr'",
+                                            server.name));
   }
 
   // The ports of Exchange's receive connectors.

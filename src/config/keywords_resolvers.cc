@@ -172,6 +172,15 @@ void want_resolvers(Reading& reading, const Word& name, std::string_view who) {
                                              near.empty() ? "" : format("; did you mean '{}'?", near)));
 }
 
+// do-resolve(<variable>,<resolvers>...)
+void want_resolvers_of(Reading& reading, const Rule& rule) {
+  if (rule.words.empty() || !rule.words[0].text.starts_with("do-resolve(")) return;
+  std::string_view rest = rule.words[0].text;
+  cut(rest, ',');
+  const std::string_view name = rest.substr(0, rest.find_first_of(",)"));
+  if (!name.empty()) want_resolvers(reading, {std::string(name), rule.words[0].place}, "'do-resolve'");
+}
+
 }  // namespace
 
 bool asks_system(const Server& server) {
@@ -211,6 +220,7 @@ void settle_resolvers(Reading& reading) {
                                       section.name));
   }
   for (Draft& draft : reading.drafts) {
+    for (const Rule& rule : draft.proxy.rules) want_resolvers_of(reading, rule);
     for (Server& server : draft.proxy.servers) {
       if (server.resolvers.text.empty()) continue;
       want_resolvers(reading, server.resolvers, format("server '{}/{}'", draft.proxy.name, server.name));

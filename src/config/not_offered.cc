@@ -13,7 +13,6 @@ constexpr NotOffered kWords[] = {
     {Kind::Keyword, "max-session-srv-conns", ""},
     {Kind::Action, "cache-store", ""},
     {Kind::Action, "cache-use", ""},
-    {Kind::Action, "do-resolve", ""},
     {Kind::Action, "expect-netscaler-cip", ""},
     {Kind::Action, "ot-group", ""},
     {Kind::Action, "send-spoe-group", ""},

@@ -324,6 +324,15 @@ void Crew::take_change(const std::string& backend, const std::string& server, co
   loop_.post([this, backend, server, wanted] { change(backend, server, wanted, [] {}); });
 }
 
+void Crew::find_name(unsigned worker, std::uint64_t number, const rules::NameAsked& asked) {
+  loop_.post([this, worker, number, section = std::string(asked.section), name = std::string(asked.name),
+              ip4_first = asked.ip4_first] {
+    owner_.on_name_wanted(section, name, ip4_first, [this, worker, number](const SocketAddress& address) {
+      if (worker < workers_.size()) workers_[worker]->name_found(number, address);
+    });
+  });
+}
+
 void Crew::lead(std::shared_ptr<Server> follower) {
   Worker& keeper = *workers_[follower->keeper(process_.workers)];
   keeper.follow(std::move(follower));

@@ -352,6 +352,11 @@ void Master::on_kept(const KeptChange& change) {
   }
 }
 
+void Master::on_name_wanted(const std::string& section, const std::string& name, bool ip4_first,
+                            std::function<void(const SocketAddress& address)> done) {
+  names_.look_up(section, name, ip4_first, std::move(done));
+}
+
 void Master::tell_of_servers() {
   servers_untold_ = false;
   for (const auto& plan : crew_.snapshot()->backends) {

@@ -1,8 +1,8 @@
 #include "penstock/control/names.h"
 
 #include <algorithm>
-#include <cstring>
 
+#include "name_texts.h"
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
 #include "penstock/control/crew.h"
@@ -77,55 +77,10 @@ std::string_view why_of(Status status) {
   }
 }
 
-struct Network {
-  SocketAddress address;
-  unsigned bits = 0;
-
-  bool has(const SocketAddress& other) const {
-    const std::string_view mine = address.ip_bytes(), theirs = other.ip_bytes();
-    if (mine.size() != theirs.size() || mine.empty()) return false;
-    const std::size_t whole = bits / 8;
-    if (std::memcmp(mine.data(), theirs.data(), whole) != 0) return false;
-    if (bits % 8 == 0) return true;
-    const auto mask = static_cast<unsigned char>(0xff00u >> (bits % 8));
-    return ((static_cast<unsigned char>(mine[whole]) ^ static_cast<unsigned char>(theirs[whole])) & mask) == 0;
-  }
-};
-
-std::vector<Network> networks_of(const std::vector<std::string>& texts) {
-  std::vector<Network> out;
-  for (std::string_view bits : texts) {
-    const std::string_view ip = cut(bits, '/');
-    Network network;
-    if (!SocketAddress::from_ip(ip, 0, network.address)) continue;
-    const auto most = static_cast<unsigned>(network.address.ip_bytes().size() * 8);
-    network.bits = bits.empty() ? most : std::min(most, static_cast<unsigned>(parse_unsigned(bits).value_or(most)));
-    out.push_back(network);
-  }
-  return out;
-}
-
-// Those of the system's file, as far as they are addresses.
-void add_system_servers(std::string_view text, std::vector<config::Nameserver>& to) {
-  while (!text.empty()) {
-    std::string_view line = trim(cut(text, '\n'));
-    constexpr std::string_view kWord = "nameserver";
-    if (!line.starts_with(kWord) || line.size() == kWord.size()) continue;
-    const char blank = line[kWord.size()];
-    if (blank != ' ' && blank != '\t') continue;
-    line = trim(line.substr(kWord.size()));
-    line = line.substr(0, line.find_first_of(" \t;#"));
-    SocketAddress address;
-    if (line.empty() || line == "*" || !SocketAddress::from_ip(line, 53, address)) continue;
-    config::Nameserver server;
-    server.name = line;
-    server.address.kind = address.is_ip4() ? config::Address::Kind::Ip4 : config::Address::Kind::Ip6;
-    server.address.host = line;
-    server.address.port_low = server.address.port_high = 53;
-    const auto is_same = [&](const config::Nameserver& other) { return other.name == server.name; };
-    if (std::none_of(to.begin(), to.end(), is_same)) to.push_back(std::move(server));
-  }
-}
+// Of one question, so many answers' worth is remembered; beyond that only the last one's.
+constexpr std::size_t kMostSeen = 1024;
+// Names that rules have asked for, known or under way.
+constexpr std::size_t kMostLookedUp = 4096;
 
 // The weight of a record, which has more steps, as one of a server.
 std::uint32_t weight_of(const SrvRecord& record) { return (record.weight + 255u) / 256u; }
@@ -191,6 +146,8 @@ struct Names::Question {
   };
   std::vector<Seen<SocketAddress>> addresses;
   std::vector<Seen<SrvRecord>> services;
+  std::vector<Found> inquirers;  // Rules that wait.
+  bool looked_up = false;        // A rule has asked.
 
   const std::string& name() const { return key.first.second; }
   DnsType type() const {
@@ -231,6 +188,8 @@ void Names::adopt() {
   adopt_clients();
   drop_idle();
   arm();
+  for (Early& early : std::exchange(early_, {}))
+    look_up(early.section, early.name, early.ip4_first, std::move(early.done));
 }
 
 // A section that says what it said goes on, with all that its name servers were asked.
@@ -302,15 +261,27 @@ void Names::adopt_clients() {
   }
 }
 
+// By servers, by rules that wait, or by those that may ask again while an answer is good.
+bool Names::is_wanted(const Question& question) const {
+  if (!sections_.contains(question.key.first.first)) return false;
+  return !question.clients.empty() || !question.inquirers.empty() ||
+         (question.looked_up && question.due_ms > loop_.now());
+}
+
+void Names::forget(Question& question) {
+  const std::vector<Found> inquirers = std::exchange(question.inquirers, {});
+  if (question.looked_up) --looked_up_;
+  due_.erase({question.due_ms, question.key});
+  questions_.erase(questions_.find(question.key));
+  for (const Found& done : inquirers) done({});
+}
+
 // Nobody wants to know them any more.
 void Names::drop_idle() {
   for (auto at = questions_.begin(); at != questions_.end();) {
-    if (!at->second->clients.empty()) {
-      ++at;
-      continue;
-    }
-    due_.erase({at->second->due_ms, at->first});
-    at = questions_.erase(at);
+    Question& question = *at->second;
+    ++at;
+    if (!is_wanted(question)) forget(question);
   }
   std::erase_if(pending_, [this](const auto& entry) { return !questions_.contains(entry.second.question); });
 }
@@ -348,14 +319,44 @@ void Names::arm() {
   clock_->set_deadline(due > now ? due - now : 1);
 }
 
+void Names::look_up(const std::string& section, std::string_view text, bool ip4_first, Found done) {
+  const std::string name = host_name(text);
+  const auto known = sections_.find(section);
+  if (known == sections_.end() && crew_.adopting())
+    return early_.push_back({section, std::string(text), ip4_first, std::move(done)});
+  const auto asked = questions_.find({{section, name}, ip4_first ? Kind::Ip4First : Kind::Ip6First});
+  const bool is_new = asked == questions_.end() || !asked->second->looked_up;
+  if (name.empty() || known == sections_.end() || (is_new && looked_up_ == kMostLookedUp)) {
+    crew_.process().failed_names.fetch_add(1, std::memory_order_relaxed);
+    return done({});
+  }
+  Question& question = this->question(section, name, ip4_first ? Kind::Ip4First : Kind::Ip6First);
+  looked_up_ += is_new ? 1 : 0;
+  question.looked_up = true;
+  const std::uint64_t now = loop_.now();
+  const auto at = std::find_if(question.addresses.begin(), question.addresses.end(),
+                               [&](const auto& seen) { return seen.at_ms == question.valid_at_ms; });
+  if (at != question.addresses.end() && now - at->at_ms < known->second->config.hold.valid_ms) return done(at->value);
+  question.inquirers.push_back(std::move(done));
+  if (question.round == 0) begin(question);
+  arm();
+}
+
+// What came of it, for rules.
+void Names::tell(Question& question, const SocketAddress& address) {
+  for (const Found& done : std::exchange(question.inquirers, {})) done(address);
+}
+
 void Names::tick() {
-  drop_idle();
   std::vector<Key> now;
   for (const auto& [due, key] : due_) {
     if (due > loop_.now()) break;
     now.push_back(key);
   }
-  for (const Key& key : now) begin(*questions_.at(key));
+  for (const Key& key : now) {
+    Question& question = *questions_.at(key);
+    is_wanted(question) ? begin(question) : forget(question);
+  }
   arm();
 }
 
@@ -379,14 +380,15 @@ void Names::send(Question& question) {
     pending_[number] = {question.key, question.round};
     line->ask(question.name(), question.type(), number);
   }
+  if (!asked.lines.empty()) return;
   // Nobody can be asked.
-  if (asked.lines.empty()) ask(question, question.begun_ms + asked.config.resolve_ms);
+  ask_again(question, asked);
+  tell(question, {});
 }
 
 void Names::on_answer(Section& section, std::size_t server, std::uint64_t number, DnsAnswer answer) {
   const auto known = pending_.extract(number);
   Line& line = *section.lines[server];
-  if (answer.by_alias) ++line.counts.alias;
   const auto asked = known.empty() ? questions_.end() : questions_.find(known.mapped().question);
   const bool is_late = asked == questions_.end() || asked->second->round != known.mapped().round;
   if (is_late && answer.status != Status::Timeout) {
@@ -397,7 +399,7 @@ void Names::on_answer(Section& section, std::size_t server, std::uint64_t number
   if (is_late) return;
   Question& question = *asked->second;
   if (answer.status == Status::Valid) {
-    ask(question, std::max(loop_.now() + 1, question.begun_ms + section.config.resolve_ms));
+    ask_again(question, section);
     question.valid_at_ms = loop_.now();
     const std::string by = section.config.name + "/" + line.name;
     found(question, answer, by);
@@ -405,6 +407,13 @@ void Names::on_answer(Section& section, std::size_t server, std::uint64_t number
     next_try(question, answer.status);
   }
   arm();
+}
+
+// For servers. What only rules want is asked when one wants it, and kept as long as it is good.
+void Names::ask_again(Question& question, const Section& section) {
+  const std::uint64_t now = loop_.now();
+  if (question.clients.empty()) return ask(question, now + std::max<std::uint64_t>(1, section.config.hold.valid_ms));
+  ask(question, std::max(now + 1, question.begun_ms + section.config.resolve_ms));
 }
 
 void Names::next_try(Question& question, Status status) {
@@ -420,7 +429,7 @@ void Names::next_try(Question& question, Status status) {
     question.other_family = false;
     return send(question);
   }
-  ask(question, std::max(loop_.now() + 1, question.begun_ms + section.config.resolve_ms));
+  ask_again(question, section);
   not_found(question, status);
 }
 
@@ -435,7 +444,8 @@ void note(std::vector<Seen>& seen, const std::vector<Value>& values, std::uint64
     else
       at->at_ms = now_ms;
   }
-  std::erase_if(seen, [&](const Seen& one) { return one.at_ms != now_ms && now_ms - one.at_ms >= keep_ms; });
+  const std::uint64_t keep_now_ms = seen.size() > kMostSeen ? 0 : keep_ms;
+  std::erase_if(seen, [&](const Seen& one) { return one.at_ms != now_ms && now_ms - one.at_ms >= keep_now_ms; });
 }
 
 }  // namespace
@@ -445,6 +455,7 @@ void Names::found(Question& question, const DnsAnswer& answer, const std::string
   const std::uint64_t now = loop_.now(), keep_ms = section.config.hold.obsolete_ms;
   note(question.addresses, answer.addresses, now, keep_ms);
   note(question.services, answer.services, now, keep_ms);
+  if (!answer.addresses.empty()) tell(question, answer.addresses.front());
   if (question.key.second == Kind::Srv) return give_services(question);
   if (!give_addresses(question, by)) return;
   for (auto& line : section.lines) {
@@ -455,6 +466,7 @@ void Names::found(Question& question, const DnsAnswer& answer, const std::string
 void Names::not_found(Question& question, Status status) {
   const Section& section = *sections_.at(question.key.first.first);
   const std::uint64_t hold_ms = hold_of(section.config.hold, status);
+  tell(question, {});
   if (question.valid_at_ms != 0 && loop_.now() - question.valid_at_ms < hold_ms) return;
   question.addresses.clear();
   question.services.clear();

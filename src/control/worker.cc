@@ -5,13 +5,14 @@
 #include <string>
 #include <utility>
 
+#include "lookups.h"
 #include "penstock/config/model.h"
 #include "penstock/net/signals.h"
 
 namespace penstock {
 
 Worker::Worker(unsigned index, unsigned workers, ProcessState& process, WorkerOwner& owner)
-    : index_(index), workers_(workers), owner_(owner) {
+    : index_(index), workers_(workers), owner_(owner), lookups_(std::make_unique<Lookups>()) {
   loop_.descriptors = &process.descriptors;
   StationOwner& for_station = *this;
   station_ = std::make_unique<Station>(loop_, index, process, for_station);
@@ -116,6 +117,16 @@ void Worker::ask(std::function<void(Station&)> question) {
 }
 
 void Worker::pass(std::function<void()> done) { loop_.post(std::move(done)); }
+
+bool Worker::find_name(rules::NameAsked& asked, rules::AnswerWaiter& waiter) {
+  const std::uint64_t number = lookups_->wait(asked, waiter);
+  if (number != 0) owner_.find_name(index_, number, asked);
+  return number != 0;
+}
+
+void Worker::name_found(std::uint64_t number, const SocketAddress& address) {
+  loop_.post([this, number, address] { lookups_->found(number, address); });
+}
 
 const BackendSpec& Worker::backend_of(const Server& server) const {
   return snapshot_->backend(snapshot_->backend_number(server.backend_name))->balance;

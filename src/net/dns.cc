@@ -5,6 +5,8 @@
 #include <sys/random.h>
 #include <uv.h>
 
+#include <algorithm>
+#include <cstring>
 #include <map>
 #include <utility>
 
@@ -15,8 +17,9 @@ namespace {
 
 constexpr int kInternet = 1;  // The class of all that is asked.
 constexpr int kMostAddresses = 256;
+constexpr std::size_t kMostServices = 256;
 constexpr std::size_t kHead = 12;
-constexpr unsigned kNoName = 3, kRefused = 5;
+constexpr unsigned kNotUnderstood = 1, kNoName = 3, kRefused = 5;
 
 // Numbers of questions are not to be guessed; the library's own are where it cannot open its file, as in a chroot.
 std::uint16_t random_number() {
@@ -60,16 +63,23 @@ void take_services(const unsigned char* bytes, int size, DnsAnswer& answer, int&
   status = ares_parse_srv_reply(bytes, size, &first);
   for (const ares_srv_reply* at = first; status == ARES_SUCCESS && at != nullptr; at = at->next) {
     std::string target(at->host);
+    if (answer.services.size() == kMostServices) break;
     if (!target.empty()) answer.services.push_back({at->priority, at->weight, at->port, std::move(target)});
   }
   if (first != nullptr) ares_free_data(first);
 }
 
-DnsAnswer read(DnsType type, const unsigned char* bytes, int size) {
+unsigned code_of(const unsigned char* bytes) { return bytes[3] & 0x0fu; }
+
+}  // namespace
+
+DnsAnswer read_dns_answer(DnsType type, std::string_view text) {
+  const auto* const bytes = reinterpret_cast<const unsigned char*>(text.data());
+  const int size = static_cast<int>(text.size());
   DnsAnswer answer;
   answer.status = DnsAnswer::Status::Invalid;
-  if (bytes == nullptr || size < static_cast<int>(kHead)) return answer;
-  const unsigned code = bytes[3] & 0x0fu;
+  if (text.size() < kHead || text.size() > UINT16_MAX) return answer;
+  const unsigned code = code_of(bytes);
   if (code != 0) {
     answer.status = code == kNoName    ? DnsAnswer::Status::NoName
                     : code == kRefused ? DnsAnswer::Status::Refused
@@ -87,8 +97,6 @@ DnsAnswer read(DnsType type, const unsigned char* bytes, int size) {
     answer.status = DnsAnswer::Status::Valid;
   return answer;
 }
-
-}  // namespace
 
 // One of the library's sockets, watched for it.
 class Nameserver::Socket final : public Living {
@@ -123,8 +131,10 @@ struct Nameserver::Channel {
 
 struct Nameserver::Asked {
   Nameserver* owner;
-  std::uint64_t question;
+  std::string name;
   DnsType type;
+  std::uint64_t question;
+  bool is_plain;
 };
 
 struct DnsCallbacks {
@@ -152,9 +162,17 @@ struct DnsCallbacks {
   static void on_ares_answer(void* data, int status, int, unsigned char* bytes, int size) {
     const std::unique_ptr<Nameserver::Asked> asked(static_cast<Nameserver::Asked*>(data));
     if (status == ARES_EDESTRUCTION) return;
+    Nameserver& owner = *asked->owner;
+    const bool is_whole = status == ARES_SUCCESS && bytes != nullptr && size >= static_cast<int>(kHead);
+    // The library asks again itself, but only once.
+    if (is_whole && code_of(bytes) == kNotUnderstood && !asked->is_plain) {
+      owner.is_plain_ = true;
+      return owner.send(asked->name, asked->type, asked->question);
+    }
     DnsAnswer answer;
-    if (status == ARES_SUCCESS) answer = read(asked->type, bytes, size);
-    asked->owner->answered(asked->question, std::move(answer));
+    if (status == ARES_SUCCESS)
+      answer = read_dns_answer(asked->type, {reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size)});
+    owner.answered(asked->question, std::move(answer));
   }
 };
 
@@ -204,18 +222,23 @@ void Nameserver::on_close() {
 }
 
 void Nameserver::ask(const std::string& name, DnsType type, std::uint64_t question) {
+  send(name, type, question);
+  wait();
+}
+
+void Nameserver::send(const std::string& name, DnsType type, std::uint64_t question) {
   unsigned char* bytes = nullptr;
   int size = 0;
   const int made = ares_create_query(name.c_str(), kInternet, static_cast<int>(type), random_number(), 1, &bytes, &size,
-                                     static_cast<int>(options_.payload));
+                                     is_plain_ ? 0 : static_cast<int>(options_.payload));
   if (made != ARES_SUCCESS) {
     DnsAnswer answer;
     answer.status = DnsAnswer::Status::Other;
     return answered(question, std::move(answer));
   }
-  ares_send(channel_->channel, bytes, size, DnsCallbacks::on_ares_answer, new Asked{this, question, type});
+  ares_send(channel_->channel, bytes, size, DnsCallbacks::on_ares_answer,
+            new Asked{this, name, type, question, is_plain_});
   ares_free_string(bytes);
-  wait();
 }
 
 // Told when the library is done with what it does now: whoever hears it may ask more, or drop us.

@@ -6,7 +6,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <memory>
 #include <utility>
+
+#include "penstock/net/errand.h"
 
 namespace penstock {
 namespace {
@@ -46,6 +49,24 @@ int status_of(int pid) {
   return end.si_status;
 }
 
+// One that was killed. Mostly it ends at once, but not while the system keeps it (a disk that does not answer).
+class Burial final : public Errand {
+ public:
+  explicit Burial(int pid) : pid_(pid) {}
+  void run() override { status_of(pid_); }
+  void on_done() override {}
+
+ private:
+  const int pid_;
+};
+
+// It may have left its group.
+void bury(Loop& loop, int pid) {
+  ::kill(-pid, SIGKILL);
+  ::kill(pid, SIGKILL);
+  send_out(loop, std::make_unique<Burial>(pid));
+}
+
 }  // namespace
 
 Owned<Program> Program::start(Loop& loop, const std::vector<std::string>& words,
@@ -55,8 +76,7 @@ Owned<Program> Program::start(Loop& loop, const std::vector<std::string>& words,
   if (pid == 0) return nullptr;
   Descriptor end(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (end.get() < 0) {
-    ::kill(-pid, SIGKILL);
-    status_of(pid);
+    bury(loop, pid);
     return nullptr;
   }
   return Owned<Program>(new Program(loop, pid, std::move(end), limit_ms, owner));
@@ -76,9 +96,7 @@ void Program::on_readable() {
 
 void Program::on_close() {
   watch_.reset();
-  if (pid_ == 0) return;
-  ::kill(-pid_, SIGKILL);
-  status_of(std::exchange(pid_, 0));
+  if (pid_ != 0) bury(loop(), std::exchange(pid_, 0));
 }
 
 }  // namespace penstock

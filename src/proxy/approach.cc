@@ -18,6 +18,7 @@ void Approach::begin(int backend) {
 }
 
 void Approach::ask_persistence() {
+  meant_ = nullptr;
   persistence_ = spec_->rules->persistence(subject_);
   const int named = spec_->rules->choose_server(subject_);
   const int place = named < 0 ? -1 : spec_->balance.place_of(named);
@@ -86,7 +87,10 @@ Approach::Step Approach::choose() {
   if (lost_identity()) return none({Cause::ServerClosed, Phase::Connect, false, 502, 0, "whom it knew is gone"});
   const Backend::Wish wish = wish_of_server();
   if (!key_) key_ = spec_->key_of(subject_);
-  if (subject_.in_trouble()) return none({Cause::Denied, Phase::Request, false, 400, 0, "a key could not be made"});
+  if (subject_.in_trouble()) {
+    key_.reset();
+    return none({Cause::Denied, Phase::Request, false, 400, 0, "a key could not be made"});
+  }
   const Backend::Choice choice = backend_->choose(*key_, wish, tries_.passed_over());
   switch (choice.kind) {
     case Backend::Choice::Kind::None:
@@ -263,6 +267,11 @@ std::string_view Approach::tls_name() const {
 SocketAddress Approach::address() const {
   const ServerSpec& spec = slot_->spec;
   SocketAddress address = moved_ ? moved_->to.address : spec.address;
+  if (has_address_of_client()) {
+    address = subject_.destination();
+    if (address.is_unix()) return {};
+    address.set_port(spec.address.port());
+  }
   if (has_port_of_client()) {
     const int offset = moved_ ? moved_->to.port_offset : spec.port_offset;
     address.set_port(static_cast<std::uint16_t>(subject_.destination().port() + offset));
@@ -295,7 +304,7 @@ void Approach::write_cookie(Head& response) {
 void Approach::note_server() {
   const ServerSpec& spec = slot_->spec;
   subject_.log.server_address = &spec.address;
-  if (!moved_ && !spec.port_from_client) return;
+  if (!moved_ && !spec.port_from_client && !spec.address_from_client) return;
   made_address_ = address();
   subject_.log.server_address = &made_address_;
 }

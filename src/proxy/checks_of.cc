@@ -498,8 +498,10 @@ std::shared_ptr<const ExternalCheck> program_of(const config::Proxy& proxy, cons
   out->proxy_id = proxy.id;
   for (const config::Bind& bind : proxy.binds) {
     for (const config::Address& address : bind.addresses) {
-      if (address.kind == config::Address::Kind::Fd || !out->proxy_address.empty()) continue;
-      const SocketAddress at = outside.resolved(address);
+      if (!out->proxy_address.empty()) continue;
+      const bool is_inherited = address.kind == config::Address::Kind::Fd;
+      const SocketAddress at = is_inherited ? SocketAddress::local_of(address.fd) : outside.resolved(address);
+      if (at.empty()) continue;
       out->proxy_address = at.ip_text();
       if (!at.is_unix()) out->proxy_port = format("{}", at.port());
     }

@@ -31,4 +31,13 @@ void Kit::equip(rules::Subject& subject, const Generation& generation, const Fro
   subject.random = &random;
 }
 
+bool Kit::find_name(rules::Subject& subject, rules::AnswerWaiter& waiter) {
+  rules::NameAsked& asked = *subject.names;
+  subject.recover();
+  asked.state = rules::NameAsked::State::UnderWay;
+  if (names != nullptr && names->find_name(asked, waiter)) return true;
+  asked.answer({});
+  return false;
+}
+
 }  // namespace penstock

@@ -273,6 +273,7 @@ ServerSpec PlanMaker::build_server(const config::Proxy& proxy, const config::Ser
   set_name(server, spec);
   spec.port_from_client = server.address.port_is_offset || (server.address.port_low == 0 && !spec.address.is_unix());
   spec.port_offset = server.address.port_offset;
+  spec.address_from_client = server.address.host == "0.0.0.0" || server.address.host == "::";
   set_probes(proxy.tcp_ka_server, proxy.server_probes, spec.socket);
   spec.socket.user_timeout_ms = static_cast<unsigned>(server.tcp_ut_ms);
   spec.socket.send_buffer = static_cast<int>(config_.global.sndbuf_server);

@@ -17,6 +17,9 @@ std::uint64_t uptime_s(const Program& program) { return (program.now_ms - progra
 
 Value nought(const Program&) { return Value::u32(0); }
 Value nought64(const Program&) { return Value::u64(0); }
+Value failed_names(const Program& program) {
+  return Value::u32(program.process->failed_names.load(std::memory_order_relaxed));
+}
 Value one(const Program&) { return Value::u32(1); }
 Value name(const Program&) { return Value::of("penstock"); }
 Value version(const Program& program) { return Value::of(program.version); }
@@ -176,7 +179,7 @@ constexpr InfoRow kRows[] = {
     {57, "ConnectedPeers", "connected_peers", "Peers with which tables are shared now", "MGP", false, connected_peers},
     {58, "DroppedLogs", "dropped_logs_total", "Lines of the log that could not be written", "MGP", true, dropped_logs},
     {59, "BusyPolling", "busy_polling_enabled", "Always 0", "MGP", false, nought},
-    {60, "FailedResolutions", "failed_resolutions", "Not counted, 0: see show resolvers", "MGP", true, nought},
+    {60, "FailedResolutions", "failed_resolutions", "Names that could not be asked for", "MGP", true, failed_names},
     {61, "TotalBytesOut", "bytes_out_total", "Bytes that went to clients", "MGP", true, bytes_out},
     {62, "TotalSplicdedBytesOut", "spliced_bytes_out_total", "Nothing is spliced: 0", "MGP", true, nought64},
     {63, "BytesOutRate", "bytes_out_rate", "Bytes that went to clients in the last second, as requests ended", "MRP",

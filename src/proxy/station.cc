@@ -7,6 +7,7 @@ namespace penstock {
 Station::Station(Loop& loop, unsigned worker, ProcessState& process, StationOwner& owner)
     : kit_(loop, worker, process), owner_(owner) {
   kit_.changes = &owner_;
+  kit_.names = &owner_;
 }
 
 Station::~Station() { close(); }

@@ -49,6 +49,8 @@ int Sticking::look_up(const Snapshot& snapshot, const BackendPlan& backend, bool
     const bool stores = rule.stores && may_keep(table);
     if (!rule.matches && !stores) continue;
     const std::optional<std::string_view> key = rule.key(subject);
+    // What could not be asked is asked again, from the first.
+    if (subject.in_trouble()) return -1;
     if (!key) continue;
     // Those behind the first that helps are used too: their clients are here.
     const StickTable::Mark* mark = rule.matches ? server_under(*key, table, now_ms) : nullptr;

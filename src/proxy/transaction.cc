@@ -40,7 +40,7 @@ Transaction::~Transaction() = default;
 void Transaction::on_close() {
   ListNode<LaterTag>::unlink();
   ListNode<PutOffTag>::unlink();
-  ListNode<rules::PasswordTag>::unlink();
+  ListNode<rules::AnswerTag>::unlink();
   rules::tracked::end(subject_);
   approach_.leave();
   approach_.leave_backend();
@@ -86,14 +86,15 @@ bool Transaction::ask_rules(const rules::Program& program, Phase phase, std::uin
   if (waiting_ != nullptr && waiting_ != &program) return true;
   const bool goes_on = std::exchange(waiting_, nullptr) != nullptr;
   rules::Verdict verdict = goes_on ? program.resume(subject_, go_on_) : program.run(subject_);
-  while (verdict.kind == rules::Verdict::Kind::Body && !waits_for_body(verdict.wait, program))
+  while ((verdict.kind == rules::Verdict::Kind::Body && !waits_for_body(verdict.wait, program)) ||
+         (verdict.kind == rules::Verdict::Kind::Name && !waits_for_name(verdict.wait, program)))
     verdict = program.resume(subject_, verdict.wait);
+  if (!subject_.early_hints.empty()) send_early_hints();
   if (verdict.kind == rules::Verdict::Kind::Password) {
     waiting_ = &program;
     go_on_ = verdict.wait;
     waits_for_password(backend_spec_ == nullptr ? Again::Rules : Again::BackendRules);
   }
-  if (!subject_.early_hints.empty()) send_early_hints();
   return obey(verdict, phase, tarpit_ms);
 }
 
@@ -108,6 +109,7 @@ bool Transaction::ask_rules(const rules::Program& program, Phase phase, std::uin
       return true;
     case Kind::Body:
     case Kind::Password:
+    case Kind::Name:
       return false;
     case Kind::Trouble:
       gave_up(phase);
@@ -220,9 +222,13 @@ void Transaction::prepare_request() {
     front_.set_client_ms(static_cast<std::uint64_t>(subject_.effects.timeout_client_ms));
   }
   front_.set_abort_on_close(backend_spec_->abort_on_close);
-  approach_.ask_persistence();
-  if (gave_up(Phase::Request)) return;
   approach_.begin_wait(loop().now());
+  choose_server();
+}
+
+void Transaction::choose_server() {
+  approach_.ask_persistence();
+  if (waits_for_password(Again::Choice) || gave_up(Phase::Request)) return;
   follow(approach_.choose());
 }
 
@@ -238,7 +244,7 @@ void Transaction::follow(Approach::Step step) {
     case Approach::Step::None:
       break;
   }
-  if (gave_up(Phase::Request)) return;
+  if (waits_for_password(Again::Choice) || gave_up(Phase::Request)) return;
   if (!approach_.lost_identity()) return fail(approach_.failure());
   subject_.log.status = 502;
   cut(Cause::ServerClosed, Phase::Connect);
@@ -248,7 +254,7 @@ void Transaction::follow(Approach::Step step) {
 void Transaction::connect() {
   step_ = Step::Connect;
   const std::string_view tls_name = approach_.tls_name();
-  if (gave_up(Phase::Request)) return;
+  if (waits_for_password(Again::Connect) || gave_up(Phase::Request)) return;
   if (lease_.borrow(*backend_spec_, tls_name, subject_.first_request, *this)) return on_back_ready(*lease_.back());
   if (lease_.connect(loop(), *backend_spec_, tls_name, *this)) return;
   connect_failed(Failure::not_connected(Cause::ServerClosed, "no address"));

@@ -132,12 +132,21 @@ bool Transaction::waits_for_password(Again again) {
     return true;
   }
   again_ = again;
-  step_ = Step::Password;
+  step_ = Step::Answer;
   return true;
 }
 
-void Transaction::on_password_known() {
-  if (step_ != Step::Password) return;
+[[gnu::cold]] bool Transaction::waits_for_name(const rules::Verdict::Wait& wait, const rules::Program& program) {
+  if (!kit_.find_name(subject_, *this)) return false;
+  waiting_ = &program;
+  go_on_ = wait;
+  again_ = backend_spec_ == nullptr ? Again::Rules : Again::BackendRules;
+  step_ = Step::Answer;
+  return true;
+}
+
+void Transaction::on_answer_known() {
+  if (step_ != Step::Answer) return;
   step_ = Step::Request;
   switch (again_) {
     case Again::Rules:
@@ -148,6 +157,10 @@ void Transaction::on_password_known() {
       return apply_backend_rules();
     case Again::Page:
       return show_page();
+    case Again::Choice:
+      return choose_server();
+    case Again::Connect:
+      return connect();
   }
 }
 

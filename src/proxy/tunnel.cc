@@ -40,6 +40,7 @@ Tunnel::~Tunnel() = default;
 
 void Tunnel::on_close() {
   Later::unlink();
+  AnswerWaiter::unlink();
   rules::tracked::end(subject_);
   keep_ticket();
   approach_.leave();
@@ -109,6 +110,10 @@ bool Tunnel::look_into(const rules::Program& program, std::uint64_t delay_ms) {
     front_->set_reading(true);
     return false;
   }
+  if (verdict.kind == rules::Verdict::Kind::Name) {
+    read_early();
+    return false;
+  }
   if (!refused(verdict)) return true;
   refuse(Phase::Request);
   return false;
@@ -120,10 +125,41 @@ rules::Verdict Tunnel::judge_early(const rules::Program& program, std::uint64_t 
   const std::uint64_t waited_ms = loop().now() - since_ms;
   subject_.buffer = early_;
   subject_.buffer_final = waited_ms >= delay_ms || ended || early_.size() >= kInspectLimit;
-  const rules::Verdict verdict = program.run(subject_);
+  rules::Verdict verdict = subject_.names == nullptr ? program.run(subject_) : go_on(program);
+  if (verdict.kind == rules::Verdict::Kind::Name) wait_for_name(program, verdict);
   subject_.buffer_final = true;
   if (verdict.kind == rules::Verdict::Kind::Wait) set_deadline(delay_ms - waited_ms);
   return verdict;
+}
+
+// While a name is asked for no rule is; when it is known they go on where they waited for it.
+[[gnu::cold]] rules::Verdict Tunnel::go_on(const rules::Program& program) {
+  rules::NameAsked& asked = *subject_.names;
+  rules::Verdict verdict;
+  verdict.kind = rules::Verdict::Kind::Name;
+  if (asked.state != rules::NameAsked::State::Known) return verdict;
+  if (!std::exchange(asked.goes_on, false)) return program.run(subject_);
+  verdict.wait.next = asked.next;
+  verdict.wait.strict = asked.strict;
+  verdict.wait.judged = true;
+  return program.resume(subject_, verdict.wait);
+}
+
+[[gnu::cold]] void Tunnel::wait_for_name(const rules::Program& program, rules::Verdict& verdict) {
+  while (verdict.kind == rules::Verdict::Kind::Name && subject_.names->state == rules::NameAsked::State::Wanted) {
+    if (!kit_.find_name(subject_, *this)) {
+      verdict = program.resume(subject_, verdict.wait);
+      continue;
+    }
+    rules::NameAsked& asked = *subject_.names;
+    asked.goes_on = true;
+    asked.next = verdict.wait.next;
+    asked.strict = verdict.wait.strict;
+  }
+}
+
+void Tunnel::on_answer_known() {
+  if (step_ == Step::Inspect) inspect();
 }
 
 bool Tunnel::choose_backend() {

@@ -96,7 +96,9 @@ struct Parentheses {
   std::string_view what, example;
   bool optional = false;
 };
-constexpr Parentheses kVariable = {"a variable", "txn.name"}, kCounter = {"the number of a counter", "0", true},
+constexpr Parentheses kVariable = {"a variable", "txn.name"},
+                      kVariableAndSection = {"a variable and a section 'resolvers'", "txn.ip,dns"},
+                      kCounter = {"the number of a counter", "0", true},
                       kElementAndCounter = {"an element and the number of a counter", "0,0"},
                       kFile = {"a file", "/etc/penstock/a.map"};
 
@@ -114,5 +116,6 @@ std::span<const ActionRow> reply_actions();    // rule_reply.cc
 std::span<const ActionRow> other_actions();    // rule_other.cc
 std::span<const ActionRow> track_actions();    // rule_track.cc
 std::span<const ActionRow> client_actions();   // rule_client.cc
+std::span<const ActionRow> name_actions();     // rule_name.cc
 
 }  // namespace penstock::rules

@@ -90,7 +90,7 @@ Passwords::Answer Passwords::ask(std::string_view password, std::string_view has
   return holds(wrong_, digest) ? Answer::Wrong : Answer::Unknown;
 }
 
-bool Passwords::find_out(std::string_view password, std::string_view hash, PasswordWaiter& waiter) {
+bool Passwords::find_out(std::string_view password, std::string_view hash, AnswerWaiter& waiter) {
   const Digest digest = digest_of(password, hash);
   for (UnderWay& one : all_under_way_) {
     if (one.digest == digest) return one.waiters.push_back(waiter), true;
@@ -109,7 +109,7 @@ void Passwords::found_out(UnderWay& one, bool fits) {
   under_way_.fetch_sub(1, std::memory_order_relaxed);
   one.unlink();
   keep(fits ? right_ : wrong_, fits ? kRightPlaces : kWrongPlaces, one.digest);
-  while (!one.waiters.empty()) one.waiters.pop_front().on_password_known();
+  while (!one.waiters.empty()) one.waiters.pop_front().on_answer_known();
 }
 
 }  // namespace penstock::rules

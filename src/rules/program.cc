@@ -33,20 +33,24 @@ Truth evaluate(const Step& step, const AclTable* acls, Subject& subject, Witness
 // Compiled twice: what is explained is what is done.
 template <class Watching>
 Verdict run_steps(std::span<const Step> all, const AclTable* acls, Subject& subject, Watching& watching,
-                  std::size_t first = 0, bool strict = true) {
-  const std::span<const Step> steps = all.subspan(std::min(first, all.size()));
+                  const Verdict::Wait& from = {}) {
+  bool strict = from.strict;
+  const std::span<const Step> steps = all.subspan(std::min<std::size_t>(from.next, all.size()));
   Verdict verdict;
+  const Step* const judged = from.judged && !steps.empty() ? &steps.front() : nullptr;
   // The rule itself is asked again, the conditions before it are not.
   const auto wait_at = [&](const Step& step, Verdict::Kind kind) {
     verdict = {};
     verdict.kind = kind;
     verdict.wait.next = static_cast<std::uint32_t>(&step - all.data());
     verdict.wait.strict = strict;
+    verdict.wait.judged = kind == Verdict::Kind::Name;
     return true;
   };
   const auto in_trouble = [&](const Step& step) {
     if (!subject.in_trouble()) return false;
     if (subject.trouble == Trouble::Password) return wait_at(step, Verdict::Kind::Password);
+    if (subject.trouble == Trouble::Name) return wait_at(step, Verdict::Kind::Name);
     subject.note_trouble(step.place);
     verdict.kind = Verdict::Kind::Trouble;
     verdict.final = true;
@@ -57,7 +61,7 @@ Verdict run_steps(std::span<const Step> all, const AclTable* acls, Subject& subj
   for (const Step& step : steps) {
     if (was_allowed && !step.is_behind) continue;
     watching.on_rule(step.place);
-    if (step.condition != nullptr) {
+    if (step.condition != nullptr && &step != judged) {
       const Truth truth = evaluate(step, acls, subject, watching);
       if (in_trouble(step)) return verdict;
       if (truth == Truth::Unknown) return verdict.kind = Verdict::Kind::Wait, verdict;
@@ -102,7 +106,7 @@ Verdict Program::run(Subject& subject) const {
 Verdict Program::resume(Subject& subject, const Verdict::Wait& wait) const {
   Nobody nobody;
   prepare(subject, acls_, available_);
-  return run_steps(steps_, acls_, subject, nobody, wait.next, wait.strict);
+  return run_steps(steps_, acls_, subject, nobody, wait);
 }
 
 Verdict Program::run(Subject& subject, Witness& witness) const {

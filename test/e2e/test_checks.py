@@ -2,7 +2,8 @@
 
 What the log says was compared with HAProxy: these tests pass with it, but for those marked.
 """
-from harness import Case, PATIENCE, penstock_only, read_head, reserved_port, reset, tls_client
+from harness import Case, PATIENCE, penstock_only, read_head, reserved_port, reset, tls_client, wait_until
+from test_runtime_socket import ask
 
 HOLD, CLOSE, RESET, LINE = 'hold', 'close', 'reset', 'line'
 
@@ -356,6 +357,18 @@ class Protocols(Base):
                  'Layer7 wrong status, code: 0, info: "PostgreSQL unknown error"'),
                 (option, says(LINE, CLOSE), 'Layer7 invalid response, info: "TCPCHK got an empty response at step 3"'))
         self.assertEqual(heard[0], b'\0\0\0\x12\0\3\0\0user\0mon\0\0')
+
+    @penstock_only('HAProxy shortens elsewhere')
+    def test_what_servers_say_is_shown_shortly_and_in_one_line(self):
+        text = 'backend be\n    mode tcp\n    option mysql-check\n    server s1 %s check inter 1s fall 1\n    server s2 <s2> agent-check agent-port %d agent-inter 1s\n'
+        denied = self.packet(0, b'\xff\x15\x04' + b'no\nway\x1b' + b'x' * 30000)
+        agent = self.script(says(b'down#' + b'y' * 60000 + b'\n', HOLD))
+        rig = self.rig('frontend fe\n    mode tcp\n    bind <fe>\n    default_backend be\n' +
+                       text % (self.script(says(denied, HOLD)).address, agent.port), globals_='stats socket <dir>/admin.sock level admin\n')
+        wait_until(lambda: 'way' in ask(rig, 'show stat typed') and 'yyy' in ask(rig, 'show stat typed'), 'both')
+        said = ask(rig, 'show stat typed')
+        self.assertIn('no?way?xxx', said)
+        self.assertLess(max(len(line) for line in said.splitlines()), 400)
 
     def test_mysql(self):
         old, new, hello = [], [], self.packet(0, self.GREETING)

@@ -315,17 +315,19 @@ frontend fe
     mode tcp
     bind <fe>
     log-format "%Tw %hr|"
-    tcp-request inspect-delay 5s
+    tcp-request inspect-delay 200ms
     tcp-request content capture req.payload(0,4) len 4
+    tcp-request content accept if WAIT_END
     default_backend be
 backend be
     mode tcp
     server s1 <s1>
 """)
         with rig.connect() as client:
-            time.sleep(0.5)
-            client.get('/test/server')
-        rig.log.wait(r'\]: (?:[2-9]\d|\d{3,}) \{GET \}\|')
+            client.send(b'GE')
+            client.send(b'T /test/server HTTP/1.1\r\nHost: a\r\n\r\n')
+            client.response()
+        self.assertGreaterEqual(int(rig.log.wait(r'\]: (\d+) \{GET \}\|').group(1)), 199)
 
 
 class Wire(Case):

@@ -7,7 +7,7 @@ import signal
 import socket
 import tempfile
 
-from dns_server import AAAA, CNAME, NX, REFUSED, SERVFAIL, DnsServer, record
+from dns_server import A, AAAA, CNAME, NX, REFUSED, SERVFAIL, DnsServer, record
 from harness import IS_HAPROXY, Case, penstock_only, wait_until
 from test_process import DROPPED, needs_root
 from test_runtime_socket import ask
@@ -305,6 +305,18 @@ class Malformed(Named):
         self.wait_addresses({'s1': '127.0.0.7:80'})
 
     @penstock_only('Its own way over TCP.')
+    @penstock_only('HAProxy asks with EDNS alone')
+    def test_a_name_server_that_does_not_know_edns(self):
+        def answer(packet, _):
+            if packet[11] != 0:
+                return packet[:2] + b'\x81\x81' + packet[4:10] + bytes(2) + packet[12:-11]
+            return ['127.0.0.7']
+        for name in ('one.test', 'two.test', 'three.test'):
+            self.dns.answers[(name, A)] = answer
+        self.named(''.join('    server s%d %s.test:80 resolvers dns init-addr none resolve-prefer ipv4\n' % one
+                           for one in enumerate(('one', 'two', 'three'))))
+        self.wait_addresses({'s0': '127.0.0.7:80', 's1': '127.0.0.7:80', 's2': '127.0.0.7:80'})
+
     def test_a_name_server_that_is_asked_over_tcp_alone(self):
         self.dns.answers['app.test'] = ['127.0.0.1']
         self.named('server s1 app.test:80 resolvers dns init-addr none resolve-prefer ipv4',

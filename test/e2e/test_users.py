@@ -208,6 +208,30 @@ backend be
         self.assertEqual(answer.status, 200)
         self.assertEqual(rig.server().targets(), ['/test/echo'])
 
+    CHOICES = """
+userlist people
+    group blue users bob
+    user bob password %s
+frontend fe
+    bind <fe>
+    default_backend be
+backend be
+    %%s
+    server s1 <s1>
+    server s2 <s2> %%s
+""" % HASHES['sha512']
+
+    def test_a_password_that_a_choice_asks_for(self):
+        for line, option in (('use-server s2 if { http_auth(people) }', ''), ('use-server s2 if { http_auth_group(people) blue }', ''),
+                             ('balance hash http_auth_group(people)', ''), ('stick-table type string size 1k\n    stick on http_auth_group(people)', '')):
+            with self.subTest(line):
+                rig = self.rig(self.CHOICES % (line, option))
+                said = [rig.get('/test/server', shown('bob', 'secret')) for _ in range(4)]
+                self.assertEqual({one.status for one in said}, {200})
+                self.assertEqual(len({one.body for one in said}), 1)
+                self.assertEqual(rig.get('/test/server', shown('bob', 'wrong')).status, 200)
+                self.assertEqual(rig.post('/test/echo', b'x' * 70000, shown('bob', 'Secret')).status, 200)
+
 
 SLOWLY = """
 userlist people
@@ -241,6 +265,17 @@ class Hashing(Case):
         said = sorted(client.response().status for client in clients)
         self.assertEqual(said, [401] * 8 + [503] * 2)
         self.assertEqual(rig.get('/', shown('bob', 'secret')).status, 200)
+
+    @penstock_only('HAProxy hashes where it serves')
+    def test_hints_come_before_the_refusal(self):
+        rig = self.rig(SLOWLY.replace('    http-request auth', '    http-request early-hint Link x\n    http-request auth'), nbthread=1)
+        clients = [rig.connect() for _ in range(9)]
+        for number, client in enumerate(clients):
+            client.request('GET', '/', shown('bob', 'guess%d' % number))
+        for client in clients:
+            answer = client.response()
+            self.assertEqual([one.status for one in answer.interim], [103])
+            self.assertIn(answer.status, (401, 503))
 
     @penstock_only('HAProxy hashes where it serves')
     def test_one_password_that_many_show_is_hashed_once(self):

@@ -24,6 +24,9 @@ std::string_view check_status_name(CheckStatus status);  // "L7STS"
 std::string_view check_status_text(CheckStatus status);  // "Layer7 wrong status"
 CheckVerdict check_verdict(CheckStatus status);
 
+// A server's words as they stand in a line of ours: without control characters, and no whole page.
+std::string shown_info(std::string_view info);
+
 // `Layer7 wrong status, code: 503, info: "Service Unavailable", check duration: 3ms`
 std::string check_reason(const CheckResult& result);
 

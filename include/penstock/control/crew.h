@@ -39,6 +39,11 @@ class CrewOwner {
   virtual void on_server_changed(const Server& server) = 0;
   // Of what ends with a reload: how to do it again.
   virtual void on_kept(const KeptChange& /*change*/) {}
+  // A rule wants to know the address of a name. `done` hears it once, on the crew's loop.
+  virtual void on_name_wanted(const std::string& /*section*/, const std::string& /*name*/, bool /*ip4_first*/,
+                              std::function<void(const SocketAddress& address)> done) {
+    done({});
+  }
 
  protected:
   ~CrewOwner() = default;
@@ -135,6 +140,7 @@ class Crew final : private WorkerOwner {
   void take_change(const std::string& backend, const std::string& server, const ServerChange& change) override;
   void mail(const MailPlan& plan, std::string line) override;
   void warn(const std::string& line);
+  void find_name(unsigned worker, std::uint64_t number, const rules::NameAsked& asked) override;
   void renew_servers(const ServerNotes& notes);
   void settle_orders();
   void keep_orders(const Server& server, const Orders& orders);

@@ -77,6 +77,8 @@ class Master final : private CrewOwner, private SignalOwner, private WatchOwner,
   void on_crew_idle() override { finish(0); }
   void on_server_changed(const Server& server) override;
   void on_kept(const KeptChange& change) override;
+  void on_name_wanted(const std::string& section, const std::string& name, bool ip4_first,
+                      std::function<void(const SocketAddress& address)> done) override;
 
   void reload();
   void take_over(Handover handover);

@@ -51,6 +51,11 @@ class Names final {
   bool has_section(std::string_view name) const { return sections_.contains(name); }
   void clear_counts();
 
+  // A name that a rule wants to know (`do-resolve`). `done` hears its address once, maybe from within; none: there is
+  // none, or nobody can say.
+  using Found = std::function<void(const SocketAddress& address)>;
+  void look_up(const std::string& section, std::string_view name, bool ip4_first, Found done);
+
   // The name that a server is asked by now; no such text: it is not asked at all. Of one that is found by SRV records
   // it is the target, maybe empty.
   struct Asked {
@@ -84,6 +89,8 @@ class Names final {
   void begin(Question& question);
   void send(Question& question);
   void on_answer(Section& section, std::size_t server, std::uint64_t number, DnsAnswer answer);
+  void ask_again(Question& question, const Section& section);
+  void tell(Question& question, const SocketAddress& address);
   void next_try(Question& question, DnsAnswer::Status status);
   void found(Question& question, const DnsAnswer& answer, const std::string& by);
   void not_found(Question& question, DnsAnswer::Status status);
@@ -91,6 +98,8 @@ class Names final {
   void give_services(Question& question);
   bool give(Client& client, const SocketAddress& address, const std::string& by);
   void take_away(Client& client, std::string_view why);
+  bool is_wanted(const Question& question) const;
+  void forget(Question& question);
   void drop_idle();
 
   Loop& loop_;
@@ -103,6 +112,13 @@ class Names final {
   std::map<std::uint64_t, Pending> pending_;
   std::map<std::pair<std::string, std::string>, std::string> renamed_;
   std::uint64_t next_number_ = 1;
+  struct Early {
+    std::string section, name;
+    bool ip4_first = false;
+    Found done;
+  };
+  std::vector<Early> early_;   // Wanted by a worker that has new rules, while others have not.
+  std::size_t looked_up_ = 0;  // Of the questions, those that rules have asked.
   Owned<Clock> clock_;
 };
 

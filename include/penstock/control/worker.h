@@ -12,6 +12,8 @@
 
 namespace penstock {
 
+class Lookups;
+
 // Checks under way at once in the whole process, each with a descriptor.
 constexpr std::size_t kChecksInFlight = 256;
 
@@ -27,6 +29,9 @@ class WorkerOwner {
   virtual void mail(const MailPlan& plan, std::string line) = 0;
   // An administrator wants it, on the page of statistics.
   virtual void take_change(const std::string& backend, const std::string& server, const ServerChange& change) = 0;
+
+  // A rule wants to know the address of a name; the worker is to be told it by `number`.
+  virtual void find_name(unsigned worker, std::uint64_t number, const rules::NameAsked& asked) = 0;
 
  protected:
   ~WorkerOwner() = default;
@@ -53,6 +58,8 @@ class Worker final : private StationOwner, private KeeperEvents, private HealthL
   void follow(std::shared_ptr<Server> server);
   // `question` runs on the worker's thread.
   void ask(std::function<void(Station&)> question);
+  // What came of a name that it asked for; empty: nothing.
+  void name_found(std::uint64_t number, const SocketAddress& address);
   // `done` runs on the worker's thread, after all that was posted to it before.
   void pass(std::function<void()> done);
   // Ends everything; returns when the thread has ended.
@@ -71,6 +78,7 @@ class Worker final : private StationOwner, private KeeperEvents, private HealthL
   void take_change(const std::string& backend, const std::string& server, const ServerChange& change) override {
     owner_.take_change(backend, server, change);
   }
+  bool find_name(rules::NameAsked& asked, rules::AnswerWaiter& waiter) override;
   void on_station_empty(unsigned worker) override { owner_.on_worker_empty(worker); }
   void on_server_changed(const BackendSpec& backend, const ServerSpec& server, Turn turn) override;
   void write(const BackendSpec& backend, Level level, std::string_view line) override;
@@ -81,6 +89,7 @@ class Worker final : private StationOwner, private KeeperEvents, private HealthL
   WorkerOwner& owner_;
   Loop loop_;
   std::shared_ptr<const Snapshot> snapshot_;  // What the keeper looks at.
+  const std::unique_ptr<Lookups> lookups_;
   std::unique_ptr<Station> station_;
   std::unique_ptr<Keeper> keeper_;
   std::thread thread_;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "penstock/net/address.h"
@@ -33,14 +34,16 @@ struct DnsAnswer {
   Status status = Status::Timeout;
   std::vector<SocketAddress> addresses;  // Of A and AAAA, without ports.
   std::vector<SrvRecord> services;
-  bool by_alias = false;  // The name is another one's alias.
 };
+
+// What a whole answer of a name server says, whoever made it.
+DnsAnswer read_dns_answer(DnsType type, std::string_view bytes);
 
 struct NameserverOptions {
   SocketAddress address;
   bool tcp = false;  // Never over UDP.
   std::uint64_t timeout_ms = 1000;
-  std::uint32_t payload = 512;  // Of an answer over UDP.
+  std::uint32_t payload = 512;  // Of an answer over UDP; 4096 at most.
 };
 
 class NameserverOwner {
@@ -74,12 +77,14 @@ class Nameserver final : public Living, private Later {
   void on_deadline() override;
   void on_close() override;
   void run_later() override;
+  void send(const std::string& name, DnsType type, std::uint64_t question);
   void answered(std::uint64_t question, DnsAnswer answer);
   void wait();
 
   const NameserverOptions options_;
   NameserverOwner& owner_;
   std::unique_ptr<Channel> channel_;
+  bool is_plain_ = false;  // The name server does not know EDNS (RFC 6891).
   std::vector<Answered> answered_;
 };
 

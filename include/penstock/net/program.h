@@ -1,5 +1,5 @@
-// A program of somebody else's, started and waited for while the loop goes on. It ends with its time, and with whoever
-// started it.
+// A program of somebody else's, started and waited for while the loop goes on. It ends with whoever started it, and is
+// killed then with all that it has started itself.
 #pragma once
 
 #include <cstdint>

@@ -84,6 +84,7 @@ class Approach final : private Waiting, private Served, private Later {
   SocketAddress address() const;
   std::uint64_t where() const { return moved_ ? moved_->where : slot_->spec.where; }
   bool has_port_of_client() const { return moved_ ? moved_->to.port_from_client : slot_->spec.port_from_client; }
+  bool has_address_of_client() const { return !moved_ && slot_->spec.address_from_client; }
   // Of connections to there. Null: no server is chosen.
   Pool* pool() const { return pool_.get(); }
   std::string greeting() const;

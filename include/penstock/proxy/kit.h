@@ -26,15 +26,28 @@ class ChangeTaker {
   ~ChangeTaker() = default;
 };
 
+// Who finds out what address a name has.
+class NameFinder {
+ public:
+  // `waiter` is told when it is in `asked`, never from within. False: nobody can be asked now.
+  virtual bool find_name(rules::NameAsked& /*asked*/, rules::AnswerWaiter& /*waiter*/) { return false; }
+
+ protected:
+  ~NameFinder() = default;
+};
+
 struct Kit {
   Kit(Loop& loop, unsigned worker, ProcessState& process);
   // A subject of rules as this worker gives it to a client of `frontend`.
   void equip(rules::Subject& subject, const Generation& generation, const FrontendPlan& frontend);
+  // The name that a rule wants. False: nobody can say, and the rule can go on.
+  bool find_name(rules::Subject& subject, rules::AnswerWaiter& waiter);
 
   Loop& loop;
   const unsigned worker;
   ProcessState& process;
   ChangeTaker* changes = nullptr;
+  NameFinder* names = nullptr;
   Ref<Generation> generation;  // Of the configuration now in force; null before the first and after the last.
   rules::DateCache dates;
   Drains drains;

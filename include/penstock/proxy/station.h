@@ -19,7 +19,7 @@
 namespace penstock {
 
 // What a worker asks of the process.
-class StationOwner : public LineWaker, public ChangeTaker {
+class StationOwner : public LineWaker, public ChangeTaker, public NameFinder {
  public:
   // Room was made where listeners had to pause: those of all workers may go on.
   virtual void wake_listeners() = 0;

@@ -54,7 +54,7 @@ class Transaction final : public InBlock,
                           public ListNode<TransactionTag>,
                           private ApproachOwner,
                           private BackOwner,
-                          private rules::PasswordWaiter,
+                          private rules::AnswerWaiter,
                           private PutOff {
  public:
   static Owned<Transaction> make(const TransactionSide& client, Ref<Generation> generation,
@@ -102,7 +102,7 @@ class Transaction final : public InBlock,
     BackendBody,
     PageBody,
     RuleBody,
-    Password,
+    Answer,
     Tarpit,
     Approach,
     Connect,
@@ -113,8 +113,8 @@ class Transaction final : public InBlock,
     Done
   };
 
-  // What goes on when a password is known.
-  enum class Again : std::uint8_t { Rules, BackendChoice, BackendRules, Page };
+  // What goes on when the answer is known to what was asked.
+  enum class Again : std::uint8_t { Rules, BackendChoice, BackendRules, Page, Choice, Connect };
 
   Transaction(const TransactionSide& client, Ref<Generation> generation, const FrontendPlan& frontend,
               TransactionOwner& owner);
@@ -137,7 +137,9 @@ class Transaction final : public InBlock,
   void request_rules_passed();
   // A password that rules ask for is being hashed, or refused for want of room: what is under way begins again there.
   bool waits_for_password(Again again);
-  void on_password_known() override;
+  // The same of the address of a name; false: nobody can say.
+  bool waits_for_name(const rules::Verdict::Wait& wait, const rules::Program& program);
+  void on_answer_known() override;
   void show_page();
   void send_early_hints();
   // True if the transaction goes on to its next step; else the rules have answered or ended it.
@@ -154,6 +156,7 @@ class Transaction final : public InBlock,
   void apply_backend_rules();
   void backend_rules_passed();
   void prepare_request();
+  void choose_server();
   void follow(Approach::Step step);
   void connect();
   void send_request();
@@ -231,7 +234,7 @@ class Transaction final : public InBlock,
   HeldBody held_;
   Compression compression_;
   std::uint64_t body_wanted_ = 0;  // Bytes of it that are waited for.
-  // Whose rules wait, for a body or a password, and where they go on; those before them have passed. Null: none do.
+  // Whose rules wait, for a body or an answer, and where they go on; those before them have passed. Null: none do.
   const rules::Program* waiting_ = nullptr;
   rules::Verdict::Wait go_on_;
   Step step_ = Step::Request;

@@ -24,7 +24,7 @@ class TunnelOwner {
   ~TunnelOwner() = default;
 };
 
-class Tunnel final : public Living, private ApproachOwner, private Later {
+class Tunnel final : public Living, private ApproachOwner, private rules::AnswerWaiter, private Later {
  public:
   static Owned<Tunnel> make(Kit& kit, Ref<Generation> generation, const FrontendPlan& frontend,
                             const rules::ClientFacts& client, TunnelOwner& owner);
@@ -69,6 +69,7 @@ class Tunnel final : public Living, private ApproachOwner, private Later {
   void on_server() override { follow(Approach::Step::Server); }
   void on_no_server() override { follow(Approach::Step::None); }
   void on_server_down() override;
+  void on_answer_known() override;
 
   void welcome();
   void inspect();
@@ -79,6 +80,8 @@ class Tunnel final : public Living, private ApproachOwner, private Later {
   bool refused(const rules::Verdict& verdict);
   void refuse(Phase phase);
   rules::Verdict judge_early(const rules::Program& program, std::uint64_t since_ms, std::uint64_t delay_ms, bool ended);
+  rules::Verdict go_on(const rules::Program& program);
+  void wait_for_name(const rules::Program& program, rules::Verdict& verdict);
   void judge_answer();
   void close_server();
   void follow(Approach::Step step);

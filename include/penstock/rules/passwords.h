@@ -12,18 +12,9 @@
 #include "penstock/base/counted.h"
 #include "penstock/base/list.h"
 #include "penstock/net/loop.h"
+#include "penstock/rules/answer_waiter.h"
 
 namespace penstock::rules {
-
-// Who waits for an answer.
-struct PasswordTag;
-class PasswordWaiter : public ListNode<PasswordTag> {
- public:
-  virtual void on_password_known() = 0;
-
- protected:
-  ~PasswordWaiter() = default;
-};
 
 class Passwords final : public Counted<Passwords> {
  public:
@@ -33,7 +24,7 @@ class Passwords final : public Counted<Passwords> {
   Passwords(Loop& loop, std::atomic<std::uint32_t>& under_way);
   Answer ask(std::string_view password, std::string_view hash);
   // Tells `waiter` when ask() knows. False: too many are being hashed.
-  bool find_out(std::string_view password, std::string_view hash, PasswordWaiter& waiter);
+  bool find_out(std::string_view password, std::string_view hash, AnswerWaiter& waiter);
 
   // Of a password and a hash, under a key that lives as long as this: nothing else is kept of either.
   using Digest = std::array<char, 32>;
@@ -50,7 +41,7 @@ class Passwords final : public Counted<Passwords> {
   // One that is being hashed, and who waits for it.
   struct UnderWay : ListNode<> {
     Digest digest{};
-    List<PasswordWaiter, PasswordTag> waiters;
+    List<AnswerWaiter, AnswerTag> waiters;
   };
 
   Digest digest_of(std::string_view password, std::string_view hash);

@@ -26,7 +26,7 @@ class Program {
 
   bool empty() const { return empty_; }
   Verdict run(Subject& subject) const;
-  // Goes on behind a rule that had to wait for a body.
+  // Goes on where a rule had to wait.
   Verdict resume(Subject& subject, const Verdict::Wait& wait) const;
   // The same, told as it goes.
   Verdict run(Subject& subject, Witness& witness) const;

@@ -192,6 +192,7 @@ enum class Trouble : std::uint8_t {
   Match,     // A regular expression was given up: its text takes too long to match.
   Memory,    // What rules made outgrew `memory_limit`.
   Password,  // Whether it fits is to be found out first; see `password`. Who can wait for that runs the rules again.
+  Name,      // What address it has is to be found out first; see `names`. Likewise.
 };
 
 // Why a request was refused or failed, for the log; `txn.reason`. The text is a literal or lies in the arena.
@@ -243,6 +244,27 @@ struct Explained {
   bool numbers = false;      // The proxy runs, and its counts can be asked.
 };
 
+// A name that a rule asks for (`do-resolve`), and what came of it. Lies in the arena.
+struct NameAsked {
+  enum class State : std::uint8_t { Wanted, UnderWay, Known };
+
+  void answer(const SocketAddress& found) {
+    state = State::Known;
+    has_address = Ip::of(found, address);
+  }
+
+  const void* rule = nullptr;
+  std::string_view section, name;
+  bool ip4_first = false;
+  State state = State::Wanted;
+  bool has_address = false;
+  Ip address;
+  // Where rules go on that are asked again and again (mode tcp).
+  bool goes_on = false, strict = true;
+  std::uint32_t next = 0;
+  NameAsked* before = nullptr;  // Asked by another rule, or for another name.
+};
+
 class Passwords;
 
 // One that a client has shown, and the hash that it is to fit.
@@ -283,6 +305,7 @@ struct Subject {
   Trouble trouble = Trouble::None;
   const RulePlace* trouble_at = nullptr;  // Of what was asked; null: nowhere that can be named.
   ShownPassword password;                 // With Trouble::Password.
+  NameAsked* names = nullptr;             // The latest first; with Trouble::Name that one is wanted.
   Passwords* passwords = nullptr;         // Null: whoever asks for one waits until it is hashed.
   const RulePlace* last_rule = nullptr;   // The latest that ended its set; null: none has.
   unsigned worker = 0;

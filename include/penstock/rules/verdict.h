@@ -54,17 +54,19 @@ struct Verdict {
     Error,         // A rewrite failed under strict-mode: answer 500; logged as PR-- / PH--.
     Body,          // More of the message's body must come before the rules behind can be asked; see `wait`.
     Password,      // A password must be hashed before the rule at `wait` can be asked; see Subject::password.
+    Name,          // The address of a name must be known before the rule at `wait` can go on; see Subject::names.
     Trouble,       // A rule could not be asked: see Subject::trouble. Nothing may pass.
   };
   Kind kind = Kind::Continue;
   bool final = false;  // A rule ended the set (also `allow`).
   Reply reply;
   const RulePlace* place = nullptr;  // Of the rule that ended the set.
-  // Of Body and Password: where to go on. Of Body: for how long, and for how many bytes, 0 meaning as much as a buffer takes.
+  // Of Body, Password and Name: where to go on. Of Body: for how long, and for how many bytes, 0 meaning as much as a buffer takes.
   struct Wait {
     std::uint64_t limit_ms = 0, at_least = 0;
     std::uint32_t next = 0;
     bool strict = true;
+    bool judged = false;  // The condition there has been asked, and holds.
   };
   Wait wait;
 };
