@@ -1,5 +1,7 @@
 #include "penstock/tables/stick_table.h"
 
+#include <malloc.h>
+
 #include <set>
 #include <string>
 #include <thread>
@@ -298,4 +300,20 @@ TEST_CASE("a walk over a large table takes as long as its entries are many") {
   for (std::size_t place = 0; place < table.places(); place += 37)
     table.each(place, 37, 0, [&](const StickTable::Hold& hold) { CHECK(seen.emplace(hold.key()).second); });
   CHECK(seen.size() == 100);
+}
+
+TEST_CASE("a million addresses with two rates take at most 130 MB") {
+  const auto taken = [] {
+    const struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+  };
+  const std::size_t before = taken();
+  config::StickTable line;
+  line.key = config::StickTable::Key::Ip;
+  line.size = 1000000;
+  line.store = {{Data::ConnRate, 1, 10000}, {Data::HttpReqRate, 1, 10000}};
+  StickTable table(line);
+  for (std::uint32_t i = 0; i < line.size; ++i) table.make({reinterpret_cast<const char*>(&i), sizeof(i)}, 0);
+  CHECK(table.size() == line.size);
+  CHECK(taken() - before < 130000000);
 }
