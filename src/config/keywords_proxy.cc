@@ -121,6 +121,22 @@ void parse_description(Line& line, Draft& draft) {
   for (const Word& word : line.take_rest()) text += (text.empty() ? "" : " ") + word.text;
   draft.proxy.description = std::move(text);
 }
+void parse_name_header(Line& line, Draft& draft) {
+  constexpr std::string_view kOfFraming[] = {"connection", "content-length", "transfer-encoding", "upgrade"};
+  const Word* word = line.take_filled("the name of a header");
+  if (word == nullptr) return;
+  const bool is_name = std::all_of(word->text.begin(), word->text.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 ||
+           std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
+  });
+  if (!is_name) return line.complain(word->place, format("'{}' is no name of a header", word->text));
+  const auto* same = std::find_if(std::begin(kOfFraming), std::end(kOfFraming),
+                                  [&](std::string_view name) { return equal_nocase(name, word->text); });
+  if (same != std::end(kOfFraming))
+    return line.complain(word->place,
+                         format("'{}' says how a request is to be read: it cannot hold a name", word->text));
+  draft.proxy.name_header = word->text;
+}
 void parse_disabled(Line&, Draft& draft) { draft.proxy.disabled = true; }
 void parse_enabled(Line&, Draft& draft) { draft.proxy.disabled = false; }
 
@@ -441,7 +457,8 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      kAnywhere | kNamedDefaults},
     {"http-reuse", parse_http_reuse,
      "Who may use an idle server connection: never, safe (the default), aggressive, always.", kBack},
-    {"http-send-name-header", not_yet<Draft>, "Servers are not told their names.", kBack},
+    {"http-send-name-header", parse_name_header, "Tell each server its name, in this header of requests: <name>.",
+     kBack},
     {"id", parse_id, "The proxy's number in statistics.", kProxies},
     {"ignore-persist", parse_persist_rule<Rule::Set::IgnorePersist>,
      "Requests that are balanced, whatever their cookie: if|unless <condition>.", kInBackend},

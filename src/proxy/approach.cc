@@ -263,7 +263,13 @@ std::string_view Approach::tls_name() const {
 SocketAddress Approach::address() const {
   const ServerSpec& spec = slot_->spec;
   SocketAddress address = moved_ ? moved_->to.address : spec.address;
-  if (has_port_of_client()) {
+  if (address.is_any()) {
+    const std::uint16_t port = address.port();
+    address = subject_.destination();
+    if (!address.is_unix() && !address.empty()) address.set_port(port);
+  }
+  const bool has_port_of_client = moved_ ? moved_->to.port_from_client : spec.port_from_client;
+  if (has_port_of_client && !address.is_unix() && !address.empty()) {
     const int offset = moved_ ? moved_->to.port_offset : spec.port_offset;
     address.set_port(static_cast<std::uint16_t>(subject_.destination().port() + offset));
   }
@@ -295,7 +301,7 @@ void Approach::write_cookie(Head& response) {
 void Approach::note_server() {
   const ServerSpec& spec = slot_->spec;
   subject_.log.server_address = &spec.address;
-  if (!moved_ && !spec.port_from_client) return;
+  if (!moved_ && !is_of_client()) return;
   made_address_ = address();
   subject_.log.server_address = &made_address_;
 }

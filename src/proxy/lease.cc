@@ -11,9 +11,9 @@ bool Lease::must_be_private(const BackendPlan& backend) const {
   if (pins_.pinned() || backend.balance.reuse == ReuseMode::Never) return true;
   const ServerSlot* slot = approach_.slot();
   if (slot == nullptr) return false;
-  // A PROXY header says whose connection it is, for as long as it lasts. Where one at "*:+0" leads to depends on where
+  // A PROXY header says whose connection it is, for as long as it lasts. Where one at "*" or "*:+0" leads to depends on where
   // the client came to.
-  return slot->spec.send_proxy != ProxyVersion::None || approach_.has_port_of_client();
+  return slot->spec.send_proxy != ProxyVersion::None || approach_.is_of_client();
 }
 
 bool Lease::borrow(const BackendPlan& backend, std::string_view tls_name, bool first, BackOwner& owner) {

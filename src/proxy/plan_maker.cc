@@ -141,6 +141,7 @@ std::shared_ptr<FrontendPlan> PlanMaker::frontend(const config::Proxy& proxy) {
   spec.tarpit_ms = timeout.tarpit != 0 ? timeout.tarpit : timeout.connect;
   spec.http_mode = proxy.http_mode;
   spec.forward_for = proxy.forward_for;
+  spec.original_to = proxy.original_to;
   spec.monitor_uri = proxy.monitor_uri.value_or("");
   spec.unique_id_header = proxy.unique_id_header;
   spec.ignore_probes = proxy.ignore_probes;
@@ -244,6 +245,9 @@ std::shared_ptr<BackendPlan> PlanMaker::backend(const config::Proxy& proxy) {
   spec.retry_on = retry_on_of(proxy);
   spec.http_mode = proxy.http_mode;
   spec.forward_for = proxy.forward_for;
+  spec.original_to = proxy.original_to;
+  spec.name_header = proxy.name_header;
+  spec.check_cache = proxy.check_cache;
   spec.logs = logs_.of(proxy.logs, tag_of(proxy));
   balance.servers.reserve(proxy.servers.size());
   server_numbers_ = {};

@@ -117,12 +117,12 @@ ErrorReplies compile_errors(Compiling& compiling) {
   return replies;
 }
 
-AddressSet compile_networks(Compiling& compiling) {
+AddressSet compile_networks(Compiling& compiling, const config::ForwardFor& forward, std::string_view option) {
   AddressSet set;
-  for (const std::string& network : compiling.proxy->forward_for.except) {
+  for (const std::string& network : forward.except) {
     if (!set.add(network))
       compiling.diagnostics.add(compiling.proxy->place,
-                                format("option forwardfor except '{}': this is no IP network", network));
+                                format("option {} except '{}': this is no IP network", option, network));
   }
   set.finish();
   return set;
@@ -163,7 +163,8 @@ class FrontendCompiler {
     compile_choices();
     compile_formats();
     rules_.errors_ = compile_errors(compiling_);
-    rules_.forward_for_except = compile_networks(compiling_);
+    rules_.forward_for_except = compile_networks(compiling_, proxy_.forward_for, "forwardfor");
+    rules_.original_to_except = compile_networks(compiling_, proxy_.original_to, "originalto");
     rules_.asks_client = compiling_.asks_client;
     return std::move(rules_);
   }
@@ -221,10 +222,6 @@ class FrontendCompiler {
     if (index >= 0) return index;
     std::vector<std::string_view> names;
     for (const config::Proxy& other : compiling_.config->proxies) {
-      if (other.is_backend && other.disabled && other.name == name.text) {
-        compiling_.diagnostics.add(name.place, format("the backend '{}' is disabled", name.text));
-        return -1;
-      }
       if (other.is_backend) names.push_back(other.name);
     }
     compiling_.diagnostics.add(name.place, format("there is no backend '{}'{}", name.text, hint(name.text, names)));
@@ -348,7 +345,8 @@ class BackendCompiler {
     if (!proxy_.is_frontend) rules_.stats = compile_stats(compiling_);
     compile_samples();
     rules_.errors_ = compile_errors(compiling_);
-    rules_.forward_for_except = compile_networks(compiling_);
+    rules_.forward_for_except = compile_networks(compiling_, proxy_.forward_for, "forwardfor");
+    rules_.original_to_except = compile_networks(compiling_, proxy_.original_to, "originalto");
     rules_.asks_client = compiling_.asks_client;
     return std::move(rules_);
   }

@@ -326,6 +326,7 @@ struct Proxy {
   bool is_frontend = false;
   bool is_backend = false;
   bool disabled = false;
+  bool stands_empty = false;  // Disabled, and a backend that rules lead to: it has no server.
   Mode mode = Mode::Tcp;
   std::uint32_t id = 0;
   std::string description;  // Of statistics, as `node` and its like in Global.
@@ -369,6 +370,9 @@ struct Proxy {
   HttpMode http_mode = HttpMode::KeepAlive;
   bool http_buffer_request = false;
   ForwardFor forward_for;
+  ForwardFor original_to{.header = "X-Original-To"};
+  std::string name_header;   // `http-send-name-header`; empty: none.
+  bool check_cache = false;  // `option checkcache`
   std::optional<std::string> monitor_uri;
   Place monitor_uri_place;
   std::optional<StatsPage> stats;
