@@ -282,6 +282,7 @@ class Writer {
     number_line("maxconn", proxy.maxconn, 0);
     number_line("backlog", proxy.backlog, 0);
     number_line("rate-limit sessions", proxy.session_rate, 0);
+    number_line("max-session-srv-conns", proxy.most_own, 16);
     for (const Bind& bind : proxy.binds) write_bind(bind);
     for (const Capture& capture : proxy.captures) {
       const char* side = capture.side == Capture::Side::Request ? "request" : "response";
@@ -408,7 +409,8 @@ class Writer {
     number_line("fullconn", proxy.fullconn, 0);
     if (const std::string text = hash_type_text(proxy.balance); !text.empty()) line("hash-type {}", text);
     number_line("hash-balance-factor", proxy.balance.factor, 0);
-    if (const std::string text = balance_text(proxy.balance); !text.empty()) line("balance {}", text);
+    const bool dispatches = !proxy.servers.empty() && proxy.servers[0].name == kDispatchName;
+    if (const std::string text = balance_text(proxy.balance); !text.empty() && !dispatches) line("balance {}", text);
     static constexpr const char* kReuse[] = {"never", "safe", "aggressive", "always"};
     if (proxy.reuse != Reuse::Safe) line("http-reuse {}", kReuse[static_cast<std::size_t>(proxy.reuse)]);
     number_line("retries", proxy.retries, 3);
@@ -417,6 +419,7 @@ class Writer {
       line("option redispatch{}", proxy.redispatch_interval == -1 ? "" : format(" {}", proxy.redispatch_interval));
     flag_line("option prefer-last-server", proxy.prefer_last_server);
     flag_line("option persist", proxy.persist);
+    if (!proxy.rdp_cookie.text.empty()) line("persist {}", quoted(format("rdp-cookie({})", proxy.rdp_cookie.text)));
     if (!proxy.cookie.name.empty()) line("cookie {}", cookie_text(proxy.cookie));
     name_line("dynamic-cookie-key", proxy.dynamic_cookie_key);
     flag_line("option allbackups", proxy.all_backups);
@@ -549,7 +552,14 @@ class Writer {
   }
 
   void write_servers(const Proxy& proxy) {
-    for (const Server& server : proxy.servers) write_server(server);
+    for (const Server& server : proxy.servers) {
+      if (server.name != kDispatchName)
+        write_server(server);
+      else if (server.address == Address())
+        line("option transparent");
+      else
+        line("dispatch {}", quoted(address_text(server.address, AddressUse::Server)));
+    }
   }
 
   void write_server(const Server& server) {

@@ -69,6 +69,8 @@ std::string balance_text(const Balance& balance) {
       return with_arguments("hash", balance);
     case Balance::Kind::Random:
       return balance.random_draws == 2 ? "random" : format("random({})", balance.random_draws);
+    case Balance::Kind::RdpCookie:
+      return quoted(format("rdp-cookie({})", balance.arguments[0].text));
     case Balance::Kind::Header:
       return quoted(format("hdr({})", balance.arguments[0].text)) +
              (balance.arguments.size() > 1 ? " use_domain_only" : "");

@@ -430,7 +430,12 @@ class Judge {
   // What mode tcp has no use for.
 
   void judge_mode(Proxy& proxy) {
-    if (proxy.mode == Mode::Http) return;
+    if (proxy.mode == Mode::Http) {
+      if (!proxy.rdp_cookie.text.empty() && proxy.is_backend)
+        complaints_.warn(inside(proxy, proxy.rdp_cookie.place),
+                         "'persist rdp-cookie' needs mode tcp and has no effect");
+      return void(proxy.rdp_cookie = Word());
+    }
     judge_balance(proxy);
     std::map<std::string_view, Place> idle;
     // Each kind of line is told once.

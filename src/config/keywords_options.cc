@@ -4,6 +4,12 @@
 
 namespace penstock::config {
 
+void parse_transparent(Line& line, Draft& draft) {
+  draft.dispatch.reset();
+  draft.dispatch_place = line.place;
+  if (!line.negated) draft.dispatch.emplace();
+}
+
 namespace {
 
 using OptionKeyword = Keyword<Draft>;
@@ -295,7 +301,9 @@ constexpr OptionKeyword kOptionKeywords[] = {
     {"tcp-smart-connect", never_done<Draft>, "The kernel decides when it acknowledges.", kBackSwitch},
     {"tcpka", parse_tcpka, "TCP keep-alive on both sides.", kAnywhere},
     {"tcplog", parse_log_style<Proxy::LogStyle::Tcp>, "Log connections in the TCP format.", kFront},
-    {"transparent", refused<Draft>, "Name the servers: the address that the client wanted is not connected to.",
+    {"transparent", parse_transparent,
+     "Requests that no cookie, rule or stick table leads to a server go where the client wanted to go; not beside "
+     "'balance'.",
      kBackSwitch},
 };
 static_assert(is_sorted(kOptionKeywords));

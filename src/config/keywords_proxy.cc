@@ -121,6 +121,18 @@ void parse_description(Line& line, Draft& draft) {
   for (const Word& word : line.take_rest()) text += (text.empty() ? "" : " ") + word.text;
   draft.proxy.description = std::move(text);
 }
+void parse_max_session_srv_conns(Line& line, Draft& draft) {
+  draft.proxy.most_own = static_cast<std::uint32_t>(line.take_number("a number", 0, 2147483647));
+}
+void parse_dispatch(Line& line, Draft& draft) {
+  const Place place = line.more() ? line.peek().place : line.place;
+  auto address = take_address(line, AddressUse::Server);
+  if (!address) return;
+  const bool is_path = address->kind == Address::Kind::Unix || address->kind == Address::Kind::Abstract;
+  if (address->port_low == 0 && !is_path) return line.complain(place, "'dispatch' expects an address with a port");
+  draft.dispatch = std::move(*address);
+  draft.dispatch_place = line.place;
+}
 void parse_name_header(Line& line, Draft& draft) {
   constexpr std::string_view kOfFraming[] = {"connection", "content-length", "transfer-encoding", "upgrade"};
   const Word* word = line.take_filled("the name of a header");
@@ -387,9 +399,9 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"backlog", parse_backlog,
      "Length of the kernel's queue of connections not yet accepted, 4096 unless said otherwise.", kFront},
     {"balance", parse_balance,
-     "How servers are chosen: roundrobin (the default), leastconn, source, random, first, hash <expression>; in mode "
-     "http also "
-     "uri, url_param, hdr(name).",
+     "How servers are chosen: roundrobin (the default), static-rr, leastconn, source, random, first, hash "
+     "<expression>; "
+     "in mode http also uri, url_param, hdr(name), in mode tcp rdp-cookie[(name)].",
      kBack},
     {"bind", parse_bind, "Where clients are accepted: <address>:<port>[-<port>][,...] [words]; see the bind keywords.",
      kInFrontend},
@@ -417,7 +429,9 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"default_backend", parse_default_backend, "The backend when no use_backend applies.", kFront},
     {"description", parse_description, "Text about this proxy, for the page of statistics.", kProxies},
     {"disabled", parse_disabled, "The proxy is read and judged, and not run."},
-    {"dispatch", refused<Draft>, "Write 'server' and the address.", kBackOnly},
+    {"dispatch", parse_dispatch,
+     "Where requests go that no cookie, rule or stick table leads to a server: <address>:<port>; 'balance' undoes it.",
+     kBackOnly},
     {"dynamic-cookie-key", parse_dynamic_cookie_key, "Secret that 'cookie ... dynamic' makes the servers' values with.",
      kBack},
     {"email-alert", no_effect<Draft>, "No mail is sent; watch the log or the statistics."},
@@ -478,6 +492,10 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      "Structured data of lines in the format rfc5424: see 'log-format'.", kFront},
     {"log-tag", parse_log_tag, "Tag in syslog headers."},
     {"max-keep-alive-queue", no_effect<Draft>, "'option prefer-last-server' decides alone.", kBack},
+    {"max-session-srv-conns", parse_max_session_srv_conns,
+     "Most server connections that a client keeps to itself while they are idle, 16 unless said otherwise; a client "
+     "with an identity on one that goes is sent away, too.",
+     kFront},
     {"maxconn", parse_maxconn,
      "Most connections of the frontend at one time; what is beyond waits in the kernel. Unless said otherwise "
      "'maxconn' of global.",
@@ -487,7 +505,10 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"monitor-net", parse_old, kOldError},
     {"monitor-uri", parse_monitor_uri, "Path that answers 200 itself, for those who watch us; never logged.", kFront},
     {"option", parse_option, "See the option keywords.", kAnywhere | kNegatable},
-    {"persist", no_effect<Draft>, "RDP cookies are not read.", kBack},
+    {"persist", parse_persist,
+     "In mode tcp: clients come back to the server whose address their RDP cookie holds: rdp-cookie[(<name>)], msts "
+     "unless said otherwise.",
+     kBack},
     {"rate-limit", parse_rate_limit,
      "Most clients a second that the frontend lets in: sessions <n>; who comes beyond waits in the kernel. 0, the "
      "default, means no limit.",
@@ -557,7 +578,7 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      "<time>.",
      kBack | kNamedDefaults | kStrict},
     {"timeout", parse_timeout, "See the timeout keywords."},
-    {"transparent", refused<Draft>, "Name the servers: the address that the client wanted is not connected to.", kBack},
+    {"transparent", parse_transparent, "An older word for 'option transparent'.", kBack | kNegatable},
     {"unique-id-format", parse_unique_id_format, "Format of the identity that each request gets.", kFront},
     {"unique-id-header", parse_unique_id_header, "Header that tells servers the request's identity.", kFront},
     {"use-fcgi-app", refused<Draft>, "FastCGI is not spoken.", kBackOnly},

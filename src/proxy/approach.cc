@@ -27,6 +27,27 @@ void Approach::ask_persistence() {
   }
   if (spec_->cookie.in_use()) follow_cookie();
   if (!spec_->rules->stick_request.empty()) follow_tables();
+  if (spec_->rules->rdp_cookie && meant_ == nullptr) follow_rdp_cookie();
+}
+
+// "<address>.<port>.0000", both as numbers whose bytes lie in the order of the wire, the first the lowest.
+void Approach::follow_rdp_cookie() {
+  const auto text = spec_->rules->rdp_cookie.text(subject_);
+  if (!text || persistence_ == rules::Persistence::Ignored) return;
+  std::string_view rest = *text;
+  const auto address = parse_unsigned(cut(rest, '.'));
+  const auto port = parse_unsigned(cut(rest, '.'));
+  if (!address || !port || rest.empty()) return;
+  for (const auto& slot : backend_->slots()) {
+    const SocketAddress& at = slot->moved() ? slot->moved()->to.address : slot->spec.address;
+    if (!at.is_ip4()) continue;
+    std::uint64_t bytes = 0;
+    for (std::size_t i = 0; i < 4; ++i) bytes |= std::uint64_t{static_cast<unsigned char>(at.ip_bytes()[i])} << (8 * i);
+    const std::uint64_t turned = std::uint64_t{at.port() & 0xffu} << 8 | at.port() >> 8;
+    if (bytes != *address || turned != *port) continue;
+    if (belongs_to(*slot)) meant_ = slot.get();
+    return;
+  }
 }
 
 void Approach::follow_cookie() {

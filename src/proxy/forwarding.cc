@@ -69,7 +69,7 @@ std::string_view cut_element(std::string_view& list) {
 // An address and the option about it, of either side.
 struct Told {
   const config::ForwardFor &front, &back;
-  const AddressSet &front_except, &back_except;
+  const rules::AddressSet &front_except, &back_except;
   const SocketAddress& address;
 };
 

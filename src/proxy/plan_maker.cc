@@ -32,6 +32,7 @@ BalanceKind balance_kind(config::Balance::Kind kind) {
     case Kind::UrlParam:
     case Kind::Header:
     case Kind::Hash:
+    case Kind::RdpCookie:
       return BalanceKind::Hash;
   }
   return BalanceKind::RoundRobin;
@@ -129,6 +130,7 @@ std::shared_ptr<FrontendPlan> PlanMaker::frontend(const config::Proxy& proxy) {
   spec.mode = proxy.mode;
   spec.maxconn = proxy.maxconn;
   spec.session_rate = proxy.session_rate;
+  spec.most_own = proxy.most_own;
   spec.rules = rules::compile_frontend(config_, proxy, outside_, diagnostics_);
   const config::Timeouts& timeout = proxy.timeout;
   spec.http.limits = head_limits();
@@ -274,6 +276,9 @@ ServerSpec PlanMaker::build_server(const config::Proxy& proxy, const config::Ser
   spec.name = server.name;
   spec.key = key;
   spec.address = outside_.resolved(server.address);
+  // Where the client wanted to go, at its port too.
+  if (server.address.kind == config::Address::Kind::Any && spec.address.empty())
+    SocketAddress::from_ip("", 0, spec.address);
   set_name(server, spec);
   spec.port_from_client = server.address.port_is_offset || (server.address.port_low == 0 && !spec.address.is_unix());
   spec.port_offset = server.address.port_offset;

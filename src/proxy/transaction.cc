@@ -337,12 +337,15 @@ void Transaction::send_response(Head& head) {
     lease_.close({});
     return reply(rules::Reply::of(500), Cause::Denied, Phase::Headers);
   }
-  subject_.log.status = head.status;
+  const auto came = static_cast<std::uint16_t>(std::exchange(subject_.log.status, head.status));
   head_answered_ = true;
   // A server that closes takes no more; so much is not read for nobody.
   if (!request_ended_ && !lease_->hop().keep_alive && front_.body_left() > FrontStream::kServedDrainLimit)
     front_.close_after_answer();
+  // What can be made smaller depends on the status that the server said, whatever rules made of it.
+  const std::uint16_t status = std::exchange(head.status, came);
   begin_compression(head);
+  head.status = status;
   front_.send_head(head);
   if (head.body.kind == BodyLength::Kind::Tunnel) start_tunnel();
   if (frontend_.log_asap) {

@@ -416,6 +416,10 @@ class BackendCompiler {
 
   void compile_samples() {
     const unsigned available = proxy_.mode == config::Mode::Http ? kForRequest : kForTcpContent;
+    const Word& cookie = proxy_.rdp_cookie;
+    if (!cookie.text.empty())
+      rules_.rdp_cookie =
+          Sample(parse_whole_expression(compiling_, "req.rdp_cookie(" + cookie.text + ")", cookie.place, available));
     BalanceKey& key = rules_.hash_key;
     key.function = static_cast<BalanceKey::Function>(proxy_.balance.function);
     key.avalanche = proxy_.balance.avalanche;
@@ -454,6 +458,8 @@ class BackendCompiler {
         return "url_param(" + first + ")";
       case Kind::Header:
         return "req.hdr(" + first + ",1)";
+      case Kind::RdpCookie:
+        return "req.rdp_cookie(" + first + ")";
       case Kind::Hash:
         return first;
       case Kind::Uri:

@@ -211,6 +211,7 @@ option dontlognull
 no option dontlognull
 option forwardfor except 127.0.0.0/8
 option originalto except 127.0.0.0/8 header X-To
+max-session-srv-conns 5
 option http-server-close
 no option httpclose
 option redispatch 2
@@ -533,6 +534,13 @@ option tcp-check
 option forwardfor header X-Y
 option originalto header X-Y
 option checkcache
+option transparent
+transparent
+dispatch 127.0.0.1:80
+persist rdp-cookie
+persist rdp-cookie(msts)
+balance rdp-cookie
+balance rdp-cookie(mstshash)
 http-send-name-header X-Server
 option http-buffer-request
 option httpclose

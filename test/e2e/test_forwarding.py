@@ -103,7 +103,8 @@ backend be
 
     @penstock_only('a warning of its own')
     def test_that_it_has_none_is_to_be_written(self):
-        code, text = check('defaults\n    mode http\n    timeout connect 1s\n    timeout server 1s\nbackend be\n    server s "${NONE_SUCH}:80"\n')
+        code, text = check('defaults\n    mode http\n    timeout connect 1s\n    timeout server 1s\n    timeout client 1s\n'
+                           'listen be\n    bind 127.0.0.1:1\n    server s "${NONE_SUCH}:80"\n')
         self.assertEqual(code, 0, text)
         self.assertIn('this server has no address', text)
 
@@ -152,3 +153,61 @@ class CookiesInCaches(Case):
         self.assertTrue(passes('Pragma: no-cache', keep))
         self.assertFalse(passes(old, 'Pragma: no-cache, x'))
         self.assertTrue(passes(old, 'X-Drop: 1'))
+
+
+class OfTheClientAlone(Case):
+
+    def connections(self, line):
+        rig = self.rig("""
+frontend fe
+    bind <fe>
+    %s
+    use_backend be1 if { path_beg /test/1 }
+    default_backend be2
+backend be1
+    http-reuse never
+    server s1 <s1>
+backend be2
+    http-reuse never
+    server s2 <s2>
+""" % line)
+        with Client(rig.addresses['fe']) as client:
+            for _ in range(3):
+                client.get('/test/1')
+                client.get('/test/2')
+        return [rig.server(name).counters['accepted'] for name in ('s1', 's2')]
+
+    def test_a_client_keeps_so_many_idle_server_connections_to_itself(self):
+        self.assertEqual(self.connections(''), [1, 1])
+        self.assertEqual(self.connections('max-session-srv-conns 2'), [1, 1])
+        self.assertEqual(self.connections('max-session-srv-conns 0'), [3, 3])
+
+
+class Dispatch(Case):
+
+    def test_who_belongs_to_no_server_goes_to_one_address_or_where_the_client_wanted(self):
+        script = self.script(lambda sock, number: [sock.sendall(
+            b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-At: %s\r\n\r\n' % sock.getsockname()[0].encode()) for _ in heads(sock)],
+            address=('0.0.0.0', 0))
+        server = '\n    cookie A\n    server s1 127.0.0.6:PORT cookie x'
+        for mode in ('http', 'tcp'):
+            for line, at in (('dispatch 127.0.0.5:PORT', '127.0.0.5'), ('option transparent', '127.0.0.7'), ('transparent', '127.0.0.7')):
+                for more in ('', server):
+                    rig = self.rig(TEXT.replace('server s1 <s1>', 'mode ' + mode).replace('httplog', mode + 'log\n    mode ' + mode) % (
+                        '', (line + more).replace('PORT', str(script.port))))
+
+                    def where(*fields):
+                        with Client(rig.addresses['fe']) as client:
+                            client.send('PROXY TCP4 1.2.3.4 127.0.0.7 5 %d\r\n' % script.port)
+                            return client.get('/', fields).get('x-at')
+                    with self.subTest(line + more + mode):
+                        self.assertEqual(where(), at)
+                        rig.log.wait(' fe be/<NOSRV> ')
+                        self.assertEqual(where(('Cookie', 'A=x')), '127.0.0.6' if more and mode == 'http' else at)
+
+    def test_balance_comes_before_it(self):
+        rig = self.rig(TEXT.replace(' accept-proxy', '') % ('', 'balance roundrobin\n    dispatch <dead>'))
+        self.assertEqual(rig.who(count=3), ['EX01'] * 3)
+        for lines in ('option transparent\n    balance leastconn', 'dispatch 127.0.0.1', 'dispatch :+5'):
+            code, text = check('defaults\n    mode http\nbackend be\n    %s\n    server s 127.0.0.1:1\n' % lines)
+            self.assertEqual(code, 1, text)

@@ -283,7 +283,8 @@ struct Balance {
     UrlParam,
     Header,
     Random,
-    Hash
+    Hash,
+    RdpCookie
   };
   Kind kind = Kind::Unset;  // Unset: roundrobin.
   std::vector<Word> arguments;
@@ -335,6 +336,7 @@ struct Proxy {
   std::uint32_t backlog = 0;
   std::uint32_t fullconn = 0;
   std::uint32_t session_rate = 0;  // `rate-limit sessions`: a second; 0: no limit.
+  std::uint32_t most_own = 16;     // `max-session-srv-conns`
 
   std::vector<Bind> binds;
   std::vector<Acl> acls;
@@ -360,6 +362,7 @@ struct Proxy {
   std::int32_t redispatch_interval = -1;  // `option redispatch <n>`; -1 means the last retry only, 0 none.
   bool prefer_last_server = false;
   bool persist = false;  // `option persist`
+  Word rdp_cookie;       // `persist rdp-cookie(<name>)`; empty: none.
   Cookie cookie;
   std::string dynamic_cookie_key;
   bool all_backups = false;

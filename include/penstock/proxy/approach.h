@@ -127,6 +127,7 @@ class Approach final : private Waiting, private Served, private Later {
   void count_seen(Seen seen);
   void follow_cookie();
   void follow_tables();
+  [[gnu::cold]] void follow_rdp_cookie();
   bool stays_when_down() const;
   bool belongs_to(const ServerSlot& slot) const;
   Backend::Wish pinned_server() const;

@@ -94,6 +94,7 @@ struct FrontendPlan {
   config::Mode mode = config::Mode::Http;
   std::uint32_t maxconn = 0;       // 0: the process's.
   std::uint32_t session_rate = 0;  // Clients a second; 0: no limit.
+  std::uint32_t most_own = 0;      // Idle server connections that a client keeps to itself.
   rules::FrontendRules rules;
   FrontOptions http;
   std::uint64_t tunnel_ms = 0, client_ms = 0, client_fin_ms = 0, tarpit_ms = 0;

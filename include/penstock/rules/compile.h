@@ -158,6 +158,7 @@ class BackendRules {
 
   StatsRules stats;
   BalanceKey hash_key;  // Of `balance hash` and its like.
+  Sample rdp_cookie;    // Of `persist rdp-cookie`.
   AddressSet forward_for_except, original_to_except;
   bool asks_client = false;  // Something in these rules does: of its address, or how it came.
   // `stick` lines that look at requests, and those that look at answers.
