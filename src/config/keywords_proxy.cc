@@ -121,7 +121,7 @@ void parse_description(Line& line, Draft& draft) {
   for (const Word& word : line.take_rest()) text += (text.empty() ? "" : " ") + word.text;
   draft.proxy.description = std::move(text);
 }
-void parse_max_session_srv_conns(Line& line, Draft& draft) {
+void parse_most_own(Line& line, Draft& draft) {
   draft.proxy.most_own = static_cast<std::uint32_t>(line.take_number("a number", 0, 2147483647));
 }
 void parse_dispatch(Line& line, Draft& draft) {
@@ -492,7 +492,7 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      "Structured data of lines in the format rfc5424: see 'log-format'.", kFront},
     {"log-tag", parse_log_tag, "Tag in syslog headers."},
     {"max-keep-alive-queue", no_effect<Draft>, "'option prefer-last-server' decides alone.", kBack},
-    {"max-session-srv-conns", parse_max_session_srv_conns,
+    {"max-session-srv-conns", parse_most_own,
      "Most server connections that a client keeps to itself while they are idle, 16 unless said otherwise; a client "
      "with an identity on one that goes is sent away, too.",
      kFront},
