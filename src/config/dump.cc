@@ -271,6 +271,7 @@ class Writer {
     number_line("maxconn", proxy.maxconn, 0);
     number_line("backlog", proxy.backlog, 0);
     number_line("rate-limit sessions", proxy.session_rate, 0);
+    number_line("max-session-srv-conns", proxy.most_own, 16);
     for (const Bind& bind : proxy.binds) write_bind(bind);
     for (const Capture& capture : proxy.captures) {
       const char* side = capture.side == Capture::Side::Request ? "request" : "response";
@@ -381,13 +382,13 @@ class Writer {
         break;
     }
     flag_line("option http-buffer-request", proxy.http_buffer_request);
-    if (!proxy.forward_for.enabled) return;
-    std::string words;
-    for (const std::string& network : proxy.forward_for.except) append_format(words, " except {}", quoted(network));
-    if (proxy.forward_for.header != ForwardFor().header)
-      append_format(words, " header {}", quoted(proxy.forward_for.header));
-    if (proxy.forward_for.if_none) words += " if-none";
-    line("option forwardfor{}", words);
+    const Proxy standard;
+    if (proxy.forward_for.enabled)
+      line("option forwardfor{}", forward_words(proxy.forward_for, standard.forward_for.header));
+    if (proxy.original_to.enabled)
+      line("option originalto{}", forward_words(proxy.original_to, standard.original_to.header));
+    name_line("http-send-name-header", proxy.name_header);
+    flag_line("option checkcache", proxy.check_cache);
   }
 
   void write_back(const Proxy& proxy) {
@@ -395,7 +396,10 @@ class Writer {
       line("load-server-state-from-file {}", proxy.state_from == Proxy::StateFrom::Global ? "global" : "local");
     name_line("server-state-file-name", proxy.state_file);
     number_line("fullconn", proxy.fullconn, 0);
-    write_balance(proxy.balance);
+    if (const std::string text = hash_type_text(proxy.balance); !text.empty()) line("hash-type {}", text);
+    number_line("hash-balance-factor", proxy.balance.factor, 0);
+    const bool dispatches = !proxy.servers.empty() && proxy.servers[0].name == kDispatchName;
+    if (const std::string text = balance_text(proxy.balance); !text.empty() && !dispatches) line("balance {}", text);
     static constexpr const char* kReuse[] = {"never", "safe", "aggressive", "always"};
     if (proxy.reuse != Reuse::Safe) line("http-reuse {}", kReuse[static_cast<std::size_t>(proxy.reuse)]);
     number_line("retries", proxy.retries, 3);
@@ -404,7 +408,8 @@ class Writer {
       line("option redispatch{}", proxy.redispatch_interval == -1 ? "" : format(" {}", proxy.redispatch_interval));
     flag_line("option prefer-last-server", proxy.prefer_last_server);
     flag_line("option persist", proxy.persist);
-    write_cookie(proxy.cookie);
+    if (!proxy.rdp_cookie.text.empty()) line("persist {}", quoted(format("rdp-cookie({})", proxy.rdp_cookie.text)));
+    if (!proxy.cookie.name.empty()) line("cookie {}", cookie_text(proxy.cookie));
     name_line("dynamic-cookie-key", proxy.dynamic_cookie_key);
     flag_line("option allbackups", proxy.all_backups);
     flag_line("option log-health-checks", proxy.log_health_checks);
@@ -412,24 +417,6 @@ class Writer {
     flag_line("option abortonclose", proxy.abort_on_close);
     write_probes("srv", proxy.tcp_ka_server, proxy.server_probes);
     write_health(proxy);
-  }
-
-  void write_cookie(const Cookie& cookie) {
-    if (cookie.name.empty()) return;
-    static constexpr const char* kKinds[] = {"", " rewrite", " insert", " prefix"};
-    std::string words = kKinds[static_cast<std::size_t>(cookie.kind)];
-    if (cookie.indirect) words += " indirect";
-    if (cookie.nocache) words += " nocache";
-    if (cookie.postonly) words += " postonly";
-    if (cookie.preserve) words += " preserve";
-    if (cookie.httponly) words += " httponly";
-    if (cookie.secure) words += " secure";
-    for (const std::string& domain : cookie.domains) append_format(words, " domain {}", quoted(domain));
-    if (cookie.maxidle_s != 0) append_format(words, " maxidle {}", duration_text(cookie.maxidle_s * 1000));
-    if (cookie.maxlife_s != 0) append_format(words, " maxlife {}", duration_text(cookie.maxlife_s * 1000));
-    if (cookie.dynamic) words += " dynamic";
-    for (const std::string& attribute : cookie.attributes) append_format(words, " attr {}", quoted(attribute));
-    line("cookie {}{}", quoted(cookie.name), words);
   }
 
   std::string stick_table_words(const StickTable& table, std::string_view peers) {
@@ -449,47 +436,6 @@ class Writer {
       if (!measures.empty()) append_format(words, "({})", measures);
     }
     return words;
-  }
-
-  void write_hash_type(const Balance& balance) {
-    constexpr std::string_view kFunctions[] = {"sdbm", "djb2", "wt6", "crc32"};
-    const bool says_function = balance.function != Balance::Function::Sdbm || balance.avalanche;
-    if (!balance.consistent && !says_function) return;
-    std::string text = balance.consistent ? "consistent" : "map-based";
-    if (says_function) append_format(text, " {}", kFunctions[static_cast<std::size_t>(balance.function)]);
-    if (balance.avalanche) text += " avalanche";
-    line("hash-type {}", text);
-  }
-
-  void write_balance(const Balance& balance) {
-    write_hash_type(balance);
-    number_line("hash-balance-factor", balance.factor, 0);
-    switch (balance.kind) {
-      case Balance::Kind::Unset:
-        return;
-      case Balance::Kind::RoundRobin:
-        return line("balance roundrobin");
-      case Balance::Kind::StaticRoundRobin:
-        return line("balance static-rr");
-      case Balance::Kind::LeastConn:
-        return line("balance leastconn");
-      case Balance::Kind::First:
-        return line("balance first");
-      case Balance::Kind::Source:
-        return line("balance source");
-      case Balance::Kind::Uri:
-        return line_of("balance uri", balance.arguments);
-      case Balance::Kind::UrlParam:
-        return line_of("balance url_param", balance.arguments);
-      case Balance::Kind::Hash:
-        return line_of("balance hash", balance.arguments);
-      case Balance::Kind::Random:
-        if (balance.random_draws == 2) return line("balance random");
-        return line("balance random({})", balance.random_draws);
-      case Balance::Kind::Header:
-        return line("balance {}{}", quoted(format("hdr({})", balance.arguments[0].text)),
-                    balance.arguments.size() > 1 ? " use_domain_only" : "");
-    }
   }
 
   void write_health(const Proxy& proxy) {
@@ -589,7 +535,14 @@ class Writer {
   }
 
   void write_servers(const Proxy& proxy) {
-    for (const Server& server : proxy.servers) write_server(server);
+    for (const Server& server : proxy.servers) {
+      if (server.name != kDispatchName)
+        write_server(server);
+      else if (server.address == Address())
+        line("option transparent");
+      else
+        line("dispatch {}", quoted(address_text(server.address, AddressUse::Server)));
+    }
   }
 
   void write_server(const Server& server) {

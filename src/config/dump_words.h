@@ -29,6 +29,12 @@ inline void add_time(std::string& words, std::string_view keyword, std::uint64_t
   if (ms != standard) append_format(words, " {} {}", keyword, duration_text(ms));
 }
 
+// Behind `cookie`, `option forwardfor` or `option originalto`, `hash-type` and `balance`; empty: as by default.
+std::string cookie_text(const Cookie& cookie);
+std::string forward_words(const ForwardFor& forward, std::string_view usual_header);
+std::string hash_type_text(const Balance& balance);
+std::string balance_text(const Balance& balance);
+
 // What kind of check it is, behind `option`; empty: connecting is all.
 std::string check_option(const Health& health);
 // Of a step of a health check that is no comment, behind `http-check` or `tcp-check`.

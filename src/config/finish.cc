@@ -214,6 +214,27 @@ void resolve_servers(Reading& reading, Draft& draft) {
   }
 }
 
+// `dispatch` and `option transparent` are a server before all others, which alone is chosen. Its name is what the log
+// has where there is none.
+void place_dispatch(Reading& reading, Draft& draft) {
+  Proxy& proxy = draft.proxy;
+  if (!draft.dispatch || !proxy.is_backend) return;
+  const bool is_transparent = draft.dispatch->kind == Address::Kind::Any && draft.dispatch->port_low == 0;
+  if (proxy.balance.kind != Balance::Kind::Unset) {
+    if (is_transparent)
+      return reading.diagnostics.add(draft.dispatch_place, "'option transparent' and 'balance' do not go together");
+    return reading.diagnostics.warn(draft.dispatch_place, "'dispatch' has no effect beside 'balance'");
+  }
+  Server server;
+  server.place = server.tls.place = draft.dispatch_place;
+  server.name = kDispatchName;
+  server.address = *draft.dispatch;
+  server.source = draft.source;
+  server.id = kDispatchId;
+  proxy.servers.insert(proxy.servers.begin(), std::move(server));
+  proxy.balance.kind = Balance::Kind::First;
+}
+
 void judge_state_file(Reading& reading, const Proxy& proxy) {
   if (proxy.state_from != Proxy::StateFrom::Global || !reading.config.global.server_state_file.empty()) return;
   reading.diagnostics.warn(
@@ -245,6 +266,7 @@ void finish(Reading& reading) {
     resolve_error_files_of_rules(reading, draft);
     resolve_logs(config.global, draft.proxy);
     resolve_binds(reading, draft.proxy);
+    place_dispatch(reading, draft);
     resolve_servers(reading, draft);
     if (draft.proxy.stick_table) resolve_peers_of(reading, *draft.proxy.stick_table);
     judge_state_file(reading, draft.proxy);

@@ -84,6 +84,7 @@ class Judge {
     collect_names();
     for (std::size_t i = 0; i < config_.proxies.size(); ++i) judge_proxy(config_.proxies[i], reading_.drafts[i]);
     judge_addresses();
+    empty_disabled();
   }
 
  private:
@@ -253,11 +254,8 @@ class Judge {
   }
 
   void judge_address(const Server& server) {
-    if (server.address.kind == Address::Kind::Any)
-      complaints_.add(server.place, format("server '{}' has no address of its own: one that goes where the client "
-                                           "wanted to go is at 0.0.0.0",
-                                           server.name));
-    const bool is_any = server.address.host == "0.0.0.0" || server.address.host == "::";
+    const bool is_any =
+        server.address.kind == Address::Kind::Any || server.address.host == "0.0.0.0" || server.address.host == "::";
     if (is_any && server.check.enabled && !server.check.address)
       complaints_.warn(server.place, format("server '{}' goes where the client wanted to go: a check does not know "
                                             "where that is without 'addr'",
@@ -393,6 +391,29 @@ class Judge {
       judge_backend(proxy, *proxy.default_backend);
   }
 
+  // Who is led to a backend that is disabled finds no server there; one by a name that is made then may be any.
+  void empty_disabled() {
+    std::unordered_set<std::string_view> named;
+    bool any = false;
+    for (const Proxy& proxy : config_.proxies) {
+      if (!proxy.is_frontend || proxy.disabled) continue;
+      const auto add = [&](const std::string& name) {
+        named.insert(name);
+        any = any || name.find('%') != std::string::npos;
+      };
+      for (const Rule& rule : proxy.rules) {
+        if (rule.set == Rule::Set::UseBackend) add(rule.words[0].text);
+      }
+      if (proxy.default_backend) add(proxy.default_backend->text);
+    }
+    for (Proxy& proxy : config_.proxies) {
+      if (!proxy.is_backend || !proxy.disabled || (!any && !named.contains(proxy.name))) continue;
+      proxy.stands_empty = true;
+      proxy.servers.clear();
+      proxy.rules.clear();
+    }
+  }
+
   void judge_backend(const Proxy& proxy, const Word& name) {
     const auto at = backends_.find(name.text);
     if (at == backends_.end()) {
@@ -419,7 +440,12 @@ class Judge {
   // What mode tcp has no use for.
 
   void judge_mode(Proxy& proxy) {
-    if (proxy.mode == Mode::Http) return;
+    if (proxy.mode == Mode::Http) {
+      if (!proxy.rdp_cookie.text.empty() && proxy.is_backend)
+        complaints_.warn(inside(proxy, proxy.rdp_cookie.place),
+                         "'persist rdp-cookie' needs mode tcp and has no effect");
+      return void(proxy.rdp_cookie = Word());
+    }
     judge_balance(proxy);
     std::map<std::string_view, Place> idle;
     // Each kind of line is told once.
@@ -432,6 +458,7 @@ class Judge {
       return is_http;
     });
     if (proxy.forward_for.enabled) add("option forwardfor", proxy.forward_for.place);
+    if (proxy.original_to.enabled) add("option originalto", proxy.original_to.place);
     if (!proxy.captures.empty()) add("capture", proxy.captures.front().place);
     if (proxy.cookie_capture) add("capture", proxy.cookie_capture->place);
     if (!proxy.cookie.name.empty()) add("cookie", proxy.cookie.place);
@@ -442,6 +469,9 @@ class Judge {
                                      type_of(proxy), proxy.name));
     }
     proxy.forward_for = ForwardFor();
+    proxy.original_to = Proxy().original_to;
+    proxy.name_header.clear();
+    proxy.check_cache = false;
     proxy.captures.clear();
     proxy.cookie_capture.reset();
     proxy.cookie = Cookie();

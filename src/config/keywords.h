@@ -36,6 +36,10 @@ struct ProxyV2Word {
 std::span<const ProxyV2Word> proxy_v2_words();
 std::span<const Keyword<Server>> server_keywords();
 
+// The server that `dispatch` and `option transparent` are; no line can give it its name.
+constexpr const char* kDispatchName = "<NOSRV>";
+constexpr std::uint32_t kDispatchId = 65535;
+
 // Address: what may be left out depends on the line.
 enum class AddressUse { Bind, Server, Log, Plain, Source };
 // The address in `text`, or nothing after filling `error`.
@@ -55,6 +59,8 @@ void parse_compression(Line& line, Draft& draft);
 void parse_filter(Line& line, Draft& draft);
 void parse_cookie(Line& line, Draft& draft);
 void parse_balance(Line& line, Draft& draft);
+void parse_persist(Line& line, Draft& draft);
+void parse_transparent(Line& line, Draft& draft);
 void parse_hash_balance_factor(Line& line, Draft& draft);
 void parse_hash_type(Line& line, Draft& draft);
 

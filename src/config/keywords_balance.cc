@@ -17,11 +17,17 @@ struct BalanceWord {
   bool has_argument = false;  // "hdr(name)", "random(2)"
 };
 constexpr BalanceWord kBalances[] = {
-    {"roundrobin", Balance::Kind::RoundRobin}, {"static-rr", Balance::Kind::StaticRoundRobin},
-    {"leastconn", Balance::Kind::LeastConn},   {"first", Balance::Kind::First},
-    {"source", Balance::Kind::Source},         {"uri", Balance::Kind::Uri},
-    {"url_param", Balance::Kind::UrlParam},    {"hdr", Balance::Kind::Header, true},
-    {"random", Balance::Kind::Random, true},   {"hash", Balance::Kind::Hash},
+    {"roundrobin", Balance::Kind::RoundRobin},
+    {"static-rr", Balance::Kind::StaticRoundRobin},
+    {"leastconn", Balance::Kind::LeastConn},
+    {"first", Balance::Kind::First},
+    {"source", Balance::Kind::Source},
+    {"uri", Balance::Kind::Uri},
+    {"url_param", Balance::Kind::UrlParam},
+    {"hdr", Balance::Kind::Header, true},
+    {"random", Balance::Kind::Random, true},
+    {"hash", Balance::Kind::Hash},
+    {"rdp-cookie", Balance::Kind::RdpCookie, true},
 };
 
 void take_uri_words(Line& line, Balance& balance) {
@@ -36,6 +42,11 @@ void take_uri_words(Line& line, Balance& balance) {
     const Place place = line.more() ? line.peek().place : word.place;
     balance.arguments.push_back({format("{}", take_length(line)), place});
   }
+}
+
+// What may stand before the '=' of a cookie of RDP, and in the parentheses of a sample.
+bool is_cookie_of_rdp(std::string_view name) {
+  return !name.empty() && name.find_first_of("=(),\"'\\ ") == std::string_view::npos;
 }
 
 void take_balance_arguments(Line& line, Balance& balance, std::string_view inner, const Word& word) {
@@ -53,6 +64,9 @@ void take_balance_arguments(Line& line, Balance& balance, std::string_view inner
       balance.arguments.push_back({std::string(inner), word.place});
       if (line.peek_text() != "use_domain_only") return;
       balance.arguments.push_back(line.pop());
+      return;
+    case Balance::Kind::RdpCookie:
+      balance.arguments.push_back({inner.empty() ? "mstshash" : std::string(inner), word.place});
       return;
     case Balance::Kind::Uri:
       return take_uri_words(line, balance);
@@ -87,8 +101,6 @@ void parse_balance(Line& line, Draft& draft) {
   std::string_view inner = word->text;
   std::string_view name = cut(inner, '(');
   const bool has_parentheses = name.size() != word->text.size();
-  if (name == "rdp-cookie")
-    return line.complain(word->place, "'balance rdp-cookie' is not offered; 'balance source' comes near");
   const auto* row =
       std::find_if(std::begin(kBalances), std::end(kBalances), [&](const BalanceWord& b) { return b.name == name; });
   if (row == std::end(kBalances)) {
@@ -100,6 +112,8 @@ void parse_balance(Line& line, Draft& draft) {
     return line.complain(word->place, format("'{}' is not how '{}' is written", word->text, name));
   }
   if (has_parentheses) inner.remove_suffix(1);
+  if (has_parentheses && row->kind == Balance::Kind::RdpCookie && !is_cookie_of_rdp(inner))
+    return line.complain(word->place, "'rdp-cookie' expects the name of a cookie in its parentheses, or none of them");
   Balance balance = draft.proxy.balance;
   balance.kind = row->kind;
   balance.arguments.clear();
@@ -107,6 +121,21 @@ void parse_balance(Line& line, Draft& draft) {
   balance.place = line.place;
   take_balance_arguments(line, balance, has_parentheses ? inner : std::string_view(), *word);
   if (!line.failed()) draft.proxy.balance = std::move(balance);
+}
+
+void parse_persist(Line& line, Draft& draft) {
+  const Word* word = line.take("rdp-cookie");
+  if (word == nullptr) return;
+  std::string_view inner = word->text;
+  const std::string_view name = cut(inner, '(');
+  const bool has_parentheses = name.size() != word->text.size();
+  if (name != "rdp-cookie" || (has_parentheses && !inner.ends_with(')')))
+    return line.complain(word->place,
+                         format("'persist' expects rdp-cookie or rdp-cookie(<name>), not '{}'", word->text));
+  if (has_parentheses) inner.remove_suffix(1);
+  if (has_parentheses && !is_cookie_of_rdp(inner))
+    return line.complain(word->place, "'rdp-cookie' expects the name of a cookie in its parentheses, or none of them");
+  draft.proxy.rdp_cookie = {has_parentheses ? std::string(inner) : "msts", word->place};
 }
 
 void parse_hash_type(Line& line, Draft& draft) {

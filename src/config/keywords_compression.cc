@@ -47,10 +47,13 @@ void parse_filter(Line& line, Draft& draft) {
       {"fcgi-app", "FastCGI is not spoken"},
       {"opentracing", "OpenTracing is not built in"},
       {"spoe", "SPOE agents are not asked"},
-      {"trace", "see '-d' and the socket's 'show errors' for what passes"},
   };
   const Word* word = line.take("the name of a filter");
   if (word == nullptr) return;
+  if (word->text == "trace") {
+    line.warn(word->place, "'filter trace' has no effect: see '-d' and the socket's 'show errors' for what passes");
+    return line.skip_rest();
+  }
   for (const Absent& absent : kAbsent) {
     if (word->text == absent.name)
       return line.complain(word->place, format("the filter '{}' is not offered: {}", absent.name, absent.why));

@@ -4,6 +4,12 @@
 
 namespace penstock::config {
 
+void parse_transparent(Line& line, Draft& draft) {
+  draft.dispatch.reset();
+  draft.dispatch_place = line.place;
+  if (!line.negated) draft.dispatch.emplace();
+}
+
 namespace {
 
 using OptionKeyword = Keyword<Draft>;
@@ -39,24 +45,28 @@ void parse_httplog(Line& line, Draft& draft) {
   if (line.accept("clf")) draft.proxy.log_style = Proxy::LogStyle::Clf;
 }
 
-void parse_forwardfor(Line& line, Draft& draft) {
-  ForwardFor forward_for;
-  forward_for.enabled = true;
-  forward_for.place = line.place;
+// `forwardfor`, and `originalto`, which is without `if-none`.
+template <ForwardFor Proxy::*Member>
+void parse_forward(Line& line, Draft& draft) {
+  constexpr std::string_view kWords[] = {"except", "header", "if-none"};
+  const bool may_be_there = Member == &Proxy::forward_for;
+  ForwardFor forward = Proxy().*Member;
+  forward.enabled = true;
+  forward.place = line.place;
   while (line.more()) {
     if (line.accept("except")) {
       const Word* word = line.take("a network such as 10.0.0.0/8");
-      if (word != nullptr) forward_for.except.push_back(word->text);
+      if (word != nullptr) forward.except.push_back(word->text);
     } else if (line.accept("header")) {
-      forward_for.header = line.take_text("the name of a header");
-    } else if (line.accept("if-none")) {
-      forward_for.if_none = true;
+      forward.header = line.take_text("the name of a header");
+    } else if (may_be_there && line.accept("if-none")) {
+      forward.if_none = true;
     } else {
-      constexpr std::string_view kWords[] = {"except", "header", "if-none"};
-      return complain_unknown(line, line.peek(), "'option forwardfor'", kWords);
+      return complain_unknown(line, line.peek(), format("'{}'", line.subject),
+                              std::span(kWords).first(may_be_there ? 3 : 2));
     }
   }
-  draft.proxy.forward_for = std::move(forward_for);
+  draft.proxy.*Member = std::move(forward);
 }
 
 void parse_restrict_names(Line& line, Draft& draft) {
@@ -201,7 +211,8 @@ constexpr OptionKeyword kOptionKeywords[] = {
      kBackSwitch},
     {"allbackups", parse_switch<&Proxy::all_backups>, "Use all backup servers at a time, not the first alone.",
      kBackSwitch},
-    {"checkcache", not_yet<Draft>, "Answers that could be cached are not examined.", kBackSwitch},
+    {"checkcache", parse_switch<&Proxy::check_cache>, "Refuse answers with a cookie that caches may keep.",
+     kBackSwitch},
     {"clitcpka", parse_switch<&Proxy::tcp_ka_client>, "TCP keep-alive towards clients.", kFrontSwitch},
     {"contstats", no_effect<Draft>, "Counters grow when a request or a connection ends.", kFrontSwitch},
     {"disable-h2-upgrade", never_done<Draft>, "HTTP/2 is not spoken yet.", kFrontSwitch},
@@ -210,7 +221,7 @@ constexpr OptionKeyword kOptionKeywords[] = {
     {"external-check", parse_protocol_check<Health::Kind::External>,
      "Check health by a program: see 'external-check command'.", kBack},
     {"forceclose", parse_old_second, "An old word for httpclose, carried out with a warning.", kSwitch},
-    {"forwardfor", parse_forwardfor,
+    {"forwardfor", parse_forward<&Proxy::forward_for>,
      "Add the client's address to requests: [except <network>] [header <name>] [if-none]; the header is "
      "X-Forwarded-For unless said otherwise.",
      kAnywhere},
@@ -262,7 +273,10 @@ constexpr OptionKeyword kOptionKeywords[] = {
      "[post-41|pre-41]].",
      kBack},
     {"nolinger", never_done<Draft>, "Connections are closed so that their last bytes arrive.", kSwitch},
-    {"originalto", not_yet<Draft>, "Write 'http-request set-header X-Original-To %[dst]'.", kAnywhere},
+    {"originalto", parse_forward<&Proxy::original_to>,
+     "Add the address that the client wanted to requests: [except <network>] [header <name>]; the header is "
+     "X-Original-To unless said otherwise.",
+     kAnywhere},
     {"persist", parse_switch<&Proxy::persist>, "Send clients to the server of their cookie even if it is down.",
      kBackSwitch},
     {"pgsql-check", parse_pgsql_check, "Check health by the beginning of a PostgreSQL session: user <name>.", kBack},
@@ -287,7 +301,9 @@ constexpr OptionKeyword kOptionKeywords[] = {
     {"tcp-smart-connect", never_done<Draft>, "The kernel decides when it acknowledges.", kBackSwitch},
     {"tcpka", parse_tcpka, "TCP keep-alive on both sides.", kAnywhere},
     {"tcplog", parse_log_style<Proxy::LogStyle::Tcp>, "Log connections in the TCP format.", kFront},
-    {"transparent", refused<Draft>, "Name the servers: the address that the client wanted is not connected to.",
+    {"transparent", parse_transparent,
+     "Requests that no cookie, rule or stick table leads to a server go where the client wanted to go; not beside "
+     "'balance'.",
      kBackSwitch},
 };
 static_assert(is_sorted(kOptionKeywords));

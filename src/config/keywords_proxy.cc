@@ -121,6 +121,34 @@ void parse_description(Line& line, Draft& draft) {
   for (const Word& word : line.take_rest()) text += (text.empty() ? "" : " ") + word.text;
   draft.proxy.description = std::move(text);
 }
+void parse_most_own(Line& line, Draft& draft) {
+  draft.proxy.most_own = static_cast<std::uint32_t>(line.take_number("a number", 0, 2147483647));
+}
+void parse_dispatch(Line& line, Draft& draft) {
+  const Place place = line.more() ? line.peek().place : line.place;
+  auto address = take_address(line, AddressUse::Server);
+  if (!address) return;
+  const bool is_path = address->kind == Address::Kind::Unix || address->kind == Address::Kind::Abstract;
+  if (address->port_low == 0 && !is_path) return line.complain(place, "'dispatch' expects an address with a port");
+  draft.dispatch = std::move(*address);
+  draft.dispatch_place = line.place;
+}
+void parse_name_header(Line& line, Draft& draft) {
+  constexpr std::string_view kOfFraming[] = {"connection", "content-length", "transfer-encoding", "upgrade"};
+  const Word* word = line.take_filled("the name of a header");
+  if (word == nullptr) return;
+  const bool is_name = std::all_of(word->text.begin(), word->text.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 ||
+           std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
+  });
+  if (!is_name) return line.complain(word->place, format("'{}' is no name of a header", word->text));
+  const auto* same = std::find_if(std::begin(kOfFraming), std::end(kOfFraming),
+                                  [&](std::string_view name) { return equal_nocase(name, word->text); });
+  if (same != std::end(kOfFraming))
+    return line.complain(word->place,
+                         format("'{}' says how a request is to be read: it cannot hold a name", word->text));
+  draft.proxy.name_header = word->text;
+}
 void parse_disabled(Line&, Draft& draft) { draft.proxy.disabled = true; }
 void parse_enabled(Line&, Draft& draft) { draft.proxy.disabled = false; }
 
@@ -371,9 +399,9 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"backlog", parse_backlog,
      "Length of the kernel's queue of connections not yet accepted, 4096 unless said otherwise.", kFront},
     {"balance", parse_balance,
-     "How servers are chosen: roundrobin (the default), leastconn, source, random, first, hash <expression>; in mode "
-     "http also "
-     "uri, url_param, hdr(name).",
+     "How servers are chosen: roundrobin (the default), static-rr, leastconn, source, random, first, hash "
+     "<expression>; "
+     "in mode http also uri, url_param, hdr(name), in mode tcp rdp-cookie[(name)].",
      kBack},
     {"bind", parse_bind, "Where clients are accepted: <address>:<port>[-<port>][,...] [words]; see the bind keywords.",
      kInFrontend},
@@ -401,7 +429,9 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"default_backend", parse_default_backend, "The backend when no use_backend applies.", kFront},
     {"description", parse_description, "Text about this proxy, for the page of statistics.", kProxies},
     {"disabled", parse_disabled, "The proxy is read and judged, and not run."},
-    {"dispatch", refused<Draft>, "Write 'server' and the address.", kBackOnly},
+    {"dispatch", parse_dispatch,
+     "Where requests go that no cookie, rule or stick table leads to a server: <address>:<port>; 'balance' undoes it.",
+     kBackOnly},
     {"dynamic-cookie-key", parse_dynamic_cookie_key, "Secret that 'cookie ... dynamic' makes the servers' values with.",
      kBack},
     {"email-alert", parse_email_alert,
@@ -444,7 +474,8 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      kAnywhere | kNamedDefaults},
     {"http-reuse", parse_http_reuse,
      "Who may use an idle server connection: never, safe (the default), aggressive, always.", kBack},
-    {"http-send-name-header", not_yet<Draft>, "Servers are not told their names.", kBack},
+    {"http-send-name-header", parse_name_header, "Tell each server its name, in this header of requests: <name>.",
+     kBack},
     {"id", parse_id, "The proxy's number in statistics.", kProxies},
     {"ignore-persist", parse_persist_rule<Rule::Set::IgnorePersist>,
      "Requests that are balanced, whatever their cookie: if|unless <condition>.", kInBackend},
@@ -464,6 +495,10 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      "Structured data of lines in the format rfc5424: see 'log-format'.", kFront},
     {"log-tag", parse_log_tag, "Tag in syslog headers."},
     {"max-keep-alive-queue", no_effect<Draft>, "'option prefer-last-server' decides alone.", kBack},
+    {"max-session-srv-conns", parse_most_own,
+     "Most server connections that a client keeps to itself while they are idle, 16 unless said otherwise; a client "
+     "with an identity on one that goes is sent away, too.",
+     kFront},
     {"maxconn", parse_maxconn,
      "Most connections of the frontend at one time; what is beyond waits in the kernel. Unless said otherwise "
      "'maxconn' of global.",
@@ -473,7 +508,10 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"monitor-net", parse_old, kOldError},
     {"monitor-uri", parse_monitor_uri, "Path that answers 200 itself, for those who watch us; never logged.", kFront},
     {"option", parse_option, "See the option keywords.", kAnywhere | kNegatable},
-    {"persist", no_effect<Draft>, "RDP cookies are not read.", kBack},
+    {"persist", parse_persist,
+     "In mode tcp: clients come back to the server whose address their RDP cookie holds: rdp-cookie[(<name>)], msts "
+     "unless said otherwise.",
+     kBack},
     {"rate-limit", parse_rate_limit,
      "Most clients a second that the frontend lets in: sessions <n>; who comes beyond waits in the kernel. 0, the "
      "default, means no limit.",
@@ -543,7 +581,7 @@ constexpr ProxyKeyword kProxyKeywords[] = {
      "<time>.",
      kBack | kNamedDefaults | kStrict},
     {"timeout", parse_timeout, "See the timeout keywords."},
-    {"transparent", refused<Draft>, "Name the servers: the address that the client wanted is not connected to.", kBack},
+    {"transparent", parse_transparent, "An older word for 'option transparent'.", kBack | kNegatable},
     {"unique-id-format", parse_unique_id_format, "Format of the identity that each request gets.", kFront},
     {"unique-id-header", parse_unique_id_header, "Header that tells servers the request's identity.", kFront},
     {"use-fcgi-app", refused<Draft>, "FastCGI is not spoken.", kBackOnly},

@@ -384,6 +384,16 @@ constexpr ServerKeyword kServerKeywords[] = {
 };
 static_assert(is_sorted(kServerKeywords));
 
+// The address of a server. That it is where the client wanted to go must be written, and not be left of a variable.
+std::optional<Address> take_server_address(Line& line) {
+  const Word word = line.more() ? line.peek() : Word();
+  auto address = take_address(line, AddressUse::Server);
+  if (address && address->kind == Address::Kind::Any && address_word(line, word)->starts_with(':'))
+    line.warn(word.place,
+              "this server has no address, so that it is where each client wanted to go: write '*' to say so");
+  return address;
+}
+
 void take_parameters(Line& line, Server& server, bool is_default) {
   while (line.more()) {
     const Word& word = line.pop();
@@ -418,7 +428,7 @@ void parse_server(Line& line, Draft& draft) {
         name->place, format("'{}' is no name for a server: letters, digits, '-', '_', '.' and ':' are", name->text));
   }
   server.name = name->text;
-  auto address = take_address(line, AddressUse::Server);
+  auto address = take_server_address(line);
   if (!address) return;
   server.address = std::move(*address);
   take_parameters(line, server, false);
@@ -444,7 +454,7 @@ void parse_server_template(Line& line, Draft& draft) {
     return line.complain(range->place,
                          format("'{}' is no number of servers; write 5 or 1-5, at most {}", range->text, kMostServers));
   }
-  auto address = take_address(line, AddressUse::Server);
+  auto address = take_server_address(line);
   if (!address) return;
   server.address = std::move(*address);
   take_parameters(line, server, false);

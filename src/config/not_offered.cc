@@ -10,24 +10,24 @@ namespace {
 using Kind = NotOffered::Kind;
 
 constexpr NotOffered kWords[] = {
-    {Kind::Keyword, "max-session-srv-conns", ""},
-    {Kind::Action, "cache-store", ""},
-    {Kind::Action, "cache-use", ""},
-    {Kind::Action, "expect-netscaler-cip", ""},
-    {Kind::Action, "ot-group", ""},
-    {Kind::Action, "send-spoe-group", ""},
-    {Kind::Sample, "res.cache_hit", ""},
+    {Kind::Action, "cache-store", ""},          {Kind::Action, "cache-use", ""},
+    {Kind::Action, "expect-netscaler-cip", ""}, {Kind::Action, "ot-group", ""},
+    {Kind::Action, "send-spoe-group", ""},      {Kind::Sample, "res.cache_hit", ""},
     {Kind::Sample, "res.cache_name", ""},
 };
 
-// Samples that will not come, by how their names begin, and why.
+// Samples that will not come, by how their names begin, and why. Those that some use in a log or a header of their own
+// are taken, and never have a value.
 struct Never {
   std::string_view begin, reason;
 };
 constexpr std::string_view kSecrets = "secrets of TLS sessions are never given away";
 constexpr Never kNever[] = {
-    {"cpu_", "a request is not timed by itself: see 'show activity' of the runtime socket"},
     {"fcgi.", "FastCGI is not spoken"},
+    {"res.body", "an answer passes on as it comes: res.body_size says how long it will be"},
+};
+constexpr Never kWithoutValue[] = {
+    {"cpu_", "a request is not timed by itself: see 'show activity' of the runtime socket"},
     {"internal.", "it tells of HAProxy's own form of a message"},
     {"lat_", "a request is not timed by itself: %Ta and its kin of a log-format tell how long it took"},
     {"ssl_bc_session_key", kSecrets},
@@ -64,6 +64,13 @@ std::optional<std::string> not_offered(Kind kind, std::string_view name) {
   }
   const bool is_called = kind == Kind::Sample || kind == Kind::Converter;
   if ((is_called || kind == Kind::Action) && is_of_a_module(name)) return kSaid;
+  return std::nullopt;
+}
+
+std::optional<std::string_view> without_value(std::string_view sample) {
+  for (const Never& never : kWithoutValue) {
+    if (sample.starts_with(never.begin)) return never.reason;
+  }
   return std::nullopt;
 }
 

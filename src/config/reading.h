@@ -64,7 +64,10 @@ struct Draft {
   Place name_place;
   Server default_server;          // What each `server` line starts from.
   std::optional<Address> source;  // `source` of the section.
-  std::vector<Rule> redirects;    // `redirect` lines: they act behind all http-request lines.
+  // `dispatch`, or `option transparent`: where who belongs to no server goes.
+  std::optional<Address> dispatch;
+  Place dispatch_place;
+  std::vector<Rule> redirects;  // `redirect` lines: they act behind all http-request lines.
   std::vector<OldRule> old_rules;
   std::vector<ErrorFilesUse> error_files;
   enum class Names { Any, Deleted, Refused };

@@ -1,5 +1,6 @@
 #include "penstock/http/cookies.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "penstock/base/text.h"
@@ -101,6 +102,39 @@ std::string_view without_prefix(std::string_view list, std::string_view name, ch
     cutting.drop(begin, begin + found + 1);
   }
   return cutting.rest();
+}
+
+bool may_be_cached(const Head& request, const Head& answer) {
+  constexpr std::string_view kPlainMethods[] = {"GET", "HEAD", "OPTIONS", "TRACE"};
+  constexpr std::uint16_t kKeptStatuses[] = {200, 203, 204, 206, 300, 301, 404, 405, 410, 414, 501};
+  constexpr std::string_view kForbids[] = {"private", "no-cache", "no-store", "max-age=0", "s-maxage=0"};
+  constexpr std::string_view kForbidsCookies = "no-cache=\"set-cookie";
+  const auto has = [](auto& list, const auto& wanted) {
+    return std::any_of(std::begin(list), std::end(list), [&](const auto& one) { return one == wanted; });
+  };
+  if (answer.find("set-cookie") == nullptr && answer.find("set-cookie2") == nullptr) return false;
+  bool keeps = has(kPlainMethods, request.method) && has(kKeptStatuses, answer.status), keeps_cookies = keeps;
+  // What has no age and nothing to ask again by is not kept.
+  bool is_dated = false;
+  for (const Field& field : answer.fields) {
+    if (equal_nocase(field.name, "pragma") && equal_nocase(field.value, "no-cache")) return false;
+    if (equal_nocase(field.name, "expires") || equal_nocase(field.name, "etag") ||
+        equal_nocase(field.name, "last-modified")) {
+      is_dated = true;
+    }
+    if (!equal_nocase(field.name, "cache-control")) continue;
+    for (std::size_t at = 0, end = 0; at < field.value.size(); at = end + 1) {
+      end = end_of_piece(field.value, at, ",");
+      const std::string_view piece = trim(field.value.substr(at, end - at));
+      if (starts_with_nocase(piece, "max-age") || starts_with_nocase(piece, "s-maxage")) is_dated = true;
+      if (equal_nocase(piece, "public")) keeps = keeps_cookies = true;
+      if (starts_with_nocase(piece, kForbidsCookies)) keeps_cookies = false;
+      for (const std::string_view forbids : kForbids) {
+        if (equal_nocase(piece, forbids)) keeps = keeps_cookies = false;
+      }
+    }
+  }
+  return keeps && keeps_cookies && is_dated;
 }
 
 void write_stamp(std::int64_t seconds, char* out) {

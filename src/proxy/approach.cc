@@ -28,6 +28,27 @@ void Approach::ask_persistence() {
   }
   if (spec_->cookie.in_use()) follow_cookie();
   if (!spec_->rules->stick_request.empty()) follow_tables();
+  if (spec_->rules->rdp_cookie && meant_ == nullptr) follow_rdp_cookie();
+}
+
+// "<address>.<port>.0000", both as numbers whose bytes lie in the order of the wire, the first the lowest.
+void Approach::follow_rdp_cookie() {
+  const auto text = spec_->rules->rdp_cookie.text(subject_);
+  if (!text || persistence_ == rules::Persistence::Ignored) return;
+  std::string_view rest = *text;
+  const auto address = parse_unsigned(cut(rest, '.'));
+  const auto port = parse_unsigned(cut(rest, '.'));
+  if (!address || !port || rest.empty()) return;
+  for (const auto& slot : backend_->slots()) {
+    const SocketAddress& at = slot->moved() ? slot->moved()->to.address : slot->spec.address;
+    if (!at.is_ip4()) continue;
+    std::uint64_t bytes = 0;
+    for (std::size_t i = 0; i < 4; ++i) bytes |= std::uint64_t{static_cast<unsigned char>(at.ip_bytes()[i])} << (8 * i);
+    const std::uint64_t turned = std::uint64_t{at.port() & 0xffu} << 8 | at.port() >> 8;
+    if (bytes != *address || turned != *port) continue;
+    if (belongs_to(*slot)) meant_ = slot.get();
+    return;
+  }
 }
 
 void Approach::follow_cookie() {
@@ -267,12 +288,13 @@ std::string_view Approach::tls_name() const {
 SocketAddress Approach::address() const {
   const ServerSpec& spec = slot_->spec;
   SocketAddress address = moved_ ? moved_->to.address : spec.address;
-  if (has_address_of_client()) {
+  if (address.is_any()) {
+    const std::uint16_t port = address.port();
     address = subject_.destination();
-    if (address.is_unix()) return {};
-    address.set_port(spec.address.port());
+    if (!address.is_unix() && !address.empty()) address.set_port(port);
   }
-  if (has_port_of_client()) {
+  const bool has_port_of_client = moved_ ? moved_->to.port_from_client : spec.port_from_client;
+  if (has_port_of_client && !address.is_unix() && !address.empty()) {
     const int offset = moved_ ? moved_->to.port_offset : spec.port_offset;
     address.set_port(static_cast<std::uint16_t>(subject_.destination().port() + offset));
   }
@@ -304,7 +326,7 @@ void Approach::write_cookie(Head& response) {
 void Approach::note_server() {
   const ServerSpec& spec = slot_->spec;
   subject_.log.server_address = &spec.address;
-  if (!moved_ && !spec.port_from_client && !spec.address_from_client) return;
+  if (!moved_ && !is_of_client()) return;
   made_address_ = address();
   subject_.log.server_address = &made_address_;
 }

@@ -55,9 +55,9 @@ std::vector<Candidate> Walk::candidates() const {
 
 std::string Walk::words_of(const ServerSpec& server) {
   std::string text = format("server {}: {}", server.name,
-                            server.address_from_client ? "where the client came to"
-                            : server.port_from_client  ? server.address.ip_text() + ", at the port the client came to"
-                                                       : server.address.text());
+                            server.address.is_any()   ? "where the client came to"
+                            : server.port_from_client ? server.address.ip_text() + ", at the port the client came to"
+                                                      : server.address.text());
   if (server.weight != 1) append_format(text, ", weight {}", server.weight);
   if (server.backup) text += ", backup";
   if (!is_running_ && server.disabled) text += ", in maintenance";

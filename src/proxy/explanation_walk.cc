@@ -47,11 +47,6 @@ bool is_ip(std::string_view host) {
   return SocketAddress::from_ip(host, 0, address);
 }
 
-bool is_any(const SocketAddress& address) {
-  const std::string_view bytes = address.ip_bytes();
-  return std::all_of(bytes.begin(), bytes.end(), [](char byte) { return byte == 0; });
-}
-
 std::string address_of(const BindSpec& bind) {
   return bind.bound->address.empty() ? "an inherited socket" : bind.bound->address.text();
 }
@@ -207,7 +202,7 @@ bool Walk::choose_door() {
   const auto rank = [&](const BindSpec& bind) {
     const SocketAddress& address = bind.bound->address;
     const bool at_host = !bind.bound->is_unix && address.ip_text() == supposed_.host;
-    const bool elsewhere = is_ip(supposed_.host) && !at_host && !is_any(address);
+    const bool elsewhere = is_ip(supposed_.host) && !at_host && !address.is_any();
     return (!bind.bound->is_unix && address.port() == supposed_.port ? 8 : 0) + (speaks(bind) ? 4 : 0) +
            (at_host ? 2 : 0) - (elsewhere ? 1 : 0);
   };
@@ -259,8 +254,8 @@ void Walk::tell_door(std::string why, const std::vector<const BindSpec*>& others
     say(Kind::Fact, "a header of the PROXY protocol comes first; the client's address is that in it");
   destination_ = bind_->bound->address;
   SocketAddress host;
-  if (is_any(destination_) && SocketAddress::from_ip(supposed_.host, destination_.port(), host)) destination_ = host;
-  explained_.destination = !destination_.is_unix() && !destination_.empty() && !is_any(destination_);
+  if (destination_.is_any() && SocketAddress::from_ip(supposed_.host, destination_.port(), host)) destination_ = host;
+  explained_.destination = !destination_.is_unix() && !destination_.empty() && !destination_.is_any();
 }
 
 // False: the handshake fails.
@@ -517,8 +512,14 @@ void Walk::prepare_request() {
   auto& fields = subject_.request->fields;
   const std::size_t before = fields.size();
   forwarding::prepare(*frontend_, *backend_, parser_->hop().upgrade, subject_);
-  if (!explained_.source && fields.size() > before && (frontend_->forward_for.enabled || backend_->forward_for.enabled))
-    fields[before].value = rules::kUnknownHere;
+  const auto hide = [&](const config::ForwardFor& front, const config::ForwardFor& back) {
+    const std::string& name = back.enabled ? back.header : front.header;
+    for (std::size_t i = before; (front.enabled || back.enabled) && i < fields.size(); ++i) {
+      if (fields[i].name == name) fields[i].value = rules::kUnknownHere;
+    }
+  };
+  if (!explained_.source) hide(frontend_->forward_for, backend_->forward_for);
+  if (!explained_.destination) hide(frontend_->original_to, backend_->original_to);
 }
 
 void Walk::tell_request() {

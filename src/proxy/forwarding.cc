@@ -66,28 +66,40 @@ std::string_view cut_element(std::string_view& list) {
   return trim(element);
 }
 
+// An address and the option about it, of either side.
+struct Told {
+  const config::ForwardFor &front, &back;
+  const rules::AddressSet &front_except, &back_except;
+  const SocketAddress& address;
+};
+
 // The backend's name of the field wins; each side's `except` counts; `if-none` counts unless a side adds the field
 // without asking.
-void add_forwarded_for(const FrontendPlan& frontend, const BackendPlan& backend, rules::Subject& subject) {
+void add_address(const Told& told, rules::Subject& subject) {
   Head& head = *subject.request;
-  const bool front = frontend.forward_for.enabled, back = backend.forward_for.enabled;
-  if (!front && !back) return;
-  const SocketAddress& source = subject.source();  // The system may have to be asked.
-  if (source.is_unix()) return;
-  if (front && frontend.rules.forward_for_except.contains(source)) return;
-  if (back && backend.rules->forward_for_except.contains(source)) return;
-  const std::string& name = back ? backend.forward_for.header : frontend.forward_for.header;
-  const bool always = (front && !frontend.forward_for.if_none) || (back && !backend.forward_for.if_none);
+  const config::ForwardFor &front = told.front, &back = told.back;
+  if (told.address.is_unix()) return;
+  if (front.enabled && told.front_except.contains(told.address)) return;
+  if (back.enabled && told.back_except.contains(told.address)) return;
+  const std::string& name = back.enabled ? back.header : front.header;
+  const bool always = (front.enabled && !front.if_none) || (back.enabled && !back.if_none);
   if (!always && head.find(name) != nullptr) return;
   char space[64];
-  head.fields.push_back(subject.arena, {name, subject.arena.copy(source.write_ip(space))});
+  head.fields.push_back(subject.arena, {name, subject.arena.copy(told.address.write_ip(space))});
 }
 
-// `unique-id-header`, and `option forwardfor` of either side.
+// `unique-id-header`, `option forwardfor` and `originalto` of either side. The system may have to be asked for addresses.
 void add_fields(const FrontendPlan& frontend, const BackendPlan& backend, rules::Subject& subject) {
   if (!frontend.unique_id_header.empty())
     subject.request->fields.push_back(subject.arena, {frontend.unique_id_header, subject.unique_id});
-  add_forwarded_for(frontend, backend, subject);
+  if (frontend.forward_for.enabled || backend.forward_for.enabled)
+    add_address({frontend.forward_for, backend.forward_for, frontend.rules.forward_for_except,
+                 backend.rules->forward_for_except, subject.source()},
+                subject);
+  if (frontend.original_to.enabled || backend.original_to.enabled)
+    add_address({frontend.original_to, backend.original_to, frontend.rules.original_to_except,
+                 backend.rules->original_to_except, subject.destination()},
+                subject);
 }
 
 // Most heads have none of them.
@@ -138,6 +150,11 @@ bool closes_server(const FrontendPlan& frontend, const BackendPlan& backend, boo
   if (backend.http_mode == HttpMode::KeepAlive && frontend.http_mode == HttpMode::KeepAlive) return false;
   // `option http-server-close` would end with the connection what the client said on it.
   return !pinned || closes_client(frontend, backend);
+}
+
+void name_server(const BackendPlan& backend, Head& request, std::string_view name, Arena& arena) {
+  request.drop(backend.name_header);
+  request.fields.push_back(arena, {backend.name_header, arena.copy(name)});
 }
 
 std::uint64_t tunnel_ms(const FrontendPlan& frontend, const BackendPlan& backend, const rules::Subject& subject) {

@@ -11,10 +11,9 @@ bool Lease::must_be_private(const BackendPlan& backend) const {
   if (pins_.pinned() || backend.balance.reuse == ReuseMode::Never) return true;
   const ServerSlot* slot = approach_.slot();
   if (slot == nullptr) return false;
-  // A PROXY header says whose connection it is, for as long as it lasts. Where one at "*:+0" or "0.0.0.0" leads to
-  // depends on where the client came to.
-  return slot->spec.send_proxy != ProxyVersion::None || approach_.has_port_of_client() ||
-         approach_.has_address_of_client();
+  // A PROXY header says whose connection it is, for as long as it lasts. Where one at "*" or "*:+0" leads to depends on where
+  // the client came to.
+  return slot->spec.send_proxy != ProxyVersion::None || approach_.is_of_client();
 }
 
 bool Lease::borrow(const BackendPlan& backend, std::string_view tls_name, bool first, BackOwner& owner) {
@@ -23,8 +22,7 @@ bool Lease::borrow(const BackendPlan& backend, std::string_view tls_name, bool f
   where_ = approach_.where();
   back_ = pins_.lend(*slot.spec.state, tls_name, where_);
   // Rules may lead each request elsewhere.
-  if (back_ && approach_.has_address_of_client() && !(back_->connection().wire_peer() == approach_.address()))
-    back_.reset();
+  if (back_ && approach_.is_of_client() && !(back_->connection().wire_peer() == approach_.address())) back_.reset();
   const ReuseMode reuse = backend.balance.reuse;
   if (!back_ && !must_be_private(backend) && !(first && reuse == ReuseMode::Safe)) {
     back_ = approach_.pool()->lend(tls_name, first && reuse == ReuseMode::Aggressive, backend.http);

@@ -6,12 +6,6 @@
 #include "penstock/proxy/forwarding.h"
 
 namespace penstock {
-namespace {
-
-// Server connections one client may keep to itself; more than a client of nine pools needs.
-constexpr std::size_t kMostPins = 16;
-
-}  // namespace
 
 void PinBook::pin() {
   if (std::exchange(pinned_, true)) return;
@@ -50,13 +44,17 @@ Owned<Back> PinBook::lend_own(const Server& server, std::string_view tls_name, s
 }
 
 void PinBook::keep(const ServerSpec& server, std::uint64_t where, Owned<Back> back) {
+  if (owner_.most_pins() == 0) {
+    if (pinned_) owner_.on_pin_lost();
+    return;
+  }
   make_room();
   back->set_owner(*this);
   kept().pins.push_back({server.state, std::move(back), where, server.where});
 }
 
 void PinBook::make_room() {
-  if (pins().size() < kMostPins) return;
+  if (pins().empty() || pins().size() < owner_.most_pins()) return;
   kept_->pins.erase(kept_->pins.begin());
   if (pinned_) owner_.on_pin_lost();
 }

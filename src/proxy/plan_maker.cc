@@ -32,6 +32,7 @@ BalanceKind balance_kind(config::Balance::Kind kind) {
     case Kind::UrlParam:
     case Kind::Header:
     case Kind::Hash:
+    case Kind::RdpCookie:
       return BalanceKind::Hash;
   }
   return BalanceKind::RoundRobin;
@@ -129,6 +130,7 @@ std::shared_ptr<FrontendPlan> PlanMaker::frontend(const config::Proxy& proxy) {
   spec.mode = proxy.mode;
   spec.maxconn = proxy.maxconn;
   spec.session_rate = proxy.session_rate;
+  spec.most_own = proxy.most_own;
   spec.rules = rules::compile_frontend(config_, proxy, outside_, diagnostics_);
   const config::Timeouts& timeout = proxy.timeout;
   spec.http.limits = head_limits();
@@ -141,6 +143,7 @@ std::shared_ptr<FrontendPlan> PlanMaker::frontend(const config::Proxy& proxy) {
   spec.tarpit_ms = timeout.tarpit != 0 ? timeout.tarpit : timeout.connect;
   spec.http_mode = proxy.http_mode;
   spec.forward_for = proxy.forward_for;
+  spec.original_to = proxy.original_to;
   spec.monitor_uri = proxy.monitor_uri.value_or("");
   spec.unique_id_header = proxy.unique_id_header;
   spec.ignore_probes = proxy.ignore_probes;
@@ -244,6 +247,9 @@ std::shared_ptr<BackendPlan> PlanMaker::backend(const config::Proxy& proxy) {
   spec.retry_on = retry_on_of(proxy);
   spec.http_mode = proxy.http_mode;
   spec.forward_for = proxy.forward_for;
+  spec.original_to = proxy.original_to;
+  spec.name_header = proxy.name_header;
+  spec.check_cache = proxy.check_cache;
   spec.logs = logs_.of(proxy.logs, tag_of(proxy));
   balance.servers.reserve(proxy.servers.size());
   server_numbers_ = {};
@@ -270,10 +276,12 @@ ServerSpec PlanMaker::build_server(const config::Proxy& proxy, const config::Ser
   spec.name = server.name;
   spec.key = key;
   spec.address = outside_.resolved(server.address);
+  // Where the client wanted to go, at its port too.
+  if (server.address.kind == config::Address::Kind::Any && spec.address.empty())
+    SocketAddress::from_ip("", 0, spec.address);
   set_name(server, spec);
   spec.port_from_client = server.address.port_is_offset || (server.address.port_low == 0 && !spec.address.is_unix());
   spec.port_offset = server.address.port_offset;
-  spec.address_from_client = server.address.host == "0.0.0.0" || server.address.host == "::";
   set_probes(proxy.tcp_ka_server, proxy.server_probes, spec.socket);
   spec.socket.user_timeout_ms = static_cast<unsigned>(server.tcp_ut_ms);
   spec.socket.send_buffer = static_cast<int>(config_.global.sndbuf_server);

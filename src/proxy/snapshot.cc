@@ -105,7 +105,7 @@ class SnapshotBuilder final {
     snapshot_.settings = rules::compile_process_variables(config_, outside_, diagnostics_);
     ground_.logs = logs_.of(config_.global.logs, config_.global.log_tag);
     for (const config::Proxy& proxy : config_.proxies) {
-      if (proxy.is_backend && !proxy.disabled) add(proxy, backends_);
+      if (proxy.is_backend && (!proxy.disabled || proxy.stands_empty)) add(proxy, backends_);
     }
     for (const config::Proxy& proxy : config_.proxies) {
       if (!proxy.is_frontend || proxy.disabled) continue;
@@ -147,8 +147,8 @@ class SnapshotBuilder final {
     for (std::size_t i = 0; i < config_.proxies.size(); ++i) {
       const config::Proxy& proxy = config_.proxies[i];
       const std::uint32_t id = numbers.number(proxy.id);
-      if (proxy.disabled) continue;
-      if (proxy.is_frontend) {
+      if (proxy.disabled && !proxy.stands_empty) continue;
+      if (proxy.is_frontend && !proxy.disabled) {
         const int number = state_of(proxy.name).number;
         ground_.frontends[proxy.name] = {i, number};
         grown(ground_.frontend_sides, number) = {i, id, nullptr};

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "penstock/config/model.h"
+#include "penstock/http/cookies.h"
 #include "penstock/proxy/forwarding.h"
 #include "penstock/proxy/outcome.h"
 #include "penstock/proxy/own_answer.h"
@@ -158,15 +159,6 @@ void Transaction::begin_tarpit(const rules::Reply& reply, std::uint64_t wait_ms)
   set_deadline(std::max<std::uint64_t>(1, wait_ms));
 }
 
-// The server's answer is not the one that the client gets.
-void Transaction::drop_answer() {
-  accounting_.answer_is_ours();
-  accounting_.note_connections(approach_, lease_.back());
-  lease_.close({});
-  held_.clear();
-  response_ended_ = answer_cut_ = false;
-}
-
 [[gnu::noinline]] bool Transaction::give_up(Phase phase) {
   reason::note_trouble(generation_->snapshot(), subject_);
   const Failure failure = outcome::of_trouble(subject_.trouble, phase);
@@ -274,6 +266,8 @@ void Transaction::send_request() {
                 .to_connect = head.method == "CONNECT",
                 .upgrade = front_.hop().upgrade,
                 .last = forwarding::closes_server(frontend_, *backend_spec_, pins_.pinned())};
+  if (!backend_spec_->name_header.empty())
+    forwarding::name_server(*backend_spec_, head, approach_.slot()->spec.name, front_.arena());
   lease_.open(from_server_, front_.arena(), ask);
   lease_->send_head(head);
   const std::int64_t by_rule = subject_.effects.timeout_server_ms;
@@ -309,24 +303,8 @@ void Transaction::on_response_head(Head& head) {
   forwarding::drop_hop_fields(head, head.status == 101 && lease_->hop().upgrade);
   frontend_.rules.capture_response(subject_);
   if (!run_response_rules()) return;
+  if (backend_spec_->check_cache && cookies::may_be_cached(*subject_.request, head)) return refuse_cookie();
   send_response(head);
-}
-
-// Few clients are to come back to the server that served them: nobody keeps it for the others.
-void Transaction::note_last_server(bool must_stay) {
-  if (must_stay || backend_spec_->balance.prefer_last_server) {
-    pins_.set_last(approach_.slot()->spec.state, must_stay);
-  } else {
-    pins_.forget_last();
-  }
-}
-
-// Those of the backend first; a `listen` has but one set.
-bool Transaction::run_response_rules() {
-  const rules::BackendRules& rules = *backend_spec_->rules;
-  return run_rules(rules.tcp_response, Phase::Headers, 0) &&
-         (is_listen_ || run_rules(rules.http_response, Phase::Headers, 0)) &&
-         run_rules(frontend_.rules.http_response, Phase::Headers, 0);
 }
 
 void Transaction::send_response(Head& head) {
@@ -338,12 +316,15 @@ void Transaction::send_response(Head& head) {
     lease_.close({});
     return reply(rules::Reply::of(500), Cause::Denied, Phase::Headers);
   }
-  subject_.log.status = head.status;
+  const auto came = static_cast<std::uint16_t>(std::exchange(subject_.log.status, head.status));
   head_answered_ = true;
   // A server that closes takes no more; so much is not read for nobody.
   if (!request_ended_ && !lease_->hop().keep_alive && front_.body_left() > FrontStream::kServedDrainLimit)
     front_.close_after_answer();
+  // What can be made smaller depends on the status that the server said, whatever rules made of it.
+  const std::uint16_t status = std::exchange(head.status, came);
   begin_compression(head);
+  head.status = status;
   front_.send_head(head);
   if (head.body.kind == BodyLength::Kind::Tunnel) start_tunnel();
   if (frontend_.log_asap) {

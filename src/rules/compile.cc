@@ -117,12 +117,12 @@ ErrorReplies compile_errors(Compiling& compiling) {
   return replies;
 }
 
-AddressSet compile_networks(Compiling& compiling) {
+AddressSet compile_networks(Compiling& compiling, const config::ForwardFor& forward, std::string_view option) {
   AddressSet set;
-  for (const std::string& network : compiling.proxy->forward_for.except) {
+  for (const std::string& network : forward.except) {
     if (!set.add(network))
       compiling.diagnostics.add(compiling.proxy->place,
-                                format("option forwardfor except '{}': this is no IP network", network));
+                                format("option {} except '{}': this is no IP network", option, network));
   }
   set.finish();
   return set;
@@ -163,7 +163,8 @@ class FrontendCompiler {
     compile_choices();
     compile_formats();
     rules_.errors_ = compile_errors(compiling_);
-    rules_.forward_for_except = compile_networks(compiling_);
+    rules_.forward_for_except = compile_networks(compiling_, proxy_.forward_for, "forwardfor");
+    rules_.original_to_except = compile_networks(compiling_, proxy_.original_to, "originalto");
     rules_.asks_client = compiling_.asks_client;
     return std::move(rules_);
   }
@@ -221,10 +222,6 @@ class FrontendCompiler {
     if (index >= 0) return index;
     std::vector<std::string_view> names;
     for (const config::Proxy& other : compiling_.config->proxies) {
-      if (other.is_backend && other.disabled && other.name == name.text) {
-        compiling_.diagnostics.add(name.place, format("the backend '{}' is disabled", name.text));
-        return -1;
-      }
       if (other.is_backend) names.push_back(other.name);
     }
     compiling_.diagnostics.add(name.place, format("there is no backend '{}'{}", name.text, hint(name.text, names)));
@@ -348,7 +345,8 @@ class BackendCompiler {
     if (!proxy_.is_frontend) rules_.stats = compile_stats(compiling_);
     compile_samples();
     rules_.errors_ = compile_errors(compiling_);
-    rules_.forward_for_except = compile_networks(compiling_);
+    rules_.forward_for_except = compile_networks(compiling_, proxy_.forward_for, "forwardfor");
+    rules_.original_to_except = compile_networks(compiling_, proxy_.original_to, "originalto");
     rules_.asks_client = compiling_.asks_client;
     return std::move(rules_);
   }
@@ -418,6 +416,10 @@ class BackendCompiler {
 
   void compile_samples() {
     const unsigned available = proxy_.mode == config::Mode::Http ? kForRequest : kForTcpContent;
+    const Word& cookie = proxy_.rdp_cookie;
+    if (!cookie.text.empty())
+      rules_.rdp_cookie =
+          Sample(parse_whole_expression(compiling_, "req.rdp_cookie(" + cookie.text + ")", cookie.place, available));
     BalanceKey& key = rules_.hash_key;
     key.function = static_cast<BalanceKey::Function>(proxy_.balance.function);
     key.avalanche = proxy_.balance.avalanche;
@@ -456,6 +458,8 @@ class BackendCompiler {
         return "url_param(" + first + ")";
       case Kind::Header:
         return "req.hdr(" + first + ",1)";
+      case Kind::RdpCookie:
+        return "req.rdp_cookie(" + first + ")";
       case Kind::Hash:
         return first;
       case Kind::Uri:

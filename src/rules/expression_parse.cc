@@ -392,6 +392,18 @@ bool parse_call(Compiling& compiling, std::string_view& text, std::string_view n
 }
 
 // False after a complaint.
+// A row for what never has a value.
+const Fetch* row_without_value(std::string_view name) {
+  static constexpr auto kNothing = [](const Call&, Subject&, Cursor&, Value&) { return false; };
+  static constexpr Fetch kRows[] = {{"", Type::Text, "|t", kNeedsNothing, kOnNothing, kNothing},
+                                    {"", Type::Integer, "|t", kNeedsNothing, kOnNothing, kNothing},
+                                    {"", Type::Bool, "|t", kNeedsNothing, kOnNothing, kNothing}};
+  if (name.ends_with("has_eom") || name.ends_with("is_htx")) return &kRows[2];
+  const bool is_number = name.starts_with("cpu_") || name.starts_with("lat_") || name.ends_with(".size") ||
+                         name.starts_with("internal.htx.");
+  return &kRows[is_number ? 1 : 0];
+}
+
 bool parse_fetch(Compiling& compiling, std::string_view& text, config::Place place, Expression& expression,
                  std::string_view* derived) {
   const std::string_view name = take_name(text);
@@ -406,6 +418,10 @@ bool parse_fetch(Compiling& compiling, std::string_view& text, config::Place pla
       if (fetch != nullptr) *derived = suffix;
       break;
     }
+  }
+  if (const auto why = fetch == nullptr ? config::without_value(name) : std::nullopt) {
+    compiling.diagnostics.warn(place, format("the sample '{}' has no effect, it never has a value: {}", name, *why));
+    fetch = row_without_value(name);
   }
   const auto said = fetch == nullptr ? config::not_offered(config::NotOffered::Kind::Sample, name) : std::nullopt;
   if (said) {

@@ -39,9 +39,10 @@ const Head* head_of(const Subject& subject) {
 
 // The request line.
 
-// Outlives the heads, as status does.
+// As it came, whatever `set-method` made of it; it outlives the heads, as status does.
 bool fetch_method(const Call&, Subject& subject, Cursor&, Value& out) {
-  const std::string_view method = subject.request != nullptr ? subject.request->method : subject.received_method;
+  const bool is_kept = !subject.received_method.empty() || subject.request == nullptr;
+  const std::string_view method = is_kept ? subject.received_method : subject.request->method;
   if (method.empty()) return false;
   out.set_text(method);
   return true;

@@ -213,6 +213,8 @@ option httplog clf
 option dontlognull
 no option dontlognull
 option forwardfor except 127.0.0.0/8
+option originalto except 127.0.0.0/8 header X-To
+max-session-srv-conns 5
 option http-server-close
 no option httpclose
 option redispatch 2
@@ -541,6 +543,16 @@ option srvtcpka
 option ssl-hello-chk
 option tcp-check
 option forwardfor header X-Y
+option originalto header X-Y
+option checkcache
+option transparent
+transparent
+dispatch 127.0.0.1:80
+persist rdp-cookie
+persist rdp-cookie(msts)
+balance rdp-cookie
+balance rdp-cookie(mstshash)
+http-send-name-header X-Server
 option http-buffer-request
 option httpclose
 redirect location /x if { path /y }
@@ -864,7 +876,7 @@ STRICTER = re.compile('|'.join((
     'is no flag of a log-format', 'is no variable of a log-format', "a variable's name must begin", 'a NUL byte cannot', 'is no name of a header',
     'is not how', "the converter '' is not known", "is not known in 'timeout' of a ring",
     # What is not offered, and meetings of modes.
-    'not offered', "HAProxy's and", 'no longer part of', 'is disabled', 'is in mode tcp, backend', 'nothing to listen on', "needs (the request's head|a client connection)")))
+    'not offered', "HAProxy's and", 'no longer part of', 'is in mode tcp, backend', 'nothing to listen on', "needs (the request's head|a client connection)")))
 
 # What HAProxy refuses and penstock knows what to do with, by what HAProxy says.
 LOOSER = re.compile('|'.join((

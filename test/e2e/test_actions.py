@@ -430,3 +430,21 @@ frontend %s
                 else:
                     chosen.append(client.get(target, fields).get('x-s'))
             self.assertEqual(chosen[0], chosen[1], '%s, %s: %s %r' % (way, function, target, key))
+
+
+class Method(Case):
+
+    def test_conditions_see_that_which_the_client_asked_with(self):
+        rig = self.rig("""
+frontend fe
+    bind <fe>
+    http-request set-method POST if { path /test/echo }
+    http-request return status 201 if METH_POST
+    http-request redirect location /%[method] if { path /redirect }
+    default_backend be
+backend be
+    server s1 <s1>
+""")
+        answer = rig.get('/test/echo')
+        self.assertEqual((answer.status, rig.server().log[-1].method), (200, 'POST'))
+        self.assertEqual(rig.get('/redirect').get('location'), '/GET')

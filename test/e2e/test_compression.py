@@ -293,3 +293,16 @@ class Random(Case):
         self.assertEqual(got.all('etag'), tag, about)
         if algorithm == 'deflate' and answer['body']:
             self.assertEqual(zlib.decompress(got.body), answer['body'], about)
+
+
+class StatusOfTheServer(Case):
+
+    def test_it_decides_whatever_rules_make_of_it(self):
+        for rule in ('http-response', 'http-after-response'):
+            for came, made, smaller in ((200, 404, True), (404, 200, False)):
+                origin = Origin(self)
+                origin.put('/', status='%d X' % came)
+                rig = self.rig(CONFIG.replace('<s1>', origin.script.address).replace('<front>', 'algo gzip').replace(
+                    '<back>', '%s set-status %d' % (rule, made)))
+                answer = rig.get('/', [('Accept-Encoding', 'gzip')])
+                self.assertEqual((answer.status, answer.get('content-encoding')), (made, 'gzip' if smaller else None))

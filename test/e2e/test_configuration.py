@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 
-from harness import (PATIENCE, ROOT, Case, Script, certificate, check, penstock_only, read_head, run_program)
+from harness import (PATIENCE, ROOT, Case, Client, Script, certificate, check, penstock_only, read_head, run_program)
 
 
 def ports(count):
@@ -117,11 +117,29 @@ class Check(Case):
             code, text = check(PLAIN.replace('<fe>', name + ':1').replace('<s1>', '127.0.0.1:1') % ('', ''))
             self.assertEqual(code, expected, text)
 
-    @penstock_only('haproxy answers 503 then')
-    def test_a_disabled_backend_that_is_used_is_called_disabled(self):
-        code, text = check(PLAIN.replace('<fe>', '127.0.0.1:1').replace('<s1>', '127.0.0.1:1') % ('', '\n    disabled'))
-        self.assertEqual(code, 1)
-        self.assertIn("the backend 'be' is disabled", text)
+    def test_who_is_led_to_a_disabled_backend_finds_no_server(self):
+        text = PLAIN + """frontend fe2
+    bind <fe2>
+    mode tcp
+    option tcplog
+    default_backend be2
+backend be2
+    disabled
+    mode tcp
+    server s1 <s1>
+frontend fe3
+    bind <fe3>
+    option httplog
+    use_backend %%[path,regsub(/,)]
+"""
+        rig = self.rig(text % ('option httplog', '\n    disabled\n    http-request deny deny_status 401'))
+        for name, target in (('fe', '/'), ('fe3', '/be')):
+            self.assertEqual(rig.get(target, frontend=name).status, 503)
+            rig.log.wait(' %s be/<NOSRV> .* 503 .* SC-- ' % name)
+        with Client(rig.addresses['fe2']) as client:
+            client.send('x')
+            self.assertIn(client.ending(), ('fin', 'rst'))
+        rig.log.wait(' fe2 be2/<NOSRV> .* SC ')
 
 
 class Templates(Case):

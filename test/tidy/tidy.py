@@ -45,7 +45,7 @@ FOREIGN_WORDS = re.compile(
 HOLDERS = {'Address': 'address', 'LogTarget': 'target|wanted', 'Tls': 'tls', 'CertificateSource': 'source',
            'Bind': 'bind', 'Check': 'check', 'Server': 'server', 'Rule': 'rule', 'Acl': 'acl',
            'Capture': 'capture', 'CheckStep': 'step', 'Health': 'health', 'Balance': 'balance',
-           'ForwardFor': 'forward_for|option', 'ErrorReply': 'reply|error', 'Timeouts': 'timeout',
+           'ForwardFor': 'forward|front|back', 'ErrorReply': 'reply|error', 'Timeouts': 'timeout',
            'Proxy': 'proxy', 'Global': 'global', 'StatsSocket': 'socket'}
 # Read while the model is made: by judge, `set_env` by the reader of what follows the line too.
 SETTLED = {'CheckStep::tcp', 'Global::external_check', 'Global::insecure_fork', 'Global::set_env'}

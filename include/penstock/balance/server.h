@@ -372,7 +372,6 @@ struct ServerSpec {
   SocketAddress address;
   bool port_from_client = false;  // "*:+0": the port the client came to, plus port_offset.
   int port_offset = 0;
-  bool address_from_client = false;  // "0.0.0.0": where the client came to, or a rule says that it did.
   // Of one whose address is a name's: see ServerAddress. What the name had at first, or nothing; and the port.
   std::uint64_t named = 0;
   SocketAddress first;

@@ -286,7 +286,8 @@ struct Balance {
     UrlParam,
     Header,
     Random,
-    Hash
+    Hash,
+    RdpCookie
   };
   Kind kind = Kind::Unset;  // Unset: roundrobin.
   std::vector<Word> arguments;
@@ -338,6 +339,7 @@ struct Proxy {
   bool is_frontend = false;
   bool is_backend = false;
   bool disabled = false;
+  bool stands_empty = false;  // Disabled, and a backend that rules lead to: it has no server.
   Mode mode = Mode::Tcp;
   std::uint32_t id = 0;
   std::string description;  // Of statistics, as `node` and its like in Global.
@@ -346,6 +348,7 @@ struct Proxy {
   std::uint32_t backlog = 0;
   std::uint32_t fullconn = 0;
   std::uint32_t session_rate = 0;  // `rate-limit sessions`: a second; 0: no limit.
+  std::uint32_t most_own = 16;     // `max-session-srv-conns`
 
   std::vector<Bind> binds;
   std::vector<Acl> acls;
@@ -371,6 +374,7 @@ struct Proxy {
   std::int32_t redispatch_interval = -1;  // `option redispatch <n>`; -1 means the last retry only, 0 none.
   bool prefer_last_server = false;
   bool persist = false;  // `option persist`
+  Word rdp_cookie;       // `persist rdp-cookie(<name>)`; empty: none.
   Cookie cookie;
   std::string dynamic_cookie_key;
   bool all_backups = false;
@@ -382,6 +386,9 @@ struct Proxy {
   HttpMode http_mode = HttpMode::KeepAlive;
   bool http_buffer_request = false;
   ForwardFor forward_for;
+  ForwardFor original_to{.header = "X-Original-To"};
+  std::string name_header;   // `http-send-name-header`; empty: none.
+  bool check_cache = false;  // `option checkcache`
   std::optional<std::string> monitor_uri;
   Place monitor_uri_place;
   std::optional<StatsPage> stats;

@@ -22,4 +22,7 @@ std::span<const NotOffered> not_offered_words();
 // HAProxy's.
 std::optional<std::string> not_offered(NotOffered::Kind kind, std::string_view name);
 
+// Why a sample of HAProxy never has a value here; nothing: it is none of those.
+std::optional<std::string_view> without_value(std::string_view sample);
+
 }  // namespace penstock::config

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "penstock/base/arena.h"
+#include "penstock/http/head.h"
 
 namespace penstock::cookies {
 
@@ -32,6 +33,9 @@ std::string_view without(std::string_view list, std::string_view name, Arena& ar
 
 // The field with what stands before the first `mark` of these cookies' values gone, `mark` too.
 std::string_view without_prefix(std::string_view list, std::string_view name, char mark, Arena& arena);
+
+// An answer that sets cookies, and that caches on its way may keep and give to others (`option checkcache`).
+bool may_be_cached(const Head& request, const Head& answer);
 
 // A moment in a cookie: seconds since 1970, to four, as five letters of base64.
 constexpr std::size_t kStampSize = 5;

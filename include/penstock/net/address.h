@@ -45,6 +45,8 @@ class SocketAddress {
   bool is_ip6() const { return family() == AF_INET6; }
   bool is_unix() const { return length_ != 0 && family() == AF_UNIX; }
   int family() const { return raw()->sa_family; }
+  // 0.0.0.0 or ::.
+  bool is_any() const { return (is_ip4() || is_ip6()) && ip_bytes().find_first_not_of('\0') == std::string_view::npos; }
   std::uint16_t port() const;
   void set_port(std::uint16_t port);
   // 4 or 16 bytes in network order, none for unix.

@@ -83,8 +83,11 @@ class Approach final : private Waiting, private Served, private Later {
   std::string_view tls_name() const;
   SocketAddress address() const;
   std::uint64_t where() const { return moved_ ? moved_->where : slot_->spec.where; }
-  bool has_port_of_client() const { return moved_ ? moved_->to.port_from_client : slot_->spec.port_from_client; }
-  bool has_address_of_client() const { return !moved_ && slot_->spec.address_from_client; }
+  // It depends on where the client came to.
+  bool is_of_client() const {
+    return moved_ ? moved_->to.port_from_client || moved_->to.address.is_any()
+                  : slot_->spec.port_from_client || slot_->spec.address.is_any();
+  }
   // Of connections to there. Null: no server is chosen.
   Pool* pool() const { return pool_.get(); }
   std::string greeting() const;
@@ -124,6 +127,7 @@ class Approach final : private Waiting, private Served, private Later {
   void count_seen(Seen seen);
   void follow_cookie();
   void follow_tables();
+  [[gnu::cold]] void follow_rdp_cookie();
   bool stays_when_down() const;
   bool belongs_to(const ServerSlot& slot) const;
   Backend::Wish pinned_server() const;

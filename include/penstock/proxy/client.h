@@ -82,6 +82,7 @@ class Client final : public Reused,
   void on_tunnel_done() override { owner_.on_client_over(*this); }
   void on_pinned() override;
   void on_pin_lost() override { leave(); }
+  std::size_t most_pins() const override { return owner_.frontend().most_own; }
 
   ClientOwner& owner_;
   const Ref<KeptEntrance> entrance_;

@@ -25,6 +25,8 @@ void prepare(const FrontendPlan& frontend, const BackendPlan& backend, bool upgr
 // client's server connections are its own.
 bool closes_client(const FrontendPlan& frontend, const BackendPlan& backend);
 bool closes_server(const FrontendPlan& frontend, const BackendPlan& backend, bool pinned);
+// `http-send-name-header`: in place of what the field of that name said.
+[[gnu::cold]] void name_server(const BackendPlan& backend, Head& request, std::string_view name, Arena& arena);
 // `timeout tunnel` as it holds for it; 0: the usual times go on.
 std::uint64_t tunnel_ms(const FrontendPlan& frontend, const BackendPlan& backend, const rules::Subject& subject);
 // Of an answer 101: the protocols it names are among those that the request did.

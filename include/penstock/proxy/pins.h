@@ -20,6 +20,8 @@ class PinBookOwner {
   // A pinned client has lost a connection of its own, and with it whom it said to be there: its own connection is to
   // end too, once nothing else is under way.
   virtual void on_pin_lost() = 0;
+  // So many may be idle.
+  virtual std::size_t most_pins() const = 0;
 
  protected:
   ~PinBookOwner() = default;

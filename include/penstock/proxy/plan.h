@@ -94,11 +94,12 @@ struct FrontendPlan {
   config::Mode mode = config::Mode::Http;
   std::uint32_t maxconn = 0;       // 0: the process's.
   std::uint32_t session_rate = 0;  // Clients a second; 0: no limit.
+  std::uint32_t most_own = 0;      // Idle server connections that a client keeps to itself.
   rules::FrontendRules rules;
   FrontOptions http;
   std::uint64_t tunnel_ms = 0, client_ms = 0, client_fin_ms = 0, tarpit_ms = 0;
   config::HttpMode http_mode = config::HttpMode::KeepAlive;
-  config::ForwardFor forward_for;
+  config::ForwardFor forward_for, original_to;
   std::string monitor_uri;
   std::string unique_id_header;
   bool ignore_probes = false;  // Who says nothing is told nothing, and not logged.
@@ -137,7 +138,9 @@ struct BackendPlan {
   std::optional<config::StatsPage> stats;
   config::Compression compression;
   config::HttpMode http_mode = config::HttpMode::KeepAlive;
-  config::ForwardFor forward_for;
+  config::ForwardFor forward_for, original_to;
+  std::string name_header;       // In which servers are told their names; empty: they are not.
+  bool check_cache = false;      // Answers with a cookie that caches may keep are refused.
   std::vector<LogOutput*> logs;  // Health of its servers.
   Making making;
 

@@ -208,6 +208,7 @@ class Transaction final : public InBlock,
   void note_last_server(bool must_stay);
   bool run_response_rules();
   void drop_answer();
+  [[gnu::cold]] void refuse_cookie();
   void start_tunnel();
   void wait_for_server_alone();
   void write_log();

@@ -102,7 +102,7 @@ class FrontendRules {
   bool log_as_json = false;       // See json_line.h; in place of `log`.
   Format refusal;                 // Begins the line of a connection that came to no request (8.2.5).
   Format unique_id;               // Empty: none.
-  AddressSet forward_for_except;
+  AddressSet forward_for_except, original_to_except;
   bool asks_client = false;  // Something in these rules does: of its address, or how it came.
   std::vector<config::Capture> captures;
   std::optional<config::Capture> cookie_capture;
@@ -158,7 +158,8 @@ class BackendRules {
 
   StatsRules stats;
   BalanceKey hash_key;  // Of `balance hash` and its like.
-  AddressSet forward_for_except;
+  Sample rdp_cookie;    // Of `persist rdp-cookie`.
+  AddressSet forward_for_except, original_to_except;
   bool asks_client = false;  // Something in these rules does: of its address, or how it came.
   // `stick` lines that look at requests, and those that look at answers.
   std::vector<StickRule> stick_request, stick_response;
