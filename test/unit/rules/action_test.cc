@@ -610,7 +610,10 @@ TEST_CASE("no word that is said not to be offered is known, and none is taken fo
   }
   CHECK(said(Kind::Sample, "lua.mine").find("is HAProxy's and is not offered yet") != std::string::npos);
   for (const std::string name :
-       {"internal.htx.data", "fcgi.docroot", "cpu_calls", "lat_ns_tot", "ssl_fc_session_key", "ssl_fc_exporter_secret"})
+       {"internal.htx.data", "cpu_calls", "lat_ns_tot", "ssl_fc_session_key", "ssl_fc_exporter_secret"})
+    CHECK(said(Kind::Sample, name).find("the sample '" + name + "' has no effect, it never has a value: ") !=
+          std::string::npos);
+  for (const std::string name : {"fcgi.docroot"})
     CHECK(said(Kind::Sample, name).find("the sample '" + name + "' is not offered: ") != std::string::npos);
   CHECK(said(Kind::Sample, "origin_of") == "2:29 the sample 'origin_of' is not known here\n");
 }
