@@ -33,6 +33,8 @@ std::string_view algorithm_of(const config::Proxy& proxy) {
       return "random";
     case BalanceBy::Hash:
       return "hash";
+    case BalanceBy::RdpCookie:
+      return "rdp-cookie";
   }
   return "unknown";
 }
