@@ -233,9 +233,12 @@ class Writer {
     number_line("size", ring.size, standard.size);
     time_line("timeout connect", ring.connect_ms);
     time_line("timeout server", ring.server_ms);
-    for (const RingServer& server : ring.servers)
-      line("server {} {}{}", server.name, quoted(address_text(server.address, AddressUse::Server)),
-           server.octet_count ? " log-proto octet-count" : "");
+    for (const RingServer& server : ring.servers) {
+      std::string words = quoted(address_text(server.line.address, AddressUse::Server));
+      if (server.octet_count) words += " log-proto octet-count";
+      add_server_tls(words, server.line);
+      line("server {} {}", server.line.name, words);
+    }
   }
 
   void write_peers(const PeerSection& section) {
@@ -605,6 +608,14 @@ class Writer {
     return words;
   }
 
+  void add_server_tls(std::string& words, const Server& server) const {
+    add_tls(words, server.tls, config_.global.server_defaults, false);
+    if (server.sni) add_word(words, "sni", server.sni->text);
+    add_word(words, "verifyhost", server.verify_host);
+    add_word(words, "crt", server.certificate);
+    add_word(words, "password-file", server.password_file);
+  }
+
   void write_servers(const Proxy& proxy) {
     for (const Server& server : proxy.servers) write_server(server);
   }
@@ -615,12 +626,8 @@ class Writer {
     add_number(words, "id", server.id);
     add_check(words, server.check, standard.check);
     add_agent(words, server.agent);
-    add_tls(words, server.tls, config_.global.server_defaults, false);
-    if (server.sni) add_word(words, "sni", server.sni->text);
-    add_word(words, "verifyhost", server.verify_host);
+    add_server_tls(words, server);
     add_word(words, "cookie", server.cookie);
-    add_word(words, "crt", server.certificate);
-    add_word(words, "password-file", server.password_file);
     add_number(words, "weight", server.weight, standard.weight);
     add_number(words, "maxconn", server.maxconn);
     add_number(words, "minconn", server.minconn);
@@ -649,14 +656,6 @@ class Writer {
     add_flag(words, "resolve-opts allow-dup-ip", server.allow_dup_ip);
     add_flag(words, "resolve-opts ignore-weight", server.ignore_weight);
     line("server {} {}", server.name, words);
-  }
-
-  static std::string init_addr_text(const Server& server) {
-    static constexpr const char* kWays[] = {"last", "libc", "none"};
-    std::vector<std::string> ways;
-    for (const InitAddr& way : server.init_addr)
-      ways.push_back(way.way == InitAddr::Way::Ip ? way.ip : kWays[static_cast<std::size_t>(way.way)]);
-    return joined(ways);
   }
 
   static void add_check(std::string& words, const Check& check, const Check& standard) {

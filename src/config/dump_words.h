@@ -28,6 +28,13 @@ inline void add_flag(std::string& words, std::string_view keyword, bool on) {
 inline void add_time(std::string& words, std::string_view keyword, std::uint64_t ms, std::uint64_t standard = 0) {
   if (ms != standard) append_format(words, " {} {}", keyword, duration_text(ms));
 }
+inline std::string init_addr_text(const Server& server) {
+  static constexpr const char* kWays[] = {"last", "libc", "none"};
+  std::vector<std::string> ways;
+  for (const InitAddr& way : server.init_addr)
+    ways.push_back(way.way == InitAddr::Way::Ip ? way.ip : kWays[static_cast<std::size_t>(way.way)]);
+  return joined(ways);
+}
 
 // What kind of check it is, behind `option`; empty: connecting is all.
 std::string check_option(const Health& health);

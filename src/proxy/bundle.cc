@@ -137,7 +137,7 @@ class Gatherer {
     }
     for (const config::LogTarget& target : config_.global.logs) resolve_log(target);
     for (const config::Ring& ring : config_.rings) {
-      for (const config::RingServer& server : ring.servers) resolve(server.address, server.place, false);
+      for (const config::RingServer& server : ring.servers) gather_server(server.line);
     }
     for (const config::PeerSection& section : config_.peers) gather_peers(section);
     for (const config::StatsSocket& socket : config_.global.stats_sockets) {
