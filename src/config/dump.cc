@@ -23,7 +23,8 @@ class Writer {
 
   std::string run() {
     write_global(config_.global);
-    for (const Ring& ring : config_.rings) text_ += (text_.empty() ? "" : "\n") + ring_lines(ring);
+    for (const Ring& ring : config_.rings)
+      text_ += (text_.empty() ? "" : "\n") + ring_lines(ring, config_.global.server_defaults);
     for (const Mailers& section : config_.mailers) text_ += (text_.empty() ? "" : "\n") + mailers_lines(section);
     for (const UserList& list : config_.global.user_lists) text_ += user_list_text(list);
     for (const Resolvers& section : config_.resolvers) text_ += (text_.empty() ? "" : "\n") + resolvers_lines(section);
@@ -466,25 +467,6 @@ class Writer {
     return joined(words);
   }
   // What differs from the ssl-default-*-options, which the reader finds in `global`.
-  static void add_tls(std::string& words, const Tls& tls, const Tls& standard, bool is_bind) {
-    add_flag(words, "ssl", tls.enabled);
-    if (tls.min_version != standard.min_version) append_format(words, " ssl-min-ver {}", version_text(tls.min_version));
-    if (tls.max_version != standard.max_version) append_format(words, " ssl-max-ver {}", version_text(tls.max_version));
-    if (tls.tickets != standard.tickets) words += tls.tickets ? " tls-tickets" : " no-tls-tickets";
-    if (tls.ciphers != standard.ciphers) add_word(words, "ciphers", tls.ciphers);
-    if (tls.ciphersuites != standard.ciphersuites) add_word(words, "ciphersuites", tls.ciphersuites);
-    if (is_bind && tls.curves != standard.curves) add_word(words, "curves", tls.curves);
-    add_word(words, "alpn", joined(tls.alpn));
-    static constexpr const char* kVerify[] = {"", " verify none", " verify optional", " verify required"};
-    words += kVerify[static_cast<std::size_t>(tls.verify)];
-    add_word(words, "ca-file", tls.ca_file);
-    add_word(words, "ca-verify-file", tls.ca_verify_file);
-    add_word(words, "crl-file", tls.crl_file);
-    add_word(words, "ca-ignore-err", tls.ca_ignore_err);
-    add_word(words, "crt-ignore-err", tls.crt_ignore_err);
-    if (tls.ca_names != standard.ca_names) add_flag(words, "no-ca-names", !tls.ca_names);
-    if (tls.resume != standard.resume) words += tls.resume ? " ssl-reuse" : " no-ssl-reuse";
-  }
   void write_stats_socket(const StatsSocket& socket) {
     static constexpr const char* kLevels[] = {"user", "operator", "admin"};
     static constexpr const char* kSeverities[] = {"none", "number", "string"};
@@ -551,12 +533,8 @@ class Writer {
     add_number(words, "id", server.id);
     add_check(words, server.check, standard.check);
     add_agent(words, server.agent);
-    add_tls(words, server.tls, config_.global.server_defaults, false);
-    if (server.sni) add_word(words, "sni", server.sni->text);
-    add_word(words, "verifyhost", server.verify_host);
+    add_server_tls(words, server, config_.global.server_defaults);
     add_word(words, "cookie", server.cookie);
-    add_word(words, "crt", server.certificate);
-    add_word(words, "password-file", server.password_file);
     add_number(words, "weight", server.weight, standard.weight);
     add_number(words, "maxconn", server.maxconn);
     add_number(words, "minconn", server.minconn);
@@ -585,14 +563,6 @@ class Writer {
     add_flag(words, "resolve-opts allow-dup-ip", server.allow_dup_ip);
     add_flag(words, "resolve-opts ignore-weight", server.ignore_weight);
     line("server {} {}", server.name, words);
-  }
-
-  static std::string init_addr_text(const Server& server) {
-    static constexpr const char* kWays[] = {"last", "libc", "none"};
-    std::vector<std::string> ways;
-    for (const InitAddr& way : server.init_addr)
-      ways.push_back(way.way == InitAddr::Way::Ip ? way.ip : kWays[static_cast<std::size_t>(way.way)]);
-    return joined(ways);
   }
 
   static void add_check(std::string& words, const Check& check, const Check& standard) {

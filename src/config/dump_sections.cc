@@ -1,11 +1,12 @@
 #include "dump_sections.h"
 
+#include "dump_words.h"
 #include "keywords.h"
 #include "lexer.h"
 
 namespace penstock::config {
 
-std::string ring_lines(const Ring& ring) {
+std::string ring_lines(const Ring& ring, const Tls& tls) {
   const Ring standard;
   std::string out = format("ring {}\n", ring.name);
   const auto number = [&](std::string_view keyword, std::uint64_t value, std::uint64_t usual) {
@@ -21,9 +22,12 @@ std::string ring_lines(const Ring& ring) {
   number("size", ring.size, standard.size);
   time("timeout connect", ring.connect_ms);
   time("timeout server", ring.server_ms);
-  for (const RingServer& server : ring.servers)
-    append_format(out, "    server {} {}{}\n", server.name, quoted(address_text(server.address, AddressUse::Server)),
-                  server.octet_count ? " log-proto octet-count" : "");
+  for (const RingServer& server : ring.servers) {
+    std::string words = quoted(address_text(server.line.address, AddressUse::Server));
+    if (server.octet_count) words += " log-proto octet-count";
+    add_server_tls(words, server.line, tls);
+    append_format(out, "    server {} {}\n", server.line.name, words);
+  }
   return out;
 }
 

@@ -7,7 +7,8 @@
 
 namespace penstock::config {
 
-std::string ring_lines(const Ring& ring);
+// `tls`: what servers have unless they say otherwise.
+std::string ring_lines(const Ring& ring, const Tls& tls);
 std::string mailers_lines(const Mailers& section);
 std::string email_alert_lines(const EmailAlert& alert);
 

@@ -28,6 +28,17 @@ inline void add_flag(std::string& words, std::string_view keyword, bool on) {
 inline void add_time(std::string& words, std::string_view keyword, std::uint64_t ms, std::uint64_t standard = 0) {
   if (ms != standard) append_format(words, " {} {}", keyword, duration_text(ms));
 }
+inline std::string init_addr_text(const Server& server) {
+  static constexpr const char* kWays[] = {"last", "libc", "none"};
+  std::vector<std::string> ways;
+  for (const InitAddr& way : server.init_addr)
+    ways.push_back(way.way == InitAddr::Way::Ip ? way.ip : kWays[static_cast<std::size_t>(way.way)]);
+  return joined(ways);
+}
+
+// Of TLS; towards a server with how it is called and what it is shown. What the process's defaults say is left out.
+void add_tls(std::string& words, const Tls& tls, const Tls& standard, bool is_bind);
+void add_server_tls(std::string& words, const Server& server, const Tls& standard);
 
 // Behind `cookie`, `option forwardfor` or `option originalto`, `hash-type` and `balance`; empty: as by default.
 std::string cookie_text(const Cookie& cookie);

@@ -203,14 +203,11 @@ void resolve_servers(Reading& reading, Draft& draft) {
   for (Server& server : draft.proxy.servers) {
     if (!server.source) server.source = draft.source;
     const bool speaks_tls = server.tls.enabled || server.check.ssl || (script_tls && server.check.enabled);
-    resolve_versions(server.tls, speaks_tls, reading.diagnostics);
+    finish_server_tls(reading, server, speaks_tls);
     if (draft.proxy.mode == Mode::Http) {
       leave_out_h2(server.tls.alpn, server.tls.alpn_place, "alpn", reading.diagnostics);
       leave_out_h2(server.check.alpn, server.place, "check-alpn", reading.diagnostics);
     }
-    if (!speaks_tls || server.tls.verify != Tls::Verify::Unset) continue;
-    server.tls.verify = reading.config.global.server_verify_none ? Tls::Verify::None : Tls::Verify::Required;
-    if (server.tls.verify == Tls::Verify::Required && server.tls.ca_file.empty()) trust_system(reading, server);
   }
 }
 
@@ -243,6 +240,13 @@ void judge_state_file(Reading& reading, const Proxy& proxy) {
 }
 
 }  // namespace
+
+void finish_server_tls(Reading& reading, Server& server, bool is_spoken) {
+  resolve_versions(server.tls, is_spoken, reading.diagnostics);
+  if (!is_spoken || server.tls.verify != Tls::Verify::Unset) return;
+  server.tls.verify = reading.config.global.server_verify_none ? Tls::Verify::None : Tls::Verify::Required;
+  if (server.tls.verify == Tls::Verify::Required && server.tls.ca_file.empty()) trust_system(reading, server);
+}
 
 void finish_bind_tls(Tls& tls, bool is_http, Diagnostics& diagnostics) {
   resolve_versions(tls, tls.enabled, diagnostics);

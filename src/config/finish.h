@@ -9,6 +9,9 @@ namespace penstock::config {
 // stay for judge().
 void finish(Reading& reading);
 
+// Words about TLS of a server line: versions, and whom to trust.
+void finish_server_tls(Reading& reading, Server& server, bool is_spoken);
+
 // Words about TLS of a bind line, or of one in a crt-list, that speak of each other.
 void finish_bind_tls(Tls& tls, bool is_http, Diagnostics& diagnostics);
 

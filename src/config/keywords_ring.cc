@@ -1,8 +1,11 @@
 // `ring` sections (configuration manual, section 3.9).
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
+#include "finish.h"
 #include "keywords.h"
+#include "penstock/base/text.h"
 
 namespace penstock::config {
 
@@ -49,9 +52,22 @@ void parse_timeout(Line& line, Ring& ring) {
   line.skip_rest();
 }
 
-// What else a server line may say is about traffic, which a ring has none of.
+auto tls_of(const Server& server) {
+  return std::tie(server.tls, server.sni, server.verify_host, server.certificate, server.password_file);
+}
+
+// The name in `str(<name>)`: there is no request that others could be about.
+void take_tls_name(Line& line, RingServer& server) {
+  std::string_view name = server.line.sni->text;
+  const bool is_fixed = name.starts_with("str(") && name.ends_with(")");
+  if (is_fixed) name = trim(name.substr(4, name.size() - 5));
+  if (!is_fixed || name.empty() || name.find_first_of("\"'\\,() ") != std::string_view::npos)
+    return line.complain(server.line.sni->place, "'sni' of a server of a ring is a fixed name: str(<name>)");
+  server.tls_name = name;
+}
+
+// What else a server line may say than of TLS is about traffic, which a ring has none of.
 void take_server_words(Line& line, RingServer& server) {
-  Server other;
   bool said = false;
   while (line.more()) {
     const Word& word = line.pop();
@@ -62,30 +78,36 @@ void take_server_words(Line& line, RingServer& server) {
     }
     const Keyword<Server>* row = find_keyword(server_keywords(), word.text);
     if (row == nullptr) return complain_unknown(line, word, "a 'server' line", names_of(server_keywords()));
-    if (word.text == "ssl" || word.text.starts_with("send-proxy")) {
-      return line.complain(word.place, format("'{}' is not offered in a ring: lines go over TCP as they are; name a "
-                                              "syslog server of this machine, and have it send them on",
-                                              word.text));
+    if (word.text.starts_with("send-proxy")) {
+      return line.complain(word.place,
+                           format("'{}' is not offered in a ring: what is sent is nobody's connection", word.text));
     }
-    if (!std::exchange(said, true))
-      line.warn(word.place, format("'{}' has no effect in a ring: its servers are sent lines, and nothing is asked of "
-                                   "them; 'log-proto' has",
-                                   word.text));
+    Server other = server.line;
     line.start(*row, word);
     row->parse(line, other);
+    if (tls_of(other) != tls_of(server.line)) {
+      std::swap(server.line, other);
+    } else if (!std::exchange(said, true)) {
+      line.warn(word.place, format("'{}' has no effect in a ring: its servers are sent lines, and nothing is asked of "
+                                   "them; 'log-proto' and words about TLS have",
+                                   word.text));
+    }
   }
+  if (!line.failed() && server.line.sni) take_tls_name(line, server);
 }
 
 void parse_ring_server(Line& line, Ring& ring) {
   RingServer server;
-  server.place = line.place;
+  server.line.place = line.place;
+  server.line.tls = line.reading.config.global.server_defaults;
+  server.line.tls.place = line.place;
   const Word* name = line.take("a name and an address");
   if (name == nullptr) return;
   if (!is_proxy_name(name->text)) return line.complain(name->place, format("'{}' is no name for a server", name->text));
   if (std::any_of(ring.servers.begin(), ring.servers.end(),
-                  [&](const auto& other) { return other.name == name->text; }))
+                  [&](const auto& other) { return other.line.name == name->text; }))
     return line.complain(name->place, format("this ring has a server '{}' already", name->text));
-  server.name = name->text;
+  server.line.name = name->text;
   const Place place = line.more() ? line.peek().place : line.place;
   auto address = take_address(line, AddressUse::Server);
   if (!address) return;
@@ -96,9 +118,20 @@ void parse_ring_server(Line& line, Ring& ring) {
     return line.complain(place,
                          "a server of a ring is an address with its port, such as 127.0.0.1:514, or the path "
                          "of a unix socket");
-  server.address = std::move(*address);
+  server.line.address = std::move(*address);
   take_server_words(line, server);
   if (!line.failed()) ring.servers.push_back(std::move(server));
+}
+
+// Whom to trust, if nothing says that; then nobody is spoken to.
+void finish_ring_server(Reading& reading, Server& server) {
+  finish_server_tls(reading, server, server.tls.enabled);
+  if (server.tls.enabled && server.tls.verify == Tls::Verify::Required && server.tls.ca_file.empty()) {
+    reading.diagnostics.add(
+        server.tls.place, format("server '{}' is to be verified, which is the default, and no 'ca-file' says by whom: "
+                                 "write 'ca-file FILE' ('@system-ca' for public authorities), or 'verify none'",
+                                 server.name));
+  }
 }
 
 constexpr RingKeyword kRingKeywords[] = {
@@ -108,8 +141,9 @@ constexpr RingKeyword kRingKeywords[] = {
      "How lines look in the ring, whatever the 'log' line says: raw unless said otherwise; see 'log'."},
     {"maxlen", parse_maxlen, "Longest line of the ring; longer ones are cut."},
     {"server", parse_ring_server,
-     "Gets a copy of each line over TCP: <name> <address>:<port> [log-proto legacy|octet-count]. While it is slow or "
-     "away nobody waits; what is overwritten meanwhile it never gets."},
+     "Gets a copy of each line over TCP: <name> <address>:<port> [log-proto legacy|octet-count] [ssl and other words "
+     "about TLS; sni str(<name>)]. While it is slow or away nobody waits; what is overwritten meanwhile it never "
+     "gets."},
     {"size", parse_size, "Bytes of lines that the ring keeps at least, 16k unless said otherwise."},
     {"timeout", parse_timeout,
      "connect <time>: for a connection to a server, 5s unless said otherwise. server <time>: for a server that takes "
@@ -164,6 +198,7 @@ void resolve_rings(Reading& reading) {
   std::vector<std::string_view> names{Ring::kBuiltIn};
   for (Ring& ring : rings) {
     names.push_back(ring.name);
+    for (RingServer& server : ring.servers) finish_ring_server(reading, server.line);
     if (ring.length <= ring.size) continue;
     reading.diagnostics.warn(
         ring.place,

@@ -74,18 +74,20 @@ class Finder {
     }
   }
 
+  // Its first word may be misspelled.
   void find_by_keyword() {
     const std::string_view keyword = word(0);
-    if (keyword == "dynamic-cookie-key") hide_from(1);
-    if (keyword == "setenv" || keyword == "presetenv" || (keyword == "stats" && word(1) == "auth")) hide_from(2);
+    const auto says = [keyword](std::string_view part) { return keyword.find(part) != std::string_view::npos; };
+    if (says("cookie-key")) hide_from(1);
+    if (says("env") || (says("stat") && word(1) == "auth")) hide_from(2);
     // A conversation may log in.
     if (keyword == "tcp-check" && word(1).starts_with("send")) hide_from(2);
-    for (std::size_t i = 2; keyword == "user" && i < words_.size(); ++i) {
+    for (std::size_t i = 2; i < words_.size(); ++i) {
       if (words_[i].ends_with("password")) hide(i + 1);
     }
     // Old words, whose first word is a whole field.
     if ((keyword.starts_with("req") || keyword.starts_with("rsp")) && is_credential(word(1))) hide_from(1);
-    if (keyword == "acl" && is_secret_criterion(word(2))) hide_patterns(3);
+    if (says("acl") && is_secret_criterion(word(2))) hide_patterns(3);
   }
 
   void find_by_word(std::size_t i) {

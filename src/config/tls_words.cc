@@ -1,5 +1,6 @@
 // TLS words shared by bind lines, server lines and ssl-default-*-options (configuration manual
 // sections 5.1 and 5.2).
+#include "dump_words.h"
 #include "keywords.h"
 
 namespace penstock::config {
@@ -57,6 +58,34 @@ void take_based(Line& line, std::string_view base, std::string_view what, std::s
   if (word == nullptr) return;
   path = based(base, word->text);
   place = word->place;
+}
+
+void add_tls(std::string& words, const Tls& tls, const Tls& standard, bool is_bind) {
+  add_flag(words, "ssl", tls.enabled);
+  if (tls.min_version != standard.min_version) append_format(words, " ssl-min-ver {}", version_text(tls.min_version));
+  if (tls.max_version != standard.max_version) append_format(words, " ssl-max-ver {}", version_text(tls.max_version));
+  if (tls.tickets != standard.tickets) words += tls.tickets ? " tls-tickets" : " no-tls-tickets";
+  if (tls.ciphers != standard.ciphers) add_word(words, "ciphers", tls.ciphers);
+  if (tls.ciphersuites != standard.ciphersuites) add_word(words, "ciphersuites", tls.ciphersuites);
+  if (is_bind && tls.curves != standard.curves) add_word(words, "curves", tls.curves);
+  add_word(words, "alpn", joined(tls.alpn));
+  static constexpr const char* kVerify[] = {"", " verify none", " verify optional", " verify required"};
+  words += kVerify[static_cast<std::size_t>(tls.verify)];
+  add_word(words, "ca-file", tls.ca_file);
+  add_word(words, "ca-verify-file", tls.ca_verify_file);
+  add_word(words, "crl-file", tls.crl_file);
+  add_word(words, "ca-ignore-err", tls.ca_ignore_err);
+  add_word(words, "crt-ignore-err", tls.crt_ignore_err);
+  if (tls.ca_names != standard.ca_names) add_flag(words, "no-ca-names", !tls.ca_names);
+  if (tls.resume != standard.resume) words += tls.resume ? " ssl-reuse" : " no-ssl-reuse";
+}
+
+void add_server_tls(std::string& words, const Server& server, const Tls& standard) {
+  add_tls(words, server.tls, standard, false);
+  if (server.sni) add_word(words, "sni", server.sni->text);
+  add_word(words, "verifyhost", server.verify_host);
+  add_word(words, "crt", server.certificate);
+  add_word(words, "password-file", server.password_file);
 }
 
 }  // namespace penstock::config

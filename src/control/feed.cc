@@ -21,7 +21,8 @@ Feed::Feed(Loop& loop, std::shared_ptr<Ring> ring, const RingServerPlan& server)
 
 void Feed::connect() {
   ConnectionEvents& events = *this;
-  connection_ = Connection::connect(loop(), server_.address, {}, {}, {}, events);
+  const TlsTarget tls{server_.tls.get(), server_.tls_name, server_.verify_name, {}};
+  connection_ = Connection::connect(loop(), server_.address, {}, tls, {}, events);
   if (!connection_) return set_deadline(kAgainMs);
   connection_->set_deadline(server_.connect_ms);
 }

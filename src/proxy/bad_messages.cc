@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "penstock/base/text.h"
+#include "penstock/config/secrets.h"
 
 namespace penstock {
 namespace {
@@ -14,6 +15,9 @@ constexpr std::string_view kCredentials[] = {
 // However it is written: what cannot be read may be a credential all the same.
 bool carries_credentials(std::string_view line) {
   while (!line.empty() && (line[0] == ' ' || line[0] == '\t')) line.remove_prefix(1);
+  const std::size_t colon = line.find(':');
+  const std::string_view field = colon == std::string_view::npos ? std::string_view() : trim(line.substr(0, colon));
+  if (field.find_first_of(" /?") == std::string_view::npos && config::is_credential(field)) return true;
   return std::any_of(std::begin(kCredentials), std::end(kCredentials),
                      [&](std::string_view name) { return equal_nocase(line.substr(0, name.size()), name); });
 }

@@ -137,7 +137,7 @@ class Gatherer {
     }
     for (const config::LogTarget& target : config_.global.logs) resolve_log(target);
     for (const config::Ring& ring : config_.rings) {
-      for (const config::RingServer& server : ring.servers) resolve(server.address, server.place, false);
+      for (const config::RingServer& server : ring.servers) gather_server(server.line);
     }
     for (const config::Mailers& section : config_.mailers) {
       for (const config::Mailer& mailer : section.mailers) resolve(mailer.address, mailer.place, false);

@@ -15,7 +15,7 @@ std::set<Name> names_in(const config::Config& config) {
   };
   add_logs(config.global.logs);
   for (const config::Ring& ring : config.rings) {
-    for (const config::RingServer& server : ring.servers) add(server.address);
+    for (const config::RingServer& server : ring.servers) add(server.line.address);
   }
   for (const config::Mailers& section : config.mailers) {
     for (const config::Mailer& mailer : section.mailers) add(mailer.address);

@@ -364,6 +364,24 @@ void PlanMaker::renew_tls(const config::Proxy& proxy, const config::Server& serv
   spec.wire = wire_of(spec, server);
 }
 
+RingServerPlan PlanMaker::ring_server(const config::Ring& ring, const config::RingServer& server) {
+  constexpr std::uint64_t kUsualConnectMs = 5000;
+  const config::Server& line = server.line;
+  RingServerPlan plan;
+  plan.name = line.name;
+  plan.address = outside_.resolved(line.address);
+  plan.octet_count = server.octet_count;
+  plan.connect_ms = ring.connect_ms != 0 ? ring.connect_ms : kUsualConnectMs;
+  plan.server_ms = ring.server_ms;
+  if (!line.tls.enabled) return plan;
+  plan.tls = tls_.for_server(line, line.tls);
+  plan.tls_name = server.tls_name;
+  plan.verify_name = line.verify_host;
+  plan.wire = xxh64(
+      format("{}\n{}\n{}\n{}", TlsPlans::key_of(line, line.tls), plan.tls_name, plan.verify_name, files_of(line)));
+  return plan;
+}
+
 // A digest of what stands in the files that TLS to the server uses. Many servers have the same.
 std::uint64_t PlanMaker::files_of(const config::Server& server) {
   const config::Tls& tls = server.tls;

@@ -56,6 +56,8 @@ class PlanMaker {
   void binds(const config::Proxy& proxy, std::vector<BindSpec>& out);
   // One more for a backend that is there.
   ServerSpec server(const config::Proxy& proxy, const BackendPlan& backend, const config::Server& server);
+  // Who gets the lines of a ring.
+  RingServerPlan ring_server(const config::Ring& ring, const config::RingServer& server);
   // What it is connected with, anew.
   void renew_tls(const config::Proxy& proxy, const config::Server& server, ServerSpec& spec);
 

@@ -130,11 +130,7 @@ class SnapshotBuilder final {
     for (const config::Ring& ring : config_.rings) {
       RingPlan plan{ring.name, ring.description.empty() ? ring.name : ring.description, nullptr, {}};
       if (!sources_.check_only) plan.ring = logs_.ring(ring.name, ring.size);
-      constexpr std::uint64_t kUsualConnectMs = 5000;
-      for (const config::RingServer& server : ring.servers) {
-        plan.servers.push_back({server.name, outside_.resolved(server.address), server.octet_count,
-                                ring.connect_ms != 0 ? ring.connect_ms : kUsualConnectMs, ring.server_ms});
-      }
+      for (const config::RingServer& server : ring.servers) plan.servers.push_back(maker_.ring_server(ring, server));
       ground_.rings.push_back(std::move(plan));
     }
   }

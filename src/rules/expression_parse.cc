@@ -249,7 +249,8 @@ class ArgumentReader {
   bool fill_bytes(Argument& argument) {
     std::string bytes(argument.text.size(), '\0');
     const auto size = read_base64(argument.text, bytes.data());
-    if (!size) return complain(format("'{}' of '{}' is neither base64 nor a variable", argument.text, name_));
+    // It is not shown: mostly it is a key.
+    if (!size) return complain(format("what '{}' is given is neither base64 nor a variable", name_));
     bytes.resize(*size);
     argument.text = std::move(bytes);
     return true;

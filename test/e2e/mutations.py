@@ -169,6 +169,7 @@ timeout connect 5s
 timeout server 10s
 server s1 127.0.0.1:514 log-proto octet-count
 server s1 127.0.0.1:514 log-proto legacy
+server s1 127.0.0.1:6514 log-proto octet-count ssl verify required ca-file <pem> crt <pem> sni str(log.contoso.com) verifyhost log.contoso.com
 ''',
     'errors': '''
 errorfile 404 /dev/null

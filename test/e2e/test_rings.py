@@ -2,9 +2,10 @@
 import re
 import select
 import socket
+import ssl
 import time
 
-from harness import Case, Script, penstock_only, wait_until
+from harness import Case, Script, certificate, penstock_only, wait_until
 from test_runtime_socket import Admin, ask, until_answer
 
 CONFIG = """
@@ -56,6 +57,28 @@ class Collector:
     def wait(self, pattern):
         wait_until(lambda: re.search(pattern, self.data), '%r in %r' % (pattern, self.data))
         return self.data
+
+
+class TlsCollector(Collector):
+    """The same over TLS; it knows which name it was asked for and what the other showed."""
+
+    def __init__(self, case, name='ex01', asks=False):
+        self.names, self.shown, self.refused = [], [], 0
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(certificate(name))
+        self.context.sni_callback = lambda _, name, __: self.names.append(name)
+        if asks:
+            self.context.load_verify_locations(certificate('ca'))
+            self.context.verify_mode = ssl.CERT_REQUIRED
+        super().__init__(case)
+
+    def talk(self, sock, number):
+        try:
+            with self.context.wrap_socket(sock, server_side=True) as over:
+                self.shown.append(over.getpeercert())
+                super().talk(over, number)
+        except OSError:
+            self.refused += 1
 
 
 class Rings(Case):
@@ -153,6 +176,46 @@ class Rings(Case):
         self.assertEqual(len(read), 2, read)
         self.assertRegex(read[0], r'\A%s\Z' % (line % 'one'))
         self.assertRegex(read[1], r'\A%s\Z' % (line % 'two'))
+
+    def over_tls(self, collector, words, **options):
+        self.text = CONFIG.replace('<octets>', collector.address + ' ' + words).replace('s2 <lines>', 's2 <dead>')
+        return self.rig(self.text, **options)
+
+    def test_lines_go_over_tls_to_a_server_that_is_verified(self):
+        collector = TlsCollector(self)
+        rig = self.over_tls(collector, 'ssl verify required ca-file <certs>/ca.pem sni str(mail.contoso.com)')
+        rig.get('/one')
+        collector.wait(b'GET /one')
+        self.assertEqual(collector.names, ['mail.contoso.com'])
+
+    def test_nothing_is_told_to_a_server_that_is_another(self):
+        for words in ('ca-file <certs>/other-ca.pem', 'ca-file <certs>/ca.pem verifyhost ex99.contoso.local'):
+            with self.subTest(words):
+                collector = TlsCollector(self)
+                rig = self.over_tls(collector, 'ssl verify required ' + words)
+                rig.get('/one')
+                wait_until(lambda: collector.refused, 'a connection that is given up')
+                self.assertEqual(collector.data, b'')
+
+    def test_a_certificate_is_shown_to_the_server(self):
+        collector = TlsCollector(self, asks=True)
+        rig = self.over_tls(collector, 'ssl verify none crt <certs>/client.pem')
+        rig.get('/one')
+        collector.wait(b'GET /one')
+        self.assertIn('client.contoso.com', str(collector.shown[-1]))
+
+    @penstock_only('rings are lost with the process')
+    def test_a_connection_over_tls_outlives_a_reload(self):
+        collector = TlsCollector(self)
+        rig = self.over_tls(collector, 'ssl verify none')
+        rig.get('/one')
+        collector.wait(b'GET /one')
+        rig.reload(self.text.replace('description "What was asked"', 'description other'))
+        rig.get('/two')
+        self.assertEqual(collector.wait(b'GET /two').count(b'GET /one'), 1)
+        self.assertEqual(len(collector.shown), 1)
+        rig.reload(self.text.replace('verify none', 'verify none ssl-max-ver TLSv1.2'))
+        wait_until(lambda: len(collector.shown) == 2, 'a connection made otherwise')
 
     def test_a_server_that_was_away_gets_what_is_there(self):
         rig = self.start(CONFIG.replace('s1 <dead>', 's1 127.0.0.1:<late>').replace(

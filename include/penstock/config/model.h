@@ -513,9 +513,8 @@ struct Global {
 
 // Who gets a copy of each line of a ring, over a connection of its own.
 struct RingServer {
-  Place place;
-  std::string name;
-  Address address;
+  Server line;               // Its name and address, and TLS towards it.
+  std::string tls_name;      // What `sni` says.
   bool octet_count = false;  // `log-proto octet-count`: each line has its length before it, and no line end.
   bool operator==(const RingServer&) const = default;
 };

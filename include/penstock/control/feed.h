@@ -1,4 +1,4 @@
-// Sends what is written to a ring to the servers of its section, over TCP: one connection each. A server that is slow or
+// Sends what is written to a ring to the servers of its section, over TCP or TLS: one connection each. A server that is slow or
 // away is waited for by nobody: what is overwritten before it took it, it never gets, and that is counted.
 #pragma once
 
@@ -16,7 +16,9 @@ namespace penstock {
 class Feed final : public Living, private ConnectionEvents {
  public:
   Feed(Loop& loop, std::shared_ptr<Ring> ring, const RingServerPlan& server);
-  bool is_of(const Ring* ring, const RingServerPlan& server) const { return ring_.get() == ring && server_ == server; }
+  bool is_of(const Ring* ring, const RingServerPlan& server) const {
+    return ring_.get() == ring && server_.is_like(server);
+  }
   std::uint64_t lost() const { return reader_.lost; }
 
  private:

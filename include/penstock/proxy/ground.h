@@ -48,7 +48,15 @@ struct RingServerPlan {
   SocketAddress address;
   bool octet_count = false;
   std::uint64_t connect_ms = 0, server_ms = 0;  // 0: no limit.
-  bool operator==(const RingServerPlan&) const = default;
+  std::shared_ptr<const TlsContext> tls;        // Null: in clear text.
+  std::string tls_name, verify_name;
+  std::uint64_t wire = 0;  // A digest of what TLS is made of.
+
+  // The same lines by the same wire.
+  bool is_like(const RingServerPlan& other) const {
+    return name == other.name && address == other.address && octet_count == other.octet_count && wire == other.wire &&
+           connect_ms == other.connect_ms && server_ms == other.server_ms;
+  }
 };
 
 struct RingPlan {

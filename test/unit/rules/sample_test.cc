@@ -468,7 +468,7 @@ TEST_CASE("hashes and digests are HAProxy's") {
   CHECK(of("str(abc),hmac(sha1,a2V5),hex") == "4FD0B215276EF12F2B3E4C8ECAC2811498B656FC");
   CHECK(of("str(abc),hmac(sha1,),hex") == "9B4A918F398D74D3E367970ABA3CBE54E4D2B5D9");
   CHECK(of("str(abc),hmac(sha1,txn.none)") == "-");
-  CHECK(of("str(abc),hmac(sha1,a2V)") == "?'a2V' of 'hmac' is neither base64 nor a variable");
+  CHECK(of("str(abc),hmac(sha1,a2V)") == "?what 'hmac' is given is neither base64 nor a variable");
   CHECK(of("str(abc),digest(sha3-256)") ==
         "?'sha3-256' is no digest: md5, sha1, sha224, sha256, sha384, sha512 or sha512-256 was expected");
   CHECK(of("str(abc),sha2(1)") == "?SHA-2 has 224, 256, 384 or 512 bits, not 1");
