@@ -79,7 +79,8 @@ class Finder {
     const std::string_view keyword = word(0);
     const auto says = [keyword](std::string_view part) { return keyword.find(part) != std::string_view::npos; };
     if (says("cookie-key")) hide_from(1);
-    if (says("env") || (says("stat") && word(1) == "auth")) hide_from(2);
+    const bool takes_names = keyword == "unsetenv" || keyword == "resetenv";
+    if ((says("env") && !takes_names) || (says("stat") && word(1) == "auth")) hide_from(2);
     // A conversation may log in.
     if (keyword == "tcp-check" && word(1).starts_with("send")) hide_from(2);
     for (std::size_t i = 2; i < words_.size(); ++i) {
