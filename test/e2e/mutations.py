@@ -127,6 +127,7 @@ tune.sndbuf.client 65536
 tune.sndbuf.server 65536
 tune.ssl.lifetime 300s
 tune.ssl.capture-buffer-size 96
+tune.ssl.ssl-ctx-cache-size 10
 tune.ssl.capture-cipherlist-size 96
 stats socket /tmp/penstock.sock mode 600 user root group root level admin expose-fd listeners
 stats socket 127.0.0.1:9 level operator name one severity-output number
