@@ -61,12 +61,8 @@ void show_made_up(const SSL_CLIENT_HELLO& hello, const SSL_CTX* otherwise) {
   SSL_clear_chain_certs(hello.ssl);
   SSL_set_ocsp_response(hello.ssl, nullptr, 0);
   SSL_set_signed_cert_timestamp_list(hello.ssl, nullptr, 0);
-  SSL_use_certificate(hello.ssl, made.get());
+  notes_of(hello.ssl).sees_made_up = SSL_use_certificate(hello.ssl, made.get()) == 1;
   ERR_clear_error();
-}
-
-bool shows_made_up(const SSL* ssl) {
-  return SSL_get_certificate(ssl) != SSL_CTX_get0_certificate(SSL_get_SSL_CTX(ssl));
 }
 
 ssl_select_cert_result_t on_client_hello(const SSL_CLIENT_HELLO* hello) {
@@ -87,7 +83,8 @@ ssl_select_cert_result_t on_client_hello(const SSL_CLIENT_HELLO* hello) {
 // RFC 6066 section 3: a client that names nobody we know is told so.
 int on_strict_name(SSL* ssl, int* alert, void*) {
   const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-  if (name != nullptr && (parts_of(ssl).names.find(lower(name)) || shows_made_up(ssl))) return SSL_TLSEXT_ERR_OK;
+  if (name != nullptr && (notes_of(ssl).sees_made_up || parts_of(ssl).names.find(lower(name))))
+    return SSL_TLSEXT_ERR_OK;
   *alert = SSL_AD_UNRECOGNIZED_NAME;
   return SSL_TLSEXT_ERR_ALERT_FATAL;
 }

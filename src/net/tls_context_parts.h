@@ -80,6 +80,7 @@ struct ClientNotes {
   int leaf = 0;
   int ca = 0;
   int ca_depth = 0;
+  bool sees_made_up = false;  // The certificate shown was made up for the name it asked for.
   std::unique_ptr<HelloNotes> hello;
 };
 // `notes` must outlive `ssl`, which faces a client.
