@@ -62,6 +62,8 @@ void show_made_up(const SSL_CLIENT_HELLO& hello, const SSL_CTX* otherwise) {
   SSL_set_ocsp_response(hello.ssl, nullptr, 0);
   SSL_set_signed_cert_timestamp_list(hello.ssl, nullptr, 0);
   notes_of(hello.ssl).sees_made_up = SSL_use_certificate(hello.ssl, made.get()) == 1;
+  for (const bssl::UniquePtr<X509>& authority : parts.made_up->authorities())
+    SSL_add1_chain_cert(hello.ssl, authority.get());
   ERR_clear_error();
 }
 

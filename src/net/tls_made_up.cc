@@ -75,6 +75,8 @@ bssl::UniquePtr<X509> another(X509& certificate) {
 MadeUpCertificates::MadeUpCertificates(std::shared_ptr<const TlsCredentials> signer, std::size_t kept)
     : signer_(std::move(signer)), kept_(kept) {}
 
+const std::vector<bssl::UniquePtr<X509>>& MadeUpCertificates::authorities() const { return signer_->inside().chain; }
+
 bssl::UniquePtr<X509> MadeUpCertificates::make(const std::string& name, EVP_PKEY& key) const {
   const Credentials& signer = signer_->inside();
   X509& issuer = *signer.chain.front();

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace penstock {
 
@@ -23,6 +24,8 @@ class MadeUpCertificates {
 
   // For `name`, lower case, with the key `key`, which must live as long as this. Null: for such a name there is none.
   bssl::UniquePtr<X509> find_or_make(const std::string& name, EVP_PKEY& key);
+  // Who signs, then who signed that one, as far as they are known.
+  const std::vector<bssl::UniquePtr<X509>>& authorities() const;
 
  private:
   using Key = std::pair<std::string, const EVP_PKEY*>;

@@ -434,6 +434,7 @@ frontend fe_plain
 del Both
 
 
+@penstock_only('in HAProxy 2.6 the certificate is made, and the connection then ends')
 class MadeUp(Case):
     """`generate-certificates`, `ca-sign-file`."""
     TEXT = """
@@ -475,6 +476,7 @@ frontend fe
         context = ssl.create_default_context(cafile=self.signer)
         with Client(rig.addresses['fe'], context=context, sni='nobody.example') as client:
             self.assertEqual(client.get('/').body, b'nobody.example')
+        self.assertIn(' 1 s:O = Pen, CN = Signer', s_client(rig.addresses['fe'], '-servername', 'nobody.example'))
 
     def test_a_certificate_that_there_is_is_shown(self):
         rig = self.served()
