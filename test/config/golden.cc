@@ -163,6 +163,7 @@ void cover(const Case& one, Covered& covered) {
     if (words[0] == "userlist") section = "userlist\t";
     if (words[0] == "resolvers") section = "resolvers\t";
     if (words[0] == "peers") section = "peers\t";
+    if (words[0] == "mailers") section = "mailers\t";
     if (begins) section = "proxy\t";
   }
 }
