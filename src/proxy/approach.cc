@@ -288,6 +288,7 @@ std::string_view Approach::tls_name() const {
 SocketAddress Approach::address() const {
   const ServerSpec& spec = slot_->spec;
   SocketAddress address = moved_ ? moved_->to.address : spec.address;
+  if (!is_of_client()) return address;
   if (address.is_any()) {
     const std::uint16_t port = address.port();
     address = subject_.destination();

@@ -282,6 +282,7 @@ ServerSpec PlanMaker::build_server(const config::Proxy& proxy, const config::Ser
   set_name(server, spec);
   spec.port_from_client = server.address.port_is_offset || (server.address.port_low == 0 && !spec.address.is_unix());
   spec.port_offset = server.address.port_offset;
+  spec.is_of_client = spec.port_from_client || spec.address.is_any();
   set_probes(proxy.tcp_ka_server, proxy.server_probes, spec.socket);
   spec.socket.user_timeout_ms = static_cast<unsigned>(server.tcp_ut_ms);
   spec.socket.send_buffer = static_cast<int>(config_.global.sndbuf_server);

@@ -177,7 +177,7 @@ def _(kind, lines, talk, ours, theirs):
 
 @allows('a body that ends before its length ends the connection')
 def _(kind, lines, talk, ours, theirs):
-    return theirs[0] == 'silence' and ours[0] == 'nothing' and any(part['cut'] == 'body' for part in talk['answers'])
+    return talk is not None and theirs[0] == 'silence' and ours[0] == 'nothing' and any(part['cut'] == 'body' for part in talk['answers'])
 
 
 @allows('unique-id-format is of the request as it came, in logs too')

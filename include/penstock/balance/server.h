@@ -372,6 +372,7 @@ struct ServerSpec {
   SocketAddress address;
   bool port_from_client = false;  // "*:+0": the port the client came to, plus port_offset.
   int port_offset = 0;
+  bool is_of_client = false;  // Its port, or all of its address ("*"), is where the client came to.
   // Of one whose address is a name's: see ServerAddress. What the name had at first, or nothing; and the port.
   std::uint64_t named = 0;
   SocketAddress first;

@@ -85,8 +85,8 @@ class Approach final : private Waiting, private Served, private Later {
   std::uint64_t where() const { return moved_ ? moved_->where : slot_->spec.where; }
   // It depends on where the client came to.
   bool is_of_client() const {
-    return moved_ ? moved_->to.port_from_client || moved_->to.address.is_any()
-                  : slot_->spec.port_from_client || slot_->spec.address.is_any();
+    if (!moved_) return slot_->spec.is_of_client;
+    return moved_->to.port_from_client || moved_->to.address.is_any();
   }
   // Of connections to there. Null: no server is chosen.
   Pool* pool() const { return pool_.get(); }
