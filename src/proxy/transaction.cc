@@ -568,8 +568,8 @@ void Transaction::repeat(const Failure& failure) {
 }
 
 std::string_view Transaction::step_word() const {
-  constexpr std::string_view kWords[] = {"request", "body",    "body",    "body",   "body",   "password", "tarpit",
-                                         "queue",   "connect", "headers", "answer", "answer", "last",     "done"};
+  constexpr std::string_view kWords[] = {"request", "body",    "body",    "body",   "body",   "rules", "tarpit",
+                                         "queue",   "connect", "headers", "answer", "answer", "last",  "done"};
   return kWords[static_cast<std::size_t>(step_)];
 }
 
