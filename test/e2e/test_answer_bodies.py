@@ -28,12 +28,13 @@ class AnswerBodies(Case):
 
     def farm(self, *parts, rest='', close=False, more='', text=TEXT):
         """A server that says one part after the other, each in a packet of its own."""
-        self.go_on, self.gone = threading.Event(), threading.Event()
+        self.go_on, self.gone, self.begun = threading.Event(), threading.Event(), threading.Event()
 
         def talk(sock, _):
             read_head(sock)
             for part in parts:
                 if part is None:
+                    self.begun.set()
                     self.go_on.wait(10)
                     self.go_on.clear()
                 else:
@@ -49,6 +50,7 @@ class AnswerBodies(Case):
         return answer.status, answer.get('x-length'), answer.get('x-size'), answer.get('x-body'), answer.body
 
     def waits(self, client):
+        self.assertTrue(self.begun.wait(10))
         client.socket.settimeout(0.1)
         self.assertRaises(TimeoutError, client.socket.recv, 1)
         client.socket.settimeout(10)

@@ -49,6 +49,7 @@ class Both(Case):
             text = re.sub(r'\b%s\b' % number, name, text)
         text = re.sub(r'(?m)^(PARENT|CHILD) +', r'\1 ', text)
         text = re.sub(r'\d+d\d\dh\d\dm\d\ds', 'AGE', text)
+        text = re.sub(r'(?m)^(\d+ be \d+ s\d \S+ \d+ \d+ \d+ \d+) \d+ ', r'\1 AGE ', text)     # Servers' states.
         text = re.sub(r'(?m)^  show startup-logs .*\n', '', text)      # From 2.7 on.
         text = re.sub(r'(?m)^(  .{40}: ).*', r'\1', text)               # Help is written by each for itself.
         return re.sub(r'(0\.1\.0|2\.\d[-\w.+~]*) *$', 'VERSION', text, flags=re.M)
