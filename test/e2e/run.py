@@ -163,7 +163,8 @@ def run_all(options):
     counts = [int(n) for n in options.nbthread.split(',')]
     for nbthread in counts:
         jobs = queue.Queue()
-        for names in chosen:
+        # Who takes a minute begins first, or the others would be waiting for it at the end.
+        for names in sorted(chosen, key=lambda names: not (names and getattr(test_class(names[0]), 'SLOW', False))):
             # A class with a rig of its own stays together; else every test can go anywhere.
             for group in ([names] if is_shared(names) else [[name] for name in names]):
                 if group and (nbthread == counts[0] or not once(group[0])):

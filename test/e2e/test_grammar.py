@@ -8,6 +8,7 @@ from harness import Case, IS_HAPROXY, PROGRAM, certificate
 
 
 class Grammar(Case):
+    SLOW = True
     ONCE = True
 
     def setUp(self):

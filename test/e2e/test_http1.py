@@ -621,6 +621,7 @@ class Late(Case):
 
 class Memory(Case):
     """Slow readers and slow senders hold bounded memory."""
+    SLOW = True
     ONCE = True
 
     def test_a_slow_reader_holds_bounded_memory(self):

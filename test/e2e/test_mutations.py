@@ -9,6 +9,7 @@ from harness import Case, IS_HAPROXY, PROGRAM
 
 @unittest.skipIf(IS_HAPROXY or not shutil.which('haproxy'), 'needs the program and HAProxy beside it')
 class Mutations(Case):
+    SLOW = True
     ONCE = True
 
     def test_each_keyword_is_among_the_lines_that_are_mutated(self):

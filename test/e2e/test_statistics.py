@@ -763,6 +763,7 @@ SEEDS = [int(seed) for seed in os.environ.get('E2E_SEEDS', '1 2').split()]
 @penstock_only('compares the two')
 class TestRandomTraffic(Both):
     """The same requests, by chance, through us and through HAProxy; then each column."""
+    SLOW = True
     TARGETS = ['/', '/', '/', '/404', '/500', '/early', '/bad', '/deny', '/own', '/moved', '/tarpit', '/bedeny', '/none', '/dead',
                '/refused', '/late', '/silent', '/junk', '/cut', '/cookie', '/cookie/404', '/dead/500']
 

@@ -405,6 +405,7 @@ class Pairs(Case):
 
 
 class Unread(Case):
+    SLOW = True
     ONCE = True
 
     @penstock_only('cuts such clients off at once')

@@ -47,6 +47,7 @@ class Scan(Case):
 
 @unittest.skipIf(IS_HAPROXY or not shutil.which('testssl'), 'needs the program and testssl.sh')
 class Vulnerabilities(Case):
+    SLOW = True
     ONCE = True
     # CBC with ECDHE is offered behind all else, for phones that know nothing newer; which engines the scanner's own
     # OpenSSL has is no matter of ours.
