@@ -9,13 +9,14 @@
 
 namespace penstock {
 
-// At most `most` bytes of `made`, of which the first `taken` were taken before; with the last of them it is empty again.
+// At most `most` bytes of `made`, of which the first `taken` were taken before. What was taken goes when it is more than
+// what is left, so that a long text is never there as a whole.
 inline Slice take_made(std::string& made, std::size_t& taken, std::size_t most) {
   const std::string_view piece = std::string_view(made).substr(taken, most);
   Slice slice = piece.empty() ? Slice() : Slice::copy(piece);
   taken += piece.size();
-  if (taken == made.size()) {
-    made.clear();
+  if (taken >= made.size() - taken) {
+    made.erase(0, taken);
     taken = 0;
   }
   return slice;
