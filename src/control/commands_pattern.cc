@@ -75,8 +75,13 @@ void list(const CallRef& call, const Kind& kind) {
   call->answer(std::move(text));
 }
 
-void append_entry(std::string& to, const PatternSet::Entry& entry) {
-  append_format(to, "0x{:x} {}", entry.id, entry.key);
+// What credentials are compared with is for those who may do everything.
+bool hides(const CallRef& call, const PatternPlan& plan) { return plan.secret && call->level() < AccessLevel::Admin; }
+constexpr std::string_view kHidden = "(hidden)";
+
+void append_entry(std::string& to, const PatternSet::Entry& entry, bool hidden) {
+  append_format(to, "0x{:x} {}", entry.id, hidden ? kHidden : std::string_view(entry.key));
+  if (hidden) return to += '\n', void();
   if (!entry.value.empty()) append_format(to, " {}", entry.value);
   to += '\n';
 }
@@ -87,11 +92,11 @@ void show(const CallRef& call) {
   if (arguments[0].empty() && !arguments.version) return list(call, kind);
   const PatternPlan* plan = find_plan(call, kind, arguments[0]);
   if (plan == nullptr) return call->fail(unknown(kind));
-  call->answer_by(
-      [set = plan->sets.front(), version = arguments.version, from = std::uint64_t{1}](std::string& to) mutable {
-        for (const PatternSet::Entry& entry : set->entries(from, kInPiece, version)) append_entry(to, entry);
-        return from != 0;
-      });
+  call->answer_by([set = plan->sets.front(), version = arguments.version, hidden = hides(call, *plan),
+                   from = std::uint64_t{1}](std::string& to) mutable {
+    for (const PatternSet::Entry& entry : set->entries(from, kInPiece, version)) append_entry(to, entry, hidden);
+    return from != 0;
+  });
 }
 
 void append_answer(std::string& to, const PatternSet::Answer& answer, bool of_map) {
@@ -115,8 +120,10 @@ void get(const CallRef& call) {
   const PatternPlan* plan = find_any(call, call->argument(0));
   if (plan == nullptr) return call->fail(unknown(kind));
   std::string text;
-  for (const PatternSet::Answer& answer : rules::ask(*plan->sets.front(), call->argument(1)))
+  for (PatternSet::Answer& answer : rules::ask(*plan->sets.front(), call->argument(1))) {
+    if (hides(call, *plan)) answer.key = answer.value = kHidden;
     append_answer(text, answer, &kind == &kMap);
+  }
   call->answer(std::move(text));
 }
 

@@ -12,7 +12,7 @@ Kit::Kit(Loop& loop, unsigned worker, ProcessState& process)
       worker(worker),
       process(process),
       deflaters(process.compressed),
-      passwords(make_ref<rules::Passwords>(loop, process.passwords_under_way)) {
+      passwords(make_ref<rules::Passwords>(loop, process.passwords)) {
   std::random_device device;
   // The whole process has so many.
   drains.most = std::max<std::size_t>(1, drains.most / process.workers);

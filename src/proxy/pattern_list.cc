@@ -5,6 +5,8 @@
 #include <tuple>
 
 #include "penstock/base/format.h"
+#include "penstock/config/model.h"
+#include "penstock/config/secrets.h"
 
 namespace penstock {
 
@@ -12,7 +14,15 @@ std::vector<PatternPlan> PatternList::make(std::vector<Found> found) {
   std::stable_sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
     return std::tie(a.line, a.use->place.column, a.use->number) < std::tie(b.line, b.use->place.column, b.use->number);
   });
-  for (const Found& each : found) add(each);
+  std::set<const rules::PatternSet*> secret;
+  for (const Found& each : found) {
+    if (each.use->asks) add(each);
+    if (is_secret(each)) secret.insert(each.use->set.get());
+  }
+  for (PatternPlan& plan : plans_) {
+    plan.secret =
+        std::any_of(plan.sets.begin(), plan.sets.end(), [&](const auto& set) { return secret.contains(set.get()); });
+  }
   number();
   return std::move(plans_);
 }
@@ -20,7 +30,7 @@ std::vector<PatternPlan> PatternList::make(std::vector<Found> found) {
 void PatternList::add(const Found& found) {
   const rules::PatternUse& use = *found.use;
   const bool is_file = !use.set->file().empty();
-  const std::string place = format("file '{}' line {}", files_[found.line.file], found.line.line);
+  const std::string place = format("file '{}' line {}", config_.files[found.line.file], found.line.line);
   const std::string name = is_file ? use.set->file() : format("\n{} {} {}", place, use.place.column, use.number);
   const auto [at, is_new] = by_name_.try_emplace(name, plans_.size());
   if (is_new) {
@@ -39,6 +49,13 @@ void PatternList::add(const Found& found) {
   // A section that is both sides of a proxy says it twice.
   if (is_file && said_.emplace(at->second, found.line, use.place.column, use.number).second)
     plan.description += format("{} by {} at {}", is_new ? "" : ",", plan.two_columns ? "map" : "acl", place);
+}
+
+bool PatternList::is_secret(const Found& found) const {
+  if (!found.use->criterion.empty()) return found.use->secret;
+  const auto [file, line] = found.line;
+  return file < config_.lines.size() && line > 0 && line <= config_.lines[file].size() &&
+         config::asks_credential(config_.lines[file][line - 1]);
 }
 
 void PatternList::number() {

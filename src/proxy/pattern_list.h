@@ -21,15 +21,16 @@ class PatternList {
     Line line;
     const rules::PatternUse* use = nullptr;
   };
-  // `files`: names of those of the configuration.
-  explicit PatternList(const std::vector<std::string>& files) : files_(files) {}
+  explicit PatternList(const config::Config& config) : config_(config) {}
   std::vector<PatternPlan> make(std::vector<Found> found);
 
  private:
   void add(const Found& found);
   void number();
+  // What is compared with it, looked up in it or written to it may be a credential.
+  bool is_secret(const Found& found) const;
 
-  const std::vector<std::string>& files_;
+  const config::Config& config_;
   std::vector<PatternPlan> plans_;
   std::vector<std::int64_t> ids_;
   std::map<std::string, std::size_t> by_name_;  // A file, or a place.

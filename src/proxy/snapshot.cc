@@ -165,14 +165,12 @@ class SnapshotBuilder final {
     std::vector<PatternList::Found> found;
     const auto find = [&](const auto& plans) {
       for (const auto& plan : plans) {
-        for (const rules::PatternUse& use : plan->making.patterns) {
-          if (use.asks) found.push_back({line_at(use.place), &use});
-        }
+        for (const rules::PatternUse& use : plan->making.patterns) found.push_back({line_at(use.place), &use});
       }
     };
     find(snapshot_.frontends);
     find(snapshot_.backends);
-    ground_.patterns = PatternList(config_.files).make(std::move(found));
+    ground_.patterns = PatternList(config_).make(std::move(found));
   }
 
   FrontendState& state_of(const std::string& name) {

@@ -127,7 +127,7 @@ bool Transaction::waits_for_password(Again again) {
   if (subject_.trouble != rules::Trouble::Password) return false;
   subject_.recover();
   const rules::ShownPassword& shown = subject_.password;
-  if (!kit_.passwords->find_out(shown.password, shown.hash, *this)) {
+  if (!kit_.passwords->find_out(shown.password, shown.hash, subject_.source(), *this)) {
     fail(Failure::of(Cause::Exhausted, Phase::Request, 503, "too many passwords are being checked"));
     return true;
   }

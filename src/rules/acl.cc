@@ -7,6 +7,7 @@
 #include "penstock/config/model.h"
 #include "penstock/config/not_offered.h"
 #include "penstock/config/rule_words.h"
+#include "penstock/config/secrets.h"
 #include "rows.h"
 
 namespace penstock::rules {
@@ -292,6 +293,7 @@ class TestCompiler {
     static_cast<config::Place&>(use.place) = use_place();
     use.place.part = compiling_.part();
     use.criterion = criterion();
+    use.secret = config::asks_credential(words_[0].text);
     compiling_.environment.note_patterns(use);
   }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "penstock/base/password.h"
+#include "penstock/base/xxhash.h"
 #include "penstock/net/digest.h"
 #include "penstock/net/errand.h"
 #include "penstock/net/hashing.h"
@@ -16,7 +17,6 @@ namespace penstock::rules {
 namespace {
 
 constexpr std::uint64_t kStandsMs = 60'000;
-constexpr std::uint32_t kMostUnderWay = 8;
 constexpr std::size_t kWays = 4;  // Places that one digest may take.
 constexpr std::size_t kRightPlaces = 4096, kWrongPlaces = 256;
 
@@ -31,14 +31,18 @@ std::size_t place_of(const Passwords::Digest& digest, std::size_t places) {
   return number % (places / kWays) * kWays;
 }
 
+// Who has one address of IPv6 has 64 bits of them. Clients without one are all one.
+std::uint64_t number_of(const SocketAddress& client) { return xxh64(client.ip_bytes().substr(0, 8)) | 1; }
+
 }  // namespace
 
 class PasswordErrand final : public Errand {
  public:
-  PasswordErrand(Passwords& passwords, const Passwords::Digest& digest, std::string_view password,
-                 std::string_view hash)
+  PasswordErrand(Passwords& passwords, const Passwords::Digest& digest, PasswordPlaces::Place& place,
+                 std::string_view password, std::string_view hash)
       : passwords_(&passwords), password_(password), hash_(hash) {
     one_.digest = digest;
+    one_.place = &place;
     passwords.all_under_way_.push_back(one_);
   }
   ~PasswordErrand() override { wipe(password_); }
@@ -54,8 +58,8 @@ class PasswordErrand final : public Errand {
   bool fits_ = false;
 };
 
-Passwords::Passwords(Loop& loop, std::atomic<std::uint32_t>& under_way)
-    : loop_(loop), under_way_(under_way), key_(MacKey().sign("passwords")) {}
+Passwords::Passwords(Loop& loop, PasswordPlaces& places)
+    : loop_(loop), places_(places), key_(MacKey().sign("passwords")) {}
 
 Passwords::Digest Passwords::digest_of(std::string_view password, std::string_view hash) {
   // In one piece: a text that grows leaves copies of itself behind. No hash has a NUL byte in it.
@@ -90,23 +94,22 @@ Passwords::Answer Passwords::ask(std::string_view password, std::string_view has
   return holds(wrong_, digest) ? Answer::Wrong : Answer::Unknown;
 }
 
-bool Passwords::find_out(std::string_view password, std::string_view hash, AnswerWaiter& waiter) {
+bool Passwords::find_out(std::string_view password, std::string_view hash, const SocketAddress& client,
+                         AnswerWaiter& waiter) {
   const Digest digest = digest_of(password, hash);
   for (UnderWay& one : all_under_way_) {
     if (one.digest == digest) return one.waiters.push_back(waiter), true;
   }
-  if (under_way_.fetch_add(1, std::memory_order_relaxed) >= kMostUnderWay) {
-    under_way_.fetch_sub(1, std::memory_order_relaxed);
-    return false;
-  }
-  auto errand = std::make_unique<PasswordErrand>(*this, digest, password, hash);
+  PasswordPlaces::Place* place = places_.take(number_of(client));
+  if (place == nullptr) return false;
+  auto errand = std::make_unique<PasswordErrand>(*this, digest, *place, password, hash);
   errand->one().waiters.push_back(waiter);
   send_out(loop_, std::move(errand));
   return true;
 }
 
 void Passwords::found_out(UnderWay& one, bool fits) {
-  under_way_.fetch_sub(1, std::memory_order_relaxed);
+  PasswordPlaces::give_back(*one.place);
   one.unlink();
   keep(fits ? right_ : wrong_, fits ? kRightPlaces : kWrongPlaces, one.digest);
   while (!one.waiters.empty()) one.waiters.pop_front().on_answer_known();

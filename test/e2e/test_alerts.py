@@ -96,10 +96,10 @@ class Server:
 
 class Alerts(Case):
 
-    def farm(self, mailers, more='', timeout='5s', start=True):
+    def farm(self, mailers, more='', timeout='5s', globals_=''):
         self.server = Server(self)
         lines = '\n    '.join('mailer m%d %s' % (i, mailer.address) for i, mailer in enumerate(mailers))
-        text = TEXT.replace('<mailers>', lines).replace('<more>', more).replace('<timeout>', timeout)
+        text = TEXT.replace('global\n', 'global\n' + globals_, 1).replace('<mailers>', lines).replace('<more>', more).replace('<timeout>', timeout)
         self.r = self.rig(text.replace('<server>', '%s:%d' % self.server.name))
 
     def command(self, text):
@@ -177,6 +177,20 @@ class Alerts(Case):
             self.r.log.wait(' is DOWN')
             self.server.start()
             self.command('set server be/s1 health up')
+        wait_until(lambda: mailer.connections == 2, 'the second mail')
+
+    @penstock_only('HAProxy opens a connection for each of them')
+    def test_a_mailer_has_one_connection_however_many_mails_wait_for_it(self):
+        mailer, other = Mailer(self, greeting=None), Mailer(self)
+        self.farm([mailer, other], 'email-alert level notice', timeout='3s', globals_='    log <log> local0\n')
+        wait_until(lambda: os.path.exists(self.r.folder + '/admin'), 'the socket')
+        # Of each the level is notice; a hundred wait, and the others are lost.
+        for _ in range(13):
+            self.command(';'.join('set server be/s1 state %s' % state for state in ('drain', 'ready') * 10))
+            for _ in range(10):
+                other.mail()
+        self.assertEqual(mailer.connections, 1)
+        self.r.log.wait(r"mailer 'm0' did not take 31 mails: it was too slow")
         wait_until(lambda: mailer.connections == 2, 'the second mail')
 
     def test_who_refuses_a_mail_gets_the_next(self):

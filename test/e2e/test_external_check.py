@@ -114,6 +114,21 @@ listen be
         self.assertEqual(self.result(rig), 'External check timeout, code: 0')
         wait_until(lambda: not any(alive(one) for one in mine), 'the end of both')
 
+    @penstock_only('HAProxy leaves what a program has started')
+    def test_of_its_group_nobody_is_left(self):
+        # One whose parent has ended, one of a pipe, and one that ignores what can be ignored.
+        rig = self.checked('sh -c \'sleep 1000 & echo $!\' > <out>\n'
+                           'sleep 1000 | { sh -c \'echo $PPID\'; cat; } >> <out> &\n'
+                           '(trap "" TERM INT HUP QUIT; sh -c \'echo $PPID\' >> <out>; touch <out>.done; while :; do sleep 1000; done)\n',
+                           inter='300ms')
+        mine = [int(one) for one in self.out().split()]
+        self.assertGreaterEqual(len(mine), 2)
+        group = os.getpgid(mine[-1])
+        self.assertNotEqual(group, os.getpgid(rig.process.pid))
+        self.assertEqual(self.result(rig), 'External check timeout, code: 0')
+        wait_until(lambda: not any(alive(one) for one in mine), 'the end of all that were named')
+        wait_until(lambda: not members(group), 'the end of the group')
+
     @penstock_only('HAProxy ends without them')
     def test_none_outlives_the_process_or_a_reload(self):
         rig = self.checked('echo $$ >> <out>\ntouch <out>.done\nexec sleep 1000\n', inter='60s')
@@ -124,6 +139,20 @@ listen be
         rig.signal(signal.SIGTERM)
         rig.wait_exit()
         wait_until(lambda: not alive(second), 'its end')
+
+
+def members(group):
+    """Who is left of a group of processes, but for the dead that nobody has waited for."""
+    found = []
+    for name in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open('/proc/%s/stat' % name) as file:
+                state, _, its_group = file.read().rpartition(')')[2].split()[:3]
+        except OSError:
+            continue
+        if int(its_group) == group and state != 'Z':
+            found.append(int(name))
+    return found
 
 
 def alive(pid):

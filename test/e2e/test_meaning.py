@@ -1,11 +1,13 @@
 """What samples, rules, formats and logs mean, where a neighbour of the obvious is easily got wrong. The values are
 those of HAProxy 2.6."""
+import csv
+import io
 import os
 import socket
 import ssl
-import time
 
 from harness import Case, Client, certificate, penstock_only, read_head, wait_until
+from test_runtime_socket import ask
 
 FRONT = """
 frontend fe
@@ -298,16 +300,28 @@ class Timers(Case):
         self.line(rig, r'-1 CD ')
 
     def test_the_time_of_a_handshake_is_told(self):
-        rig = self.rig(front(self.FORMAT).replace('bind <fe>', 'bind <fe> ssl crt ' + certificate('mail')))
+        rig = self.rig(front(self.FORMAT).replace('bind <fe>', 'bind <fe> ssl crt ' + certificate('mail')) + """
+frontend fe_slow
+    bind <fe_slow>
+    timeout tarpit 300ms
+    no log
+    http-request tarpit
+""", globals_='    stats socket <dir>/admin.sock\n')
+
+        def connections():
+            rows = list(csv.DictReader(io.StringIO(ask(rig, 'show stat fe 1 -1'))))
+            return [row['conn_tot'] for row in rows]
         with socket.create_connection(rig.addresses['fe']) as plain:
-            time.sleep(0.5)
+            wait_until(lambda: connections() == ['1'], 'the connection to be taken')
+            # So long it is there for certain before it says anything: by the clock of the program itself.
+            self.assertEqual(rig.get('/', frontend='fe_slow').status, 500)
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             with context.wrap_socket(plain) as client:
                 client.sendall(b'GET /test/server HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
                 while client.recv(4096):
                     pass
-        self.line(rig, r'200 -- \d+/\d+/\d+/\d+ (?:[5-9]\d|\d{3,})/\d+ ')
+        self.line(rig, r'200 -- \d+/\d+/\d+/\d+ (?:29\d|[3-9]\d\d|\d{4,})/\d+ ')
 
     def test_inspection_in_mode_tcp_is_waiting_and_a_capture_waits_for_its_bytes(self):
         rig = self.rig("""

@@ -141,6 +141,26 @@ class Answers(Named):
         wait_until(lambda: self.dns.count('app.test') > before + 4, 'more questions')
         self.assertEqual(self.addresses()['s1'], '127.0.0.1:80')
 
+    @penstock_only('HAProxy remembers all of them')
+    def test_of_many_addresses_those_of_the_last_answer_count(self):
+        """However long they are to be held: what is remembered of one name has a bound."""
+        self.named('server s1 app.test:80 resolvers dns init-addr none resolve-prefer ipv4',
+                   section=self.section(obsolete='1h').replace('100ms', '10ms'))
+        self.dns.answers['app.test'] = ['127.0.0.1']
+        self.wait_addresses({'s1': '127.0.0.1:80'})
+        said = []
+
+        def others(_, __):
+            said.append(len(said))
+            return ['127.%d.%d.%d' % (1 + said[-1] // 250, 1 + said[-1] % 250, i) for i in range(1, 29)]
+        self.dns.answers[('app.test', A)] = others
+        # 1,024 are remembered.
+        wait_until(lambda: len(said) >= 30, 'many answers')
+        self.assertEqual(self.addresses()['s1'], '127.0.0.1:80')
+        wait_until(lambda: self.addresses()['s1'] != '127.0.0.1:80', 'another address', seconds=30)
+        self.assertGreater(len(said), 36)
+        self.assertLess(len(said), 60)
+
     def test_the_other_family_is_asked_for_too(self):
         self.dns.answers[('app.test', AAAA)] = NX
         self.dns.answers['app.test'] = ['127.0.0.1']

@@ -14,6 +14,16 @@ from test_runtime_socket import ask
 
 HAPROXY = shutil.which('haproxy')
 
+
+def is_sanitized():
+    with open(PROGRAM, 'rb') as file:
+        return b'__asan_init' in file.read()
+
+
+# In how many seconds a hundred thousand entries are to be there. A program that watches each access of its memory is ten
+# times as slow.
+HURRY = 30 if is_sanitized() else 3
+
 TABLES = """
 backend ips
     stick-table type ip size 200k expire 10m store gpt0,gpc0,gpc0_rate(10s),conn_cnt,conn_cur,http_req_cnt,http_req_rate(60s),bytes_in_cnt%(peers)s
@@ -234,12 +244,16 @@ backend balanced
                              for i in range(1, 100001))
             script.sock.sendall(piece)
             wait_until(lambda: self.used(ours, 'ips') == 100000, 'all to have come')
-        began = time.monotonic()
         other = self.peer('b', HAPROXY, names='a b c')
-        wait_until(lambda: self.used(other, 'ips') == 100000, 'all to have been taught')
-        other.close()
+        self.wait_for_many(other, 'all to have been taught', HURRY)
         ours.close()
-        self.assertLess(time.monotonic() - began, 60)
+        self.wait_for_many(self.peer('a', names='a b c'), 'all to have been learned', HURRY)
+
+    def wait_for_many(self, rig, what, seconds):
+        began = time.monotonic()
+        wait_until(lambda: self.used(rig, 'ips') == 100000, what)
+        # Of them the looking takes a part.
+        self.assertLess(time.monotonic() - began, seconds)
 
 
 @unittest.skipUnless(HAPROXY, 'there is no haproxy')
@@ -309,6 +323,9 @@ class Successors(PeersCase):
         lines = '    peer a 127.0.0.1:%d\n    peer b unix@%s' % (port, self.path('b'))
         old = self.peer('a', old_program, lines=lines)
         self.fill(old)
+        if old_program == HAPROXY:
+            # It tells nobody before it has given up to be told itself, which takes it ten seconds.
+            wait_until(lambda: 'resync_timeout=<PAST>' in ask(old, 'show peers'), 'it to be on its own', seconds=30, pause=0.1)
         new = self.peer('a', new_program, after=old, lines=lines)
         self.wait_for_all(new)
         self.assertEqual(old.wait_exit(), 0)
@@ -322,6 +339,10 @@ class Successors(PeersCase):
     @penstock_only('the tables of two programs are compared here')
     def test_an_old_one_of_ours_tells_a_new_haproxy(self):
         self.pass_on(PROGRAM, HAPROXY)
+
+    @penstock_only('the tables of two programs are compared here')
+    def test_an_old_haproxy_tells_a_new_one_of_ours(self):
+        self.pass_on(HAPROXY, PROGRAM)
 
     @penstock_only('the tables of two programs are compared here')
     def test_who_serves_its_last_clients_goes_on_telling(self):

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import threading
 
-from harness import reserved_port, Case, Client, Cut, IS_HAPROXY, PATIENCE, ROOT, Rig, Script, penstock_only, wait_until
+from harness import reserved_port, Case, Client, Cut, IS_HAPROXY, PATIENCE, PROGRAM, ROOT, Rig, Script, penstock_only, wait_until
 
 HAPROXY = shutil.which('haproxy')
 
@@ -434,6 +434,68 @@ backend tcp
             self.assertIn(lines[1][0] + ': [', ask(rig, 'show sess all'))
         self.assertEqual(*shapes)
 
+    PHASES = """
+global
+    stats socket <dir>/admin.sock level admin
+frontend fe
+    bind <fe>
+    timeout tarpit 20s
+    http-request tarpit if { path /tarpit }
+    http-request wait-for-body time 20s if { path /body }
+    use_backend full if { path /full }
+    use_backend away if { path /away }
+    default_backend be
+backend be
+    server s1 <s1>
+backend full
+    timeout queue 20s
+    server f1 <s1> maxconn 1
+backend away
+    timeout connect 20s
+    server a1 <hole>
+frontend fetcp
+    mode tcp
+    bind <fetcp>
+    tcp-request inspect-delay 20s
+    tcp-request content accept if { req.len gt 5 }
+    default_backend tcp
+backend tcp
+    mode tcp
+    server t1 <s1>
+"""
+
+    def test_show_sess_in_each_phase(self):
+        """Where a request stands, field by field, while it stands there."""
+        def at(words, target, body=b'', **fields):
+            lines = ['%s %s HTTP/1.1' % (words, target), 'Host: a'] + ['%s: %s' % pair for pair in fields.items()]
+            return '\r\n'.join(lines).encode() + b'\r\n\r\n' + body
+        hole = self.black_hole().address
+        scenes = [('fe', at('GET', '/'), 'fe=fe be=be srv=s1'),
+                  ('fe', at('POST', '/', b'ab', **{'Content-Length': '10'}), 'fe=fe be=be srv=s1'),
+                  ('fe', at('GET', '/tarpit'), 'fe=fe be=<NONE> srv=<none>'),
+                  ('fe', at('POST', '/body', b'ab', **{'Content-Length': '10'}), 'fe=fe be=<NONE> srv=<none>'),
+                  ('fe', at('GET', '/full'), 'fe=fe be=full srv=f1'),
+                  ('fe', at('GET', '/full'), 'fe=fe be=full srv=<none>'),
+                  ('fe', at('GET', '/away'), 'fe=fe be=away srv=a1'),
+                  ('fetcp', b'abc', 'fe=fetcp be=<NONE> srv=<none>'),
+                  ('fetcp', b'abcdefgh', 'fe=fetcp be=tcp srv=t1'),
+                  # Of these there is no request yet.
+                  ('fe', b'', None), ('fe', b'GET / HTTP/1.1\r\nHo', None)]
+        for program in (PROGRAM, HAPROXY):
+            rig = self.rig(self.PHASES.replace('<hole>', hole), servers={'s1': self.waiting}, program=program)
+            clients = []
+            for name, text, wanted in scenes:
+                clients.append(rig.connect(name).send(text))
+                source = '%s:%d' % clients[-1].socket.getsockname()
+
+                def line():
+                    match = re.search(r'(?m)^0x\w+: proto=tcpv4 src=%s (fe=.*) ts=\S+ epoch=\S+ age=\d+s calls=\d+ rate=\d+ cpu=\S+ '
+                                      r'lat=\S+ rq\[f=\w+,i=\d+,an=\w+,rx=\w*,wx=\w*,ax=\w*\] rp\[f=\w+,i=\d+,an=\w+,rx=\w*,wx=\w*,ax=\w*\] '
+                                      r'scf=\[\S+\] scb=\[\S+\] exp=\w* rc=0 c_exp=\w*$' % source, ask(rig, 'show sess'))
+                    return match and match.group(1)
+                with self.subTest((program, name, text)):
+                    wait_until(lambda: line() == wanted, '%r to be %r' % (line(), wanted), pause=0.02, seconds=PATIENCE / 4)
+
     def test_shutdown_session(self):
         for rig in (self.ours, self.theirs):
             request, tunnel, lines = self.under_way(rig)
@@ -683,6 +745,17 @@ backend another
                 admin.end()
             admin.socket.close()
             wait_until(lambda: self.farm.descriptors() == before, 'the administrator to be let go')
+
+    def test_wait_outlasts_what_the_configuration_says_of_silence(self):
+        self.farm = self.rig(self.TEXT.replace('frontend fe', '    stats timeout 300ms\nfrontend fe', 1), servers=self.farm.servers)
+        self.busy()
+        for half in (True, False):
+            admin = Admin(self.farm).send('drain host EX02 wait 900ms;drain host EX02 wait 900ms\n')
+            self.assertEqual((admin.end() if half else admin).rest().count('still: 1'), 2, half)
+        # Behind the answer silence ends the conversation again.
+        admin = Admin(self.farm).send('prompt\n')
+        admin.socket.recv(10)
+        self.assertEqual(admin.send('drain host EX02 wait 900ms\n').rest().count('still: 1'), 1)
 
     def test_a_rolling_patch_of_all_servers(self):
         def patch(*arguments):

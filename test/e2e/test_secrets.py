@@ -1,5 +1,5 @@
-"""Secrets planted wherever a configuration, the environment and a request may have them, looked for in all that is said,
-but for what is asked for by its name: `show acl #0` lists the patterns that rules compare with."""
+"""Secrets planted wherever a configuration, the environment and a request may have them, looked for in all that is said.
+What credentials are compared with is for administrators of level admin, when they ask for it by its name."""
 import os
 import re
 
@@ -10,6 +10,8 @@ from test_runtime_socket import ask
 CONFIG = """
 global
     stats socket <dir>/admin.sock level admin
+    stats socket <dir>/operator.sock level operator
+    stats socket <dir>/user.sock level user
     setenv INNER_PASSWORD Plant-setenv
     presetenv OTHER_TOKEN Plant-presetenv
     log ring@buf0 local0 debug
@@ -39,6 +41,13 @@ frontend fe
     stats auth admin:Plant-stats
     default_backend be
 backend be
+    acl listed req.cook(session) -f <dir>/sessions.lst
+    acl plain path_beg /shown
+    http-request deny deny_status 403 if listed plain
+    http-request set-header X-Who "%[req.hdr(X-Api-Key),map(<dir>/keys.map,nobody)]"
+    http-request set-header X-Place "%[path,map(<dir>/places.map,nowhere)]"
+    http-request set-map(<dir>/seen.map) %[req.cook(session)] %[src] if { path /never }
+    http-request set-header X-Seen "%[path,map(<dir>/seen.map,no)]"
     use-server s1 if { req.cook(session) Plant-cookie-server }
     cookie SRV insert dynamic
     dynamic-cookie-key Plant-dynamic
@@ -54,6 +63,8 @@ COMMANDS = ('show env', 'show info', 'show info json', 'show stat', 'show stat j
             'show startup-logs', 'show acl', 'show map', 'show table', 'show why be/s1', 'show why be/s2',
             'show ssl cert', 'show ssl cert <certs>/mail.pem', 'show cli sockets', 'show fd', 'show activity', 'show tasks',
             'show pools', 'show threads', 'show libs', 'show version', 'help')
+FILES = {'sessions.lst': 'Plant-listed\n', 'keys.map': 'Plant-map-key Plant-map-value\n', 'places.map': '/here shown\n',
+         'seen.map': 'Plant-seen 10.0.0.1\n'}
 
 
 @penstock_only('HAProxy shows some')
@@ -69,8 +80,39 @@ class Secrets(Case):
             file.write(text)
         return path
 
+    def started(self):
+        rig = self.rig(CONFIG, environment=ENVIRONMENT, start=False)
+        for name, text in FILES.items():
+            self.written(rig, name, text)
+        rig.start()
+        return rig
+
+    def test_patterns_of_credentials_are_for_level_admin(self):
+        rig = self.started()
+        ids = {kind: re.findall(r'(?m)^(\d+) \((.*)\)', ask(rig, 'show ' + kind)) for kind in ('acl', 'map')}
+        all_of = {}
+        for name in ('admin.sock', 'operator.sock', 'user.sock'):
+            said = ''.join(ask(rig, 'show %s #%s' % (kind, number), name) for kind in ids for number, _ in ids[kind])
+            said += ask(rig, 'show map @0 %s/keys.map' % rig.folder, name)
+            said += ask(rig, 'get map %s/keys.map Plant-map-key' % rig.folder, name)
+            said += ''.join(ask(rig, 'get acl #%s Plant-cookie-rule' % number, name) for number, _ in ids['acl'])
+            all_of[name] = said
+        for secret in ('acl', 'cookie-rule', 'cookie-server', 'listed', 'map-key', 'map-value', 'seen'):
+            self.assertIn('Plant-' + secret, all_of['admin.sock'])
+        for name in ('operator.sock', 'user.sock'):
+            self.clean(all_of[name], name)
+            self.assertRegex(all_of[name], r'0x\w+ \(hidden\)\n')
+            self.assertIn('key="(hidden)", value="(hidden)"', all_of[name])
+            self.assertIn('pattern="(hidden)"', all_of[name])
+            # What is no secret is there, on lines with secrets too.
+            for plain in ('/own', '/shown', '/here shown'):
+                self.assertIn(plain, all_of[name])
+        # They stay what they were when a reload keeps them.
+        self.assertIn('Success=1', ask(rig, 'reload'))
+        self.clean(''.join(ask(rig, 'show %s #%s' % (kind, number), 'user.sock') for kind in ids for number, _ in ids[kind]), 'later')
+
     def test_no_listing_trace_or_complaint_shows_one(self):
-        rig = self.rig(CONFIG, environment=ENVIRONMENT)
+        rig = self.started()
         with open(rig.path) as file:
             path = self.written(rig, 'same.cfg', re.sub(r'"fd@[^"]+"', '127.0.0.1:0', file.read()))
         wait_until(lambda: 'L4CON' in ask(rig, 'show stat be'), 'a check that failed')
@@ -93,7 +135,7 @@ class Secrets(Case):
         self.clean(ask(rig, 'reload'), 'reload')
 
     def test_no_difference_and_no_complaint_shows_one(self):
-        rig = self.rig(CONFIG, environment=ENVIRONMENT)
+        rig = self.started()
         with open(rig.path) as file:
             made = re.sub(r'"fd@[^"]+"', '127.0.0.1:0', file.read())
         changed = made.replace('Plant-', 'Plant-other-')

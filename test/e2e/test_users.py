@@ -1,8 +1,9 @@
 """Sections `userlist`: passwords that are asked for, and groups."""
 import base64
 import select
+import ssl
 
-from harness import Case, check, penstock_only
+from harness import Case, IS_HAPROXY, certificate, check, heads, penstock_only
 
 # All of the password "secret", as crypt(3) writes it.
 HASHES = {
@@ -232,6 +233,41 @@ backend be
                 self.assertEqual(rig.get('/test/server', shown('bob', 'wrong')).status, 200)
                 self.assertEqual(rig.post('/test/echo', b'x' * 70000, shown('bob', 'Secret')).status, 200)
 
+    def test_a_password_that_the_name_towards_the_server_asks_for(self):
+        names = []
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate('mail'))
+        context.sni_callback = lambda _, name, __: names.append(name)
+
+        def talk(sock, _):
+            with context.wrap_socket(sock, server_side=True) as secure:
+                for _ in heads(secure):
+                    secure.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+        server = self.script(talk)
+        text = """
+userlist people
+    user bob password %s
+frontend fe
+    bind <fe>
+    default_backend be
+backend be
+    http-reuse never
+    server s1 %s ssl verify none sni http_auth_group(people)
+"""
+        rig = self.rig(text % (HASHES['sha512'], server.address))
+        for password, name in (('secret', 'bob'), ('wrong', None), ('secret', 'bob')):
+            answer = rig.post('/', b'', shown('bob', password))
+            self.assertEqual((answer.status, names.pop()), (200, name), password)
+        self.assertEqual(names, [])
+        if IS_HAPROXY:
+            return
+        # Nobody else waits while it is hashed, and who finds no room is told so.
+        rig = self.rig(text % (SLOW, server.address) + 'frontend fe2\n    bind <fe2>\n    http-request return status 204\n', nbthread=1)
+        clients = guess(rig, 5, 'A')
+        self.assertEqual(rig.get('/', frontend='fe2').status, 204)
+        self.assertEqual(sorted(client.response().status for client in clients), [200] * 4 + [503])
+        self.assertEqual(names, [None] * 4)
+
 
 SLOWLY = """
 userlist people
@@ -242,6 +278,17 @@ frontend fe
     http-request auth unless { http_auth(people) }
     http-request return status 200
 """ % SLOW
+
+
+SOURCES = {'A': '127.0.0.1', 'B': '127.0.0.2', 'C': '127.0.0.3'}
+
+
+def guess(rig, count, sources, first=0):
+    """Clients at these addresses in turn, each with a password of its own that is wrong."""
+    clients = [rig.connect(source=SOURCES[sources[number % len(sources)]]) for number in range(count)]
+    for number, client in enumerate(clients, first):
+        client.request('GET', '/', shown('bob', 'guess%d' % number))
+    return clients
 
 
 class Hashing(Case):
@@ -259,19 +306,34 @@ class Hashing(Case):
     @penstock_only('HAProxy hashes where it serves')
     def test_of_more_than_eight_at_once_the_others_are_refused(self):
         rig = self.rig(SLOWLY, nbthread=1)
-        clients = [rig.connect() for _ in range(10)]
-        for number, client in enumerate(clients):
-            client.request('GET', '/', shown('bob', 'guess%d' % number))
+        clients = guess(rig, 10, 'ABC')
         said = sorted(client.response().status for client in clients)
         self.assertEqual(said, [401] * 8 + [503] * 2)
         self.assertEqual(rig.get('/', shown('bob', 'secret')).status, 200)
 
     @penstock_only('HAProxy hashes where it serves')
+    def test_who_guesses_keeps_nobody_else_out(self):
+        rig = self.rig(SLOWLY, nbthread=1)
+        guesses = guess(rig, 6, 'A')
+        with rig.connect(source=SOURCES['B']) as client:
+            self.assertEqual(client.get('/', shown('bob', 'secret')).status, 200)
+        self.assertEqual(sorted(client.response().status for client in guesses), [401] * 4 + [503] * 2)
+        # Places are given back.
+        self.assertEqual(sorted(client.response().status for client in guess(rig, 4, 'A', 6)), [401] * 4)
+
+    @penstock_only('HAProxy hashes where it serves')
+    def test_an_address_is_that_which_rules_have_set(self):
+        text = SLOWLY.replace('    http-request auth', '    http-request set-src req.hdr(X-From)\n    http-request auth')
+        rig = self.rig(text, nbthread=1)
+        clients = [rig.connect() for _ in range(6)]
+        for number, client in enumerate(clients):
+            client.request('GET', '/', shown('bob', 'guess%d' % number) + [('X-From', '10.0.0.%d' % (number // 3))])
+        self.assertEqual([client.response().status for client in clients], [401] * 6)
+
+    @penstock_only('HAProxy hashes where it serves')
     def test_hints_come_before_the_refusal(self):
         rig = self.rig(SLOWLY.replace('    http-request auth', '    http-request early-hint Link x\n    http-request auth'), nbthread=1)
-        clients = [rig.connect() for _ in range(9)]
-        for number, client in enumerate(clients):
-            client.request('GET', '/', shown('bob', 'guess%d' % number))
+        clients = guess(rig, 9, 'ABC')
         for client in clients:
             answer = client.response()
             self.assertEqual([one.status for one in answer.interim], [103])
@@ -291,9 +353,7 @@ class Hashing(Case):
         client = rig.connect()
         for password, status in (('secret', 200), ('wrong', 401)):
             self.assertEqual(client.get('/', shown('bob', password)).status, status)
-        busy = [rig.connect() for _ in range(8)]
-        for number, one in enumerate(busy):
-            one.request('GET', '/', shown('bob', 'guess%d' % number))
+        busy = guess(rig, 8, 'AB')
         # There is no room for another: these are remembered.
         self.assertEqual(client.get('/', shown('bob', 'secret')).status, 200)
         self.assertEqual(client.get('/', shown('bob', 'wrong')).status, 401)
@@ -315,9 +375,7 @@ class Hashing(Case):
     @penstock_only('HAProxy hashes where it serves')
     def test_the_log_says_why_one_was_refused(self):
         rig = self.rig(SLOWLY.replace('    bind <fe>', '    bind <fe>\n    log <log> local0\n    option httplog'), nbthread=1)
-        clients = [rig.connect() for _ in range(9)]
-        for number, client in enumerate(clients):
-            client.request('GET', '/', shown('bob', 'guess%d' % number))
+        clients = guess(rig, 9, 'ABC')
         for client in clients:
             client.response()
         rig.log.wait(r' 503 .* RR-- ')

@@ -14,6 +14,7 @@
 #include "penstock/net/digest.h"
 #include "penstock/net/tls_counts.h"
 #include "penstock/proxy/bad_messages.h"
+#include "penstock/rules/password_places.h"
 
 namespace penstock {
 
@@ -70,8 +71,8 @@ struct ProcessState {
   Limits limits;
   TlsCounts tls;
   DeflateTotals compressed;
-  std::atomic<std::uint32_t> passwords_under_way{0};  // That are being hashed.
-  std::atomic<std::uint32_t> failed_names{0};         // That rules wanted, and that could not be asked for.
+  rules::PasswordPlaces passwords;
+  std::atomic<std::uint32_t> failed_names{0};  // That rules wanted, and that could not be asked for.
   std::atomic<std::uint32_t> maxconn{0};
   std::uint32_t hard_maxconn = 0;          // As the configuration and the system allow; for the master.
   std::atomic<std::uint32_t> requests{0};  // Names requests: %rt, unique ids.

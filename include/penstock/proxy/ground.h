@@ -39,6 +39,7 @@ struct PatternPlan {
   std::string description;
   bool by_acl = false, by_map = false;  // Who asks it.
   bool two_columns = false;
+  bool secret = false;  // What is compared with it, or found in it, may be a credential.
   std::vector<std::shared_ptr<rules::PatternSet>> sets;
 };
 

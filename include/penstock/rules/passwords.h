@@ -3,7 +3,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -11,8 +10,10 @@
 
 #include "penstock/base/counted.h"
 #include "penstock/base/list.h"
+#include "penstock/net/address.h"
 #include "penstock/net/loop.h"
 #include "penstock/rules/answer_waiter.h"
+#include "penstock/rules/password_places.h"
 
 namespace penstock::rules {
 
@@ -20,11 +21,11 @@ class Passwords final : public Counted<Passwords> {
  public:
   enum class Answer : std::uint8_t { Unknown, Right, Wrong };
 
-  // `under_way`: hashes that the whole process makes now.
-  Passwords(Loop& loop, std::atomic<std::uint32_t>& under_way);
+  // `places`: of the whole process.
+  Passwords(Loop& loop, PasswordPlaces& places);
   Answer ask(std::string_view password, std::string_view hash);
-  // Tells `waiter` when ask() knows. False: too many are being hashed.
-  bool find_out(std::string_view password, std::string_view hash, AnswerWaiter& waiter);
+  // Tells `waiter` when ask() knows. False: too many are being hashed, or too many of them for a client at this address.
+  bool find_out(std::string_view password, std::string_view hash, const SocketAddress& client, AnswerWaiter& waiter);
 
   // Of a password and a hash, under a key that lives as long as this: nothing else is kept of either.
   using Digest = std::array<char, 32>;
@@ -41,6 +42,7 @@ class Passwords final : public Counted<Passwords> {
   // One that is being hashed, and who waits for it.
   struct UnderWay : ListNode<> {
     Digest digest{};
+    PasswordPlaces::Place* place = nullptr;
     List<AnswerWaiter, AnswerTag> waiters;
   };
 
@@ -50,7 +52,7 @@ class Passwords final : public Counted<Passwords> {
   void found_out(UnderWay& one, bool fits);
 
   Loop& loop_;
-  std::atomic<std::uint32_t>& under_way_;
+  PasswordPlaces& places_;
   const std::string key_;
   std::string text_;  // Kept for its room; wiped after each use.
   Memory right_, wrong_;

@@ -143,6 +143,7 @@ struct PatternUse {
   bool as_acl = false;       // Loaded as an ACL, else as a map.
   std::string criterion;     // The first word of an ACL; empty: a map's converter.
   bool asks = true;          // Else a rule that changes it.
+  bool secret = false;       // Of an ACL: what it compares with them may be a credential.
 };
 
 // The sets of one configuration, as it is compiled. A file's set of the configuration before is used again if nothing
