@@ -47,7 +47,7 @@ class Check final : public Living, public ListNode<Checks::WaitingTag>, private 
   void judge(const CheckResult& result);
   void judge_agent(CheckResult result);
   void remember(const CheckResult& result, int health);
-  void find(Operation operation, const CheckResult& result);
+  void conclude(Operation operation, const CheckResult& result);
   Checks& checks_;
   const BackendSpec& backend_;
   const ServerSpec& server_;
@@ -141,16 +141,16 @@ void Check::judge(const CheckResult& result) {
   switch (check_verdict(result.status)) {
     case CheckVerdict::Failed:
       remember(result, count_.after_failure(health));
-      if (before != Operation::Down && !count_.up(memory().health)) find(Operation::Down, result);
+      if (before != Operation::Down && !count_.up(memory().health)) conclude(Operation::Down, result);
       return;
     case CheckVerdict::Passed:
       remember(result, count_.after_success(health));
-      if (before != Operation::Up && count_.up(memory().health)) find(Operation::Up, result);
+      if (before != Operation::Up && count_.up(memory().health)) conclude(Operation::Up, result);
       return;
     case CheckVerdict::Conditional:
       // A server that is DOWN stays so: what it asks for is to get less, not more.
       remember(result, before == Operation::Down ? health : count_.after_success(health));
-      if (before == Operation::Up) find(Operation::Drain, result);
+      if (before == Operation::Up) conclude(Operation::Drain, result);
       return;
     case CheckVerdict::Neutral:
       return remember(result, health);
@@ -217,7 +217,7 @@ void Check::remember(const CheckResult& result, int health) {
   records.push_back({Loop::wall_us(), result.status, result.code, result.duration_ms, memory.last_text});
 }
 
-void Check::find(Operation operation, const CheckResult& result) {
+void Check::conclude(Operation operation, const CheckResult& result) {
   checks_.owner_.on_found(backend_, server_, operation, result);
 }
 

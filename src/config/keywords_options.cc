@@ -259,7 +259,7 @@ constexpr OptionKeyword kOptionKeywords[] = {
      "Log requests as one JSON object each, with all that 'option httplog' says.", kFront},
     {"httpslog", parse_log_style<Proxy::LogStyle::Https>, "Log requests in the HTTP format, with words about TLS.",
      kFront},
-    {"idle-close-on-response", no_effect<Draft>, "A stop waits for kept connections as 'hard-stop-after' allows.",
+    {"idle-close-on-response", no_effect<Draft>, "A soft stop closes idle connections at once, a reload none.",
      kFrontSwitch},
     {"independent-streams", never_done<Draft>,
      "Bytes that go either way count as life of both; 'timeout tunnel' is apart.", kSwitch},

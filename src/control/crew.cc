@@ -149,7 +149,7 @@ void Crew::put_to_work(std::shared_ptr<const Snapshot> snapshot, const ServerNot
   if (!snapshot_ || !snapshot->is_amendment_of(*snapshot_)) {
     for (const rules::ProcessSetting& setting : snapshot->settings) setting.apply();
   }
-  renew_servers(notes);
+  begin_servers(notes);
   if (snapshot_) former_.push_back(std::move(snapshot_));
   snapshot_ = std::move(snapshot);
   feeds_.adopt(loop_, snapshot_->rings);
@@ -176,7 +176,7 @@ void Crew::mail(const MailPlan& plan, std::string line) {
 }
 
 // No worker knows those that come yet: they begin as they are to be. All others are their keepers' from now on.
-void Crew::renew_servers(const ServerNotes& notes) {
+void Crew::begin_servers(const ServerNotes& notes) {
   const std::unordered_set<const Server*> gone = servers_of(change_->gone), come = servers_of(change_->come);
   std::vector<const ServerSpec*> followers;
   for (const BackendPlan* plan : change_->come) {

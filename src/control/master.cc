@@ -537,7 +537,7 @@ void Master::take_over(Handover handover) {
   reload_begun_ms_ = loop_.now();
   const bool is_readable = !handover.diagnostics.failed();
   const Result<Limits> limits = is_readable ? make_room_for_descriptors(handover) : Limits{};
-  // Backends are made by what all frontends admit.
+  // `fullconn` of backends follows from what all frontends admit.
   const std::uint32_t limit_before = crew_.process().hard_maxconn;
   if (is_readable && limits) crew_.process().hard_maxconn = (*limits).maxconn;
   Loaded loaded = build(std::move(handover));

@@ -52,6 +52,7 @@ void Worker::take(std::shared_ptr<const Snapshot> snapshot, const Difference& ch
   options.workers = workers_;
   options.spread_percent = global.spread_checks;
   options.spread_limit_ms = global.max_spread_checks_ms;
+  // Another keeper finds what the one before knew, with the servers (Server::check).
   const bool anew = !keeper_ || options != keeper_->options();
   if (anew) keeper_.reset();
   for (const BackendPlan* plan : change.gone) {

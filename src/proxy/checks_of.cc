@@ -521,8 +521,8 @@ bool wants_tls_check(const config::Server& server, const config::Health& health)
   return server.tls.enabled && !server.check.address && server.check.port == 0;
 }
 
-CheckSpec checks_of(const config::Proxy& proxy, const config::Server& server, const ServerSpec& spec,
-                    const Outside& outside, config::Diagnostics& diagnostics) {
+CheckSpec check_of(const config::Proxy& proxy, const config::Server& server, const ServerSpec& spec,
+                   const Outside& outside, config::Diagnostics& diagnostics) {
   const StepMaker maker{proxy, server, spec.id, outside, diagnostics, spec};
   CheckSpec out;
   out.enabled = true;

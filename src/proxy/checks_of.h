@@ -19,8 +19,8 @@ namespace penstock {
 // `check-ssl`, or implied by `ssl` unless the check goes to another address or port, or asked by a step.
 bool wants_tls_check(const config::Server& server, const config::Health& health);
 // Everything but the TLS context.
-CheckSpec checks_of(const config::Proxy& proxy, const config::Server& server, const ServerSpec& spec,
-                    const Outside& outside, config::Diagnostics& diagnostics);
+CheckSpec check_of(const config::Proxy& proxy, const config::Server& server, const ServerSpec& spec,
+                   const Outside& outside, config::Diagnostics& diagnostics);
 // What its agent is asked, one line for an answer. Never null.
 std::shared_ptr<const CheckSpec> agent_of(const config::Proxy& proxy, const config::Server& server,
                                           const ServerSpec& spec, const Outside& outside);

@@ -318,12 +318,12 @@ ServerSpec PlanMaker::build_server(const config::Proxy& proxy, const config::Ser
   spec.where = digest_of(spec.values().address);
   spec.state = sources_.servers.server(proxy.name, server.name);
   spec.disabled = server.disabled;
-  if (server.check.enabled) spec.check = checks_of(proxy, server, spec, outside_, diagnostics_);
+  if (server.check.enabled) spec.check = check_of(proxy, server, spec, outside_, diagnostics_);
   if (server.check.enabled) observe(server.check, spec);
   if (server.agent.enabled) spec.agent = agent_of(proxy, server, spec, outside_);
   spec.check.send_state = server.check.enabled && proxy.health.send_state;
   if (spec.check.send_state) introduce(spec.check);
-  renew_tls(proxy, server, spec);
+  set_tls(proxy, server, spec);
   if (const std::optional<Leader> leader = outside_.leader_of(proxy, server)) {
     spec.tracked = leader->name;
     spec.tracked_state = leader->state;
@@ -354,7 +354,7 @@ void PlanMaker::introduce(CheckSpec& check) const {
   }
 }
 
-void PlanMaker::renew_tls(const config::Proxy& proxy, const config::Server& server, ServerSpec& spec) {
+void PlanMaker::set_tls(const config::Proxy& proxy, const config::Server& server, ServerSpec& spec) {
   spec.tls = server.tls.enabled ? tls_.for_server(server, server.tls) : nullptr;
   if (server.check.enabled && wants_tls_check(server, proxy.health)) {
     config::Tls tls = server.tls;

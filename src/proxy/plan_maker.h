@@ -58,8 +58,8 @@ class PlanMaker {
   ServerSpec server(const config::Proxy& proxy, const BackendPlan& backend, const config::Server& server);
   // Who gets the lines of a ring.
   RingServerPlan ring_server(const config::Ring& ring, const config::RingServer& server);
-  // What it is connected with, anew.
-  void renew_tls(const config::Proxy& proxy, const config::Server& server, ServerSpec& spec);
+  // What TLS to it, and its wire, are made of: at first, and when files have changed.
+  void set_tls(const config::Proxy& proxy, const config::Server& server, ServerSpec& spec);
 
  private:
   static void set_name(const config::Server& server, ServerSpec& spec);

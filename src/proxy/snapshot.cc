@@ -448,7 +448,7 @@ class AmendmentMaker final {
     outside_.keep_in(&next->making);
     for (const config::Server* line : lines) {
       for (ServerSpec& server : next->balance.servers) {
-        if (server.name == line->name) maker_.renew_tls(proxy, *line, server);
+        if (server.name == line->name) maker_.set_tls(proxy, *line, server);
       }
     }
     outside_.keep_in(nullptr);

@@ -9,13 +9,6 @@
 
 namespace penstock {
 
-// `option http-buffer-request`: the body, or as much as a buffer takes, comes first.
-bool Transaction::waits_for_body(bool of_backend) {
-  const bool wanted = of_backend ? backend_spec_->buffer_request : frontend_.buffer_request;
-  const std::uint64_t limit_ms = of_backend && backend_spec_->body_ms != 0 ? backend_spec_->body_ms : frontend_.body_ms;
-  return wanted && waits_for_body(of_backend ? Step::BackendBody : Step::Body, limit_ms);
-}
-
 bool Transaction::waits_for_body(Step step, std::uint64_t limit_ms) {
   const std::uint64_t room = generation_->snapshot().config.global.buffer_size;
   // It was waited for before, or has come while something else was.
@@ -123,8 +116,7 @@ void Transaction::show_page() {
                   of_backend ? backend_spec_->rules->stats : frontend_.rules.stats);
 }
 
-bool Transaction::waits_for_password(Again again) {
-  if (subject_.trouble != rules::Trouble::Password) return false;
+[[gnu::cold]] bool Transaction::wait_for_password(Again again) {
   subject_.recover();
   const rules::ShownPassword& shown = subject_.password;
   if (!kit_.passwords->find_out(shown.password, shown.hash, subject_.source(), *this)) {

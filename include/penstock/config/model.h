@@ -76,7 +76,7 @@ struct Bind {
   bool accept_proxy = false;
   bool prefer_client_ciphers = false;
   std::uint32_t maxconn = 0;  // 0: none of its own.
-  std::uint32_t backlog = 0;  // 0: the proxy's, else maxconn.
+  std::uint32_t backlog = 0;  // 0: the proxy's, else 4096.
   std::uint32_t id = 0;
   bool v6_only = false;
   bool v4v6 = false;

@@ -131,7 +131,7 @@ class Crew final : private WorkerOwner {
   TicketKeys& tickets() { return tickets_; }
 
  private:
-  void tell(KeptChange change);
+  // These eight are called by workers, on their threads; what they do to the crew is posted to its loop.
   void wake_lines(std::shared_ptr<BackendState> state) override;
   void wake_listeners() override;
   void on_worker_empty(unsigned worker) override;
@@ -139,9 +139,11 @@ class Crew final : private WorkerOwner {
   void lead(std::shared_ptr<Server> follower) override;
   void take_change(const std::string& backend, const std::string& server, const ServerChange& change) override;
   void mail(const MailPlan& plan, std::string line) override;
-  void warn(const std::string& line);
   void find_name(unsigned worker, std::uint64_t number, const rules::NameAsked& asked) override;
-  void renew_servers(const ServerNotes& notes);
+
+  void tell(KeptChange change);
+  void warn(const std::string& line);
+  void begin_servers(const ServerNotes& notes);
   void settle_orders();
   void keep_orders(const Server& server, const Orders& orders);
   Orders orders_of(const Server& server) const;

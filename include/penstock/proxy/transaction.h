@@ -136,7 +136,10 @@ class Transaction final : public InBlock,
   void apply_request_rules();
   void request_rules_passed();
   // A password that rules ask for is being hashed, or refused for want of room: what is under way begins again there.
-  bool waits_for_password(Again again);
+  bool waits_for_password(Again again) {
+    return subject_.trouble == rules::Trouble::Password && wait_for_password(again);
+  }
+  bool wait_for_password(Again again);
   // The same of the address of a name; false: nobody can say.
   bool waits_for_name(const rules::Verdict::Wait& wait, const rules::Program& program);
   void on_answer_known() override;
