@@ -24,6 +24,7 @@ enum class Flow : std::uint8_t {
   StrictOn,  // `strict-mode on` and off, for the rules behind.
   StrictOff,
   Body,  // More of the body is to come, as the verdict says; then the rules behind are asked.
+  Cache,  // What is kept may answer; if not, the rules behind are asked.
   Wait,  // What it looks at has not come yet: all rules are asked again when more has.
 };
 
