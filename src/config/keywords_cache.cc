@@ -11,9 +11,11 @@ namespace {
 
 constexpr std::uint64_t kMost = 2147483647;
 
-void parse_max_age(Line& line, Cache& cache) { cache.max_age_s = line.take_number("seconds", 0, kMost); }
+void parse_max_age(Line& line, Cache& cache) { cache.max_age_s = line.take_number("a number of seconds", 0, kMost); }
 
-void parse_object_size(Line& line, Cache& cache) { cache.object_size = line.take_number("bytes", 0, 4294967295); }
+void parse_object_size(Line& line, Cache& cache) {
+  cache.object_size = line.take_number("a number of bytes", 0, 4294967295);
+}
 
 void parse_variants(Line& line, Cache& cache) {
   cache.most_variants = static_cast<std::uint32_t>(line.take_number("a number", 1, kMost));
@@ -27,14 +29,15 @@ void parse_vary(Line& line, Cache& cache) {
   cache.process_vary = word->text == "on";
 }
 
-void parse_size(Line& line, Cache& cache) { cache.size = line.take_number("megabytes", 1, 4095) << 20; }
+void parse_size(Line& line, Cache& cache) { cache.size = line.take_number("a number of megabytes", 1, 4095) << 20; }
 
 constexpr Keyword<Cache> kCacheKeywords[] = {
     {"max-age", parse_max_age,
      "Seconds for which an answer is kept at most, 60 unless said otherwise; s-maxage, max-age and Expires of the "
      "answer shorten them."},
     {"max-object-size", parse_object_size,
-     "Bytes of one answer, its head included; what is larger is not kept. At most half of total-max-size, a 256th of it "
+     "Bytes of one answer, its head included; what is larger is not kept. At most half of total-max-size, a 256th of "
+     "it "
      "unless said otherwise."},
     {"max-secondary-entries", parse_variants,
      "How many answers of one target are kept at a time that differ by what Vary names, 10 unless said otherwise."},
@@ -124,8 +127,8 @@ void resolve_caches(Reading& reading) {
   for (std::size_t i = 0; i < caches.size(); ++i) {
     if (uses[i].stores && uses[i].uses) continue;
     const std::string_view lacks = uses[i].stores ? "http-request cache-use" : "http-response cache-store";
-    reading.diagnostics.warn(
-        caches[i].place, format("'cache {}' has no effect: there is no '{} {}'", caches[i].name, lacks, caches[i].name));
+    reading.diagnostics.warn(caches[i].place, format("'cache {}' has no effect: there is no '{} {}'", caches[i].name,
+                                                     lacks, caches[i].name));
   }
 }
 

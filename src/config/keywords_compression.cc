@@ -57,10 +57,8 @@ void parse_filter(Line& line, Draft& draft) {
     std::string_view name, why;
   };
   constexpr Absent kAbsent[] = {
-      {"bwlim-in", "nothing limits bandwidth"},
-      {"bwlim-out", "nothing limits bandwidth"},
-      {"fcgi-app", "FastCGI is not spoken"},
-      {"opentracing", "OpenTracing is not built in"},
+      {"bwlim-in", "nothing limits bandwidth"}, {"bwlim-out", "nothing limits bandwidth"},
+      {"fcgi-app", "FastCGI is not spoken"},    {"opentracing", "OpenTracing is not built in"},
       {"spoe", "SPOE agents are not asked"},
   };
   const Word* word = line.take("the name of a filter");

@@ -79,8 +79,8 @@ struct Draft {
   bool own_stats = false;                    // The section began its own page of statistics.
   std::set<std::string, std::less<>> given;  // Settings of this very section that may be given once.
   std::set<std::string, std::less<>> said;   // Complaints of this section that are made once.
-  std::vector<Word> caches;            // Of `filter cache` lines.
-  std::optional<Place> compresses_at;  // `filter compression` stands there.
+  std::vector<Word> caches;                  // Of `filter cache` lines.
+  std::optional<Place> compresses_at;        // `filter compression` stands there.
   bool used_by_name = false;
   bool used_as_last = false;
 };

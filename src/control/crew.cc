@@ -78,8 +78,8 @@ std::shared_ptr<const Snapshot> Crew::build(config::Config config, Bundle bundle
 }
 
 Sources Crew::sources(bool check_only) {
-  return {servers_, tables_,  tickets_,   frontend_states_, log_outputs_,
-          rings_,   process_, check_only, taken_out_,       variables_,   caches_};
+  return {servers_, tables_,    tickets_,   frontend_states_, log_outputs_, rings_,
+          process_, check_only, taken_out_, variables_,       caches_};
 }
 
 std::shared_ptr<const Snapshot> Crew::amended(const Amendment& amendment, config::Diagnostics& diagnostics) {

@@ -16,9 +16,10 @@ struct CodingName {
   std::uint32_t bit;
 };
 constexpr std::uint32_t kIdentity = 1, kAnyKnown = 0x1ff;
-constexpr CodingName kCodings[] = {{"identity", kIdentity}, {"gzip", 2},       {"x-gzip", 2}, {"deflate", 4},
-                                   {"br", 8},               {"compress", 16},  {"x-compress", 16}, {"zstd", 32},
-                                   {"exi", 64},             {"aes128gcm", 128}, {"pack200-gzip", 256}};
+constexpr CodingName kCodings[] = {
+    {"identity", kIdentity}, {"gzip", 2},        {"x-gzip", 2}, {"deflate", 4}, {"br", 8},
+    {"compress", 16},        {"x-compress", 16}, {"zstd", 32},  {"exi", 64},    {"aes128gcm", 128},
+    {"pack200-gzip", 256}};
 // No request names one: it is that of an answer to who said nothing of codings.
 constexpr std::uint32_t kUnsaid = 1u << 31;
 
@@ -86,9 +87,8 @@ void take_directive(std::string_view directive, Says& says) {
 Says said_by(const Head& answer) {
   Says says;
   each_element(answer, "cache-control", [&](std::string_view element) { take_directive(element, says); });
-  each_element(answer, "pragma", [&](std::string_view element) {
-    says.forbids = says.forbids || equal_nocase(element, "no-cache");
-  });
+  each_element(answer, "pragma",
+               [&](std::string_view element) { says.forbids = says.forbids || equal_nocase(element, "no-cache"); });
   return says;
 }
 

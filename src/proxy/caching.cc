@@ -150,8 +150,8 @@ void Keeping::end_piece() {
 }
 
 void Keeping::send_end(const Trailers& trailers) {
-  const bool is_whole = answer_ != nullptr && trailers.fields.empty() &&
-                        (!answer_->counted || answer_->body_size == announced_);
+  const bool is_whole =
+      answer_ != nullptr && trailers.fields.empty() && (!answer_->counted || answer_->body_size == announced_);
   if (is_whole) {
     end_piece();
     cache_.keep(std::move(answer_), loop_.now());

@@ -240,7 +240,7 @@ class Transaction final : public InBlock,
   HeldBody held_;
   Compression compression_;
   std::unique_ptr<Caching> caching_;  // Null: no cache has to do with it.
-  std::uint64_t body_wanted_ = 0;  // Bytes of it that are waited for.
+  std::uint64_t body_wanted_ = 0;     // Bytes of it that are waited for.
   // Whose rules wait, for a body or an answer, and where they go on; those before them have passed. Null: none do.
   const rules::Program* waiting_ = nullptr;
   rules::Verdict::Wait go_on_;
