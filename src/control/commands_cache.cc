@@ -48,9 +48,7 @@ void show_cache(const CallRef& call) {
           cache.each(place, [&](const Cache::Seen& seen) { append_answer(seen, now_ms, to); });
         if (place < cache.places()) return true;
         place = 0;
-        if (++at < caches.size()) return true;
-        to += '\n';
-        return false;
+        return ++at < caches.size();
       });
 }
 

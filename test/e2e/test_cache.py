@@ -31,7 +31,7 @@ class Origin:
     """Answers each target with the bytes that the test has put there, and keeps what was asked."""
 
     def __init__(self, case):
-        self.answers, self.heads = {}, []
+        self.answers, self.heads, self.ends = {}, [], set()
         self.script = case.script(self.talk)
 
     def talk(self, sock, _):
@@ -50,7 +50,9 @@ class Origin:
             target = head.split(b' ')[1].decode()
             self.heads.append(head.decode('latin-1'))
             answer = self.answers[target]
-            sock.sendall(answer(head) if callable(answer) else answer)
+            sock.sendall(answer)
+            if target in self.ends:
+                return
 
     def put(self, target, fields=(FRESH,), status='200 OK', body=b'hello', chunked=False, trailer=''):
         lines = ['HTTP/1.1 ' + status, *('%s: %s' % pair for pair in fields)]
@@ -139,7 +141,7 @@ class Cache(CacheCase):
     def test_what_one_client_alone_should_get_is_not_kept(self):
         self.farm()
         for fields in ([('ETag', '"a"'), ('Set-Cookie', 'a=b')], [('Cache-Control', 'max-age=5, private="x"')],
-                       [('Cache-Control', 'max-age=5, no-cache="x"')], [FRESH, ('WWW-Authenticate', 'NTLM')],
+                       [('Cache-Control', 'max-age=5, no-cache="x"')],
                        [FRESH, ('Content-Range', 'bytes 0-4/5')], [('Cache-Control', 'max-age=5x')]):
             self.assertFalse(self.kept(fields), fields)
         self.assertTrue(self.kept([('Cache-Control', 'public'), ('ETag', '"a"'), ('Set-Cookie', 'a=b')]))
@@ -276,7 +278,7 @@ class Cache(CacheCase):
         self.assertEqual(series('gzip, br', 'gzip, br', 'br, gzip', 'gzip'), [False, True, False])
         self.assertEqual(series('foo', 'foo', 'foo'), [False, False])
         if not IS_HAPROXY:  # There who says nothing of codings gets what others could read.
-            self.assertEqual(series('gzip', 'gzip', None, None, 'gzip'), [False, False, True, False])
+            self.assertEqual(series('gzip', 'gzip', None, None, 'gzip'), [False, False, True, True])
         self.assertFalse(self.kept([FRESH, ('Vary', 'accept-encoding, user-agent')]))
 
     def test_too_large_an_answer_is_not_kept(self):
@@ -306,10 +308,10 @@ class Cache(CacheCase):
     def test_an_answer_that_does_not_end_is_not_kept(self):
         self.farm()
         self.origin.answers['/a'] = b'HTTP/1.1 200 OK\r\nCache-Control: max-age=30\r\nContent-Length: 10\r\n\r\nhello'
-        client = self.r.connect()
-        client.request('GET', '/a').take_until(b'hello')
-        client.close()
-        self.r.log.wait(r'GET /a 200 be/s1 [CS]D')
+        self.origin.ends.add('/a')
+        self.r.connect().request('GET', '/a').take_until(b'hello')
+        self.r.log.wait(r'GET /a 200 be/s1 SD')
+        self.origin.ends.clear()
         self.origin.put('/a')
         self.assertFalse(self.ask('/a').hit)
         self.assertTrue(self.ask('/a').hit)
@@ -403,7 +405,7 @@ class Random(CacheCase):
             pair = []
             for program in (None, HAPROXY):
                 self.farm(USE, section=section, program=program)
-                pair.append((self.origin, self.r.connect()))
+                pair.append((self.origin, self.r))
             for number in range(int(os.environ.get('CACHE_CASES', '150'))):
                 self.one(chance, pair, '/%d' % number, section != '')
 
@@ -445,18 +447,17 @@ class Random(CacheCase):
                 answer = {**answer, 'body': b'', 'chunked': False}
             if method == 'HEAD':
                 answer = {**answer, 'chunked': False}
-            seen = [self.outcome(origin, client, target, answer, method, fields, version) for origin, client in pair]
+            seen = [self.outcome(origin, rig, target, answer, method, fields, version) for origin, rig in pair]
             self.assertEqual(seen[0], seen[1], '%s %d: %r to %s %r %s' % (
                 target, number, {**answer, 'body': len(answer['body'])}, method, fields, version))
 
-    def outcome(self, origin, client, target, answer, method, fields, version):
+    def outcome(self, origin, rig, target, answer, method, fields, version):
         origin.put(target, **answer)
         if method == 'HEAD':
             origin.answers[target] = origin.answers[target].split(b'\r\n\r\n')[0] + b'\r\n\r\n'
         before = len(origin.heads)
-        if version == 'HTTP/1.0':
-            fields = [*fields, ('Connection', 'keep-alive')]
-        got = client.request(method, target, fields, version=version).response(method)
+        with rig.connect() as client:
+            got = client.request(method, target, fields, version=version).response(method)
         names = sorted((name.lower(), value) for name, value in got.fields
                        if name.lower() not in ('age', 'connection', 'transfer-encoding'))
         age = int(got.get('age') or 0) // 3 if got.get('age', '0').isdigit() else got.get('age')
