@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 #include "penstock/base/reused.h"
 
@@ -56,7 +57,23 @@ void Reused::free_kept() {
   std::free(this);
 }
 
+Block* Block::hold(std::shared_ptr<const void> held) {
+  using Held = std::shared_ptr<const void>;
+  static_assert(sizeof(Held) <= kSmallBlockSize);
+  Block* block = take(sizeof(Held));
+  new (block->data()) Held(std::move(held));
+  block->holds_ = 1;
+  return block;
+}
+
+void Block::let_go() {
+  using Held = std::shared_ptr<const void>;
+  holds_ = 0;
+  std::destroy_at(std::launder(reinterpret_cast<Held*>(data())));
+}
+
 void Block::give_back() {
+  if (holds_ != 0) let_go();
   if (size_class_ >= kSizeClasses || kept_.count[size_class_] >= kKeptLimit[size_class_]) return free();
   next_kept_ = kept_.first[size_class_];
   kept_.first[size_class_] = this;

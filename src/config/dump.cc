@@ -26,6 +26,7 @@ class Writer {
     for (const Ring& ring : config_.rings)
       text_ += (text_.empty() ? "" : "\n") + ring_lines(ring, config_.global.server_defaults);
     for (const Mailers& section : config_.mailers) text_ += (text_.empty() ? "" : "\n") + mailers_lines(section);
+    for (const Cache& cache : config_.caches) text_ += (text_.empty() ? "" : "\n") + cache_lines(cache);
     for (const UserList& list : config_.global.user_lists) text_ += user_list_text(list);
     for (const Resolvers& section : config_.resolvers) text_ += (text_.empty() ? "" : "\n") + resolvers_lines(section);
     for (const PeerSection& section : config_.peers) write_peers(section);

@@ -41,6 +41,18 @@ std::string mailers_lines(const Mailers& section) {
   return out;
 }
 
+std::string cache_lines(const Cache& cache) {
+  const Cache standard;
+  std::string out = format("cache {}\n    total-max-size {}\n", quoted(cache.name), cache.size >> 20);
+  if (cache.object_size != cache.size / Cache::kUsualParts)
+    append_format(out, "    max-object-size {}\n", cache.object_size);
+  if (cache.max_age_s != standard.max_age_s) append_format(out, "    max-age {}\n", cache.max_age_s);
+  if (cache.process_vary) out += "    process-vary on\n";
+  if (cache.most_variants != standard.most_variants)
+    append_format(out, "    max-secondary-entries {}\n", cache.most_variants);
+  return out;
+}
+
 std::string email_alert_lines(const EmailAlert& alert) {
   if (!alert.mailers) return "";
   std::string out = format("    email-alert mailers {}\n    email-alert from {}\n    email-alert to {}\n",

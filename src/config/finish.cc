@@ -261,6 +261,7 @@ void finish(Reading& reading) {
   resolve_rings(reading);
   settle_resolvers(reading);
   resolve_mailers(reading);
+  resolve_caches(reading);
   resolve_peers(reading, config.global.local_peer);
   for (Draft& draft : reading.drafts) {
     resolve_error_files(reading, draft);

@@ -40,6 +40,7 @@ std::vector<KnownKeyword> known_keywords() {
   add_keywords(all, "resolvers", "", resolvers_keywords());
   add_keywords(all, "peers", "", peers_keywords());
   add_keywords(all, "mailers", "", mailers_keywords());
+  add_keywords(all, "cache", "", cache_keywords());
   add_keywords(all, "proxy", "option", option_keywords());
   add_keywords(all, "proxy", "timeout", timeout_keywords());
   add_keywords(all, "proxy", "http-check", http_check_keywords());

@@ -18,6 +18,7 @@ std::span<const Keyword<Reading>> user_list_keywords();
 std::span<const Keyword<Resolvers>> resolvers_keywords();
 std::span<const Keyword<PeerSection>> peers_keywords();
 std::span<const Keyword<Mailers>> mailers_keywords();
+std::span<const Keyword<Cache>> cache_keywords();
 std::span<const Keyword<Draft>> option_keywords();   // Behind `option`.
 std::span<const Keyword<Draft>> timeout_keywords();  // Behind `timeout`.
 std::span<const Keyword<Draft>> http_check_keywords();
@@ -102,6 +103,11 @@ std::optional<Mailers> take_mailers(Line& line);
 void parse_email_alert(Line& line, Draft& draft);
 // Whether there are the sections that alerts name, and all that an alert takes.
 void resolve_mailers(Reading& reading);
+
+// The same of `cache`.
+std::optional<Cache> take_cache(Line& line);
+// Whether there are the sections that rules and filters name, and what a section says fits together.
+void resolve_caches(Reading& reading);
 
 // `stick` and `stick-table` behind their keywords.
 void parse_stick(Line& line, Draft& draft);

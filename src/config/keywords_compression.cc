@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "keywords.h"
 
 namespace penstock::config {
@@ -25,6 +27,20 @@ void parse_offload(Line& line, Draft& draft) {
   draft.proxy.compression.offload = true;
 }
 
+// Answers are kept as servers send them, and made smaller for each client.
+void take_cache_filter(Line& line, Draft& draft) {
+  const Word* name = line.take("the name of a section 'cache'");
+  if (name == nullptr) return;
+  const auto same = [&](const Word& other) { return other.text == name->text; };
+  if (std::any_of(draft.caches.begin(), draft.caches.end(), same))
+    return line.complain(name->place, format("'filter cache {}' is there already", name->text));
+  if (draft.compresses_at)
+    return line.complain(line.place, format("'filter compression' stands before 'filter cache {}': what is kept must "
+                                            "not be compressed, so write it behind",
+                                            name->text));
+  draft.caches.push_back(*name);
+}
+
 }  // namespace
 
 void parse_compression(Line& line, Draft& draft) {
@@ -41,11 +57,8 @@ void parse_filter(Line& line, Draft& draft) {
     std::string_view name, why;
   };
   constexpr Absent kAbsent[] = {
-      {"bwlim-in", "nothing limits bandwidth"},
-      {"bwlim-out", "nothing limits bandwidth"},
-      {"cache", "answers are not kept"},
-      {"fcgi-app", "FastCGI is not spoken"},
-      {"opentracing", "OpenTracing is not built in"},
+      {"bwlim-in", "nothing limits bandwidth"}, {"bwlim-out", "nothing limits bandwidth"},
+      {"fcgi-app", "FastCGI is not spoken"},    {"opentracing", "OpenTracing is not built in"},
       {"spoe", "SPOE agents are not asked"},
   };
   const Word* word = line.take("the name of a filter");
@@ -58,10 +71,12 @@ void parse_filter(Line& line, Draft& draft) {
     if (word->text == absent.name)
       return line.complain(word->place, format("the filter '{}' is not offered: {}", absent.name, absent.why));
   }
+  if (word->text == "cache") return take_cache_filter(line, draft);
   if (word->text != "compression") {
-    constexpr std::string_view kNames[] = {"compression"};
+    constexpr std::string_view kNames[] = {"cache", "compression"};
     return complain_unknown(line, *word, "'filter'", kNames);
   }
+  if (draft.caches.empty()) draft.compresses_at = word->place;
   // It says no more than the lines of `compression` do.
   if (!draft.given.insert("filter compression").second)
     line.complain(word->place, "'filter compression' is there already");

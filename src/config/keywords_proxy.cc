@@ -448,7 +448,10 @@ constexpr ProxyKeyword kProxyKeywords[] = {
     {"errorloc303", parse_errorloc<303>, kErrorLocation},
     {"external-check", parse_external_check,
      "The program of 'option external-check': command <file>; path <folders>, its PATH.", kBack},
-    {"filter", parse_filter, "'compression', which its own lines turn on too, is the one filter there is.", kProxies},
+    {"filter", parse_filter,
+     "'cache <name>' and 'compression', in this order: both are there already where rules 'cache-store' or lines "
+     "'compression' ask for them.",
+     kProxies},
     {"force-persist", parse_persist_rule<Rule::Set::ForcePersist>,
      "Requests that go to their server even if it is down: if|unless <condition>.", kInBackend},
     {"fullconn", parse_fullconn,

@@ -10,10 +10,9 @@ namespace {
 using Kind = NotOffered::Kind;
 
 constexpr NotOffered kWords[] = {
-    {Kind::Action, "cache-store", ""},          {Kind::Action, "cache-use", ""},
-    {Kind::Action, "expect-netscaler-cip", ""}, {Kind::Action, "ot-group", ""},
-    {Kind::Action, "send-spoe-group", ""},      {Kind::Sample, "res.cache_hit", ""},
-    {Kind::Sample, "res.cache_name", ""},
+    {Kind::Action, "expect-netscaler-cip", ""},
+    {Kind::Action, "ot-group", ""},
+    {Kind::Action, "send-spoe-group", ""},
 };
 
 // Samples that will not come, by how their names begin, and why. Those that some use in a log or a header of their own

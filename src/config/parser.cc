@@ -18,7 +18,8 @@ constexpr SectionName kSections[] = {
     {"backend", SectionKind::Backend, false, "Servers for one purpose: <name> [from <defaults>]."},
     {"listen", SectionKind::Listen, false, "A frontend and its backend in one: <name> [from <defaults>]."},
     {"http-errors", SectionKind::HttpErrors, false, "A group of 'errorfile' lines for 'errorfiles': <name>."},
-    {"cache", SectionKind::Skipped, false, "Nothing is cached."},
+    {"cache", SectionKind::Cache, false,
+     "Answers kept in memory for 'http-request cache-use' and 'http-response cache-store': <name>."},
     {"crt-store", SectionKind::Skipped, true, "Name the certificates with 'crt' on 'bind' lines."},
     {"fcgi-app", SectionKind::Skipped, true, "FastCGI is not spoken."},
     {"log-forward", SectionKind::Skipped, true, "Logs of others are not forwarded; use a syslog daemon."},
@@ -210,6 +211,8 @@ void Parser::end_section() {
   reading_.peers.reset();
   if (reading_.mailers) reading_.config.mailers.push_back(std::move(*reading_.mailers));
   reading_.mailers.reset();
+  if (reading_.cache) reading_.config.caches.push_back(std::move(*reading_.cache));
+  reading_.cache.reset();
 }
 
 void Parser::begin_section(Line& line, const Word& keyword) {
@@ -237,6 +240,9 @@ void Parser::begin_section(Line& line, const Word& keyword) {
       break;
     case SectionKind::Mailers:
       reading_.mailers = take_mailers(line);
+      break;
+    case SectionKind::Cache:
+      reading_.cache = take_cache(line);
       break;
     case SectionKind::UserList:
       begin_user_list(line, reading_);
@@ -464,6 +470,14 @@ void Parser::take_keyword(Line& line, const Word& keyword) {
       if (!is_negatable(line, {}, 0) || !reading_.mailers) return line.skip_rest();
       line.start(*row, keyword);
       row->parse(line, *reading_.mailers);
+      return;
+    }
+    case SectionKind::Cache: {
+      const auto* row = find_keyword(cache_keywords(), keyword.text);
+      if (row == nullptr) return complain_unknown(line, keyword, "section 'cache'", names_of(cache_keywords()));
+      if (!is_negatable(line, {}, 0) || !reading_.cache) return line.skip_rest();
+      line.start(*row, keyword);
+      row->parse(line, *reading_.cache);
       return;
     }
     case SectionKind::UserList: {

@@ -22,6 +22,7 @@ namespace penstock::config {
 
 enum class SectionKind {
   None,
+  Cache,
   Global,
   Defaults,
   Frontend,
@@ -78,6 +79,8 @@ struct Draft {
   bool own_stats = false;                    // The section began its own page of statistics.
   std::set<std::string, std::less<>> given;  // Settings of this very section that may be given once.
   std::set<std::string, std::less<>> said;   // Complaints of this section that are made once.
+  std::vector<Word> caches;                  // Of `filter cache` lines.
+  std::optional<Place> compresses_at;        // `filter compression` stands there.
   bool used_by_name = false;
   bool used_as_last = false;
 };
@@ -115,6 +118,7 @@ struct Reading {
   std::optional<Resolvers> resolvers;  // Likewise.
   std::optional<PeerSection> peers;    // Likewise.
   std::optional<Mailers> mailers;      // Likewise.
+  std::optional<Cache> cache;          // Likewise.
   std::vector<UserGroup> user_groups;
   std::optional<std::size_t> user_list;     // Being written; none: its beginning was refused.
   std::set<std::string, std::less<>> said;  // Complaints about `global` that are made once.

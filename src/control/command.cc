@@ -12,10 +12,11 @@ namespace penstock {
 std::vector<const Command*> all_commands() {
   std::vector<const Command*> all;
   for (const auto table :
-       {talk_commands(),    show_commands(),  server_commands(), frontend_commands(), counts_commands(),
-        clients_commands(), host_commands(),  why_commands(),    explain_commands(),  event_commands(),
-        names_commands(),   peer_commands(),  amend_commands(),  table_commands(),    pattern_commands(),
-        process_commands(), error_commands(), tls_commands(),    tls_list_commands(), master_commands()}) {
+       {talk_commands(),    show_commands(),    server_commands(), frontend_commands(), counts_commands(),
+        clients_commands(), host_commands(),    why_commands(),    explain_commands(),  event_commands(),
+        names_commands(),   peer_commands(),    cache_commands(),  amend_commands(),    table_commands(),
+        pattern_commands(), process_commands(), error_commands(),  tls_commands(),      tls_list_commands(),
+        master_commands()}) {
     for (const Command& command : table) all.push_back(&command);
   }
   std::sort(all.begin(), all.end(), [](const Command* a, const Command* b) { return a->words < b->words; });

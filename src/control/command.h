@@ -47,6 +47,7 @@ std::span<const Command> explain_commands();
 std::span<const Command> event_commands();
 std::span<const Command> names_commands();
 std::span<const Command> peer_commands();
+std::span<const Command> cache_commands();
 std::span<const Command> amend_commands();
 std::span<const Command> table_commands();
 std::span<const Command> pattern_commands();

@@ -78,8 +78,8 @@ std::shared_ptr<const Snapshot> Crew::build(config::Config config, Bundle bundle
 }
 
 Sources Crew::sources(bool check_only) {
-  return {servers_, tables_,  tickets_,   frontend_states_, log_outputs_,
-          rings_,   process_, check_only, taken_out_,       variables_};
+  return {servers_, tables_,    tickets_,   frontend_states_, log_outputs_, rings_,
+          process_, check_only, taken_out_, variables_,       caches_};
 }
 
 std::shared_ptr<const Snapshot> Crew::amended(const Amendment& amendment, config::Diagnostics& diagnostics) {
@@ -146,6 +146,7 @@ void Crew::put_to_work(std::shared_ptr<const Snapshot> snapshot, const ServerNot
   for (const TablePlan& table : snapshot->tables) {
     if (table.table) table.table->set_limits(table.line);
   }
+  for (const CachePlan& plan : snapshot->caches) plan.cache->set_limits(plan.line);
   if (!snapshot_ || !snapshot->is_amendment_of(*snapshot_)) {
     for (const rules::ProcessSetting& setting : snapshot->settings) setting.apply();
   }
@@ -375,6 +376,7 @@ void Crew::sweep() {
   servers_.sweep();
   tables_.sweep();
   std::erase_if(log_outputs_, [](const auto& entry) { return entry.second.use_count() == 1; });
+  std::erase_if(*caches_, [](const auto& entry) { return entry.second.use_count() == 1; });
   std::erase_if(rings_, [](const auto& entry) { return entry.second.use_count() == 1; });
   // The system may have back what two snapshots took together.
   if (taken_apart) ::malloc_trim(0);

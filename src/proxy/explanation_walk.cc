@@ -404,6 +404,7 @@ bool Walk::obey(const rules::Verdict& verdict, std::string_view name) {
       return true;
     case Verdict::Close:
     case Verdict::Body:
+    case Verdict::Cache:
     case Verdict::Password:
     case Verdict::Name:
       return true;

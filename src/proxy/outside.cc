@@ -132,6 +132,17 @@ int Outside::server_index(int backend, const std::string& name) const {
   return key;
 }
 
+// One that is known keeps its limits until the configuration is put to work.
+std::shared_ptr<Cache> Outside::cache(const std::string& name) const {
+  for (const config::Cache& line : ground_.config->caches) {
+    if (line.name != name) continue;
+    std::shared_ptr<Cache>& known = (*sources_.caches)[name];
+    if (known == nullptr) known = std::make_shared<Cache>(line);
+    return known;
+  }
+  return nullptr;
+}
+
 int Outside::table_index(const std::string& proxy) const {
   const int number = table_of(ground_, proxy);
   keep(Kind::Table, proxy, digest_of_table(proxy));

@@ -57,6 +57,7 @@ class Outside final : public rules::Environment {
   int table_index(const std::string& proxy) const override;
   std::string_view hostname() const override { return sources_.process.hostname; }
   std::optional<std::string> address_of(const std::string& name) const override;
+  std::shared_ptr<Cache> cache(const std::string& name) const override;
   rules::ProcessVariables* process_variables() const override { return sources_.variables.get(); }
   rules::PatternBook* patterns() const override { return &patterns_; }
   void note_patterns(const rules::PatternUse& use) const override;

@@ -119,6 +119,7 @@ class SnapshotBuilder final {
     list_rings();
     ground_.peers = peer_plans(config_, outside_, ground_.bundle);
     ground_.mails = mail_plans(config_, outside_);
+    for (const config::Cache& line : config_.caches) ground_.caches.push_back({outside_.cache(line.name), line});
   }
 
  private:
@@ -513,6 +514,7 @@ Snapshot::Snapshot(std::shared_ptr<const SnapshotGround> ground)
       rings(ground->rings),
       peers(ground->peers),
       mails(ground->mails),
+      caches(ground->caches),
       ground_(std::move(ground)) {}
 
 void Snapshot::index() {

@@ -95,7 +95,8 @@ bool Transaction::ask_rules(const rules::Program& program, Phase phase, std::uin
   const bool goes_on = std::exchange(waiting_, nullptr) != nullptr;
   rules::Verdict verdict = goes_on ? program.resume(subject_, go_on_) : program.run(subject_);
   while ((verdict.kind == rules::Verdict::Kind::Body && !waits_for_body(verdict.wait, program)) ||
-         (verdict.kind == rules::Verdict::Kind::Name && !waits_for_name(verdict.wait, program)))
+         (verdict.kind == rules::Verdict::Kind::Name && !waits_for_name(verdict.wait, program)) ||
+         (verdict.kind == rules::Verdict::Kind::Cache && !gives_kept_answer()))
     verdict = program.resume(subject_, verdict.wait);
   if (!subject_.early_hints.empty()) send_early_hints();
   if (verdict.kind == rules::Verdict::Kind::Password) {
@@ -116,6 +117,7 @@ bool Transaction::ask_rules(const rules::Program& program, Phase phase, std::uin
     case Kind::SwitchToHttp:
       return true;
     case Kind::Body:
+    case Kind::Cache:
     case Kind::Password:
     case Kind::Name:
       return false;
@@ -323,7 +325,9 @@ void Transaction::send_response(Head& head) {
     front_.close_after_answer();
   // What can be made smaller depends on the status that the server said, whatever rules made of it.
   const std::uint16_t status = std::exchange(head.status, came);
+  const BodyLength body = head.body;
   begin_compression(head);
+  if (subject_.caching != nullptr) begin_keeping(body, came);
   head.status = status;
   front_.send_head(head);
   if (head.body.kind == BodyLength::Kind::Tunnel) start_tunnel();

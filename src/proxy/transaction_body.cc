@@ -69,7 +69,7 @@ bool Transaction::waits_for_answer(const rules::Verdict::Wait& wait, const rules
   const std::uint64_t wanted = wait.at_least != 0 ? std::min(wait.at_least, room) : room;
   const BodyLength::Kind kind = subject_.response->body.kind;
   const bool comes = kind != BodyLength::Kind::None && kind != BodyLength::Kind::Tunnel;
-  if (!comes || response_ended_ || answer_cut_ || held_.size() >= wanted) return false;
+  if (!comes || response_ended_ || answer_cut_ || !lease_.opened() || held_.size() >= wanted) return false;
   step_ = Step::AnswerBody;
   body_wanted_ = wanted;
   go_on_ = wait;

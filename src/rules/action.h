@@ -23,8 +23,9 @@ enum class Flow : std::uint8_t {
   Failed,    // A rewrite could not be made: an error under strict-mode, else as Next.
   StrictOn,  // `strict-mode on` and off, for the rules behind.
   StrictOff,
-  Body,  // More of the body is to come, as the verdict says; then the rules behind are asked.
-  Wait,  // What it looks at has not come yet: all rules are asked again when more has.
+  Body,   // More of the body is to come, as the verdict says; then the rules behind are asked.
+  Cache,  // What is kept may answer; if not, the rules behind are asked.
+  Wait,   // What it looks at has not come yet: all rules are asked again when more has.
 };
 
 class Action {

@@ -117,5 +117,6 @@ std::span<const ActionRow> other_actions();    // rule_other.cc
 std::span<const ActionRow> track_actions();    // rule_track.cc
 std::span<const ActionRow> client_actions();   // rule_client.cc
 std::span<const ActionRow> name_actions();     // rule_name.cc
+std::span<const ActionRow> cache_actions();    // rule_cache.cc
 
 }  // namespace penstock::rules

@@ -5,6 +5,7 @@
 #include "hash.h"
 #include "penstock/base/text.h"
 #include "penstock/http/cookies.h"
+#include "penstock/rules/cache_use.h"
 
 namespace penstock::rules {
 
@@ -200,6 +201,17 @@ bool fetch_response_body_size(const Call&, Subject& subject, Cursor&, Value& out
   const Head* head = response_of(subject);
   if (!fetch_body_size(head, out)) return false;
   if (head->body.kind != BodyLength::Kind::Counted) out.set_integer(static_cast<std::int64_t>(subject.body.size()));
+  return true;
+}
+
+bool fetch_cache_hit(const Call&, Subject& subject, Cursor&, Value& out) {
+  out.set_bool(subject.caching != nullptr && subject.caching->answers != nullptr);
+  return true;
+}
+
+bool fetch_cache_name(const Call&, Subject& subject, Cursor&, Value& out) {
+  if (subject.caching == nullptr || subject.caching->answers == nullptr) return false;
+  out.set_text(subject.caching->answers->name());
   return true;
 }
 
@@ -594,6 +606,8 @@ constexpr Fetch kFetches[] = {
     {"res.body", Type::Binary, "", kNeedsResponse, kOnMoment, fetch_body<Side::Response>},
     {"res.body_len", Type::Integer, "", kNeedsResponse, kOnMoment, fetch_body_length<Side::Response>},
     {"res.body_size", Type::Integer, "", kNeedsResponse, kOnMoment, fetch_response_body_size},
+    {"res.cache_hit", Type::Bool, "", kNeedsKeptResponse, kOnMoment, fetch_cache_hit},
+    {"res.cache_name", Type::Text, "", kNeedsKeptResponse, kOnMoment, fetch_cache_name},
     {"res.comp", Type::Bool, "", kNeedsKeptResponse, kOnMoment, fetch_compressed},
     {"res.comp_algo", Type::Text, "", kNeedsKeptResponse, kOnMoment, fetch_compression},
     {"res.cook", Type::Text, "|t", kNeedsResponse, kOnFields, fetch_cookie<Side::Response>},

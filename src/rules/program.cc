@@ -75,8 +75,8 @@ Verdict run_steps(std::span<const Step> all, const AclTable* acls, Subject& subj
     watching.on_done(flow == Flow::Failed);
     if (in_trouble(step)) return verdict;
     if (flow == Flow::Wait) return verdict.kind = Verdict::Kind::Wait, verdict;
-    if (flow == Flow::Body) {
-      verdict.kind = Verdict::Kind::Body;
+    if (flow == Flow::Body || flow == Flow::Cache) {
+      verdict.kind = flow == Flow::Body ? Verdict::Kind::Body : Verdict::Kind::Cache;
       verdict.wait.next = static_cast<std::uint32_t>(&step - all.data()) + 1;
       verdict.wait.strict = strict;
       return verdict;

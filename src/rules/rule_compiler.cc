@@ -45,8 +45,9 @@ unsigned available_to(Rule::Set set, config::Mode mode) {
 
 namespace {
 
-std::array<std::span<const ActionRow>, 6> families() {
-  return {message_actions(), reply_actions(), other_actions(), track_actions(), client_actions(), name_actions()};
+std::array<std::span<const ActionRow>, 7> families() {
+  return {message_actions(), reply_actions(), other_actions(), track_actions(),
+          client_actions(),  name_actions(),  cache_actions()};
 }
 
 const ActionRow* find_action(std::string_view name) {

@@ -26,6 +26,7 @@ const std::map<std::string, std::string> kHeadings = {{"SECTIONS", "section"},
                                                       {"PEERS KEYWORDS", "peers"},
                                                       {"RING KEYWORDS", "ring"},
                                                       {"MAILERS KEYWORDS", "mailers"},
+                                                      {"CACHE KEYWORDS", "cache"},
                                                       {"USERLIST KEYWORDS", "userlist"},
                                                       {"SERVER KEYWORDS", "server"}};
 

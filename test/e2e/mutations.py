@@ -43,6 +43,9 @@ peers others
 mailers post
     mailer a 127.0.0.1:25
 {mailers}
+cache pages
+    total-max-size 8
+{cache}
 defaults d
     mode {mode}
     timeout connect 5s
@@ -62,7 +65,7 @@ backend other from d
     stick-table type ip size 1k store gpc0,gpt0,conn_cur,http_req_rate(10s)
     server s1 127.0.0.1:4
 '''
-PLACES = ('global', 'errors', 'ring', 'userlist', 'resolvers', 'peers', 'mailers', 'defaults', 'frontend', 'backend')
+PLACES = ('global', 'errors', 'ring', 'userlist', 'resolvers', 'peers', 'mailers', 'cache', 'defaults', 'frontend', 'backend')
 
 SETTINGS = {
     'global': '''
@@ -239,6 +242,8 @@ unique-id-header X-Id
 compression algo identity raw-deflate
 compression offload
 filter compression
+filter cache pages
+http-request cache-use pages if { path_beg /static }
 acl admin path_beg -i /ecp /admin
 acl long req.hdr(User-Agent) -m reg -i ^x.*y$
 acl nets src 10.0.0.0/8 127.0.0.1
@@ -409,6 +414,7 @@ http-response add-header X-A %[res.hdr(a),upper]
 http-response del-header Server
 http-response replace-header Location http:(.*) https:\\1
 http-response replace-value Set-Cookie (.*) \\1;secure
+http-response cache-store pages
 http-response set-status 503 reason "Slow Down" if { res.hdr(a) b }
 http-response deny deny_status 502 if { res.hdr_cnt(b) gt 3 }
 http-response return status 200 content-type text/plain string x if { status 404 }
@@ -622,6 +628,13 @@ use_backend be if { req.ssl_sni -m end .contoso.com }
 use_backend be if { req_ssl_ver 3.1:3.4 }
 tcp-request connection set-var(sess.x) src
 tcp-request content capture req.ssl_sni len 20
+''',
+    'cache': '''
+max-age 240
+max-object-size 100000
+max-secondary-entries 3
+process-vary on
+total-max-size 4
 ''',
     'mailers': '''
 mailer second 127.0.0.1:2525

@@ -42,6 +42,8 @@ enum class Entry : std::uint8_t {
   Intercepted,
   InternalErrors,
   FailedRewrites,
+  CacheLookups,
+  CacheHits,
   TlsHandshakes,
   TlsResumed,
   TlsFailed,

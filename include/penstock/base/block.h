@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -37,6 +38,8 @@ class Block {
   void drop_use() {
     if (--uses_ == 0) give_back();
   }
+  // A block of which nothing is needed but that `held` lives as long as it.
+  static Block* hold(std::shared_ptr<const void> held);
   bool shared() const { return uses_ > 1; }
   char* data() { return reinterpret_cast<char*>(this + 1); }
   std::size_t capacity() const { return capacity_; }
@@ -71,12 +74,13 @@ class Block {
   }
   static Block* make(std::uint32_t size_class, std::size_t capacity);
   void give_back();
+  void let_go();
   void free();
   std::uint32_t uses_ = 1;
   std::uint32_t size_class_ = 0;
   std::size_t capacity_ = 0;
   Block* next_kept_ = nullptr;
-  std::size_t reserved_ = 0;  // Keeps data() aligned to 16.
+  std::size_t holds_ = 0;  // 1: something in data(); see hold(). Keeps data() aligned to 16.
 };
 
 // A base of what comes and goes with each transaction: it lives in a block, so that none of it costs an
@@ -126,6 +130,11 @@ class Slice {
   // The part that `bytes`, a view into this slice, covers.
   Slice part(std::string_view bytes) const {
     return part(static_cast<std::size_t>(bytes.data() - begin_), bytes.size());
+  }
+  // Bytes that live as long as what this slice looks at.
+  Slice beside(std::string_view bytes) const {
+    if (block_ != nullptr) block_->add_use();
+    return Slice(block_, bytes.data(), bytes.size());
   }
   void remove_prefix(std::size_t count) {
     require(count <= size_);

@@ -622,6 +622,7 @@ struct Config {
   std::vector<Resolvers> resolvers;
   std::vector<PeerSection> peers;
   std::vector<Mailers> mailers;
+  std::vector<Cache> caches;
 
   // A frontend and a backend may share one name: who looks for one side says so.
   const Proxy* find_frontend(const std::string& name) const {

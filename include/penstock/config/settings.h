@@ -134,6 +134,20 @@ struct Cookie {
 
 enum class HttpMode { KeepAlive, ServerClose, Close };
 
+// `cache <name>`: answers of servers, kept to be given again (manual section 6).
+struct Cache {
+  static constexpr std::uint64_t kUsualParts = 256;  // One answer may take such a part of it, unless it says otherwise.
+
+  Place place;
+  std::string name;
+  std::uint64_t size = 0;         // Bytes of all together. `total-max-size` says them in MiB.
+  std::uint64_t object_size = 0;  // Of one answer at most.
+  std::uint64_t max_age_s = 60;
+  bool process_vary = false;
+  std::uint32_t most_variants = 10;  // Of one target at a time.
+  bool operator==(const Cache&) const = default;
+};
+
 // What an entry of a stick table may hold (manual section 4.2, "stick-table"), in the order in which an entry is shown. A
 // rate stands behind the count that it is the rate of. The last three are arrays.
 enum class StickData : std::uint8_t {

@@ -169,6 +169,7 @@ class Crew final : private WorkerOwner {
   std::map<std::string, std::shared_ptr<FrontendState>> frontend_states_;
   std::map<std::string, std::shared_ptr<LogOutput>> log_outputs_;
   std::map<std::string, std::shared_ptr<Ring>> rings_;
+  const std::shared_ptr<Caches> caches_ = std::make_shared<Caches>();
   Feeds feeds_;
   Mailing mailing_;
   Peers peers_;

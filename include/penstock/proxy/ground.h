@@ -14,6 +14,7 @@
 #include "penstock/proxy/bundle.h"
 #include "penstock/proxy/log_output.h"
 #include "penstock/proxy/plan.h"
+#include "penstock/tables/cache.h"
 #include "penstock/tables/stick_table.h"
 
 namespace penstock {
@@ -64,6 +65,12 @@ struct RingPlan {
   std::string name, description;
   std::shared_ptr<Ring> ring;  // Null: nobody writes there.
   std::vector<RingServerPlan> servers;
+};
+
+// Answers that are kept, and how their section has it.
+struct CachePlan {
+  std::shared_ptr<Cache> cache;
+  config::Cache line;
 };
 
 struct MailerPlan {
@@ -131,6 +138,7 @@ struct SnapshotGround {
   std::vector<RingPlan> rings;        // The built-in one first.
   std::vector<PeersPlan> peers;
   std::vector<MailPlan> mails;
+  std::vector<CachePlan> caches;
   Names frontends, backends;
   std::vector<Side> frontend_sides, backend_sides;
 };

@@ -47,6 +47,7 @@ class Snapshot {
   const std::vector<RingPlan>& rings;
   const std::vector<PeersPlan>& peers;
   const std::vector<MailPlan>& mails;
+  const std::vector<CachePlan>& caches;
 
   // -1: there is none.
   int backend_number(std::string_view name) const;

@@ -13,6 +13,7 @@
 #include "penstock/proxy/log_output.h"
 #include "penstock/rules/pattern_set.h"
 #include "penstock/rules/process_variables.h"
+#include "penstock/tables/cache.h"
 #include "penstock/tables/stick_table.h"
 
 namespace penstock {
@@ -30,6 +31,7 @@ struct Sources {
   // What changes take out of sets of patterns.
   std::shared_ptr<rules::PatternBin> taken_out = std::make_shared<rules::PatternBin>();
   std::shared_ptr<rules::ProcessVariables> variables = std::make_shared<rules::ProcessVariables>(taken_out);
+  std::shared_ptr<Caches> caches = std::make_shared<Caches>();
 };
 
 }  // namespace penstock

@@ -15,6 +15,7 @@
 #include "penstock/net/living.h"
 #include "penstock/proxy/accounting.h"
 #include "penstock/proxy/approach.h"
+#include "penstock/proxy/caching.h"
 #include "penstock/proxy/compression.h"
 #include "penstock/proxy/generation.h"
 #include "penstock/proxy/held_body.h"
@@ -203,7 +204,11 @@ class Transaction final : public InBlock,
   bool shows_statistics(const config::StatsPage& page, const rules::StatsRules& rules);
   void show_statistics(const config::StatsPage& page, const rules::StatsRules& rules);
   void begin_compression(Head& answer);
-  Stream& to_client() { return compression_.stream(front_); }
+  Stream& to_client() { return caching_ == nullptr ? compression_.stream(front_) : kept_on_the_way(); }
+  [[gnu::cold]] bool gives_kept_answer();
+  void give_kept_answer();
+  [[gnu::cold]] void begin_keeping(const BodyLength& body, std::uint16_t came);
+  [[gnu::cold]] Stream& kept_on_the_way();
   void send_own_body();
   void let_others();
   void cut(Cause cause, Phase phase);
@@ -237,7 +242,8 @@ class Transaction final : public InBlock,
   Accounting accounting_;
   HeldBody held_;
   Compression compression_;
-  std::uint64_t body_wanted_ = 0;  // Bytes of it that are waited for.
+  std::unique_ptr<Caching> caching_;  // Null: no cache has to do with it.
+  std::uint64_t body_wanted_ = 0;     // Bytes of it that are waited for.
   // Whose rules wait, for a body or an answer, and where they go on; those before them have passed. Null: none do.
   const rules::Program* waiting_ = nullptr;
   rules::Verdict::Wait go_on_;

@@ -1,11 +1,16 @@
 // What compiling rules needs from outside: contents of files, and numbers for names.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "penstock/config/place.h"
+
+namespace penstock {
+class Cache;
+}
 
 namespace penstock::rules {
 
@@ -30,6 +35,8 @@ class Environment {
   // The IPv4 address of a host that collect_hosts() named; nothing if it was not asked for.
   virtual std::optional<std::string> address_of(const std::string&) const { return std::nullopt; }
 
+  // The cache of that name; null: there is none.
+  virtual std::shared_ptr<Cache> cache(const std::string&) const { return nullptr; }
   // Variables of the process; null: there is none.
   virtual ProcessVariables* process_variables() const { return nullptr; }
   // Where sets of patterns are shared; null: each use has its own.

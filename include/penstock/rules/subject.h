@@ -266,6 +266,7 @@ struct NameAsked {
 };
 
 class Passwords;
+struct CacheUse;
 
 // One that a client has shown, and the hash that it is to fit.
 struct ShownPassword {
@@ -356,7 +357,8 @@ struct Subject {
   std::span<std::string_view> response_captures;
   // How much each slot holds.
   std::span<const std::uint32_t> request_capture_lengths, response_capture_lengths;
-  std::string_view unique_id;  // Made by FrontendRules::make_unique_id().
+  CacheUse* caching = nullptr;  // See cache_use.h.
+  std::string_view unique_id;   // Made by FrontendRules::make_unique_id().
 
   LogFacts log;
   Effects effects;

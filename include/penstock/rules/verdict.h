@@ -53,6 +53,7 @@ struct Verdict {
     SwitchToHttp,  // `tcp-request content switch-mode http`
     Error,         // A rewrite failed under strict-mode: answer 500; logged as PR-- / PH--.
     Body,          // More of the message's body must come before the rules behind can be asked; see `wait`.
+    Cache,         // What is kept may answer, see Subject::caching; if not, the rules behind `wait` are asked.
     Password,      // A password must be hashed before the rule at `wait` can be asked; see Subject::password.
     Name,          // The address of a name must be known before the rule at `wait` can go on; see Subject::names.
     Trouble,       // A rule could not be asked: see Subject::trouble. Nothing may pass.
@@ -61,7 +62,7 @@ struct Verdict {
   bool final = false;  // A rule ended the set (also `allow`).
   Reply reply;
   const RulePlace* place = nullptr;  // Of the rule that ended the set.
-  // Of Body, Password and Name: where to go on. Of Body: for how long, and for how many bytes, 0 meaning as much as a buffer takes.
+  // Of Body, Cache, Password and Name: where to go on. Of Body: for how long, and for how many bytes, 0 meaning as much as a buffer takes.
   struct Wait {
     std::uint64_t limit_ms = 0, at_least = 0;
     std::uint32_t next = 0;
