@@ -103,6 +103,12 @@ def _(line):
     return re.sub(r'(PROXY protocol header) \(.*\)$', r'\1', line)
 
 
+@evens('in mode tcp it is chance whether a server that leaves is heard of before what a client still sends', str)
+def _(lines, talk, ours, theirs):
+    chance = 'mode tcp' in lines and any(part['body'] for part in talk['requests'])
+    return [re.sub(r' (--|[SC]D) ', ' <end> ', line) if chance else line for line in (ours, theirs)]
+
+
 @evens_each('ports of ours in a PROXY header', Asked)
 def _(part):
     return part._replace(line=re.sub('^([12]111000c.{16}).{8}', r'\1', part.line))
@@ -195,10 +201,14 @@ def _(kind, lines, talk, ours, theirs):
     return talk and talk['pipelined'] and isinstance(ours, list) and len(ours) > len(theirs) and any(part['body'] for part in talk['requests'])
 
 
-@allows('a request of HTTP/1.1 without Host is none, for rules of mode tcp too')
+@allows('rules of mode tcp find no HTTP in what a client says: what asks for a head has no value, and a warning says so')
 def _(kind, lines, talk, ours, theirs):
-    return kind != 'verdict' and 'mode tcp' in lines and any(
-        part['version'] == '1.1' and not any(name == 'Host' for name, _ in part['fields']) for part in talk['requests'])
+    return kind != 'verdict' and 'mode tcp' in lines and re.search(r'tcp-request content .*(path_beg|hdr\(|method )|use_backend .*(path_beg|hdr\(|method )', text(lines))
+
+
+@allows('an answer of our own may ask what the answer in its place had said')
+def _(kind, lines, talk, ours, theirs):
+    return theirs == ('nothing', b'') and re.search('http-response return .*res.hdrs', text(lines))
 
 
 @allows('what stands behind another ? is a parameter of its own, for balance too')
