@@ -98,12 +98,8 @@ const Candidate* Backend::candidate_by_policy(std::uint32_t hash, Tried tried) {
   switch (spec_.balance) {
     case BalanceKind::RoundRobin:
       return candidate_by_turn(tried);
-    case BalanceKind::LeastConn: {
-      const std::uint32_t turn = spec_.state->turn.fetch_add(1, std::memory_order_relaxed) + 1;
-      const Candidate* least = least_loaded(candidates, turn);
-      if (least != nullptr) least->spec->state->last_turn.store(turn, std::memory_order_relaxed);
-      return least;
-    }
+    case BalanceKind::LeastConn:
+      return least_loaded(candidates, spec_.state->turn.load(std::memory_order_relaxed) + 1);
     case BalanceKind::First:
       for (const Candidate& candidate : candidates) {
         const std::uint32_t limit = limit_of(*candidate.spec);
@@ -149,6 +145,9 @@ bool Backend::acquire(ServerSlot& slot) {
   const std::uint32_t limit = limit_of(slot.spec);
   if (limit == 0 || before < limit) {
     state.most_in_use.note(before + 1);
+    // Whatever chose it: of equals the one is next that has waited longest.
+    if (spec_.balance == BalanceKind::LeastConn)
+      state.last_turn.store(spec_.state->turn.fetch_add(1, std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     return true;
   }
   state.in_use.fetch_sub(1);

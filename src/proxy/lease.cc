@@ -16,8 +16,12 @@ bool Lease::must_be_private(const BackendPlan& backend) const {
   return slot->spec.send_proxy != ProxyVersion::None || approach_.is_of_client();
 }
 
+// A connection whose PROXY header says what rules have set for one request serves no other, unless it is that of a pinned
+// client, which has but one.
+bool Lease::is_of_one_request() const { return approach_.tells_set_ends() && !pins_.pinned(); }
+
 bool Lease::borrow(const BackendPlan& backend, std::string_view tls_name, bool first, BackOwner& owner) {
-  if (new_only_) return false;
+  if (new_only_ || is_of_one_request()) return false;
   ServerSlot& slot = *approach_.slot();
   where_ = approach_.where();
   back_ = pins_.lend(*slot.spec.state, tls_name, where_);
@@ -58,7 +62,7 @@ void Lease::end(const BackendPlan& backend, bool whole) {
   ServerSlot* slot = approach_.slot();
   if (slot != nullptr && slot->spec.tls)
     approach_.pool()->keep_ticket(back_->tls_name(), back_->connection().take_ticket());
-  if (!whole || slot == nullptr || back_->room() == 0) return close({});
+  if (!whole || slot == nullptr || back_->room() == 0 || is_of_one_request()) return close({});
   // A client's own stays with it over reloads: the server knows it by this connection.
   stream_ = nullptr;
   if (must_be_private(backend)) return pins_.keep(slot->spec, where_, std::move(back_));

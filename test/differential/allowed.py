@@ -103,6 +103,12 @@ def _(line):
     return re.sub(r'(PROXY protocol header) \(.*\)$', r'\1', line)
 
 
+@evens('in mode tcp it is chance whether a server that leaves is heard of before what a client still sends', str)
+def _(lines, talk, ours, theirs):
+    chance = 'mode tcp' in lines and any(part['body'] for part in talk['requests'])
+    return [re.sub(r' (--|[SC]D) ', ' <end> ', line) if chance else line for line in (ours, theirs)]
+
+
 @evens_each('ports of ours in a PROXY header', Asked)
 def _(part):
     return part._replace(line=re.sub('^([12]111000c.{16}).{8}', r'\1', part.line))
@@ -175,9 +181,9 @@ def _(kind, lines, talk, ours, theirs):
     return theirs == ('silence', b'') and 'set-status' in text(lines) and isinstance(ours, Answer) and not ours.body
 
 
-@allows('a body that ends before its length ends the connection')
+@allows('a body that ends before its length, or within its last chunk, ends the connection')
 def _(kind, lines, talk, ours, theirs):
-    return talk is not None and theirs[0] == 'silence' and ours[0] == 'nothing' and any(part['cut'] == 'body' for part in talk['answers'])
+    return talk is not None and (theirs[0] == 'silence' or isinstance(theirs, Answer)) and ours[0] == 'nothing' and any(part['cut'] == 'body' for part in talk['answers'])
 
 
 @allows('unique-id-format is of the request as it came, in logs too')
@@ -188,6 +194,26 @@ def _(kind, lines, talk, ours, theirs):
 @allows('a target with a blank is none, and cannot be set')
 def _(kind, lines, talk, ours, theirs):
     return isinstance(ours, Answer) and ours.status == 500 and re.search(r'set-(path|pathq|uri|query)|replace-(path|pathq|uri)', text(lines))
+
+
+@allows('the rest of a body that came with others is read, and the next request is answered')
+def _(kind, lines, talk, ours, theirs):
+    return talk and talk['pipelined'] and isinstance(ours, list) and len(ours) > len(theirs) and any(part['body'] for part in talk['requests'])
+
+
+@allows('rules of mode tcp find no HTTP in what a client says: what asks for a head has no value, and a warning says so')
+def _(kind, lines, talk, ours, theirs):
+    return kind != 'verdict' and 'mode tcp' in lines and re.search(r'tcp-request content .*(path_beg|hdr\(|method )|use_backend .*(path_beg|hdr\(|method )', text(lines))
+
+
+@allows('an answer of our own may ask what the answer in its place had said')
+def _(kind, lines, talk, ours, theirs):
+    return theirs == ('nothing', b'') and re.search('http-response return .*res.hdrs', text(lines))
+
+
+@allows('what stands behind another ? is a parameter of its own, for balance too')
+def _(kind, lines, talk, ours, theirs):
+    return kind != 'verdict' and 'balance url_param' in text(lines) and (any(part['target'].count('?') > 1 for part in talk['requests']) or 'replace-pathq' in text(lines))
 
 
 @allows('httpclose of a backend closes behind pages of our own')
@@ -208,6 +234,12 @@ def _(kind, lines, talk, ours, theirs):
 @allows('redispatch leads away from a server that a hash names')
 def _(kind, lines, talk, ours, theirs):
     return kind != 'verdict' and re.search('option redispatch', text(lines)) and re.search('balance (hash|uri|source|url_param|hdr)', text(lines)) and '<dead>' in text(lines)
+
+
+@allows('a field that Connection names goes before rules are asked about it')
+def _(kind, lines, talk, ours, theirs):
+    return kind != 'verdict' and re.search('(?i)x-[ab]', text(lines)) and any(
+        name == 'Connection' and re.search('(?i)x-[ab]', value) for part in talk['requests'] for name, value in part['fields'])
 
 
 @allows('a GET of HTTP/1.0 may have a body')

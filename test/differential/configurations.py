@@ -159,7 +159,8 @@ class Maker:
         r = self.r
         if self.some(0.45):
             return 'http-request ' + self.change() + self.condition()
-        target = self.text().replace('"', '').replace('<', '').replace('>', '').replace(' end', '')
+        # Of a path, but for the folder of a file that it names.
+        target = re.sub('"|<(?!files>)|(?<!<files)>| end', '', self.text())
         rule = r.choice([
             lambda: 'set-path "/new%[path]"', lambda: 'set-path "/%s"' % target, lambda: 'set-query "%s"' % target.replace('%%', ''), lambda: 'set-pathq "/q%[pathq]"',
             lambda: 'set-uri "/u%[path]?%[query]"', lambda: 'set-uri "http://other.example%[path]"', lambda: 'replace-path ^/owa(.*) /mail\\1', lambda: 'replace-path /(.) /-\\1',

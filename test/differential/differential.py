@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Random configurations and requests, carried out by the program and by HAProxy beside one recording origin:
-differential.py PROGRAM [--requests N] [--seed N] [--case N] shows what clients, the origin or the log see otherwise,
+differential.py PROGRAM [--requests N] [--seed N] [--first N] [--jobs N] shows what clients, the origin or the log see otherwise,
 each as small as it can be made. What may differ is ALLOWED, with a reason each.
 """
 import argparse
+import concurrent.futures
 import os
 import random
 import re
@@ -33,7 +34,7 @@ defaults
     mode http
     log global
     option httplog
-    timeout connect 200ms
+    timeout connect 60ms
     timeout client 10s
     timeout server 500ms
     timeout tarpit 20ms
@@ -267,7 +268,8 @@ class Side:
 
 def observe(sides, number, lines, talk):
     """What both sides show of a conversation, three lists each, without what may differ."""
-    answers = [side.begin(number, talk) for side in sides]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda side: side.begin(number, talk), sides))
     deadline = time.monotonic() + 0.5
     while True:
         rest = [side.logged() for side in sides]
@@ -309,7 +311,17 @@ def shape(difference):
 
 
 def refused(program, cases, folder):
-    """Lines that a program refuses: {(case, line): complaint}."""
+    """Lines that a program refuses: {(case, line): complaint}. It may not look beyond the first of them."""
+    found = {}
+    while True:
+        rest = [(number, ['#' if (number, index) in found else line for index, line in enumerate(lines)]) for number, lines in cases]
+        more = refused_at_once(program, rest, folder)
+        if not more:
+            return found
+        found.update(more)
+
+
+def refused_at_once(program, cases, folder):
     text, owners = configurations.text_of(cases)
     text = re.sub('<(fe|s|dead)[a-z0-9]*>', lambda match: '127.0.0.1:%d' % (sum(map(ord, match.group(0))) * 7 % 50000 + 1000), DEFAULTS + text).replace('<files>', folder).replace('<log>', '127.0.0.1:9')
     shift = DEFAULTS.count('\n')
@@ -379,14 +391,18 @@ def run_case(sides, number, lines, talks):
     return None
 
 
-def smaller(program, number, lines, talks):
+def smaller(program, number, lines, talks, patience):
     """The least lines and conversations found that still differ, and how."""
     found = differs(program, number, lines, talks)
     if not found:
         return None
 
+    until = time.monotonic() + patience
+
     def attempt(new_lines, new_talks):
         nonlocal lines, talks, found
+        if time.monotonic() > until:
+            return False
         now = differs(program, number, new_lines, new_talks)
         if now and shape(now[1]) == shape(found[1]):
             lines, talks, found = new_lines, new_talks, now
@@ -470,36 +486,44 @@ def group_of(seed, first, count):
     return cases, talks
 
 
-def compare(program, seed, requests, show, first=0):
-    """(differences that are not allowed, requests asked)."""
-    different, asked, number = 0, 0, first
+def compare_group(program, seed, first, patience):
+    """(requests asked, what is to be shown)."""
+    folder = tempfile.mkdtemp(prefix='differential.')
+    sides, suspects, found, asked = [], [], [], 0
+    try:
+        configurations.write_files(folder)
+        cases, talks = group_of(seed, first, CASES)
+        cases = acceptable(program, cases, folder, lambda *what: found.append(what))
+        for name in (program, 'haproxy'):
+            sides.append(Side(name, configurations.text_of(cases)[0], folder))
+        for some, lines in cases:
+            asked += sum(len(talk['requests']) for talk in talks[some])
+            if run_case(sides, some, lines, talks[some]):
+                suspects.append((some, lines))
+    finally:
+        close(sides)
+        shutil.rmtree(folder)
+    # What does not differ again when it is alone was the machine's.
+    for some, lines in suspects:
+        least = smaller(program, some, lines, talks[some], patience)
+        if least:
+            found.append(('DIFFERS', some, told(some, *least)))
+    return asked, found
 
-    def tell(*what):
-        nonlocal different
-        different += 1
-        show(*what)
-    while asked < requests:
-        folder = tempfile.mkdtemp(prefix='differential.')
-        sides, suspects = [], []
-        try:
-            configurations.write_files(folder)
-            cases, talks = group_of(seed, number, CASES)
-            cases = acceptable(program, cases, folder, tell)
-            for name in (program, 'haproxy'):
-                sides.append(Side(name, configurations.text_of(cases)[0], folder))
-            for some, lines in cases:
-                asked += sum(len(talk['requests']) for talk in talks[some])
-                if run_case(sides, some, lines, talks[some]):
-                    suspects.append((some, lines))
-        finally:
-            close(sides)
-            shutil.rmtree(folder)
-        # What does not differ again when it is alone was the machine's.
-        for some, lines in suspects:
-            found = smaller(program, some, lines, talks[some])
-            if found:
-                tell('DIFFERS', some, told(some, *found))
-        number += CASES
+
+def compare(program, seed, requests, show, first=0, jobs=2, patience=120):
+    """(differences that are not allowed, requests asked). Each is made smaller for `patience` seconds."""
+    numbers, planned = [], 0
+    while planned < requests:
+        numbers.append(first + CASES * len(numbers))
+        planned += sum(len(talk['requests']) for talks in group_of(seed, numbers[-1], CASES)[1].values() for talk in talks)
+    different = asked = 0
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for count, found in pool.map(lambda number: compare_group(program, seed, number, patience), numbers):
+            asked += count
+            different += len(found)
+            for what in found:
+                show(*what)
     return different, asked
 
 
@@ -508,10 +532,11 @@ def main():
     parser.add_argument('program')
     parser.add_argument('--requests', type=int, default=20000)
     parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--jobs', type=int, default=2)
     parser.add_argument('--first', type=int, default=0, help='the number of the first case')
     options = parser.parse_args()
     different, asked = compare(os.path.abspath(options.program), options.seed, options.requests,
-                               lambda kind, number, text: print('%s (case %d)\n    %s\n' % (kind, number, text), flush=True), options.first)
+                               lambda kind, number, text: print('%s (case %d)\n    %s\n' % (kind, number, text), flush=True), options.first, options.jobs)
     print('%d differences in %d requests' % (different, asked))
     return 1 if different else 0
 

@@ -4,7 +4,7 @@ import ssl
 import struct
 import threading
 
-from harness import Case, Client, PATIENCE, certificate, read_head, tls_client
+from harness import Case, Client, PATIENCE, certificate, heads, read_head, tls_client
 
 SIGNATURE = b'\r\n\r\n\0\r\nQUIT\n'
 
@@ -273,6 +273,29 @@ listen fe
                      % (self.script(talk).address, words))
             self.assertTrue(seen.wait(PATIENCE))
             self.assertEqual(first[0], wanted)
+
+    def test_an_address_that_rules_have_set_is_told_of_that_request(self):
+        told = []
+
+        def talk(sock, _):
+            said = b''
+            for head in heads(sock):
+                line, _, rest = head.partition(b'\r\n')
+                said = line.split(b' ')[2] if line.startswith(b'PROXY ') else said
+                told.append(said.decode())
+                sock.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+        rig = self.rig("""
+frontend fe
+    bind <fe>
+    http-request set-src req.hdr(x-from) if { req.hdr(x-from) -m found }
+    default_backend be
+backend be
+    server s1 %s send-proxy
+""" % self.script(talk).address)
+        with rig.connect() as client:
+            for source in (None, '192.0.2.1', '192.0.2.2', None, '192.0.2.1'):
+                self.assertEqual(client.get('/', [('X-From', source)] if source else []).status, 200)
+                self.assertEqual(told.pop(), source or '127.0.0.1')
 
 
 class Names(Case):

@@ -88,6 +88,11 @@ class Approach final : private Waiting, private Served, private Later {
     if (!moved_) return slot_->spec.is_of_client;
     return moved_->to.port_from_client || moved_->to.address.is_any();
   }
+  // The server is told addresses that rules have set for this request alone.
+  bool tells_set_ends() const {
+    return slot_ != nullptr && slot_->spec.send_proxy != ProxyVersion::None &&
+           (subject_.source_as_set != nullptr || subject_.destination_as_set != nullptr);
+  }
   // Of connections to there. Null: no server is chosen.
   Pool* pool() const { return pool_.get(); }
   std::string greeting() const;

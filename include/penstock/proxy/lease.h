@@ -41,6 +41,7 @@ class Lease {
   void count_handshake() const;
   // Another must not take it over: it has said, or is to say, whose it is.
   bool must_be_private(const BackendPlan& backend) const;
+  bool is_of_one_request() const;
 
   // The transaction that has it is over. `whole`: the answer has come to its end; then the connection goes to the pool,
   // to the client whose own it is, or nowhere, else it is closed as below.
