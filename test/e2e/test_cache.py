@@ -449,6 +449,12 @@ class Random(CacheCase):
                 answer = {**answer, 'body': b'', 'chunked': False}
             if method == 'HEAD':
                 answer = {**answer, 'chunked': False}
+            # Then it keeps what somebody has asked for by his name.
+            if re.search('public|s-maxage|revalidate', repr(answer['fields'])):
+                fields = [field for field in fields if field[0] != 'Authorization']
+            # Of what varies it forgets some when it is told to keep it anew.
+            if any('Vary' in dict(one['fields']) for one in said):
+                fields = [field for field in fields if field[0] not in ('Cache-Control', 'Pragma')]
             seen = [self.outcome(origin, rig, target, answer, method, fields, version) for origin, rig in pair]
             history.append('%s %r %s: %s %r %s' % (
                 method, fields, version, answer['status'], answer['fields'], [one[0] for one in seen]))
