@@ -415,7 +415,9 @@ class Random(CacheCase):
     def answer(self, chance, varies):
         def maybe(name, values, often):
             return self.maybe(chance, name, values, often)
-        fields = maybe('Cache-Control', self.CONTROLS, 0.9) + maybe('Cache-Control', self.CONTROLS, 0.1)
+        # A second field that says 'public' takes back what the first forbids there.
+        more = [value for value in self.CONTROLS if 'public' not in value]
+        fields = maybe('Cache-Control', self.CONTROLS, 0.9) + maybe('Cache-Control', more, 0.1)
         explicit = any('max' in value for _, value in fields)
         fields += maybe('ETag', self.TAGS, 0.4) + maybe('Last-Modified', self.DATES, 0.3)
         fields += maybe('Expires', self.DATES, 0.2) if explicit else []
@@ -442,6 +444,8 @@ class Random(CacheCase):
 
     def one(self, chance, pair, target, varies):
         said = [self.answer(chance, varies)] * 2 + [self.answer(chance, varies)]
+        if any('Vary' in dict(one['fields']) for one in said):
+            said = said[:1]  # Which of several is given there is a matter of chance.
         history = [target]
         for _ in range(6):
             answer, (method, fields, version) = chance.choice(said), self.request(chance)
