@@ -182,9 +182,13 @@ Request judge(const Head& request) {
   for (const Field& field : request.fields) {
     if (equal_nocase(field.name, "cache-control")) has_control = true;
   }
+  // Who has a wish about ages is sent to a server.
+  constexpr std::string_view kWishes[] = {"no-cache", "max-age", "max-stale", "min-fresh"};
   each_element(request, "cache-control", [&](std::string_view element) {
-    if (equal_nocase(element, "no-cache") || equal_nocase(element, "max-age=0")) out.asks = false;
-    if (equal_nocase(element, "no-store")) out.stores = false;
+    const std::string_view name = trim(cut(element, '='));
+    const auto is_it = [&](std::string_view wish) { return equal_nocase(name, wish); };
+    if (std::any_of(std::begin(kWishes), std::end(kWishes), is_it)) out.asks = false;
+    if (equal_nocase(name, "no-store")) out.stores = false;
   });
   if (!has_control) {
     each_element(request, "pragma",
