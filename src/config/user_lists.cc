@@ -88,7 +88,8 @@ constexpr Keyword<Reading> kUserListKeywords[] = {
      "writes it ('$5$...', '$6$...', bcrypt and what else the system knows), and is made on a thread of its own, so "
      "that "
      "nobody waits for it but its client; of each password shown the answer stands for a minute, and 8 at most are "
-     "hashed at once: who comes then gets status 503. Who has no password cannot come in."},
+     "hashed at once, 4 of them for clients of one address (of IPv6, of one /64): who comes then gets status 503. Who "
+     "has no password cannot come in."},
 };
 
 }  // namespace

@@ -158,12 +158,9 @@ void cover(const Case& one, Covered& covered) {
     if (alerts.contains(number) || warnings.contains(number)) covered.complained.insert(found.begin(), found.end());
     const bool begins =
         words[0] == "defaults" || words[0] == "frontend" || words[0] == "backend" || words[0] == "listen";
-    if (words[0] == "global") section = "global\t";
-    if (words[0] == "ring") section = "ring\t";
-    if (words[0] == "userlist") section = "userlist\t";
-    if (words[0] == "resolvers") section = "resolvers\t";
-    if (words[0] == "peers") section = "peers\t";
-    if (words[0] == "mailers") section = "mailers\t";
+    for (const char* name : {"global", "ring", "userlist", "resolvers", "peers", "mailers", "cache"}) {
+      if (words[0] == name) section = words[0] + "\t";
+    }
     if (begins) section = "proxy\t";
   }
 }

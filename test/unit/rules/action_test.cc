@@ -457,7 +457,6 @@ TEST_CASE("tcp rules accept, reject and wait for bytes") {
 TEST_CASE("what is not understood in a rule is an error with its place") {
   CHECK(complaint("http-request sett-header X 1") ==
         "2:14 'sett-header' is no action of 'http-request' (did you mean 'set-header'?)\n");
-  CHECK(complaint("http-request cache-use c") == "2:14 the action 'cache-use' is HAProxy's and is not offered yet\n");
   CHECK(complaint("http-request set-map(/m) %[path] x") ==
         "warning 2:22 no map reads the file '/m': what this rule changes is looked at by nobody\n");
   CHECK(complaint("http-request add-acl %[path]") ==
