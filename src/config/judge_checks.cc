@@ -90,12 +90,13 @@ class CheckJudge {
   }
 
   void judge_check_port(const Proxy& proxy, const Server& server) {
-    const auto has_port = [](const Address& address) {
-      return address.port_low != 0 || address.kind == Address::Kind::Unix || address.kind == Address::Kind::Abstract ||
+    const auto is_path = [](const Address& address) {
+      return address.kind == Address::Kind::Unix || address.kind == Address::Kind::Abstract ||
              address.kind == Address::Kind::Fd;
     };
-    if (!server.check.enabled || server.check.port != 0 || has_port(server.address)) return;
-    if (server.check.address && has_port(*server.check.address)) return;
+    if (!server.check.enabled || server.check.port != 0 || server.address.port_low != 0) return;
+    const Address& asked = server.check.address ? *server.check.address : server.address;
+    if (is_path(asked) || asked.port_low != 0) return;
     const auto& steps = proxy.health.steps;
     if (std::any_of(steps.begin(), steps.end(), [](const CheckStep& s) {
           return s.kind == CheckStep::Kind::Connect && (s.port != 0 || !s.port_expression.empty());
