@@ -785,8 +785,8 @@ class Rig:
             mask = int(re.search(r'SigCgt:\s+([0-9a-f]+)', file.read()).group(1), 16)
         return mask >> (number - 1) & 1
 
-    def reload(self, text=None, wait=True):
-        """SIGHUP; waits for the line that says how it went and returns it."""
+    def reload(self, text=None):
+        """SIGHUP; when it is done the log says 'Reloaded in'."""
         if text is not None:
             self.write(text)
         self.signal(signal.SIGHUP)

@@ -525,7 +525,7 @@ backend second
             names = ('reloads_total{result="done"}', 'reloads_total{result="refused"}', 'last_reload_refused')
             return [int(own['penstock_process_' + name]) for name in names]
         self.assertEqual(reloads(), [0, 0, 0])
-        rig.reload('nonsense\n', wait=False)
+        rig.reload('nonsense\n')
         wait_until(lambda: reloads() == [0, 1, 1], 'the refusal to be counted')
         rig.reload(self.PAGE % self.EXPORTER)
         wait_until(lambda: reloads() == [1, 1, 0], 'the reload to be counted')
