@@ -5,6 +5,7 @@
 #include "check_words.h"
 #include "keywords.h"
 #include "old_words.h"
+#include "penstock/base/token.h"
 
 namespace penstock::config {
 
@@ -137,11 +138,7 @@ void parse_name_header(Line& line, Draft& draft) {
   constexpr std::string_view kOfFraming[] = {"connection", "content-length", "transfer-encoding", "upgrade"};
   const Word* word = line.take_filled("the name of a header");
   if (word == nullptr) return;
-  const bool is_name = std::all_of(word->text.begin(), word->text.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 ||
-           std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
-  });
-  if (!is_name) return line.complain(word->place, format("'{}' is no name of a header", word->text));
+  if (!is_token(word->text)) return line.complain(word->place, format("'{}' is no name of a header", word->text));
   const auto* same = std::find_if(std::begin(kOfFraming), std::end(kOfFraming),
                                   [&](std::string_view name) { return equal_nocase(name, word->text); });
   if (same != std::end(kOfFraming))

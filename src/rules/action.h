@@ -100,8 +100,6 @@ std::unique_ptr<Action> make_early_hint(std::string name, Format value);
 std::unique_ptr<Action> make_wait_for_body(std::uint64_t limit_ms, std::uint64_t at_least);
 std::unique_ptr<Action> make_ask_password(std::string realm);
 
-// RFC 9110 section 5.6.2.
-bool is_token(std::string_view text);
 // Without CR, LF and NUL.
 bool is_field_value(std::string_view text);
 

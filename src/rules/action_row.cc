@@ -2,6 +2,7 @@
 
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
+#include "penstock/base/token.h"
 
 namespace penstock::rules {
 

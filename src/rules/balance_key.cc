@@ -2,6 +2,7 @@
 
 #include "hash.h"
 #include "penstock/base/text.h"
+#include "penstock/base/token.h"
 #include "penstock/rules/subject.h"
 
 namespace penstock::rules {
@@ -26,13 +27,21 @@ std::optional<std::string_view> value_in_form(std::string_view form, std::string
   return std::nullopt;
 }
 
+// What of a value in a body counts, as HAProxy has it: a blank at its begin ends it, and what else no token may have
+// there is not of a form.
+std::optional<std::string_view> value_in_body(std::string_view body, std::string_view name) {
+  const auto value = value_in_form(body, name);
+  if (!value || value->empty() || is_token(value->substr(0, 1))) return value;
+  const bool is_blank = std::string_view(" \t\r\n").find(value->front()) != std::string_view::npos;
+  return is_blank ? std::optional(std::string_view()) : std::nullopt;
+}
+
 }  // namespace
 
 std::optional<std::string_view> BalanceKey::bytes(Subject& subject) const {
-  // An empty one names nothing.
   const auto of_sample = [&] {
     const auto found = sample.bytes(subject);
-    return found && !found->empty() ? found : std::nullopt;
+    return found && (empty_counts || !found->empty()) ? found : std::nullopt;
   };
   switch (part) {
     case Part::Sample:
@@ -42,9 +51,12 @@ std::optional<std::string_view> BalanceKey::bytes(Subject& subject) const {
       return host ? std::optional(domain_of(*host)) : std::nullopt;
     }
     case Part::Parameter: {
-      const auto in_target = of_sample();
-      const bool is_post = subject.request != nullptr && subject.request->method == "POST";
-      return in_target || !is_post ? in_target : value_in_form(subject.body, parameter);
+      if (subject.request == nullptr) return std::nullopt;
+      std::string_view query = subject.request->target;
+      cut(query, '?');
+      const auto in_target = value_in_form(query, parameter);
+      const bool asks_body = in_body && subject.request->method == "POST";
+      return in_target || !asks_body ? in_target : value_in_body(subject.body, parameter);
     }
     case Part::Uri:
       break;

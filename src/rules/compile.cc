@@ -423,7 +423,9 @@ class BackendCompiler {
     BalanceKey& key = rules_.hash_key;
     key.function = static_cast<BalanceKey::Function>(proxy_.balance.function);
     key.avalanche = proxy_.balance.avalanche;
+    key.empty_counts = proxy_.balance.kind == config::Balance::Kind::Hash;
     if (proxy_.balance.kind == config::Balance::Kind::Uri) return take_uri_parts(key);
+    if (proxy_.balance.kind == config::Balance::Kind::UrlParam) return take_parameter(key);
     const std::string text = hash_key();
     if (text.empty()) return;
     const std::vector<Word>& words = proxy_.balance.arguments;
@@ -431,10 +433,14 @@ class BackendCompiler {
     key.sample = Sample(parse_whole_expression(compiling_, text, place, available));
     const bool has_option = words.size() > 1;
     if (has_option && proxy_.balance.kind == config::Balance::Kind::Header) key.part = BalanceKey::Part::Domain;
-    if (has_option && proxy_.balance.kind == config::Balance::Kind::UrlParam) {
-      key.part = BalanceKey::Part::Parameter;
-      key.parameter = words[0].text;
-    }
+  }
+
+  void take_parameter(BalanceKey& key) const {
+    const std::vector<Word>& words = proxy_.balance.arguments;
+    if (words.empty()) return;
+    key.part = BalanceKey::Part::Parameter;
+    key.parameter = words[0].text;
+    key.in_body = words.size() > 1;
   }
 
   void take_uri_parts(BalanceKey& key) const {
@@ -454,8 +460,6 @@ class BackendCompiler {
     const std::vector<Word>& words = proxy_.balance.arguments;
     const std::string first = words.empty() ? "" : words[0].text;
     switch (proxy_.balance.kind) {
-      case Kind::UrlParam:
-        return "url_param(" + first + ")";
       case Kind::Header:
         return "req.hdr(" + first + ",1)";
       case Kind::RdpCookie:
@@ -463,6 +467,7 @@ class BackendCompiler {
       case Kind::Hash:
         return first;
       case Kind::Uri:
+      case Kind::UrlParam:
       case Kind::Unset:
       case Kind::RoundRobin:
       case Kind::StaticRoundRobin:

@@ -4,6 +4,7 @@
 #include "expression.h"
 #include "hex.h"
 #include "penstock/base/text.h"
+#include "penstock/base/token.h"
 
 namespace penstock::rules {
 
@@ -125,14 +126,6 @@ bool fetch_distcc_body(const Call& call, Subject& subject, Cursor& cursor, Value
   cursor.undecided = seen != Seen::No && !whole && !subject.buffer_final;
   if (whole) out.set_binary(chunk.body);
   return whole;
-}
-
-bool is_token(std::string_view text) {
-  static constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (to_lower(c) >= 'a' && to_lower(c) <= 'z') ||
-           kMarks.find(c) != std::string_view::npos;
-  });
 }
 
 bool is_request_line(std::string_view line) {

@@ -1,6 +1,7 @@
 #include "action_row.h"
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
+#include "penstock/base/token.h"
 
 namespace penstock::rules {
 

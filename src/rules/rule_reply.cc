@@ -5,6 +5,7 @@
 #include "action_row.h"
 #include "penstock/base/format.h"
 #include "penstock/base/text.h"
+#include "penstock/base/token.h"
 #include "penstock/config/rule_words.h"
 
 namespace penstock::rules {

@@ -211,11 +211,6 @@ def _(kind, lines, talk, ours, theirs):
     return theirs == ('nothing', b'') and re.search('http-response return .*res.hdrs', text(lines))
 
 
-@allows('what stands behind another ? is a parameter of its own, for balance too')
-def _(kind, lines, talk, ours, theirs):
-    return kind != 'verdict' and 'balance url_param' in text(lines) and (any(part['target'].count('?') > 1 for part in talk['requests']) or 'replace-pathq' in text(lines))
-
-
 @allows('httpclose of a backend closes behind pages of our own')
 def _(kind, lines, talk, ours, theirs):
     return talk and talk['pipelined'] and isinstance(ours, list) and 'option httpclose' in lines

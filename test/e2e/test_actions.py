@@ -394,7 +394,8 @@ frontend %s
 
     def test_keys_name_the_servers_that_haproxy_chooses(self):
         ways = ['uri', 'uri whole', 'uri path-only', 'uri len 4', 'uri depth 1', 'uri depth 2 whole', 'uri len 6 depth 2',
-                'url_param a', 'url_param a check_post', 'hdr(x-k)', 'hdr(x-k) use_domain_only', 'source']
+                'url_param a', 'url_param a check_post', 'hdr(x-k)', 'hdr(x-k) use_domain_only', 'source', 'hash hdr(x-k)',
+                'hash url_param(a)']
         functions = ['sdbm', 'djb2', 'wt6', 'crc32', 'sdbm avalanche', 'djb2 avalanche', 'wt6 avalanche',
                      'crc32 avalanche']
         names, text = [], FRONT + '    use_backend %[req.hdr(x-b)]\n'
@@ -416,16 +417,18 @@ frontend %s
             key = '10.%d.%d.%d' % (r.randrange(256), r.randrange(256), r.randrange(256)) if way == 'source' else word
             target = '/' + '/'.join(''.join(r.choice('abcdef') for _ in range(r.randint(0, 4)))
                                     for _ in range(r.randint(1, 5)))
-            word = word.replace('/', '')
+            word = r.choice(('', word.replace('/', ''), word[:3] + r.choice('?;=') + word[3:]))
+            if way != 'source' and r.random() < 0.1:
+                key = ''
             post = way.endswith('check_post') and r.random() < 0.5
-            target += '?b=2' if post else '?b=2&a=%s&c=3' % (word or 'x')
+            target += '?b=2' if post else r.choice(('?b=2&a=%s&c=3',) * 4 + ('?a=%s', '?b?a=%s', '?b;a=%s', '?b=1&aa=%s', '?a%s')) % word
             if r.random() < 0.1:
                 target = 'http://mail.contoso.com' + target
             chosen = []
             for client in clients:
                 fields = [('X-K', key), ('X-B', name)]
                 if post:
-                    client.request('POST', target, fields, body=('c=1&a=%s&d=1' % (word or 'x')).encode())
+                    client.request('POST', target, fields, body=('c=1&a=%s&d=1' % word).encode())
                     chosen.append(client.response('POST').get('x-s'))
                 else:
                     chosen.append(client.get(target, fields).get('x-s'))

@@ -16,15 +16,17 @@ struct BalanceKey {
     Sample,
     Uri,        // Of the request line, up to the query.
     Domain,     // Of the sample, a name of a host: what stands before its last dot.
-    Parameter,  // The sample, else what the body of a POST says.
+    Parameter,  // Of the query, else of the body of a POST; up to the next '&', whatever else stands there.
   };
   enum class Function : std::uint8_t { Sdbm, Djb2, Wt6, Crc32 };
 
   Part part = Part::Sample;
   Sample sample;
+  bool empty_counts = false;              // A sample without a byte is one like others.
   bool whole = false, path_only = false;  // Of Uri: with the query; from the path on.
   std::uint32_t length = 0, depth = 0;    // And at most so many bytes, and levels of folders; 0: all.
   std::string parameter;
+  bool in_body = false;
   Function function = Function::Sdbm;
   bool avalanche = false;
 
