@@ -128,8 +128,10 @@ std::string_view strip_dot_dot(std::string_view path, bool full, Arena& arena) {
 }
 
 std::string_view sort_query(std::string_view path, std::string_view query, Arena& arena) {
-  const auto count = static_cast<std::size_t>(std::count(query.begin(), query.end(), '&')) + 1;
-  if (count == 1) return {};
+  const auto marks = static_cast<std::size_t>(std::count(query.begin(), query.end(), '&'));
+  if (marks == 0) return {};
+  // Nothing stands behind the last one: that is no parameter.
+  const std::size_t count = marks + (query.back() == '&' ? 0 : 1);
   auto* const items =
       static_cast<std::string_view*>(arena.allocate(count * sizeof(std::string_view), alignof(std::string_view)));
   std::string_view rest = query;

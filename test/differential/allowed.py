@@ -154,6 +154,29 @@ def _(lines, talk, ours, theirs):
     return [part._replace(fields=[(name, re.sub(' *, *', ',', value)) for name, value in part.fields]) if replaced else part for part in (ours, theirs)]
 
 
+@evens('a target that rules give a name brings its Host', Asked)
+def _(lines, talk, ours, theirs):
+    new = 'set-uri' in text(lines) and not has(theirs, 'host')
+    return without(ours, 'host') if new else ours, theirs
+
+
+@evens('a line of a log is cut at 1024 bytes, our name among them', str)
+def _(lines, talk, ours, theirs):
+    long = min(len(ours), len(theirs)) > 900
+    return [line[:min(len(ours), len(theirs)) - 1] if long else line for line in (ours, theirs)]
+
+
+@evens_each('what cannot begin a PROXY header is not waited for', str)
+def _(line):
+    return re.sub('(Truncated PROXY protocol header received|Received something which does not look like a PROXY protocol header)$',
+                  'No PROXY protocol header', line)
+
+
+@evens('logasap marks what may still grow, and nothing of an answer of our own', str)
+def _(lines, talk, ours, theirs):
+    return [re.sub(r'\+\d*', '+', line) if 'option logasap' in lines else line for line in (ours, theirs)]
+
+
 def allows(reason):
     """A function of (kind, lines, talk, ours, theirs): is that the difference?"""
     def add(function):
@@ -183,7 +206,7 @@ def _(kind, lines, talk, ours, theirs):
 
 @allows('a body that ends before its length, or within its last chunk, ends the connection')
 def _(kind, lines, talk, ours, theirs):
-    return talk is not None and (theirs[0] == 'silence' or isinstance(theirs, Answer)) and ours[0] == 'nothing' and any(part['cut'] == 'body' for part in talk['answers'])
+    return talk is not None and (theirs[:1] == ('silence',) or isinstance(theirs, Answer)) and ours[:1] == ('nothing',) and any(part['cut'] == 'body' for part in talk['answers'])
 
 
 @allows('unique-id-format is of the request as it came, in logs too')

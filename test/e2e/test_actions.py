@@ -375,9 +375,10 @@ frontend %s
         rigs = self.both(text, globals_=EXPERIMENTAL)
         r = random.Random(11)
         pieces = ['/', '/', '.', '..', '/./', '/../', 'a', 'bc', '%41', '%2e', '%2F', '%zz', '%', '%7e', '%c3%a9', '?',
-                  '&', 'a=1', 'b=2', 'a', '=', '~', '//', '%%36%36', '.well-known']
+                  '&', 'a=1', 'b=2', 'a', '=', '~', '//', '%%36%36', '.well-known',
+                  '&&', '?&', '&b']
         clients = {}
-        for _ in range(1500):
+        for _ in range(2000):
             target = '/' + ''.join(r.choice(pieces) for _ in range(r.randint(0, 9)))
             if r.random() < 0.1:
                 target = 'http://mail.contoso.com' + target
