@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -67,6 +68,8 @@ std::string json_of(const config::Diagnostics& diagnostics, bool usable) {
 // Graphviz writes to our stdout. False: it is not there, or failed.
 bool draw_svg(const std::string& dot) {
   std::fflush(stdout);
+  // If it is not there nobody reads.
+  ::signal(SIGPIPE, SIG_IGN);
   std::FILE* to = popen("dot -Tsvg", "w");
   if (to == nullptr) return false;
   std::fputs(dot.c_str(), to);

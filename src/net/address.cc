@@ -79,15 +79,8 @@ Result<SocketAddress> SocketAddress::resolve(const std::string& name, std::uint1
   addrinfo* found = nullptr;
   const int status = getaddrinfo(name.c_str(), nullptr, &hints, &found);
   if (status != 0) return Error{format("cannot resolve '{}': {}", name, gai_strerror(status))};
-  // IPv4 first, as HAProxy prefers it when both are known.
-  const addrinfo* chosen = found;
-  for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
-    if (at->ai_family == AF_INET) {
-      chosen = at;
-      break;
-    }
-  }
-  address = SocketAddress(chosen->ai_addr, chosen->ai_addrlen);
+  // In the order of the system (RFC 6724), as HAProxy takes them.
+  address = SocketAddress(found->ai_addr, found->ai_addrlen);
   address.set_port(port);
   freeaddrinfo(found);
   return address;

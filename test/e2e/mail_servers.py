@@ -137,7 +137,10 @@ class MailServers:
                         group=grp.getgrgid(self.account.pw_gid).gr_name)
         path = self.write('dovecot.%s.conf' % address, DOVECOT % settings)
         dovecot = self.run('/usr/sbin/dovecot', '-F', '-c', path)
-        smtp = self.run('/usr/bin/python3', os.path.join(HERE, 'smtp_server.py'), address,
+        # Where he can read it, wherever we stand.
+        with open(os.path.join(HERE, 'smtp_server.py')) as file:
+            script = self.write('smtp_server.py', file.read())
+        smtp = self.run('/usr/bin/python3', script, address,
                         os.path.join(self.folder, 'cert.pem'), os.path.join(self.folder, 'mail'),
                         *(str(self.ports[name]) for name in ('smtp', 'submission', 'edge')))
         self.running[address] = (dovecot, smtp)

@@ -372,13 +372,14 @@ class Cache(CacheCase):
         self.ask_many(200)
         before = self.r.rss()
         self.ask_many(6000)
-        self.assertLess(self.r.rss() - before, 8 * 1024)
+        # 54 MB have come; sanitizers keep some of what was freed.
+        self.assertLess(self.r.rss() - before, 24 * 1024)
 
     def ask_many(self, count):
         with self.r.connect() as client:
             for _ in range(count):
                 target = self.target()
-                self.origin.put(target, body=b'y' * 3000)
+                self.origin.put(target, body=b'y' * 9000)
                 client.get(target)
                 del self.origin.answers[target]
 

@@ -454,6 +454,9 @@ class DebianConfiguration(Process):
             self.skipTest('the package haproxy is not installed')
         with open(source) as file:
             text = file.read()
+        if not os.path.exists('/run/haproxy'):
+            os.mkdir('/run/haproxy')    # As the system does when it starts.
+            self.addCleanup(shutil.rmtree, '/run/haproxy')
         port = reserved_port()
         self.addCleanup(port.close)
         text += '\nfrontend fe\n    bind 127.0.0.1:%d\n    http-request deny if { path /no }\n' \

@@ -272,7 +272,8 @@ class Rings(Case):
         rig.reload(self.text.replace('description "What was asked"', 'description other'))
         self.assertEqual(ask(rig, 'show events plain'), 'GET /one\n\n')
         self.assertIn('buffer, 0 dropped, other\n', ask(rig, 'show events'))
-        watcher = Admin(rig).send('show events plain -nw\n')
+        watcher = Admin(rig).send('show events plain -w\n')
+        watcher.until('GET /one\n')
         rig.reload(self.text.replace('size 17000', 'size 18000'))
         # Another one.
         wait_until(lambda: ask(rig, 'show events plain') == '\n', 'another ring')
