@@ -292,7 +292,7 @@ def read_head(sock):
 
 
 def heads(sock):
-    """Heads of requests without bodies, until the client ends."""
+    """Heads of requests, until the client ends; bodies with a length are read."""
     unread = b''
     while True:
         while b'\r\n\r\n' not in unread:
@@ -301,6 +301,10 @@ def heads(sock):
                 return
             unread += piece
         head, unread = unread.split(b'\r\n\r\n', 1)
+        length = re.search(rb'(?i)content-length: (\d+)', head)
+        while length and len(unread) < int(length[1]):
+            unread += sock.recv(65536)
+        unread = unread[int(length[1]) if length else 0:]
         yield head
 
 

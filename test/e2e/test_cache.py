@@ -7,7 +7,7 @@ import shutil
 import socket
 import unittest
 
-from harness import Case, IS_HAPROXY, PATIENCE, penstock_only, wait_until
+from harness import Case, IS_HAPROXY, PATIENCE, heads, penstock_only, wait_until
 
 CONFIG = """
 frontend fe
@@ -35,18 +35,7 @@ class Origin:
         self.script = case.script(self.talk)
 
     def talk(self, sock, _):
-        unread = b''
-        while True:
-            while b'\r\n\r\n' not in unread:
-                piece = sock.recv(65536)
-                if not piece:
-                    return
-                unread += piece
-            head, unread = unread.split(b'\r\n\r\n', 1)
-            length = re.search(rb'(?i)content-length: (\d+)', head)
-            while length and len(unread) < int(length[1]):
-                unread += sock.recv(65536)
-            unread = unread[int(length[1]) if length else 0:]
+        for head in heads(sock):
             target = head.split(b' ')[1].decode()
             self.heads.append(head.decode('latin-1'))
             answer = self.answers[target]
